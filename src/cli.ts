@@ -1,0 +1,77 @@
+import { Command, CommanderError } from 'commander';
+import { ConfigError, loadConfig } from './config.ts';
+import { examine } from './doctor.ts';
+import { accountCommands } from './identity/accounts/cli.ts';
+import { createAccounts } from './identity/accounts/service.ts';
+import { createPasswords } from './identity/passwords/index.ts';
+import { databaseCommands } from './kit/cli.ts';
+import { type Database, openDatabase } from './kit/database.ts';
+import { LatchkeyError } from './kit/errors.ts';
+import { migrateLatest, schemaStatus } from './kit/migrations.ts';
+import { createSecrets } from './kit/secrets.ts';
+import { print } from './kit/terminal.ts';
+import { clientCommands } from './oidc/clients/cli.ts';
+import { createClients } from './oidc/clients/service.ts';
+
+async function withDatabase<T>(work: (database: Database, url: string) => Promise<T>): Promise<T> {
+  const { databaseUrl, databasePool } = loadConfig(process.env);
+  const database = openDatabase(databaseUrl, databasePool);
+  try {
+    return await work(database, databaseUrl);
+  } finally {
+    await database.close();
+  }
+}
+
+/** As the server does at its start: in development the schema is brought forward, in production it must be current. */
+function withCurrentSchema<T>(work: (database: Database) => Promise<T>): Promise<T> {
+  return withDatabase(async (database, url) => {
+    const { production } = loadConfig(process.env);
+    if (!(await schemaStatus(database)).current) {
+      if (production) throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+      await migrateLatest(database, url);
+    }
+    return work(database);
+  });
+}
+
+/** The `latchkey` command; each room brings its own sub-commands. */
+export function createProgram(): Command {
+  const program = new Command('latchkey').description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server').exitOverride();
+  databaseCommands(program, withDatabase);
+  clientCommands(program, (work) =>
+    withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
+  );
+  accountCommands(program, (work) =>
+    withCurrentSchema(({ knex }) => {
+      const { secrets, threads } = loadConfig(process.env);
+      return work(createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }));
+    }),
+  );
+  program
+    .command('doctor')
+    .description('what is configured, what is wrong, what to do')
+    .option('--json', 'print one JSON document')
+    .action(async ({ json }: { json?: boolean }) => {
+      const findings = await withDatabase((database) => examine(loadConfig(process.env), database));
+      const text = findings.map(({ check, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${check.padEnd(13)} ${says}`);
+      print(json ? findings : text, json);
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
+    });
+  return program;
+}
+
+/** Exit 0; 1 with one line on standard error; 2 for wrong usage. */
+export async function run(argv: string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    const known = error instanceof LatchkeyError || error instanceof ConfigError;
+    process.stderr.write(`${known ? error.message : `The command failed: ${(error as Error).message}`}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+const flag = z
+  .enum(['true', 'false', '1', '0', 'on', 'off', ''])
+  .transform((value) => ['true', '1', 'on'].includes(value));
+const seconds = (fallback: number) => z.coerce.number().int().min(1).max(31_536_000).default(fallback);
+
+/** Every variable of the server: its form and its default. `.env.example` documents each; a test holds it to this. */
+export const variables = z.object({
+  LATCHKEY_ISSUER: z.string().default('http://localhost:3000'),
+  LATCHKEY_HOST: z.string().min(1).default('127.0.0.1'),
+  LATCHKEY_PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+  LATCHKEY_DATABASE_URL: z.string().default('sqlite:data/latchkey.sqlite'),
+  LATCHKEY_DATABASE_POOL: z.coerce.number().int().min(1).max(200).default(10),
+  LATCHKEY_SECRETS: z.string().optional(),
+  LATCHKEY_TRUST_PROXY: flag.default(false),
+  LATCHKEY_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  LATCHKEY_ACCESS_TOKEN_TTL: seconds(3600),
+  LATCHKEY_REFRESH_TOKEN_TTL: seconds(2_592_000),
+  LATCHKEY_SESSION_TTL: seconds(1_209_600),
+});
+
+export interface Config {
+  production: boolean;
+  issuer: string;
+  host: string;
+  port: number;
+  databaseUrl: string;
+  databasePool: number;
+  secrets: string[];
+  trustProxy: boolean;
+  logLevel: string;
+  /** The size of libuv's thread pool (UV_THREADPOOL_SIZE, which Node itself reads). */
+  threads: number;
+  /** Life times in seconds. */
+  ttl: { accessToken: number; refreshToken: number; session: number };
+}
+
+/** All that is wrong with the configuration, one line a fault, each with its remedy. */
+export class ConfigError extends Error {
+  readonly faults: string[];
+  constructor(faults: string[]) {
+    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+function readFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name of Object.keys(variables.shape)) {
+    const file = env[`${name}_FILE`];
+    if (file !== undefined && env[name] !== undefined) faults.push(`${name} and ${name}_FILE are both set. Keep one.`);
+    try {
+      const value = file === undefined ? env[name] : readFileSync(file, 'utf8').trim();
+      if (value !== undefined && value !== '') values[name] = value;
+    } catch {
+      faults.push(`${name}_FILE names ${file}, which cannot be read. Check the path and its permissions.`);
+    }
+  }
+  return values;
+}
+
+function issuerFaults(issuer: string, production: boolean): string[] {
+  const url = URL.parse(issuer);
+  if (!url || !['http:', 'https:'].includes(url.protocol)) {
+    return ['LATCHKEY_ISSUER must be a URL such as https://id.example.com.'];
+  }
+  const faults: string[] = [];
+  if (url.origin !== issuer) faults.push(`LATCHKEY_ISSUER must be an origin alone: write ${url.origin}.`);
+  if (production && url.protocol !== 'https:') faults.push('LATCHKEY_ISSUER must be an https URL in production.');
+  if (url.protocol === 'http:' && !LOOPBACK.has(url.hostname)) {
+    faults.push('LATCHKEY_ISSUER may be http only for localhost. Use https.');
+  }
+  return faults;
+}
+
+function secretFaults(ring: string[]): string[] {
+  return ring.flatMap((secret, index) => {
+    const place = `The ${index + 1}. value of LATCHKEY_SECRETS`;
+    if (secret.length < 32) return [`${place} is shorter than 32 characters. Make one: openssl rand -base64 48`];
+    if (new Set(secret).size < 12) return [`${place} is weak (few different characters). Make one: openssl rand -base64 48`];
+    if (/change.?me|example|password|secret|default/i.test(secret)) {
+      return [`${place} looks like a default. Make one: openssl rand -base64 48`];
+    }
+    return [];
+  });
+}
+
+/** Development only: secrets that nobody set are made once and kept beside the embedded database. */
+function keptSecrets(file: string): string[] {
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true });
+    // `wx`: of two servers that start at once, one writes and both read the same.
+    try {
+      writeFileSync(file, `${randomBytes(48).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+  return readFileSync(file, 'utf8').trim().split(',');
+}
+
+/**
+ * The server's configuration out of the environment: the only reader of it.
+ * @param env usually `process.env`
+ * @throws ConfigError with every fault at once
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const production = env.NODE_ENV === 'production';
+  const faults: string[] = [];
+  const parsed = variables.safeParse(readFiles(env, faults));
+  if (!parsed.success) {
+    faults.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}.`));
+    throw new ConfigError(faults);
+  }
+  const known = new Set(Object.keys(variables.shape).flatMap((name) => [name, `${name}_FILE`]));
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('LATCHKEY_') && !name.startsWith('LATCHKEY_TEST_') && !known.has(name)) {
+      faults.push(`${name} is not a variable of Latchkey. See .env.example for the names.`);
+    }
+  }
+  const values = parsed.data;
+  faults.push(...issuerFaults(values.LATCHKEY_ISSUER, production));
+  if (!/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(values.LATCHKEY_DATABASE_URL)) {
+    faults.push('LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://.');
+  }
+  const given = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
+  if (given) faults.push(...secretFaults(given));
+  else if (production) faults.push('LATCHKEY_SECRETS is missing. Make one: openssl rand -base64 48');
+  if (faults.length > 0) throw new ConfigError(faults);
+
+  return {
+    production,
+    issuer: values.LATCHKEY_ISSUER,
+    host: values.LATCHKEY_HOST,
+    port: values.LATCHKEY_PORT,
+    databaseUrl: values.LATCHKEY_DATABASE_URL,
+    databasePool: values.LATCHKEY_DATABASE_POOL,
+    secrets: given ?? keptSecrets(resolve('data/secrets')),
+    trustProxy: values.LATCHKEY_TRUST_PROXY,
+    logLevel: values.LATCHKEY_LOG_LEVEL,
+    threads: Number(env.UV_THREADPOOL_SIZE ?? 4) || 4,
+    ttl: {
+      accessToken: values.LATCHKEY_ACCESS_TOKEN_TTL,
+      refreshToken: values.LATCHKEY_REFRESH_TOKEN_TTL,
+      session: values.LATCHKEY_SESSION_TTL,
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+/** The one form in which usernames and addresses are stored and compared. */
+export const normalise = (value: string) => value.trim().normalize('NFKC').toLowerCase();
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+const VISIBLE = /^[^\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]*$/;
+
+export const username = z
+  .string()
+  .transform(normalise)
+  .pipe(
+    z
+      .string()
+      .min(1, 'Enter a username')
+      .max(255, 'A username has at most 255 characters')
+      .regex(/^[^\s]+$/, 'A username has no spaces')
+      .regex(VISIBLE, 'A username has no control characters'),
+  );
+
+export const email = z
+  .string()
+  .transform(normalise)
+  .pipe(z.email('This is not an e-mail address').max(255));
+
+export const password = z
+  .string()
+  .min(8, 'A password has at least 8 characters')
+  .max(256, 'A password has at most 256 characters');
+
+const scopes = z.string().max(4000).transform((value) => [...new Set(value.split(/\s+/).filter(Boolean))]);
+
+export const accountInput = z.strictObject({
+  username,
+  email: email.optional(),
+  name: z.string().trim().max(255).regex(VISIBLE, 'A name has no control characters').optional(),
+  scope: scopes.default(['openid', 'profile', 'email']),
+  password,
+});
+
+export type AccountInput = z.input<typeof accountInput>;

@@ -1,0 +1,38 @@
+import { record } from '../../audit/index.ts';
+import { unit } from '../../kit/unit-of-work.ts';
+import type { Passwords } from '../passwords/index.ts';
+import { normalise } from './schema.ts';
+
+const SQL = `SELECT a.id, a.is_active, c.id AS credential_id, c.password_hash FROM T_accounts a
+  JOIN T_credentials c ON c.account_id = a.id WHERE a.username = ?`;
+
+/**
+ * Username and password. One answer for every failure, and the same work whether the account exists or not:
+ * one read, one bcrypt, one audit row.
+ * @returns the account's id, or undefined
+ */
+export async function signIn(
+  passwords: Passwords,
+  given: { username: string; password: string; clientId?: string },
+): Promise<string | undefined> {
+  const username = normalise(given.username);
+  const row = await unit().get(SQL, [username]);
+  const hash = row ? String(row.password_hash) : undefined;
+  const matches = await passwords.verify(given.password, hash);
+  const accountId = row ? String(row.id) : null;
+  if (!row || !accountId || !matches || !row.is_active) {
+    const errorCode = !row ? 'unknown_account' : matches ? 'disabled_account' : 'wrong_password';
+    record({ action: 'sign_in.failed', accountId, clientId: given.clientId, success: false, errorCode });
+    return undefined;
+  }
+  const now = new Date();
+  unit().write({ kind: 'update', table: 'T_accounts', set: { last_login_at: now }, where: { id: accountId } });
+  if (hash && passwords.isStale(hash)) {
+    const set = { password_hash: await passwords.hash(given.password), updated_at: now };
+    // Only while it is still the hash that was verified: a change of the password meanwhile is not undone.
+    const where = { id: String(row.credential_id), password_hash: hash };
+    unit().write({ kind: 'update', table: 'T_credentials', set, where });
+  }
+  record({ action: 'sign_in.succeeded', accountId, clientId: given.clientId, details: { method: 'password' } });
+  return accountId;
+}

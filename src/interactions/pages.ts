@@ -1,0 +1,174 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { record } from '../audit/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { Secrets } from '../kit/secrets.ts';
+import { allowFormTarget } from '../web/security.ts';
+import { readForm } from '../web/forms.ts';
+import { inWords } from './scope-words.ts';
+
+/** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
+interface Person {
+  username: string;
+  scopes: string[];
+}
+
+export interface InteractionDeps {
+  provider: Provider;
+  secrets: Secrets;
+  render(name: string, data: Record<string, unknown>): string;
+  /** @returns the account's id, or undefined for any failure */
+  signIn(given: { username: string; password: string; clientId?: string }): Promise<string | undefined>;
+  findPerson(accountId: string): Promise<Person | undefined>;
+  /** What of the scopes the account may be given. */
+  withinCeiling(scopes: string[], ceiling: string[]): string[];
+  refreshTokenDays: number;
+}
+
+type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+export const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
+const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
+
+/** The pages on which a person decides; each step records its result and goes back to the engine. */
+export function createInteractions(deps: InteractionDeps): Router {
+  const { provider, secrets } = deps;
+  const csrfOf = (uid: string) => `interaction:${uid}`;
+
+  /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
+  async function load(ctx: Context): Promise<Details> {
+    const details = await provider.interactionDetails(ctx.req, ctx.res).catch((error: Error) => {
+      if (error.name === 'SessionNotFound') throw new LatchkeyError('invalid_input', ENDED, error);
+      throw error;
+    });
+    if (details.uid !== ctx.params.uid) throw new LatchkeyError('invalid_input', ENDED);
+    return details;
+  }
+
+  async function common(ctx: Context, details: Details) {
+    const client = await provider.Client.find(String(details.params.client_id));
+    if (!client) throw new LatchkeyError('invalid_input', 'This application is not known here any more.');
+    allowFormTarget(ctx, String(details.params.redirect_uri));
+    ctx.set('Cache-Control', 'no-store');
+    ctx.type = 'html';
+    return {
+      client,
+      action: `/interaction/${details.uid}`,
+      csrf: secrets.csrfToken(csrfOf(details.uid)),
+      clientName: client.clientName ?? client.clientId,
+    };
+  }
+
+  async function showLogin(ctx: Context, details: Details, failed?: { username: string; alert: string }): Promise<void> {
+    const { client, ...data } = await common(ctx, details);
+    const hint = details.params.login_hint;
+    const username = failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : '');
+    if (failed) ctx.status = 401;
+    ctx.body = deps.render('interactions/login', {
+      ...data,
+      title: `Sign in to ${data.clientName}`,
+      username,
+      alert: failed?.alert,
+    });
+  }
+
+  /** What the application asks for and this account may give; the rest is refused without asking. */
+  async function asked(details: Details) {
+    const accountId = details.session?.accountId;
+    const person = accountId ? await deps.findPerson(accountId) : undefined;
+    if (!accountId || !person) throw new LatchkeyError('invalid_input', ENDED);
+    const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
+    const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
+    const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
+    const requested = String(details.params.scope ?? '').split(' ').filter((scope) => missing.includes(scope) || earlier.includes(scope));
+    const given = deps.withinCeiling(requested, person.scopes);
+    return { accountId, person, grant, earlier, missing, given };
+  }
+
+  async function showConsent(ctx: Context, details: Details): Promise<void> {
+    const { client, ...data } = await common(ctx, details);
+    const { person, earlier, given } = await asked(details);
+    const redirectUri = String(details.params.redirect_uri);
+    const shown = given.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
+    ctx.body = deps.render('interactions/consent', {
+      ...data,
+      title: `Allow ${data.clientName}?`,
+      verified: true,
+      clientId: client.clientId,
+      redirectUri,
+      redirectHost: URL.parse(redirectUri)?.host || redirectUri,
+      accountName: person.username,
+      switchAction: data.action,
+      scopes: shown.map((name) => ({ name, text: inWords(name), isNew: earlier.length > 0 && !earlier.includes(name) })),
+      offline: given.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
+    });
+  }
+
+  async function finish(ctx: Context, result: object): Promise<void> {
+    const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, { mergeWithLastSubmission: true });
+    ctx.status = 303;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.redirect(returnTo);
+  }
+
+  async function login(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
+    const { username = '', password = '' } = fields;
+    if (username.trim() === '') return showLogin(ctx, details, { username, alert: 'Enter a username' });
+    if (password === '') return showLogin(ctx, details, { username, alert: 'Enter a password' });
+    const usable = username.length <= 255 && password.length <= 256;
+    const clientId = String(details.params.client_id);
+    const accountId = usable ? await deps.signIn({ username, password, clientId }) : undefined;
+    if (!accountId) return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
+    await finish(ctx, { login: { accountId, amr: ['pwd'] } });
+  }
+
+  async function allow(ctx: Context, details: Details): Promise<void> {
+    const clientId = String(details.params.client_id);
+    const { accountId, grant: existing, missing, given } = await asked(details);
+    const grant = existing ?? new provider.Grant({ accountId, clientId });
+    const granted = missing.filter((scope) => given.includes(scope));
+    const beyond = missing.filter((scope) => !given.includes(scope));
+    if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
+    // Beyond the ceiling: noted as answered, so that the engine does not ask again.
+    if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));
+    const claims = details.prompt.details.missingOIDCClaims as string[] | undefined;
+    if (claims) grant.addOIDCClaims(claims);
+    const grantId = await grant.save();
+    record({ action: 'consent.granted', accountId, clientId, target: grantId, details: { scope: granted.join(' ') } });
+    await finish(ctx, { consent: { grantId } });
+  }
+
+  async function decide(ctx: Context, details: Details, decision: string | undefined): Promise<void> {
+    const clientId = String(details.params.client_id);
+    if (decision === 'allow') return allow(ctx, details);
+    if (decision === 'deny') {
+      record({ action: 'consent.denied', accountId: details.session?.accountId, clientId, success: false, errorCode: 'access_denied' });
+      return finish(ctx, { error: 'access_denied', error_description: 'the person did not allow it' });
+    }
+    if (decision === 'switch') {
+      // The same request again, with a sign-in whatever the session says.
+      const params = Object.entries(details.params).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+      const again = new URLSearchParams([...params.filter(([name]) => name !== 'prompt'), ['prompt', 'login']]);
+      ctx.status = 303;
+      return ctx.redirect(`/auth?${again}`);
+    }
+    throw new LatchkeyError('invalid_input', 'Choose Allow or Deny.');
+  }
+
+  const router = new Router();
+  router.get('/interaction/:uid', async (ctx) => {
+    const details = await load(ctx);
+    await (details.prompt.name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
+  });
+  router.post('/interaction/:uid', async (ctx) => {
+    const fields = await readForm(ctx);
+    if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
+      throw new LatchkeyError('forbidden', 'This form is not from here or too old. Go back, load the page again and repeat it.');
+    }
+    const details = await load(ctx);
+    await (details.prompt.name === 'consent' ? decide(ctx, details, fields.decision) : login(ctx, details, fields));
+  });
+  return router;
+}
+

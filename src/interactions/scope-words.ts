@@ -1,0 +1,22 @@
+const WORDS: Record<string, string> = {
+  profile: 'See your name, username and picture',
+  email: 'See your e-mail address',
+  'latchkey:accounts': 'Manage the accounts of this server',
+  'latchkey:invitations': 'Invite people to this server',
+  'latchkey:clients': 'Manage the applications of this server',
+  'latchkey:keys': 'Manage the signing keys of this server',
+  'latchkey:connections': 'Manage connected accounts on this server',
+  'latchkey:audit': 'Read what happened on this server',
+  'latchkey:operations': 'Operate this server',
+};
+
+/** A scope in the words of a person: what an application will be able to do. */
+export function inWords(scope: string): string {
+  const known = WORDS[scope];
+  if (known) return known;
+  const [, thing = scope, verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
+  const name = thing.replaceAll(/[-_]/g, ' ');
+  if (verb === 'read') return `See your ${name}`;
+  if (verb === 'write') return `Add and change your ${name}`;
+  return `Use “${scope}”`;
+}

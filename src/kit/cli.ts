@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import type { Database } from './database.ts';
+import { migrateLatest, migrateRollback, schemaStatus } from './migrations.ts';
+import { print } from './terminal.ts';
+
+/** `latchkey db …` */
+export function databaseCommands(program: Command, use: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>): void {
+  const db = program.command('db').description('the schema of the database');
+  db.command('migrate')
+    .description('bring the schema forward')
+    .option('--json', 'print one JSON document')
+    .action(async ({ json }: { json?: boolean }) => {
+      const applied = await use(migrateLatest);
+      print(json ? { applied } : applied.length > 0 ? applied : 'The schema is current.', json);
+    });
+  db.command('rollback')
+    .description('take back the last batch of migrations, with their tables')
+    .option('--json', 'print one JSON document')
+    .action(async ({ json }: { json?: boolean }) => {
+      const undone = await use(migrateRollback);
+      print(json ? { undone } : undone.length > 0 ? undone : 'There is nothing to take back.', json);
+    });
+  db.command('status')
+    .description('which migrations were applied and which are pending')
+    .option('--json', 'print one JSON document')
+    .action(async ({ json }: { json?: boolean }) => print(await use(schemaStatus), json));
+}

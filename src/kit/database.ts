@@ -1,0 +1,109 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import knexFactory, { type Knex } from 'knex';
+import { createMysqlHotPath, mysqlSession } from './hot-mysql.ts';
+import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
+import { createPostgresHotPath } from './hot-postgres.ts';
+import { createSqliteHotPath } from './hot-sqlite.ts';
+import { SqliteDialect } from './sqlite-dialect.ts';
+import type { Engine } from './statements.ts';
+
+export interface Database {
+  engine: Engine;
+  /** Administration, services and migrations. What runs in a transaction takes the transaction. */
+  knex: Knex;
+  /** The engine's storage and whatever else each request needs; opened at its first use. */
+  hot: HotPath;
+  /** @throws LatchkeyError unavailable within DEADLINE_MS */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface MysqlConnection {
+  query(sql: string, done: (error: unknown) => void): void;
+}
+
+export function engineOf(url: string): Engine {
+  if (url.startsWith('sqlite:')) return 'sqlite';
+  return /^postgres/.test(url) ? 'postgres' : 'mysql';
+}
+
+/** The file of `sqlite:path` or `sqlite:///absolute/path`. */
+export function sqliteFile(url: string): string {
+  return resolve(url.replace(/^sqlite:(\/\/)?/, ''));
+}
+
+/** Knex's configuration for a database URL: one pool, UTC, and names as the documentation prints them. */
+export function knexConfig(url: string, poolSize = 10): Knex.Config {
+  const engine = engineOf(url);
+  if (engine === 'sqlite') {
+    const filename = sqliteFile(url);
+    mkdirSync(dirname(filename), { recursive: true });
+    return {
+      client: SqliteDialect as unknown as typeof Knex.Client,
+      connection: { filename },
+      useNullAsDefault: true,
+      pool: {
+        min: 1,
+        max: 1,
+        afterCreate(connection: { pragma(sql: string): void }, done: (error: unknown, connection: unknown) => void) {
+          for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000']) {
+            connection.pragma(pragma);
+          }
+          done(null, connection);
+        },
+      },
+    };
+  }
+  const pool = { min: 0, max: poolSize };
+  if (engine === 'postgres') {
+    return {
+      client: 'pg',
+      connection: { connectionString: url, connectionTimeoutMillis: DEADLINE_MS, application_name: 'latchkey' },
+      // PostgreSQL folds unquoted names: made lower-case, the very same SQL runs in psql as printed.
+      wrapIdentifier: (value, original) => original(value.toLowerCase()),
+      acquireConnectionTimeout: DEADLINE_MS,
+      pool,
+    };
+  }
+  return {
+    client: 'mysql2',
+    connection: { uri: url.replace(/^mariadb:/, 'mysql:'), timezone: 'Z', connectTimeout: DEADLINE_MS },
+    acquireConnectionTimeout: DEADLINE_MS,
+    pool: {
+      ...pool,
+      afterCreate(connection: MysqlConnection, done: (error: unknown, connection: unknown) => void) {
+        connection.query(mysqlSession, (error) => done(error, connection));
+      },
+    },
+  };
+}
+
+function hotPath(url: string, knex: Knex, poolSize: number): HotPath {
+  const engine = engineOf(url);
+  if (engine === 'sqlite') return createSqliteHotPath(knex, sqliteFile(url));
+  return engine === 'postgres'
+    ? createPostgresHotPath(url, poolSize)
+    : createMysqlHotPath(url.replace(/^mariadb:/, 'mysql:'), poolSize);
+}
+
+/** Opens the database of that URL; connections are made when they are first needed. */
+export function openDatabase(url: string, poolSize = 10): Database {
+  const knex = knexFactory(knexConfig(url, poolSize));
+  let hot: HotPath | undefined;
+  const opened = () => (hot ??= hotPath(url, knex, poolSize));
+  return {
+    engine: engineOf(url),
+    knex,
+    hot: {
+      get: (sql, values) => opened().get(sql, values),
+      commit: (writes) => opened().commit(writes),
+      close: async () => hot?.close(),
+    },
+    ping: async () => void (await withDeadline(Promise.resolve(knex.raw('SELECT 1')))),
+    async close() {
+      await hot?.close();
+      await knex.destroy();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { LatchkeyError } from './errors.ts';
+import { unavailable } from './errors.ts';
+import type { Row, Value, Write } from './statements.ts';
+
+/**
+ * What every request to the engine runs through: prepared statements, no query builder.
+ * Both reject with LatchkeyError `unavailable` when the database does not answer within DEADLINE_MS.
+ */
+export interface HotPath {
+  /** @param sql a SELECT with `?` for each value, the same text at each call @returns its first row */
+  get(sql: string, values: Value[]): Promise<Row | undefined>;
+  /**
+   * Writes all or nothing, durable when it resolves.
+   * @returns the guard that touched no row (then nothing was written), or undefined
+   */
+  commit(writes: Write[]): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+export const DEADLINE_MS = 1500;
+
+const AWAY = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'PROTOCOL_CONNECTION_LOST'],
+  ...['57P01', '57P02', '57P03', '53300', '08000', '08003', '08006', '08001', '25006'],
+  ...['ER_CON_COUNT_ERROR', 'ER_SERVER_SHUTDOWN', 'POOL_CLOSED', 'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR'],
+  ...['SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_CANTOPEN'],
+]);
+
+/** @returns `unavailable` for a database that is away, full or read-only; else the error as it came */
+export function classify(error: unknown): LatchkeyError | unknown {
+  const { code = '', message = '', fatal } = error as { code?: string; message?: string; fatal?: boolean };
+  const away =
+    AWAY.has(code) ||
+    /^SQLITE_(BUSY|IOERR|READONLY|CANTOPEN)/.test(code) ||
+    fatal === true ||
+    /Connection terminated|connection timeout|timeout exceeded|Timeout acquiring|closed state|not queryable|Query read timeout|pipeline/i.test(
+      message,
+    );
+  return away ? unavailable(error) : error;
+}
+
+/** Gives up after DEADLINE_MS, whatever the driver does: a paused database must not hold requests. */
+export async function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      onTimeout?.();
+      reject(unavailable(new Error(`no answer within ${DEADLINE_MS} ms`)));
+    }, DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch (error) {
+    throw classify(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

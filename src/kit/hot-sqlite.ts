@@ -1,0 +1,116 @@
+import Sqlite from 'better-sqlite3';
+import type { Knex } from 'knex';
+import { classify, type HotPath } from './hot-path.ts';
+import { bind, guardedFirst, guardOf, type Row, toStatement, type Write } from './statements.ts';
+
+interface Waiting {
+  writes: Write[];
+  resolve(guard: string | undefined): void;
+  reject(error: unknown): void;
+}
+
+type Connection = Sqlite.Database & { statements?: Map<string, Sqlite.Statement> };
+
+function prepared(connection: Connection, sql: string): Sqlite.Statement {
+  connection.statements ??= new Map();
+  let statement = connection.statements.get(sql);
+  if (!statement) connection.statements.set(sql, (statement = connection.prepare(sql)));
+  return statement;
+}
+
+/** A guard failed after another row of its unit was written: the transaction must be undone. */
+class LateGuard extends Error {
+  readonly guard: string;
+  constructor(guard: string) {
+    super(guard);
+    this.guard = guard;
+  }
+}
+
+/** @returns the guard that failed as the first write of the unit, so that nothing was written @throws LateGuard */
+function write(connection: Connection, writes: Write[]): string | undefined {
+  for (const [index, one] of guardedFirst(writes).entries()) {
+    const { sql, values } = toStatement(one, 'sqlite');
+    const { changes } = prepared(connection, sql).run(values.map((value) => bind(value, 'sqlite')));
+    const guard = guardOf(one);
+    if (guard === undefined || changes > 0) continue;
+    if (index > 0) throw new LateGuard(guard);
+    return guard;
+  }
+  return undefined;
+}
+
+/**
+ * Group commit: units that are ready in the same turn of the event loop share one transaction, so that
+ * `synchronous=FULL` costs one fsync for all of them. Reads go through a connection of their own, which sees
+ * only what is committed; writes use Knex's one connection, so that the two never wait for each other.
+ */
+export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
+  const reader: Connection = new Sqlite(filename, { readonly: true });
+  reader.pragma('busy_timeout = 1000');
+  let queue: Waiting[] = [];
+  let scheduled = false;
+
+  function together(connection: Connection, group: Waiting[]): (string | undefined)[] {
+    prepared(connection, 'BEGIN IMMEDIATE').run();
+    try {
+      const guards = group.map((waiting) => write(connection, waiting.writes));
+      prepared(connection, 'COMMIT').run();
+      return guards;
+    } catch (error) {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  function settle(connection: Connection, group: Waiting[]): void {
+    try {
+      const guards = together(connection, group);
+      group.forEach((waiting, index) => waiting.resolve(guards[index]));
+    } catch (error) {
+      if (group.length === 1) {
+        return error instanceof LateGuard ? group[0]?.resolve(error.guard) : group[0]?.reject(classify(error));
+      }
+      // One of them is at fault: each again alone, so that it fails by itself.
+      for (const waiting of group) settle(connection, [waiting]);
+    }
+  }
+
+  async function drain(): Promise<void> {
+    let connection: Connection | undefined;
+    try {
+      connection = (await knex.client.acquireConnection()) as Connection;
+    } catch (error) {
+      scheduled = false;
+      for (const waiting of queue.splice(0)) waiting.reject(classify(error));
+      return;
+    }
+    const group = queue;
+    queue = [];
+    scheduled = false;
+    settle(connection, group);
+    await knex.client.releaseConnection(connection);
+  }
+
+  return {
+    async get(sql, values) {
+      try {
+        return prepared(reader, sql).get(values.map((value) => bind(value, 'sqlite'))) as Row | undefined;
+      } catch (error) {
+        throw classify(error);
+      }
+    },
+    commit(writes) {
+      return new Promise((resolve, reject) => {
+        queue.push({ writes, resolve, reject });
+        if (!scheduled) {
+          scheduled = true;
+          setImmediate(drain);
+        }
+      });
+    },
+    async close() {
+      reader.close();
+    },
+  };
+}

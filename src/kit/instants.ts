@@ -1,0 +1,18 @@
+/** `YYYY-MM-DD HH:MM:SS.sss` in UTC: how an instant rests on SQLite and is bound on MySQL. */
+export function toText(instant: Date): string {
+  return instant.toISOString().replace('T', ' ').slice(0, 23);
+}
+
+/** An instant as any of the engines gives it: a Date, or the text above. */
+export function toDate(value: unknown): Date {
+  return value instanceof Date ? value : new Date(`${String(value).replace(' ', 'T')}Z`);
+}
+
+/** Seconds since 1970, as JWTs count (RFC 7519 section 2). */
+export function fromEpoch(seconds: number): Date {
+  return new Date(seconds * 1000);
+}
+
+export function toEpoch(instant: Date): number {
+  return Math.floor(instant.getTime() / 1000);
+}

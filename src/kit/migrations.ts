@@ -1,0 +1,79 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import type { Knex } from 'knex';
+import { type Database, sqliteFile } from './database.ts';
+
+const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
+
+/** Names without file ending, so that the same history serves the sources and a built tree. */
+export const migrationConfig: Knex.MigratorConfig = {
+  tableName: 'T_migrations',
+  migrationSource: {
+    getMigrations: async () =>
+      readdirSync(directory)
+        .filter((file) => /^\d+_.*\.(ts|js)$/.test(file) && !file.endsWith('.d.ts'))
+        .map((file) => file.replace(/\.[tj]s$/, ''))
+        .sort(),
+    getMigrationName: (name: string) => name,
+    getMigration: async (name: string) => {
+      const file = readdirSync(directory).find((entry) => entry.replace(/\.[tj]s$/, '') === name);
+      return import(pathToFileURL(`${directory}${file}`).href);
+    },
+  },
+};
+
+export interface SchemaStatus {
+  current: boolean;
+  applied: string[];
+  pending: string[];
+}
+
+/** Which migrations the database has and lacks. @throws LatchkeyError or the driver's error when it is away */
+export async function schemaStatus({ knex }: Database): Promise<SchemaStatus> {
+  const [applied, pending] = (await knex.migrate.list(migrationConfig)) as [{ name: string }[], string[]];
+  return { current: pending.length === 0, applied: applied.map(({ name }) => name), pending };
+}
+
+/**
+ * Runs `work` while no other server migrates. The lock belongs to a connection, so that the database itself
+ * frees it when a server dies in the middle; Knex's own lock row would then stay for ever.
+ */
+async function exclusively<T>(database: Database, url: string, work: () => Promise<T>): Promise<T> {
+  const { engine, knex } = database;
+  if (engine === 'sqlite') {
+    const lock = new Sqlite(`${sqliteFile(url)}-migration-lock`, { timeout: 60_000 });
+    lock.exec('BEGIN EXCLUSIVE');
+    try {
+      return await work();
+    } finally {
+      lock.close();
+    }
+  }
+  const take = engine === 'postgres' ? 'SELECT pg_advisory_lock(7203401)' : "SELECT GET_LOCK('latchkey_migration', 60)";
+  const free = engine === 'postgres' ? 'SELECT pg_advisory_unlock(7203401)' : "SELECT RELEASE_LOCK('latchkey_migration')";
+  const connection = await knex.client.acquireConnection();
+  try {
+    await knex.raw(take).connection(connection);
+    return await work();
+  } finally {
+    await knex.raw(free).connection(connection);
+    await knex.client.releaseConnection(connection);
+  }
+}
+
+async function migrate(database: Database, url: string, direction: 'latest' | 'rollback'): Promise<string[]> {
+  return exclusively(database, url, async () => {
+    // We hold the real lock: a lock row of Knex's was left by a server that died.
+    await database.knex.migrate.list(migrationConfig);
+    await database.knex.migrate.forceFreeMigrationsLock(migrationConfig);
+    const [, names] = await database.knex.migrate[direction](migrationConfig);
+    return names as string[];
+  });
+}
+
+/** Brings the schema forward. @returns the names of the migrations that ran */
+export const migrateLatest = (database: Database, url: string) => migrate(database, url, 'latest');
+
+/** Takes back the last batch. @returns the names of the migrations that were undone */
+export const migrateRollback = (database: Database, url: string) => migrate(database, url, 'rollback');

@@ -1,0 +1,86 @@
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+
+interface RingKey {
+  id: string;
+  seal: Buffer;
+  cookie: string;
+  csrf: Buffer;
+  pepper: Buffer;
+}
+
+/** Where a sealed value rests. It is authenticated with the value, so a ciphertext moved elsewhere does not open. */
+export interface SealedAt {
+  table: string;
+  column: string;
+  id: string;
+}
+
+export interface Secrets {
+  /** @returns `v1.<key id>.<iv>.<ciphertext>.<tag>`, AES-256-GCM under the first key of the ring. */
+  seal(plain: string, at: SealedAt): string;
+  /** @throws Error when the key is not in the ring, the value was changed, or it belongs to another place. */
+  open(sealed: string, at: SealedAt): string;
+  /** Signing keys for cookies, newest first (Keygrip order). */
+  cookieKeys: string[];
+  /** HMAC-SHA-256 over `value` for form tokens, base64url. */
+  csrfToken(value: string): string;
+  csrfMatches(value: string, token: string): boolean;
+  /** The newest pepper's id, and any pepper by its id. */
+  pepperId: string;
+  pepper(id: string): Buffer | undefined;
+}
+
+function derive(secret: string, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, 'latchkey', purpose, 32));
+}
+
+function ringKey(secret: string): RingKey {
+  return {
+    id: hash('sha256', derive(secret, 'key id'), 'hex').slice(0, 8),
+    seal: derive(secret, 'seal'),
+    cookie: derive(secret, 'cookie').toString('base64url'),
+    csrf: derive(secret, 'csrf'),
+    pepper: derive(secret, 'pepper'),
+  };
+}
+
+const place = ({ table, column, id }: SealedAt) => Buffer.from(`${table}|${column}|${id}`);
+
+/**
+ * All that is derived from the key ring (HKDF, RFC 5869: one key for each purpose).
+ * @param ring the values of LATCHKEY_SECRETS; the first one seals and signs, all open and verify
+ */
+export function createSecrets(ring: string[]): Secrets {
+  const keys = ring.map(ringKey);
+  const first = keys[0];
+  if (!first) throw new Error('The key ring is empty.');
+  const byId = new Map(keys.map((key) => [key.id, key]));
+  const csrf = (key: RingKey, value: string) => createHmac('sha256', key.csrf).update(value).digest();
+
+  return {
+    seal(plain, at) {
+      const iv = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', first.seal, iv).setAAD(place(at));
+      const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+      return ['v1', first.id, ...[iv, text, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.');
+    },
+    open(sealed, at) {
+      const [version, id, iv, text, tag] = sealed.split('.');
+      const key = byId.get(id ?? '');
+      if (version !== 'v1' || !iv || text === undefined || !tag) throw new Error('This is not a sealed value.');
+      if (!key) throw new Error(`It was sealed with the key ${id}, which is not in LATCHKEY_SECRETS.`);
+      const decipher = createDecipheriv('aes-256-gcm', key.seal, Buffer.from(iv, 'base64url'), { authTagLength: 16 })
+        .setAAD(place(at))
+        .setAuthTag(Buffer.from(tag, 'base64url'));
+      return decipher.update(Buffer.from(text, 'base64url'), undefined, 'utf8') + decipher.final('utf8');
+    },
+    cookieKeys: keys.map((key) => key.cookie),
+    csrfToken: (value) => csrf(first, value).toString('base64url'),
+    csrfMatches(value, token) {
+      const given = Buffer.from(token, 'base64url');
+      return given.length === 32 && keys.some((key) => timingSafeEqual(csrf(key, value), given));
+    },
+    pepperId: first.id,
+    pepper: (id) => byId.get(id)?.pepper,
+  };
+}

@@ -1,0 +1,54 @@
+import { createServer } from 'node:http';
+import { createApp } from './app.ts';
+import { ConfigError, loadConfig } from './config.ts';
+import { openDatabase } from './kit/database.ts';
+import { LatchkeyError } from './kit/errors.ts';
+import { every } from './kit/jobs.ts';
+import { createLog } from './kit/log.ts';
+import { migrateLatest, schemaStatus } from './kit/migrations.ts';
+import { expireRequests } from './oidc/jobs.ts';
+
+const DRAIN_MS = 10_000;
+
+/** Configuration → database → app → listen → drain. */
+async function start(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLog(config.logLevel);
+  const database = openDatabase(config.databaseUrl, config.databasePool);
+  if (!config.production) await migrateLatest(database, config.databaseUrl);
+  else if (!(await schemaStatus(database)).current) {
+    throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+  }
+  const { provider } = await createApp({ config, database, log });
+  const server = createServer({ maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 }, provider.callback());
+  const stopJob = every(5000, log, 'expire-requests', () => expireRequests(database.knex));
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, resolve);
+  });
+  process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
+
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    stopJob();
+    const hard = setTimeout(() => process.exit(1), DRAIN_MS);
+    hard.unref();
+    server.close(async () => {
+      await database.close();
+      process.exit(0);
+    });
+    server.closeIdleConnections();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+start().catch((error) => {
+  const known = error instanceof ConfigError || error instanceof LatchkeyError;
+  const address = error.code === 'EADDRINUSE' ? 'The port is in use. Set LATCHKEY_PORT to another one.' : undefined;
+  process.stderr.write(`${known ? error.message : (address ?? error.stack ?? error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { SCOPE_TOKEN, scopeList } from '../scopes.ts';
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+
+/**
+ * @returns what is wrong with a redirect URI, or undefined. It is compared byte for byte later (RFC 9700
+ * section 2.1), so here is the only place where a careless one can be stopped.
+ */
+export function redirectUriFault(uri: string): string | undefined {
+  const url = URL.parse(uri);
+  if (!url || /[\s\\]/.test(uri) || [...uri].some((char) => char.charCodeAt(0) < 0x21 || char.charCodeAt(0) > 0x7e)) {
+    return 'is not an absolute URI in plain ASCII';
+  }
+  if (uri.includes('#')) return 'has a fragment; remove the part from #';
+  if (uri.includes('*')) return 'has a wildcard; register each URI as it is';
+  if (url.username || url.password) return 'carries a user name or password';
+  if (url.protocol === 'https:') return undefined;
+  if (url.protocol === 'http:') return LOOPBACK.has(url.hostname) ? undefined : 'uses http; only loopback may, use https';
+  // RFC 8252 section 7.1: a private-use scheme is a reversed domain name, which keeps javascript: and data: out.
+  return /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol)
+    ? undefined
+    : `uses the scheme ${url.protocol} which is not https or a reversed domain name such as com.example.app:`;
+}
+
+const redirectUri = z
+  .string()
+  .max(2000)
+  .check((context) => {
+    const fault = redirectUriFault(context.value);
+    if (fault) context.issues.push({ code: 'custom', input: context.value, message: `The redirect URI ${context.value} ${fault}` });
+  });
+
+const scope = z
+  .string()
+  .max(4000)
+  .transform(scopeList)
+  .refine((scopes) => scopes.every((one) => SCOPE_TOKEN.test(one)), 'A scope has a character that RFC 6749 does not allow');
+
+const name = z
+  .string()
+  .trim()
+  .min(1, 'A name is needed')
+  .max(255)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'A name must not have control characters');
+
+/** What an administrator says of an application; the same for pages, API and command line. */
+export const clientInput = z.strictObject({
+  name,
+  redirectUris: z.array(redirectUri).max(50).default([]),
+  postLogoutRedirectUris: z.array(redirectUri).max(50).default([]),
+  public: z.boolean().default(false),
+  firstParty: z.boolean().default(false),
+  displayCode: z.boolean().default(false),
+  scope: scope.default(['openid', 'profile', 'email']),
+  grantTypes: z.array(z.enum(GRANT_TYPES)).optional(),
+  requirePkce: z.boolean().default(true),
+  idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
+});
+
+export const clientChange = z.strictObject({
+  name: name.optional(),
+  redirectUris: z.array(redirectUri).max(50).optional(),
+  postLogoutRedirectUris: z.array(redirectUri).max(50).optional(),
+  firstParty: z.boolean().optional(),
+  scope: scope.optional(),
+  requirePkce: z.boolean().optional(),
+  idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
+});
+
+export type ClientInput = z.input<typeof clientInput>;
+export type ClientChange = z.input<typeof clientChange>;

@@ -1,0 +1,4 @@
+declare module 'oidc-provider/lib/response_modes/*.js' {
+  const mode: (ctx: object, redirectUri: string, out: Record<string, string>) => void | Promise<void>;
+  export default mode;
+}

@@ -1,0 +1,91 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { record } from '../audit/index.ts';
+import { digest, uuidv7 } from '../kit/ids.ts';
+import type { Logger } from '../kit/log.ts';
+import { type Unit, unit } from '../kit/unit-of-work.ts';
+
+/** How long the evidence of a replay is kept. */
+const EVIDENCE_MS = 365 * 86_400_000;
+
+/** Set on the unit when the engine met an error that nobody expected: its writes are dropped. */
+export const BROKEN = 'oidc.broken';
+
+export interface Replay {
+  tokenHash: string;
+  kind: 'code' | 'refresh_token';
+  clientId?: string;
+  accountId?: string;
+}
+
+/** A code or refresh token came a second time: evidence that outlives the rows it killed. */
+export function recordReplay(of: Unit, replay: Replay): void {
+  const now = new Date();
+  const reason = replay.kind === 'code' ? 'code_replay' : 'refresh_token_reuse';
+  const row = {
+    id: uuidv7(),
+    created_at: now,
+    token_hash: replay.tokenHash,
+    reason,
+    client_id: replay.clientId ?? null,
+    account_id: replay.accountId ?? null,
+    revoked_at: now,
+    expires_at: new Date(now.getTime() + EVIDENCE_MS),
+  };
+  const known = of.memory.get('oidc.replay');
+  if (known) return;
+  of.memory.set('oidc.replay', replay);
+  of.write({ kind: 'insert', table: 'T_revoked_tokens', row, ignore: true }, `T_revoked_tokens:${replay.tokenHash}`);
+  record({ action: `${reason}.detected`, accountId: replay.accountId, clientId: replay.clientId, success: false, errorCode: 'invalid_grant' });
+}
+
+interface EngineError {
+  error?: string;
+  error_description?: string;
+  error_detail?: string;
+}
+
+/** The engine's own detection: the value was already marked as used when this request read it. */
+function onGrantError(ctx: KoaContextWithOIDC, error: EngineError): void {
+  const { params, client, entities } = ctx.oidc;
+  const detail = error.error_detail ?? '';
+  if (detail === 'authorization code already consumed') {
+    recordReplay(unit(), { tokenHash: digest(String(params?.code)), kind: 'code', clientId: client?.clientId });
+  } else if (detail === 'refresh token already used') {
+    const accountId = entities.RefreshToken?.accountId;
+    recordReplay(unit(), { tokenHash: digest(String(params?.refresh_token)), kind: 'refresh_token', clientId: client?.clientId, accountId });
+  }
+}
+
+/** The engine's events become audit rows of the same commit, and lines of the log. */
+export function listen(provider: Provider, log: Logger): void {
+  const who = (ctx: KoaContextWithOIDC) => ({
+    accountId: ctx.oidc.account?.accountId ?? ctx.oidc.entities.Session?.accountId,
+    clientId: ctx.oidc.client?.clientId,
+    sessionUid: ctx.oidc.session?.uid,
+  });
+  const on = provider.on.bind(provider) as (name: string, listener: (...args: never[]) => void) => void;
+
+  on('grant.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
+    onGrantError(ctx, error);
+    log.info({ event: 'grant.error', client_id: ctx.oidc.client?.clientId, error: error.error, detail: error.error_detail });
+  });
+  on('authorization.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
+    log.info({ event: 'authorization.error', client_id: ctx.oidc.client?.clientId, error: error.error, detail: error.error_detail });
+    if (error.error === 'access_denied' && ctx.oidc.client) {
+      record({ action: 'authorization.refused', ...who(ctx), success: false, errorCode: error.error, errorMessage: error.error_description });
+    }
+  });
+  on('grant.revoked', (ctx: KoaContextWithOIDC, grantId: string) => {
+    record({ action: 'grant.revoked', ...who(ctx), target: grantId });
+  });
+  on('end_session.success', (ctx: KoaContextWithOIDC) => record({ action: 'sign_out.succeeded', ...who(ctx) }));
+  for (const model of ['access_token', 'refresh_token', 'client_credentials']) {
+    on(`${model}.destroyed`, (token: { accountId?: string; clientId?: string }) => {
+      record({ action: `${model}.revoked`, accountId: token.accountId, clientId: token.clientId });
+    });
+  }
+  on('server_error', (_ctx: KoaContextWithOIDC, error: Error) => {
+    unit().memory.set(BROKEN, error);
+    log.error({ event: 'server_error', err: error });
+  });
+}

@@ -1,0 +1,147 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Config } from '../config.ts';
+import { type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { digest } from '../kit/ids.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Secrets } from '../kit/secrets.ts';
+import { claims, findAccount } from './accounts.ts';
+import { listen } from './events.ts';
+import { accessTokenTtl, type EngineClient, issueRefreshToken, limitScopes, loadExistingGrant } from './policy.ts';
+import type { PrivateJwk } from './signing-keys/index.ts';
+import { type ClientSource, createStorage } from './storage/index.ts';
+
+/** The pages that the engine asks for. Each sets the body of the response. */
+export interface EnginePages {
+  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): void;
+  signOut(ctx: KoaContextWithOIDC): void;
+  signedOut(ctx: KoaContextWithOIDC): void;
+}
+
+export interface EngineDeps {
+  config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl'>;
+  secrets: Secrets;
+  clients: ClientSource;
+  keys: PrivateJwk[];
+  pages: EnginePages;
+  log: Logger;
+}
+
+const CODE_TTL = 60;
+const INTERACTION_TTL = 3600;
+const ID_TOKEN_TTL = 3600;
+/** The grant caps what hangs on it: long. */
+const GRANT_TTL = 10 * 365 * 86_400;
+
+const originOf = (uri: string) => URL.parse(uri)?.origin;
+
+function configuration(deps: EngineDeps): Configuration {
+  const { config, secrets, pages } = deps;
+  const secure = config.issuer.startsWith('https:');
+  const cookie = { httpOnly: true, sameSite: 'lax' as const, secure, signed: true };
+  const settings = {
+    adapter: createStorage({ secrets, issuer: config.issuer, clients: deps.clients }),
+    jwks: { keys: deps.keys },
+    findAccount,
+    claims,
+    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    responseTypes: ['code'],
+    // A client whose require_pkce an administrator turned off is one whose library cannot do it.
+    pkce: { required: (_ctx: unknown, client: EngineClient) => client.require_pkce || client.clientAuthMethod === 'none' },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    rotateRefreshToken: () => true,
+    issueRefreshToken,
+    expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) => !source.scopes.has('offline_access'),
+    loadExistingGrant,
+    // Widely used clients read the profile from the ID token alone.
+    conformIdTokenClaims: false,
+    clockTolerance: 0,
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    enabledJWA: {
+      idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      introspectionSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+    },
+    extraClientMetadata: { properties: ['allowed_scopes', 'require_pkce', 'is_first_party', 'display_code'] },
+    clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
+      client.redirectUris.some((uri) => originOf(uri) === origin),
+    cookies: {
+      keys: secrets.cookieKeys,
+      long: cookie,
+      short: cookie,
+      // A path is set on the short ones, which __Host- does not allow.
+      names: secure
+        ? { session: '__Host-latchkey_session', interaction: '__Secure-latchkey_interaction', resume: '__Secure-latchkey_resume' }
+        : { session: 'latchkey_session', interaction: 'latchkey_interaction', resume: 'latchkey_resume' },
+    },
+    interactions: {
+      url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
+      policy: interactionPolicy.base(),
+    },
+    features: {
+      devInteractions: { enabled: false },
+      introspection: {
+        enabled: true,
+        // An application learns of its own tokens alone.
+        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) => token.clientId === client.clientId,
+      },
+      revocation: {
+        enabled: true,
+        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) => token.clientId === client.clientId,
+      },
+      clientCredentials: { enabled: true },
+      userinfo: { enabled: true },
+      resourceIndicators: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      claimsParameter: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: async (ctx: KoaContextWithOIDC) => pages.signOut(ctx),
+        postLogoutSuccessSource: async (ctx: KoaContextWithOIDC) => pages.signedOut(ctx),
+      },
+    },
+    renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) => pages.error(ctx, out, error),
+    ttl: {
+      AccessToken: (_ctx: unknown, token: { scope?: string }) => accessTokenTtl(config.ttl.accessToken, token.scope),
+      ClientCredentials: (_ctx: unknown, token: { scope?: string }) => accessTokenTtl(config.ttl.accessToken, token.scope),
+      AuthorizationCode: CODE_TTL,
+      IdToken: ID_TOKEN_TTL,
+      Interaction: INTERACTION_TTL,
+      RefreshToken: config.ttl.refreshToken,
+      Session: config.ttl.session,
+      Grant: GRANT_TTL,
+    },
+  };
+  return settings as unknown as Configuration;
+}
+
+/** What the request says of its host and scheme is never believed: every URL is the issuer's. */
+function pinIssuer(provider: Provider, issuer: string): void {
+  const { host, protocol } = new URL(issuer);
+  const pinned = { host, protocol: protocol.slice(0, -1), secure: protocol === 'https:' };
+  for (const [name, value] of Object.entries(pinned)) {
+    Object.defineProperty((provider as unknown as { request: object }).request, name, { get: () => value });
+  }
+}
+
+/** Secrets rest as digests; two may be valid at once, so that one can be rotated. */
+function compareSecretsByDigest(provider: Provider): void {
+  Object.assign(provider.Client.prototype, {
+    compareClientSecret(this: EngineClient, actual: string): boolean {
+      const given = Buffer.from(digest(actual));
+      const stored = (this.clientSecret ?? '').split(' ').map((hash) => Buffer.from(hash));
+      return stored.some((hash) => hash.length === given.length && timingSafeEqual(hash, given));
+    },
+  });
+}
+
+/** The protocol engine (node-oidc-provider), set up for OAuth 2.1 and our storage. It is the Koa application. */
+export function createProvider(deps: EngineDeps): Provider {
+  const provider = new Provider(deps.config.issuer, configuration(deps));
+  provider.proxy = deps.config.trustProxy;
+  pinIssuer(provider, deps.config.issuer);
+  compareSecretsByDigest(provider);
+  limitScopes(provider);
+  listen(provider, deps.log);
+  return provider;
+}

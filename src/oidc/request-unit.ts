@@ -1,0 +1,104 @@
+import type { Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import responseModes from './response-modes.ts';
+import type { HotPath } from '../kit/hot-path.ts';
+import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts';
+import { BROKEN, recordReplay } from './events.ts';
+import { CONSUMED, type Consumed } from './storage/adapter.ts';
+import { record } from '../audit/index.ts';
+
+type Context = Parameters<Middleware>[0];
+
+/** A session id, a code or a token of a unit that was not written must not leave. */
+function takeBack(ctx: Context): void {
+  ctx.remove('Set-Cookie');
+  ctx.remove('Location');
+  ctx.remove('Content-Type');
+}
+
+function answerUnavailable(ctx: Context): void {
+  takeBack(ctx);
+  ctx.status = 503;
+  ctx.set('Retry-After', '2');
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = { error: 'temporarily_unavailable', error_description: 'The server cannot reach its database. Try again in a moment.' };
+}
+
+const REVOKED_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_authorization_codes'];
+
+/**
+ * Another request used the value first. That is told in a unit of its own, so that nothing takes it back: what
+ * the first one got is revoked too (RFC 9700 sections 2.1.1 and 4.14.2).
+ */
+async function loseRace(ctx: Context, failed: Unit): Promise<void> {
+  const consumed = failed.memory.get(CONSUMED) as Consumed;
+  const { grantId, clientId, accountId } = consumed.payload;
+  const after = failed.fresh();
+  await withUnit(after, async () => {
+    if (grantId) {
+      const set = { revoked_at: new Date() };
+      after.write({ kind: 'update', table: 'T_grants', set, where: { id: grantId, revoked_at: null } });
+      for (const table of REVOKED_TABLES) after.write({ kind: 'delete', table, where: { grant_id: grantId } });
+      record({ action: 'grant.revoked', accountId, clientId, target: grantId });
+    }
+    const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';
+    recordReplay(after, { tokenHash: consumed.key, kind, clientId, accountId });
+    await after.commit();
+  });
+  takeBack(ctx);
+  ctx.status = 400;
+  ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' };
+}
+
+/** The nonce was used by this account before: an error to the application, as if the request had been refused. */
+async function refuseNonce(ctx: KoaContextWithOIDC & Context, failed: Unit): Promise<void> {
+  const { params, client, account, provider } = ctx.oidc;
+  const after = failed.fresh();
+  await withUnit(after, async () => {
+    const who = { accountId: account?.accountId, clientId: client?.clientId };
+    record({ action: 'authorization.refused', ...who, success: false, errorCode: 'nonce_reused' });
+    await after.commit();
+  });
+  takeBack(ctx);
+  const mode = String(params?.response_mode ?? 'query');
+  const out = {
+    error: 'invalid_request',
+    error_description: 'the nonce was used before',
+    ...(params?.state === undefined ? {} : { state: String(params.state) }),
+    iss: provider.issuer,
+  };
+  await (responseModes[mode] ?? responseModes.query)?.(ctx, String(params?.redirect_uri), out);
+}
+
+/**
+ * One unit for each request, committed before its response leaves: what a client was told holds after a crash,
+ * and what it was not told was never there.
+ */
+export function requestUnit(deps: { hot: HotPath }): Middleware {
+  return async (ctx, next) => {
+    const unit = new UnitOfWork(deps.hot, {
+      ip: ctx.ip,
+      userAgent: ctx.get('user-agent') || undefined,
+      requestId: ctx.state.requestId,
+    });
+    await withUnit(unit, async () => {
+      try {
+        await next();
+        if (unit.memory.has(BROKEN)) {
+          unit.drop();
+          // A new session's id may be in it, and that session was just given up.
+          ctx.remove('Set-Cookie');
+        }
+        const failed = await unit.commit();
+        if (failed === 'consume') await loseRace(ctx, unit);
+        else if (failed === 'nonce') await refuseNonce(ctx as unknown as KoaContextWithOIDC & Context, unit);
+        else if (failed) throw new Error(`the guard ${failed} failed`);
+      } catch (error) {
+        unit.drop();
+        unit.failure ??= (error as { code?: string }).code === 'unavailable' ? error : undefined;
+        if (!unit.failure) throw error;
+      }
+      if ((unit.failure as { code?: string } | undefined)?.code === 'unavailable') answerUnavailable(ctx);
+    });
+  };
+}

@@ -1,0 +1,198 @@
+import { errors, Provider } from 'oidc-provider';
+import { digest, uuidv7 } from '../../kit/ids.ts';
+import { toDate, toEpoch } from '../../kit/instants.ts';
+import type { Secrets } from '../../kit/secrets.ts';
+import type { Row, Write } from '../../kit/statements.ts';
+import { unit } from '../../kit/unit-of-work.ts';
+import { completed, requestOf } from './authorization-requests.ts';
+import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
+
+/** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
+interface Known {
+  id: string;
+  json: string;
+  consumed?: number;
+}
+
+/** What a consumed row of this unit was, for the token that takes its place and for the loser of a race. */
+export interface Consumed {
+  model: string;
+  id: string;
+  key: string;
+  payload: Payload;
+}
+
+export const CONSUMED = 'oidc.consumed';
+
+const remembered = (model: Model, key: string) => `${model.table}:${key}`;
+
+/**
+ * The engine's storage for every model that is a row of its own. It reads and writes in the unit of the
+ * request; nothing it stores can be presented to anyone.
+ */
+export class Adapter {
+  readonly #name: string;
+  readonly #model: Model;
+  readonly #secrets: Secrets;
+
+  constructor(name: string, secrets: Secrets) {
+    const model = models[name];
+    if (!model) throw new Error(`Latchkey does not store ${name}.`);
+    this.#name = name;
+    this.#model = model;
+    this.#secrets = secrets;
+  }
+
+  #read(column: string, value: string): Promise<Known | undefined> {
+    const { table, consumable, sealed } = this.#model;
+    const columns = ['id', 'payload', consumable && 'consumed_at', sealed && 'code_sealed'].filter(Boolean);
+    const alive = this.#name === 'Grant' ? ' AND revoked_at IS NULL' : '';
+    const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${column} = ?${alive}`;
+    return unit().once(`${table}:${column === this.#model.key ? '' : `${column}:`}${value}`, async () => {
+      const row = await unit().get(sql, [value]);
+      return row && this.#known(row);
+    });
+  }
+
+  #known(row: Row): Known {
+    let json = String(row.payload);
+    if (typeof row.code_sealed === 'string') {
+      const hidden = this.#secrets.open(row.code_sealed, this.#place(String(row.id)));
+      json = JSON.stringify({ ...JSON.parse(json), ...JSON.parse(hidden) });
+    }
+    return { id: String(row.id), json, consumed: row.consumed_at ? toEpoch(toDate(row.consumed_at)) : undefined };
+  }
+
+  #place(id: string) {
+    return { table: this.#model.table, column: 'code_sealed', id };
+  }
+
+  #payload(known: Known, jti?: string): Payload | undefined {
+    const payload: Payload = JSON.parse(known.json);
+    // Access tokens and client credentials share a table: each model sees only its own.
+    if (payload.kind !== this.#name) return undefined;
+    if (jti !== undefined) payload.jti = jti;
+    if (known.consumed !== undefined) payload.consumed = known.consumed;
+    return payload;
+  }
+
+  /** @returns the payload with its `jti` put back; expired rows too: the engine answers for those */
+  async find(id: string): Promise<Payload | undefined> {
+    const known = await this.#read(this.#model.key, storedKey(this.#model, id));
+    return known && this.#payload(known, id);
+  }
+
+  async findByUserCode(userCode: string): Promise<Payload | undefined> {
+    const known = await this.#read('user_code_hash', digest(userCode));
+    const payload = known && this.#payload(known);
+    if (known && payload) unit().remember(remembered(this.#model, digest(String(payload.jti))), known);
+    return payload;
+  }
+
+  /** Sessions alone are found by uid. */
+  async findByUid(): Promise<undefined> {}
+
+  async upsert(id: string, payload: Payload): Promise<void> {
+    const key = storedKey(this.#model, id);
+    const found = await unit().once<Known | undefined>(remembered(this.#model, key), async () => undefined);
+    const rowId = found?.id ?? (this.#model.key === 'id' ? id : uuidv7());
+    const { jti, consumed, ...rest } = payload;
+    const columns: Row = { ...this.#model.columns(payload), expires_at: expiry(payload) };
+    if (this.#model.sealed) {
+      const hidden = Object.fromEntries(this.#model.sealed.map((member) => [member, payload[member]]));
+      for (const member of this.#model.sealed) delete rest[member];
+      columns.code_sealed = this.#secrets.seal(JSON.stringify(hidden), this.#place(rowId));
+    }
+    const json = JSON.stringify(rest);
+    columns.payload = json;
+    const full = this.#model.sealed ? JSON.stringify({ ...payload, consumed: undefined }) : json;
+    unit().remember(remembered(this.#model, key), { id: rowId, json: full, consumed: found?.consumed });
+
+    const writeKey = `${this.#model.table}:${rowId}`;
+    const pending = unit().pending(writeKey);
+    if (found && pending?.kind !== 'insert') {
+      // `consumed_at` is not among the columns: no upsert brings a consumed row back.
+      const earlier = pending?.kind === 'update' ? pending : undefined;
+      const set = { ...earlier?.set, ...columns };
+      unit().write({ kind: 'update', table: this.#model.table, set, where: { id: rowId }, guard: earlier?.guard }, writeKey);
+      return;
+    }
+    const row: Row = { id: rowId, created_at: new Date(), ...(this.#model.key === 'id' ? {} : { [this.#model.key]: key }) };
+    const guard = this.#name === 'AuthorizationCode' && columns.nonce !== null ? 'nonce' : undefined;
+    unit().write({ kind: 'insert', table: this.#model.table, row: { ...row, ...columns, ...this.#links() }, guard }, writeKey);
+  }
+
+  /** Which rows of this unit the new one comes from. */
+  #links(): Row {
+    const consumed = unit().memory.get(CONSUMED) as Consumed | undefined;
+    if (this.#name === 'AuthorizationCode') {
+      completed(unit());
+      return { authorization_request_id: requestOf(unit()) ?? null, state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null };
+    }
+    if (this.#name === 'AccessToken') {
+      return { authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null };
+    }
+    if (this.#name === 'RefreshToken') {
+      return { rotated_from: consumed?.model === 'RefreshToken' ? consumed.id : null };
+    }
+    return {};
+  }
+
+  /**
+   * Single use, decided by the database in the commit of this unit: of all requests that come this far with the
+   * same value one is committed, the others fail by the guard.
+   */
+  async consume(id: string): Promise<void> {
+    const key = storedKey(this.#model, id);
+    const known = await this.#read(this.#model.key, key);
+    if (!known) throw new errors.InvalidGrant('it is gone');
+    const { table } = this.#model;
+    const now = new Date();
+    const write: Write = {
+      kind: 'update',
+      table,
+      set: { consumed_at: now },
+      where: { id: known.id, consumed_at: null },
+      guard: 'consume',
+    };
+    unit().write(write, `${table}:${known.id}`);
+    unit().remember(remembered(this.#model, key), { ...known, consumed: toEpoch(now) });
+    const consumed: Consumed = { model: this.#name, id: known.id, key, payload: JSON.parse(known.json) };
+    unit().memory.set(CONSUMED, consumed);
+  }
+
+  async destroy(id: string): Promise<void> {
+    const key = storedKey(this.#model, id);
+    const { table } = this.#model;
+    unit().remember(remembered(this.#model, key), undefined);
+    // A grant leaves a tombstone: what the loser of a race wrote meanwhile must find it.
+    unit().write(
+      this.#name === 'Grant'
+        ? { kind: 'update', table, set: { revoked_at: new Date() }, where: { id, revoked_at: null } }
+        : { kind: 'delete', table, where: { [this.#model.key]: key } },
+      `${table}:destroy:${key}`,
+    );
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    const { table } = this.#model;
+    unit().write({ kind: 'delete', table, where: { grant_id: grantId } }, `${table}:grant:${grantId}`);
+  }
+}
+
+/** Insert-only: of two proofs with one id in parallel the unique index refuses the second, not a look before. */
+export class ReplayAdapter extends Adapter {
+  override async upsert(id: string, payload: Payload): Promise<void> {
+    const { table, key, columns } = models.ReplayDetection as Model;
+    const row: Row = {
+      id: uuidv7(),
+      created_at: new Date(),
+      [key]: digest(id),
+      ...columns(payload),
+      payload: '{"kind":"ReplayDetection"}',
+      expires_at: expiry(payload),
+    };
+    const refused = await unit().commitNow([{ kind: 'insert', table, row, guard: 'replay' }]);
+    if (refused) throw new errors.InvalidRequest('this proof was used before');
+  }
+}

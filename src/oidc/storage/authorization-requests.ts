@@ -1,0 +1,128 @@
+import { digest, uuidv7 } from '../../kit/ids.ts';
+import type { Secrets } from '../../kit/secrets.ts';
+import type { Row } from '../../kit/statements.ts';
+import { type Unit, unit } from '../../kit/unit-of-work.ts';
+import { expiry, type Payload } from './models.ts';
+
+const TABLE = 'T_authorization_requests';
+const ENDED = 'oidc.ended-interaction';
+
+interface Known {
+  id: string;
+  json: string;
+}
+
+interface Ended {
+  id: string;
+  cid: unknown;
+  set: Row;
+}
+
+const writeKey = (id: string) => `${TABLE}:${id}`;
+
+/** The row of the request that this unit brought to its end, if it had one. */
+export function requestOf(of: Unit): string | undefined {
+  return (of.memory.get(ENDED) as Ended | undefined)?.id;
+}
+
+/** A code is issued: the request that led to it is approved, in the same commit. */
+export function completed(of: Unit): void {
+  const ended = of.memory.get(ENDED) as Ended | undefined;
+  if (ended) ended.set.status = 'approved';
+}
+
+/**
+ * Interactions. One row is one authorization request, however many prompts it takes: the engine ends an
+ * interaction and begins the next under another id, which here moves the row (`cid` stays the same).
+ */
+export class AuthorizationRequests {
+  readonly #secrets: Secrets;
+  readonly #issuer: string;
+
+  constructor(secrets: Secrets, issuer: string) {
+    this.#secrets = secrets;
+    this.#issuer = issuer;
+  }
+
+  #known(id: string): Promise<Known | undefined> {
+    const hash = digest(id);
+    return unit().once(`${TABLE}:${hash}`, async () => {
+      const sql = `SELECT id, payload FROM ${TABLE} WHERE uid_hash = ? AND status = 'pending'`;
+      const row = await unit().get(sql, [hash]);
+      return row && { id: String(row.id), json: String(row.payload) };
+    });
+  }
+
+  async find(id: string): Promise<Payload | undefined> {
+    const known = await this.#known(id);
+    if (!known) return undefined;
+    const { sealed, ...payload } = JSON.parse(known.json);
+    if (sealed) {
+      const opened = this.#secrets.open(sealed, { table: TABLE, column: 'payload', id: known.id });
+      Object.assign(payload, JSON.parse(opened));
+    }
+    const path = payload.deviceCode ? 'device' : 'auth';
+    return { ...payload, jti: id, returnTo: `${this.#issuer}/${path}/${id}` };
+  }
+
+  /** The payload without anything that can be presented: its own id, the session's cookie, other requests' ids. */
+  #rest(payload: Payload, rowId: string): string {
+    const { jti, returnTo, deviceCode, parJti, session, ...rest } = payload;
+    const { cookie, ...kept } = (session ?? {}) as { cookie?: string };
+    const hidden = JSON.stringify({ deviceCode, parJti });
+    const place = { table: TABLE, column: 'payload', id: rowId };
+    return JSON.stringify({
+      ...rest,
+      session: session ? kept : undefined,
+      sealed: deviceCode || parJti ? this.#secrets.seal(hidden, place) : undefined,
+    });
+  }
+
+  async upsert(id: string, payload: Payload): Promise<void> {
+    const hash = digest(id);
+    const found = await unit().once<Known | undefined>(`${TABLE}:${hash}`, async () => undefined);
+    const ended = unit().memory.get(ENDED) as Ended | undefined;
+    const moved = ended && ended.cid === payload.cid ? ended.id : undefined;
+    const rowId = found?.id ?? moved ?? uuidv7();
+    const json = this.#rest(payload, rowId);
+    unit().remember(`${TABLE}:${hash}`, { id: rowId, json });
+
+    const params = payload.params ?? {};
+    const set: Row = {
+      uid_hash: hash,
+      account_id: (payload.session as { accountId?: string } | undefined)?.accountId ?? payload.accountId ?? null,
+      prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
+      status: 'pending',
+      payload: json,
+      expires_at: expiry(payload),
+    };
+    if (found || moved) {
+      unit().write({ kind: 'update', table: TABLE, set, where: { id: rowId } }, writeKey(rowId));
+      return;
+    }
+    const row: Row = {
+      id: rowId,
+      created_at: new Date(),
+      ...set,
+      client_id: params.client_id ?? '',
+      redirect_uri: params.redirect_uri ?? '',
+      scope: params.scope ?? '',
+      state: params.state ?? null,
+      nonce: params.nonce ?? null,
+      response_type: params.response_type ?? '',
+      code_challenge: params.code_challenge ?? null,
+      code_challenge_method: params.code_challenge_method ?? null,
+    };
+    unit().write({ kind: 'insert', table: TABLE, row }, writeKey(rowId));
+  }
+
+  /** The interaction is over: denied, unless this unit goes on to another prompt or to a code. */
+  async destroy(id: string): Promise<void> {
+    const known = await this.#known(id);
+    if (!known) return;
+    const set: Row = { status: 'denied' };
+    unit().memory.set(ENDED, { id: known.id, cid: JSON.parse(known.json).cid, set } satisfies Ended);
+    unit().remember(`${TABLE}:${digest(id)}`, undefined);
+    unit().write({ kind: 'update', table: TABLE, set, where: { id: known.id } }, writeKey(known.id));
+  }
+}

@@ -1,0 +1,106 @@
+import { isDeepStrictEqual } from 'node:util';
+import { digest, uuidv7 } from '../../kit/ids.ts';
+import type { Row } from '../../kit/statements.ts';
+import { unit } from '../../kit/unit-of-work.ts';
+import { expiry, type Payload } from './models.ts';
+
+const TABLE = 'T_user_sessions';
+const COLUMNS = `SELECT uid, payload, authorizations FROM ${TABLE}`;
+
+type Authorizations = Record<string, unknown>;
+
+/** A session as the database had it when this unit read it. */
+interface Known {
+  uid: string;
+  json: string;
+  authorizations: string;
+}
+
+/** What to merge so that `before` becomes `after` (RFC 7396), or undefined when they are the same. */
+export function difference(before: Authorizations, after: Authorizations): string | undefined {
+  const patch: Authorizations = {};
+  for (const [clientId, value] of Object.entries(after)) {
+    if (!isDeepStrictEqual(before[clientId], value)) patch[clientId] = value;
+  }
+  for (const clientId of Object.keys(before)) if (!(clientId in after)) patch[clientId] = null;
+  return Object.keys(patch).length > 0 ? JSON.stringify(patch) : undefined;
+}
+
+/**
+ * Sessions are rows by `uid`. Their id changes at sign-in: that is an UPDATE by uid, never an upsert, so that a
+ * session that was ended cannot come back; and `authorizations` is merged by the database, so that of two
+ * applications that sign in at once none loses its part.
+ */
+export class Sessions {
+  #known(column: 'token_hash' | 'uid', value: string): Promise<Known | undefined> {
+    return unit().once(`${TABLE}:${column}:${value}`, async () => {
+      const row = await unit().get(`${COLUMNS} WHERE ${column} = ? AND is_active = true`, [value]);
+      if (!row) return undefined;
+      const known = { uid: String(row.uid), json: String(row.payload), authorizations: String(row.authorizations) };
+      unit().remember(`${TABLE}:loaded:${known.uid}`, known);
+      return known;
+    });
+  }
+
+  #payload({ json, authorizations }: Known): Payload {
+    const payload: Payload = JSON.parse(json);
+    if (authorizations !== '{}') payload.authorizations = JSON.parse(authorizations);
+    return payload;
+  }
+
+  async find(id: string): Promise<Payload | undefined> {
+    const known = await this.#known('token_hash', digest(id));
+    return known && { ...this.#payload(known), jti: id };
+  }
+
+  /** Without its `jti`: what is found this way is read, never saved. */
+  async findByUid(uid: string): Promise<Payload | undefined> {
+    const known = await this.#known('uid', uid);
+    return known && this.#payload(known);
+  }
+
+  async upsert(id: string, payload: Payload): Promise<void> {
+    const { jti, authorizations = {}, ...rest } = payload;
+    const uid = String(payload.uid);
+    const json = JSON.stringify(rest);
+    const loaded = await unit().once<Known | undefined>(`${TABLE}:loaded:${uid}`, async () => undefined);
+    const now: Known = { uid, json, authorizations: JSON.stringify(authorizations) };
+    unit().remember(`${TABLE}:token_hash:${digest(id)}`, now);
+    unit().remember(`${TABLE}:uid:${uid}`, now);
+
+    const set: Row = {
+      token_hash: digest(id),
+      account_id: payload.accountId ?? null,
+      payload: json,
+      last_used_at: new Date(),
+      expires_at: expiry(payload),
+    };
+    if (loaded) {
+      const patch = difference(JSON.parse(loaded.authorizations), authorizations as Authorizations);
+      const merge = patch ? { authorizations: patch } : undefined;
+      unit().write({ kind: 'update', table: TABLE, set, merge, where: { uid, is_active: true } }, `${TABLE}:${uid}`);
+      return;
+    }
+    const row: Row = {
+      id: uuidv7(),
+      created_at: new Date(),
+      uid,
+      ...set,
+      authorizations: now.authorizations,
+      ip_address: unit().origin.ip ?? null,
+      user_agent: unit().origin.userAgent?.slice(0, 512) ?? null,
+      is_active: true,
+    };
+    unit().write({ kind: 'insert', table: TABLE, row }, `${TABLE}:${uid}`);
+  }
+
+  /** Ends the session, unless the same unit goes on under another id (then its later write takes the place). */
+  async destroy(id: string): Promise<void> {
+    const known = await this.#known('token_hash', digest(id));
+    if (!known) return;
+    unit().remember(`${TABLE}:token_hash:${digest(id)}`, undefined);
+    unit().remember(`${TABLE}:uid:${known.uid}`, undefined);
+    const where = { uid: known.uid };
+    unit().write({ kind: 'update', table: TABLE, set: { is_active: false }, where }, `${TABLE}:${known.uid}`);
+  }
+}

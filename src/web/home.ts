@@ -1,0 +1,42 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+
+export interface HomeDeps {
+  provider: Provider;
+  render(name: string, data: Record<string, unknown>): string;
+  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+}
+
+const CODE = /^[\w-]{20,128}$/;
+
+/** The front page, and the page on which a display client's code is shown for a person to copy. */
+export function createHome(router: Router, deps: HomeDeps): void {
+  const html = (ctx: Context, name: string, data: Record<string, unknown>) => {
+    ctx.type = 'html';
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = deps.render(name, data);
+  };
+
+  router.get('/', async (ctx) => {
+    const session = await deps.provider.Session.get(ctx as never);
+    const person = session.accountId ? await deps.findPerson(session.accountId) : undefined;
+    html(ctx, 'home', {
+      title: person ? 'You are signed in' : 'Welcome',
+      accountName: person?.username,
+      signOutUrl: person ? '/session/end' : undefined,
+    });
+  });
+
+  router.get('/code', async (ctx) => {
+    const { code, error } = ctx.query;
+    const shown = typeof code === 'string' && CODE.test(code) ? code : undefined;
+    const denied = error === 'access_denied' ? 'You did not allow it. Nothing was changed.' : undefined;
+    if (!shown) ctx.status = 400;
+    html(ctx, 'code/show', {
+      title: 'Your code',
+      code: shown,
+      alert: shown ? undefined : (denied ?? 'There is no code here. Go back to the application and start again there.'),
+    });
+  });
+}

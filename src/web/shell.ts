@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import type { Context, Middleware } from 'koa';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import { CONTENT_SECURITY_POLICY } from './security.ts';
+
+/** Ids and codes stand in paths: only the shape of a path is logged, never its query. */
+function shape(path: string): string {
+  return path.replace(/[A-Za-z0-9_~-]{20,}/g, ':id').slice(0, 200);
+}
+
+/** A NUL or a broken percent-encoding is nobody's mistake. */
+function isBroken(url: string): boolean {
+  try {
+    return decodeURIComponent(url.replaceAll('+', ' ')).includes('\0');
+  } catch {
+    return true;
+  }
+}
+
+export interface ErrorPage {
+  (ctx: Context, status: number, message: string): void;
+}
+
+function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
+  const known = error instanceof LatchkeyError ? error : undefined;
+  const thrown = (error as { status?: number }).status;
+  const status = known?.status ?? (thrown && thrown < 500 ? thrown : 500);
+  ctx.remove('Set-Cookie');
+  ctx.remove('Location');
+  if (status === 503) ctx.set('Retry-After', '2');
+  const fallback = status < 500 ? 'The request could not be understood.' : 'Something went wrong on our side.';
+  page(ctx, status, known?.message ?? fallback);
+}
+
+/**
+ * Around every request: an id, the security headers, one line of the log, and a page for what nobody caught.
+ */
+export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): Middleware {
+  return async (ctx, next) => {
+    const started = performance.now();
+    const requestId = randomUUID();
+    ctx.state.requestId = requestId;
+    ctx.set('X-Request-Id', requestId);
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    ctx.set('X-Frame-Options', 'DENY');
+    // `no-referrer` would make our own forms send `Origin: null`.
+    ctx.set('Referrer-Policy', 'same-origin');
+    ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
+    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
+    ctx.set('Permissions-Policy', 'camera=(), geolocation=(), microphone=()');
+    if (deps.secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
+    try {
+      if (isBroken(ctx.url)) throw new LatchkeyError('invalid_input', 'The address has characters that are not allowed.');
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) deps.page(ctx, 404, 'There is no such page.');
+    } catch (error) {
+      answerError(ctx, error, deps.page);
+      if (ctx.status >= 500) deps.log.error({ request_id: requestId, err: error });
+    }
+    const ms = Math.round(performance.now() - started);
+    deps.log.info({ request_id: requestId, method: ctx.method, path: shape(ctx.path), status: ctx.status, ms });
+  };
+}
