@@ -2,8 +2,8 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Config } from './config.ts';
-import { createPasswords } from './identity/passwords/index.ts';
 import { signIn } from './identity/accounts/sign-in.ts';
+import { createPasswords } from './identity/passwords/index.ts';
 import { createInteractions } from './interactions/pages.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
@@ -70,7 +70,10 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const page = (ctx: Context, status: number, message: string) => {
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
-      return showError(ctx, render, { heading: HEADINGS[status] ?? 'This request could not be completed', lede: message });
+      return showError(ctx, render, {
+        heading: HEADINGS[status] ?? 'This request could not be completed',
+        lede: message,
+      });
     }
     ctx.set('Cache-Control', 'no-store');
     ctx.body = { type: 'about:blank', title: message, status };

@@ -28,7 +28,8 @@ function withCurrentSchema<T>(work: (database: Database) => Promise<T>): Promise
   return withDatabase(async (database, url) => {
     const { production } = loadConfig(process.env);
     if (!(await schemaStatus(database)).current) {
-      if (production) throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+      if (production)
+        throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
       await migrateLatest(database, url);
     }
     return work(database);
@@ -37,7 +38,9 @@ function withCurrentSchema<T>(work: (database: Database) => Promise<T>): Promise
 
 /** The `latchkey` command; each room brings its own sub-commands. */
 export function createProgram(): Command {
-  const program = new Command('latchkey').description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server').exitOverride();
+  const program = new Command('latchkey')
+    .description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server')
+    .exitOverride();
   databaseCommands(program, withDatabase);
   clientCommands(program, (work) =>
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
@@ -54,7 +57,9 @@ export function createProgram(): Command {
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const findings = await withDatabase((database) => examine(loadConfig(process.env), database));
-      const text = findings.map(({ check, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${check.padEnd(13)} ${says}`);
+      const text = findings.map(
+        ({ check, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${check.padEnd(13)} ${says}`,
+      );
       print(json ? findings : text, json);
       if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
     });

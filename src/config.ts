@@ -44,7 +44,9 @@ export interface Config {
 export class ConfigError extends Error {
   readonly faults: string[];
   constructor(faults: string[]) {
-    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(
+      `The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
     this.faults = faults;
   }
 }
@@ -53,7 +55,8 @@ function readFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<string, str
   const values: Record<string, string> = {};
   for (const name of Object.keys(variables.shape)) {
     const file = env[`${name}_FILE`];
-    if (file !== undefined && env[name] !== undefined) faults.push(`${name} and ${name}_FILE are both set. Keep one.`);
+    if (file !== undefined && env[name] !== undefined)
+      faults.push(`${name} and ${name}_FILE are both set. Keep one.`);
     try {
       const value = file === undefined ? env[name] : readFileSync(file, 'utf8').trim();
       if (value !== undefined && value !== '') values[name] = value;
@@ -71,7 +74,8 @@ function issuerFaults(issuer: string, production: boolean): string[] {
   }
   const faults: string[] = [];
   if (url.origin !== issuer) faults.push(`LATCHKEY_ISSUER must be an origin alone: write ${url.origin}.`);
-  if (production && url.protocol !== 'https:') faults.push('LATCHKEY_ISSUER must be an https URL in production.');
+  if (production && url.protocol !== 'https:')
+    faults.push('LATCHKEY_ISSUER must be an https URL in production.');
   if (url.protocol === 'http:' && !LOOPBACK.has(url.hostname)) {
     faults.push('LATCHKEY_ISSUER may be http only for localhost. Use https.');
   }
@@ -81,8 +85,10 @@ function issuerFaults(issuer: string, production: boolean): string[] {
 function secretFaults(ring: string[]): string[] {
   return ring.flatMap((secret, index) => {
     const place = `The ${index + 1}. value of LATCHKEY_SECRETS`;
-    if (secret.length < 32) return [`${place} is shorter than 32 characters. Make one: openssl rand -base64 48`];
-    if (new Set(secret).size < 12) return [`${place} is weak (few different characters). Make one: openssl rand -base64 48`];
+    if (secret.length < 32)
+      return [`${place} is shorter than 32 characters. Make one: openssl rand -base64 48`];
+    if (new Set(secret).size < 12)
+      return [`${place} is weak (few different characters). Make one: openssl rand -base64 48`];
     if (/change.?me|example|password|secret|default/i.test(secret)) {
       return [`${place} looks like a default. Make one: openssl rand -base64 48`];
     }

@@ -28,13 +28,19 @@ export async function examine(config: Config, database: Database): Promise<Findi
   const findings = [
     await look('runtime', async () => {
       const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-      if (major < 20 || (major === 20 && minor < 19)) fail(`Node ${process.versions.node} is too old. Install the current LTS.`);
+      if (major < 20 || (major === 20 && minor < 19))
+        fail(`Node ${process.versions.node} is too old. Install the current LTS.`);
       return `Node ${process.versions.node}`;
     }),
     await look('issuer', async () => `${config.issuer}, listening on ${config.host}:${config.port}`),
-    await look('secrets', async () => `${config.secrets.length} in the ring${config.production ? '' : ' (development)'}`),
+    await look(
+      'secrets',
+      async () => `${config.secrets.length} in the ring${config.production ? '' : ' (development)'}`,
+    ),
     await look('database', async () => {
-      await database.ping().catch(() => fail(`${place} does not answer. Start it, or correct LATCHKEY_DATABASE_URL.`));
+      await database
+        .ping()
+        .catch(() => fail(`${place} does not answer. Start it, or correct LATCHKEY_DATABASE_URL.`));
       return `${database.engine} at ${place}`;
     }),
   ];

@@ -20,7 +20,10 @@ async function start(): Promise<void> {
     throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
   }
   const { provider } = await createApp({ config, database, log });
-  const server = createServer({ maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 }, provider.callback());
+  const server = createServer(
+    { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
+    provider.callback(),
+  );
   const stopJob = every(5000, log, 'expire-requests', () => expireRequests(database.knex));
 
   await new Promise<void>((resolve, reject) => {
@@ -48,7 +51,8 @@ async function start(): Promise<void> {
 
 start().catch((error) => {
   const known = error instanceof ConfigError || error instanceof LatchkeyError;
-  const address = error.code === 'EADDRINUSE' ? 'The port is in use. Set LATCHKEY_PORT to another one.' : undefined;
+  const address =
+    error.code === 'EADDRINUSE' ? 'The port is in use. Set LATCHKEY_PORT to another one.' : undefined;
   process.stderr.write(`${known ? error.message : (address ?? error.stack ?? error)}\n`);
   process.exit(1);
 });

@@ -4,8 +4,8 @@ import type { Provider } from 'oidc-provider';
 import { record } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { allowFormTarget } from '../web/security.ts';
 import { readForm } from '../web/forms.ts';
+import { allowFormTarget } from '../web/security.ts';
 import { inWords } from './scope-words.ts';
 
 /** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
@@ -60,7 +60,11 @@ export function createInteractions(deps: InteractionDeps): Router {
     };
   }
 
-  async function showLogin(ctx: Context, details: Details, failed?: { username: string; alert: string }): Promise<void> {
+  async function showLogin(
+    ctx: Context,
+    details: Details,
+    failed?: { username: string; alert: string },
+  ): Promise<void> {
     const { client, ...data } = await common(ctx, details);
     const hint = details.params.login_hint;
     const username = failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : '');
@@ -81,7 +85,9 @@ export function createInteractions(deps: InteractionDeps): Router {
     const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
     const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
-    const requested = String(details.params.scope ?? '').split(' ').filter((scope) => missing.includes(scope) || earlier.includes(scope));
+    const requested = String(details.params.scope ?? '')
+      .split(' ')
+      .filter((scope) => missing.includes(scope) || earlier.includes(scope));
     const given = deps.withinCeiling(requested, person.scopes);
     return { accountId, person, grant, earlier, missing, given };
   }
@@ -100,13 +106,19 @@ export function createInteractions(deps: InteractionDeps): Router {
       redirectHost: URL.parse(redirectUri)?.host || redirectUri,
       accountName: person.username,
       switchAction: data.action,
-      scopes: shown.map((name) => ({ name, text: inWords(name), isNew: earlier.length > 0 && !earlier.includes(name) })),
+      scopes: shown.map((name) => ({
+        name,
+        text: inWords(name),
+        isNew: earlier.length > 0 && !earlier.includes(name),
+      })),
       offline: given.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
     });
   }
 
   async function finish(ctx: Context, result: object): Promise<void> {
-    const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, { mergeWithLastSubmission: true });
+    const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
+      mergeWithLastSubmission: true,
+    });
     ctx.status = 303;
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(returnTo);
@@ -119,7 +131,8 @@ export function createInteractions(deps: InteractionDeps): Router {
     const usable = username.length <= 255 && password.length <= 256;
     const clientId = String(details.params.client_id);
     const accountId = usable ? await deps.signIn({ username, password, clientId }) : undefined;
-    if (!accountId) return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
+    if (!accountId)
+      return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
     await finish(ctx, { login: { accountId, amr: ['pwd'] } });
   }
 
@@ -135,7 +148,13 @@ export function createInteractions(deps: InteractionDeps): Router {
     const claims = details.prompt.details.missingOIDCClaims as string[] | undefined;
     if (claims) grant.addOIDCClaims(claims);
     const grantId = await grant.save();
-    record({ action: 'consent.granted', accountId, clientId, target: grantId, details: { scope: granted.join(' ') } });
+    record({
+      action: 'consent.granted',
+      accountId,
+      clientId,
+      target: grantId,
+      details: { scope: granted.join(' ') },
+    });
     await finish(ctx, { consent: { grantId } });
   }
 
@@ -143,13 +162,24 @@ export function createInteractions(deps: InteractionDeps): Router {
     const clientId = String(details.params.client_id);
     if (decision === 'allow') return allow(ctx, details);
     if (decision === 'deny') {
-      record({ action: 'consent.denied', accountId: details.session?.accountId, clientId, success: false, errorCode: 'access_denied' });
+      record({
+        action: 'consent.denied',
+        accountId: details.session?.accountId,
+        clientId,
+        success: false,
+        errorCode: 'access_denied',
+      });
       return finish(ctx, { error: 'access_denied', error_description: 'the person did not allow it' });
     }
     if (decision === 'switch') {
       // The same request again, with a sign-in whatever the session says.
-      const params = Object.entries(details.params).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-      const again = new URLSearchParams([...params.filter(([name]) => name !== 'prompt'), ['prompt', 'login']]);
+      const params = Object.entries(details.params).filter(
+        (entry): entry is [string, string] => typeof entry[1] === 'string',
+      );
+      const again = new URLSearchParams([
+        ...params.filter(([name]) => name !== 'prompt'),
+        ['prompt', 'login'],
+      ]);
       ctx.status = 303;
       return ctx.redirect(`/auth?${again}`);
     }
@@ -164,11 +194,15 @@ export function createInteractions(deps: InteractionDeps): Router {
   router.post('/interaction/:uid', async (ctx) => {
     const fields = await readForm(ctx);
     if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
-      throw new LatchkeyError('forbidden', 'This form is not from here or too old. Go back, load the page again and repeat it.');
+      throw new LatchkeyError(
+        'forbidden',
+        'This form is not from here or too old. Go back, load the page again and repeat it.',
+      );
     }
     const details = await load(ctx);
-    await (details.prompt.name === 'consent' ? decide(ctx, details, fields.decision) : login(ctx, details, fields));
+    await (details.prompt.name === 'consent'
+      ? decide(ctx, details, fields.decision)
+      : login(ctx, details, fields));
   });
   return router;
 }
-

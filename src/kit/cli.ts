@@ -4,7 +4,10 @@ import { migrateLatest, migrateRollback, schemaStatus } from './migrations.ts';
 import { print } from './terminal.ts';
 
 /** `latchkey db …` */
-export function databaseCommands(program: Command, use: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>): void {
+export function databaseCommands(
+  program: Command,
+  use: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>,
+): void {
   const db = program.command('db').description('the schema of the database');
   db.command('migrate')
     .description('bring the schema forward')

@@ -46,8 +46,16 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
       pool: {
         min: 1,
         max: 1,
-        afterCreate(connection: { pragma(sql: string): void }, done: (error: unknown, connection: unknown) => void) {
-          for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000']) {
+        afterCreate(
+          connection: { pragma(sql: string): void },
+          done: (error: unknown, connection: unknown) => void,
+        ) {
+          for (const pragma of [
+            'journal_mode = WAL',
+            'synchronous = FULL',
+            'foreign_keys = ON',
+            'busy_timeout = 5000',
+          ]) {
             connection.pragma(pragma);
           }
           done(null, connection);
@@ -59,7 +67,11 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
   if (engine === 'postgres') {
     return {
       client: 'pg',
-      connection: { connectionString: url, connectionTimeoutMillis: DEADLINE_MS, application_name: 'latchkey' },
+      connection: {
+        connectionString: url,
+        connectionTimeoutMillis: DEADLINE_MS,
+        application_name: 'latchkey',
+      },
       // PostgreSQL folds unquoted names: made lower-case, the very same SQL runs in psql as printed.
       wrapIdentifier: (value, original) => original(value.toLowerCase()),
       acquireConnectionTimeout: DEADLINE_MS,

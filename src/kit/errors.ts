@@ -30,7 +30,11 @@ export class LatchkeyError extends Error {
 
 /** The database did not answer in time or not at all; the same request may succeed later. */
 export function unavailable(cause: unknown): LatchkeyError {
-  return new LatchkeyError('unavailable', 'The server cannot reach its database. Try again in a moment.', cause);
+  return new LatchkeyError(
+    'unavailable',
+    'The server cannot reach its database. Try again in a moment.',
+    cause,
+  );
 }
 
 /** @throws LatchkeyError invalid_input with that sentence, which says what is wrong and what to do. */

@@ -6,18 +6,23 @@ const DUPLICATE = 'ER_DUP_ENTRY';
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
 
 /** What a connection of this program always is: UTC, strict, and rows counted as matched. */
-export const mysqlSession = "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 2";
+export const mysqlSession =
+  "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 2";
 
 type Reply = mysql.ResultSetHeader | mysql.RowDataPacket[];
 
 function execute(connection: mysql.PoolConnection, sql: string, values: unknown[] = []): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    connection.execute(sql, values as mysql.ExecuteValues, (error, result) => (error ? reject(error) : resolve(result as Reply)));
+    connection.execute(sql, values as mysql.ExecuteValues, (error, result) =>
+      error ? reject(error) : resolve(result as Reply),
+    );
   });
 }
 
 function query(connection: mysql.PoolConnection, sql: string): Promise<unknown> {
-  return new Promise((resolve, reject) => connection.query(sql, (error, result) => (error ? reject(error) : resolve(result))));
+  return new Promise((resolve, reject) =>
+    connection.query(sql, (error, result) => (error ? reject(error) : resolve(result))),
+  );
 }
 
 class GuardFailed extends Error {
@@ -32,7 +37,11 @@ async function run(connection: mysql.PoolConnection, write: Write): Promise<void
   const { sql, values } = toStatement(write, 'mysql');
   const guard = guardOf(write);
   try {
-    const { affectedRows } = (await execute(connection, sql, values.map((value) => bind(value, 'mysql')))) as mysql.ResultSetHeader;
+    const { affectedRows } = (await execute(
+      connection,
+      sql,
+      values.map((value) => bind(value, 'mysql')),
+    )) as mysql.ResultSetHeader;
     if (guard !== undefined && affectedRows === 0) throw new GuardFailed(guard);
   } catch (error) {
     if (guard !== undefined && (error as { code?: string }).code === DUPLICATE) throw new GuardFailed(guard);
@@ -105,7 +114,13 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
 
   return {
     async get(sql, values) {
-      const rows = await withConnection((connection) => execute(connection, sql, values.map((value) => bind(value, 'mysql'))));
+      const rows = await withConnection((connection) =>
+        execute(
+          connection,
+          sql,
+          values.map((value) => bind(value, 'mysql')),
+        ),
+      );
       return (rows as Row[])[0];
     },
     commit,

@@ -82,7 +82,9 @@ class Connections {
     try {
       return await withDeadline(work, () => {
         this.#drop(entry);
-        (entry.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+        (
+          entry.client as unknown as { connection: { stream: { destroy(): void } } }
+        ).connection.stream.destroy();
       });
     } finally {
       work.catch(() => {});

@@ -69,7 +69,9 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
       group.forEach((waiting, index) => waiting.resolve(guards[index]));
     } catch (error) {
       if (group.length === 1) {
-        return error instanceof LateGuard ? group[0]?.resolve(error.guard) : group[0]?.reject(classify(error));
+        return error instanceof LateGuard
+          ? group[0]?.resolve(error.guard)
+          : group[0]?.reject(classify(error));
       }
       // One of them is at fault: each again alone, so that it fails by itself.
       for (const waiting of group) settle(connection, [waiting]);

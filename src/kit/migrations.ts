@@ -50,8 +50,12 @@ async function exclusively<T>(database: Database, url: string, work: () => Promi
       lock.close();
     }
   }
-  const take = engine === 'postgres' ? 'SELECT pg_advisory_lock(7203401)' : "SELECT GET_LOCK('latchkey_migration', 60)";
-  const free = engine === 'postgres' ? 'SELECT pg_advisory_unlock(7203401)' : "SELECT RELEASE_LOCK('latchkey_migration')";
+  const take =
+    engine === 'postgres' ? 'SELECT pg_advisory_lock(7203401)' : "SELECT GET_LOCK('latchkey_migration', 60)";
+  const free =
+    engine === 'postgres'
+      ? 'SELECT pg_advisory_unlock(7203401)'
+      : "SELECT RELEASE_LOCK('latchkey_migration')";
   const connection = await knex.client.acquireConnection();
   try {
     await knex.raw(take).connection(connection);

@@ -18,7 +18,11 @@ export interface Columns {
  * Creates a table by the conventions of docs/DATABASE.md: `id`, `created_at`, FK_ and I_ names, bytewise text.
  * @param name with its prefix: `T_accounts`
  */
-export async function createTable(knex: Knex, name: string, define: (columns: Columns) => void): Promise<void> {
+export async function createTable(
+  knex: Knex,
+  name: string,
+  define: (columns: Columns) => void,
+): Promise<void> {
   const short = name.slice(2);
   const engine = knex.client.driverName as string;
   await knex.schema.createTable(name, (table) => {

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hash,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 
 interface RingKey {
   id: string;
@@ -62,14 +70,21 @@ export function createSecrets(ring: string[]): Secrets {
       const iv = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', first.seal, iv).setAAD(place(at));
       const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-      return ['v1', first.id, ...[iv, text, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.');
+      return [
+        'v1',
+        first.id,
+        ...[iv, text, cipher.getAuthTag()].map((part) => part.toString('base64url')),
+      ].join('.');
     },
     open(sealed, at) {
       const [version, id, iv, text, tag] = sealed.split('.');
       const key = byId.get(id ?? '');
-      if (version !== 'v1' || !iv || text === undefined || !tag) throw new Error('This is not a sealed value.');
+      if (version !== 'v1' || !iv || text === undefined || !tag)
+        throw new Error('This is not a sealed value.');
       if (!key) throw new Error(`It was sealed with the key ${id}, which is not in LATCHKEY_SECRETS.`);
-      const decipher = createDecipheriv('aes-256-gcm', key.seal, Buffer.from(iv, 'base64url'), { authTagLength: 16 })
+      const decipher = createDecipheriv('aes-256-gcm', key.seal, Buffer.from(iv, 'base64url'), {
+        authTagLength: 16,
+      })
         .setAAD(place(at))
         .setAuthTag(Buffer.from(tag, 'base64url'));
       return decipher.update(Buffer.from(text, 'base64url'), undefined, 'utf8') + decipher.final('utf8');

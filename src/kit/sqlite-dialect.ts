@@ -21,6 +21,9 @@ export class SqliteDialect extends (BetterSqlite as unknown as {
   }
 
   override _query(connection: unknown, query: Query): Promise<unknown> {
-    return super._query(connection, query.sql === 'BEGIN;' ? Object.assign(query, { sql: 'BEGIN IMMEDIATE;' }) : query);
+    return super._query(
+      connection,
+      query.sql === 'BEGIN;' ? Object.assign(query, { sql: 'BEGIN IMMEDIATE;' }) : query,
+    );
   }
 }

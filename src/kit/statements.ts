@@ -29,7 +29,9 @@ const MERGE: Record<Engine, (column: string) => string> = {
 function where(conditions: Row): Statement {
   const columns = Object.keys(conditions);
   return {
-    sql: columns.map((column) => (conditions[column] === null ? `${column} IS NULL` : `${column} = ?`)).join(' AND '),
+    sql: columns
+      .map((column) => (conditions[column] === null ? `${column} IS NULL` : `${column} = ?`))
+      .join(' AND '),
     values: Object.values(conditions).filter((value) => value !== null),
   };
 }
@@ -39,7 +41,8 @@ export function toStatement(write: Write, engine: Engine): Statement {
   if (write.kind === 'insert') {
     const columns = Object.keys(write.row);
     const verb = write.ignore && engine === 'mysql' ? 'INSERT IGNORE' : 'INSERT';
-    const quiet = (write.guard !== undefined || write.ignore) && engine !== 'mysql' ? ' ON CONFLICT DO NOTHING' : '';
+    const quiet =
+      (write.guard !== undefined || write.ignore) && engine !== 'mysql' ? ' ON CONFLICT DO NOTHING' : '';
     const list = `(${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
     return { sql: `${verb} INTO ${write.table} ${list}${quiet}`, values: Object.values(write.row) };
   }

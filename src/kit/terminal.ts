@@ -8,7 +8,9 @@ export function print(value: unknown, asJson: boolean | undefined): void {
 
 function lines(value: unknown): string {
   if (Array.isArray(value)) {
-    return value.length === 0 ? 'There is none.' : value.map((one) => (typeof one === 'object' ? row(one) : String(one))).join('\n');
+    return value.length === 0
+      ? 'There is none.'
+      : value.map((one) => (typeof one === 'object' ? row(one) : String(one))).join('\n');
   }
   if (typeof value !== 'object' || value === null) return String(value);
   const entries = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);
@@ -16,13 +18,22 @@ function lines(value: unknown): string {
   return entries.map(([name, member]) => `${name.padEnd(width)}  ${cell(member)}`).join('\n');
 }
 
-const row = (value: object) => Object.values(value).filter((member) => member !== null && member !== '').map(cell).join('  ');
-const cell = (value: unknown) => (Array.isArray(value) ? value.join(' ') : String(value)).replace(/[\u0000-\u001f\u007f]/g, ' ');
+const row = (value: object) =>
+  Object.values(value)
+    .filter((member) => member !== null && member !== '')
+    .map(cell)
+    .join('  ');
+const cell = (value: unknown) =>
+  (Array.isArray(value) ? value.join(' ') : String(value)).replace(/[\u0000-\u001f\u007f]/g, ' ');
 
 /** A secret from standard input, without the newline at its end. @throws LatchkeyError when there is none */
 export async function readSecret(): Promise<string> {
   const given = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
-  if (given === '') throw new LatchkeyError('invalid_input', 'There is no password on standard input. Pipe it in: printf %s "$PASSWORD" | latchkey …');
+  if (given === '')
+    throw new LatchkeyError(
+      'invalid_input',
+      'There is no password on standard input. Pipe it in: printf %s "$PASSWORD" | latchkey …',
+    );
   return given;
 }
 

@@ -15,7 +15,6 @@ export interface EngineAccount {
   claims(use: string, scope: string): Promise<{ sub: string; [claim: string]: unknown }>;
 }
 
-
 /** @returns the account, or undefined when there is none or it is disabled: everything given to it fails then */
 export async function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
   return unit().once(`account:${id}`, async () => {
@@ -35,8 +34,13 @@ export async function findAccount(_ctx: unknown, id: string): Promise<EngineAcco
           email: row.email ?? undefined,
           email_verified: row.email === null ? undefined : Boolean(row.email_verified),
         };
-        const open = withinCeiling(Object.keys(claims), scopes).flatMap((scope) => claims[scope as keyof typeof claims]);
-        return { sub: id, ...Object.fromEntries(Object.entries(all).filter(([claim]) => open.includes(claim))) };
+        const open = withinCeiling(Object.keys(claims), scopes).flatMap(
+          (scope) => claims[scope as keyof typeof claims],
+        );
+        return {
+          sub: id,
+          ...Object.fromEntries(Object.entries(all).filter(([claim]) => open.includes(claim))),
+        };
       },
     };
   });

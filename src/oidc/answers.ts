@@ -33,7 +33,8 @@ export function answers(deps: AnswerDeps): Middleware {
   return async (ctx, next) => {
     await next();
     if (ctx.path.startsWith('/token')) return clientAnswer(ctx);
-    if (!/^\/(auth|session)/.test(ctx.path) || typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
+    if (!/^\/(auth|session)/.test(ctx.path) || typeof ctx.body !== 'string' || !ctx.response.is('html'))
+      return;
     if (!ctx.body.includes('<title>Submitting Callback</title>')) return;
     const { oidc } = ctx as unknown as KoaContextWithOIDC;
     const state = oidc.session?.state as { secret?: string } | undefined;

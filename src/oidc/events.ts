@@ -34,8 +34,17 @@ export function recordReplay(of: Unit, replay: Replay): void {
   const known = of.memory.get('oidc.replay');
   if (known) return;
   of.memory.set('oidc.replay', replay);
-  of.write({ kind: 'insert', table: 'T_revoked_tokens', row, ignore: true }, `T_revoked_tokens:${replay.tokenHash}`);
-  record({ action: `${reason}.detected`, accountId: replay.accountId, clientId: replay.clientId, success: false, errorCode: 'invalid_grant' });
+  of.write(
+    { kind: 'insert', table: 'T_revoked_tokens', row, ignore: true },
+    `T_revoked_tokens:${replay.tokenHash}`,
+  );
+  record({
+    action: `${reason}.detected`,
+    accountId: replay.accountId,
+    clientId: replay.clientId,
+    success: false,
+    errorCode: 'invalid_grant',
+  });
 }
 
 interface EngineError {
@@ -49,10 +58,19 @@ function onGrantError(ctx: KoaContextWithOIDC, error: EngineError): void {
   const { params, client, entities } = ctx.oidc;
   const detail = error.error_detail ?? '';
   if (detail === 'authorization code already consumed') {
-    recordReplay(unit(), { tokenHash: digest(String(params?.code)), kind: 'code', clientId: client?.clientId });
+    recordReplay(unit(), {
+      tokenHash: digest(String(params?.code)),
+      kind: 'code',
+      clientId: client?.clientId,
+    });
   } else if (detail === 'refresh token already used') {
     const accountId = entities.RefreshToken?.accountId;
-    recordReplay(unit(), { tokenHash: digest(String(params?.refresh_token)), kind: 'refresh_token', clientId: client?.clientId, accountId });
+    recordReplay(unit(), {
+      tokenHash: digest(String(params?.refresh_token)),
+      kind: 'refresh_token',
+      clientId: client?.clientId,
+      accountId,
+    });
   }
 }
 
@@ -67,18 +85,36 @@ export function listen(provider: Provider, log: Logger): void {
 
   on('grant.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
     onGrantError(ctx, error);
-    log.info({ event: 'grant.error', client_id: ctx.oidc.client?.clientId, error: error.error, detail: error.error_detail });
+    log.info({
+      event: 'grant.error',
+      client_id: ctx.oidc.client?.clientId,
+      error: error.error,
+      detail: error.error_detail,
+    });
   });
   on('authorization.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
-    log.info({ event: 'authorization.error', client_id: ctx.oidc.client?.clientId, error: error.error, detail: error.error_detail });
+    log.info({
+      event: 'authorization.error',
+      client_id: ctx.oidc.client?.clientId,
+      error: error.error,
+      detail: error.error_detail,
+    });
     if (error.error === 'access_denied' && ctx.oidc.client) {
-      record({ action: 'authorization.refused', ...who(ctx), success: false, errorCode: error.error, errorMessage: error.error_description });
+      record({
+        action: 'authorization.refused',
+        ...who(ctx),
+        success: false,
+        errorCode: error.error,
+        errorMessage: error.error_description,
+      });
     }
   });
   on('grant.revoked', (ctx: KoaContextWithOIDC, grantId: string) => {
     record({ action: 'grant.revoked', ...who(ctx), target: grantId });
   });
-  on('end_session.success', (ctx: KoaContextWithOIDC) => record({ action: 'sign_out.succeeded', ...who(ctx) }));
+  on('end_session.success', (ctx: KoaContextWithOIDC) =>
+    record({ action: 'sign_out.succeeded', ...who(ctx) }),
+  );
   for (const model of ['access_token', 'refresh_token', 'client_credentials']) {
     on(`${model}.destroyed`, (token: { accountId?: string; clientId?: string }) => {
       record({ action: `${model}.revoked`, accountId: token.accountId, clientId: token.clientId });

@@ -12,5 +12,8 @@ export async function expireRequests(knex: Knex): Promise<number> {
     .limit(200);
   if (due.length === 0) return 0;
   const ids = due.map(({ id }) => id);
-  return knex('T_authorization_requests').whereIn('id', ids).where({ status: 'pending' }).update({ status: 'expired' });
+  return knex('T_authorization_requests')
+    .whereIn('id', ids)
+    .where({ status: 'pending' })
+    .update({ status: 'expired' });
 }

@@ -28,7 +28,9 @@ export function accessTokenTtl(configured: number, scope: string | undefined): n
 
 /** Asked ∩ what the application may. */
 function asked(client: EngineClient | undefined, scopes: string[]): string[] {
-  return client ? withinClient(scopes, scopeList(client.allowed_scopes), client.grantTypeAllowed('refresh_token')) : scopes;
+  return client
+    ? withinClient(scopes, scopeList(client.allowed_scopes), client.grantTypeAllowed('refresh_token'))
+    : scopes;
 }
 
 interface Token {
@@ -42,11 +44,17 @@ interface Token {
  */
 export function limitScopes(provider: Provider): void {
   // The engine knows scopes from a fixed list; here any scope that the application may ask for is one.
-  Object.defineProperty((provider as unknown as { OIDCContext: { prototype: object } }).OIDCContext.prototype, 'requestParamOIDCScopes', {
-    get(this: KoaContextWithOIDC['oidc']) {
-      return new Set(asked(this.client as unknown as EngineClient, scopeList(this.params?.scope as string)));
+  Object.defineProperty(
+    (provider as unknown as { OIDCContext: { prototype: object } }).OIDCContext.prototype,
+    'requestParamOIDCScopes',
+    {
+      get(this: KoaContextWithOIDC['oidc']) {
+        return new Set(
+          asked(this.client as unknown as EngineClient, scopeList(this.params?.scope as string)),
+        );
+      },
     },
-  });
+  );
 
   for (const model of [provider.AccessToken, provider.ClientCredentials]) {
     const prototype = model.prototype as unknown as Token & { client?: EngineClient };
@@ -88,7 +96,9 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
   const grant = usable ?? new Grant({ accountId: oidc.account?.accountId, clientId: client.clientId });
   const known = new Set(scopeList(grant.getOIDCScopeEncountered()));
   const missing = [...oidc.requestParamOIDCScopes].filter((scope) => !known.has(scope));
-  const claims = [...oidc.requestParamClaims].filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim));
+  const claims = [...oidc.requestParamClaims].filter(
+    (claim) => !grant.getOIDCClaimsEncountered().includes(claim),
+  );
   if (missing.length > 0) grant.addOIDCScope(missing.join(' '));
   if (claims.length > 0) grant.addOIDCClaims(claims);
   if (!usable || missing.length > 0 || claims.length > 0) await grant.save();

@@ -1,12 +1,18 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Config } from '../config.ts';
 import { type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Config } from '../config.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { claims, findAccount } from './accounts.ts';
 import { listen } from './events.ts';
-import { accessTokenTtl, type EngineClient, issueRefreshToken, limitScopes, loadExistingGrant } from './policy.ts';
+import {
+  accessTokenTtl,
+  type EngineClient,
+  issueRefreshToken,
+  limitScopes,
+  loadExistingGrant,
+} from './policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { type ClientSource, createStorage } from './storage/index.ts';
 
@@ -46,11 +52,15 @@ function configuration(deps: EngineDeps): Configuration {
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
     // A client whose require_pkce an administrator turned off is one whose library cannot do it.
-    pkce: { required: (_ctx: unknown, client: EngineClient) => client.require_pkce || client.clientAuthMethod === 'none' },
+    pkce: {
+      required: (_ctx: unknown, client: EngineClient) =>
+        client.require_pkce || client.clientAuthMethod === 'none',
+    },
     allowOmittingSingleRegisteredRedirectUri: false,
     rotateRefreshToken: () => true,
     issueRefreshToken,
-    expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) => !source.scopes.has('offline_access'),
+    expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) =>
+      !source.scopes.has('offline_access'),
     loadExistingGrant,
     // Widely used clients read the profile from the ID token alone.
     conformIdTokenClaims: false,
@@ -70,7 +80,11 @@ function configuration(deps: EngineDeps): Configuration {
       short: cookie,
       // A path is set on the short ones, which __Host- does not allow.
       names: secure
-        ? { session: '__Host-latchkey_session', interaction: '__Secure-latchkey_interaction', resume: '__Secure-latchkey_resume' }
+        ? {
+            session: '__Host-latchkey_session',
+            interaction: '__Secure-latchkey_interaction',
+            resume: '__Secure-latchkey_resume',
+          }
         : { session: 'latchkey_session', interaction: 'latchkey_interaction', resume: 'latchkey_resume' },
     },
     interactions: {
@@ -82,11 +96,13 @@ function configuration(deps: EngineDeps): Configuration {
       introspection: {
         enabled: true,
         // An application learns of its own tokens alone.
-        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) => token.clientId === client.clientId,
+        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) =>
+          token.clientId === client.clientId,
       },
       revocation: {
         enabled: true,
-        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) => token.clientId === client.clientId,
+        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) =>
+          token.clientId === client.clientId,
       },
       clientCredentials: { enabled: true },
       userinfo: { enabled: true },
@@ -100,10 +116,13 @@ function configuration(deps: EngineDeps): Configuration {
         postLogoutSuccessSource: async (ctx: KoaContextWithOIDC) => pages.signedOut(ctx),
       },
     },
-    renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) => pages.error(ctx, out, error),
+    renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) =>
+      pages.error(ctx, out, error),
     ttl: {
-      AccessToken: (_ctx: unknown, token: { scope?: string }) => accessTokenTtl(config.ttl.accessToken, token.scope),
-      ClientCredentials: (_ctx: unknown, token: { scope?: string }) => accessTokenTtl(config.ttl.accessToken, token.scope),
+      AccessToken: (_ctx: unknown, token: { scope?: string }) =>
+        accessTokenTtl(config.ttl.accessToken, token.scope),
+      ClientCredentials: (_ctx: unknown, token: { scope?: string }) =>
+        accessTokenTtl(config.ttl.accessToken, token.scope),
       AuthorizationCode: CODE_TTL,
       IdToken: ID_TOKEN_TTL,
       Interaction: INTERACTION_TTL,

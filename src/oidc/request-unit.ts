@@ -1,11 +1,11 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import responseModes from './response-modes.ts';
+import { record } from '../audit/index.ts';
 import type { HotPath } from '../kit/hot-path.ts';
 import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts';
 import { BROKEN, recordReplay } from './events.ts';
+import responseModes from './response-modes.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
-import { record } from '../audit/index.ts';
 
 type Context = Parameters<Middleware>[0];
 
@@ -21,7 +21,10 @@ function answerUnavailable(ctx: Context): void {
   ctx.status = 503;
   ctx.set('Retry-After', '2');
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = { error: 'temporarily_unavailable', error_description: 'The server cannot reach its database. Try again in a moment.' };
+  ctx.body = {
+    error: 'temporarily_unavailable',
+    error_description: 'The server cannot reach its database. Try again in a moment.',
+  };
 }
 
 const REVOKED_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_authorization_codes'];
@@ -38,7 +41,8 @@ async function loseRace(ctx: Context, failed: Unit): Promise<void> {
     if (grantId) {
       const set = { revoked_at: new Date() };
       after.write({ kind: 'update', table: 'T_grants', set, where: { id: grantId, revoked_at: null } });
-      for (const table of REVOKED_TABLES) after.write({ kind: 'delete', table, where: { grant_id: grantId } });
+      for (const table of REVOKED_TABLES)
+        after.write({ kind: 'delete', table, where: { grant_id: grantId } });
       record({ action: 'grant.revoked', accountId, clientId, target: grantId });
     }
     const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';

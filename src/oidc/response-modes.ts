@@ -1,5 +1,5 @@
-import fragment from 'oidc-provider/lib/response_modes/fragment.js';
 import formPost from 'oidc-provider/lib/response_modes/form_post.js';
+import fragment from 'oidc-provider/lib/response_modes/fragment.js';
 import query from 'oidc-provider/lib/response_modes/query.js';
 
 type ResponseMode = (ctx: object, redirectUri: string, out: Record<string, string>) => void | Promise<void>;

@@ -17,7 +17,10 @@ export function covers(powers: string[], scope: string): boolean {
   const group = scope.slice(0, scope.indexOf(':') + 1);
   return powers.some(
     (power) =>
-      power === scope || power === '*:*' || `${power}.read` === scope || (group !== '' && power === `${group}*`),
+      power === scope ||
+      power === '*:*' ||
+      `${power}.read` === scope ||
+      (group !== '' && power === `${group}*`),
   );
 }
 

@@ -28,10 +28,19 @@ const OTHER = {
   advice: 'Go back to the application and start again there.',
 };
 
-export function showError(ctx: Context, render: Render, words: { heading: string; lede: string; advice?: string }): void {
+export function showError(
+  ctx: Context,
+  render: Render,
+  words: { heading: string; lede: string; advice?: string },
+): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = render('error', { ...words, title: words.heading, reference: ctx.state.requestId, time: new Date() });
+  ctx.body = render('error', {
+    ...words,
+    title: words.heading,
+    reference: ctx.state.requestId,
+    time: new Date(),
+  });
 }
 
 /** The engine's pages: errors, the question before signing out, and after. */
@@ -41,7 +50,16 @@ export function createEnginePages(render: Render): EnginePages {
       const detail = (error as { error_detail?: string }).error_detail ?? out.error_description ?? '';
       if (/xsrf|logout details/.test(detail)) ctx.status = 403;
       const gone = error.name === 'SessionNotFound';
-      showError(ctx as unknown as Context, render, WORDS[gone ? 'expired' : out.error] ?? { ...OTHER, advice: out.error_description ? `${OTHER.advice} Its makers may want to know: ${out.error}, ${out.error_description}.` : OTHER.advice });
+      showError(
+        ctx as unknown as Context,
+        render,
+        WORDS[gone ? 'expired' : out.error] ?? {
+          ...OTHER,
+          advice: out.error_description
+            ? `${OTHER.advice} Its makers may want to know: ${out.error}, ${out.error_description}.`
+            : OTHER.advice,
+        },
+      );
     },
     signOut(ctx) {
       const { session, client } = ctx.oidc;
@@ -57,7 +75,10 @@ export function createEnginePages(render: Render): EnginePages {
     },
     signedOut(ctx) {
       ctx.type = 'html';
-      ctx.body = render('sign-out/done', { title: 'You are signed out', clientName: ctx.oidc.client?.clientName });
+      ctx.body = render('sign-out/done', {
+        title: 'You are signed out',
+        clientName: ctx.oidc.client?.clientName,
+      });
     },
   };
 }

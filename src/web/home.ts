@@ -36,7 +36,9 @@ export function createHome(router: Router, deps: HomeDeps): void {
     html(ctx, 'code/show', {
       title: 'Your code',
       code: shown,
-      alert: shown ? undefined : (denied ?? 'There is no code here. Go back to the application and start again there.'),
+      alert: shown
+        ? undefined
+        : (denied ?? 'There is no code here. Go back to the application and start again there.'),
     });
   });
 }

@@ -27,7 +27,8 @@ function sourceOf(uri: string): string | undefined {
 export function allowFormTarget(ctx: Pick<Context, 'set' | 'response'>, uri: string | undefined): void {
   const source = uri && sourceOf(uri);
   const policy = ctx.response.get('Content-Security-Policy');
-  if (source) ctx.set('Content-Security-Policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`));
+  if (source)
+    ctx.set('Content-Security-Policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`));
 }
 
 /**
@@ -41,7 +42,10 @@ export function sameOriginForms(deps: { issuer: string; paths: RegExp }): Middle
       const site = ctx.get('sec-fetch-site');
       const foreign = (origin !== '' && origin !== deps.issuer) || (site !== '' && site !== 'same-origin');
       if (foreign || !ctx.is('application/x-www-form-urlencoded')) {
-        throw new LatchkeyError('forbidden', 'This form was sent from elsewhere. Go back, load the page again and repeat it.');
+        throw new LatchkeyError(
+          'forbidden',
+          'This form was sent from elsewhere. Go back, load the page again and repeat it.',
+        );
       }
     }
     await next();

@@ -18,9 +18,7 @@ function isBroken(url: string): boolean {
   }
 }
 
-export interface ErrorPage {
-  (ctx: Context, status: number, message: string): void;
-}
+export type ErrorPage = (ctx: Context, status: number, message: string) => void;
 
 function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
   const known = error instanceof LatchkeyError ? error : undefined;
@@ -29,7 +27,8 @@ function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
   ctx.remove('Set-Cookie');
   ctx.remove('Location');
   if (status === 503) ctx.set('Retry-After', '2');
-  const fallback = status < 500 ? 'The request could not be understood.' : 'Something went wrong on our side.';
+  const fallback =
+    status < 500 ? 'The request could not be understood.' : 'Something went wrong on our side.';
   page(ctx, status, known?.message ?? fallback);
 }
 
@@ -51,7 +50,8 @@ export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): 
     ctx.set('Permissions-Policy', 'camera=(), geolocation=(), microphone=()');
     if (deps.secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
     try {
-      if (isBroken(ctx.url)) throw new LatchkeyError('invalid_input', 'The address has characters that are not allowed.');
+      if (isBroken(ctx.url))
+        throw new LatchkeyError('invalid_input', 'The address has characters that are not allowed.');
       await next();
       if (ctx.status === 404 && ctx.body === undefined) deps.page(ctx, 404, 'There is no such page.');
     } catch (error) {
@@ -59,6 +59,12 @@ export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): 
       if (ctx.status >= 500) deps.log.error({ request_id: requestId, err: error });
     }
     const ms = Math.round(performance.now() - started);
-    deps.log.info({ request_id: requestId, method: ctx.method, path: shape(ctx.path), status: ctx.status, ms });
+    deps.log.info({
+      request_id: requestId,
+      method: ctx.method,
+      path: shape(ctx.path),
+      status: ctx.status,
+      ms,
+    });
   };
 }

@@ -14,10 +14,18 @@ interface Options {
 
 const OPERATOR = { accountId: null };
 
-const brief = ({ id, username, email, is_active }: Account) => ({ id, username, email, state: is_active ? 'active' : 'disabled' });
+const brief = ({ id, username, email, is_active }: Account) => ({
+  id,
+  username,
+  email,
+  state: is_active ? 'active' : 'disabled',
+});
 
 /** `latchkey account …` */
-export function accountCommands(program: Command, use: <T>(work: (accounts: Accounts) => Promise<T>) => Promise<T>): void {
+export function accountCommands(
+  program: Command,
+  use: <T>(work: (accounts: Accounts) => Promise<T>) => Promise<T>,
+): void {
   const account = program.command('account').description('the people who sign in');
   const json = ['--json', 'print one JSON document'] as const;
 
@@ -30,7 +38,8 @@ export function accountCommands(program: Command, use: <T>(work: (accounts: Acco
     .option('--password-stdin', 'read the password from standard input')
     .option(...json)
     .action(async ({ username, email, name, scope, passwordStdin, json: asJson }: Options) => {
-      if (!passwordStdin) refuse('Give the password with --password-stdin, so that it stands in no process list');
+      if (!passwordStdin)
+        refuse('Give the password with --password-stdin, so that it stands in no process list');
       const password = await readSecret();
       const input = { username: username ?? '', email, name, scope, password };
       print(await use((accounts) => accounts.create(OPERATOR, input)), asJson);
@@ -47,7 +56,9 @@ export function accountCommands(program: Command, use: <T>(work: (accounts: Acco
   account
     .command('show <username>')
     .option(...json)
-    .action(async (username: string, options: Options) => print(await use((accounts) => accounts.show(username)), options.json));
+    .action(async (username: string, options: Options) =>
+      print(await use((accounts) => accounts.show(username)), options.json),
+    );
 
   for (const method of ['disable', 'enable', 'delete'] as const) {
     account

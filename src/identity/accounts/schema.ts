@@ -18,17 +18,17 @@ export const username = z
       .regex(VISIBLE, 'A username has no control characters'),
   );
 
-export const email = z
-  .string()
-  .transform(normalise)
-  .pipe(z.email('This is not an e-mail address').max(255));
+export const email = z.string().transform(normalise).pipe(z.email('This is not an e-mail address').max(255));
 
 export const password = z
   .string()
   .min(8, 'A password has at least 8 characters')
   .max(256, 'A password has at most 256 characters');
 
-const scopes = z.string().max(4000).transform((value) => [...new Set(value.split(/\s+/).filter(Boolean))]);
+const scopes = z
+  .string()
+  .max(4000)
+  .transform((value) => [...new Set(value.split(/\s+/).filter(Boolean))]);
 
 export const accountInput = z.strictObject({
   username,

@@ -36,14 +36,17 @@ export function toAccount(row: AccountRow): Account {
   };
 }
 
-const isDuplicate = ({ code = '' }: { code?: string }) => ['SQLITE_CONSTRAINT_UNIQUE', '23505', 'ER_DUP_ENTRY'].includes(code);
+const isDuplicate = ({ code = '' }: { code?: string }) =>
+  ['SQLITE_CONSTRAINT_UNIQUE', '23505', 'ER_DUP_ENTRY'].includes(code);
 
 /** Accounts and what an operator does with them; each change and its audit row in one transaction. */
 export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
   const { knex, passwords } = deps;
 
   async function get(source: Knex, username: string): Promise<Account> {
-    const row = await source('T_accounts').where({ username: normalise(username) }).first<AccountRow>(COLUMNS);
+    const row = await source('T_accounts')
+      .where({ username: normalise(username) })
+      .first<AccountRow>(COLUMNS);
     if (!row) throw new LatchkeyError('not_found', `There is no account with the username ${username}.`);
     return toAccount(row);
   }
@@ -52,7 +55,10 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
   async function endAll(trx: Knex.Transaction, accountId: string): Promise<void> {
     const now = new Date();
     await trx('T_user_sessions').where({ account_id: accountId }).update({ is_active: false });
-    await trx('T_grants').where({ account_id: accountId }).whereNull('revoked_at').update({ revoked_at: now });
+    await trx('T_grants')
+      .where({ account_id: accountId })
+      .whereNull('revoked_at')
+      .update({ revoked_at: now });
     for (const table of ['T_authorization_codes', 'T_access_tokens', 'T_refresh_tokens']) {
       await trx(table).where({ account_id: accountId }).delete();
     }
@@ -87,12 +93,21 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
             password_hash: passwordHash,
             failed_login_attempts: 0,
           });
-          await recordIn(trx, { action: 'account.created', actorId: actor.accountId, accountId: id, target: input.username });
+          await recordIn(trx, {
+            action: 'account.created',
+            actorId: actor.accountId,
+            accountId: id,
+            target: input.username,
+          });
           return toAccount(row as AccountRow);
         });
       } catch (error) {
         if (!isDuplicate(error as { code?: string })) throw error;
-        throw new LatchkeyError('conflict', 'This username or e-mail address is taken. Choose another one.', error);
+        throw new LatchkeyError(
+          'conflict',
+          'This username or e-mail address is taken. Choose another one.',
+          error,
+        );
       }
     },
 
@@ -108,9 +123,16 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
     disable(actor: Actor, username: string): Promise<Account> {
       return knex.transaction(async (trx) => {
         const account = await get(trx, username);
-        await trx('T_accounts').where({ id: account.id }).update({ is_active: false, updated_at: new Date() });
+        await trx('T_accounts')
+          .where({ id: account.id })
+          .update({ is_active: false, updated_at: new Date() });
         await endAll(trx, account.id);
-        await recordIn(trx, { action: 'account.disabled', actorId: actor.accountId, accountId: account.id, target: account.username });
+        await recordIn(trx, {
+          action: 'account.disabled',
+          actorId: actor.accountId,
+          accountId: account.id,
+          target: account.username,
+        });
         return { ...account, is_active: false };
       });
     },
@@ -119,7 +141,12 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
       return knex.transaction(async (trx) => {
         const account = await get(trx, username);
         await trx('T_accounts').where({ id: account.id }).update({ is_active: true, updated_at: new Date() });
-        await recordIn(trx, { action: 'account.enabled', actorId: actor.accountId, accountId: account.id, target: account.username });
+        await recordIn(trx, {
+          action: 'account.enabled',
+          actorId: actor.accountId,
+          accountId: account.id,
+          target: account.username,
+        });
         return { ...account, is_active: true };
       });
     },
@@ -129,7 +156,12 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
       return knex.transaction(async (trx) => {
         const account = await get(trx, username);
         await trx('T_accounts').where({ id: account.id }).delete();
-        await recordIn(trx, { action: 'account.deleted', actorId: actor.accountId, target: account.username, details: { id: account.id } });
+        await recordIn(trx, {
+          action: 'account.deleted',
+          actorId: actor.accountId,
+          target: account.username,
+          details: { id: account.id },
+        });
         return account;
       });
     },

@@ -26,13 +26,23 @@ export async function signIn(
     return undefined;
   }
   const now = new Date();
-  unit().write({ kind: 'update', table: 'T_accounts', set: { last_login_at: now }, where: { id: accountId } });
+  unit().write({
+    kind: 'update',
+    table: 'T_accounts',
+    set: { last_login_at: now },
+    where: { id: accountId },
+  });
   if (hash && passwords.isStale(hash)) {
     const set = { password_hash: await passwords.hash(given.password), updated_at: now };
     // Only while it is still the hash that was verified: a change of the password meanwhile is not undone.
     const where = { id: String(row.credential_id), password_hash: hash };
     unit().write({ kind: 'update', table: 'T_credentials', set, where });
   }
-  record({ action: 'sign_in.succeeded', accountId, clientId: given.clientId, details: { method: 'password' } });
+  record({
+    action: 'sign_in.succeeded',
+    accountId,
+    clientId: given.clientId,
+    details: { method: 'password' },
+  });
   return accountId;
 }

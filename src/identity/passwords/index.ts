@@ -16,7 +16,10 @@ function createQueue(limit: number, longest: number) {
   const waiting: (() => void)[] = [];
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (waiting.length >= longest) {
-      throw new LatchkeyError('unavailable', 'Too many people are signing in just now. Try again in a moment.');
+      throw new LatchkeyError(
+        'unavailable',
+        'Too many people are signing in just now. Try again in a moment.',
+      );
     }
     if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
     else running += 1;
@@ -61,7 +64,9 @@ export function createPasswords(secrets: Secrets, threads = 4): Passwords {
       const [id = '', hash] = stored?.split(':') ?? [];
       const pepper = secrets.pepper(id);
       const against = hash && pepper ? hash : await decoy;
-      const matches = await queued(() => bcrypt.compare(peppered(password, pepper ?? Buffer.alloc(32)), against));
+      const matches = await queued(() =>
+        bcrypt.compare(peppered(password, pepper ?? Buffer.alloc(32)), against),
+      );
       return matches && against === hash;
     },
     isStale: (stored) => !stored.startsWith(`${secrets.pepperId}:$2b$${COST}$`),

@@ -20,7 +20,8 @@ interface Options {
 const OPERATOR: Actor = { accountId: null };
 
 /** Leaves out what was not given, so that defaults and what is stored stay. */
-const given = (input: Record<string, unknown>) => Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+const given = (input: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
 
 function brief(document: Record<string, unknown>) {
   const { client_id, client_name, token_endpoint_auth_method, is_active } = document;
@@ -29,7 +30,10 @@ function brief(document: Record<string, unknown>) {
 }
 
 /** `latchkey client …` */
-export function clientCommands(program: Command, use: <T>(work: (clients: Clients) => Promise<T>) => Promise<T>): void {
+export function clientCommands(
+  program: Command,
+  use: <T>(work: (clients: Clients) => Promise<T>) => Promise<T>,
+): void {
   const client = program.command('client').description('register applications and look after them');
   const json = ['--json', 'print one JSON document'] as const;
 
@@ -38,12 +42,20 @@ export function clientCommands(program: Command, use: <T>(work: (clients: Client
     .description('register an application; its secret is told this once')
     .requiredOption('--name <name>', 'what people read when they are asked')
     .option('--redirect-uri <uri>', 'where it gets its answers; may be repeated', collect)
-    .option('--post-logout-redirect-uri <uri>', 'where people come back to after signing out; may be repeated', collect)
+    .option(
+      '--post-logout-redirect-uri <uri>',
+      'where people come back to after signing out; may be repeated',
+      collect,
+    )
     .option('--public', 'it cannot keep a secret (browser, mobile, desktop)')
     .option('--first-party', 'it is ours: people are not asked for consent')
     .option('--display-code', 'it has no redirect URI: its code is shown to be copied')
     .option('--scope <scopes>', 'what it may ask for', 'openid profile email')
-    .option('--grant-type <type>', 'authorization_code, refresh_token, client_credentials; may be repeated', collect)
+    .option(
+      '--grant-type <type>',
+      'authorization_code, refresh_token, client_credentials; may be repeated',
+      collect,
+    )
     .option('--no-require-pkce', 'its library cannot do PKCE (confidential only)')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(...json)
@@ -74,7 +86,9 @@ export function clientCommands(program: Command, use: <T>(work: (clients: Client
   client
     .command('show <client_id>')
     .option(...json)
-    .action(async (id: string, options: Options) => print(await use((clients) => clients.show(id)), options.json));
+    .action(async (id: string, options: Options) =>
+      print(await use((clients) => clients.show(id)), options.json),
+    );
 
   client
     .command('update <client_id>')

@@ -10,14 +10,19 @@ export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_crede
  */
 export function redirectUriFault(uri: string): string | undefined {
   const url = URL.parse(uri);
-  if (!url || /[\s\\]/.test(uri) || [...uri].some((char) => char.charCodeAt(0) < 0x21 || char.charCodeAt(0) > 0x7e)) {
+  if (
+    !url ||
+    /[\s\\]/.test(uri) ||
+    [...uri].some((char) => char.charCodeAt(0) < 0x21 || char.charCodeAt(0) > 0x7e)
+  ) {
     return 'is not an absolute URI in plain ASCII';
   }
   if (uri.includes('#')) return 'has a fragment; remove the part from #';
   if (uri.includes('*')) return 'has a wildcard; register each URI as it is';
   if (url.username || url.password) return 'carries a user name or password';
   if (url.protocol === 'https:') return undefined;
-  if (url.protocol === 'http:') return LOOPBACK.has(url.hostname) ? undefined : 'uses http; only loopback may, use https';
+  if (url.protocol === 'http:')
+    return LOOPBACK.has(url.hostname) ? undefined : 'uses http; only loopback may, use https';
   // RFC 8252 section 7.1: a private-use scheme is a reversed domain name, which keeps javascript: and data: out.
   return /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol)
     ? undefined
@@ -29,14 +34,22 @@ const redirectUri = z
   .max(2000)
   .check((context) => {
     const fault = redirectUriFault(context.value);
-    if (fault) context.issues.push({ code: 'custom', input: context.value, message: `The redirect URI ${context.value} ${fault}` });
+    if (fault)
+      context.issues.push({
+        code: 'custom',
+        input: context.value,
+        message: `The redirect URI ${context.value} ${fault}`,
+      });
   });
 
 const scope = z
   .string()
   .max(4000)
   .transform(scopeList)
-  .refine((scopes) => scopes.every((one) => SCOPE_TOKEN.test(one)), 'A scope has a character that RFC 6749 does not allow');
+  .refine(
+    (scopes) => scopes.every((one) => SCOPE_TOKEN.test(one)),
+    'A scope has a character that RFC 6749 does not allow',
+  );
 
 const name = z
   .string()

@@ -57,17 +57,26 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
   };
 }
 
-function checkShape(input: { redirectUris: unknown[]; displayCode: boolean; public: boolean; grantTypes: string[] }): void {
+function checkShape(input: {
+  redirectUris: unknown[];
+  displayCode: boolean;
+  public: boolean;
+  grantTypes: string[];
+}): void {
   const usesCode = input.grantTypes.includes('authorization_code');
-  if (input.displayCode && input.redirectUris.length > 0) refuse('A display client has no redirect URI. Leave out one of the two.');
+  if (input.displayCode && input.redirectUris.length > 0)
+    refuse('A display client has no redirect URI. Leave out one of the two.');
   if (input.displayCode && !usesCode) refuse('A display client needs the grant type authorization_code.');
   if (usesCode && !input.displayCode && input.redirectUris.length === 0) {
-    refuse('An application that people sign in to needs a redirect URI. Add --redirect-uri, or --display-code to show its code.');
+    refuse(
+      'An application that people sign in to needs a redirect URI. Add --redirect-uri, or --display-code to show its code.',
+    );
   }
   if (input.public && input.grantTypes.includes('client_credentials')) {
     refuse('A public application cannot use client_credentials: it has no secret.');
   }
-  if (input.grantTypes.includes('refresh_token') && !usesCode) refuse('refresh_token needs authorization_code beside it.');
+  if (input.grantTypes.includes('refresh_token') && !usesCode)
+    refuse('refresh_token needs authorization_code beside it.');
 }
 
 /** Applications: registered, changed, disabled, their secrets rotated; each change and its audit row in one transaction. */
@@ -82,16 +91,30 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
 
   async function addSecret(trx: Knex.Transaction, id: string, description: string): Promise<string> {
     const secret = randomToken();
-    const row = { id: uuidv7(), created_at: new Date(), client_id: id, secret_hash: digest(secret), description, is_active: true };
+    const row = {
+      id: uuidv7(),
+      created_at: new Date(),
+      client_id: id,
+      secret_hash: digest(secret),
+      description,
+      is_active: true,
+    };
     await trx('T_oauth_client_secrets').insert(row);
     return secret;
   }
 
   /** Changes one row and tells of it. `set` gives the columns. */
-  function change(actor: Actor, clientId: string, action: string, set: (row: ClientRow) => object): Promise<ClientDocument> {
+  function change(
+    actor: Actor,
+    clientId: string,
+    action: string,
+    set: (row: ClientRow) => object,
+  ): Promise<ClientDocument> {
     return knex.transaction(async (trx) => {
       const row = await get(trx, clientId);
-      await trx('T_oauth_clients').where({ id: row.id }).update({ ...set(row), updated_at: new Date() });
+      await trx('T_oauth_clients')
+        .where({ id: row.id })
+        .update({ ...set(row), updated_at: new Date() });
       await recordIn(trx, { action, actorId: actor.accountId, clientId });
       return toDocument(await get(trx, clientId), issuer);
     });
@@ -129,7 +152,12 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       return knex.transaction(async (trx) => {
         await trx('T_oauth_clients').insert(row);
         const secret = input.public ? undefined : await addSecret(trx, id, 'first');
-        await recordIn(trx, { action: 'client.created', actorId: actor.accountId, clientId: id, details: { name: input.name } });
+        await recordIn(trx, {
+          action: 'client.created',
+          actorId: actor.accountId,
+          clientId: id,
+          details: { name: input.name },
+        });
         const document = toDocument(row as ClientRow, issuer);
         return secret ? { ...document, client_secret: secret, client_secret_expires_at: 0 } : document;
       });
@@ -151,7 +179,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       return change(actor, clientId, 'client.updated', (row) => {
         const metadata: Metadata = JSON.parse(row.metadata);
         if (input.postLogoutRedirectUris) metadata.post_logout_redirect_uris = input.postLogoutRedirectUris;
-        if (input.idTokenSignedResponseAlg) metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
+        if (input.idTokenSignedResponseAlg)
+          metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
         const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
         checkShape({
           redirectUris,
@@ -159,7 +188,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           public: row.client_type === 'public',
           grantTypes: metadata.grant_types,
         });
-        if (row.client_type === 'public' && input.requirePkce === false) refuse('A public application cannot do without PKCE.');
+        if (row.client_type === 'public' && input.requirePkce === false)
+          refuse('A public application cannot do without PKCE.');
         return {
           metadata: JSON.stringify(metadata),
           redirect_uris: JSON.stringify(redirectUris),
@@ -172,8 +202,10 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     },
 
     /** Nothing of it works any more within a second, on every server. @throws LatchkeyError not_found */
-    disable: (actor: Actor, clientId: string) => change(actor, clientId, 'client.disabled', () => ({ is_active: false })),
-    enable: (actor: Actor, clientId: string) => change(actor, clientId, 'client.enabled', () => ({ is_active: true })),
+    disable: (actor: Actor, clientId: string) =>
+      change(actor, clientId, 'client.disabled', () => ({ is_active: false })),
+    enable: (actor: Actor, clientId: string) =>
+      change(actor, clientId, 'client.enabled', () => ({ is_active: true })),
 
     /**
      * A new secret beside the newest of the old ones; an older one stops working.
@@ -185,7 +217,9 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         await trx('T_oauth_clients').where({ client_id: clientId }).update({ updated_at: new Date() });
         const row = await get(trx, clientId);
         if (row.client_type === 'public') refuse('A public application has no secret.');
-        const active = await trx('T_oauth_client_secrets').where({ client_id: row.id, is_active: true }).orderBy('id', 'desc');
+        const active = await trx('T_oauth_client_secrets')
+          .where({ client_id: row.id, is_active: true })
+          .orderBy('id', 'desc');
         const older = active.slice(1).map((secret) => secret.id);
         await trx('T_oauth_client_secrets').whereIn('id', older).update({ is_active: false });
         const secret = await addSecret(trx, row.id, 'rotated');

@@ -17,7 +17,10 @@ type Document = Record<string, unknown>;
 
 /** The document as the engine wants it: the digests in the secret's place, and no scope list of its own. */
 function forEngine(row: Row, secrets: Row | undefined, issuer: string): Document {
-  const { scope, is_active, client_id_issued_at, ...document } = toDocument(row as unknown as ClientRow, issuer);
+  const { scope, is_active, client_id_issued_at, ...document } = toDocument(
+    row as unknown as ClientRow,
+    issuer,
+  );
   const hashes = [secrets?.first, secrets?.second].filter((hash) => typeof hash === 'string');
   return {
     ...document,

@@ -1,7 +1,7 @@
 import { generateKeyPair, hash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { LatchkeyError } from '../../kit/errors.ts';
 import type { Database } from '../../kit/database.ts';
+import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 
@@ -26,8 +26,13 @@ interface KeyRow {
 
 /** RFC 7638: the digest of the required members in their order. */
 function thumbprint(jwk: Record<string, unknown>): string {
-  const members = { EC: ['crv', 'kty', 'x', 'y'], RSA: ['e', 'kty', 'n'], OKP: ['crv', 'kty', 'x'] }[String(jwk.kty)] ?? [];
-  return hash('sha256', JSON.stringify(Object.fromEntries(members.map((member) => [member, jwk[member]]))), 'base64url');
+  const members =
+    { EC: ['crv', 'kty', 'x', 'y'], RSA: ['e', 'kty', 'n'], OKP: ['crv', 'kty', 'x'] }[String(jwk.kty)] ?? [];
+  return hash(
+    'sha256',
+    JSON.stringify(Object.fromEntries(members.map((member) => [member, jwk[member]]))),
+    'base64url',
+  );
 }
 
 /**
@@ -70,9 +75,12 @@ export function createSigningKeys(deps: { database: Database; secrets: Secrets }
   return {
     /** @returns every key that still signs or verifies, the active ones first @throws LatchkeyError when one does not open */
     async load(): Promise<PrivateJwk[]> {
-      const read = () => knex<KeyRow>('T_signing_keys').whereIn('status', ['active', 'next', 'retired']).orderBy('id');
+      const read = () =>
+        knex<KeyRow>('T_signing_keys').whereIn('status', ['active', 'next', 'retired']).orderBy('id');
       let rows = await read();
-      const missing = Object.keys(ALGORITHMS).filter((alg) => !rows.some((row) => row.alg === alg && row.status === 'active'));
+      const missing = Object.keys(ALGORITHMS).filter(
+        (alg) => !rows.some((row) => row.alg === alg && row.status === 'active'),
+      );
       for (const alg of missing) await make(alg as keyof typeof ALGORITHMS);
       if (missing.length > 0) rows = await read();
       const order = ['active', 'next', 'retired'];

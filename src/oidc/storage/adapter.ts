@@ -60,7 +60,11 @@ export class Adapter {
       const hidden = this.#secrets.open(row.code_sealed, this.#place(String(row.id)));
       json = JSON.stringify({ ...JSON.parse(json), ...JSON.parse(hidden) });
     }
-    return { id: String(row.id), json, consumed: row.consumed_at ? toEpoch(toDate(row.consumed_at)) : undefined };
+    return {
+      id: String(row.id),
+      json,
+      consumed: row.consumed_at ? toEpoch(toDate(row.consumed_at)) : undefined,
+    };
   }
 
   #place(id: string) {
@@ -114,12 +118,22 @@ export class Adapter {
       // `consumed_at` is not among the columns: no upsert brings a consumed row back.
       const earlier = pending?.kind === 'update' ? pending : undefined;
       const set = { ...earlier?.set, ...columns };
-      unit().write({ kind: 'update', table: this.#model.table, set, where: { id: rowId }, guard: earlier?.guard }, writeKey);
+      unit().write(
+        { kind: 'update', table: this.#model.table, set, where: { id: rowId }, guard: earlier?.guard },
+        writeKey,
+      );
       return;
     }
-    const row: Row = { id: rowId, created_at: new Date(), ...(this.#model.key === 'id' ? {} : { [this.#model.key]: key }) };
+    const row: Row = {
+      id: rowId,
+      created_at: new Date(),
+      ...(this.#model.key === 'id' ? {} : { [this.#model.key]: key }),
+    };
     const guard = this.#name === 'AuthorizationCode' && columns.nonce !== null ? 'nonce' : undefined;
-    unit().write({ kind: 'insert', table: this.#model.table, row: { ...row, ...columns, ...this.#links() }, guard }, writeKey);
+    unit().write(
+      { kind: 'insert', table: this.#model.table, row: { ...row, ...columns, ...this.#links() }, guard },
+      writeKey,
+    );
   }
 
   /** Which rows of this unit the new one comes from. */
@@ -127,7 +141,10 @@ export class Adapter {
     const consumed = unit().memory.get(CONSUMED) as Consumed | undefined;
     if (this.#name === 'AuthorizationCode') {
       completed(unit());
-      return { authorization_request_id: requestOf(unit()) ?? null, state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null };
+      return {
+        authorization_request_id: requestOf(unit()) ?? null,
+        state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,
+      };
     }
     if (this.#name === 'AccessToken') {
       return { authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null };

@@ -90,7 +90,8 @@ export class AuthorizationRequests {
     const params = payload.params ?? {};
     const set: Row = {
       uid_hash: hash,
-      account_id: (payload.session as { accountId?: string } | undefined)?.accountId ?? payload.accountId ?? null,
+      account_id:
+        (payload.session as { accountId?: string } | undefined)?.accountId ?? payload.accountId ?? null,
       prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
       status: 'pending',
       payload: json,

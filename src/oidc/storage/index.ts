@@ -14,6 +14,8 @@ export function createStorage(deps: { secrets: Secrets; issuer: string; clients:
     if (name === 'Client') return deps.clients;
     if (name === 'Session') return new Sessions();
     if (name === 'Interaction') return new AuthorizationRequests(deps.secrets, deps.issuer);
-    return name === 'ReplayDetection' ? new ReplayAdapter(name, deps.secrets) : new Adapter(name, deps.secrets);
+    return name === 'ReplayDetection'
+      ? new ReplayAdapter(name, deps.secrets)
+      : new Adapter(name, deps.secrets);
   };
 }

@@ -36,7 +36,11 @@ export class Sessions {
     return unit().once(`${TABLE}:${column}:${value}`, async () => {
       const row = await unit().get(`${COLUMNS} WHERE ${column} = ? AND is_active = true`, [value]);
       if (!row) return undefined;
-      const known = { uid: String(row.uid), json: String(row.payload), authorizations: String(row.authorizations) };
+      const known = {
+        uid: String(row.uid),
+        json: String(row.payload),
+        authorizations: String(row.authorizations),
+      };
       unit().remember(`${TABLE}:loaded:${known.uid}`, known);
       return known;
     });
@@ -78,7 +82,10 @@ export class Sessions {
     if (loaded) {
       const patch = difference(JSON.parse(loaded.authorizations), authorizations as Authorizations);
       const merge = patch ? { authorizations: patch } : undefined;
-      unit().write({ kind: 'update', table: TABLE, set, merge, where: { uid, is_active: true } }, `${TABLE}:${uid}`);
+      unit().write(
+        { kind: 'update', table: TABLE, set, merge, where: { uid, is_active: true } },
+        `${TABLE}:${uid}`,
+      );
       return;
     }
     const row: Row = {

@@ -1,0 +1,106 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import { createApp } from '../../src/app.ts';
+import type { Config } from '../../src/config.ts';
+import { type Account, createAccounts } from '../../src/identity/accounts/service.ts';
+import { createPasswords } from '../../src/identity/passwords/index.ts';
+import { type Database, openDatabase } from '../../src/kit/database.ts';
+import { createLog, type Logger } from '../../src/kit/log.ts';
+import { migrateLatest } from '../../src/kit/migrations.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
+import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
+import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
+
+export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
+export const PASSWORD = 'a quiet harbour at dawn';
+const OPERATOR = { accountId: null };
+
+/** A real server on a port of its own, with what a test needs of its rooms. */
+export interface TestServer {
+  issuer: string;
+  config: Config;
+  database: Database;
+  storage: TestDatabase;
+  clients: ReturnType<typeof createClients>;
+  accounts: ReturnType<typeof createAccounts>;
+  createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
+  createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
+  stop(): Promise<void>;
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** Of two servers on one database the second has the issuer of the first. */
+export async function startServer(
+  t: Pick<TestContext, 'after'>,
+  engine: EngineName,
+  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger } = {},
+): Promise<TestServer> {
+  const storage = options.storage ?? (await createDatabase(engine));
+  const database = openDatabase(storage.url, 5);
+  await migrateLatest(database, storage.url);
+  const http = createServer({ maxHeaderSize: 16_384 });
+  const port = await listen(http);
+  const issuer = options.config?.issuer ?? `http://127.0.0.1:${port}`;
+  const config: Config = {
+    production: false,
+    host: '127.0.0.1',
+    port,
+    databaseUrl: storage.url,
+    databasePool: 5,
+    secrets: SECRETS,
+    trustProxy: false,
+    logLevel: 'silent',
+    threads: 4,
+    ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
+    ...options.config,
+    issuer,
+  };
+  const log = options.log ?? createLog('silent');
+  const { provider } = await createApp({ config, database, log });
+  http.on('request', provider.callback());
+  const clients = createClients({ knex: database.knex, issuer });
+  const accounts = createAccounts({
+    knex: database.knex,
+    passwords: createPasswords(createSecrets(config.secrets)),
+  });
+  let stopped = false;
+  const stop = async () => {
+    if (stopped) return;
+    stopped = true;
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+    await database.close();
+    if (!options.storage) await storage.drop();
+  };
+  t.after(stop);
+  return {
+    issuer,
+    config,
+    database,
+    storage,
+    clients,
+    accounts,
+    createClient: (input = {}) =>
+      clients.create(OPERATOR, {
+        name: 'Fieldnotes',
+        redirectUris: ['https://fieldnotes.example/cb'],
+        ...input,
+      }),
+    async createAccount(username = 'ada', scope = 'openid profile email') {
+      const account = await accounts.create(OPERATOR, {
+        username,
+        email: `${username}@harbour.example`,
+        scope,
+        password: PASSWORD,
+      });
+      return { ...account, password: PASSWORD };
+    },
+    stop,
+  };
+}
