@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import pg from 'pg';
 import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
+import { memo } from './memo.ts';
 import { bind, guardedFirst, guardOf, type Row, toStatement, type Value, type Write } from './statements.ts';
 
 const DEADLOCK = '40P01';
@@ -15,13 +16,11 @@ const named = new Map<string, Named>();
 
 /** `?` to `$1…`, under a name, so that the server parses and plans each statement once for a connection. */
 function name(sql: string): Named {
-  let entry = named.get(sql);
-  if (!entry) {
+  return memo(named, sql, () => {
     let index = 0;
     const text = sql.replaceAll('?', () => `$${++index}`);
-    named.set(sql, (entry = { name: hash('sha256', text, 'base64url').slice(0, 20), text }));
-  }
-  return entry;
+    return { name: hash('sha256', text, 'base64url').slice(0, 20), text };
+  });
 }
 
 /**

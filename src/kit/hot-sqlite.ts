@@ -1,6 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { classify, type HotPath } from './hot-path.ts';
+import { memo } from './memo.ts';
 import { bind, guardedFirst, guardOf, type Row, toStatement, type Write } from './statements.ts';
 
 interface Waiting {
@@ -13,9 +14,7 @@ type Connection = Sqlite.Database & { statements?: Map<string, Sqlite.Statement>
 
 function prepared(connection: Connection, sql: string): Sqlite.Statement {
   connection.statements ??= new Map();
-  let statement = connection.statements.get(sql);
-  if (!statement) connection.statements.set(sql, (statement = connection.prepare(sql)));
-  return statement;
+  return memo(connection.statements, sql, () => connection.prepare(sql));
 }
 
 /** A guard failed after another row of its unit was written: the transaction must be undone. */
@@ -66,15 +65,17 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   function settle(connection: Connection, group: Waiting[]): void {
     try {
       const guards = together(connection, group);
-      group.forEach((waiting, index) => waiting.resolve(guards[index]));
+      for (const [index, waiting] of group.entries()) waiting.resolve(guards[index]);
     } catch (error) {
-      if (group.length === 1) {
-        return error instanceof LateGuard
-          ? group[0]?.resolve(error.guard)
-          : group[0]?.reject(classify(error));
+      const [only] = group;
+      if (group.length > 1 || !only) {
+        // One of them is at fault: each again alone, so that it fails by itself.
+        for (const waiting of group) settle(connection, [waiting]);
+      } else if (error instanceof LateGuard) {
+        only.resolve(error.guard);
+      } else {
+        only.reject(classify(error));
       }
-      // One of them is at fault: each again alone, so that it fails by itself.
-      for (const waiting of group) settle(connection, [waiting]);
     }
   }
 

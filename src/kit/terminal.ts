@@ -24,7 +24,7 @@ const row = (value: object) =>
     .map(cell)
     .join('  ');
 const cell = (value: unknown) =>
-  (Array.isArray(value) ? value.join(' ') : String(value)).replace(/[\u0000-\u001f\u007f]/g, ' ');
+  (Array.isArray(value) ? value.join(' ') : String(value)).replace(/\p{Cc}/gu, ' ');
 
 /** A secret from standard input, without the newline at its end. @throws LatchkeyError when there is none */
 export async function readSecret(): Promise<string> {

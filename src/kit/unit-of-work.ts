@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HotPath } from './hot-path.ts';
+import { memo } from './memo.ts';
 import type { Row, Value, Write } from './statements.ts';
 
 /** Where a request came from, for the rows that tell of it. */
@@ -41,9 +42,7 @@ export class Unit {
 
   /** @returns what `read` gave the first time that this key was asked for, also to those who ask meanwhile */
   once<T>(key: string, read: () => Promise<T>): Promise<T> {
-    let found = this.#reads.get(key);
-    if (!found) this.#reads.set(key, (found = read()));
-    return found as Promise<T>;
+    return memo(this.#reads, key, read) as Promise<T>;
   }
 
   /** Replaces what is remembered under that key. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ejs, { type TemplateFunction } from 'ejs';
+import { memo } from '../kit/memo.ts';
 import type { Assets } from './assets.ts';
 
 const directory = fileURLToPath(new URL('../../views/', import.meta.url));
@@ -32,11 +33,7 @@ export function createRenderer(deps: { assets: Assets; issuer: string }): Render
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
   };
-  function view(name: string): TemplateFunction {
-    let found = compiled.get(name);
-    if (!found) compiled.set(name, (found = compile(name)));
-    return found;
-  }
+  const view = (name: string) => memo(compiled, name, () => compile(name));
   return {
     page: (name, data) =>
       view('layout')({ ...shared, bodyClass: 'door', ...data, content: view(name)({ ...shared, ...data }) }),

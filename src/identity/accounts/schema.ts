@@ -3,8 +3,7 @@ import { z } from 'zod';
 /** The one form in which usernames and addresses are stored and compared. */
 export const normalise = (value: string) => value.trim().normalize('NFKC').toLowerCase();
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
-const VISIBLE = /^[^\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]*$/;
+const VISIBLE = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
 
 export const username = z
   .string()
