@@ -67,7 +67,7 @@ export const clientInput = z.strictObject({
   firstParty: z.boolean().default(false),
   displayCode: z.boolean().default(false),
   scope: scope.default(['openid', 'profile', 'email']),
-  grantTypes: z.array(z.enum(GRANT_TYPES)).optional(),
+  grantTypes: z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`)).optional(),
   requirePkce: z.boolean().default(true),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
 });

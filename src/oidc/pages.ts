@@ -1,8 +1,7 @@
 import type { Context } from 'koa';
-import type { EnginePages } from '../oidc/provider.ts';
-import { allowFormTarget } from './security.ts';
-
-type Render = (name: string, data: Record<string, unknown>) => string;
+import { type Render, showError } from '../web/error-page.ts';
+import { allowFormTarget } from '../web/security.ts';
+import type { EnginePages } from './provider.ts';
 
 /** What a person reads for a protocol error: what happened, whether anything changed, what to do. */
 const WORDS: Record<string, { heading: string; lede: string; advice: string }> = {
@@ -27,21 +26,6 @@ const OTHER = {
   lede: 'Nothing was changed, and nobody was signed in.',
   advice: 'Go back to the application and start again there.',
 };
-
-export function showError(
-  ctx: Context,
-  render: Render,
-  words: { heading: string; lede: string; advice?: string },
-): void {
-  ctx.type = 'html';
-  ctx.set('Cache-Control', 'no-store');
-  ctx.body = render('error', {
-    ...words,
-    title: words.heading,
-    reference: ctx.state.requestId,
-    time: new Date(),
-  });
-}
 
 /** The engine's pages: errors, the question before signing out, and after. */
 export function createEnginePages(render: Render): EnginePages {

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { ConfigError, loadConfig, variables } from '../src/config.ts';
+
+const STRONG = 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1';
+const production = {
+  NODE_ENV: 'production',
+  LATCHKEY_ISSUER: 'https://id.harbour.example',
+  LATCHKEY_SECRETS: STRONG,
+};
+
+function faultsOf(env: NodeJS.ProcessEnv): string {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message;
+  }
+  return '';
+}
+
+describe('configuration', () => {
+  test('a whole production configuration is taken as it is', () => {
+    const config = loadConfig(production);
+    assert.equal(config.production, true);
+    assert.deepEqual(config.secrets, [STRONG]);
+  });
+
+  test('every fault is told in one message, each with its remedy', () => {
+    const message = faultsOf({
+      NODE_ENV: 'production',
+      LATCHKEY_ISSUER: 'http://id.example',
+      LATCHKEY_DATABASE_URL: 'oracle:x',
+    });
+    for (const word of [
+      'https URL in production',
+      'LATCHKEY_DATABASE_URL',
+      'LATCHKEY_SECRETS is missing',
+      'openssl rand',
+    ]) {
+      assert.match(message, new RegExp(word));
+    }
+  });
+
+  for (const [what, secret] of Object.entries({
+    short: 'abc',
+    repeated: 'a'.repeat(64),
+    default: `change-me-${STRONG}`,
+  })) {
+    test(`production does not start with a ${what} secret`, () => {
+      assert.match(faultsOf({ ...production, LATCHKEY_SECRETS: secret }), /1\. value of LATCHKEY_SECRETS/);
+    });
+  }
+
+  test('a secret never stands in the message', () => {
+    const secret = 'hunter2hunter2hunter2hunter2hunter2hunter2';
+    assert.ok(!faultsOf({ ...production, LATCHKEY_SECRETS: secret }).includes(secret));
+  });
+
+  for (const issuer of [
+    'id.example',
+    'https://id.example/',
+    'https://id.example/path',
+    'ftp://id.example',
+    'http://id.example',
+  ]) {
+    test(`the issuer ${issuer} is refused`, () => {
+      assert.match(faultsOf({ LATCHKEY_SECRETS: STRONG, LATCHKEY_ISSUER: issuer }), /LATCHKEY_ISSUER/);
+    });
+  }
+
+  for (const [name, value] of Object.entries({
+    LATCHKEY_PORT: '70000',
+    LATCHKEY_TRUST_PROXY: 'maybe',
+    LATCHKEY_LOG_LEVEL: 'loud',
+  })) {
+    test(`${name}=${value} is refused by name`, () => {
+      assert.match(faultsOf({ ...production, [name]: value }), new RegExp(name));
+    });
+  }
+
+  test('a misspelt variable is not passed over', () => {
+    assert.match(faultsOf({ ...production, LATCHKEY_ISUER: 'x' }), /LATCHKEY_ISUER is not a variable/);
+  });
+
+  test('a value can come from a file, but not from both', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'latchkey-config-')), 'secrets');
+    writeFileSync(file, `${STRONG}\n`);
+    const { LATCHKEY_SECRETS, ...rest } = production;
+    assert.deepEqual(loadConfig({ ...rest, LATCHKEY_SECRETS_FILE: file }).secrets, [STRONG]);
+    assert.match(faultsOf({ ...production, LATCHKEY_SECRETS_FILE: file }), /both set/);
+    assert.match(faultsOf({ ...rest, LATCHKEY_SECRETS_FILE: '/nowhere' }), /cannot be read/);
+  });
+
+  test('.env.example names every variable, and no other', () => {
+    const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
+    const named = [...example.matchAll(/^#?(LATCHKEY_\w+)=/gm)].map(([, name]) => name);
+    assert.deepEqual(named.sort(), Object.keys(variables.shape).sort());
+  });
+});

@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+
+const bin = resolve(import.meta.dirname, '../../bin/latchkey.js');
+
+export interface CommandResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs `latchkey …` as its own process, against that database. */
+export function latchkey(
+  args: string[],
+  options: { url: string; input?: string; env?: NodeJS.ProcessEnv },
+): Promise<CommandResult> {
+  return new Promise((done) => {
+    const env = {
+      PATH: process.env.PATH,
+      LATCHKEY_DATABASE_URL: options.url,
+      LATCHKEY_SECRETS: 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1',
+      ...options.env,
+    };
+    const child = execFile(process.execPath, [bin, ...args], { env }, (error, stdout, stderr) => {
+      done({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+    });
+    child.stdin?.end(options.input ?? '');
+  });
+}
