@@ -1,0 +1,24 @@
+# The server as an unprivileged user; the root file system may be read-only, /data is where SQLite rests.
+FROM node:22-slim AS modules
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund
+
+FROM node:22-slim
+ENV NODE_ENV=production \
+    LATCHKEY_HOST=0.0.0.0 \
+    LATCHKEY_DATABASE_URL=sqlite:///data/latchkey.sqlite
+WORKDIR /app
+COPY --from=modules /app/node_modules node_modules
+COPY package.json knexfile.ts tsconfig.json ./
+COPY bin bin
+COPY src src
+COPY views views
+COPY assets assets
+COPY migrations migrations
+RUN ln -s /app/bin/latchkey.js /usr/local/bin/latchkey && mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK CMD ["node", "-e", "fetch('http://127.0.0.1:3000/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "--import", "tsx", "src/main.ts"]

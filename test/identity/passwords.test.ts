@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { COST, createPasswords } from '../../src/identity/passwords/index.ts';
+import { LatchkeyError } from '../../src/kit/errors.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
+
+const OLD = 'b2xkLXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC0wMTIz';
+const NEW = 'bmV3LXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC00NTY3';
+
+describe('passwords', () => {
+  const passwords = createPasswords(createSecrets([NEW]));
+
+  test('rest as bcrypt of the documented cost, under the pepper that is named', async () => {
+    assert.match(await passwords.hash('a quiet harbour'), new RegExp(`^[0-9a-f]{8}:\\$2b\\$${COST}\\$`));
+  });
+
+  test('are told apart beyond 72 bytes and after a NUL', async () => {
+    const stored = await passwords.hash(`${'ä'.repeat(60)}1`);
+    assert.equal(await passwords.verify(`${'ä'.repeat(60)}1`, stored), true);
+    assert.equal(await passwords.verify(`${'ä'.repeat(60)}2`, stored), false);
+  });
+
+  test('of emoji work, and composed and decomposed letters are one', async () => {
+    const stored = await passwords.hash('caf\u00e9 🔑🚪');
+    assert.equal(await passwords.verify('cafe\u0301 🔑🚪', stored), true);
+  });
+
+  test('do not open with the hash alone: another pepper fails', async () => {
+    const stored = await passwords.hash('a quiet harbour');
+    assert.equal(await createPasswords(createSecrets([OLD])).verify('a quiet harbour', stored), false);
+  });
+
+  test('go on working when the ring is rotated, and are then known as stale', async () => {
+    const stored = await createPasswords(createSecrets([OLD])).hash('a quiet harbour');
+    const rotated = createPasswords(createSecrets([NEW, OLD]));
+    assert.equal(await rotated.verify('a quiet harbour', stored), true);
+    assert.equal(rotated.isStale(stored), true);
+    assert.equal(passwords.isStale(await passwords.hash('x')), false);
+  });
+
+  test('of an unknown account are false, whatever is given', async () => {
+    assert.equal(await passwords.verify('decoy', undefined), false);
+    assert.equal(await passwords.verify('', ''), false);
+  });
+
+  test('beyond the bounded queue are refused at once instead of waiting', async () => {
+    const small = createPasswords(createSecrets([NEW]), 3);
+    const jobs = Array.from({ length: 40 }, () => small.verify('x', undefined));
+    const refused = (await Promise.allSettled(jobs)).filter((job) => job.status === 'rejected');
+    assert.ok(refused.length > 0);
+    assert.ok(refused.every((job) => (job as PromiseRejectedResult).reason instanceof LatchkeyError));
+  });
+});

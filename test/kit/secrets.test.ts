@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createSecrets } from '../../src/kit/secrets.ts';
+
+const OLD = 'b2xkLXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC0wMTIz';
+const NEW = 'bmV3LXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC00NTY3';
+const AT = { table: 'T_signing_keys', column: 'private_jwk_sealed', id: '0193' };
+
+describe('sealed values', () => {
+  const secrets = createSecrets([NEW, OLD]);
+
+  test('open where they were sealed, also after the ring was rotated', () => {
+    assert.equal(secrets.open(secrets.seal('a key', AT), AT), 'a key');
+    assert.equal(secrets.open(createSecrets([OLD]).seal('a key', AT), AT), 'a key');
+  });
+
+  for (const [part, elsewhere] of Object.entries({ table: 'T_other', column: 'other_sealed', id: '0194' })) {
+    test(`do not open when moved to another ${part}`, () => {
+      assert.throws(() => secrets.open(secrets.seal('a key', AT), { ...AT, [part]: elsewhere }));
+    });
+  }
+
+  test('do not open when a bit is flipped, a part is missing, or the key left the ring', () => {
+    const sealed = secrets.seal('a key', AT);
+    for (let index = 0; index < sealed.length; index += 7) {
+      const flipped = sealed.slice(0, index) + (sealed[index] === 'A' ? 'B' : 'A') + sealed.slice(index + 1);
+      if (Buffer.from(flipped, 'base64url').equals(Buffer.from(sealed, 'base64url'))) continue;
+      assert.throws(() => secrets.open(flipped, AT), `at ${index}`);
+    }
+    assert.throws(() => secrets.open(sealed.split('.').slice(0, 4).join('.'), AT));
+    assert.throws(() => createSecrets([OLD]).open(sealed, AT), /not in LATCHKEY_SECRETS/);
+  });
+
+  test('never look the same twice', () => {
+    assert.notEqual(secrets.seal('a key', AT), secrets.seal('a key', AT));
+  });
+});
+
+describe('form tokens', () => {
+  test('hold for their value alone, and through a rotation', () => {
+    const secrets = createSecrets([NEW, OLD]);
+    const token = secrets.csrfToken('interaction:a');
+    assert.ok(secrets.csrfMatches('interaction:a', token));
+    assert.ok(!secrets.csrfMatches('interaction:b', token));
+    assert.ok(secrets.csrfMatches('interaction:a', createSecrets([OLD]).csrfToken('interaction:a')));
+    for (const wrong of ['', 'x', token.slice(1), `${token}A`])
+      assert.ok(!secrets.csrfMatches('interaction:a', wrong));
+  });
+});
