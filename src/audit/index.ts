@@ -34,7 +34,8 @@ function toRow(event: AuditEvent, from: From): Row {
     id: uuidv7(),
     created_at: new Date(),
     account_id: event.accountId ?? null,
-    actor_id: event.actorId ?? event.accountId ?? null,
+    // Who acts for themselves need not be named twice; null is the operator.
+    actor_id: event.actorId === undefined ? (event.accountId ?? null) : event.actorId,
     action: event.action,
     target: cut(event.target, 255),
     client_id: cut(event.clientId, 255),

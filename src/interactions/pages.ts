@@ -176,9 +176,10 @@ export function createInteractions(deps: InteractionDeps): Router {
       const params = Object.entries(details.params).filter(
         (entry): entry is [string, string] => typeof entry[1] === 'string',
       );
+      const prompt = String(details.params.prompt ?? '').includes('consent') ? 'login consent' : 'login';
       const again = new URLSearchParams([
         ...params.filter(([name]) => name !== 'prompt'),
-        ['prompt', 'login'],
+        ['prompt', prompt],
       ]);
       ctx.status = 303;
       return ctx.redirect(`/auth?${again}`);

@@ -54,7 +54,7 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
             'journal_mode = WAL',
             'synchronous = FULL',
             'foreign_keys = ON',
-            'busy_timeout = 5000',
+            `busy_timeout = ${DEADLINE_MS}`,
           ]) {
             connection.pragma(pragma);
           }
@@ -63,7 +63,8 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
       },
     };
   }
-  const pool = { min: 0, max: poolSize };
+  // Who migrates holds a lock on one connection and works on another.
+  const pool = { min: 0, max: Math.max(2, poolSize) };
   if (engine === 'postgres') {
     return {
       client: 'pg',

@@ -1,6 +1,6 @@
 import mysql from 'mysql2';
 import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
-import { bind, guardedFirst, guardOf, type Row, toStatement, type Write } from './statements.ts';
+import { bind, guardedFirst, type Row, toStatement, type Write } from './statements.ts';
 
 const DUPLICATE = 'ER_DUP_ENTRY';
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
@@ -35,7 +35,7 @@ class GuardFailed extends Error {
 
 async function run(connection: mysql.PoolConnection, write: Write): Promise<void> {
   const { sql, values } = toStatement(write, 'mysql');
-  const guard = guardOf(write);
+  const { guard } = write;
   try {
     const { affectedRows } = (await execute(
       connection,

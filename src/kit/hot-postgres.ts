@@ -2,10 +2,11 @@ import { hash } from 'node:crypto';
 import pg from 'pg';
 import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
 import { memo } from './memo.ts';
-import { bind, guardedFirst, guardOf, type Row, toStatement, type Value, type Write } from './statements.ts';
+import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
 
 const DEADLOCK = '40P01';
-const GUARD_FAILED = '22012';
+const NOT_A_NUMBER = '22P02';
+const GUARD_FAILED = /"guard:(\w+)"/;
 
 interface Named {
   name: string;
@@ -24,8 +25,8 @@ function name(sql: string): Named {
 }
 
 /**
- * All writes of a unit as one statement, so one round trip and one commit. A guard that touched no row makes
- * the division by zero at its end: the whole statement is undone, however far it came.
+ * All writes of a unit as one statement, so one round trip and one commit. A guard that touched no row is at
+ * its end a number that does not parse and says which guard: the whole statement is undone, however far it came.
  */
 function unitStatement(writes: Write[]): { sql: string; values: Value[] } {
   const values: Value[] = [];
@@ -33,8 +34,10 @@ function unitStatement(writes: Write[]): { sql: string; values: Value[] } {
   const parts = writes.map((write, index) => {
     const statement = toStatement(write, 'postgres');
     values.push(...statement.values);
-    if (guardOf(write) === undefined) return `w${index} AS (${statement.sql})`;
-    guards.push(`(SELECT 1 / count(*) FROM w${index})`);
+    if (write.guard === undefined) return `w${index} AS (${statement.sql})`;
+    guards.push(
+      `(SELECT CASE WHEN count(*) > 0 THEN '1' ELSE 'guard:${write.guard}' END FROM w${index})::int`,
+    );
     return `w${index} AS (${statement.sql} RETURNING 1)`;
   });
   return { sql: `WITH ${parts.join(', ')} SELECT ${guards.join(', ') || '1'}`, values };
@@ -111,8 +114,9 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
       await connections.query(name(sql), bound(values));
       return undefined;
     } catch (error) {
-      const { code } = error as { code?: string };
-      if (code === GUARD_FAILED) return ordered.map(guardOf).find((guard) => guard !== undefined);
+      const { code, message = '' } = error as { code?: string; message?: string };
+      const guard = code === NOT_A_NUMBER ? GUARD_FAILED.exec(message)?.[1] : undefined;
+      if (guard) return guard;
       if (code === DEADLOCK && tries > 1) return commit(writes, tries - 1);
       throw error;
     }

@@ -1,8 +1,9 @@
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
+import { LatchkeyError } from './errors.ts';
 import { classify, type HotPath } from './hot-path.ts';
 import { memo } from './memo.ts';
-import { bind, guardedFirst, guardOf, type Row, toStatement, type Write } from './statements.ts';
+import { bind, guardedFirst, type Row, toStatement, type Write } from './statements.ts';
 
 interface Waiting {
   writes: Write[];
@@ -31,7 +32,7 @@ function write(connection: Connection, writes: Write[]): string | undefined {
   for (const [index, one] of guardedFirst(writes).entries()) {
     const { sql, values } = toStatement(one, 'sqlite');
     const { changes } = prepared(connection, sql).run(values.map((value) => bind(value, 'sqlite')));
-    const guard = guardOf(one);
+    const { guard } = one;
     if (guard === undefined || changes > 0) continue;
     if (index > 0) throw new LateGuard(guard);
     return guard;
@@ -68,13 +69,17 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
       for (const [index, waiting] of group.entries()) waiting.resolve(guards[index]);
     } catch (error) {
       const [only] = group;
-      if (group.length > 1 || !only) {
+      const away = classify(error);
+      if (away instanceof LatchkeyError) {
+        // Locked by another process, full or read-only: none is at fault, and no more waiting helps.
+        for (const waiting of group) waiting.reject(away);
+      } else if (group.length > 1 || !only) {
         // One of them is at fault: each again alone, so that it fails by itself.
         for (const waiting of group) settle(connection, [waiting]);
       } else if (error instanceof LateGuard) {
         only.resolve(error.guard);
       } else {
-        only.reject(classify(error));
+        only.reject(error);
       }
     }
   }

@@ -3,6 +3,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { type Database, sqliteFile } from './database.ts';
+import { LatchkeyError } from './errors.ts';
+
+/** MySQL's named locks are the server's; this one is the database's. */
+const MYSQL_LOCK = "MD5(CONCAT('latchkey migration ', DATABASE()))";
 
 const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
 
@@ -51,14 +55,16 @@ async function exclusively<T>(database: Database, url: string, work: () => Promi
     }
   }
   const take =
-    engine === 'postgres' ? 'SELECT pg_advisory_lock(7203401)' : "SELECT GET_LOCK('latchkey_migration', 60)";
-  const free =
     engine === 'postgres'
-      ? 'SELECT pg_advisory_unlock(7203401)'
-      : "SELECT RELEASE_LOCK('latchkey_migration')";
+      ? 'SELECT pg_advisory_lock(7203401)'
+      : `SELECT GET_LOCK(${MYSQL_LOCK}, 60) AS taken`;
+  const free =
+    engine === 'postgres' ? 'SELECT pg_advisory_unlock(7203401)' : `SELECT RELEASE_LOCK(${MYSQL_LOCK})`;
   const connection = await knex.client.acquireConnection();
   try {
-    await knex.raw(take).connection(connection);
+    const answer = await knex.raw(take).connection(connection);
+    if (engine === 'mysql' && answer[0][0].taken !== 1)
+      throw new LatchkeyError('unavailable', 'Another server is migrating the schema. Try again later.');
     return await work();
   } finally {
     await knex.raw(free).connection(connection);

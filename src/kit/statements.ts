@@ -12,7 +12,7 @@ export type Row = Record<string, Value>;
 export type Write =
   | { kind: 'insert'; table: string; row: Row; guard?: string; ignore?: boolean }
   | { kind: 'update'; table: string; set: Row; where: Row; merge?: Record<string, string>; guard?: string }
-  | { kind: 'delete'; table: string; where: Row };
+  | { kind: 'delete'; table: string; where: Row; guard?: string };
 
 export interface Statement {
   sql: string;
@@ -69,10 +69,6 @@ export function bind(value: Value, engine: Engine): string | number | boolean | 
 
 /** Guarded writes first: when one of them touches no row, nothing else of the unit has been written yet. */
 export function guardedFirst(writes: Write[]): Write[] {
-  const isGuarded = (write: Write) => write.kind !== 'delete' && write.guard !== undefined;
+  const isGuarded = (write: Write) => write.guard !== undefined;
   return [...writes.filter(isGuarded), ...writes.filter((write) => !isGuarded(write))];
-}
-
-export function guardOf(write: Write): string | undefined {
-  return write.kind === 'delete' ? undefined : write.guard;
 }

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Config } from '../config.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
@@ -13,6 +13,7 @@ import {
   limitScopes,
   loadExistingGrant,
 } from './policy.ts';
+import { prompts } from './prompts.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { type ClientSource, createStorage } from './storage/index.ts';
 
@@ -89,7 +90,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
-      policy: interactionPolicy.base(),
+      policy: prompts(),
     },
     features: {
       devInteractions: { enabled: false },

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { record } from '../audit/index.ts';
@@ -8,6 +9,12 @@ import responseModes from './response-modes.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
 
 type Context = Parameters<Middleware>[0];
+
+/** An address and nothing else: behind a trusted proxy the header is still what somebody wrote. */
+function addressOf(ip: string): string | undefined {
+  const plain = ip.replace(/^::ffff:(?=\d+\.)/, '');
+  return isIP(plain) ? plain : undefined;
+}
 
 /** A session id, a code or a token of a unit that was not written must not leave. */
 function takeBack(ctx: Context): void {
@@ -81,7 +88,7 @@ async function refuseNonce(ctx: KoaContextWithOIDC & Context, failed: Unit): Pro
 export function requestUnit(deps: { hot: HotPath }): Middleware {
   return async (ctx, next) => {
     const unit = new UnitOfWork(deps.hot, {
-      ip: ctx.ip,
+      ip: addressOf(ctx.ip),
       userAgent: ctx.get('user-agent') || undefined,
       requestId: ctx.state.requestId,
     });

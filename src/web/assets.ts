@@ -10,7 +10,10 @@ export interface Assets {
   middleware: Middleware;
 }
 
-/** Style sheet and logo, served from memory under names that change with their content, so that they keep for ever. */
+/**
+ * Style sheet and logo, served from memory under names that change with their content, so that they keep for ever.
+ * @throws Error when a file is missing
+ */
 export function createAssets(): Assets {
   const urls = new Map<string, string>();
   const bodies = new Map<string, { type: string; body: Buffer }>();
@@ -28,9 +31,12 @@ export function createAssets(): Assets {
       return url;
     },
     async middleware(ctx, next) {
-      const found = bodies.get(ctx.path === '/favicon.ico' ? logo : ctx.path);
+      // Browsers ask for this name unasked; it has no hash, so it may not keep for ever.
+      const icon = ctx.path === '/favicon.ico';
+      const found = bodies.get(icon ? logo : ctx.path);
       if (!found || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
-      ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
+      ctx.set('Cache-Control', icon ? 'public, max-age=86400' : 'public, max-age=31536000, immutable');
+      ctx.set('X-Content-Type-Options', 'nosniff');
       ctx.type = found.type;
       ctx.body = found.body;
     },

@@ -4,6 +4,9 @@ import ejs, { type TemplateFunction } from 'ejs';
 import { memo } from '../kit/memo.ts';
 import type { Assets } from './assets.ts';
 
+/** A title has no element to hold these in: left there, a name could turn the words that follow it. */
+const TURNS_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
+
 const directory = fileURLToPath(new URL('../../views/', import.meta.url));
 
 function compile(name: string): TemplateFunction {
@@ -21,21 +24,30 @@ export interface Renderer {
    * @param name below views/, without its ending
    * @param data `title` and what the view names; `alert` is the summary of what is wrong
    * @returns a whole HTML document, everything in it escaped
+   * @throws Error when there is no such view
    */
   page(name: string, data: Record<string, unknown>): string;
 }
 
-/** Server-rendered pages: a view inside the layout, each compiled at its first use. */
-export function createRenderer(deps: { assets: Assets; issuer: string }): Renderer {
+/**
+ * Server-rendered pages: a view inside the layout, each compiled at its first use.
+ * @param deps `issuer` gives the host that every page names, `brand` whose account it is that people sign in with
+ */
+export function createRenderer(deps: { assets: Assets; issuer: string; brand?: string }): Renderer {
   const compiled = new Map<string, TemplateFunction>();
   const shared = {
+    brand: deps.brand,
     host: new URL(deps.issuer).host,
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
   };
   const view = (name: string) => memo(compiled, name, () => compile(name));
   return {
-    page: (name, data) =>
-      view('layout')({ ...shared, bodyClass: 'door', ...data, content: view(name)({ ...shared, ...data }) }),
+    page(name, data) {
+      const title = String(data.title).replace(TURNS_DIRECTION, '');
+      // Shared last: no page may say that it is at another host.
+      const all = { bodyClass: 'door', ...data, title, ...shared };
+      return view('layout')({ ...all, content: view(name)(all) });
+    },
   };
 }

@@ -181,13 +181,23 @@ export class Adapter {
   async destroy(id: string): Promise<void> {
     const key = storedKey(this.#model, id);
     const { table } = this.#model;
+    const known = await unit().once<Known | undefined>(remembered(this.#model, key), async () => undefined);
     unit().remember(remembered(this.#model, key), undefined);
+    // It takes the place of what this unit wrote of the row, all but that it is the one who used it.
+    const writeKey = `${table}:${known?.id ?? key}`;
+    const pending = unit().pending(writeKey);
+    const used = pending?.kind === 'update' && pending.guard ? { consumed_at: null } : undefined;
     // A grant leaves a tombstone: what the loser of a race wrote meanwhile must find it.
     unit().write(
       this.#name === 'Grant'
         ? { kind: 'update', table, set: { revoked_at: new Date() }, where: { id, revoked_at: null } }
-        : { kind: 'delete', table, where: { [this.#model.key]: key } },
-      `${table}:destroy:${key}`,
+        : {
+            kind: 'delete',
+            table,
+            where: { [this.#model.key]: key, ...used },
+            guard: used && pending?.guard,
+          },
+      writeKey,
     );
   }
 

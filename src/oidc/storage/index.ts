@@ -12,7 +12,7 @@ export interface ClientSource {
 export function createStorage(deps: { secrets: Secrets; issuer: string; clients: ClientSource }) {
   return (name: string) => {
     if (name === 'Client') return deps.clients;
-    if (name === 'Session') return new Sessions();
+    if (name === 'Session') return new Sessions(deps.secrets);
     if (name === 'Interaction') return new AuthorizationRequests(deps.secrets, deps.issuer);
     return name === 'ReplayDetection'
       ? new ReplayAdapter(name, deps.secrets)

@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import type { Secrets } from '../../kit/secrets.ts';
 import type { Row } from '../../kit/statements.ts';
 import { unit } from '../../kit/unit-of-work.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_user_sessions';
 const COLUMNS = `SELECT uid, payload, authorizations FROM ${TABLE}`;
+
+const place = (uid: string) => ({ table: TABLE, column: 'payload', id: uid });
 
 type Authorizations = Record<string, unknown>;
 
@@ -20,7 +23,10 @@ interface Known {
 export function difference(before: Authorizations, after: Authorizations): string | undefined {
   const patch: Authorizations = {};
   for (const [clientId, value] of Object.entries(after)) {
-    if (!isDeepStrictEqual(before[clientId], value)) patch[clientId] = value;
+    if (isDeepStrictEqual(before[clientId], value)) continue;
+    // Members that went away are named too: the merge goes into them.
+    const gone = Object.keys(Object(before[clientId])).map((member) => [member, null]);
+    patch[clientId] = { ...Object.fromEntries(gone), ...Object(value) };
   }
   for (const clientId of Object.keys(before)) if (!(clientId in after)) patch[clientId] = null;
   return Object.keys(patch).length > 0 ? JSON.stringify(patch) : undefined;
@@ -32,6 +38,12 @@ export function difference(before: Authorizations, after: Authorizations): strin
  * applications that sign in at once none loses its part.
  */
 export class Sessions {
+  readonly #secrets: Secrets;
+
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets;
+  }
+
   #known(column: 'token_hash' | 'uid', value: string): Promise<Known | undefined> {
     return unit().once(`${TABLE}:${column}:${value}`, async () => {
       const row = await unit().get(`${COLUMNS} WHERE ${column} = ? AND is_active = true`, [value]);
@@ -46,8 +58,9 @@ export class Sessions {
     });
   }
 
-  #payload({ json, authorizations }: Known): Payload {
-    const payload: Payload = JSON.parse(json);
+  #payload({ uid, json, authorizations }: Known): Payload {
+    const { sealed, ...payload } = JSON.parse(json);
+    if (sealed) payload.state = JSON.parse(this.#secrets.open(sealed, place(uid)));
     if (authorizations !== '{}') payload.authorizations = JSON.parse(authorizations);
     return payload;
   }
@@ -64,9 +77,11 @@ export class Sessions {
   }
 
   async upsert(id: string, payload: Payload): Promise<void> {
-    const { jti, authorizations = {}, ...rest } = payload;
+    const { jti, authorizations = {}, state, ...rest } = payload;
     const uid = String(payload.uid);
-    const json = JSON.stringify(rest);
+    // The state of a sign-out under way holds its form token.
+    const sealed = state ? this.#secrets.seal(JSON.stringify(state), place(uid)) : undefined;
+    const json = JSON.stringify({ ...rest, sealed });
     const loaded = await unit().once<Known | undefined>(`${TABLE}:loaded:${uid}`, async () => undefined);
     const now: Known = { uid, json, authorizations: JSON.stringify(authorizations) };
     unit().remember(`${TABLE}:token_hash:${digest(id)}`, now);
