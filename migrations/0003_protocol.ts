@@ -77,6 +77,7 @@ export async function up(knex: Knex): Promise<void> {
     reference('account_id', 'T_accounts').notNullable();
     table.string('client_id', 255).notNullable();
     table.string('grant_id', 36).notNullable();
+    table.string('session_uid', 43);
     text('redirect_uri').notNullable();
     text('scope').notNullable();
     text('state');
@@ -100,6 +101,7 @@ export async function up(knex: Knex): Promise<void> {
     reference('account_id', 'T_accounts');
     table.string('client_id', 255).notNullable();
     table.string('grant_id', 36);
+    table.string('session_uid', 43);
     text('scope');
     expiring(columns);
     unique('token_hash');
@@ -114,6 +116,7 @@ export async function up(knex: Knex): Promise<void> {
     reference('account_id', 'T_accounts').notNullable();
     table.string('client_id', 255).notNullable();
     table.string('grant_id', 36).notNullable();
+    table.string('session_uid', 43);
     text('scope');
     table.string('rotated_from', 36);
     instant('consumed_at');

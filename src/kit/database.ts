@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexFactory, { type Knex } from 'knex';
 import { createMysqlHotPath, mysqlSession } from './hot-mysql.ts';
-import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
+import { DEADLINE_MS, failFast, type HotPath, withDeadline } from './hot-path.ts';
 import { createPostgresHotPath } from './hot-postgres.ts';
 import { createSqliteHotPath } from './hot-sqlite.ts';
 import { SqliteDialect } from './sqlite-dialect.ts';
@@ -104,7 +104,7 @@ function hotPath(url: string, knex: Knex, poolSize: number): HotPath {
 export function openDatabase(url: string, poolSize = 10): Database {
   const knex = knexFactory(knexConfig(url, poolSize));
   let hot: HotPath | undefined;
-  const opened = () => (hot ??= hotPath(url, knex, poolSize));
+  const opened = () => (hot ??= failFast(hotPath(url, knex, poolSize)));
   return {
     engine: engineOf(url),
     knex,

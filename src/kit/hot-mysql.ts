@@ -1,5 +1,5 @@
 import mysql from 'mysql2';
-import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
+import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
 import { bind, guardedFirst, type Row, toStatement, type Write } from './statements.ts';
 
 const DUPLICATE = 'ER_DUP_ENTRY';
@@ -58,7 +58,13 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     timezone: 'Z',
     maxPreparedStatements: 500,
   });
-  pool.on('connection', (connection) => connection.query(mysqlSession));
+  pool.on('connection', (connection) => {
+    // A failure ends the connection, and with it the request that waits for it.
+    const settled = (error: unknown) => error && connection.destroy();
+    connection.query(mysqlSession, settled);
+    // As PostgreSQL: without it a revocation locks the gaps beside its rows, and others die of it.
+    connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', settled);
+  });
 
   function withConnection<T>(work: (connection: mysql.PoolConnection) => Promise<T>): Promise<T> {
     let taken: mysql.PoolConnection | undefined;
@@ -98,7 +104,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     }
   }
 
-  async function commit(writes: Write[], tries = 4): Promise<string | undefined> {
+  async function attempt(writes: Write[]): Promise<string | undefined> {
     const [only] = writes;
     try {
       await withConnection((connection) =>
@@ -107,7 +113,6 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
       return undefined;
     } catch (error) {
       if (error instanceof GuardFailed) return error.guard;
-      if ((error as { code?: string }).code === DEADLOCK && tries > 1) return commit(writes, tries - 1);
       throw error;
     }
   }
@@ -123,7 +128,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
       );
       return (rows as Row[])[0];
     },
-    commit,
+    commit: (writes) => retried(DEADLOCK, () => attempt(writes)),
     close: () => new Promise((resolve) => pool.end(() => resolve())),
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LatchkeyError } from './errors.ts';
 import { unavailable } from './errors.ts';
 import type { Row, Value, Write } from './statements.ts';
@@ -47,13 +48,58 @@ export function classify(error: unknown): LatchkeyError | unknown {
   return away ? unavailable(error) : error;
 }
 
+const TRIES = 6;
+
+/**
+ * The database gave up a commit so that another could go on: again, after a moment of its own length.
+ * @param deadlock the code of that error
+ */
+export async function retried<T>(deadlock: string, work: () => Promise<T>): Promise<T> {
+  for (let left = TRIES - 1; ; left -= 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as { code?: string }).code !== deadlock) throw error;
+      if (left === 0) throw unavailable(error);
+      await sleep(Math.random() * 20 * (TRIES - left));
+    }
+  }
+}
+
+/** The database was waited for in vain. */
+class NoAnswer extends Error {}
+
+const PAUSE_MS = 100;
+
+/**
+ * When one call waited in vain, the next ones fail at once for a moment: no request waits more than once, and
+ * none queues behind a database that stands still.
+ */
+export function failFast(hot: HotPath): HotPath {
+  let until = 0;
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (performance.now() < until) throw unavailable(new NoAnswer('it did not answer a moment ago'));
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as Error).cause instanceof NoAnswer) until = performance.now() + PAUSE_MS;
+      throw error;
+    }
+  }
+  return {
+    get: (sql, values) => guarded(() => hot.get(sql, values)),
+    commit: (writes) => guarded(() => hot.commit(writes)),
+    close: () => hot.close(),
+  };
+}
+
 /** Gives up after DEADLINE_MS, whatever the driver does: a paused database must not hold requests. */
 export async function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       onTimeout?.();
-      reject(unavailable(new Error(`no answer within ${DEADLINE_MS} ms`)));
+      reject(unavailable(new NoAnswer(`no answer within ${DEADLINE_MS} ms`)));
     }, DEADLINE_MS);
   });
   try {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import pg from 'pg';
-import { DEADLINE_MS, type HotPath, withDeadline } from './hot-path.ts';
+import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
 import { memo } from './memo.ts';
 import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
 
@@ -107,7 +107,7 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
   const connections = new Connections(url, size);
   const bound = (values: Value[]) => values.map((value) => bind(value, 'postgres'));
 
-  async function commit(writes: Write[], tries = 3): Promise<string | undefined> {
+  async function attempt(writes: Write[]): Promise<string | undefined> {
     const ordered = guardedFirst(writes);
     const { sql, values } = unitStatement(ordered);
     try {
@@ -117,7 +117,6 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
       const { code, message = '' } = error as { code?: string; message?: string };
       const guard = code === NOT_A_NUMBER ? GUARD_FAILED.exec(message)?.[1] : undefined;
       if (guard) return guard;
-      if (code === DEADLOCK && tries > 1) return commit(writes, tries - 1);
       throw error;
     }
   }
@@ -127,7 +126,7 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
       const { rows } = await connections.query(name(sql), bound(values));
       return rows[0] as Row | undefined;
     },
-    commit,
+    commit: (writes) => retried(DEADLOCK, () => attempt(writes)),
     close: () => connections.close(),
   };
 }

@@ -2,7 +2,31 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** JSON lines on standard error, so that standard output carries only what was asked for. */
+/** pino's number for `error`. */
+const ERROR = 50;
+const FLUSH_MS = 500;
+
+/**
+ * JSON lines on standard error, so that standard output carries only what was asked for. Lines are written
+ * together, at the latest after half a second and at the end of the process; errors at once.
+ */
 export function createLog(level: string): Logger {
-  return pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
+  const destination = pino.destination({ dest: 2, sync: true, minLength: 8192 });
+  const flush = () => destination.flushSync();
+  setInterval(flush, FLUSH_MS).unref();
+  process.on('exit', flush);
+  return pino(
+    {
+      level,
+      base: undefined,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      hooks: {
+        logMethod(args, method, number) {
+          method.apply(this, args);
+          if (number >= ERROR) flush();
+        },
+      },
+    },
+    destination,
+  );
 }

@@ -45,6 +45,11 @@ export class Unit {
     return memo(this.#reads, key, read) as Promise<T>;
   }
 
+  /** Remembers what came along with another read, unless that key is known already. */
+  prime(key: string, value: unknown): void {
+    if (!this.#reads.has(key)) this.remember(key, value);
+  }
+
   /** Replaces what is remembered under that key. */
   remember(key: string, value: unknown): void {
     this.#reads.set(key, Promise.resolve(value));

@@ -1,9 +1,26 @@
 import { toDate, toEpoch } from '../kit/instants.ts';
+import type { Row } from '../kit/statements.ts';
 import { unit } from '../kit/unit-of-work.ts';
-import { withinCeiling } from './scopes.ts';
+import { covers } from './scopes.ts';
 
-const SQL = `SELECT id, username, email, email_verified, name, picture, scopes, updated_at, created_at
-  FROM T_accounts WHERE id = ? AND is_active = true`;
+/** The columns of `T_accounts a`, for every SELECT that brings an account along. */
+export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS account_email,
+  a.email_verified AS account_email_verified, a.name AS account_name, a.picture AS account_picture,
+  a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at`;
+
+const SQL = `SELECT ${ACCOUNT_COLUMNS} FROM T_accounts a WHERE a.id = ? AND a.is_active = true`;
+
+/** Which claims each scope opens (OpenID Connect Core section 5.4). */
+export const claims = {
+  openid: ['sub'],
+  profile: ['name', 'preferred_username', 'picture', 'updated_at'],
+  email: ['email', 'email_verified'],
+};
+
+interface Claims {
+  sub: string;
+  [claim: string]: unknown;
+}
 
 /** An account as the engine knows it. */
 export interface EngineAccount {
@@ -12,43 +29,43 @@ export interface EngineAccount {
   username: string;
   /** The ceiling of every token of this account. */
   scopes: string[];
-  claims(use: string, scope: string): Promise<{ sub: string; [claim: string]: unknown }>;
+  claims(): Promise<Claims>;
+}
+
+/** What the ceiling lets out; the engine then picks by the scopes of the token. */
+function claimsOf(id: string, row: Row, scopes: string[]): Claims {
+  const told: Claims = { sub: id };
+  if (covers(scopes, 'profile')) {
+    told.name = row.account_name ?? undefined;
+    told.preferred_username = row.account_username;
+    told.picture = row.account_picture ?? undefined;
+    told.updated_at = toEpoch(toDate(row.account_updated_at ?? row.account_created_at));
+  }
+  if (row.account_email !== null && covers(scopes, 'email')) {
+    told.email = row.account_email;
+    told.email_verified = Boolean(row.account_email_verified);
+  }
+  return told;
+}
+
+function toAccount(id: string, row: Row | undefined): EngineAccount | undefined {
+  // A LEFT JOIN that found none has only NULLs.
+  if (typeof row?.account_username !== 'string') return undefined;
+  const scopes: string[] = JSON.parse(String(row.account_scopes));
+  return {
+    accountId: id,
+    username: row.account_username,
+    scopes,
+    claims: async () => claimsOf(id, row, scopes),
+  };
+}
+
+/** An account that came along with another row. */
+export function rememberAccount(id: string, row: Row): void {
+  unit().prime(`account:${id}`, toAccount(id, row));
 }
 
 /** @returns the account, or undefined when there is none or it is disabled: everything given to it fails then */
-export async function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
-  return unit().once(`account:${id}`, async () => {
-    const row = await unit().get(SQL, [id]);
-    if (!row) return undefined;
-    const scopes: string[] = JSON.parse(String(row.scopes));
-    return {
-      accountId: id,
-      username: String(row.username),
-      scopes,
-      async claims() {
-        const all = {
-          name: row.name ?? undefined,
-          preferred_username: row.username,
-          picture: row.picture ?? undefined,
-          updated_at: toEpoch(toDate(row.updated_at ?? row.created_at)),
-          email: row.email ?? undefined,
-          email_verified: row.email === null ? undefined : Boolean(row.email_verified),
-        };
-        const open = withinCeiling(Object.keys(claims), scopes).flatMap(
-          (scope) => claims[scope as keyof typeof claims],
-        );
-        return {
-          sub: id,
-          ...Object.fromEntries(Object.entries(all).filter(([claim]) => open.includes(claim))),
-        };
-      },
-    };
-  });
+export function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
+  return unit().once(`account:${id}`, async () => toAccount(id, await unit().get(SQL, [id])));
 }
-
-/** Which claims each scope opens (OpenID Connect Core section 5.4). */
-export const claims = {
-  openid: ['sub'],
-  profile: ['name', 'preferred_username', 'picture', 'updated_at'],
-  email: ['email', 'email_verified'],
-};

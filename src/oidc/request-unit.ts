@@ -23,8 +23,12 @@ function takeBack(ctx: Context): void {
   ctx.remove('Content-Type');
 }
 
-function answerUnavailable(ctx: Context): void {
+const isUnavailable = (error: unknown) => (error as { code?: string } | undefined)?.code === 'unavailable';
+
+/** @throws LatchkeyError for a person, who gets a page */
+function answerUnavailable(ctx: Context, failure: unknown): void {
   takeBack(ctx);
+  if (ctx.accepts('json', 'html') === 'html') throw failure;
   ctx.status = 503;
   ctx.set('Retry-After', '2');
   ctx.set('Cache-Control', 'no-store');
@@ -99,6 +103,8 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
           unit.drop();
           // A new session's id may be in it, and that session was just given up.
           ctx.remove('Set-Cookie');
+          // What is read past the unit (applications are) fails here alone.
+          unit.failure ??= unit.memory.get(BROKEN);
         }
         const failed = await unit.commit();
         if (failed === 'consume') await loseRace(ctx, unit);
@@ -106,10 +112,11 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
         else if (failed) throw new Error(`the guard ${failed} failed`);
       } catch (error) {
         unit.drop();
-        unit.failure ??= (error as { code?: string }).code === 'unavailable' ? error : undefined;
-        if (!unit.failure) throw error;
+        unit.failure ??= error;
+        // Whatever the response says by now: it was not committed.
+        if (!isUnavailable(unit.failure)) throw error;
       }
-      if ((unit.failure as { code?: string } | undefined)?.code === 'unavailable') answerUnavailable(ctx);
+      if (isUnavailable(unit.failure)) answerUnavailable(ctx, unit.failure);
     });
   };
 }

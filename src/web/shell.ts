@@ -18,6 +18,18 @@ function isBroken(url: string): boolean {
   }
 }
 
+/** Where applications speak, and no browser shows what is answered. */
+const ENDPOINT = /^\/(token|me|jwks|healthz|readyz|\.well-known)(\/|$)/;
+
+const PAGE_HEADERS = Object.entries({
+  'X-Frame-Options': 'DENY',
+  // `no-referrer` would make our own forms send `Origin: null`.
+  'Referrer-Policy': 'same-origin',
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
+});
+
 export type ErrorPage = (ctx: Context, status: number, message: string) => void;
 
 function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
@@ -42,12 +54,7 @@ export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): 
     ctx.state.requestId = requestId;
     ctx.set('X-Request-Id', requestId);
     ctx.set('X-Content-Type-Options', 'nosniff');
-    ctx.set('X-Frame-Options', 'DENY');
-    // `no-referrer` would make our own forms send `Origin: null`.
-    ctx.set('Referrer-Policy', 'same-origin');
-    ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
-    ctx.set('Permissions-Policy', 'camera=(), geolocation=(), microphone=()');
+    if (!ENDPOINT.test(ctx.path)) for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
     if (deps.secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
     try {
       if (isBroken(ctx.url))

@@ -6,6 +6,7 @@ import type { Row, Write } from '../../kit/statements.ts';
 import { unit } from '../../kit/unit-of-work.ts';
 import { completed, requestOf } from './authorization-requests.ts';
 import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
+import { rememberRelated, selectWithRelated } from './related.ts';
 
 /** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
 interface Known {
@@ -47,9 +48,12 @@ export class Adapter {
     const { table, consumable, sealed } = this.#model;
     const columns = ['id', 'payload', consumable && 'consumed_at', sealed && 'code_sealed'].filter(Boolean);
     const alive = this.#name === 'Grant' ? ' AND revoked_at IS NULL' : '';
-    const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${column} = ?${alive}`;
+    const sql = this.#model.related
+      ? selectWithRelated(table, column, consumable === true)
+      : `SELECT ${columns.join(', ')} FROM ${table} WHERE ${column} = ?${alive}`;
     return unit().once(`${table}:${column === this.#model.key ? '' : `${column}:`}${value}`, async () => {
       const row = await unit().get(sql, [value]);
+      if (row && this.#model.related) rememberRelated(row);
       return row && this.#known(row);
     });
   }

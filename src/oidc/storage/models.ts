@@ -22,6 +22,8 @@ export interface Model {
   key: string;
   consumable?: boolean;
   grantable?: boolean;
+  /** Its grant, account and session are read together with it. */
+  related?: boolean;
   /** Members that would hand a thief something to present; they rest sealed in the column `code_sealed`. */
   sealed?: string[];
   columns(payload: Payload): Row;
@@ -35,6 +37,9 @@ const owned = (payload: Payload): Row => ({
   grant_id: text(payload.grantId),
   scope: text(payload.scope),
 });
+
+/** Tokens and codes also say which session they came from. */
+const issued = (payload: Payload): Row => ({ ...owned(payload), session_uid: text(payload.sessionUid) });
 
 const polled: Omit<Model, 'table'> = {
   key: 'code_hash',
@@ -51,8 +56,9 @@ const accessToken: Model = {
   table: 'T_access_tokens',
   key: 'token_hash',
   grantable: true,
+  related: true,
   columns: (payload) => ({
-    ...owned(payload),
+    ...issued(payload),
     kind: payload.kind === 'ClientCredentials' ? 'client_credentials' : 'access_token',
   }),
 };
@@ -72,8 +78,9 @@ export const models: Record<string, Model> = {
     key: 'code_hash',
     consumable: true,
     grantable: true,
+    related: true,
     columns: (payload) => ({
-      ...owned(payload),
+      ...issued(payload),
       scope: payload.scope ?? '',
       redirect_uri: text(payload.redirectUri) ?? '',
       nonce: text(payload.nonce),
@@ -87,7 +94,8 @@ export const models: Record<string, Model> = {
     key: 'token_hash',
     consumable: true,
     grantable: true,
-    columns: owned,
+    related: true,
+    columns: issued,
   },
   Grant: {
     table: 'T_grants',

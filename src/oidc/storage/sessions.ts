@@ -3,10 +3,12 @@ import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import type { Row } from '../../kit/statements.ts';
 import { unit } from '../../kit/unit-of-work.ts';
+import { ACCOUNT_COLUMNS, rememberAccount } from '../accounts.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_user_sessions';
-const COLUMNS = `SELECT uid, payload, authorizations FROM ${TABLE}`;
+const SELECT = `SELECT s.uid, s.payload, s.authorizations, s.account_id, ${ACCOUNT_COLUMNS} FROM ${TABLE} s
+  LEFT JOIN T_accounts a ON a.id = s.account_id AND a.is_active = true`;
 
 const place = (uid: string) => ({ table: TABLE, column: 'payload', id: uid });
 
@@ -17,6 +19,13 @@ interface Known {
   uid: string;
   json: string;
   authorizations: string;
+}
+
+/** A session that came along with a token; none when it was ended. */
+export function rememberSession(uid: string, json?: string, authorizations?: string): void {
+  const known: Known | undefined =
+    json === undefined ? undefined : { uid, json, authorizations: authorizations ?? '{}' };
+  unit().prime(`${TABLE}:uid:${uid}`, known);
 }
 
 /** What to merge so that `before` becomes `after` (RFC 7396), or undefined when they are the same. */
@@ -46,13 +55,14 @@ export class Sessions {
 
   #known(column: 'token_hash' | 'uid', value: string): Promise<Known | undefined> {
     return unit().once(`${TABLE}:${column}:${value}`, async () => {
-      const row = await unit().get(`${COLUMNS} WHERE ${column} = ? AND is_active = true`, [value]);
+      const row = await unit().get(`${SELECT} WHERE s.${column} = ? AND s.is_active = true`, [value]);
       if (!row) return undefined;
       const known = {
         uid: String(row.uid),
         json: String(row.payload),
         authorizations: String(row.authorizations),
       };
+      if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       unit().remember(`${TABLE}:loaded:${known.uid}`, known);
       return known;
     });

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import Koa from 'koa';
+import { createAssets } from '../../src/web/assets.ts';
+import { createRenderer } from '../../src/web/render.ts';
+
+const TURN = '\u202egnp.exe\u2066';
+const HOSTILE = {
+  markup: '"><script>alert(1)</script>',
+  quotes: "' onfocus=x style=y `",
+  'turned text': TURN,
+};
+const WORDS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
+  heading text button code lede advice reference signOutUrl username`.split(/\s+/);
+
+/** Every view in each of its states, with `bad` wherever another person or application chooses the words. */
+function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
+  const all = Object.fromEntries(WORDS.map((word) => [word, bad]));
+  const scopes = [{ name: bad, text: bad, isNew: true }];
+  return [
+    ['interactions/login', all],
+    ['interactions/login', { ...all, alert: bad }],
+    ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
+    ['interactions/consent', { ...all, scopes, offline: { days: 30 }, verified: true }],
+    ['interactions/consent', { ...all, scopes: [], offline: null, verified: false }],
+    ['sign-out/confirm', all],
+    ['sign-out/confirm', { title: bad, action: bad, xsrf: bad }],
+    ['sign-out/done', all],
+    ['sign-out/done', { title: bad, accountName: bad }],
+    ['sign-out/done', { title: bad }],
+    ['sign-out/continue', { ...all, fields: { [bad]: bad } }],
+    ['code/show', all],
+    ['code/show', { title: bad, code: bad }],
+    ['code/show', { ...all, alert: bad }],
+    ['error', { ...all, back: { url: bad, label: bad }, time: new Date(0) }],
+    ['error', { title: bad, heading: bad, lede: bad }],
+    ['home', all],
+    ['home', { title: bad }],
+  ];
+}
+
+const assets = createAssets();
+const { page } = createRenderer({ assets, issuer: 'https://id.harbour.example' });
+const tagsOf = (html: string) => html.match(/<[^>]*>?/g) ?? [];
+const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
+
+describe('the pages', () => {
+  test('no view is left out of these tests', () => {
+    const files = readdirSync(new URL('../../views/', import.meta.url), {
+      recursive: true,
+      encoding: 'utf8',
+    });
+    const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
+    const tested = new Set(everyView('').map(([name]) => name));
+    assert.deepEqual(views.filter((name) => name !== 'layout').sort(), [...tested].sort());
+  });
+
+  for (const [what, bad] of Object.entries(HOSTILE)) {
+    for (const [index, [name, data]] of everyView(bad).entries()) {
+      test(`${name} (${index}) stays whole with ${what}`, () => {
+        const html = page(name, data);
+        assert.ok(html.startsWith('<!doctype html>\n<html lang="en">'));
+        assert.equal(html.match(/<h1[ >]/g)?.length, 1);
+        for (const tag of tagsOf(html)) {
+          assert.match(tag, /^<(?:!doctype html|\/?[a-z][a-z0-9]*(?: [a-zA-Z-]+(?:="[^"<>]*")?)*\/?)>$/);
+          assert.doesNotMatch(tag, /^<(?:script|style|iframe|base)/);
+          assert.doesNotMatch(tag.replace(/"[^"]*"/g, '""'), / (?:style|on\w+)\b/);
+        }
+        for (const [, url] of html.matchAll(/<(?:link|img)[^>]* (?:href|src)="([^"]*)"/g))
+          assert.match(url ?? '', /^\/assets\//);
+      });
+    }
+  }
+
+  test('a name cannot turn the words that follow it', () => {
+    for (const [name, data] of everyView(TURN)) {
+      assert.doesNotMatch(titleOf(page(name, data)) ?? '', /[\u202a-\u202e\u2066-\u2069]/);
+    }
+    const html = page('interactions/login', { title: 'x', clientName: TURN, action: '/', csrf: 'x' });
+    assert.ok(html.includes(`<bdi>${TURN}</bdi></h1>`));
+  });
+
+  test('the title says first that something is wrong', () => {
+    const data = { title: 'Sign in to A & B', clientName: 'A & B', action: '/', csrf: 'x' };
+    assert.equal(titleOf(page('interactions/login', data)), 'Sign in to A &amp; B – Latchkey');
+    const failed = page('interactions/login', { ...data, alert: 'No' });
+    assert.equal(titleOf(failed), 'Error: Sign in to A &amp; B – Latchkey');
+  });
+
+  test('no page can say that it is at another host, or take another style sheet', () => {
+    const html = page('home', { title: 'x', host: 'evil.example', stylesheet: '//evil.example/x.css' });
+    assert.ok(html.includes('You are at <span class="mono host">id.harbour.example</span>'));
+    assert.ok(!html.includes('evil.example'));
+  });
+
+  test('whose account it is stands on the sign-in page only when the operator says so', () => {
+    const data = { title: 'x', clientName: 'A', action: '/', csrf: 'x' };
+    const branded = createRenderer({ assets, issuer: 'https://id.harbour.example', brand: 'Harbour' });
+    assert.match(branded.page('interactions/login', data), /with your <bdi>Harbour<\/bdi> account/);
+    assert.doesNotMatch(page('interactions/login', data), /with your/);
+  });
+
+  test('each field says which of them is wrong, in the words of the summary', () => {
+    const data = { title: 'x', clientName: 'A', action: '/', csrf: 'x' };
+    const html = page('interactions/login', { ...data, alert: 'Enter a password', alertField: 'password' });
+    assert.ok(html.includes('<a href="#password">Enter a password</a>'));
+    assert.ok(html.includes('<p class="err" id="password-e">Enter a password</p>'));
+    assert.equal(html.match(/aria-invalid="true" aria-describedby="password-e"/g)?.length, 1);
+    assert.equal(html.match(/aria-invalid/g)?.length, 1);
+  });
+
+  test('nobody is led to allow an application that nobody checked', () => {
+    const consent = everyView('x').find(([, data]) => data.verified === false)?.[1];
+    const html = page('interactions/consent', { ...consent, clientName: 'Bank', redirectHost: 'h.example' });
+    assert.match(html, /<h1>Allow <span class="host">h\.example<\/span>/);
+    assert.doesNotMatch(html, /class="primary"/);
+    assert.match(html, /Nobody here has checked this app/);
+    assert.match(html, /It has no access while you are away/);
+  });
+
+  test('a view that does not exist is a mistake of ours', () => {
+    assert.throws(() => page('no-such-view', { title: 'x' }), /ENOENT/);
+  });
+});
+
+describe('the assets', () => {
+  /** A server with nothing but the assets, closed after the test. */
+  async function serve(t: TestContext): Promise<string> {
+    const app = new Koa();
+    app.use(assets.middleware);
+    const server = app.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  test('keep for ever under a name that changes with their content', async (t) => {
+    const origin = await serve(t);
+    for (const [name, type] of [
+      ['latchkey.css', 'text/css; charset=utf-8'],
+      ['logo.svg', 'image/svg+xml'],
+    ] as const) {
+      const answer = await fetch(origin + assets.url(name));
+      const body = Buffer.from(await answer.arrayBuffer());
+      const [stem, ending] = name.split('.');
+      const digest = createHash('sha256').update(body).digest('hex').slice(0, 10);
+      assert.equal(assets.url(name), `/assets/${stem}.${digest}.${ending}`);
+      assert.equal(answer.headers.get('content-type'), type);
+      assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+      assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+      assert.deepEqual(body, readFileSync(new URL(`../../assets/${name}`, import.meta.url)));
+    }
+  });
+
+  test('HEAD has the length and no body', async (t) => {
+    const answer = await fetch((await serve(t)) + assets.url('logo.svg'), { method: 'HEAD' });
+    assert.equal(answer.status, 200);
+    assert.ok(Number(answer.headers.get('content-length')) > 0);
+    assert.equal(await answer.text(), '');
+  });
+
+  test('the icon that browsers ask for unasked does not keep for ever', async (t) => {
+    const answer = await fetch(`${await serve(t)}/favicon.ico`);
+    assert.equal(answer.headers.get('content-type'), 'image/svg+xml');
+    assert.doesNotMatch(answer.headers.get('cache-control') ?? '', /immutable/);
+  });
+
+  test('anything else falls through', async (t) => {
+    const origin = await serve(t);
+    const css = assets.url('latchkey.css');
+    const others = ['/assets/latchkey.0000000000.css', '/assets/latchkey.css', '/assets/', `${css}/x`, '/'];
+    for (const path of [...others, '/assets/..%2fpackage.json', '/assets/__proto__']) {
+      assert.equal((await fetch(origin + path)).status, 404, path);
+    }
+    assert.equal((await fetch(origin + css, { method: 'POST' })).status, 404);
+  });
+
+  test('a name that is not there is a mistake of ours', () => {
+    assert.throws(() => assets.url('constructor'), /no asset constructor/);
+  });
+});
