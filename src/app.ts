@@ -1,5 +1,5 @@
 import Router from '@koa/router';
-import type { Context } from 'koa';
+import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Config } from './config.ts';
 import { signIn } from './identity/accounts/sign-in.ts';
@@ -30,6 +30,9 @@ export interface App {
   provider: Provider;
   notReady(): Promise<string | undefined>;
 }
+
+/** Our own pages; the router need not look at what applications ask. */
+const PAGES = /^\/($|code$|interaction\/)/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
@@ -91,7 +94,10 @@ export async function createApp(deps: { config: Config; database: Database; log:
     refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
   });
   const router = new Router();
+  router.use(interactions.routes());
   createHome(router, { provider, render, findPerson: (accountId) => findAccount(undefined, accountId) });
+
+  const pages = router.routes();
 
   const middleware = [
     shell({ log, secure: config.issuer.startsWith('https:'), page }),
@@ -112,8 +118,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
         });
       },
     }),
-    router.routes(),
-    interactions.routes(),
+    ((ctx, next) => (PAGES.test(ctx.path) ? pages(ctx as never, next) : next())) as Middleware,
   ];
   for (const one of middleware) provider.use(one as never);
   (provider as NodeJS.EventEmitter).on('error', (error: Error) => log.error({ err: error }));

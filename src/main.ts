@@ -3,12 +3,15 @@ import { createApp } from './app.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
+import { classify } from './kit/hot-path.ts';
 import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
 import { migrateLatest, schemaStatus } from './kit/migrations.ts';
 import { expireRequests } from './oidc/jobs.ts';
 
 const DRAIN_MS = 10_000;
+/** How long whoever keeps a connection has to hear that it goes. */
+const FAREWELL_MS = 300;
 
 /** Configuration → database → app → listen → drain. */
 async function start(): Promise<void> {
@@ -39,17 +42,22 @@ async function start(): Promise<void> {
     stopJob();
     const hard = setTimeout(() => process.exit(1), DRAIN_MS);
     hard.unref();
-    server.close(async () => {
-      await database.close();
-      process.exit(0);
-    });
-    server.closeIdleConnections();
+    // A kept connection that was just closed would lose the request that is on its way: each is told to go with
+    // an answer first.
+    server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+    setTimeout(() => {
+      server.close(async () => {
+        await database.close();
+        process.exit(0);
+      });
+    }, FAREWELL_MS);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
 
-start().catch((error) => {
+start().catch((thrown) => {
+  const error = classify(thrown) as Error & { code?: string };
   const known = error instanceof ConfigError || error instanceof LatchkeyError;
   const address =
     error.code === 'EADDRINUSE' ? 'The port is in use. Set LATCHKEY_PORT to another one.' : undefined;

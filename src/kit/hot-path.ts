@@ -42,7 +42,7 @@ export function classify(error: unknown): LatchkeyError | unknown {
     AWAY.has(code) ||
     /^SQLITE_(BUSY|IOERR|READONLY|CANTOPEN)/.test(code) ||
     fatal === true ||
-    /Connection terminated|connection timeout|timeout exceeded|Timeout acquiring|closed state|not queryable|Query read timeout|pipeline/i.test(
+    /Connection terminated|connection timeout|timeout exceeded|timeout expired|Timeout acquiring|closed state|not queryable|Query read timeout|pipeline/i.test(
       message,
     );
   return away ? unavailable(error) : error;

@@ -42,12 +42,14 @@ function write(connection: Connection, writes: Write[]): string | undefined {
 
 /**
  * Group commit: units that are ready in the same turn of the event loop share one transaction, so that
- * `synchronous=FULL` costs one fsync for all of them. Reads go through a connection of their own, which sees
- * only what is committed; writes use Knex's one connection, so that the two never wait for each other.
+ * `synchronous=FULL` costs one fsync for all of them. Reads and writes use Knex's one connection, whose cache
+ * then stays warm; while a transaction of a service is open on it, writes wait and reads go through a
+ * connection of their own, which sees only what is committed.
  */
 export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   const reader: Connection = new Sqlite(filename, { readonly: true });
   reader.pragma('busy_timeout = 1000');
+  let writer: Connection | undefined;
   let queue: Waiting[] = [];
   let scheduled = false;
 
@@ -84,26 +86,34 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
     }
   }
 
+  /** Knex's connection, unless a transaction of a service is open on it. */
+  function idle(): Connection | undefined {
+    return writer?.open && !writer.inTransaction ? writer : undefined;
+  }
+
   async function drain(): Promise<void> {
-    let connection: Connection | undefined;
+    let taken: Connection | undefined;
     try {
-      connection = (await knex.client.acquireConnection()) as Connection;
+      // Nothing comes between: a group is written within this turn of the event loop.
+      if (!idle()) taken = (await knex.client.acquireConnection()) as Connection;
     } catch (error) {
       scheduled = false;
       for (const waiting of queue.splice(0)) waiting.reject(classify(error));
       return;
     }
+    writer = taken ?? writer;
     const group = queue;
     queue = [];
     scheduled = false;
-    settle(connection, group);
-    await knex.client.releaseConnection(connection);
+    settle(writer as Connection, group);
+    if (taken) await knex.client.releaseConnection(taken);
   }
 
   return {
     async get(sql, values) {
       try {
-        return prepared(reader, sql).get(values.map((value) => bind(value, 'sqlite'))) as Row | undefined;
+        const connection = idle() ?? reader;
+        return prepared(connection, sql).get(values.map((value) => bind(value, 'sqlite'))) as Row | undefined;
       } catch (error) {
         throw classify(error);
       }

@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { type Database, sqliteFile } from './database.ts';
 import { LatchkeyError } from './errors.ts';
+import type { Engine } from './statements.ts';
 
 /** MySQL's named locks are the server's; this one is the database's. */
 const MYSQL_LOCK = "MD5(CONCAT('latchkey migration ', DATABASE()))";
@@ -11,8 +12,9 @@ const MYSQL_LOCK = "MD5(CONCAT('latchkey migration ', DATABASE()))";
 const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
 
 /** Names without file ending, so that the same history serves the sources and a built tree. */
-export const migrationConfig: Knex.MigratorConfig = {
-  tableName: 'T_migrations',
+export const migrationConfig = (engine: Engine): Knex.MigratorConfig => ({
+  // Knex quotes these two names as they are, and PostgreSQL folds them when somebody asks by hand.
+  tableName: engine === 'postgres' ? 't_migrations' : 'T_migrations',
   migrationSource: {
     getMigrations: async () =>
       readdirSync(directory)
@@ -25,7 +27,7 @@ export const migrationConfig: Knex.MigratorConfig = {
       return import(pathToFileURL(`${directory}${file}`).href);
     },
   },
-};
+});
 
 export interface SchemaStatus {
   current: boolean;
@@ -34,8 +36,11 @@ export interface SchemaStatus {
 }
 
 /** Which migrations the database has and lacks. @throws LatchkeyError or the driver's error when it is away */
-export async function schemaStatus({ knex }: Database): Promise<SchemaStatus> {
-  const [applied, pending] = (await knex.migrate.list(migrationConfig)) as [{ name: string }[], string[]];
+export async function schemaStatus({ engine, knex }: Database): Promise<SchemaStatus> {
+  const [applied, pending] = (await knex.migrate.list(migrationConfig(engine))) as [
+    { name: string }[],
+    string[],
+  ];
   return { current: pending.length === 0, applied: applied.map(({ name }) => name), pending };
 }
 
@@ -75,9 +80,10 @@ async function exclusively<T>(database: Database, url: string, work: () => Promi
 async function migrate(database: Database, url: string, direction: 'latest' | 'rollback'): Promise<string[]> {
   return exclusively(database, url, async () => {
     // We hold the real lock: a lock row of Knex's was left by a server that died.
-    await database.knex.migrate.list(migrationConfig);
-    await database.knex.migrate.forceFreeMigrationsLock(migrationConfig);
-    const [, names] = await database.knex.migrate[direction](migrationConfig);
+    const config = migrationConfig(database.engine);
+    await database.knex.migrate.list(config);
+    await database.knex.migrate.forceFreeMigrationsLock(config);
+    const [, names] = await database.knex.migrate[direction](config);
     return names as string[];
   });
 }

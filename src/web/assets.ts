@@ -30,7 +30,7 @@ export function createAssets(): Assets {
       if (!url) throw new Error(`There is no asset ${name}.`);
       return url;
     },
-    async middleware(ctx, next) {
+    middleware(ctx, next) {
       // Browsers ask for this name unasked; it has no hash, so it may not keep for ever.
       const icon = ctx.path === '/favicon.ico';
       const found = bodies.get(icon ? logo : ctx.path);

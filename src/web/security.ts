@@ -36,7 +36,7 @@ export function allowFormTarget(ctx: Pick<Context, 'set' | 'response'>, uri: str
  * a browser always says where a POST comes from, and only a plain form is taken.
  */
 export function sameOriginForms(deps: { issuer: string; paths: RegExp }): Middleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     if (ctx.method === 'POST' && deps.paths.test(ctx.path)) {
       const origin = ctx.get('origin');
       const site = ctx.get('sec-fetch-site');
@@ -48,6 +48,6 @@ export function sameOriginForms(deps: { issuer: string; paths: RegExp }): Middle
         );
       }
     }
-    await next();
+    return next();
   };
 }

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
 import { Browser, formOf } from './browser.ts';
-import type { TestServer } from './server.ts';
 
 type Params = Record<string, string | undefined>;
 
@@ -115,7 +114,7 @@ export const refresh = (
 
 /** The whole way once: browser, code, tokens. */
 export async function signInWith(
-  server: TestServer,
+  server: { issuer: string },
   client: ClientDocument,
   person: { username: string; password: string },
   overrides: Params = {},

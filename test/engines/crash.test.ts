@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { digest } from '../../src/kit/ids.ts';
+import type { ClientDocument } from '../../src/oidc/clients/service.ts';
+import { Browser } from '../support/browser.ts';
+import { engines } from '../support/engines.ts';
+import { openWorld, rounds, type ServerProcess, type World } from '../support/process.ts';
+import {
+  type Authorization,
+  answerOf,
+  authorization,
+  authorizeUrl,
+  call,
+  redeem,
+  refresh,
+  signInWith,
+} from '../support/relying-party.ts';
+
+/** What clients were told before the server died. What was under way then is known by its code alone. */
+interface Told {
+  accessTokens: string[];
+  refreshTokens: Set<string>;
+  codes: Map<string, Authorization>;
+  underWay: Map<string, Authorization>;
+  pages: { browser: Browser; url: string }[];
+}
+
+/** Goes through flows until the server is gone. */
+async function load(server: ServerProcess, client: ClientDocument, cookies: Browser['cookies'], told: Told) {
+  const browser = Object.assign(new Browser(server.issuer), { cookies: new Map(cookies) });
+  try {
+    for (let turn = 0; ; turn += 1) {
+      const request = authorization(client, { prompt: 'none' });
+      const code = answerOf(await browser.get(authorizeUrl(request))).get('code') as string;
+      told.codes.set(code, request);
+      if (turn % 4 === 3) {
+        const stranger = new Browser(server.issuer);
+        const sent = await stranger.get(authorizeUrl(authorization(client)));
+        told.pages.push({ browser: stranger, url: sent.headers.get('location') as string });
+        continue;
+      }
+      told.codes.delete(code);
+      told.underWay.set(code, request);
+      const first = await redeem(server, client, request, code);
+      assert.equal(first.status, 200);
+      told.underWay.delete(code);
+      told.accessTokens.push(first.body.access_token as string);
+      if (turn % 2 === 0) {
+        told.refreshTokens.add(first.body.refresh_token as string);
+        continue;
+      }
+      const second = await refresh(server, client, first.body.refresh_token);
+      assert.equal(second.status, 200);
+      told.accessTokens.push(second.body.access_token as string);
+      told.refreshTokens.add(second.body.refresh_token as string);
+    }
+  } catch (error) {
+    // `fetch failed` is the kill; anything else is a fault.
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
+/** Rows that name a missing one, and values that were used up without anything in their place. */
+async function orphans({ database: { knex } }: World): Promise<Record<string, number>> {
+  const grants = new Set((await knex('T_grants').select('id')).map(({ id }) => id));
+  const requests = new Set((await knex('T_authorization_requests').select('id')).map(({ id }) => id));
+  const codes = await knex('T_authorization_codes');
+  const access = await knex('T_access_tokens');
+  const refreshTokens = await knex('T_refresh_tokens');
+  const sessions = await knex('T_user_sessions');
+  const uids = new Set(sessions.map(({ uid }) => uid));
+  const redeemed = new Set(access.map((row) => row.authorization_code_id));
+  const rotated = new Set(refreshTokens.map((row) => row.rotated_from));
+  const count = (rows: { length: number }) => rows.length;
+  const hanging = [...codes, ...access, ...refreshTokens];
+  return {
+    withoutGrant: count(hanging.filter((row) => !grants.has(row.grant_id))),
+    withoutSession: count(
+      hanging.map((row) => JSON.parse(row.payload).sessionUid).filter((uid) => uid && !uids.has(uid)),
+    ),
+    codesWithoutRequest: count(
+      codes.filter((row) => row.authorization_request_id && !requests.has(row.authorization_request_id)),
+    ),
+    burntCodes: count(codes.filter((row) => row.consumed_at && !redeemed.has(row.id))),
+    burntRefreshTokens: count(refreshTokens.filter((row) => row.consumed_at && !rotated.has(row.id))),
+    sessionsWithoutGrant: count(
+      sessions
+        .flatMap((row) => Object.values(JSON.parse(row.authorizations)) as { grantId?: string }[])
+        .filter(({ grantId }) => grantId && !grants.has(grantId)),
+    ),
+  };
+}
+
+const NONE = {
+  ...{ withoutGrant: 0, withoutSession: 0, codesWithoutRequest: 0, burntCodes: 0 },
+  ...{ burntRefreshTokens: 0, sessionsWithoutGrant: 0 },
+};
+
+for (const engine of engines) {
+  describe(`a server that is killed on ${engine}`, () => {
+    test('what a client was told holds afterwards, and nothing is left half done', async (t) => {
+      const world = await openWorld(t, engine);
+      const server = await world.start();
+      const client = await world.createClient({ firstParty: true });
+      const person = await world.createAccount();
+      const { browser } = await signInWith(server, client, person);
+      const sums = { kills: 0, tokens: 0, codes: 0, underWay: 0, pages: 0 };
+
+      for (let round = 0; round < rounds(3); round += 1) {
+        const told: Told = {
+          ...{ accessTokens: [], refreshTokens: new Set(), codes: new Map(), underWay: new Map(), pages: [] },
+        };
+        const workers = Array.from({ length: 12 }, () => load(server, client, browser.cookies, told));
+        await sleep(200 + Math.random() * 300);
+        await server.kill('SIGKILL');
+        await Promise.all(workers);
+        assert.deepEqual(await orphans(world), NONE);
+        await server.restart();
+
+        for (const token of told.accessTokens) {
+          const info = await call(server, client, '/token/introspection', { token });
+          assert.equal(info.body.active, true, 'an access token that was handed out works');
+        }
+        for (const token of told.refreshTokens)
+          assert.equal((await refresh(server, client, token)).status, 200, 'a refresh token works');
+        for (const [code, request] of told.codes)
+          assert.equal((await redeem(server, client, request, code)).status, 200, 'a code works');
+        for (const page of told.pages) assert.equal((await page.browser.get(page.url)).status, 200);
+        for (const [code, request] of told.underWay) {
+          const where = { code_hash: digest(code) };
+          const row = await world.database.knex('T_authorization_codes').where(where).first();
+          // Either all of it happened, which `orphans` looked at, or the client can do it again.
+          if (!row.consumed_at) assert.equal((await redeem(server, client, request, code)).status, 200);
+        }
+        sums.kills += 1;
+        sums.tokens += told.accessTokens.length + told.refreshTokens.size;
+        sums.codes += told.codes.size;
+        sums.underWay += told.underWay.size;
+        sums.pages += told.pages.length;
+        if (round % 5 === 4) for (const table of ['codes', 'tokens']) await empty(world, table);
+      }
+      assert.ok(sums.tokens > 0 && sums.underWay > 0, 'there was load');
+      t.diagnostic(`${engine}: ${JSON.stringify(sums)}, all of it held`);
+    });
+  });
+}
+
+/** Many rounds by hand would read ever more rows. */
+async function empty({ database: { knex } }: World, what: string): Promise<void> {
+  const tables = { codes: ['T_authorization_codes'], tokens: ['T_access_tokens', 'T_refresh_tokens'] };
+  for (const table of tables[what as keyof typeof tables]) await knex(table).delete();
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { openDatabase } from '../../src/kit/database.ts';
+import { uuidv7 } from '../../src/kit/ids.ts';
+import { engines, type TestDatabase } from '../support/engines.ts';
+import { openWorld } from '../support/process.ts';
+import { storageOf } from '../support/storage.ts';
+
+/** As docs/DATABASE.md prints them. */
+const CLEAN_UP = 'DELETE FROM T_authorization_requests WHERE expires_at < CURRENT_TIMESTAMP';
+const LOCKED =
+  'SELECT a.email, c.locked_until, c.failed_login_attempts FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id WHERE c.locked_until > CURRENT_TIMESTAMP';
+
+const MINUTE = 60_000;
+
+/** What an administrator types, in the client that comes with the engine, in a time zone far from UTC. */
+function commandLine({ engine, url }: TestDatabase, sql: string): string {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  const name = pathname.slice(1);
+  const env = { ...process.env, TZ: 'Pacific/Auckland' };
+  if (engine === 'sqlite') {
+    return execFileSync('sqlite3', [url.slice('sqlite:'.length), sql], { env, encoding: 'utf8' });
+  }
+  if (engine === 'postgres') {
+    return execFileSync('psql', ['-XAt', url, '-c', sql], {
+      env: { ...env, PGTZ: 'Pacific/Auckland' },
+      encoding: 'utf8',
+    });
+  }
+  const where = [`-h${hostname}`, `-P${port || 3306}`, `-u${username}`];
+  if (password) where.push(`-p${password}`);
+  return execFileSync('mariadb', [...where, '-N', name, '-e', sql], { env, encoding: 'utf8' });
+}
+
+for (const engine of engines) {
+  describe(`the documented queries at the command line of ${engine}`, () => {
+    const around = { past: -MINUTE, 'long past': -1500 * MINUTE, soon: MINUTE, later: 1500 * MINUTE };
+
+    test('the clean-up takes the requests that have expired, and no other', async (t) => {
+      const { database, storage } = await openWorld(t, engine);
+      for (const [name, ms] of Object.entries(around)) {
+        const text = Object.fromEntries(
+          ['redirect_uri', 'scope', 'response_type', 'payload'].map((column) => [column, '']),
+        );
+        await database.knex('T_authorization_requests').insert({
+          ...{ id: uuidv7(), created_at: new Date(), uid_hash: name, client_id: 'a', status: 'pending' },
+          ...{ ...text, expires_at: new Date(Date.now() + ms) },
+        });
+      }
+      commandLine(storage, CLEAN_UP);
+      const left = await database.knex('T_authorization_requests').select('uid_hash');
+      assert.deepEqual(left.map((row) => row.uid_hash).toSorted(), ['later', 'soon']);
+    });
+
+    test('the locked accounts are those whose lock has not ended', async (t) => {
+      const { database, storage, createAccount } = await openWorld(t, engine);
+      for (const [name, ms] of Object.entries(around)) {
+        const { id } = await createAccount(name.replace(' ', '-'));
+        const set = { locked_until: new Date(Date.now() + ms), failed_login_attempts: 7 };
+        await database.knex('T_credentials').where({ account_id: id }).update(set);
+      }
+      const lines = commandLine(storage, LOCKED).trim().split('\n').sort();
+      assert.deepEqual(
+        lines.map((line) => line.split(/[|\t]/).toSpliced(1, 1)),
+        [
+          ['later@harbour.example', '7'],
+          ['soon@harbour.example', '7'],
+        ],
+      );
+    });
+  });
+
+  describe(`rows that the storage wrote, seen from the command line of ${engine}`, () => {
+    const storage = storageOf(engine);
+
+    test('an interaction that ends in a minute stays, one that ended a minute ago goes', async () => {
+      const { of, request, database, url } = storage();
+      const seconds = Math.floor(Date.now() / 1000);
+      for (const [uid, exp] of Object.entries({ over: seconds - 60, open: seconds + 60 })) {
+        const params = { client_id: 'fieldnotes' };
+        await request(() =>
+          of('Interaction').upsert(uid, { kind: 'Interaction', exp, cid: uid, params, jti: uid }),
+        );
+      }
+      commandLine({ engine, url, drop: async () => {} }, CLEAN_UP);
+      assert.equal((await database.knex('T_authorization_requests')).length, 1);
+      assert.equal(await request(() => of('Interaction').find('over')), undefined);
+      assert.equal((await request(() => of('Interaction').find('open')))?.cid, 'open');
+    });
+
+    test('instants come back as they were, to the millisecond', async () => {
+      const { accountId, url } = storage();
+      const at = new Date('2031-03-30T02:30:00.123Z');
+      const database = openDatabase(url);
+      await database.knex('T_accounts').where({ id: accountId }).update({ last_login_at: at });
+      const row = await database.hot.get('SELECT last_login_at FROM T_accounts WHERE id = ?', [accountId]);
+      await database.close();
+      const text = row?.last_login_at;
+      const told = text instanceof Date ? text : new Date(`${String(text).replace(' ', 'T')}Z`);
+      assert.equal(told.getTime(), at.getTime());
+      const printed = commandLine(
+        { engine, url, drop: async () => {} },
+        'SELECT last_login_at FROM T_accounts',
+      );
+      assert.match(printed, /2031-03-30 (02:30:00|15:30:00)\.123/);
+    });
+  });
+}

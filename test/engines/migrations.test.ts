@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Database, openDatabase } from '../../src/kit/database.ts';
+import { uuidv7 } from '../../src/kit/ids.ts';
+import { migrateLatest, migrateRollback, schemaStatus } from '../../src/kit/migrations.ts';
+import { latchkey } from '../support/cli.ts';
+import { createDatabase, engines } from '../support/engines.ts';
+import { openWorld } from '../support/process.ts';
+import { tableNames } from '../support/tables.ts';
+
+/** A row with what must be there. All rows have one id, so every foreign key finds its target. */
+async function fill({ knex }: Database, table: string, id: string): Promise<void> {
+  const columns = Object.entries(await knex(table).columnInfo());
+  assert.ok(columns.length > 0, table);
+  const row: Record<string, unknown> = {};
+  for (const [name, { type, nullable, maxLength }] of columns) {
+    if (nullable) continue;
+    if (/char|text/.test(type) && !/_at$/.test(name)) row[name] = id.slice(0, Number(maxLength) || undefined);
+    else row[name] = /_at$/.test(name) ? new Date() : /bool/.test(type) ? true : 1;
+  }
+  await knex(table).insert(row);
+}
+
+/** Tables that another one points at come first; which they are the database says. */
+async function fillAll(database: Database): Promise<void> {
+  const id = uuidv7();
+  let left = await tableNames(database);
+  while (left.length > 0) {
+    const refused: string[] = [];
+    let last: unknown;
+    for (const table of left) {
+      await fill(database, table, id).catch((error) => {
+        last = error;
+        refused.push(table);
+      });
+    }
+    if (refused.length === left.length) throw last;
+    left = refused;
+  }
+}
+
+for (const engine of engines) {
+  describe(`migrations on ${engine}`, () => {
+    test('go up, down with a row in every table, and up again', async (t) => {
+      const { url, drop } = await createDatabase(engine);
+      const database = openDatabase(url);
+      t.after(async () => {
+        await database.close();
+        await drop();
+      });
+      const applied = await migrateLatest(database, url);
+      assert.ok(applied.length >= 3);
+      assert.deepEqual(await migrateLatest(database, url), []);
+      const tables = (await tableNames(database)).toSorted();
+      await fillAll(database);
+      for (const table of tables) assert.equal((await database.knex(table)).length, 1, table);
+
+      assert.deepEqual((await migrateRollback(database, url)).toSorted(), applied);
+      assert.deepEqual(await tableNames(database), []);
+      assert.deepEqual((await schemaStatus(database)).pending.length, applied.length);
+      assert.deepEqual(await migrateRollback(database, url), []);
+
+      assert.deepEqual(await migrateLatest(database, url), applied);
+      assert.deepEqual((await tableNames(database)).toSorted(), tables);
+      for (const table of tables) assert.equal((await database.knex(table)).length, 0, table);
+    });
+
+    test('of processes that migrate at once one does it and the others wait for it', async (t) => {
+      const { url, drop } = await createDatabase(engine);
+      t.after(drop);
+      const results = await Promise.all(
+        Array.from({ length: 3 }, () => latchkey(['db', 'migrate', '--json'], { url })),
+      );
+      assert.deepEqual(
+        results.map(({ code, stderr }) => [code, stderr]),
+        results.map(() => [0, '']),
+      );
+      const counts = results.map(({ stdout }) => JSON.parse(stdout).applied.length).toSorted();
+      assert.deepEqual(counts.slice(0, 2), [0, 0]);
+      const { stdout } = await latchkey(['db', 'status', '--json'], { url });
+      const status = JSON.parse(stdout);
+      assert.deepEqual([status.current, status.applied.length], [true, counts[2]]);
+    });
+
+    test('servers that start at once on an empty database serve with the same keys', async (t) => {
+      const world = await openWorld(t, engine, { empty: true });
+      const servers = await Promise.all([world.start(), world.start()]);
+      const [first, second] = await Promise.all(
+        servers.map(async ({ issuer }) => (await fetch(`${issuer}/jwks`)).text()),
+      );
+      assert.equal(JSON.parse(first as string).keys.length, 3);
+      assert.equal(first, second);
+    });
+
+    test('a lock that a server left when it died holds nobody up, nor does a pool of one', async (t) => {
+      const { url, drop } = await createDatabase(engine);
+      const database = openDatabase(url, 1);
+      t.after(async () => {
+        await database.close();
+        await drop();
+      });
+      await migrateLatest(database, url);
+      await migrateRollback(database, url);
+      await database.knex('T_migrations_lock').update({ is_locked: 1 });
+      assert.ok((await migrateLatest(database, url)).length >= 3);
+      assert.equal((await schemaStatus(database)).current, true);
+    });
+  });
+}

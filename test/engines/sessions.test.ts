@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
+import type { Payload } from '../../src/oidc/storage/models.ts';
+import { engines } from '../support/engines.ts';
+import { storageOf } from '../support/storage.ts';
+
+for (const engine of engines) {
+  describe(`sessions on ${engine}`, () => {
+    const storage = storageOf(engine);
+
+    /** A session that is there, and what a request does that has read it. */
+    async function begin(authorizations: Record<string, unknown> = {}) {
+      const { of, request, fresh, database } = storage();
+      const sessions = of('Session');
+      const [id, uid] = [fresh('Session'), fresh('Session')];
+      const payload: Payload = { kind: 'Session', exp: 4_000_000_000, uid, loginTs: 1, authorizations };
+      await request(() => sessions.upsert(id, { ...payload, jti: id }));
+      /** Reads in a unit of its own; what comes back writes in it, and commits. */
+      const overlapping = async (sessionId = id) => {
+        const unit = new Unit(database.hot);
+        const read = await withUnit(unit, () => sessions.find(sessionId));
+        return async (change: (read: Payload) => Promise<void>) => {
+          await withUnit(unit, () => change(read as Payload));
+          assert.equal(await unit.commit(), undefined);
+        };
+      };
+      const row = () => database.knex('T_user_sessions').where({ uid });
+      return { sessions, request, id, uid, payload, overlapping, row, fresh };
+    }
+
+    test('a session is found by its id and by its uid, where its id is not given back', async () => {
+      const { sessions, request, id, uid, payload } = await begin({ a: { sid: '1' } });
+      assert.deepEqual(await request(() => sessions.find(id)), { ...payload, jti: id });
+      assert.deepEqual(await request(() => sessions.findByUid(uid)), payload);
+      assert.equal(await request(() => sessions.find(uid)), undefined);
+    });
+
+    test('a new id takes the place of the old one in the same row', async () => {
+      const { sessions, request, id, row, overlapping, fresh } = await begin({ a: { sid: '1' } });
+      const next = fresh('Session');
+      const write = await overlapping();
+      await write(async (read) => {
+        await sessions.destroy(id);
+        await sessions.upsert(next, { ...read, jti: next, accountId: storage().accountId });
+      });
+      assert.equal(await request(() => sessions.find(id)), undefined);
+      const found = await request(() => sessions.find(next));
+      assert.deepEqual([found?.jti, found?.accountId], [next, storage().accountId]);
+      assert.equal((await row()).length, 1);
+    });
+
+    test('a session that was ended is not brought back by a request that had read it', async () => {
+      const { sessions, request, id, uid, row, overlapping, fresh } = await begin();
+      const [touching, renaming] = [await overlapping(), await overlapping()];
+      await request(() => sessions.destroy(id));
+      await touching((read) => sessions.upsert(id, { ...read, jti: id }));
+      const next = fresh('Session');
+      await renaming(async (read) => {
+        await sessions.destroy(id);
+        await sessions.upsert(next, { ...read, jti: next });
+      });
+      for (const one of [id, next]) assert.equal(await request(() => sessions.find(one)), undefined);
+      assert.equal(await request(() => sessions.findByUid(uid)), undefined);
+      assert.deepEqual(
+        (await row()).map(({ is_active }) => Boolean(is_active)),
+        [false],
+      );
+    });
+
+    test('a session that was made and ended in one request was never there', async () => {
+      const { sessions, request, fresh } = await begin();
+      const id = fresh('Session');
+      await request(async () => {
+        await sessions.upsert(id, { kind: 'Session', exp: 4e9, uid: fresh('Session'), jti: id });
+        await sessions.destroy(id);
+      });
+      assert.equal(await request(() => sessions.find(id)), undefined);
+    });
+
+    test('of what overlapping requests add, change and take away nothing is lost', async () => {
+      const { sessions, request, id, overlapping } = await begin({
+        kept: { sid: 'k' },
+        changed: { sid: 'c', grantId: 'g1', persistsLogout: true },
+        gone: { sid: 'g' },
+      });
+      const writers = await Promise.all(Array.from({ length: 12 }, () => overlapping()));
+      await Promise.all(
+        writers.map((write, index) =>
+          write(async (read) => {
+            const authorizations = read.authorizations as Record<string, unknown>;
+            authorizations[`new-${index}`] = { sid: String(index), grantId: `grant-${index}` };
+            if (index === 3) delete authorizations.gone;
+            if (index === 5) authorizations.changed = { sid: 'c', grantId: 'g2' };
+            await sessions.upsert(id, { ...read, jti: id });
+          }),
+        ),
+      );
+      const { authorizations } = (await request(() => sessions.find(id))) as { authorizations: object };
+      const added = Array.from({ length: 12 }, (_, index) => [
+        `new-${index}`,
+        { sid: String(index), grantId: `grant-${index}` },
+      ]);
+      assert.deepEqual(authorizations, {
+        ...{ kept: { sid: 'k' }, changed: { sid: 'c', grantId: 'g2' } },
+        ...Object.fromEntries(added),
+      });
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** What stands between a server and its database, and can go away in the ways that networks do. */
+export interface DatabaseProxy {
+  /** The database's URL by way of the proxy. */
+  url: string;
+  /** Open connections are reset and new ones refused. */
+  refuse(): Promise<void>;
+  /** Everything is taken and nothing goes on, new connections too. */
+  pause(): void;
+  /** All that was held back flows again. */
+  resume(): void;
+  /** Works for new connections; those that were held never hear anything again. */
+  forget(): void;
+  /** After `refuse`. */
+  listen(): Promise<void>;
+}
+
+export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: string): Promise<DatabaseProxy> {
+  const target = new URL(databaseUrl);
+  const pairs = new Set<[Socket, Socket]>();
+  let paused = false;
+  let port = 0;
+  let server: Server;
+
+  const drop = () => {
+    for (const [near, far] of pairs) {
+      near.resetAndDestroy();
+      far.destroy();
+    }
+    pairs.clear();
+  };
+  const hold = (pair: [Socket, Socket]) => {
+    for (const socket of pair) socket.unpipe().pause();
+  };
+  const flow = ([near, far]: [Socket, Socket]) => {
+    near.pipe(far);
+    far.pipe(near);
+  };
+  const accept = (near: Socket) => {
+    const far = connect(Number(target.port), target.hostname);
+    const pair: [Socket, Socket] = [near, far];
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+        pairs.delete(pair);
+      });
+    }
+    (paused ? hold : flow)(pair);
+  };
+  const listen = async () => {
+    server = createServer(accept);
+    await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
+    port = (server.address() as { port: number }).port;
+  };
+  await listen();
+  t.after(() => {
+    server.close();
+    drop();
+  });
+  const url = new URL(databaseUrl);
+  url.host = `127.0.0.1:${port}`;
+  return {
+    url: url.href,
+    listen,
+    async refuse() {
+      const closed = new Promise((done) => server.close(done));
+      drop();
+      await closed;
+    },
+    pause() {
+      paused = true;
+      for (const pair of pairs) hold(pair);
+    },
+    resume() {
+      paused = false;
+      for (const pair of pairs) flow(pair);
+    },
+    forget() {
+      paused = false;
+    },
+  };
+}
