@@ -63,7 +63,7 @@ export function createInteractions(deps: InteractionDeps): Router {
   async function showLogin(
     ctx: Context,
     details: Details,
-    failed?: { username: string; alert: string },
+    failed?: { username: string; alert: string; alertField?: string },
   ): Promise<void> {
     const { client, ...data } = await common(ctx, details);
     const hint = details.params.login_hint;
@@ -74,6 +74,7 @@ export function createInteractions(deps: InteractionDeps): Router {
       title: `Sign in to ${data.clientName}`,
       username,
       alert: failed?.alert,
+      alertField: failed?.alertField,
     });
   }
 
@@ -126,8 +127,10 @@ export function createInteractions(deps: InteractionDeps): Router {
 
   async function login(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
     const { username = '', password = '' } = fields;
-    if (username.trim() === '') return showLogin(ctx, details, { username, alert: 'Enter a username' });
-    if (password === '') return showLogin(ctx, details, { username, alert: 'Enter a password' });
+    for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
+      if (value === '')
+        return showLogin(ctx, details, { username, alert: `Enter a ${alertField}`, alertField });
+    }
     const usable = username.length <= 255 && password.length <= 256;
     const clientId = String(details.params.client_id);
     const accountId = usable ? await deps.signIn({ username, password, clientId }) : undefined;

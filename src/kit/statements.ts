@@ -70,5 +70,17 @@ export function bind(value: Value, engine: Engine): string | number | boolean | 
 /** Guarded writes first: when one of them touches no row, nothing else of the unit has been written yet. */
 export function guardedFirst(writes: Write[]): Write[] {
   const isGuarded = (write: Write) => write.guard !== undefined;
-  return [...writes.filter(isGuarded), ...writes.filter((write) => !isGuarded(write))];
+  return [...writes.filter(isGuarded), ...inOneOrder(writes.filter((write) => !isGuarded(write)))];
+}
+
+const rowOf = (write: Write) =>
+  write.kind === 'update' ? `${write.table} ${Object.values(write.where)}` : '';
+
+/** Updates in the same order in all units, so that two never wait for each other; all else stays in its place. */
+function inOneOrder(writes: Write[]): Write[] {
+  const updates = writes.filter((write) => write.kind === 'update');
+  if (updates.length < 2) return writes;
+  updates.sort((a, b) => (rowOf(a) < rowOf(b) ? -1 : 1));
+  let next = 0;
+  return writes.map((write) => (write.kind === 'update' ? (updates[next++] ?? write) : write));
 }

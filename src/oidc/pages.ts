@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { type Render, showError } from '../web/error-page.ts';
 import { allowFormTarget } from '../web/security.ts';
+import { findAccount } from './accounts.ts';
 import type { EnginePages } from './provider.ts';
 
 /** What a person reads for a protocol error: what happened, whether anything changed, what to do. */
@@ -45,8 +46,9 @@ export function createEnginePages(render: Render): EnginePages {
         },
       );
     },
-    signOut(ctx) {
+    async signOut(ctx) {
       const { session, client } = ctx.oidc;
+      const account = session?.accountId ? await findAccount(ctx, session.accountId) : undefined;
       const state = session?.state as { secret?: string; postLogoutRedirectUri?: string } | undefined;
       allowFormTarget(ctx as unknown as Context, state?.postLogoutRedirectUri);
       ctx.type = 'html';
@@ -55,13 +57,17 @@ export function createEnginePages(render: Render): EnginePages {
         action: '/session/end/confirm',
         xsrf: state?.secret,
         clientName: client?.clientName,
+        accountName: account?.username,
       });
     },
-    signedOut(ctx) {
+    async signedOut(ctx) {
+      const session = await ctx.oidc.provider.Session.get(ctx as never);
+      const account = session.accountId ? await findAccount(ctx, session.accountId) : undefined;
       ctx.type = 'html';
       ctx.body = render('sign-out/done', {
-        title: 'You are signed out',
+        title: account ? 'You are still signed in' : 'You are signed out',
         clientName: ctx.oidc.client?.clientName,
+        accountName: account?.username,
       });
     },
   };

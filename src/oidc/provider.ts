@@ -20,8 +20,8 @@ import { type ClientSource, createStorage } from './storage/index.ts';
 /** The pages that the engine asks for. Each sets the body of the response. */
 export interface EnginePages {
   error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): void;
-  signOut(ctx: KoaContextWithOIDC): void;
-  signedOut(ctx: KoaContextWithOIDC): void;
+  signOut(ctx: KoaContextWithOIDC): Promise<void>;
+  signedOut(ctx: KoaContextWithOIDC): Promise<void>;
 }
 
 export interface EngineDeps {

@@ -1,0 +1,40 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a measured server tells of itself when it is ready. */
+export interface Facts {
+  origin: string;
+  client: { client_id: string; client_secret: string; redirect_uris: string[] };
+  person: { username: string; password: string };
+}
+
+/** CPU in ms and the highest memory in MB since the start. */
+export interface Usage {
+  cpu: number;
+  rss: number;
+}
+
+export const REDIRECT_URI = 'https://fieldnotes.example/cb';
+export const SCOPE = 'openid profile email';
+/** Life times in seconds, the same for every variant. */
+export const TTL = { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 };
+
+/** Listens on a port of its own before `make` is told the origin, then answers `usage` over IPC. */
+export async function serve(
+  make: (origin: string) => Promise<{ listener: RequestListener; facts: Omit<Facts, 'origin'> }>,
+): Promise<void> {
+  const server = createServer({ maxHeaderSize: 16_384, keepAliveTimeout: 60_000 });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { listener, facts } = await make(origin).catch((error: Error) => {
+    process.send?.({ error: error.stack });
+    throw error;
+  });
+  server.on('request', listener);
+  process.on('message', () => {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+    process.send?.({ cpu: (userCPUTime + systemCPUTime) / 1000, rss: maxRSS / 1024 } satisfies Usage);
+  });
+  process.on('disconnect', () => process.exit(0));
+  process.send?.({ origin, ...facts } satisfies Facts);
+}

@@ -1,0 +1,125 @@
+import { Browser, formOf } from '../test/support/browser.ts';
+import { authorization, walk } from '../test/support/relying-party.ts';
+import { type Reply, send } from './http.ts';
+import type { Measured } from './servers.ts';
+
+export const AT_ONCE = 16;
+
+/** One of the sixteen who ask at once: a session and tokens of its own, as different people have them. */
+export interface Actor {
+  server: Measured;
+  basic: Record<string, string>;
+  cookie: Record<string, string>;
+  accessToken: string;
+  refreshToken: string;
+}
+
+type Flow = (actor: Actor) => Promise<void>;
+
+function json(reply: Reply): Record<string, string> {
+  if (reply.status !== 200) throw new Error(`${reply.status}: ${reply.body.slice(0, 300)}`);
+  return JSON.parse(reply.body);
+}
+
+async function token({ server, basic }: Actor, form: Record<string, string>) {
+  return json(await send(server.origin, '/token', { headers: basic, form }));
+}
+
+async function code(actor: Actor, prompt?: string): Promise<Record<string, string>> {
+  const request = authorization(actor.server.client, { prompt });
+  const path = `/auth?${new URLSearchParams(request.params)}`;
+  const { status, location } = await send(actor.server.origin, path, { headers: actor.cookie });
+  const answer = URL.parse(location)?.searchParams.get('code');
+  if (!answer) throw new Error(`no code (${status}): ${location}`);
+  return token(actor, {
+    grant_type: 'authorization_code',
+    code: answer,
+    redirect_uri: request.params.redirect_uri as string,
+    code_verifier: request.verifier,
+  });
+}
+
+export const flows: Record<string, Flow> = {
+  'code flow': async (actor) => {
+    await code(actor);
+  },
+  'prompt=none': async (actor) => {
+    await code(actor, 'none');
+  },
+  async refresh(actor) {
+    const { refreshToken } = actor;
+    const fresh = await token(actor, { grant_type: 'refresh_token', refresh_token: refreshToken });
+    if (!fresh.refresh_token) throw new Error('the refresh token was not rotated');
+    actor.refreshToken = fresh.refresh_token;
+  },
+  async 'client cred.'(actor) {
+    await token(actor, { grant_type: 'client_credentials' });
+  },
+  async introspect({ server, basic, accessToken }) {
+    const form = { token: accessToken };
+    const { active } = json(await send(server.origin, '/token/introspection', { headers: basic, form }));
+    if (!active) throw new Error('the token is not active');
+  },
+  async userinfo({ server, accessToken }) {
+    json(await send(server.origin, '/me', { headers: { authorization: `Bearer ${accessToken}` } }));
+  },
+};
+
+async function actorOf(server: Measured): Promise<Actor> {
+  const { client_id, client_secret } = server.client;
+  const credentials = Buffer.from(`${client_id}:${client_secret}`).toString('base64');
+  const browser = new Browser(server.origin);
+  await walk(browser, authorization(server.client), server.person);
+  const cookie = [...browser.cookies]
+    .filter(([, { path }]) => path === '/')
+    .map(([key, { value }]) => `${key.slice(2)}=${value}`)
+    .join('; ');
+  const basic = { authorization: `Basic ${credentials}` };
+  const actor = { server, basic, cookie: { cookie }, accessToken: '', refreshToken: '' };
+  const tokens = await code(actor);
+  if (!tokens.refresh_token) throw new Error('there is no refresh token');
+  return { ...actor, accessToken: tokens.access_token as string, refreshToken: tokens.refresh_token };
+}
+
+/** Sixteen real sign-ins through the pages, one after another. */
+export async function actorsOf(server: Measured): Promise<Actor[]> {
+  const actors: Actor[] = [];
+  while (actors.length < AT_ONCE) actors.push(await actorOf(server));
+  return actors;
+}
+
+/**
+ * People at the sign-in form, with a wrong password each time, at an even pace until stopped.
+ * @returns how often each status was answered
+ */
+export async function signIns(server: Measured, perSecond: number) {
+  const forms: { path: string; headers: Record<string, string>; form: Record<string, string> }[] = [];
+  for (let count = 0; count < perSecond; count += 1) {
+    const browser = new Browser(server.origin);
+    const request = authorization(server.client);
+    const page = await browser.follow(await browser.get(`/auth?${new URLSearchParams(request.params)}`));
+    const { action, fields } = await formOf(page);
+    const cookie = [...browser.cookies].map(([key, { value }]) => `${key.split(' ')[1]}=${value}`).join('; ');
+    const form = { ...fields, username: server.person.username, password: 'not the password' };
+    forms.push({ path: action, headers: { cookie, origin: server.origin }, form });
+  }
+  const statuses: Record<string, number> = {};
+  const sent: Promise<void>[] = [];
+  let turn = 0;
+  const timer = setInterval(() => {
+    const { path, ...options } = forms[turn++ % forms.length] as (typeof forms)[number];
+    const answered = send(server.origin, path, options).then(({ status }) => {
+      statuses[status] = (statuses[status] ?? 0) + 1;
+    });
+    answered.catch(() => {});
+    sent.push(answered);
+  }, 1000 / perSecond);
+  return {
+    statuses,
+    /** Resolves when the last of them was answered. */
+    async stop() {
+      clearInterval(timer);
+      await Promise.allSettled(sent);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { parseArgs } from 'node:util';
+import { type Actor, actorsOf, flows, signIns } from './flows.ts';
+import { closeConnections } from './http.ts';
+import { measure, median, type Sample } from './measure.ts';
+import { type Measured, start, type Variant } from './servers.ts';
+
+const ROUNDS = 5;
+const SIGN_INS = 20;
+/** How much of the bare engine's CPU each may cost. */
+const REACH: Record<Variant, number> = { bare: 1, sqlite: 1.35, postgres: 1.8, mariadb: 2.2 };
+const SQLITE_REFRESH = 1.6;
+const P99_REACH = 2;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    engines: { type: 'string', default: 'sqlite,postgres,mariadb' },
+    flows: { type: 'string', default: Object.keys(flows).join(',') },
+  },
+});
+const seconds = Number(values.seconds) / ROUNDS;
+const print = (cells: string[]) =>
+  process.stdout.write(
+    `${cells.map((cell, index) => (index < 2 ? cell.padEnd(12) : cell.padStart(9))).join(' ')}\n`,
+  );
+
+/** The same flow against every server in turn, several rounds; the first is not counted. */
+async function rounds(variants: Actor[][], flow: (actor: Actor) => Promise<void>): Promise<Sample[][]> {
+  const samples: Sample[][] = [];
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    const row: Sample[] = [];
+    for (const actors of variants) row.push(await measure(actors, flow, seconds));
+    if (round > 0) samples.push(row);
+  }
+  return samples;
+}
+
+async function flowRows(servers: Measured[], variants: Actor[][]): Promise<void> {
+  print(['flow', 'variant', 'CPU ms/op', 'x bare', 'reach', '', 'ops/s', 'p99 ms', 'RSS MB']);
+  for (const name of values.flows.split(',')) {
+    const samples = await rounds(variants, flows[name] as (actor: Actor) => Promise<void>);
+    for (const [index, { variant }] of servers.entries()) {
+      const own = samples.map((row) => row[index] as Sample);
+      const ratio = median(samples.map((row) => (row[index] as Sample).cpu / (row[0] as Sample).cpu));
+      const reach = name === 'refresh' && variant === 'sqlite' ? SQLITE_REFRESH : REACH[variant];
+      const figure = (key: keyof Sample) => median(own.map((sample) => sample[key]));
+      print([
+        name,
+        variant,
+        figure('cpu').toFixed(3),
+        ratio.toFixed(2),
+        index === 0 ? '' : reach.toFixed(2),
+        ratio <= reach ? '' : 'MISSED',
+        figure('rate').toFixed(0),
+        figure('p99').toFixed(1),
+        Math.max(...own.map(({ rss }) => rss)).toFixed(0),
+      ]);
+    }
+  }
+}
+
+/** Whether people who sign in slow down those who refresh: the password's hash must not take all cores. */
+async function besideSignIns(actors: Actor[]): Promise<void> {
+  const refresh = flows.refresh as (actor: Actor) => Promise<void>;
+  const pairs: { quiet: number; busy: number }[] = [];
+  const statuses: Record<string, number> = {};
+  for (let round = 0; round < 3; round += 1) {
+    const quiet = await measure(actors, refresh, Math.max(seconds, 2));
+    const people = await signIns((actors[0] as Actor).server, SIGN_INS);
+    const busy = await measure(actors, refresh, Math.max(seconds, 4));
+    // Whoever still waits for the hash of a password would slow down the next quiet round.
+    await people.stop();
+    for (const [status, count] of Object.entries(people.statuses))
+      statuses[status] = (statuses[status] ?? 0) + count;
+    pairs.push({ quiet: quiet.p99, busy: busy.p99 });
+  }
+  const ratio = median(pairs.map(({ quiet, busy }) => busy / quiet));
+  const [quiet, busy] = [median(pairs.map((pair) => pair.quiet)), median(pairs.map((pair) => pair.busy))];
+  const told = Object.entries(statuses).map(([status, count]) => `${status}: ${count}`);
+  process.stdout.write(
+    `\nrefresh on sqlite, p99: ${quiet.toFixed(1)} ms alone, ${busy.toFixed(1)} ms beside ${SIGN_INS} sign-ins/s, ` +
+      `x ${ratio.toFixed(2)} (reach ${P99_REACH})${ratio <= P99_REACH ? '' : ' MISSED'}; ` +
+      `sign-ins answered ${told.join(', ')}\n`,
+  );
+}
+
+const servers: Measured[] = [];
+try {
+  for (const variant of ['bare', ...values.engines.split(',')] as Variant[]) {
+    const server = await start(variant);
+    if (server) servers.push(server);
+    else process.stdout.write(`LEFT OUT, because it does not answer: ${variant}.\n`);
+  }
+  const variants: Actor[][] = [];
+  for (const server of servers) variants.push(await actorsOf(server));
+  await flowRows(servers, variants);
+  const sqlite = variants[servers.findIndex(({ variant }) => variant === 'sqlite')];
+  if (sqlite) await besideSignIns(sqlite);
+} finally {
+  closeConnections();
+  for (const server of servers) await server.stop();
+}

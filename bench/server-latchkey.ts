@@ -1,0 +1,64 @@
+import { createApp } from '../src/app.ts';
+import type { Config } from '../src/config.ts';
+import { createAccounts } from '../src/identity/accounts/service.ts';
+import { createPasswords } from '../src/identity/passwords/index.ts';
+import { openDatabase } from '../src/kit/database.ts';
+import { every } from '../src/kit/jobs.ts';
+import { createLog } from '../src/kit/log.ts';
+import { migrateLatest } from '../src/kit/migrations.ts';
+import { createSecrets } from '../src/kit/secrets.ts';
+import { createClients } from '../src/oidc/clients/service.ts';
+import { expireRequests } from '../src/oidc/jobs.ts';
+import { REDIRECT_URI, SCOPE, serve, TTL } from './control.ts';
+
+const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
+const PASSWORD = 'a quiet harbour at dawn';
+const OPERATOR = { accountId: null };
+
+/** Latchkey as `npm start` runs it, log and jobs included, on the database URL of its one argument. */
+await serve(async (origin) => {
+  const databaseUrl = process.argv[2] as string;
+  const database = openDatabase(databaseUrl);
+  await migrateLatest(database, databaseUrl);
+  const config: Config = {
+    production: false,
+    issuer: origin,
+    host: '127.0.0.1',
+    port: Number(new URL(origin).port),
+    databaseUrl,
+    databasePool: 10,
+    secrets: SECRETS,
+    trustProxy: false,
+    logLevel: 'info',
+    threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
+    ttl: TTL,
+  };
+  const log = createLog(config.logLevel);
+  const { provider } = await createApp({ config, database, log });
+  every(5000, log, 'expire-requests', () => expireRequests(database.knex));
+
+  const { client_id, client_secret = '' } = await createClients({
+    knex: database.knex,
+    issuer: origin,
+  }).create(OPERATOR, {
+    name: 'Fieldnotes',
+    redirectUris: [REDIRECT_URI],
+    firstParty: true,
+    grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+    idTokenSignedResponseAlg: 'ES256',
+  });
+  const passwords = createPasswords(createSecrets(config.secrets));
+  await createAccounts({ knex: database.knex, passwords }).create(OPERATOR, {
+    username: 'ada',
+    email: 'ada@harbour.example',
+    scope: SCOPE,
+    password: PASSWORD,
+  });
+  return {
+    listener: provider.callback(),
+    facts: {
+      client: { client_id, client_secret, redirect_uris: [REDIRECT_URI] },
+      person: { username: 'ada', password: PASSWORD },
+    },
+  };
+});

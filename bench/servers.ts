@@ -1,0 +1,58 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createDatabase, type EngineName } from '../test/support/engines.ts';
+import type { Facts, Usage } from './control.ts';
+
+export type Variant = 'bare' | EngineName;
+
+/** A server in a process of its own. */
+export interface Measured extends Facts {
+  variant: Variant;
+  usage(): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+function message<T>(child: ChildProcess, name: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null) => reject(new Error(`the server ${name} ended with ${code}`));
+    child.once('exit', ended);
+    child.once('message', (value) => {
+      child.off('exit', ended);
+      resolve(value as T);
+    });
+  });
+}
+
+/**
+ * With BENCH_PROF=folder the CPU profile of each server is left there.
+ * @returns the server, or undefined when its engine does not answer here
+ */
+export async function start(variant: Variant): Promise<Measured | undefined> {
+  const database = variant === 'bare' ? undefined : await createDatabase(variant).catch(() => null);
+  if (database === null) return undefined;
+  const file = fileURLToPath(new URL(`./server-${database ? 'latchkey' : 'bare'}.ts`, import.meta.url));
+  const folder = process.env.BENCH_PROF;
+  const profile = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}/${variant}`] : [];
+  const child = fork(file, database ? [database.url] : [], {
+    execArgv: ['--import', 'tsx', ...profile],
+    // The log is written, as in earnest, but not shown.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+  });
+  const facts = await message<Facts & { error?: string }>(child, variant);
+  if (facts.error) throw new Error(facts.error);
+  return {
+    ...facts,
+    variant,
+    usage() {
+      child.send('usage');
+      return message<Usage>(child, variant);
+    },
+    async stop() {
+      child.disconnect();
+      if (child.exitCode === null) await once(child, 'exit');
+      await database?.drop();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { APPLICATION, PEOPLE, seedDevelopment } from '../seeds/development.ts';
+import { createPasswords } from '../src/identity/passwords/index.ts';
+import { openDatabase } from '../src/kit/database.ts';
+import { migrateLatest } from '../src/kit/migrations.ts';
+import { createSecrets } from '../src/kit/secrets.ts';
+
+/** `npm run demo`: a throw-away server with seeded people beside the example application. */
+const port = Number(process.env.DEMO_PORT ?? 3000);
+const issuer = `http://localhost:${port}`;
+const home = `http://localhost:${port + 1000}`;
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-demo-'));
+const url = `sqlite:${folder}/demo.sqlite`;
+const secret = randomBytes(48).toString('base64');
+const children: ChildProcess[] = [];
+
+function stop(code: number): void {
+  for (const child of children) child.kill('SIGTERM');
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(code);
+}
+
+/** Starts a program and waits for the line that says that it is there. */
+function start(file: string, env: Record<string, string>, ready: RegExp): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    child.stdout?.on('data', (chunk) => ready.test(String(chunk)) && resolve());
+    child.on('exit', (code) => stop(code ?? 1));
+  });
+}
+
+process.on('SIGINT', () => stop(0));
+process.on('SIGTERM', () => stop(0));
+
+const database = openDatabase(url);
+await migrateLatest(database, url);
+await seedDevelopment(database.knex, createPasswords(createSecrets([secret])), home);
+await database.close();
+
+const server = {
+  LATCHKEY_ISSUER: issuer,
+  LATCHKEY_HOST: 'localhost',
+  LATCHKEY_PORT: String(port),
+  LATCHKEY_DATABASE_URL: url,
+  LATCHKEY_SECRETS: secret,
+  LATCHKEY_LOG_LEVEL: 'warn',
+};
+await start('src/main.ts', server, /Latchkey is ready/);
+const application = {
+  ISSUER: issuer,
+  CLIENT_ID: APPLICATION.id,
+  CLIENT_SECRET: APPLICATION.secret,
+  PORT: String(port + 1000),
+};
+await start('examples/relying-party/index.ts', application, /application is at/);
+
+process.stdout.write(`
+Go to    ${home}   and press "Sign in".
+Sign in as
+${PEOPLE.map(({ username, password }) => `         ${username.padEnd(6)} password: ${password}`).join('\n')}
+
+The server is at ${issuer}. Everything is thrown away when you press Ctrl-C.
+`);

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { engines } from '../support/engines.ts';
+import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/relying-party.ts';
+import { startServer } from '../support/server.ts';
+
+for (const engine of engines) {
+  describe(`a commit that fails on ${engine}`, () => {
+    test('for a reason that nobody foresaw takes back what the response already said', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ firstParty: true });
+      const { browser, tokens } = await signInWith(server, client, await server.createAccount());
+      assert.equal(tokens.status, 200);
+      const silent = authorization(client, { prompt: 'none' });
+      const code = new URL((await browser.get(authorizeUrl(silent))).headers.get('location') ?? '')
+        .searchParams;
+
+      const rename = (from: string, to: string) => server.database.knex.schema.renameTable(from, to);
+      await rename('T_access_tokens', 'T_elsewhere');
+      const refused = await fetch(`${server.issuer}/token`, {
+        method: 'POST',
+        headers: {
+          authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
+        },
+        body: new URLSearchParams({
+          ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
+          ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
+        }),
+      });
+      assert.equal(refused.status, 500);
+      assert.ok(!(await refused.text()).includes('access_token'));
+      await rename('T_elsewhere', 'T_access_tokens');
+
+      await rename('T_authorization_codes', 'T_elsewhere');
+      const response = await browser.get(authorizeUrl(authorization(client, { prompt: 'none' })));
+      assert.equal(response.status, 500);
+      assert.equal(response.headers.get('location'), null);
+      assert.deepEqual(response.headers.getSetCookie(), []);
+      assert.match(await response.text(), /went wrong on our side/);
+      await rename('T_elsewhere', 'T_authorization_codes');
+
+      // Nothing of it was kept: the code is not burnt, and the session is as it was.
+      const late = await redeem(server, client, silent, code.get('code'));
+      assert.equal(late.status, 200, JSON.stringify(late.body));
+      const info = await call(server, client, '/token/introspection', { token: late.body.access_token });
+      assert.equal(info.body.active, true);
+    });
+  });
+}

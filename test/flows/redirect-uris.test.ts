@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Browser } from '../support/browser.ts';
+import { authorization, authorizeUrl } from '../support/relying-party.ts';
+import { startServer } from '../support/server.ts';
+
+const REGISTERED = 'https://fieldnotes.example/cb';
+const VARIANTS = [
+  'https://fieldnotes.example/cb/',
+  'https://fieldnotes.example//cb',
+  'https://fieldnotes.example/./cb',
+  'https://fieldnotes.example/x/../cb',
+  'https://fieldnotes.example/cb/..',
+  'https://fieldnotes.example/CB',
+  'https://FIELDNOTES.example/cb',
+  'HTTPS://fieldnotes.example/cb',
+  'http://fieldnotes.example/cb',
+  'https://fieldnotes.example/%63b',
+  'https://fieldnotes.example/cb%2f',
+  'https://fieldnotes.example/%2e/cb',
+  'https://fieldnotes.example/%2e%2e/cb',
+  'https://fieldnotes.example\\cb',
+  'https:\\\\fieldnotes.example\\cb',
+  'https://fieldnotes.example/\\cb',
+  'https://fieldnotes.example/cb?',
+  'https://fieldnotes.example/cb?x=1',
+  'https://fieldnotes.example/cb#',
+  'https://fieldnotes.example/cb#x',
+  'https://fieldnotes.example:443/cb',
+  'https://fieldnotes.example:8443/cb',
+  'https://fieldnotes.example./cb',
+  'https://www.fieldnotes.example/cb',
+  'https://fieldnotes.example.evil.example/cb',
+  'https://fieldnotes.example@evil.example/cb',
+  'https://evil.example/https://fieldnotes.example/cb',
+  'https://evil.example\\@fieldnotes.example/cb',
+  'https://user@fieldnotes.example/cb',
+  'https://fieldnоtes.example/cb',
+  'https://ﬁeldnotes.example/cb',
+  'https://fieldnotes。example/cb',
+  'https://fieldnotes.example/c\tb',
+  'https://fieldnotes.example/cb\t',
+  'https://fieldnotes.example/cb\r\nx: y',
+  ' https://fieldnotes.example/cb',
+  'https://fieldnotes.example/cb ',
+  '//fieldnotes.example/cb',
+  '/cb',
+  'fieldnotes.example/cb',
+  'javascript:alert(1)//fieldnotes.example/cb',
+  'data:text/html,https://fieldnotes.example/cb',
+  'https://*.example/cb',
+  'https://fieldnotes.example/cb https://evil.example',
+  '',
+];
+
+test('no variant of the registered redirect URI is answered with anything but a page that leads nowhere', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient();
+  const browser = new Browser(server.issuer);
+  assert.ok(VARIANTS.length >= 40);
+  const exact = await browser.get(authorizeUrl(authorization(client, { redirect_uri: REGISTERED })));
+  assert.equal(exact.status, 303, 'the registered one itself goes on');
+  for (const uri of VARIANTS) {
+    // An error besides must not make a redirect out of it.
+    for (const more of [{}, { prompt: 'none' }, { response_type: 'token' }, { response_mode: 'form_post' }]) {
+      const request = authorization(client, { redirect_uri: uri, ...more });
+      const response = await new Browser(server.issuer).get(authorizeUrl(request));
+      const seen = `${JSON.stringify(uri)} ${JSON.stringify(more)}`;
+      assert.equal(response.status, 400, seen);
+      assert.equal(response.headers.get('location'), null, seen);
+      const html = await response.text();
+      assert.ok(
+        !html.includes('Submitting Callback') && !/href="(https?:|javascript:|data:)/i.test(html),
+        seen,
+      );
+    }
+  }
+  assert.equal((await server.database.knex('T_authorization_requests')).length, 1);
+});
+
+test('a request that names no redirect URI is refused, with two registered and with one', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  for (const redirectUris of [[REGISTERED], [REGISTERED, 'https://fieldnotes.example/other']]) {
+    const client = await server.createClient({ redirectUris });
+    const request = authorization(client, { redirect_uri: undefined });
+    const response = await new Browser(server.issuer).get(authorizeUrl(request));
+    assert.equal(response.status, 400);
+    assert.equal(response.headers.get('location'), null);
+  }
+});
+
+test('the redirect URI of another application is refused', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient();
+  await server.createClient({ redirectUris: ['https://other.example/cb'] });
+  const request = authorization(client, { redirect_uri: 'https://other.example/cb' });
+  const response = await new Browser(server.issuer).get(authorizeUrl(request));
+  assert.equal(response.status, 400);
+  assert.equal(response.headers.get('location'), null);
+});
