@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startApplication } from '../support/application.ts';
+import { executablePath, launch, watch } from '../support/chromium.ts';
+import { startServer } from '../support/server.ts';
+
+const skip = executablePath ? false : 'Chromium was not found';
+
+describe('a person in Chromium', { skip }, () => {
+  for (const javaScriptEnabled of [true, false]) {
+    test(`signs in to the example application and out again, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async (t) => {
+      const server = await startServer(t, 'sqlite');
+      const person = await server.createAccount();
+      const { home } = await startApplication(t, server);
+      const { context, complaints, hosts } = await watch(await launch(t), { javaScriptEnabled });
+      const page = await context.newPage();
+
+      await page.goto(home);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByLabel('Username').fill('ada');
+      await page.getByLabel('Password').fill('wrong');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      assert.match(await page.title(), /^Error: /);
+      await page.getByLabel('Password').fill(person.password);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      assert.match(await page.locator('h1').innerText(), /Allow Fieldnotes/);
+      await page.getByRole('button', { name: 'Deny' }).click();
+      assert.match(await page.locator('main').innerText(), /access_denied/);
+
+      await page.goto(home);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Allow', exact: true }).click();
+      assert.equal(page.url(), `${home}/`);
+      assert.match(await page.locator('main').innerText(), /ada@harbour\.example/);
+
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      assert.equal(await page.locator('h1').innerText(), 'Sign out?');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      assert.equal(page.url(), `${home}/`);
+      await page.goto(server.issuer);
+      assert.doesNotMatch(await page.locator('main').innerText(), /signed in as/);
+      assert.deepEqual(
+        complaints.filter((text) => !/401|400/.test(text)),
+        [],
+      );
+      assert.deepEqual([...hosts].sort(), [new URL(home).host, new URL(server.issuer).host].sort());
+    });
+  }
+
+  test('does it with the keyboard alone', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const person = await server.createAccount();
+    const { home } = await startApplication(t, server);
+    const page = await (await launch(t)).newPage();
+    await page.goto(home);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Username').focus();
+    await page.keyboard.type('ada');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(person.password);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('text=It will be able to');
+    for (let tabs = 0; tabs < 12; tabs += 1) {
+      await page.keyboard.press('Tab');
+      const focused = await page.evaluate('document.activeElement?.textContent');
+      if (focused === 'Allow') break;
+    }
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${home}/`);
+    assert.match(await page.locator('main').innerText(), /ada@harbour\.example/);
+  });
+
+  test('who is somebody else comes in with another account', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const person = await server.createAccount();
+    await server.createAccount('mei');
+    const { home } = await startApplication(t, server);
+    const { context, complaints } = await watch(await launch(t));
+    const page = await context.newPage();
+    const signIn = async (username: string) => {
+      await page.getByLabel('Username').fill(username);
+      await page.getByLabel('Password').fill(person.password);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    };
+    await page.goto(home);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await signIn('ada');
+    await page.getByRole('button', { name: 'Use another account' }).click();
+    await signIn('mei');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    assert.match(await page.locator('main').innerText(), /mei@harbour\.example/);
+    assert.deepEqual(complaints, []);
+  });
+});

@@ -1,0 +1,44 @@
+import type { TestContext } from 'node:test';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+
+/** Where Chromium is, as `npm test` found it; none: the browser tests are skipped, and named as skipped. */
+export const executablePath = process.env.LATCHKEY_TEST_CHROMIUM;
+
+const QUIET = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+
+/** A browser of a test's own, closed at its end. */
+export async function launch(t: Pick<TestContext, 'after'>): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', ...QUIET],
+  });
+  t.after(() => browser.close());
+  return browser;
+}
+
+export interface Watched {
+  context: BrowserContext;
+  /** What the browser complained of, CSP included. */
+  complaints: string[];
+  /** Hosts that were asked for anything. */
+  hosts: Set<string>;
+}
+
+/** A context that notes every complaint and every host. */
+export async function watch(
+  browser: Browser,
+  options: Parameters<Browser['newContext']>[0] = {},
+): Promise<Watched> {
+  const context = await browser.newContext(options);
+  const complaints: string[] = [];
+  const hosts = new Set<string>();
+  context.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  context.on('weberror', (error) => complaints.push(String(error.error())));
+  context.on('request', (request) => hosts.add(new URL(request.url()).host));
+  return { context, complaints, hosts };
+}
