@@ -45,6 +45,8 @@ export async function walk(
 ): Promise<Response> {
   let page = await browser.follow(await browser.get(authorizeUrl(request)));
   for (let steps = 0; steps < 4 && page.status === 200; steps += 1) {
+    // A page without a form is where the way ends: a display client's code.
+    if (!(await page.clone().text()).includes('<form')) break;
     const { action, fields, html } = await formOf(page);
     const answer: Record<string, string> = html.includes('name="password"')
       ? { username: person.username, password: person.password }

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { formOf } from '../support/browser.ts';
+import { engines } from '../support/engines.ts';
+import { authorization, authorizeUrl, call, refresh, signInWith } from '../support/relying-party.ts';
+import { startServer } from '../support/server.ts';
+
+const HOME = 'https://fieldnotes.example/';
+
+for (const engine of engines) {
+  describe(`signing out on ${engine}`, () => {
+    test('ends the session on the server, and what hangs on it; offline access stays', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
+      const person = await server.createAccount();
+      const away = await signInWith(server, client, person, {
+        scope: 'openid offline_access',
+        prompt: 'consent',
+      });
+      const { tokens, browser } = await signInWith(
+        server,
+        await server.createClient(),
+        person,
+        {},
+        away.browser,
+      );
+      const stolen = new Map(browser.cookies);
+
+      const params = new URLSearchParams({
+        id_token_hint: String(away.tokens.body.id_token),
+        post_logout_redirect_uri: HOME,
+        state: 'st',
+      });
+      const { action, fields } = await formOf(await browser.get(`/session/end?${params}`));
+      const left = await browser.post(action, { ...fields, logout: 'yes' });
+      assert.equal(left.status, 303);
+      assert.equal(left.headers.get('location'), `${HOME}?state=st`);
+
+      for (const [key, cookie] of stolen) browser.cookies.set(key, cookie);
+      const silent = await browser.get(authorizeUrl(authorization(client, { prompt: 'none' })));
+      assert.equal(new URL(silent.headers.get('location') ?? '').searchParams.get('error'), 'login_required');
+      const me = await fetch(`${server.issuer}/me`, {
+        headers: { authorization: `Bearer ${tokens.body.access_token}` },
+      });
+      assert.equal(me.status, 401);
+      assert.equal((await refresh(server, client, away.tokens.body.refresh_token)).status, 200);
+      const sessions = await server.database.knex('T_user_sessions');
+      assert.ok(sessions.every((row) => row.account_id === null || !row.is_active));
+    });
+
+    test('is never done by a link alone, nor by a form of another site', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
+      const { browser, tokens } = await signInWith(server, client, await server.createAccount());
+      const asked = await browser.get('/session/end');
+      assert.equal(asked.status, 200);
+      const { action, fields } = await formOf(asked);
+      assert.equal((await browser.post(action, { logout: 'yes' })).status, 403);
+      assert.equal((await browser.post(action, { xsrf: 'x', logout: 'yes' })).status, 403);
+      assert.equal(
+        (await browser.post(action, { ...fields, logout: 'yes' }, { origin: 'https://evil.example' })).status,
+        403,
+      );
+      const forged = `/session/end?post_logout_redirect_uri=https://evil.example&client_id=${client.client_id}`;
+      const refused = await browser.get(forged);
+      assert.equal(refused.status, 400);
+      assert.equal(refused.headers.get('location'), null);
+      const info = await call(server, client, '/token/introspection', { token: tokens.body.access_token });
+      assert.equal(info.body.active, true);
+    });
+  });
+}
