@@ -1,6 +1,9 @@
 import type { Knex } from 'knex';
-import type { Passwords } from '../src/identity/passwords/index.ts';
+import { loadConfig } from '../src/config.ts';
+import { createPasswords, type Passwords } from '../src/identity/passwords/index.ts';
+import { LatchkeyError } from '../src/kit/errors.ts';
 import { digest } from '../src/kit/ids.ts';
+import { createSecrets } from '../src/kit/secrets.ts';
 
 /** Fixed ids, so that examples in the documentation can be followed by typing them. */
 export const PEOPLE = [
@@ -78,4 +81,18 @@ export async function seedDevelopment(knex: Knex, passwords: Passwords, home: st
     is_active: true,
   };
   await put('T_oauth_client_secrets', row as never);
+}
+
+/**
+ * What `npm run seed` and Knex's `seed:run` call.
+ * @throws LatchkeyError in production: the passwords are public
+ */
+export async function seed(knex: Knex): Promise<void> {
+  const { production, secrets } = loadConfig(process.env);
+  if (production)
+    throw new LatchkeyError(
+      'conflict',
+      'The seeds are for development: their passwords are public. Nothing was written.',
+    );
+  await seedDevelopment(knex, createPasswords(createSecrets(secrets)), 'http://localhost:4000');
 }

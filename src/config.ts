@@ -32,12 +32,20 @@ export interface Config {
   databaseUrl: string;
   databasePool: number;
   secrets: string[];
+  /** Variables that look like ours and are not read: the log and `latchkey doctor` name them. */
+  unknownVariables: string[];
   trustProxy: boolean;
   logLevel: string;
   /** The size of libuv's thread pool (UV_THREADPOOL_SIZE, which Node itself reads). */
   threads: number;
   /** Life times in seconds. */
   ttl: { accessToken: number; refreshToken: number; session: number };
+}
+
+/** Names that begin like ours and are none of ours: most likely misspelt. */
+function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set(Object.keys(variables.shape).flatMap((name) => [name, `${name}_FILE`]));
+  return Object.keys(env).filter((name) => /^LATCHKEY_(?!TEST_)/.test(name) && !known.has(name));
 }
 
 /** All that is wrong with the configuration, one line a fault, each with its remedy. */
@@ -123,12 +131,6 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     faults.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}.`));
     throw new ConfigError(faults);
   }
-  const known = new Set(Object.keys(variables.shape).flatMap((name) => [name, `${name}_FILE`]));
-  for (const name of Object.keys(env)) {
-    if (name.startsWith('LATCHKEY_') && !name.startsWith('LATCHKEY_TEST_') && !known.has(name)) {
-      faults.push(`${name} is not a variable of Latchkey. See .env.example for the names.`);
-    }
-  }
   const values = parsed.data;
   faults.push(...issuerFaults(values.LATCHKEY_ISSUER, production));
   if (!/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(values.LATCHKEY_DATABASE_URL)) {
@@ -146,6 +148,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     port: values.LATCHKEY_PORT,
     databaseUrl: values.LATCHKEY_DATABASE_URL,
     databasePool: values.LATCHKEY_DATABASE_POOL,
+    unknownVariables: unknownVariables(env),
     secrets: given ?? keptSecrets(resolve('data/secrets')),
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     logLevel: values.LATCHKEY_LOG_LEVEL,

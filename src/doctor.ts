@@ -32,6 +32,12 @@ export async function examine(config: Config, database: Database): Promise<Findi
         fail(`Node ${process.versions.node} is too old. Install the current LTS.`);
       return `Node ${process.versions.node}`;
     }),
+    await look('variables', async () => {
+      const [name] = config.unknownVariables;
+      return name
+        ? fail(`${name} is not a variable of Latchkey. See .env.example for the names.`)
+        : 'all known';
+    }),
     await look('issuer', async () => `${config.issuer}, listening on ${config.host}:${config.port}`),
     await look(
       'secrets',

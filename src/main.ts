@@ -17,6 +17,7 @@ const FAREWELL_MS = 300;
 async function start(): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLog(config.logLevel);
+  if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
   else if (!(await schemaStatus(database)).current) {

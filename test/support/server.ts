@@ -54,6 +54,7 @@ export async function startServer(
     databaseUrl: storage.url,
     databasePool: 5,
     secrets: SECRETS,
+    unknownVariables: [],
     trustProxy: false,
     logLevel: 'silent',
     threads: 4,
