@@ -28,6 +28,7 @@ await serve(async (origin) => {
     databaseUrl,
     databasePool: 10,
     secrets: SECRETS,
+    unknownVariables: [],
     trustProxy: false,
     logLevel: 'info',
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
