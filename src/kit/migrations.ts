@@ -7,7 +7,7 @@ import { LatchkeyError } from './errors.ts';
 import type { Engine } from './statements.ts';
 
 /** MySQL's named locks are the server's; this one is the database's. */
-const MYSQL_LOCK = "MD5(CONCAT('latchkey migration ', DATABASE()))";
+const MYSQL_LOCK = "SHA2(CONCAT('latchkey migration ', DATABASE()), 224)";
 
 const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
 
@@ -70,9 +70,12 @@ async function exclusively<T>(database: Database, url: string, work: () => Promi
     const answer = await knex.raw(take).connection(connection);
     if (engine === 'mysql' && answer[0][0].taken !== 1)
       throw new LatchkeyError('unavailable', 'Another server is migrating the schema. Try again later.');
-    return await work();
+    try {
+      return await work();
+    } finally {
+      await knex.raw(free).connection(connection);
+    }
   } finally {
-    await knex.raw(free).connection(connection);
     await knex.client.releaseConnection(connection);
   }
 }
