@@ -3,7 +3,11 @@ import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Config } from './config.ts';
 import { signIn } from './identity/accounts/sign-in.ts';
+import { createRedemption } from './identity/invitations/redeem.ts';
+import { createInvitations } from './identity/invitations/service.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createDoors } from './interactions/doors.ts';
+import { createHeldCode } from './interactions/held-code.ts';
 import { createInteractions } from './interactions/pages.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
@@ -15,7 +19,7 @@ import { createClientSource } from './oidc/clients/source.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
-import { withinCeiling } from './oidc/scopes.ts';
+import { covers, withinCeiling } from './oidc/scopes.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createAssets } from './web/assets.ts';
 import { showError } from './web/error-page.ts';
@@ -29,10 +33,12 @@ export interface App {
   /** The Koa application. */
   provider: Provider;
   notReady(): Promise<string | undefined>;
+  /** @returns a fresh set-up link while nobody administers this server */
+  setUpLink(): Promise<string | undefined>;
 }
 
 /** Our own pages; the router need not look at what applications ask. */
-const PAGES = /^\/($|code$|interaction\/)/;
+const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|account(\/|$)|admin(\/|$))/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
@@ -61,6 +67,7 @@ function readiness(database: Database): () => Promise<string | undefined> {
 export async function createApp(deps: { config: Config; database: Database; log: Logger }): Promise<App> {
   const { config, database, log } = deps;
   const { hot } = database;
+  const secure = config.issuer.startsWith('https:');
   const secrets = createSecrets(config.secrets);
   const passwords = createPasswords(secrets, config.threads);
   const assets = createAssets();
@@ -84,10 +91,25 @@ export async function createApp(deps: { config: Config; database: Database; log:
     ctx.type = 'application/problem+json';
   };
 
+  const invitations = createInvitations({ knex: database.knex, issuer: config.issuer, covers });
+  const redemption = createRedemption({ knex: database.knex, issuer: config.issuer, covers, ...invitations });
+  const door = {
+    issuer: config.issuer,
+    held: createHeldCode({ secrets, secure }),
+    limitGuesses: async () => {},
+  };
   const interactions = createInteractions({
     provider,
     secrets,
     render,
+    invitation: {
+      ...door,
+      look: redemption.look,
+      add: redemption.add,
+      redeem: async ({ password, ...newcomer }) =>
+        redemption.redeem({ ...newcomer, passwordHash: await passwords.hash(password) }),
+      passwordFault: (password) => (password.length < 15 ? 'Use at least 15 characters.' : undefined),
+    },
     signIn: (given) => signIn(passwords, given),
     findPerson: (accountId) => findAccount(undefined, accountId),
     withinCeiling,
@@ -95,15 +117,19 @@ export async function createApp(deps: { config: Config; database: Database; log:
   });
   const router = new Router();
   router.use(interactions.routes());
+  createDoors(router, door);
   createHome(router, { provider, render, findPerson: (accountId) => findAccount(undefined, accountId) });
 
   const pages = router.routes();
 
   const middleware = [
-    shell({ log, secure: config.issuer.startsWith('https:'), page }),
+    shell({ log, secure, page }),
     health({ notReady }),
     assets.middleware,
-    sameOriginForms({ issuer: config.issuer, paths: /^\/(interaction|session)\// }),
+    sameOriginForms({
+      issuer: config.issuer,
+      paths: /^\/(interaction|session|invitation|account|admin)(\/|$)/,
+    }),
     requestUnit({ hot }),
     answers({
       allowFormTarget,
@@ -122,5 +148,12 @@ export async function createApp(deps: { config: Config; database: Database; log:
   ];
   for (const one of middleware) provider.use(one as never);
   (provider as NodeJS.EventEmitter).on('error', (error: Error) => log.error({ err: error }));
-  return { provider, notReady };
+  return {
+    provider,
+    notReady,
+    async setUpLink() {
+      if (await invitations.isAdministered(database.knex)) return undefined;
+      return (await invitations.setUpLink({ accountId: null })).url;
+    },
+  };
 }

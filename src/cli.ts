@@ -3,6 +3,8 @@ import { ConfigError, loadConfig } from './config.ts';
 import { examine } from './doctor.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { createAccounts } from './identity/accounts/service.ts';
+import { inviteCommands } from './identity/invitations/cli.ts';
+import { createInvitations } from './identity/invitations/service.ts';
 import { createPasswords } from './identity/passwords/index.ts';
 import { databaseCommands } from './kit/cli.ts';
 import { type Database, openDatabase } from './kit/database.ts';
@@ -12,6 +14,7 @@ import { createSecrets } from './kit/secrets.ts';
 import { print } from './kit/terminal.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { createClients } from './oidc/clients/service.ts';
+import { covers } from './oidc/scopes.ts';
 
 async function withDatabase<T>(work: (database: Database, url: string) => Promise<T>): Promise<T> {
   const { databaseUrl, databasePool } = loadConfig(process.env);
@@ -45,10 +48,22 @@ export function createProgram(): Command {
   clientCommands(program, (work) =>
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
   );
-  accountCommands(program, (work) =>
-    withCurrentSchema(({ knex }) => {
-      const { secrets, threads } = loadConfig(process.env);
-      return work(createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }));
+  const services = ({ knex }: Database) => {
+    const { secrets, threads, issuer } = loadConfig(process.env);
+    return {
+      accounts: createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }),
+      invitations: createInvitations({ knex, issuer, covers }),
+    };
+  };
+  accountCommands(program, (work) => withCurrentSchema((database) => work(services(database))));
+  inviteCommands(program, (work) =>
+    withCurrentSchema((database) => {
+      const { accounts, invitations } = services(database);
+      return work({
+        invitations,
+        actorNamed: async (username) => ({ accountId: (await accounts.show(username)).id }),
+        send: async () => {},
+      });
     }),
   );
   program

@@ -23,7 +23,7 @@ async function start(): Promise<void> {
   else if (!(await schemaStatus(database)).current) {
     throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
   }
-  const { provider } = await createApp({ config, database, log });
+  const { provider, setUpLink } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
@@ -34,6 +34,9 @@ async function start(): Promise<void> {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
   });
+  // Before the ready line, so that who waits for that has both.
+  const link = config.production ? undefined : await setUpLink();
+  if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 
   let stopping = false;

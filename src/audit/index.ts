@@ -22,7 +22,8 @@ export interface Actor {
   accountId: string | null;
 }
 
-interface From {
+/** Where a request came from. */
+export interface From {
   ip?: string;
   userAgent?: string;
 }
@@ -56,6 +57,6 @@ export function record(event: AuditEvent): void {
 }
 
 /** Tells of it in the transaction of a service. */
-export async function recordIn(trx: Knex.Transaction, event: AuditEvent): Promise<void> {
-  await trx('T_auth_audit_log').insert(toRow(event, {}));
+export async function recordIn(trx: Knex.Transaction, event: AuditEvent, from: From = {}): Promise<void> {
+  await trx('T_auth_audit_log').insert(toRow(event, from));
 }

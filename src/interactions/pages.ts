@@ -3,9 +3,8 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { record } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import type { Secrets } from '../kit/secrets.ts';
-import { readForm } from '../web/forms.ts';
-import { allowFormTarget } from '../web/security.ts';
+import { createFrontDesk, type Details, ENDED, type FrontDeskDeps } from './front-desk.ts';
+import { answered, createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { inWords } from './scope-words.ts';
 
 /** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
@@ -14,9 +13,9 @@ interface Person {
   scopes: string[];
 }
 
-export interface InteractionDeps {
+export interface InteractionDeps extends FrontDeskDeps {
   provider: Provider;
-  secrets: Secrets;
+  invitation: InvitationDeps;
   render(name: string, data: Record<string, unknown>): string;
   /** @returns the account's id, or undefined for any failure */
   signIn(given: { username: string; password: string; clientId?: string }): Promise<string | undefined>;
@@ -26,39 +25,13 @@ export interface InteractionDeps {
   refreshTokenDays: number;
 }
 
-type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
-
 export const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
-const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
 
 /** The pages on which a person decides; each step records its result and goes back to the engine. */
 export function createInteractions(deps: InteractionDeps): Router {
-  const { provider, secrets } = deps;
-  const csrfOf = (uid: string) => `interaction:${uid}`;
-
-  /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
-  async function load(ctx: Context): Promise<Details> {
-    const details = await provider.interactionDetails(ctx.req, ctx.res).catch((error: Error) => {
-      if (error.name === 'SessionNotFound') throw new LatchkeyError('invalid_input', ENDED, error);
-      throw error;
-    });
-    if (details.uid !== ctx.params.uid) throw new LatchkeyError('invalid_input', ENDED);
-    return details;
-  }
-
-  async function common(ctx: Context, details: Details) {
-    const client = await provider.Client.find(String(details.params.client_id));
-    if (!client) throw new LatchkeyError('invalid_input', 'This application is not known here any more.');
-    allowFormTarget(ctx, String(details.params.redirect_uri));
-    ctx.set('Cache-Control', 'no-store');
-    ctx.type = 'html';
-    return {
-      client,
-      action: `/interaction/${details.uid}`,
-      csrf: secrets.csrfToken(csrfOf(details.uid)),
-      clientName: client.clientName ?? client.clientId,
-    };
-  }
+  const { provider } = deps;
+  const desk = createFrontDesk(deps);
+  const { load, common, finish } = desk;
 
   async function showLogin(
     ctx: Context,
@@ -116,15 +89,6 @@ export function createInteractions(deps: InteractionDeps): Router {
     });
   }
 
-  async function finish(ctx: Context, result: object): Promise<void> {
-    const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
-      mergeWithLastSubmission: true,
-    });
-    ctx.status = 303;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(returnTo);
-  }
-
   async function login(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
     const { username = '', password = '' } = fields;
     for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
@@ -136,7 +100,7 @@ export function createInteractions(deps: InteractionDeps): Router {
     const accountId = usable ? await deps.signIn({ username, password, clientId }) : undefined;
     if (!accountId)
       return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
-    await finish(ctx, { login: { accountId, amr: ['pwd'] } });
+    await finish(ctx, { login: { accountId, amr: ['pwd'] }, ...answered(details) });
   }
 
   async function allow(ctx: Context, details: Details): Promise<void> {
@@ -191,18 +155,18 @@ export function createInteractions(deps: InteractionDeps): Router {
   }
 
   const router = new Router();
+  createInvitationSteps(router, { ...deps, ...deps.invitation, desk });
   router.get('/interaction/:uid', async (ctx) => {
     const details = await load(ctx);
-    await (details.prompt.name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
+    const { name } = details.prompt;
+    if (name === 'create' && ctx.query.step !== 'sign-in') {
+      ctx.status = 303;
+      return ctx.redirect(`/interaction/${details.uid}/invitation`);
+    }
+    await (name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {
-    const fields = await readForm(ctx);
-    if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
-      throw new LatchkeyError(
-        'forbidden',
-        'This form is not from here or too old. Go back, load the page again and repeat it.',
-      );
-    }
+    const fields = await desk.form(ctx);
     const details = await load(ctx);
     await (details.prompt.name === 'consent'
       ? decide(ctx, details, fields.decision)

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexFactory, { type Knex } from 'knex';
-import { createMysqlHotPath, mysqlSession } from './hot-mysql.ts';
+import { createMysqlHotPath, MYSQL_ISOLATION, mysqlSession } from './hot-mysql.ts';
 import { DEADLINE_MS, failFast, type HotPath, withDeadline } from './hot-path.ts';
 import { createPostgresHotPath } from './hot-postgres.ts';
 import { createSqliteHotPath } from './hot-sqlite.ts';
@@ -88,7 +88,11 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
     pool: {
       ...pool,
       afterCreate(connection: MysqlConnection, done: (error: unknown, connection: unknown) => void) {
-        connection.query(mysqlSession, (error) => done(error, connection));
+        // As PostgreSQL: under REPEATABLE READ those who look for a free name would wait for each other's gaps.
+        connection.query(mysqlSession, (wrong) => {
+          if (wrong) return done(wrong, connection);
+          connection.query(MYSQL_ISOLATION, (error) => done(error, connection));
+        });
       },
     },
   };

@@ -8,6 +8,7 @@ const DEADLOCK = 'ER_LOCK_DEADLOCK';
 /** What a connection of this program always is: UTC, strict, and rows counted as matched. */
 export const mysqlSession =
   "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 2";
+export const MYSQL_ISOLATION = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
 type Reply = mysql.ResultSetHeader | mysql.RowDataPacket[];
 
@@ -63,7 +64,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     const settled = (error: unknown) => error && connection.destroy();
     connection.query(mysqlSession, settled);
     // As PostgreSQL: without it a revocation locks the gaps beside its rows, and others die of it.
-    connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', settled);
+    connection.query(MYSQL_ISOLATION, settled);
   });
 
   function withConnection<T>(work: (connection: mysql.PoolConnection) => Promise<T>): Promise<T> {

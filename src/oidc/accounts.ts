@@ -1,3 +1,4 @@
+import { Provider } from 'oidc-provider';
 import { toDate, toEpoch } from '../kit/instants.ts';
 import type { Row } from '../kit/statements.ts';
 import { unit } from '../kit/unit-of-work.ts';
@@ -6,13 +7,14 @@ import { covers } from './scopes.ts';
 /** The columns of `T_accounts a`, for every SELECT that brings an account along. */
 export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS account_email,
   a.email_verified AS account_email_verified, a.name AS account_name, a.picture AS account_picture,
-  a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at`;
+  a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at,
+  EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
 
 const SQL = `SELECT ${ACCOUNT_COLUMNS} FROM T_accounts a WHERE a.id = ? AND a.is_active = true`;
 
 /** Which claims each scope opens (OpenID Connect Core section 5.4). */
 export const claims = {
-  openid: ['sub'],
+  openid: ['sub', 'roles'],
   profile: ['name', 'preferred_username', 'picture', 'updated_at'],
   email: ['email', 'email_verified'],
 };
@@ -30,6 +32,20 @@ export interface EngineAccount {
   /** The ceiling of every token of this account. */
   scopes: string[];
   claims(): Promise<Claims>;
+}
+
+const NEXT_ROLE = `SELECT r.id, r.role FROM T_account_roles r LEFT JOIN T_oauth_clients c ON c.id = r.client_id
+  WHERE r.account_id = ? AND r.id > ? AND (r.client_id IS NULL OR c.client_id = ?) ORDER BY r.id LIMIT 1`;
+
+/** The roles of an account in that application, and those that it has in every one. */
+async function rolesOf(id: string, clientId: string): Promise<string[]> {
+  const roles = new Set<string>();
+  for (let last = ''; ; ) {
+    const row = await unit().get(NEXT_ROLE, [id, last, clientId]);
+    if (!row) return [...roles];
+    roles.add(String(row.role));
+    last = String(row.id);
+  }
 }
 
 /** What the ceiling lets out; the engine then picks by the scopes of the token. */
@@ -56,7 +72,12 @@ function toAccount(id: string, row: Row | undefined): EngineAccount | undefined 
     accountId: id,
     username: row.account_username,
     scopes,
-    claims: async () => claimsOf(id, row, scopes),
+    claims: async () => {
+      const told = claimsOf(id, row, scopes);
+      const clientId = Provider.ctx?.oidc.client?.clientId;
+      if (row.account_has_roles && clientId) told.roles = await rolesOf(id, clientId);
+      return told;
+    },
   };
 }
 

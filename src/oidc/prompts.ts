@@ -1,6 +1,6 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 
-const { Check } = interactionPolicy;
+const { Check, Prompt } = interactionPolicy;
 
 /** As long as the column in which a nonce is unique for its account. */
 const LONGEST_NONCE = 255;
@@ -28,5 +28,7 @@ export function prompts() {
         ctx.oidc.session?.accountId && !ctx.oidc.account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
     ),
   );
+  // Initiating User Registration via OpenID Connect 1.0: comes in by an invitation, before the question who it is.
+  policy.add(new Prompt({ name: 'create', requestable: true }), 0);
   return policy;
 }

@@ -117,6 +117,8 @@ function configuration(deps: EngineDeps): Configuration {
         postLogoutSuccessSource: async (ctx: KoaContextWithOIDC) => pages.signedOut(ctx),
       },
     },
+    // Initiating User Registration via OpenID Connect 1.0.
+    discovery: { prompt_values_supported: ['none', 'login', 'consent', 'create'] },
     renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) =>
       pages.error(ctx, out, error),
     ttl: {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { record } from '../audit/index.ts';
-import type { HotPath } from '../kit/hot-path.ts';
+import { classify, type HotPath } from '../kit/hot-path.ts';
 import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts';
 import { BROKEN, recordReplay } from './events.ts';
 import responseModes from './response-modes.ts';
@@ -112,7 +112,7 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
         else if (failed) throw new Error(`the guard ${failed} failed`);
       } catch (error) {
         unit.drop();
-        unit.failure ??= error;
+        unit.failure ??= classify(error);
         // Whatever the response says by now: it was not committed.
         if (!isUnavailable(unit.failure)) throw error;
       }

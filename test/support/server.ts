@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
 import { type Account, createAccounts } from '../../src/identity/accounts/service.ts';
+import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { createPasswords } from '../../src/identity/passwords/index.ts';
 import { type Database, openDatabase } from '../../src/kit/database.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
@@ -11,6 +12,7 @@ import { migrateLatest } from '../../src/kit/migrations.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
+import { covers } from '../../src/oidc/scopes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
@@ -25,6 +27,7 @@ export interface TestServer {
   storage: TestDatabase;
   clients: ReturnType<typeof createClients>;
   accounts: ReturnType<typeof createAccounts>;
+  invitations: ReturnType<typeof createInvitations>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
   stop(): Promise<void>;
@@ -87,6 +90,7 @@ export async function startServer(
     storage,
     clients,
     accounts,
+    invitations: createInvitations({ knex: database.knex, issuer, covers }),
     createClient: (input = {}) =>
       clients.create(OPERATOR, {
         name: 'Fieldnotes',

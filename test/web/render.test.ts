@@ -15,12 +15,24 @@ const HOSTILE = {
   'turned text': TURN,
 };
 const WORDS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
-  heading text button code lede advice reference signOutUrl username`.split(/\s+/);
+  heading text button code lede advice reference signOutUrl username signInAction`.split(/\s+/);
 
 /** Every view in each of its states, with `bad` wherever another person or application chooses the words. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
   const all = Object.fromEntries(WORDS.map((word) => [word, bad]));
   const scopes = [{ name: bad, text: bad, isNew: true }];
+  const bare = {
+    inviter: null,
+    isSetUp: true,
+    label: null,
+    email: null,
+    scopes: [],
+    roles: [],
+    expiresAt: null,
+  };
+  const faults = { username: bad, name: bad, email: bad, password: bad };
+  const offer = { ...bare, inviter: bad, label: bad, email: bad, expiresAt: new Date(0) };
+  const invited = { offer, grants: [bad], typed: { username: bad, name: bad, email: bad }, faults };
   return [
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
@@ -40,6 +52,11 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
     ['home', { title: bad }],
+    ['invitations/code', { ...all, typed: bad }],
+    ['invitations/code', { ...all, typed: bad, alert: bad }],
+    ['invitations/offer', { ...all, ...invited, alert: bad }],
+    ['invitations/offer', { ...all, ...invited, offer: bare, faults: {}, typed: {} }],
+    ['invitations/signed-in', { ...all, ...invited }],
   ];
 }
 
@@ -56,7 +73,9 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    assert.deepEqual(views.filter((name) => name !== 'layout').sort(), [...tested].sort());
+    // Parts of the others; and the sheet, which is a file of its own (test/flows/invitations.test.ts).
+    const parts = ['layout', 'invitations/facts', 'invitations/sheet'];
+    assert.deepEqual(views.filter((name) => !parts.includes(name)).sort(), [...tested].sort());
   });
 
   for (const [what, bad] of Object.entries(HOSTILE)) {

@@ -1,6 +1,7 @@
 import type { HotPath } from '../../kit/hot-path.ts';
 import type { Row } from '../../kit/statements.ts';
 import type { ClientSource } from '../storage/index.ts';
+import { OWN_CLIENT_ID, ownClient } from './own.ts';
 import { type ClientRow, toDocument } from './service.ts';
 
 /** How long another server may go on with what it read: a disabled application is dead within a second. */
@@ -40,8 +41,10 @@ export function createClientSource(deps: { hot: HotPath; issuer: string }): Clie
     return forEngine(row, secrets, deps.issuer);
   }
 
+  const own = Promise.resolve(ownClient(deps.issuer));
   return {
     find(clientId) {
+      if (clientId === OWN_CLIENT_ID) return own;
       if (!CLIENT_ID.test(clientId)) return Promise.resolve(undefined);
       const known = cache.get(clientId);
       if (known && Date.now() - known.at < FRESH_MS) return known.document;

@@ -1,0 +1,195 @@
+import type { Knex } from 'knex';
+import { type From, recordIn } from '../../audit/index.ts';
+import { LatchkeyError } from '../../kit/errors.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+import { toDate } from '../../kit/instants.ts';
+import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
+import { insertAccount, insertRoles, takenUsername } from '../accounts/insert.ts';
+import { codeHash } from './codes.ts';
+import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './model.ts';
+import type { InvitationDeps } from './service.ts';
+import { replaceScopes } from './withdraw.ts';
+
+/** What a person is told of an invitation before they use it. */
+export interface Offer {
+  /** Who invites, or none for the operator of this server. */
+  inviter: string | null;
+  /** Makes the first administrator. */
+  isSetUp: boolean;
+  label: string | null;
+  email: string | null;
+  scopes: string[];
+  roles: string[];
+  expiresAt: Date | null;
+}
+
+export type Look = { offer: Offer } | { refusal: string };
+
+export interface Newcomer {
+  code: string;
+  username: string;
+  name: string | null;
+  email: string | null;
+  passwordHash?: string;
+  from?: From;
+}
+
+const SENTENCES = {
+  unknown: 'This is not an invitation code of ours. Check it, or ask whoever gave it to you.',
+  expired: 'This invitation has expired.',
+  used: 'This invitation has been used.',
+  revoked: 'This invitation was withdrawn.',
+};
+
+/** The sentence for an invitation that is good no more, and whom to ask. */
+function refusalOf(state: keyof typeof SENTENCES, row?: InvitationRow): string {
+  const whom = row?.inviter_name ?? row?.inviter ?? 'whoever invited you';
+  return state === 'unknown' ? SENTENCES.unknown : `${SENTENCES[state]} Ask ${whom} for a new one.`;
+}
+
+/** Coming in by an invitation: who holds its code may make one account, or add what it grants to theirs. */
+export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdministered'>) {
+  const { knex, covers } = deps;
+
+  /** What the invitation gives today: its maker grants only what they still hold. */
+  function granted(row: InvitationRow): { scopes: string[]; roles: string[] } {
+    const scopes: string[] = JSON.parse(row.scopes);
+    const roles: string[] = JSON.parse(row.roles);
+    if (row.created_by === null) return { scopes, roles };
+    const powers: string[] = JSON.parse(row.inviter_scopes ?? '[]');
+    if (!covers(powers, 'latchkey:invitations')) return { scopes: [], roles: [] };
+    return { scopes: scopes.filter((scope) => scope === 'openid' || covers(powers, scope)), roles };
+  }
+
+  const find = (source: Knex, hash: string | undefined) =>
+    hash === undefined
+      ? Promise.resolve(undefined)
+      : invitationQuery(source).where('i.code_hash', hash).first<InvitationRow | undefined>();
+
+  /** One statement uses it up; when it does not, says why. */
+  async function use(trx: Knex.Transaction, code: string): Promise<InvitationRow> {
+    const hash = codeHash(code);
+    const now = new Date();
+    const used = await trx('T_invitations')
+      .where({ code_hash: hash ?? '' })
+      .whereNull('revoked_at')
+      .where('uses', '<', trx.ref('max_uses'))
+      .where((either) => either.whereNull('expires_at').orWhere('expires_at', '>', now))
+      .increment('uses', 1);
+    const row = await find(trx, hash);
+    if (!row) throw new LatchkeyError('invalid_input', refusalOf('unknown'));
+    const before = stateOf({ ...row, uses: row.uses - used }, now);
+    if (used === 0 || before === 'revoked')
+      throw new LatchkeyError('invalid_input', refusalOf(before === 'waiting' ? 'used' : before, row));
+    if (row.id === SET_UP_ID && (await deps.isAdministered(trx)))
+      throw new LatchkeyError('invalid_input', refusalOf('used'));
+    return row;
+  }
+
+  async function note(
+    trx: Knex.Transaction,
+    row: InvitationRow,
+    accountId: string,
+    given: { scopes: string[]; roles: string[] },
+    from: From | undefined,
+  ): Promise<void> {
+    const now = new Date();
+    await trx('T_invitation_redemptions').insert({
+      id: uuidv7(),
+      created_at: now,
+      invitation_id: row.id,
+      redeemed_by: accountId,
+      scopes: JSON.stringify(given.scopes),
+      roles: JSON.stringify(given.roles),
+      redeemed_at: now,
+      ip_address: from?.ip?.slice(0, 45) ?? null,
+    });
+    const details = { scope: given.scopes.join(' '), roles: given.roles };
+    await recordIn(trx, { action: 'invitation.redeemed', accountId, target: row.id, details }, from);
+  }
+
+  return {
+    /** Reads only: nothing is used up by looking. */
+    async look(code: string): Promise<Look> {
+      const row = await find(knex, codeHash(code));
+      const state = row ? stateOf(row) : 'unknown';
+      if (!row || state !== 'waiting') return { refusal: refusalOf(state as 'unknown', row) };
+      return {
+        offer: {
+          inviter: row.inviter_name ?? row.inviter,
+          isSetUp: row.id === SET_UP_ID,
+          label: row.label,
+          email: row.email,
+          ...granted(row),
+          expiresAt: row.expires_at === null ? null : toDate(row.expires_at),
+        },
+      };
+    },
+
+    /**
+     * Account, credential, redemption and audit in one transaction, or none of them.
+     * @param given checked by the caller; the address counts only where the invitation names none
+     * @returns the account's id
+     * @throws LatchkeyError invalid_input when the invitation is good no more; conflict when the username is taken
+     */
+    async redeem(given: Newcomer): Promise<string> {
+      try {
+        return await inTransaction(knex, async (trx) => {
+          const row = await use(trx, given.code);
+          const what = granted(row);
+          const id = await insertAccount(
+            trx,
+            { ...given, ...what, email: row.email ?? given.email },
+            { emailIfFree: true },
+          );
+          const { username } = given;
+          await recordIn(trx, { action: 'account.created', accountId: id, target: username }, given.from);
+          await note(trx, row, id, what, given.from);
+          return id;
+        });
+      } catch (error) {
+        throw isDuplicate(error) ? takenUsername(error) : error;
+      }
+    },
+
+    /**
+     * Adds what the invitation grants to an account that is there.
+     * @returns what was added @throws LatchkeyError invalid_input, conflict when this account used it before
+     */
+    async add(accountId: string, code: string, from?: From): Promise<string[]> {
+      try {
+        return await inTransaction(knex, async (trx) => {
+          const row = await use(trx, code);
+          const { scopes, roles } = granted(row);
+          if (row.email !== null) {
+            const own = await trx('T_accounts')
+              .where({ id: accountId, email: row.email, email_verified: true })
+              .first('id');
+            if (!own)
+              throw new LatchkeyError(
+                'forbidden',
+                'This invitation is for another e-mail address than yours.',
+              );
+          }
+          const { before, after } = await replaceScopes(trx, accountId, (held) => [
+            ...new Set([...held, ...scopes]),
+          ]);
+          await insertRoles(trx, accountId, roles);
+          const added = after.slice(before.length);
+          await note(trx, row, accountId, { scopes: added, roles }, from);
+          return added;
+        });
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        throw new LatchkeyError(
+          'conflict',
+          'You have used this invitation before. Nothing was changed.',
+          error,
+        );
+      }
+    },
+  };
+}
+
+type Invitations = { isAdministered(source: Knex): Promise<boolean> };
+export type Redemptions = ReturnType<typeof createRedemption>;

@@ -1,0 +1,71 @@
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { Secrets } from '../kit/secrets.ts';
+import { readForm } from '../web/forms.ts';
+import { allowFormTarget } from '../web/security.ts';
+
+export type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+export interface FrontDeskDeps {
+  provider: Provider;
+  secrets: Secrets;
+}
+
+export const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
+
+const csrfOf = (uid: string) => `interaction:${uid}`;
+
+/** What every step of an authorization request needs: which request it is, its form, and the way back. */
+export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
+  return {
+    /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
+    async load(ctx: Context): Promise<Details> {
+      const details = await provider.interactionDetails(ctx.req, ctx.res).catch((error: Error) => {
+        if (error.name === 'SessionNotFound') throw new LatchkeyError('invalid_input', ENDED, error);
+        throw error;
+      });
+      if (details.uid !== ctx.params.uid) throw new LatchkeyError('invalid_input', ENDED);
+      return details;
+    },
+
+    /** What every page of it shows. @throws LatchkeyError when the application is gone */
+    async common(ctx: Context, details: Details) {
+      const client = await provider.Client.find(String(details.params.client_id));
+      if (!client) throw new LatchkeyError('invalid_input', 'This application is not known here any more.');
+      allowFormTarget(ctx, String(details.params.redirect_uri));
+      ctx.set('Cache-Control', 'no-store');
+      ctx.type = 'html';
+      return {
+        client,
+        action: `/interaction/${details.uid}`,
+        csrf: secrets.csrfToken(csrfOf(details.uid)),
+        clientName: client.clientName ?? client.clientId,
+      };
+    },
+
+    /** The fields of a form that this page gave out. @throws LatchkeyError */
+    async form(ctx: Context): Promise<Record<string, string>> {
+      const fields = await readForm(ctx);
+      if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
+        throw new LatchkeyError(
+          'forbidden',
+          'This form is not from here or too old. Go back, load the page again and repeat it.',
+        );
+      }
+      return fields;
+    },
+
+    /** Records what this step led to and goes back to the engine, which asks the policy again. */
+    async finish(ctx: Context, result: object): Promise<void> {
+      const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
+        mergeWithLastSubmission: true,
+      });
+      ctx.status = 303;
+      ctx.set('Cache-Control', 'no-store');
+      ctx.redirect(returnTo);
+    },
+  };
+}
+
+export type FrontDesk = ReturnType<typeof createFrontDesk>;

@@ -1,0 +1,208 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { From } from '../audit/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { unit } from '../kit/unit-of-work.ts';
+import type { Details, FrontDesk } from './front-desk.ts';
+import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
+import { inWords } from './scope-words.ts';
+
+export interface Offer {
+  inviter: string | null;
+  isSetUp: boolean;
+  label: string | null;
+  email: string | null;
+  scopes: string[];
+  roles: string[];
+  expiresAt: Date | null;
+}
+
+export interface InvitationDeps {
+  /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
+  look(code: string): Promise<{ offer: Offer } | { refusal: string }>;
+  /** @returns the account's id @throws LatchkeyError with a sentence for the person */
+  redeem(newcomer: Newcomer & { code: string; from: From }): Promise<string>;
+  add(accountId: string, code: string, from: From): Promise<unknown>;
+  passwordFault(
+    password: string,
+    person: { username: string; email: string | null; name: string | null },
+  ): string | undefined;
+  /** The code in this browser's keeping, away from the address bar. */
+  held: {
+    read(ctx: Context): string | undefined;
+    keep(ctx: Context, code: string): void;
+    drop(ctx: Context): void;
+  };
+  /** Stops guessing. @throws LatchkeyError */
+  limitGuesses(ctx: Context): Promise<void>;
+}
+
+interface Steps extends InvitationDeps {
+  desk: FrontDesk;
+  render(name: string, data: Record<string, unknown>): string;
+  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+}
+
+/** What is shown of a scope that an invitation grants; a plain sign-in needs no words. */
+const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
+  ...(isSetUp ? ['Everything: you will administer this server'] : []),
+  ...scopes
+    .filter((scope) => !isSetUp && scope !== 'openid')
+    .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : inWords(scope))),
+  ...roles.map((role) => `The role ${role}`),
+];
+
+/** Marks the prompt of the request as answered: only `create` is left open by another result. */
+export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
+
+/** Coming in by an invitation, as a step of an authorization request. */
+export function createInvitationSteps(router: Router, deps: Steps): void {
+  const { desk, held } = deps;
+
+  async function load(ctx: Context): Promise<Details> {
+    const details = await desk.load(ctx);
+    // After that a person is known, and the question is another one.
+    if (!['login', 'create'].includes(details.prompt.name))
+      throw new LatchkeyError('invalid_input', 'This step is over. Go on where you were.');
+    return details;
+  }
+
+  async function page(
+    ctx: Context,
+    details: Details,
+    view: string,
+    data: Record<string, unknown>,
+  ): Promise<void> {
+    const { action, csrf, clientName } = await desk.common(ctx, details);
+    const common = {
+      action: `${action}/invitation`,
+      signInAction: `${action}?step=sign-in`,
+      csrf,
+      clientName,
+    };
+    ctx.body = deps.render(`invitations/${view}`, { ...common, ...data });
+  }
+
+  function askCode(ctx: Context, details: Details, alert?: string, typed = ''): Promise<void> {
+    if (alert) ctx.status = 400;
+    return page(ctx, details, 'code', { title: 'Redeem an invitation', alert, typed: typed.slice(0, 64) });
+  }
+
+  function showOffer(
+    ctx: Context,
+    details: Details,
+    offer: Offer,
+    typed: Record<string, string> = {},
+    faults: Faults = {},
+  ): Promise<void> {
+    if (Object.keys(faults).length > 0) ctx.status = 400;
+    const heading = offer.isSetUp
+      ? 'Set up this server'
+      : offer.inviter
+        ? `${offer.inviter} invited you`
+        : 'You are invited';
+    return page(ctx, details, 'offer', {
+      title: heading,
+      alert: Object.keys(faults)[0],
+      heading,
+      offer,
+      grants: grants(offer),
+      typed,
+      faults,
+    });
+  }
+
+  /** Who is signed in chooses: never a silent merge of two people, never a silent change of who it is. */
+  function askWhich(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
+    return page(ctx, details, 'signed-in', {
+      title: 'Use this invitation',
+      offer,
+      grants: grants(offer),
+      accountName,
+    });
+  }
+
+  async function personOf(details: Details) {
+    const accountId = details.session?.accountId;
+    const person = accountId ? await deps.findPerson(accountId) : undefined;
+    return accountId && person ? { accountId, username: person.username } : undefined;
+  }
+
+  router.get('/interaction/:uid/invitation', async (ctx) => {
+    const details = await load(ctx);
+    const code = held.read(ctx);
+    if (code === undefined) return askCode(ctx, details);
+    const seen = await deps.look(code);
+    if ('refusal' in seen) {
+      held.drop(ctx);
+      return askCode(ctx, details, seen.refusal);
+    }
+    const person = await personOf(details);
+    if (person && ctx.query.as !== 'new') return askWhich(ctx, details, seen.offer, person.username);
+    return showOffer(ctx, details, seen.offer);
+  });
+
+  function again(ctx: Context, details: Details, query = ''): void {
+    ctx.status = 303;
+    ctx.redirect(`/interaction/${details.uid}/invitation${query}`);
+  }
+
+  /** A code that was typed. */
+  async function take(ctx: Context, details: Details, typed: string): Promise<void> {
+    if (typed.trim() === '') return askCode(ctx, details, 'Enter the code of your invitation');
+    await deps.limitGuesses(ctx);
+    const seen = await deps.look(typed);
+    if ('refusal' in seen) return askCode(ctx, details, seen.refusal, typed);
+    held.keep(ctx, typed);
+    again(ctx, details);
+  }
+
+  async function add(ctx: Context, details: Details, code: string): Promise<void> {
+    const person = await personOf(details);
+    if (!person) return again(ctx, details);
+    await deps.add(person.accountId, code, unit().origin);
+    held.drop(ctx);
+    await desk.finish(ctx, { create: {} });
+  }
+
+  async function signUp(
+    ctx: Context,
+    details: Details,
+    code: string,
+    fields: Record<string, string>,
+  ): Promise<void> {
+    const seen = await deps.look(code);
+    if ('refusal' in seen) {
+      held.drop(ctx);
+      return askCode(ctx, details, seen.refusal);
+    }
+    // What the invitation is bound to is not the form's to say.
+    const given = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
+    const read = readNewcomer(given, deps.passwordFault);
+    if ('faults' in read) return showOffer(ctx, details, seen.offer, fields, read.faults);
+    try {
+      const accountId = await deps.redeem({ ...read.newcomer, code, from: unit().origin });
+      held.drop(ctx);
+      await desk.finish(ctx, { login: { accountId, amr: ['pwd'] }, ...answered(details) });
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error;
+      if (error.code === 'conflict')
+        return showOffer(ctx, details, seen.offer, fields, { username: error.message });
+      if (error.code !== 'invalid_input') throw error;
+      // It was used up, withdrawn or ran out while the form was open.
+      held.drop(ctx);
+      return askCode(ctx, details, error.message);
+    }
+  }
+
+  router.post('/interaction/:uid/invitation', async (ctx) => {
+    const fields = await desk.form(ctx);
+    const details = await load(ctx);
+    if (fields.invitation_code !== undefined) return take(ctx, details, fields.invitation_code);
+    const code = held.read(ctx);
+    if (code === undefined) return askCode(ctx, details, 'Enter the code of your invitation');
+    if (fields.decision === 'add') return add(ctx, details, code);
+    if (fields.decision === 'new') return again(ctx, details, '?as=new');
+    return signUp(ctx, details, code, fields);
+  });
+}
