@@ -2,9 +2,15 @@
 export class Browser {
   readonly cookies = new Map<string, { value: string; path: string }>();
   readonly origin: string;
+  readonly issuer: string;
 
-  constructor(origin: string) {
+  /**
+   * @param origin of the server that answers
+   * @param issuer what the person sees in the address bar, where several servers stand behind one name
+   */
+  constructor(origin: string, issuer = origin) {
     this.origin = origin;
+    this.issuer = issuer;
   }
 
   #keep(response: Response): void {
@@ -45,7 +51,7 @@ export class Browser {
 
   post(url: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
     const body = new URLSearchParams(fields);
-    return this.request(url, { method: 'POST', body, headers: { origin: this.origin, ...headers } });
+    return this.request(url, { method: 'POST', body, headers: { origin: this.issuer, ...headers } });
   }
 
   /** Follows redirects while they stay on this server. */
@@ -55,9 +61,9 @@ export class Browser {
       const location = current.headers.get('location');
       if (!location) return current;
       const next = new URL(location, this.origin);
-      if (next.origin !== this.origin) return current;
+      if (![this.origin, this.issuer].includes(next.origin)) return current;
       await current.body?.cancel();
-      current = await this.get(next.href);
+      current = await this.get(next.pathname + next.search);
     }
     throw new Error('too many redirects');
   }
