@@ -58,7 +58,7 @@ async function redeemAll(url: string, given: { code: string; username: string }[
     halves.map(async (half) => {
       const argument = JSON.stringify({ url, at, given: half });
       const { stdout } = await run(process.execPath, ['--import', 'tsx', redeemers, argument]);
-      return JSON.parse(stdout) as string[];
+      return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as string[];
     }),
   );
   return tally(outputs.flat());
