@@ -182,26 +182,31 @@ for (const engine of engines) {
         () => server.invitations.revoke({ accountId: mei.id }, 'x'),
       ])
         await assert.rejects(work, { code: 'forbidden' });
+      const { knex } = server.database;
+      const role = { id: 'r', created_at: new Date(), account_id: ada.id, client_id: null, role: 'editor' };
+      await knex('T_account_roles').insert(role);
       const [made] = await server.invitations.create(actor, {
-        scope: 'openid profile notes:read',
+        scope: 'openid offline_access profile notes:read',
+        roles: ['editor'],
         maxUses: 2,
       });
+      await knex('T_account_roles').delete();
       const accounts = server.database.knex('T_accounts').where({ id: ada.id });
       await accounts.clone().update({ scopes: '["openid","profile","latchkey:invitations"]' });
       await signUp(...(await offerOf(server, made?.code ?? '')), { username: 'jo' });
-      assert.deepEqual((await server.accounts.show('jo')).scopes, ['openid', 'profile']);
+      assert.deepEqual((await server.accounts.show('jo')).scopes, ['openid', 'offline_access', 'profile']);
+      assert.equal((await knex('T_account_roles')).length, 0);
       await server.accounts.disable(OPERATOR, 'ada');
-      const { page } = await open(server, made?.code ?? '');
-      assert.match(await textOf(page), /was withdrawn/);
+      assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
+      // Who is deleted leaves no invitation that would count as the operator's.
+      await server.accounts.delete(OPERATOR, 'ada');
+      assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
     });
 
     test('withdrawn with what it gave takes that and nothing else from those who came by it', async (t) => {
       const server = await startServer(t, engine);
-      const { code, id } = await invite(server, {
-        scope: 'openid notes:read',
-        roles: ['editor'],
-        maxUses: 2,
-      });
+      const roles = ['editor'];
+      const { code, id } = await invite(server, { scope: 'openid notes:read', roles, maxUses: 2 });
       await signUp(...(await offerOf(server, code)), { username: 'mei' });
       const { knex } = server.database;
       await knex('T_accounts').update({ scopes: '["openid","notes:read","files:read"]' });

@@ -73,7 +73,7 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    // Parts of the others; and the sheet, which is a file of its own (test/flows/invitations.test.ts).
+    // Parts of the others; and the sheet, which is a file of its own (test/identity/invitation-sheet.test.ts).
     const parts = ['layout', 'invitations/facts', 'invitations/sheet'];
     assert.deepEqual(views.filter((name) => !parts.includes(name)).sort(), [...tested].sort());
   });

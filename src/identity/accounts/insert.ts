@@ -52,18 +52,30 @@ export async function insertAccount(
   return id;
 }
 
-/** Gives roles that hold in every application; one that the account has already stays one. */
-export async function insertRoles(trx: Knex.Transaction, accountId: string, roles: string[]): Promise<void> {
-  if (roles.length === 0) return;
-  const held = await trx('T_account_roles')
-    .where({ account_id: accountId })
-    .whereNull('client_id')
-    .pluck<string[]>('role');
+/** The roles of an account that hold in every application. */
+export function rolesOf(source: Knex, accountId: string): Promise<string[]> {
+  return source('T_account_roles').where({ account_id: accountId }).whereNull('client_id').pluck('role');
+}
+
+/** Gives roles that hold in every application. @returns those that the account had not yet */
+export async function insertRoles(
+  trx: Knex.Transaction,
+  accountId: string,
+  roles: string[],
+): Promise<string[]> {
+  if (roles.length === 0) return [];
+  const held = await rolesOf(trx, accountId);
+  const added = roles.filter((role) => !held.includes(role));
   const created_at = new Date();
-  const rows = roles
-    .filter((role) => !held.includes(role))
-    .map((role) => ({ id: uuidv7(), created_at, account_id: accountId, client_id: null, role }));
+  const rows = added.map((role) => ({
+    id: uuidv7(),
+    created_at,
+    account_id: accountId,
+    client_id: null,
+    role,
+  }));
   if (rows.length > 0) await trx('T_account_roles').insert(rows);
+  return added;
 }
 
 /** MySQL reads from the table that it writes to only through a derived one. */

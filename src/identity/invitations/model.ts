@@ -13,6 +13,7 @@ export interface InvitationRow {
   email: string | null;
   scopes: string;
   roles: string;
+  by_operator: boolean | number;
   created_by: string | null;
   max_uses: number;
   uses: number;
@@ -66,6 +67,7 @@ export const invitationQuery = (source: Knex) =>
         'email',
         'scopes',
         'roles',
+        'by_operator',
         'created_by',
         'max_uses',
         'uses',
@@ -78,9 +80,9 @@ export const invitationQuery = (source: Knex) =>
       'a.is_active as inviter_active',
     );
 
-/** An invitation of somebody who was disabled since is no invitation any more. */
+/** An invitation of somebody who was disabled or deleted since is no invitation any more. */
 export function stateOf(row: InvitationRow, now = new Date()): InvitationState {
-  if (row.revoked_at !== null || (row.created_by !== null && !row.inviter_active)) return 'revoked';
+  if (row.revoked_at !== null || !(row.by_operator || row.inviter_active)) return 'revoked';
   if (row.uses >= row.max_uses) return 'used';
   return row.expires_at !== null && toDate(row.expires_at) <= now ? 'expired' : 'waiting';
 }

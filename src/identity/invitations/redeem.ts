@@ -4,10 +4,10 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { toDate } from '../../kit/instants.ts';
 import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
-import { insertAccount, insertRoles, takenUsername } from '../accounts/insert.ts';
+import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/insert.ts';
 import { codeHash } from './codes.ts';
 import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './model.ts';
-import type { InvitationDeps } from './service.ts';
+import { FREE_SCOPES, INVITE, type InvitationDeps } from './service.ts';
 import { replaceScopes } from './withdraw.ts';
 
 /** What a person is told of an invitation before they use it. */
@@ -52,13 +52,17 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
   const { knex, covers } = deps;
 
   /** What the invitation gives today: its maker grants only what they still hold. */
-  function granted(row: InvitationRow): { scopes: string[]; roles: string[] } {
+  async function granted(source: Knex, row: InvitationRow): Promise<{ scopes: string[]; roles: string[] }> {
     const scopes: string[] = JSON.parse(row.scopes);
     const roles: string[] = JSON.parse(row.roles);
-    if (row.created_by === null) return { scopes, roles };
+    if (row.by_operator) return { scopes, roles };
     const powers: string[] = JSON.parse(row.inviter_scopes ?? '[]');
-    if (!covers(powers, 'latchkey:invitations')) return { scopes: [], roles: [] };
-    return { scopes: scopes.filter((scope) => scope === 'openid' || covers(powers, scope)), roles };
+    if (row.created_by === null || !covers(powers, INVITE)) return { scopes: [], roles: [] };
+    const held = roles.length > 0 ? await rolesOf(source, row.created_by) : [];
+    return {
+      scopes: scopes.filter((scope) => FREE_SCOPES.includes(scope) || covers(powers, scope)),
+      roles: roles.filter((role) => powers.includes('*:*') || held.includes(role)),
+    };
   }
 
   const find = (source: Knex, hash: string | undefined) =>
@@ -120,7 +124,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
           isSetUp: row.id === SET_UP_ID,
           label: row.label,
           email: row.email,
-          ...granted(row),
+          ...(await granted(knex, row)),
           expiresAt: row.expires_at === null ? null : toDate(row.expires_at),
         },
       };
@@ -136,7 +140,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
       try {
         return await inTransaction(knex, async (trx) => {
           const row = await use(trx, given.code);
-          const what = granted(row);
+          const what = await granted(trx, row);
           const id = await insertAccount(
             trx,
             { ...given, ...what, email: row.email ?? given.email },
@@ -160,7 +164,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
       try {
         return await inTransaction(knex, async (trx) => {
           const row = await use(trx, code);
-          const { scopes, roles } = granted(row);
+          const { scopes, roles } = await granted(trx, row);
           if (row.email !== null) {
             const own = await trx('T_accounts')
               .where({ id: accountId, email: row.email, email_verified: true })
@@ -174,9 +178,9 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
           const { before, after } = await replaceScopes(trx, accountId, (held) => [
             ...new Set([...held, ...scopes]),
           ]);
-          await insertRoles(trx, accountId, roles);
           const added = after.slice(before.length);
-          await note(trx, row, accountId, { scopes: added, roles }, from);
+          const gained = { scopes: added, roles: await insertRoles(trx, accountId, roles) };
+          await note(trx, row, accountId, gained, from);
           return added;
         });
       } catch (error) {

@@ -5,6 +5,7 @@ import { uuidv7 } from '../../kit/ids.ts';
 import { toDate } from '../../kit/instants.ts';
 import { parse } from '../../kit/parse.ts';
 import { inTransaction } from '../../kit/transaction.ts';
+import { rolesOf } from '../accounts/insert.ts';
 import { codeHash, makeCode } from './codes.ts';
 import {
   type Invitation,
@@ -19,7 +20,10 @@ import { type InvitationInput, invitationInput } from './schema.ts';
 import { withdrawScopes } from './withdraw.ts';
 
 const SET_UP_HOURS = 24;
-const POWER = 'latchkey:invitations';
+/** The power to invite. */
+export const INVITE = 'latchkey:invitations';
+/** What needs no power to give: it opens nothing by itself. */
+export const FREE_SCOPES = ['openid', 'offline_access'];
 
 export interface InvitationDeps {
   knex: Knex;
@@ -40,10 +44,6 @@ export function createInvitations(deps: InvitationDeps) {
     const powers: string[] = row ? JSON.parse(row.scopes) : [];
     if (!covers(powers, power)) throw new LatchkeyError('forbidden', `This needs the power ${power}.`);
     return powers;
-  }
-
-  async function rolesOf(accountId: string): Promise<string[]> {
-    return knex('T_account_roles').where({ account_id: accountId }).whereNull('client_id').pluck('role');
   }
 
   async function get(source: Knex, id: string): Promise<InvitationRow> {
@@ -72,14 +72,12 @@ export function createInvitations(deps: InvitationDeps) {
       const input = parse(invitationInput, given);
       if (!Number.isInteger(count) || count < 1 || count > 1000)
         throw new LatchkeyError('invalid_input', 'Make 1 to 1000 invitations at a time.');
-      const powers = await powersOf(actor, POWER);
-      const beyond = input.scope.find(
-        (scope) => !['openid', 'offline_access'].includes(scope) && !covers(powers, scope),
-      );
+      const powers = await powersOf(actor, INVITE);
+      const beyond = input.scope.find((scope) => !FREE_SCOPES.includes(scope) && !covers(powers, scope));
       if (beyond !== undefined)
         throw new LatchkeyError('forbidden', `You do not hold ${beyond}, so you cannot grant it.`);
       if (actor.accountId !== null && input.roles.length > 0 && !powers.includes('*:*')) {
-        const held = await rolesOf(actor.accountId);
+        const held = await rolesOf(knex, actor.accountId);
         const role = input.roles.find((one) => !held.includes(one));
         if (role !== undefined)
           throw new LatchkeyError('forbidden', `You do not hold the role ${role}, so you cannot grant it.`);
@@ -93,6 +91,7 @@ export function createInvitations(deps: InvitationDeps) {
         email: input.email ?? null,
         scopes: JSON.stringify(input.scope),
         roles: JSON.stringify([...new Set(input.roles)]),
+        by_operator: actor.accountId === null,
         created_by: actor.accountId,
         max_uses: input.maxUses,
         uses: 0,
@@ -122,7 +121,7 @@ export function createInvitations(deps: InvitationDeps) {
 
     /** The newest first, at most 1000. @throws LatchkeyError forbidden */
     async list(actor: Actor): Promise<Invitation[]> {
-      await powersOf(actor, `${POWER}.read`);
+      await powersOf(actor, `${INVITE}.read`);
       const rows = await invitationQuery(knex)
         .whereNot('i.id', SET_UP_ID)
         .orderBy('i.created_at', 'desc')
@@ -133,7 +132,7 @@ export function createInvitations(deps: InvitationDeps) {
 
     /** An invitation and who came in by it. @throws LatchkeyError forbidden, not_found */
     async show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }> {
-      await powersOf(actor, `${POWER}.read`);
+      await powersOf(actor, `${INVITE}.read`);
       const row = await get(knex, id);
       const ledger = await knex('T_invitation_redemptions as r')
         .leftJoin('T_accounts as a', 'a.id', 'r.redeemed_by')
@@ -161,7 +160,7 @@ export function createInvitations(deps: InvitationDeps) {
       id: string,
       options: { withdraw?: boolean } = {},
     ): Promise<Invitation & { withdrawn_from: string[] }> {
-      await powersOf(actor, POWER);
+      await powersOf(actor, INVITE);
       return inTransaction(knex, async (trx) => {
         await trx('T_invitations').where({ id }).whereNull('revoked_at').update({ revoked_at: new Date() });
         const row = await get(trx, id);
@@ -189,6 +188,7 @@ export function createInvitations(deps: InvitationDeps) {
         label: 'The first administrator',
         scopes: '["*:*"]',
         roles: '[]',
+        by_operator: true,
         max_uses: 1,
         uses: 0,
         revoked_at: null,
