@@ -58,6 +58,7 @@ export async function startServer(
     databasePool: 5,
     secrets: SECRETS,
     unknownVariables: [],
+    mail: { from: { name: 'Latchkey', address: 'no-reply@harbour.example' } },
     trustProxy: false,
     logLevel: 'silent',
     threads: 4,

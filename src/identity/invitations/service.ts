@@ -120,6 +120,14 @@ export function createInvitations(deps: InvitationDeps) {
       });
     },
 
+    /**
+     * An invitation was mailed to the address that it is bound to: coming in by it then also confirms the address.
+     * Only for one whose code nobody else was shown.
+     */
+    async mailed(id: string): Promise<void> {
+      await knex('T_invitations').where({ id }).whereNotNull('email').update({ was_mailed: true });
+    },
+
     /** The newest first, at most 1000. @throws LatchkeyError forbidden */
     async list(actor: Actor): Promise<Invitation[]> {
       await powersOf(actor, `${POWER}.read`);
