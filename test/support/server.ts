@@ -14,6 +14,7 @@ import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { covers } from '../../src/oidc/scopes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
+import { type Sink, startSink } from './mail.ts';
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
@@ -28,6 +29,10 @@ export interface TestServer {
   clients: ReturnType<typeof createClients>;
   accounts: ReturnType<typeof createAccounts>;
   invitations: ReturnType<typeof createInvitations>;
+  /** The mail server that this one hands its mail to, with what came. */
+  sink: Sink;
+  /** When all that was to be done after an answer is done. */
+  settled(): Promise<void>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
   stop(): Promise<void>;
@@ -50,6 +55,7 @@ export async function startServer(
   const http = createServer({ maxHeaderSize: 16_384 });
   const port = await listen(http);
   const issuer = options.config?.issuer ?? `http://127.0.0.1:${port}`;
+  const sink = await startSink(t);
   const config: Config = {
     production: false,
     host: '127.0.0.1',
@@ -58,7 +64,7 @@ export async function startServer(
     databasePool: 5,
     secrets: SECRETS,
     unknownVariables: [],
-    mail: { from: { name: 'Latchkey', address: 'no-reply@harbour.example' } },
+    mail: { url: sink.url, from: { name: 'Latchkey', address: 'no-reply@harbour.example' } },
     trustProxy: false,
     logLevel: 'silent',
     threads: 4,
@@ -67,7 +73,7 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider } = await createApp({ config, database, log });
+  const { provider, drain } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
@@ -80,6 +86,7 @@ export async function startServer(
     stopped = true;
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
+    await drain(5000);
     await database.close();
     if (!options.storage) await storage.drop();
   };
@@ -91,6 +98,8 @@ export async function startServer(
     storage,
     clients,
     accounts,
+    sink,
+    settled: () => drain(20_000),
     invitations: createInvitations({ knex: database.knex, issuer, covers }),
     createClient: (input = {}) =>
       clients.create(OPERATOR, {
