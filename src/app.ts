@@ -7,7 +7,7 @@ import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
-import { createRecovery } from './identity/recovery/service.ts';
+import { createRecovery, type Recovery } from './identity/recovery/service.ts';
 import { createDoors } from './interactions/doors.ts';
 import { createHeld } from './interactions/held.ts';
 import { createInteractions } from './interactions/pages.ts';
@@ -41,6 +41,8 @@ export interface App {
   notReady(): Promise<string | undefined>;
   /** @returns a fresh set-up link while nobody administers this server */
   setUpLink(): Promise<string | undefined>;
+  /** For what sends mail of its own accord: pages of the account, administration. */
+  recovery: Recovery;
   /** Sends the mail that still waits. To call after the last answer, before the database is closed. */
   drain(ms: number): Promise<void>;
 }
@@ -191,6 +193,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   return {
     provider,
     notReady,
+    recovery,
     drain: background.drain,
     async setUpLink() {
       if (await invitations.isAdministered(database.knex)) return undefined;

@@ -6,6 +6,7 @@ import type { Config } from '../../src/config.ts';
 import { type Account, createAccounts } from '../../src/identity/accounts/service.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { createPasswords } from '../../src/identity/passwords/index.ts';
+import type { Recovery } from '../../src/identity/recovery/service.ts';
 import { type Database, openDatabase } from '../../src/kit/database.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import { migrateLatest } from '../../src/kit/migrations.ts';
@@ -31,6 +32,8 @@ export interface TestServer {
   invitations: ReturnType<typeof createInvitations>;
   /** The mail server that this one hands its mail to, with what came. */
   sink: Sink;
+  /** The ways back to an account, with mail to the same sink. */
+  recovery: Recovery;
   /** When all that was to be done after an answer is done. */
   settled(): Promise<void>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
@@ -47,7 +50,7 @@ async function listen(server: Server): Promise<number> {
 export async function startServer(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger } = {},
+  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger; patience?: number } = {},
 ): Promise<TestServer> {
   const storage = options.storage ?? (await createDatabase(engine));
   const database = openDatabase(storage.url, 5);
@@ -73,7 +76,7 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider, drain } = await createApp({ config, database, log });
+  const { provider, recovery, drain } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
@@ -86,7 +89,7 @@ export async function startServer(
     stopped = true;
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
-    await drain(5000);
+    await drain(options.patience ?? 5000);
     await database.close();
     if (!options.storage) await storage.drop();
   };
@@ -99,6 +102,7 @@ export async function startServer(
     clients,
     accounts,
     sink,
+    recovery,
     settled: () => drain(20_000),
     invitations: createInvitations({ knex: database.knex, issuer, covers }),
     createClient: (input = {}) =>
