@@ -45,7 +45,6 @@ export function createInteractions(deps: InteractionDeps): Router {
     ctx.body = deps.render('interactions/login', {
       ...data,
       title: `Sign in to ${data.clientName}`,
-      forgotUrl: `/forgot?interaction=${details.uid}`,
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,

@@ -68,14 +68,13 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     });
   }
 
-  router.get('/forgot', (ctx) => {
-    const { interaction } = ctx.query;
-    if (typeof interaction === 'string' && UID.test(interaction)) {
-      held.request.keep(ctx, interaction);
-      return go(ctx, '/forgot');
-    }
-    showForgot(ctx);
+  /** From the sign-in page: with the new password the person goes on where they were. */
+  router.get('/interaction/:uid/forgot', (ctx) => {
+    held.request.keep(ctx, String(ctx.params.uid));
+    go(ctx, '/forgot');
   });
+
+  router.get('/forgot', (ctx) => showForgot(ctx));
 
   router.post('/forgot', async (ctx) => {
     const fields = await readForm(ctx);
