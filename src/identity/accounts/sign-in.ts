@@ -33,16 +33,16 @@ export async function signIn(
     set: { last_login_at: now },
     where: { id: accountId },
   });
-  const renewed: Row =
-    hash && passwords.isStale(hash) ? { password_hash: await passwords.hash(given.password) } : {};
-  // Only while it is still the hash that was verified: who changes the password meanwhile locks out whoever knew the
-  // old one, and is not undone.
+  const stale = hash !== undefined && passwords.isStale(hash);
+  const renewed: Row = stale ? { password_hash: await passwords.hash(given.password) } : {};
+  // Only while it is still the hash that was verified: who changes the password meanwhile is not undone, and locks out
+  // whoever knew the old one. A stale hash may have been renewed by the same person's other sign-in.
   unit().write({
     kind: 'update',
     table: 'T_credentials',
     set: { failed_login_attempts: 0, locked_until: null, ...renewed },
     where: { id: String(row.credential_id), password_hash: String(hash) },
-    guard: 'password',
+    guard: stale ? undefined : 'password',
   });
   record({
     action: 'sign_in.succeeded',
