@@ -29,6 +29,7 @@ await serve(async (origin) => {
     databasePool: 10,
     secrets: SECRETS,
     unknownVariables: [],
+    mail: { from: { name: 'Latchkey', address: 'no-reply@localhost' } },
     trustProxy: false,
     logLevel: 'info',
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),

@@ -5,12 +5,17 @@ import type { Config } from './config.ts';
 import { signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
+import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createRecovery, type Recovery } from './identity/recovery/service.ts';
 import { createDoors } from './interactions/doors.ts';
-import { createHeldCode } from './interactions/held-code.ts';
+import { createHeld } from './interactions/held.ts';
 import { createInteractions } from './interactions/pages.ts';
+import { createRecoveryPages } from './interactions/recovery.ts';
+import { createBackground } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
+import { createMailer, createPrintingMailer, type Mailer } from './kit/mail.ts';
 import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { findAccount } from './oidc/accounts.ts';
@@ -23,9 +28,10 @@ import { covers, withinCeiling } from './oidc/scopes.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createAssets } from './web/assets.ts';
 import { showError } from './web/error-page.ts';
+import { createFormTokens } from './web/form-token.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
-import { createRenderer } from './web/render.ts';
+import { createMailRenderer, createRenderer } from './web/render.ts';
 import { allowFormTarget, sameOriginForms } from './web/security.ts';
 import { shell } from './web/shell.ts';
 
@@ -35,16 +41,26 @@ export interface App {
   notReady(): Promise<string | undefined>;
   /** @returns a fresh set-up link while nobody administers this server */
   setUpLink(): Promise<string | undefined>;
+  /** For what sends mail of its own accord: pages of the account, administration. */
+  recovery: Recovery;
+  /** Sends the mail that still waits. To call after the last answer, before the database is closed. */
+  drain(ms: number): Promise<void>;
 }
 
 /** Our own pages; the router need not look at what applications ask. */
-const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|account(\/|$)|admin(\/|$))/;
+const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|(forgot|reset|verify|account|admin)(\/|$))/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
   404: 'There is nothing here',
   503: 'We cannot answer just now',
 };
+
+/** Without a mail server, development prints its mail and production has none. */
+export function mailerOf({ mail, production }: Config, log: Logger): Mailer | undefined {
+  if (mail.url !== undefined) return createMailer({ url: mail.url, from: mail.from });
+  return production ? undefined : createPrintingMailer(log);
+}
 
 /** Why the server cannot serve, in words for the operator, or undefined. */
 function readiness(database: Database): () => Promise<string | undefined> {
@@ -93,11 +109,23 @@ export async function createApp(deps: { config: Config; database: Database; log:
 
   const invitations = createInvitations({ knex: database.knex, issuer: config.issuer, covers });
   const redemption = createRedemption({ knex: database.knex, issuer: config.issuer, covers, ...invitations });
-  const door = {
+  const background = createBackground(log);
+  const post = createPost({
+    knex: database.knex,
+    mailer: mailerOf(config, log),
+    render: createMailRenderer({ issuer: config.issuer }),
+  });
+  const recovery = createRecovery({
+    knex: database.knex,
     issuer: config.issuer,
-    held: createHeldCode({ secrets, secure }),
-    limitGuesses: async () => {},
-  };
+    post,
+    background,
+    hashPassword: passwords.hash,
+  });
+  const held = (what: string) => createHeld({ secrets, secure }, what);
+  const door = { issuer: config.issuer, held: held('invitation'), limitGuesses: async () => {} };
+  const passwordFault = (password: string) =>
+    password.length < 15 ? 'Use at least 15 characters.' : undefined;
   const interactions = createInteractions({
     provider,
     secrets,
@@ -106,9 +134,13 @@ export async function createApp(deps: { config: Config; database: Database; log:
       ...door,
       look: redemption.look,
       add: redemption.add,
-      redeem: async ({ password, ...newcomer }) =>
-        redemption.redeem({ ...newcomer, passwordHash: await passwords.hash(password) }),
-      passwordFault: (password) => (password.length < 15 ? 'Use at least 15 characters.' : undefined),
+      async redeem({ password, ...newcomer }) {
+        const passwordHash = await passwords.hash(password);
+        const accountId = await redemption.redeem({ ...newcomer, passwordHash });
+        if (newcomer.email !== null) recovery.welcome(accountId, newcomer.email, newcomer.from);
+        return accountId;
+      },
+      passwordFault,
     },
     signIn: (given) => signIn(passwords, given),
     findPerson: (accountId) => findAccount(undefined, accountId),
@@ -118,6 +150,16 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const router = new Router();
   router.use(interactions.routes());
   createDoors(router, door);
+  createRecoveryPages(router, {
+    issuer: config.issuer,
+    recovery,
+    forms: createFormTokens({ secrets, secure }),
+    render,
+    held: { reset: held('reset'), verify: held('verify'), request: held('request') },
+    passwordFault,
+    limitMail: async () => {},
+    limitGuesses: door.limitGuesses,
+  });
   createHome(router, { provider, render, findPerson: (accountId) => findAccount(undefined, accountId) });
 
   const pages = router.routes();
@@ -128,7 +170,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     assets.middleware,
     sameOriginForms({
       issuer: config.issuer,
-      paths: /^\/(interaction|session|invitation|account|admin)(\/|$)/,
+      paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,
     }),
     requestUnit({ hot }),
     answers({
@@ -151,6 +193,8 @@ export async function createApp(deps: { config: Config; database: Database; log:
   return {
     provider,
     notReady,
+    recovery,
+    drain: background.drain,
     async setUpLink() {
       if (await invitations.isAdministered(database.knex)) return undefined;
       return (await invitations.setUpLink({ accountId: null })).url;

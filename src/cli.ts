@@ -4,17 +4,21 @@ import { examine } from './doctor.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { createAccounts } from './identity/accounts/service.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
+import { createInvitationMail } from './identity/invitations/send.ts';
 import { createInvitations } from './identity/invitations/service.ts';
+import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
 import { databaseCommands } from './kit/cli.ts';
 import { type Database, openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
+import { createMailer } from './kit/mail.ts';
 import { migrateLatest, schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { print } from './kit/terminal.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { createClients } from './oidc/clients/service.ts';
 import { covers } from './oidc/scopes.ts';
+import { createMailRenderer } from './web/render.ts';
 
 async function withDatabase<T>(work: (database: Database, url: string) => Promise<T>): Promise<T> {
   const { databaseUrl, databasePool } = loadConfig(process.env);
@@ -58,11 +62,15 @@ export function createProgram(): Command {
   accountCommands(program, (work) => withCurrentSchema((database) => work(services(database))));
   inviteCommands(program, (work) =>
     withCurrentSchema((database) => {
+      const { knex } = database;
       const { accounts, invitations } = services(database);
+      const { issuer, mail } = loadConfig(process.env);
+      const mailer = mail.url === undefined ? undefined : createMailer({ url: mail.url, from: mail.from });
+      const post = createPost({ knex, mailer, render: createMailRenderer({ issuer }) });
       return work({
         invitations,
         actorNamed: async (username) => ({ accountId: (await accounts.show(username)).id }),
-        send: async () => {},
+        send: post.sends ? createInvitationMail({ knex, post, invitations }) : undefined,
       });
     }),
   );

@@ -17,6 +17,8 @@ export const variables = z.object({
   LATCHKEY_DATABASE_URL: z.string().default('sqlite:data/latchkey.sqlite'),
   LATCHKEY_DATABASE_POOL: z.coerce.number().int().min(1).max(200).default(10),
   LATCHKEY_SECRETS: z.string().optional(),
+  LATCHKEY_SMTP_URL: z.string().optional(),
+  LATCHKEY_MAIL_FROM: z.string().optional(),
   LATCHKEY_TRUST_PROXY: flag.default(false),
   LATCHKEY_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   LATCHKEY_ACCESS_TOKEN_TTL: seconds(3600),
@@ -34,6 +36,11 @@ export interface Config {
   secrets: string[];
   /** Variables that look like ours and are not read: the log and `latchkey doctor` name them. */
   unknownVariables: string[];
+  mail: {
+    /** Without one, development prints mail to the log and production sends none. */
+    url?: string;
+    from: { name: string; address: string };
+  };
   trustProxy: boolean;
   logLevel: string;
   /** The size of libuv's thread pool (UV_THREADPOOL_SIZE, which Node itself reads). */
@@ -104,6 +111,26 @@ function secretFaults(ring: string[]): string[] {
   });
 }
 
+function smtpFaults(text: string): string[] {
+  const url = URL.parse(text);
+  // The value holds a password: it does not stand in the message.
+  return url && ['smtp:', 'smtps:'].includes(url.protocol) && url.hostname !== ''
+    ? []
+    : ['LATCHKEY_SMTP_URL must be a URL such as smtp://user:password@mail.example.com:587, or smtps://….'];
+}
+
+/** `address` or `Name <address>`; unset, an address at the issuer's host. */
+function senderOf(text: string | undefined, issuer: string, faults: string[]) {
+  if (text === undefined) {
+    const host = URL.parse(issuer)?.hostname ?? '';
+    return { name: 'Latchkey', address: `no-reply@${LOOPBACK.has(host) ? 'localhost' : host}` };
+  }
+  const [, name = '', address = ''] = /^(?:([^<>"\p{Cc}]*)<)?([^<>\s]+)>?$/u.exec(text) ?? [];
+  if (!z.email().safeParse(address).success || text.includes('<') !== text.endsWith('>'))
+    faults.push('LATCHKEY_MAIL_FROM must be an address, or a name and an address: Example <id@example.com>.');
+  return { name: name.trim(), address };
+}
+
 /** Development only: secrets that nobody set are made once and kept beside the embedded database. */
 function keptSecrets(file: string): string[] {
   if (!existsSync(file)) {
@@ -136,6 +163,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   if (!/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(values.LATCHKEY_DATABASE_URL)) {
     faults.push('LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://.');
   }
+  if (values.LATCHKEY_SMTP_URL !== undefined) faults.push(...smtpFaults(values.LATCHKEY_SMTP_URL));
+  const from = senderOf(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
   const given = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (given) faults.push(...secretFaults(given));
   else if (production) faults.push('LATCHKEY_SECRETS is missing. Make one: openssl rand -base64 48');
@@ -150,6 +179,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     databasePool: values.LATCHKEY_DATABASE_POOL,
     unknownVariables: unknownVariables(env),
     secrets: given ?? keptSecrets(resolve('data/secrets')),
+    mail: { url: values.LATCHKEY_SMTP_URL, from },
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     logLevel: values.LATCHKEY_LOG_LEVEL,
     threads: Number(env.UV_THREADPOOL_SIZE ?? 4) || 4,

@@ -10,6 +10,8 @@ import { migrateLatest, schemaStatus } from './kit/migrations.ts';
 import { expireRequests } from './oidc/jobs.ts';
 
 const DRAIN_MS = 10_000;
+/** How long mail that still waits may take then. */
+const MAIL_MS = 5000;
 /** How long whoever keeps a connection has to hear that it goes. */
 const FAREWELL_MS = 300;
 
@@ -23,7 +25,7 @@ async function start(): Promise<void> {
   else if (!(await schemaStatus(database)).current) {
     throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
   }
-  const { provider, setUpLink } = await createApp({ config, database, log });
+  const { provider, setUpLink, drain } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
@@ -51,6 +53,7 @@ async function start(): Promise<void> {
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {
+        await drain(MAIL_MS);
         await database.close();
         process.exit(0);
       });

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { record } from '../audit/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
 import { classify, type HotPath } from '../kit/hot-path.ts';
 import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts';
 import { BROKEN, recordReplay } from './events.ts';
@@ -109,6 +110,11 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
         const failed = await unit.commit();
         if (failed === 'consume') await loseRace(ctx, unit);
         else if (failed === 'nonce') await refuseNonce(ctx as unknown as KoaContextWithOIDC & Context, unit);
+        else if (failed === 'password')
+          throw new LatchkeyError(
+            'conflict',
+            'The password was changed meanwhile. Go back and sign in anew.',
+          );
         else if (failed) throw new Error(`the guard ${failed} failed`);
       } catch (error) {
         unit.drop();

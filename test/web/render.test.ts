@@ -15,7 +15,7 @@ const HOSTILE = {
   'turned text': TURN,
 };
 const WORDS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
-  heading text button code lede advice reference signOutUrl username signInAction`.split(/\s+/);
+  heading text button email code lede advice reference signOutUrl username signInAction`.split(/\s+/);
 
 /** Every view in each of its states, with `bad` wherever another person or application chooses the words. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
@@ -52,6 +52,17 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
     ['home', { title: bad }],
+    ['recovery/forgot', { ...all, typed: bad }],
+    ['recovery/forgot', { ...all, typed: bad, alert: bad }],
+    ['recovery/sent', { title: bad }],
+    ['recovery/no-mail', { title: bad }],
+    ['recovery/over', { ...all, again: true }],
+    ['recovery/over', { ...all, again: false }],
+    ['recovery/reset', all],
+    ['recovery/reset', { ...all, alert: bad }],
+    ['recovery/verify', all],
+    ['recovery/done', all],
+    ['recovery/done', { ...all, signInUrl: bad }],
     ['invitations/code', { ...all, typed: bad }],
     ['invitations/code', { ...all, typed: bad, alert: bad }],
     ['invitations/offer', { ...all, ...invited, alert: bad }],
@@ -73,8 +84,8 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    // Parts of the others; and the sheet, which is a file of its own (test/identity/invitation-sheet.test.ts).
-    const parts = ['layout', 'invitations/facts', 'invitations/sheet'];
+    // Parts of the others; the sheet (test/identity/invitation-sheet.test.ts) and the mails (test/flows/mail.test.ts).
+    const parts = ['layout', 'invitations/facts', 'invitations/sheet', 'mail/letter.txt', 'mail/letter.html'];
     assert.deepEqual(views.filter((name) => !parts.includes(name)).sort(), [...tested].sort());
   });
 

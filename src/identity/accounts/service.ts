@@ -4,6 +4,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
 import type { Passwords } from '../passwords/index.ts';
+import { endAll } from './end-all.ts';
 import { type AccountInput, accountInput, normalise } from './schema.ts';
 
 export interface Account {
@@ -49,19 +50,6 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
       .first<AccountRow>(COLUMNS);
     if (!row) throw new LatchkeyError('not_found', `There is no account with the username ${username}.`);
     return toAccount(row);
-  }
-
-  /** Ends everything that was given in the account's name: sessions, codes, tokens, grants. */
-  async function endAll(trx: Knex.Transaction, accountId: string): Promise<void> {
-    const now = new Date();
-    await trx('T_user_sessions').where({ account_id: accountId }).update({ is_active: false });
-    await trx('T_grants')
-      .where({ account_id: accountId })
-      .whereNull('revoked_at')
-      .update({ revoked_at: now });
-    for (const table of ['T_authorization_codes', 'T_access_tokens', 'T_refresh_tokens']) {
-      await trx(table).where({ account_id: accountId }).delete();
-    }
   }
 
   return {

@@ -1,4 +1,5 @@
 import { record } from '../../audit/index.ts';
+import type { Row } from '../../kit/statements.ts';
 import { unit } from '../../kit/unit-of-work.ts';
 import type { Passwords } from '../passwords/index.ts';
 import { normalise } from './schema.ts';
@@ -32,12 +33,17 @@ export async function signIn(
     set: { last_login_at: now },
     where: { id: accountId },
   });
-  if (hash && passwords.isStale(hash)) {
-    const set = { password_hash: await passwords.hash(given.password), updated_at: now };
-    // Only while it is still the hash that was verified: a change of the password meanwhile is not undone.
-    const where = { id: String(row.credential_id), password_hash: hash };
-    unit().write({ kind: 'update', table: 'T_credentials', set, where });
-  }
+  const stale = hash !== undefined && passwords.isStale(hash);
+  const renewed: Row = stale ? { password_hash: await passwords.hash(given.password) } : {};
+  // Only while it is still the hash that was verified: who changes the password meanwhile is not undone, and locks out
+  // whoever knew the old one. A stale hash may have been renewed by the same person's other sign-in.
+  unit().write({
+    kind: 'update',
+    table: 'T_credentials',
+    set: { failed_login_attempts: 0, locked_until: null, ...renewed },
+    where: { id: String(row.credential_id), password_hash: String(hash) },
+    guard: stale ? undefined : 'password',
+  });
   record({
     action: 'sign_in.succeeded',
     accountId,

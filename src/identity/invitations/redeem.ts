@@ -146,6 +146,9 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
             { ...given, ...what, email: row.email ?? given.email },
             { emailIfFree: true },
           );
+          // Its code was in that mail and nowhere else: who has it reads mail there.
+          if (row.email !== null && row.was_mailed)
+            await trx('T_accounts').where({ id, email: row.email }).update({ email_verified: true });
           const { username } = given;
           await recordIn(trx, { action: 'account.created', accountId: id, target: username }, given.from);
           await note(trx, row, id, what, given.from);

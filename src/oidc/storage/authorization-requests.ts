@@ -88,10 +88,12 @@ export class AuthorizationRequests {
     unit().remember(`${TABLE}:${hash}`, { id: rowId, json });
 
     const params = payload.params ?? {};
+    // Who has just signed in comes before whose session it was: what ends the account's sessions ends this too.
+    const { login } = (payload.result ?? {}) as { login?: { accountId?: string } };
+    const session = payload.session as { accountId?: string } | undefined;
     const set: Row = {
       uid_hash: hash,
-      account_id:
-        (payload.session as { accountId?: string } | undefined)?.accountId ?? payload.accountId ?? null,
+      account_id: login?.accountId ?? session?.accountId ?? payload.accountId ?? null,
       prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
       status: 'pending',
       payload: json,
