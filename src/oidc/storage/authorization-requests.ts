@@ -18,6 +18,12 @@ interface Ended {
   set: Row;
 }
 
+/** Who has just proved to be somebody is it, before the session says so. */
+function whose({ result, session, accountId }: Payload): string | null {
+  const proved = (result as { login?: { accountId?: string } } | undefined)?.login?.accountId;
+  return proved ?? (session as { accountId?: string } | undefined)?.accountId ?? accountId ?? null;
+}
+
 const writeKey = (id: string) => `${TABLE}:${id}`;
 
 /** The row of the request that this unit brought to its end, if it had one. */
@@ -90,8 +96,7 @@ export class AuthorizationRequests {
     const params = payload.params ?? {};
     const set: Row = {
       uid_hash: hash,
-      account_id:
-        (payload.session as { accountId?: string } | undefined)?.accountId ?? payload.accountId ?? null,
+      account_id: whose(payload),
       prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
       status: 'pending',
       payload: json,
