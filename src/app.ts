@@ -52,6 +52,7 @@ const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|account(\/|$)|ad
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
   404: 'There is nothing here',
+  409: 'This was not done',
   503: 'We cannot answer just now',
 };
 

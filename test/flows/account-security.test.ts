@@ -37,15 +37,13 @@ for (const engine of engines) {
       const client = await server.createClient();
       const { id } = await server.accounts.show('mei');
       const [application] = await server.database.knex('T_oauth_clients').select('id');
-      await server.database
-        .knex('T_account_roles')
-        .insert({
-          id: 'r',
-          created_at: new Date(),
-          account_id: id,
-          client_id: application.id,
-          role: 'chief',
-        });
+      await server.database.knex('T_account_roles').insert({
+        id: 'r',
+        created_at: new Date(),
+        account_id: id,
+        client_id: application.id,
+        role: 'chief',
+      });
       const fresh = new Browser(server.issuer);
       for (const path of ['/account', PATH]) assert.equal((await fresh.get(path)).status, 303);
       const seen = await visit(server, { username: 'mei', password: PASSWORD }, '/account', fresh);
