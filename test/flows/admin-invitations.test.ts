@@ -313,13 +313,14 @@ for (const engine of engines) {
         count: '1',
         expires_in: '7d',
       };
-      for (const headers of [
+      const foreign: Record<string, string>[] = [
         { origin: 'https://evil.example' },
         { origin: 'null' },
         { 'sec-fetch-site': 'same-site' },
         { 'content-type': 'text/plain' },
         { 'content-type': 'application/json' },
-      ]) {
+      ];
+      for (const headers of foreign) {
         assert.equal((await browser.post(revoke, right, headers)).status, 403, JSON.stringify(headers));
         assert.equal((await browser.post(NEW, making, headers)).status, 403, JSON.stringify(headers));
       }
