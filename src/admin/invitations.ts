@@ -49,7 +49,8 @@ const ENDINGS = {
   '4w': '4 weeks',
   never: 'It does not end',
 };
-const BLANK = { scope: 'openid profile email', max_uses: '1', count: '1', expires_in: '7d' };
+const USUAL = ['openid', 'profile', 'email'];
+const BLANK = { max_uses: '1', count: '1', expires_in: '7d' };
 /** What the form calls what the service names otherwise. */
 const FIELDS: Record<string, string> = { maxUses: 'max_uses', expiresIn: 'expires_in' };
 
@@ -113,7 +114,10 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
 
   router.get(
     NEW,
-    gate.page((ctx, visitor) => showForm(ctx, visitor, BLANK), POWER),
+    gate.page((ctx, visitor) => {
+      const held = USUAL.filter((scope) => scope === 'openid' || deps.covers(visitor.scopes, scope));
+      showForm(ctx, visitor, { ...BLANK, scope: held.join(' ') });
+    }, POWER),
   );
 
   async function pictures(made: MadeInvitation[]) {
