@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { type Gate, navigation, type Visitor } from '../web/gate.ts';
-import { SECTIONS } from './sections.ts';
+import { FIRST, SECTIONS } from './sections.ts';
 
 export interface AdminDeps {
   gate: Gate;
@@ -13,13 +13,14 @@ export interface AdminDeps {
 export function createDesk(router: Router, { gate, render, covers }: AdminDeps) {
   const openTo = (scopes: string[]) => SECTIONS.filter(({ power }) => covers(scopes, power));
 
-  router.get('/admin', async (ctx, next) => {
-    // Who may open none is told so by the first one.
-    await gate.page((_, { scopes }) => {
+  router.get(
+    '/admin',
+    gate.page((ctx, { scopes }) => {
       ctx.status = 303;
-      ctx.redirect((openTo(scopes)[0] ?? (SECTIONS[0] as (typeof SECTIONS)[0])).path);
-    })(ctx as never, next);
-  });
+      // Who may open none is told so by the first one.
+      ctx.redirect((openTo(scopes)[0] ?? FIRST).path);
+    }),
+  );
 
   return {
     /** Whether these powers open any page of the console. */

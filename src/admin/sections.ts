@@ -5,7 +5,11 @@ export interface Section {
   power: string;
 }
 
+export const FIRST: Section = {
+  path: '/admin/invitations',
+  text: 'Invitations',
+  power: 'latchkey:invitations.read',
+};
+
 /** The pages of the console, in their order. */
-export const SECTIONS: Section[] = [
-  { path: '/admin/invitations', text: 'Invitations', power: 'latchkey:invitations.read' },
-];
+export const SECTIONS: Section[] = [FIRST];

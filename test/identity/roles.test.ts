@@ -52,7 +52,7 @@ for (const engine of engines) {
       }
       assert.equal((await run('grant-role', 'ada')).code, 2);
       assert.equal((await run('withdraw-role', 'ada', '--role', 'editor')).code, 0);
-      assert.deepEqual([await told(notes), await told(files)], [['chief'], undefined]);
+      assert.deepEqual([await told(notes), await told(files)], [['chief'], []]);
       const log = await server.database
         .knex('T_auth_audit_log')
         .whereLike('action', 'account.role%')
