@@ -363,7 +363,9 @@ for (const engine of engines) {
       const { fields } = await formOf(await browser.get(NEW));
       await server.database.knex('T_accounts').update({ scopes: '["openid"]' });
       const given = { ...fields, scope: 'openid', max_uses: '1', count: '1', expires_in: '7d' };
-      assert.equal((await browser.post(NEW, given)).status, 403);
+      const answer = await browser.post(NEW, given);
+      assert.equal(answer.status, 403);
+      assert.match(await textOf(answer), /not open to you/);
       assert.equal((await server.database.knex('T_invitations')).length, 0);
     });
   });
