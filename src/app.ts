@@ -1,10 +1,16 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
+import { createAccountHome } from './account-home/pages.ts';
+import { createDesk } from './admin/desk.ts';
+import { createInvitationPages } from './admin/invitations.ts';
 import type { Config } from './config.ts';
+import { createPasswordChange } from './identity/accounts/password.ts';
+import { profileOf } from './identity/accounts/profile.ts';
 import { signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
+import { qrCode } from './identity/invitations/sheet.ts';
 import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
 import { createRecovery, type Recovery } from './identity/recovery/service.ts';
@@ -20,15 +26,18 @@ import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { findAccount } from './oidc/accounts.ts';
 import { answers } from './oidc/answers.ts';
+import { signInUrl } from './oidc/clients/own.ts';
 import { createClientSource } from './oidc/clients/source.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
 import { covers, withinCeiling } from './oidc/scopes.ts';
+import { rotateSession } from './oidc/session.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createAssets } from './web/assets.ts';
 import { showError } from './web/error-page.ts';
 import { createFormTokens } from './web/form-token.ts';
+import { createGate } from './web/gate.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
 import { createMailRenderer, createRenderer } from './web/render.ts';
@@ -53,6 +62,7 @@ const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|(forgot|reset|ve
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
   404: 'There is nothing here',
+  409: 'This was not done',
   503: 'We cannot answer just now',
 };
 
@@ -124,6 +134,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   });
   const held = (what: string) => createHeld({ secrets, secure }, what);
   const door = { issuer: config.issuer, held: held('invitation'), limitGuesses: async () => {} };
+  const findPerson = (accountId: string) => findAccount(undefined, accountId);
   const passwordFault = (password: string) =>
     password.length < 15 ? 'Use at least 15 characters.' : undefined;
   const interactions = createInteractions({
@@ -143,7 +154,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
       passwordFault,
     },
     signIn: (given) => signIn(passwords, given),
-    findPerson: (accountId) => findAccount(undefined, accountId),
+    findPerson,
     withinCeiling,
     refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
   });
@@ -160,7 +171,32 @@ export async function createApp(deps: { config: Config; database: Database; log:
     limitMail: async () => {},
     limitGuesses: door.limitGuesses,
   });
-  createHome(router, { provider, render, findPerson: (accountId) => findAccount(undefined, accountId) });
+  const gate = createGate({
+    secrets,
+    render,
+    covers,
+    findPerson,
+    sessionOf: (ctx) => provider.Session.get(ctx as never),
+    signInUrl: (path) => signInUrl(config.issuer, path),
+  });
+  const admin = { gate, render, covers };
+  const desk = createDesk(router, admin);
+  const { mayAdminister } = desk;
+  createInvitationPages(router, { ...admin, desk, invitations, qrCode });
+  createAccountHome(router, {
+    gate,
+    render,
+    mayAdminister,
+    profile: (accountId) => profileOf(database.knex, { id: accountId }),
+    changePassword: createPasswordChange({
+      knex: database.knex,
+      passwords,
+      passwordFault,
+      verify: (given) => signIn(passwords, given),
+    }),
+    rotateSession: (ctx) => rotateSession(provider, secure, ctx),
+  });
+  createHome(router, { provider, render, findPerson, mayAdminister });
 
   const pages = router.routes();
 

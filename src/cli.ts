@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, loadConfig } from './config.ts';
 import { examine } from './doctor.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
+import { createRoles } from './identity/accounts/roles.ts';
 import { createAccounts } from './identity/accounts/service.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { createInvitationMail } from './identity/invitations/send.ts';
@@ -56,6 +57,7 @@ export function createProgram(): Command {
     const { secrets, threads, issuer } = loadConfig(process.env);
     return {
       accounts: createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }),
+      roles: createRoles({ knex }),
       invitations: createInvitations({ knex, issuer, covers }),
     };
   };

@@ -17,10 +17,13 @@ export type ErrorCode = keyof typeof STATUS;
 export class LatchkeyError extends Error {
   override readonly name = 'LatchkeyError';
   readonly code: ErrorCode;
+  /** What is wrong with each member of the input, for a form to say beside its field. */
+  readonly faults: Record<string, string>;
 
-  constructor(code: ErrorCode, message: string, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, cause?: unknown, faults: Record<string, string> = {}) {
     super(message, { cause });
     this.code = code;
+    this.faults = faults;
   }
 
   get status(): number {

@@ -186,7 +186,7 @@ describe('mail', () => {
     assert.deepEqual([down.code, down.stdout], [1, '']);
     assert.match(down.stderr, /the invitation was withdrawn.*\n$/);
     assert.doesNotMatch(down.stderr, /hunter2/);
-    const invitations = await server.invitations.list({ accountId: null });
+    const { invitations } = await server.invitations.list({ accountId: null });
     assert.deepEqual(
       invitations.map(({ state }) => state),
       ['revoked'],

@@ -33,7 +33,54 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const faults = { username: bad, name: bad, email: bad, password: bad };
   const offer = { ...bare, inviter: bad, label: bad, email: bad, expiresAt: new Date(0) };
   const invited = { offer, grants: [bad], typed: { username: bad, name: bad, email: bad }, faults };
+  const at = '2026-11-24T18:00:00.000Z';
+  const label = 'Your account';
+  const nav = { label: bad, links: [{ href: bad, text: bad, current: true }] };
+  const room = { title: bad, bodyClass: 'admin', action: bad, csrf: bad, nav };
+  const person = { username: bad, name: bad, email: bad, email_verified: true };
+  const used = [{ invited_by: bad, redeemed_at: at }];
+  const role = { role: bad, client_id: bad, client_name: bad };
+  const profile = { ...person, roles: [role, { ...role, client_id: null }], invitations: [...used, ...used] };
+  const nobody = { username: bad, name: null, email: null, roles: [], invitations: [] };
+  const blank = { label: null, email: null, created_by: null, expires_at: null, revoked_at: null };
+  const plain = {
+    ...blank,
+    id: bad,
+    scopes: [],
+    roles: [],
+    uses: 0,
+    max_uses: 1,
+    created_at: at,
+    state: 'used',
+  };
+  const whole = { label: bad, email: bad, created_by: bad, scopes: [bad], roles: [bad], expires_at: at };
+  const invitation = { ...plain, ...whole, revoked_at: at, state: 'revoked' };
+  const made = { ...invitation, code: bad, url: `https://x/?${bad}`, qr: 'data:image/svg+xml;base64,QQ==' };
+  const redemptions = [
+    { username: bad, redeemed_at: at, ip_address: bad, scopes: [bad], roles: [] },
+    { username: null, redeemed_at: at, ip_address: null, scopes: [], roles: [] },
+  ];
+  const form = ['label', 'email', 'scope', 'roles', 'max_uses', 'count', 'expires_in'];
+  const typed = Object.fromEntries(form.map((field) => [field, bad]));
+  const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
+  const making = { ...room, endings: [[bad, bad]], powers: [bad], once: bad };
   return [
+    ['account/security', { ...room, person: profile, faults: {}, changed: true }],
+    ['account/security', { ...room, person: nobody, faults: { current: bad, password: bad }, alert: bad }],
+    [
+      'account/security',
+      { ...room, person: { ...profile, email_verified: false }, faults: {}, nav: { label, links: [] } },
+    ],
+    ['admin/invitations/list', { ...listed, invitations: [invitation, plain], nextUrl: bad, mayWrite: true }],
+    ['admin/invitations/list', { ...listed, invitations: [], isFirst: true }],
+    ['admin/invitations/new', { ...making, typed, faults: typed, alert: bad }],
+    ['admin/invitations/new', { ...making, typed: {}, faults: {} }],
+    ['admin/invitations/made', { ...room, made: [made] }],
+    ['admin/invitations/made', { ...room, made: [{ ...made, ...plain, state: 'waiting' }] }],
+    ['admin/invitations/made', { ...room, made: [made, { ...made, ...plain }] }],
+    ['admin/invitations/show', { ...room, invitation, redemptions, done: bad, mayWrite: true }],
+    ['admin/invitations/show', { ...room, invitation: plain, redemptions, mayWrite: true }],
+    ['admin/invitations/show', { ...room, invitation: { ...plain, state: 'expired' }, redemptions: [] }],
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
@@ -85,8 +132,9 @@ describe('the pages', () => {
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
     // Parts of the others; the sheet (test/identity/invitation-sheet.test.ts) and the mails (test/flows/mail.test.ts).
-    const parts = ['layout', 'invitations/facts', 'invitations/sheet', 'mail/letter.txt', 'mail/letter.html'];
-    assert.deepEqual(views.filter((name) => !parts.includes(name)).sort(), [...tested].sort());
+    const parts =
+      /^(layout|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
+    assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 
   for (const [what, bad] of Object.entries(HOSTILE)) {
@@ -101,7 +149,7 @@ describe('the pages', () => {
           assert.doesNotMatch(tag.replace(/"[^"]*"/g, '""'), / (?:style|on\w+)\b/);
         }
         for (const [, url] of html.matchAll(/<(?:link|img)[^>]* (?:href|src)="([^"]*)"/g))
-          assert.match(url ?? '', /^\/assets\//);
+          assert.match(url ?? '', /^(?:\/assets\/|data:image\/svg\+xml;base64,[\w+/=]+$)/);
       });
     }
   }

@@ -3,42 +3,13 @@ import { type Actor, recordIn } from '../../audit/index.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
+import { isDuplicate } from '../../kit/transaction.ts';
 import type { Passwords } from '../passwords/index.ts';
-import { endAll } from './end-all.ts';
+import { endAll } from './end.ts';
+import { takenUsername } from './insert.ts';
+import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
+import { type Profile, profileOf } from './profile.ts';
 import { type AccountInput, accountInput, normalise } from './schema.ts';
-
-export interface Account {
-  id: string;
-  username: string;
-  email: string | null;
-  email_verified: boolean;
-  name: string | null;
-  scopes: string[];
-  is_active: boolean;
-}
-
-interface AccountRow extends Omit<Account, 'scopes' | 'is_active' | 'email_verified'> {
-  scopes: string;
-  is_active: boolean | number;
-  email_verified: boolean | number;
-}
-
-const COLUMNS = ['id', 'username', 'email', 'email_verified', 'name', 'scopes', 'is_active'];
-
-export function toAccount(row: AccountRow): Account {
-  return {
-    id: row.id,
-    username: row.username,
-    email: row.email,
-    email_verified: Boolean(row.email_verified),
-    name: row.name,
-    scopes: JSON.parse(row.scopes),
-    is_active: Boolean(row.is_active),
-  };
-}
-
-const isDuplicate = ({ code = '' }: { code?: string }) =>
-  ['SQLITE_CONSTRAINT_UNIQUE', '23505', 'ER_DUP_ENTRY'].includes(code);
 
 /** Accounts and what an operator does with them; each change and its audit row in one transaction. */
 export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
@@ -47,7 +18,7 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
   async function get(source: Knex, username: string): Promise<Account> {
     const row = await source('T_accounts')
       .where({ username: normalise(username) })
-      .first<AccountRow>(COLUMNS);
+      .first<AccountRow>(ACCOUNT_COLUMNS);
     if (!row) throw new LatchkeyError('not_found', `There is no account with the username ${username}.`);
     return toAccount(row);
   }
@@ -90,22 +61,18 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
           return toAccount(row as AccountRow);
         });
       } catch (error) {
-        if (!isDuplicate(error as { code?: string })) throw error;
-        throw new LatchkeyError(
-          'conflict',
-          'This username or e-mail address is taken. Choose another one.',
-          error,
-        );
+        if (!isDuplicate(error)) throw error;
+        throw takenUsername(error);
       }
     },
 
     async list(): Promise<Account[]> {
-      const rows = await knex('T_accounts').select<AccountRow[]>(COLUMNS).orderBy('username');
+      const rows = await knex('T_accounts').select<AccountRow[]>(ACCOUNT_COLUMNS).orderBy('username');
       return rows.map(toAccount);
     },
 
-    /** @throws LatchkeyError not_found */
-    show: (username: string) => get(knex, username),
+    /** With its roles and the invitations that it used. @throws LatchkeyError not_found */
+    show: (username: string): Promise<Profile> => profileOf(knex, { username: normalise(username) }),
 
     /** Sessions, codes and tokens end in the same transaction. @throws LatchkeyError not_found */
     disable(actor: Actor, username: string): Promise<Account> {

@@ -96,7 +96,7 @@ export function inviteCommands(
     .command('list')
     .option(...json)
     .action(async (options: Options) => {
-      const list = await use(({ invitations }) => invitations.list(OPERATOR));
+      const { invitations: list } = await use(({ invitations }) => invitations.list(OPERATOR));
       print(options.json ? list : list.map(brief), options.json);
     });
 

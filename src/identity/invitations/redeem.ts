@@ -7,7 +7,8 @@ import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/insert.ts';
 import { codeHash } from './codes.ts';
 import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './model.ts';
-import { FREE_SCOPES, INVITE, type InvitationDeps } from './service.ts';
+import { PROTOCOL_SCOPES } from './schema.ts';
+import { INVITE, type InvitationDeps } from './service.ts';
 import { replaceScopes } from './withdraw.ts';
 
 /** What a person is told of an invitation before they use it. */
@@ -60,7 +61,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     if (row.created_by === null || !covers(powers, INVITE)) return { scopes: [], roles: [] };
     const held = roles.length > 0 ? await rolesOf(source, row.created_by) : [];
     return {
-      scopes: scopes.filter((scope) => FREE_SCOPES.includes(scope) || covers(powers, scope)),
+      scopes: scopes.filter((scope) => PROTOCOL_SCOPES.includes(scope) || covers(powers, scope)),
       roles: roles.filter((role) => powers.includes('*:*') || held.includes(role)),
     };
   }

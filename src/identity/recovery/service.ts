@@ -3,7 +3,7 @@ import { type From, recordIn } from '../../audit/index.ts';
 import type { Background } from '../../kit/background.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
-import { endAll } from '../accounts/end-all.ts';
+import { endGiven } from '../accounts/end.ts';
 import { letters } from '../mail/letters.ts';
 import type { Post } from '../mail/post.ts';
 import { type Bearer, lookAt, makeLink, makeNoLink, type Purpose, useLink, voidLinks } from './links.ts';
@@ -186,7 +186,7 @@ export function createRecovery(deps: RecoveryDeps) {
           .where({ account_id: accountId })
           .update({ password_hash, failed_login_attempts: 0, locked_until: null, updated_at });
         await trx('T_accounts').where({ id: accountId, email }).update({ email_verified: true });
-        await endAll(trx, accountId);
+        await endGiven(trx, accountId);
         await voidLinks(trx, accountId);
         await recordIn(trx, { action: 'reset.done', accountId }, from);
       });

@@ -18,6 +18,12 @@ interface Ended {
   set: Row;
 }
 
+/** Who has just proved to be somebody is it, before the session says so: what ends their sessions ends this too. */
+function whose({ result, session, accountId }: Payload): string | null {
+  const proved = (result as { login?: { accountId?: string } } | undefined)?.login?.accountId;
+  return proved ?? (session as { accountId?: string } | undefined)?.accountId ?? accountId ?? null;
+}
+
 const writeKey = (id: string) => `${TABLE}:${id}`;
 
 /** The row of the request that this unit brought to its end, if it had one. */
@@ -88,12 +94,9 @@ export class AuthorizationRequests {
     unit().remember(`${TABLE}:${hash}`, { id: rowId, json });
 
     const params = payload.params ?? {};
-    // Who has just signed in comes before whose session it was: what ends the account's sessions ends this too.
-    const { login } = (payload.result ?? {}) as { login?: { accountId?: string } };
-    const session = payload.session as { accountId?: string } | undefined;
     const set: Row = {
       uid_hash: hash,
-      account_id: login?.accountId ?? session?.accountId ?? payload.accountId ?? null,
+      account_id: whose(payload),
       prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
       status: 'pending',
       payload: json,
