@@ -2,6 +2,7 @@ import { createApp } from '../src/app.ts';
 import type { Config } from '../src/config.ts';
 import { createAccounts } from '../src/identity/accounts/service.ts';
 import { createPasswords } from '../src/identity/passwords/index.ts';
+import { createPasswordRules } from '../src/identity/passwords/rules.ts';
 import { openDatabase } from '../src/kit/database.ts';
 import { every } from '../src/kit/jobs.ts';
 import { createLog } from '../src/kit/log.ts';
@@ -29,7 +30,9 @@ await serve(async (origin) => {
     databasePool: 10,
     secrets: SECRETS,
     unknownVariables: [],
-    trustProxy: false,
+    passwordMinLength: 15,
+    // The people of the bench come from as many addresses, else they would be limited as one.
+    trustProxy: true,
     logLevel: 'info',
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
     ttl: TTL,
@@ -48,8 +51,9 @@ await serve(async (origin) => {
     grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
     idTokenSignedResponseAlg: 'ES256',
   });
+  const rules = createPasswordRules({ minimum: config.passwordMinLength });
   const passwords = createPasswords(createSecrets(config.secrets));
-  await createAccounts({ knex: database.knex, passwords }).create(OPERATOR, {
+  await createAccounts({ knex: database.knex, passwords, rules }).create(OPERATOR, {
     username: 'ada',
     email: 'ada@harbour.example',
     scope: SCOPE,

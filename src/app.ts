@@ -6,6 +6,8 @@ import { signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createPasswordRules, isTooLong } from './identity/passwords/rules.ts';
+import { createBrowserCookie } from './interactions/browser-cookie.ts';
 import { createDoors } from './interactions/doors.ts';
 import { createHeldCode } from './interactions/held-code.ts';
 import { createInteractions } from './interactions/pages.ts';
@@ -25,6 +27,7 @@ import { createAssets } from './web/assets.ts';
 import { showError } from './web/error-page.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
+import { createAddressLimits } from './web/rate-limits/index.ts';
 import { createRenderer } from './web/render.ts';
 import { allowFormTarget, sameOriginForms } from './web/security.ts';
 import { shell } from './web/shell.ts';
@@ -35,6 +38,8 @@ export interface App {
   notReady(): Promise<string | undefined>;
   /** @returns a fresh set-up link while nobody administers this server */
   setUpLink(): Promise<string | undefined>;
+  /** Lets go of what it opened itself. */
+  close(): void;
 }
 
 /** Our own pages; the router need not look at what applications ask. */
@@ -43,6 +48,7 @@ const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|account(\/|$)|ad
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
   404: 'There is nothing here',
+  429: 'Too many attempts',
   503: 'We cannot answer just now',
 };
 
@@ -96,8 +102,9 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const door = {
     issuer: config.issuer,
     held: createHeldCode({ secrets, secure }),
-    limitGuesses: async () => {},
   };
+  const limits = createAddressLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
+  const rules = createPasswordRules({ minimum: config.passwordMinLength });
   const interactions = createInteractions({
     provider,
     secrets,
@@ -108,8 +115,12 @@ export async function createApp(deps: { config: Config; database: Database; log:
       add: redemption.add,
       redeem: async ({ password, ...newcomer }) =>
         redemption.redeem({ ...newcomer, passwordHash: await passwords.hash(password) }),
-      passwordFault: (password) => (password.length < 15 ? 'Use at least 15 characters.' : undefined),
+      passwordFault: rules.fault,
+      guesses: limits.invitation,
     },
+    isTooLong,
+    guesses: limits.signIn,
+    browser: createBrowserCookie({ secure }),
     signIn: (given) => signIn(passwords, given),
     findPerson: (accountId) => findAccount(undefined, accountId),
     withinCeiling,
@@ -155,5 +166,6 @@ export async function createApp(deps: { config: Config; database: Database; log:
       if (await invitations.isAdministered(database.knex)) return undefined;
       return (await invitations.setUpLink({ accountId: null })).url;
     },
+    close: limits.close,
   };
 }

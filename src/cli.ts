@@ -6,6 +6,7 @@ import { createAccounts } from './identity/accounts/service.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createPasswordRules } from './identity/passwords/rules.ts';
 import { databaseCommands } from './kit/cli.ts';
 import { type Database, openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
@@ -49,9 +50,10 @@ export function createProgram(): Command {
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
   );
   const services = ({ knex }: Database) => {
-    const { secrets, threads, issuer } = loadConfig(process.env);
+    const { secrets, threads, issuer, passwordMinLength: minimum } = loadConfig(process.env);
+    const passwords = createPasswords(createSecrets(secrets), threads);
     return {
-      accounts: createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }),
+      accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
       invitations: createInvitations({ knex, issuer, covers }),
     };
   };

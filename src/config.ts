@@ -17,6 +17,8 @@ export const variables = z.object({
   LATCHKEY_DATABASE_URL: z.string().default('sqlite:data/latchkey.sqlite'),
   LATCHKEY_DATABASE_POOL: z.coerce.number().int().min(1).max(200).default(10),
   LATCHKEY_SECRETS: z.string().optional(),
+  LATCHKEY_REDIS_URL: z.string().optional(),
+  LATCHKEY_PASSWORD_MIN_LENGTH: z.coerce.number().int().min(8).max(64).default(15),
   LATCHKEY_TRUST_PROXY: flag.default(false),
   LATCHKEY_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   LATCHKEY_ACCESS_TOKEN_TTL: seconds(3600),
@@ -34,6 +36,10 @@ export interface Config {
   secrets: string[];
   /** Variables that look like ours and are not read: the log and `latchkey doctor` name them. */
   unknownVariables: string[];
+  /** Where addresses are limited; without it, in the database. */
+  redisUrl?: string;
+  /** In code points. */
+  passwordMinLength: number;
   trustProxy: boolean;
   logLevel: string;
   /** The size of libuv's thread pool (UV_THREADPOOL_SIZE, which Node itself reads). */
@@ -136,6 +142,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   if (!/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(values.LATCHKEY_DATABASE_URL)) {
     faults.push('LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://.');
   }
+  if (!/^(rediss?:\/\/|$)/.test(values.LATCHKEY_REDIS_URL ?? ''))
+    faults.push('LATCHKEY_REDIS_URL must begin with redis:// or rediss://.');
   const given = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (given) faults.push(...secretFaults(given));
   else if (production) faults.push('LATCHKEY_SECRETS is missing. Make one: openssl rand -base64 48');
@@ -150,6 +158,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     databasePool: values.LATCHKEY_DATABASE_POOL,
     unknownVariables: unknownVariables(env),
     secrets: given ?? keptSecrets(resolve('data/secrets')),
+    redisUrl: values.LATCHKEY_REDIS_URL,
+    passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     logLevel: values.LATCHKEY_LOG_LEVEL,
     threads: Number(env.UV_THREADPOOL_SIZE ?? 4) || 4,

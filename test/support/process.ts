@@ -10,7 +10,7 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
-import { PASSWORD, SECRETS } from './server.ts';
+import { NO_RULES, PASSWORD, SECRETS } from './server.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const OPERATOR = { accountId: null };
@@ -117,6 +117,7 @@ export async function openWorld(
   const accounts = createAccounts({
     knex: database.knex,
     passwords: createPasswords(createSecrets(SECRETS)),
+    rules: NO_RULES,
   });
   return {
     storage,

@@ -17,6 +17,8 @@ import { createDatabase, type EngineName, type TestDatabase } from './engines.ts
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
+/** What a test sets is not judged: the dictionaries would be loaded in every process. */
+export const NO_RULES = { fault: () => undefined };
 const OPERATOR = { accountId: null };
 
 /** A real server on a port of its own, with what a test needs of its rooms. */
@@ -58,6 +60,7 @@ export async function startServer(
     databasePool: 5,
     secrets: SECRETS,
     unknownVariables: [],
+    passwordMinLength: 15,
     trustProxy: false,
     logLevel: 'silent',
     threads: 4,
@@ -66,12 +69,13 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider } = await createApp({ config, database, log });
+  const { provider, close } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
     knex: database.knex,
     passwords: createPasswords(createSecrets(config.secrets)),
+    rules: NO_RULES,
   });
   let stopped = false;
   const stop = async () => {
@@ -79,6 +83,7 @@ export async function startServer(
     stopped = true;
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
+    close();
     await database.close();
     if (!options.storage) await storage.drop();
   };
