@@ -8,6 +8,7 @@ import {
 } from 'rate-limiter-flexible';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { DEADLINE_MS } from '../../kit/hot-path.ts';
+import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
 import { neighbourhoodOf } from '../address.ts';
 import { DatabaseLimiter } from './store.ts';
@@ -47,16 +48,19 @@ function refused(reason: unknown): never {
   );
 }
 
+/** What rests of an address, in Redis as in the table. */
+const keyOf = (ip: string | undefined) => digest(neighbourhoodOf(ip));
+
 function limit(limiter: RateLimiterAbstract): AddressLimit {
   return {
     async take(ip) {
-      await limiter.consume(neighbourhoodOf(ip)).catch(refused);
+      await limiter.consume(keyOf(ip)).catch(refused);
     },
     async giveBack(ip) {
-      await limiter.reward(neighbourhoodOf(ip));
+      await limiter.reward(keyOf(ip));
     },
     async check(ip) {
-      const found = await limiter.get(neighbourhoodOf(ip));
+      const found = await limiter.get(keyOf(ip));
       if (found && found.consumedPoints >= limiter.points) refused(found);
     },
   };
