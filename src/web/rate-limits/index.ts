@@ -95,6 +95,7 @@ export function createAddressLimits(deps: {
   log: Logger;
 }): AddressLimits {
   const redis = deps.redisUrl === undefined ? undefined : connect(deps.redisUrl, deps.log);
+  const failed = (err: unknown) => deps.log.warn({ err }, 'addresses are limited by this server alone');
   const made = Object.entries(LIMITS).map(([name, size]) => {
     const options = {
       ...size,
@@ -103,7 +104,7 @@ export function createAddressLimits(deps: {
     };
     const limiter = redis
       ? new RateLimiterRedis({ ...options, storeClient: redis, rejectIfRedisNotReady: true })
-      : new DatabaseLimiter({ ...options, storeClient: deps.knex });
+      : new DatabaseLimiter({ ...options, storeClient: deps.knex, failed });
     return [name, limit(limiter)];
   });
   return { ...Object.fromEntries(made), close: () => redis?.disconnect() };

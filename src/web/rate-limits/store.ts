@@ -31,9 +31,22 @@ function counted(source: Knex, { points, expires_at }: { points: number; expires
 export class DatabaseLimiter extends RateLimiterStoreAbstract {
   readonly #knex: Knex;
 
-  constructor(options: Omit<IRateLimiterStoreOptions, 'storeClient'> & { storeClient: Knex }) {
+  readonly #failed: (error: unknown) => void;
+
+  /** @param options `failed` hears why the insurance stands in, which the library keeps to itself */
+  constructor(options: IRateLimiterStoreOptions & { storeClient: Knex; failed: (error: unknown) => void }) {
     super(options);
     this.#knex = options.storeClient;
+    this.#failed = options.failed;
+  }
+
+  async #timely<T>(work: PromiseLike<T>): Promise<T> {
+    try {
+      return await withDeadline(Promise.resolve(work));
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
   }
 
   /** One statement counts and gives back the count; MySQL, which gives back nothing, reads it before it commits. */
@@ -46,7 +59,7 @@ export class DatabaseLimiter extends RateLimiterStoreAbstract {
         .insert(row)
         .onConflict('key_hash')
         .merge(forceExpire ? fresh : counted(source, fresh, now));
-    return withDeadline(
+    return this.#timely(
       (async () => {
         if (this.#knex.client.driverName !== 'mysql2') {
           const [written] = await upsert(this.#knex).returning(['points', 'expires_at']);
@@ -65,14 +78,14 @@ export class DatabaseLimiter extends RateLimiterStoreAbstract {
       .where({ key_hash: digest(key) })
       .where('expires_at', '>', new Date())
       .first('points', 'expires_at');
-    return (await withDeadline(Promise.resolve(found))) ?? null;
+    return (await this.#timely(found)) ?? null;
   }
 
   async _delete(key: string): Promise<boolean> {
     const gone = this.#knex(TABLE)
       .where({ key_hash: digest(key) })
       .delete();
-    return (await withDeadline(Promise.resolve(gone))) > 0;
+    return (await this.#timely(gone)) > 0;
   }
 
   _getRateLimiterRes(_key: string, changed: number, { points, expires_at }: Points): RateLimiterRes {
