@@ -38,7 +38,7 @@ export function isTooLong(password: string): boolean {
 const require = createRequire(import.meta.url);
 let loaded: ZxcvbnFactory | undefined;
 
-/** The dictionaries take half a second and some forty megabytes: from the first password on that is set. */
+/** The dictionaries take half a second and some fifty megabytes: from the first password on that is set. */
 function zxcvbn(): ZxcvbnFactory {
   if (loaded) return loaded;
   const { ZxcvbnFactory: Factory } = require('@zxcvbn-ts/core') as typeof import('@zxcvbn-ts/core');
