@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { createApp } from './app.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { purgeBrowsers } from './identity/passwords/known-browsers.ts';
+import { zxcvbn } from './identity/passwords/rules.ts';
 import { openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { classify } from './kit/hot-path.ts';
@@ -25,6 +26,7 @@ async function start(): Promise<void> {
   else if (!(await schemaStatus(database)).current) {
     throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
   }
+  zxcvbn();
   const { provider, setUpLink, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },

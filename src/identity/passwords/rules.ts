@@ -38,8 +38,11 @@ export function isTooLong(password: string): boolean {
 const require = createRequire(import.meta.url);
 let loaded: ZxcvbnFactory | undefined;
 
-/** The dictionaries take half a second and some fifty megabytes: from the first password on that is set. */
-function zxcvbn(): ZxcvbnFactory {
+/**
+ * The dictionaries take half a second, in which this process does nothing else, and some fifty megabytes: the server
+ * loads them before it listens, the command with the first password that is set.
+ */
+export function zxcvbn(): ZxcvbnFactory {
   if (loaded) return loaded;
   const { ZxcvbnFactory: Factory } = require('@zxcvbn-ts/core') as typeof import('@zxcvbn-ts/core');
   const common = require('@zxcvbn-ts/language-common') as typeof import('@zxcvbn-ts/language-common');
