@@ -7,13 +7,15 @@ import { createInvitationPages } from './admin/invitations.ts';
 import type { Config } from './config.ts';
 import { createPasswordChange } from './identity/accounts/password.ts';
 import { profileOf } from './identity/accounts/profile.ts';
-import { signIn } from './identity/accounts/sign-in.ts';
+import { provePassword, signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { qrCode } from './identity/invitations/sheet.ts';
 import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createPasswordRules, isTooLong } from './identity/passwords/rules.ts';
 import { createRecovery, type Recovery } from './identity/recovery/service.ts';
+import { createBrowserCookie } from './interactions/browser-cookie.ts';
 import { createDoors } from './interactions/doors.ts';
 import { createHeld } from './interactions/held.ts';
 import { createInteractions } from './interactions/pages.ts';
@@ -24,6 +26,7 @@ import type { Logger } from './kit/log.ts';
 import { createMailer, createPrintingMailer, type Mailer } from './kit/mail.ts';
 import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
+import { unit } from './kit/unit-of-work.ts';
 import { findAccount } from './oidc/accounts.ts';
 import { answers } from './oidc/answers.ts';
 import { signInUrl } from './oidc/clients/own.ts';
@@ -40,6 +43,7 @@ import { createFormTokens } from './web/form-token.ts';
 import { createGate } from './web/gate.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
+import { createLimits } from './web/rate-limits/index.ts';
 import { createMailRenderer, createRenderer } from './web/render.ts';
 import { allowFormTarget, sameOriginForms } from './web/security.ts';
 import { shell } from './web/shell.ts';
@@ -52,8 +56,10 @@ export interface App {
   setUpLink(): Promise<string | undefined>;
   /** For what sends mail of its own accord: pages of the account, administration. */
   recovery: Recovery;
-  /** Sends the mail that still waits. To call after the last answer, before the database is closed. */
+  /** Waits for the mail that is still to go, for so long. */
   drain(ms: number): Promise<void>;
+  /** Sends the mail that still waits, and lets go of what it opened. To call after the last answer. */
+  close(ms: number): Promise<void>;
 }
 
 /** Our own pages; the router need not look at what applications ask. */
@@ -63,6 +69,7 @@ const HEADINGS: Record<number, string> = {
   403: 'This was not done',
   404: 'There is nothing here',
   409: 'This was not done',
+  429: 'Too many attempts',
   503: 'We cannot answer just now',
 };
 
@@ -133,10 +140,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
     hashPassword: passwords.hash,
   });
   const held = (what: string) => createHeld({ secrets, secure }, what);
-  const door = { issuer: config.issuer, held: held('invitation'), limitGuesses: async () => {} };
+  const door = { issuer: config.issuer, held: held('invitation') };
+  const limits = createLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
+  const { fault: passwordFault } = createPasswordRules({ minimum: config.passwordMinLength });
+  const browser = createBrowserCookie({ secure });
   const findPerson = (accountId: string) => findAccount(undefined, accountId);
-  const passwordFault = (password: string) =>
-    password.length < 15 ? 'Use at least 15 characters.' : undefined;
   const interactions = createInteractions({
     provider,
     secrets,
@@ -152,7 +160,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
         return accountId;
       },
       passwordFault,
+      guesses: limits.invitation,
     },
+    isTooLong,
+    guesses: limits.signIn,
+    browser,
     signIn: (given) => signIn(passwords, given),
     findPerson,
     withinCeiling,
@@ -168,8 +180,10 @@ export async function createApp(deps: { config: Config; database: Database; log:
     render,
     held: { reset: held('reset'), verify: held('verify'), request: held('request') },
     passwordFault,
-    limitMail: async () => {},
-    limitGuesses: door.limitGuesses,
+    async limitMail(email) {
+      await limits.reset.take(unit().origin.ip);
+      await limits.takeMessage(email);
+    },
   });
   const gate = createGate({
     secrets,
@@ -192,8 +206,9 @@ export async function createApp(deps: { config: Config; database: Database; log:
       knex: database.knex,
       passwords,
       passwordFault,
-      verify: (given) => signIn(passwords, given),
+      prove: (given) => provePassword(passwords, given),
     }),
+    browser,
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
   });
   createHome(router, { provider, render, findPerson, mayAdminister });
@@ -234,6 +249,10 @@ export async function createApp(deps: { config: Config; database: Database; log:
     async setUpLink() {
       if (await invitations.isAdministered(database.knex)) return undefined;
       return (await invitations.setUpLink({ accountId: null })).url;
+    },
+    async close(ms) {
+      await background.drain(ms);
+      limits.close();
     },
   };
 }

@@ -9,6 +9,7 @@ import { createInvitationMail } from './identity/invitations/send.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createPasswordRules } from './identity/passwords/rules.ts';
 import { databaseCommands } from './kit/cli.ts';
 import { type Database, openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
@@ -54,9 +55,10 @@ export function createProgram(): Command {
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
   );
   const services = ({ knex }: Database) => {
-    const { secrets, threads, issuer } = loadConfig(process.env);
+    const { secrets, threads, issuer, passwordMinLength: minimum } = loadConfig(process.env);
+    const passwords = createPasswords(createSecrets(secrets), threads);
     return {
-      accounts: createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }),
+      accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
       roles: createRoles({ knex }),
       invitations: createInvitations({ knex, issuer, covers }),
     };

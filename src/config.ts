@@ -19,6 +19,8 @@ export const variables = z.object({
   LATCHKEY_SECRETS: z.string().optional(),
   LATCHKEY_SMTP_URL: z.string().optional(),
   LATCHKEY_MAIL_FROM: z.string().optional(),
+  LATCHKEY_REDIS_URL: z.string().optional(),
+  LATCHKEY_PASSWORD_MIN_LENGTH: z.coerce.number().int().min(8).max(64).default(15),
   LATCHKEY_TRUST_PROXY: flag.default(false),
   LATCHKEY_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   LATCHKEY_ACCESS_TOKEN_TTL: seconds(3600),
@@ -41,6 +43,10 @@ export interface Config {
     url?: string;
     from: { name: string; address: string };
   };
+  /** Where addresses are limited; without it, in the database. */
+  redisUrl?: string;
+  /** In code points. */
+  passwordMinLength: number;
   trustProxy: boolean;
   logLevel: string;
   /** The size of libuv's thread pool (UV_THREADPOOL_SIZE, which Node itself reads). */
@@ -165,6 +171,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   }
   if (values.LATCHKEY_SMTP_URL !== undefined) faults.push(...smtpFaults(values.LATCHKEY_SMTP_URL));
   const from = senderOf(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
+  if (!/^(rediss?:\/\/|$)/.test(values.LATCHKEY_REDIS_URL ?? ''))
+    faults.push('LATCHKEY_REDIS_URL must begin with redis:// or rediss://.');
   const given = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (given) faults.push(...secretFaults(given));
   else if (production) faults.push('LATCHKEY_SECRETS is missing. Make one: openssl rand -base64 48');
@@ -180,6 +188,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     unknownVariables: unknownVariables(env),
     secrets: given ?? keptSecrets(resolve('data/secrets')),
     mail: { url: values.LATCHKEY_SMTP_URL, from },
+    redisUrl: values.LATCHKEY_REDIS_URL,
+    passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     logLevel: values.LATCHKEY_LOG_LEVEL,
     threads: Number(env.UV_THREADPOOL_SIZE ?? 4) || 4,

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import { createApp } from './app.ts';
 import { ConfigError, loadConfig } from './config.ts';
+import { purgeBrowsers } from './identity/passwords/known-browsers.ts';
+import { zxcvbn } from './identity/passwords/rules.ts';
 import { openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { classify } from './kit/hot-path.ts';
@@ -8,6 +10,7 @@ import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
 import { migrateLatest, schemaStatus } from './kit/migrations.ts';
 import { expireRequests } from './oidc/jobs.ts';
+import { purgeRateLimits } from './web/rate-limits/store.ts';
 
 const DRAIN_MS = 10_000;
 /** How long mail that still waits may take then. */
@@ -25,12 +28,17 @@ async function start(): Promise<void> {
   else if (!(await schemaStatus(database)).current) {
     throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
   }
-  const { provider, setUpLink, drain } = await createApp({ config, database, log });
+  zxcvbn();
+  const { provider, setUpLink, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
   );
-  const stopJob = every(5000, log, 'expire-requests', () => expireRequests(database.knex));
+  const stopJobs = [
+    every(5000, log, 'expire-requests', () => expireRequests(database.knex)),
+    every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex)),
+    every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex)),
+  ];
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -45,7 +53,7 @@ async function start(): Promise<void> {
   const stop = () => {
     if (stopping) return;
     stopping = true;
-    stopJob();
+    for (const stopJob of stopJobs) stopJob();
     const hard = setTimeout(() => process.exit(1), DRAIN_MS);
     hard.unref();
     // A kept connection that was just closed would lose the request that is on its way: each is told to go with
@@ -53,7 +61,7 @@ async function start(): Promise<void> {
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {
-        await drain(MAIL_MS);
+        await close(MAIL_MS);
         await database.close();
         process.exit(0);
       });

@@ -13,6 +13,7 @@ export interface AccountHomeDeps {
   profile(accountId: string): Promise<Profile>;
   /** @throws LatchkeyError with a sentence for `current` or `password` */
   changePassword(given: PasswordChange): Promise<void>;
+  browser: { read(ctx: Context): { hash: string } };
   /** The session goes on under another id, so that whoever knows the old one has nothing. */
   rotateSession(ctx: Context): Promise<void>;
   /** Whether these powers open any page of the console. */
@@ -64,7 +65,8 @@ export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
       const { accountId, sessionUid } = visitor;
       const from: From = unit().origin;
       try {
-        await deps.changePassword({ accountId, current, password, sessionUid, from });
+        const browserHash = deps.browser.read(ctx).hash;
+        await deps.changePassword({ accountId, current, password, browserHash, sessionUid, from });
       } catch (error) {
         // Caught here, so that what slows guessing is written with the answer.
         if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;

@@ -18,9 +18,7 @@ export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'>
   /** The tokens of links, and the authorization request that a person was at when they asked for one. */
   held: { reset: Held; verify: Held; request: Held };
   /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
-  limitMail(ctx: Context, email: string): Promise<void>;
-  /** Stops guessing. @throws LatchkeyError */
-  limitGuesses(ctx: Context): Promise<void>;
+  limitMail(email: string): Promise<void>;
 }
 
 const UID = /^[\w-]{20,64}$/;
@@ -88,7 +86,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
         typed.trim() === '' ? 'Enter your e-mail address' : 'This is not an e-mail address',
         typed,
       );
-    await deps.limitMail(ctx, email.data);
+    await deps.limitMail(email.data);
     recovery.requestReset(email.data, unit().origin);
     go(ctx, '/forgot/sent');
   });
@@ -115,7 +113,6 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.post('/reset', async (ctx) => {
     const { csrf, password = '' } = await readForm(ctx);
     forms.check(ctx, 'reset', csrf);
-    await deps.limitGuesses(ctx);
     const token = held.reset.read(ctx) ?? '';
     const bearer = await recovery.lookAtReset(token);
     if (!bearer) return showOver(ctx, 'reset');
@@ -158,7 +155,6 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.post('/verify', async (ctx) => {
     const { csrf } = await readForm(ctx);
     forms.check(ctx, 'verify', csrf);
-    await deps.limitGuesses(ctx);
     const token = held.verify.read(ctx) ?? '';
     if (!(await done(() => recovery.verify(token, unit().origin)))) return showOver(ctx, 'verify');
     held.verify.drop(ctx);

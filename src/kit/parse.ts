@@ -20,5 +20,5 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   const faults: Record<string, string> = {};
   for (const { path, message } of issues) if (path.length > 0) faults[String(path[0])] ??= message;
   const code = issues.every(isForbidden) ? 'forbidden' : 'invalid_input';
-  throw new LatchkeyError(code, `${[...new Set(sentences)].join('. ')}.`, undefined, faults);
+  throw new LatchkeyError(code, `${[...new Set(sentences)].join('. ')}.`, undefined, { faults });
 }

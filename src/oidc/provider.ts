@@ -161,6 +161,8 @@ function compareSecretsByDigest(provider: Provider): void {
 export function createProvider(deps: EngineDeps): Provider {
   const provider = new Provider(deps.config.issuer, configuration(deps));
   provider.proxy = deps.config.trustProxy;
+  // The entry that the proxy itself wrote: whoever is before it may have written the others.
+  provider.maxIpsCount = 1;
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   limitScopes(provider);

@@ -13,10 +13,11 @@ for (const engine of engines) {
     const { database, createAccount } = await openWorld(t, engine);
     const { id, username, password } = await createAccount();
     const passwords = createPasswords(createSecrets(SECRETS));
+    const browserHash = 'b'.repeat(43);
     const attempt = async (meanwhile: () => Promise<unknown>) => {
       const unit = new Unit(database.hot);
       return withUnit(unit, async () => {
-        assert.equal(await signIn(passwords, { username, password }), id);
+        assert.equal(await signIn(passwords, { username, password, browserHash }), id);
         await meanwhile();
         return unit.commit();
       });

@@ -20,6 +20,8 @@ import { type Sink, startSink } from './mail.ts';
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
+/** What a test sets is not judged: the dictionaries would be loaded in every process. */
+export const NO_RULES = { fault: () => undefined };
 const OPERATOR = { accountId: null };
 
 /** A real server on a port of its own, with what a test needs of its rooms. */
@@ -69,6 +71,7 @@ export async function startServer(
     secrets: SECRETS,
     unknownVariables: [],
     mail: { url: sink.url, from: { name: 'Latchkey', address: 'no-reply@harbour.example' } },
+    passwordMinLength: 15,
     trustProxy: false,
     logLevel: 'silent',
     threads: 4,
@@ -77,12 +80,13 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider, recovery, drain } = await createApp({ config, database, log });
+  const { provider, recovery, drain, close } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
     knex: database.knex,
     passwords: createPasswords(createSecrets(config.secrets)),
+    rules: NO_RULES,
   });
   let stopped = false;
   const stop = async () => {
@@ -90,7 +94,7 @@ export async function startServer(
     stopped = true;
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
-    await drain(options.patience ?? 5000);
+    await close(options.patience ?? 5000);
     await database.close();
     if (!options.storage) await storage.drop();
   };

@@ -1,18 +1,22 @@
 import type { Knex } from 'knex';
 import { type Actor, recordIn } from '../../audit/index.ts';
-import { LatchkeyError } from '../../kit/errors.ts';
-import { uuidv7 } from '../../kit/ids.ts';
+import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
-import { isDuplicate } from '../../kit/transaction.ts';
+import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import type { Passwords } from '../passwords/index.ts';
+import type { PasswordRules } from '../passwords/rules.ts';
 import { endAll } from './end.ts';
-import { takenUsername } from './insert.ts';
+import { insertAccount, takenUsername } from './insert.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
 import { type Profile, profileOf } from './profile.ts';
 import { type AccountInput, accountInput, normalise } from './schema.ts';
 
 /** Accounts and what an operator does with them; each change and its audit row in one transaction. */
-export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
+export function createAccounts(deps: {
+  knex: Knex;
+  passwords: Passwords;
+  rules: Pick<PasswordRules, 'fault'>;
+}) {
   const { knex, passwords } = deps;
 
   async function get(source: Knex, username: string): Promise<Account> {
@@ -26,43 +30,23 @@ export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
   return {
     /** @throws LatchkeyError invalid_input, conflict when the username or address is taken */
     async create(actor: Actor, given: AccountInput): Promise<Account> {
-      const input = parse(accountInput, given);
-      const passwordHash = await passwords.hash(input.password);
-      const id = uuidv7();
-      const created_at = new Date();
+      const { username, email = null, name = null, scope: scopes, password } = parse(accountInput, given);
+      const fault = deps.rules.fault(password, { username, email, name });
+      if (fault !== undefined) refuse(fault);
+      const passwordHash = await passwords.hash(password);
       try {
-        return await knex.transaction(async (trx) => {
-          const row = {
-            id,
-            created_at,
-            username: input.username,
-            email: input.email ?? null,
-            email_verified: false,
-            name: input.name ?? null,
-            auth_provider: 'native',
-            scopes: JSON.stringify(input.scope),
-            is_active: true,
-          };
-          await trx('T_accounts').insert(row);
-          await trx('T_credentials').insert({
-            id: uuidv7(),
-            created_at,
-            account_id: id,
-            username: input.username,
-            password_hash: passwordHash,
-            failed_login_attempts: 0,
-          });
+        return await inTransaction(knex, async (trx) => {
+          const id = await insertAccount(trx, { username, email, name, scopes, passwordHash });
           await recordIn(trx, {
             action: 'account.created',
             actorId: actor.accountId,
             accountId: id,
-            target: input.username,
+            target: username,
           });
-          return toAccount(row as AccountRow);
+          return { id, username, email, email_verified: false, name, scopes, is_active: true };
         });
       } catch (error) {
-        if (!isDuplicate(error)) throw error;
-        throw takenUsername(error);
+        throw isDuplicate(error) ? takenUsername(error) : error;
       }
     },
 

@@ -24,7 +24,8 @@ export interface Offer {
   expiresAt: Date | null;
 }
 
-export type Look = { offer: Offer } | { refusal: string };
+/** `isUnknown`: a code that was never given out, which may be a guess. */
+export type Look = { offer: Offer } | { refusal: string; isUnknown: boolean };
 
 export interface Newcomer {
   code: string;
@@ -118,7 +119,8 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     async look(code: string): Promise<Look> {
       const row = await find(knex, codeHash(code));
       const state = row ? stateOf(row) : 'unknown';
-      if (!row || state !== 'waiting') return { refusal: refusalOf(state as 'unknown', row) };
+      if (!row || state !== 'waiting')
+        return { refusal: refusalOf(state as 'unknown', row), isUnknown: !row };
       return {
         offer: {
           inviter: row.inviter_name ?? row.inviter,

@@ -6,6 +6,8 @@ import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import { endGiven } from '../accounts/end.ts';
 import { letters } from '../mail/letters.ts';
 import type { Post } from '../mail/post.ts';
+import { NO_GUESSES } from '../passwords/guesses.ts';
+import { forgetBrowsers } from '../passwords/known-browsers.ts';
 import { type Bearer, lookAt, makeLink, makeNoLink, type Purpose, useLink, voidLinks } from './links.ts';
 
 /** One sentence for every link that opens nothing: why is nobody's business. */
@@ -184,10 +186,11 @@ export function createRecovery(deps: RecoveryDeps) {
         const updated_at = new Date();
         await trx('T_credentials')
           .where({ account_id: accountId })
-          .update({ password_hash, failed_login_attempts: 0, locked_until: null, updated_at });
+          .update({ password_hash, ...NO_GUESSES, updated_at });
         await trx('T_accounts').where({ id: accountId, email }).update({ email_verified: true });
         await endGiven(trx, accountId);
         await voidLinks(trx, accountId);
+        await forgetBrowsers(trx, accountId);
         await recordIn(trx, { action: 'reset.done', accountId }, from);
       });
     },
