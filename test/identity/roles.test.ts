@@ -55,7 +55,7 @@ for (const engine of engines) {
       assert.deepEqual([await told(notes), await told(files)], [['chief'], []]);
       const log = await server.database
         .knex('T_auth_audit_log')
-        .whereLike('action', 'account.role%')
+        .where('action', 'like', 'account.role%')
         .orderBy('id');
       assert.deepEqual(
         log.map(({ action, actor_id, account_id, details }) => [

@@ -20,3 +20,20 @@ export const textOf = async (response: Response) =>
     .replace(/<[^>]+>/g, ' ')
     .replace(/&#39;/g, "'")
     .replace(/\s+/g, ' ');
+
+export const INVITATIONS = '/admin/invitations';
+export const INVITE = `${INVITATIONS}/new`;
+const POWERS = 'openid profile email latchkey:invitations notes:read';
+
+/** A browser in which somebody with those powers is signed in. */
+export async function signedIn(server: TestServer, username: string, scope = POWERS): Promise<Browser> {
+  const person = await server.createAccount(username, scope);
+  return (await visit(server, person, '/account/security')).browser;
+}
+
+/** Fills in the form of a new invitation. @returns the answer */
+export async function create(browser: Browser, fields: Record<string, string> = {}): Promise<Response> {
+  const form = await formOf(await browser.get(INVITE));
+  const plain = { label: '', email: '', roles: '', expires_in: '7d', max_uses: '1', count: '1' };
+  return browser.post(INVITE, { ...form.fields, scope: 'openid', ...plain, ...fields });
+}
