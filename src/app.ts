@@ -14,7 +14,7 @@ import type { Logger } from './kit/log.ts';
 import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { findAccount } from './oidc/accounts.ts';
-import { answers } from './oidc/answers.ts';
+import { answers, endpointError, inJson } from './oidc/answers.ts';
 import { createClientSource } from './oidc/clients/source.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
@@ -22,6 +22,7 @@ import { requestUnit } from './oidc/request-unit.ts';
 import { covers, withinCeiling } from './oidc/scopes.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createAssets } from './web/assets.ts';
+import { alsoByPost } from './web/by-post.ts';
 import { showError } from './web/error-page.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
@@ -79,6 +80,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const notReady = readiness(database);
 
   const page = (ctx: Context, status: number, message: string) => {
+    if (endpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
       return showError(ctx, render, {
@@ -123,9 +125,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const pages = router.routes();
 
   const middleware = [
+    inJson,
     shell({ log, secure, page }),
     health({ notReady }),
     assets.middleware,
+    alsoByPost(['/auth', '/session/end']),
     sameOriginForms({
       issuer: config.issuer,
       paths: /^\/(interaction|session|invitation|account|admin)(\/|$)/,

@@ -17,18 +17,27 @@ for (const engine of engines) {
 
       const rename = (from: string, to: string) => server.database.knex.schema.renameTable(from, to);
       await rename('T_access_tokens', 'T_elsewhere');
-      const refused = await fetch(`${server.issuer}/token`, {
-        method: 'POST',
-        headers: {
-          authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
-        },
-        body: new URLSearchParams({
-          ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
-          ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
-        }),
-      });
-      assert.equal(refused.status, 500);
-      assert.ok(!(await refused.text()).includes('access_token'));
+      for (const accept of ['*/*', 'text/html', 'application/json']) {
+        const refused = await fetch(`${server.issuer}/token`, {
+          method: 'POST',
+          headers: {
+            accept,
+            authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
+          },
+          body: new URLSearchParams({
+            ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
+            ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
+          }),
+        });
+        assert.equal(refused.status, 500);
+        assert.match(String(refused.headers.get('content-type')), /^application\/json/);
+        assert.equal(refused.headers.get('cache-control'), 'no-store');
+        // RFC 6749 section 5.2, and nothing of what is inside.
+        assert.deepEqual(await refused.json(), {
+          error: 'server_error',
+          error_description: 'Something went wrong on our side.',
+        });
+      }
       await rename('T_elsewhere', 'T_access_tokens');
 
       await rename('T_authorization_codes', 'T_elsewhere');
