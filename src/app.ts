@@ -16,6 +16,7 @@ import { createSecrets } from './kit/secrets.ts';
 import { findAccount } from './oidc/accounts.ts';
 import { answers, endpointError, inJson } from './oidc/answers.ts';
 import { createClientSource } from './oidc/clients/source.ts';
+import { createClientUsage } from './oidc/clients/usage.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
@@ -34,6 +35,8 @@ export interface App {
   /** The Koa application. */
   provider: Provider;
   notReady(): Promise<string | undefined>;
+  /** Writes which applications were used; a job calls it. */
+  writeClientUsage(): Promise<number>;
   /** @returns a fresh set-up link while nobody administers this server */
   setUpLink(): Promise<string | undefined>;
 }
@@ -76,7 +79,12 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const render = renderer.page;
   const keys = await createSigningKeys({ database, secrets }).load();
   const clients = createClientSource({ hot, issuer: config.issuer });
-  const provider = createProvider({ config, secrets, clients, keys, log, pages: createEnginePages(render) });
+  const usage = createClientUsage(database.knex);
+  const provider = createProvider({
+    ...{ config, secrets, clients, keys, log },
+    pages: createEnginePages(render),
+    onUse: usage.note,
+  });
   const notReady = readiness(database);
 
   const page = (ctx: Context, status: number, message: string) => {
@@ -155,6 +163,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   return {
     provider,
     notReady,
+    writeClientUsage: usage.write,
     async setUpLink() {
       if (await invitations.isAdministered(database.knex)) return undefined;
       return (await invitations.setUpLink({ accountId: null })).url;

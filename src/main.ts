@@ -23,12 +23,15 @@ async function start(): Promise<void> {
   else if (!(await schemaStatus(database)).current) {
     throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
   }
-  const { provider, setUpLink } = await createApp({ config, database, log });
+  const { provider, setUpLink, writeClientUsage } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
   );
-  const stopJob = every(5000, log, 'expire-requests', () => expireRequests(database.knex));
+  const jobs = [
+    every(5000, log, 'expire-requests', () => expireRequests(database.knex)),
+    every(30_000, log, 'client-usage', () => writeClientUsage()),
+  ];
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -43,7 +46,7 @@ async function start(): Promise<void> {
   const stop = () => {
     if (stopping) return;
     stopping = true;
-    stopJob();
+    for (const stopJob of jobs) stopJob();
     const hard = setTimeout(() => process.exit(1), DRAIN_MS);
     hard.unref();
     // A kept connection that was just closed would lose the request that is on its way: each is told to go with
@@ -51,6 +54,7 @@ async function start(): Promise<void> {
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {
+        await writeClientUsage().catch((error) => log.warn({ job: 'client-usage', err: error }));
         await database.close();
         process.exit(0);
       });

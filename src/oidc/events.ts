@@ -76,7 +76,7 @@ function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
 }
 
 /** The engine's events become audit rows of the same commit, and lines of the log. */
-export function listen(provider: Provider, log: Logger): void {
+export function listen(provider: Provider, log: Logger, onUse: (clientId: string) => void): void {
   const who = (ctx: KoaContextWithOIDC) => ({
     accountId: ctx.oidc.account?.accountId ?? ctx.oidc.entities.Session?.accountId,
     clientId: ctx.oidc.client?.clientId,
@@ -85,6 +85,11 @@ export function listen(provider: Provider, log: Logger): void {
   const on = provider.on.bind(provider) as (name: string, listener: (...args: never[]) => void) => void;
 
   auditRefusals(provider, log, recordSecondUse);
+  for (const success of ['authorization.success', 'grant.success']) {
+    on(success, (ctx: KoaContextWithOIDC) => {
+      if (ctx.oidc.client) onUse(ctx.oidc.client.clientId);
+    });
+  }
   on('grant.revoked', (ctx: KoaContextWithOIDC, grantId: string) => {
     record({ action: 'grant.revoked', ...who(ctx), target: grantId });
   });

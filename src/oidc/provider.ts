@@ -31,6 +31,8 @@ export interface EngineDeps {
   keys: PrivateJwk[];
   pages: EnginePages;
   log: Logger;
+  /** An application was given a code or a token. */
+  onUse(clientId: string): void;
 }
 
 const CODE_TTL = 60;
@@ -164,6 +166,6 @@ export function createProvider(deps: EngineDeps): Provider {
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   limitScopes(provider);
-  listen(provider, deps.log);
+  listen(provider, deps.log, deps.onUse);
   return provider;
 }

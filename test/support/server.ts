@@ -30,6 +30,8 @@ export interface TestServer {
   invitations: ReturnType<typeof createInvitations>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
+  /** The job of that name, which only the process runs by itself. */
+  writeClientUsage(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -66,7 +68,7 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider } = await createApp({ config, database, log });
+  const { provider, writeClientUsage } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
@@ -106,6 +108,7 @@ export async function startServer(
       });
       return { ...account, password: PASSWORD };
     },
+    writeClientUsage,
     stop,
   };
 }
