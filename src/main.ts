@@ -20,8 +20,9 @@ async function start(): Promise<void> {
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
-  else if (!(await schemaStatus(database)).current) {
-    throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+  else {
+    const { advice } = await schemaStatus(database);
+    if (advice) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
   }
   const { provider, setUpLink, writeClientUsage } = await createApp({ config, database, log });
   const server = createServer(
