@@ -98,9 +98,14 @@ function configuration(deps: EngineDeps): Configuration {
       devInteractions: { enabled: false },
       introspection: {
         enabled: true,
-        // An application learns of its own tokens alone.
-        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) =>
-          token.clientId === client.clientId,
+        // An application learns of its own tokens alone, and a token is worth no more than its account.
+        allowedPolicy: async (
+          _ctx: unknown,
+          client: EngineClient,
+          token: { clientId?: string; accountId?: string },
+        ) =>
+          token.clientId === client.clientId &&
+          (token.accountId === undefined || (await findAccount(undefined, token.accountId)) !== undefined),
       },
       revocation: {
         enabled: true,
