@@ -84,10 +84,16 @@ for (const engine of engines) {
       const client = await server.createClient({ public: true });
       const nobody = { client_id: 'nobody', client_secret: 'x' };
       for (let index = 0; index < 5; index += 1) {
-        await call(server, nobody, '/token', { grant_type: 'authorization_code', code: 'x' });
-        await fetch(`${server.issuer}/token`, { method: 'POST', body: new URLSearchParams({ a: 'b' }) });
-        await fetch(`${server.issuer}/auth?client_id=nobody-${index}`);
-        await fetch(`${server.issuer}/me`, { headers: { authorization: 'Bearer x' } });
+        const answers = [
+          await call(server, nobody, '/token', { grant_type: 'authorization_code', code: 'x' }),
+          await fetch(`${server.issuer}/token`, { method: 'POST', body: new URLSearchParams({ a: 'b' }) }),
+          await fetch(`${server.issuer}/auth?client_id=nobody-${index}`),
+          await fetch(`${server.issuer}/me`, { headers: { authorization: 'Bearer x' } }),
+        ];
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          [401, 401, 400, 401],
+        );
       }
       assert.equal((await server.database.knex('T_auth_audit_log').where({ success: false })).length, 0);
       const garbage = { grant_type: 'authorization_code', code: 'x', redirect_uri: 'https://x.example' };
