@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/kit/schema.ts';
 
+export const tables = ['T_account_roles', 'T_invitations', 'T_invitation_redemptions'];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_account_roles', ({ table, reference, index }) => {
     reference('account_id', 'T_accounts').notNullable();
@@ -45,5 +47,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, ['T_account_roles', 'T_invitations', 'T_invitation_redemptions']);
+  await dropTables(knex, tables);
 }

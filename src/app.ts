@@ -28,9 +28,10 @@ import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { unit } from './kit/unit-of-work.ts';
 import { findAccount } from './oidc/accounts.ts';
-import { answers } from './oidc/answers.ts';
+import { answers, endpointError, inJson } from './oidc/answers.ts';
 import { signInUrl } from './oidc/clients/own.ts';
 import { createClientSource } from './oidc/clients/source.ts';
+import { createClientUsage } from './oidc/clients/usage.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
@@ -38,6 +39,7 @@ import { covers, withinCeiling } from './oidc/scopes.ts';
 import { rotateSession } from './oidc/session.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createAssets } from './web/assets.ts';
+import { alsoByPost } from './web/by-post.ts';
 import { showError } from './web/error-page.ts';
 import { createFormTokens } from './web/form-token.ts';
 import { createGate } from './web/gate.ts';
@@ -52,6 +54,8 @@ export interface App {
   /** The Koa application. */
   provider: Provider;
   notReady(): Promise<string | undefined>;
+  /** Writes which applications were used; a job calls it. */
+  writeClientUsage(): Promise<number>;
   /** @returns a fresh set-up link while nobody administers this server */
   setUpLink(): Promise<string | undefined>;
   /** For what sends mail of its own accord: pages of the account, administration. */
@@ -108,10 +112,16 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const render = renderer.page;
   const keys = await createSigningKeys({ database, secrets }).load();
   const clients = createClientSource({ hot, issuer: config.issuer });
-  const provider = createProvider({ config, secrets, clients, keys, log, pages: createEnginePages(render) });
+  const usage = createClientUsage(database.knex);
+  const provider = createProvider({
+    ...{ config, secrets, clients, keys, log },
+    pages: createEnginePages(render),
+    onUse: usage.note,
+  });
   const notReady = readiness(database);
 
   const page = (ctx: Context, status: number, message: string) => {
+    if (endpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
       return showError(ctx, render, {
@@ -216,9 +226,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const pages = router.routes();
 
   const middleware = [
+    inJson,
     shell({ log, secure, page }),
     health({ notReady }),
     assets.middleware,
+    alsoByPost(['/auth', '/session/end']),
     sameOriginForms({
       issuer: config.issuer,
       paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,
@@ -246,6 +258,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     notReady,
     recovery,
     drain: background.drain,
+    writeClientUsage: usage.write,
     async setUpLink() {
       if (await invitations.isAdministered(database.knex)) return undefined;
       return (await invitations.setUpLink({ accountId: null })).url;

@@ -36,9 +36,9 @@ async function withDatabase<T>(work: (database: Database, url: string) => Promis
 function withCurrentSchema<T>(work: (database: Database) => Promise<T>): Promise<T> {
   return withDatabase(async (database, url) => {
     const { production } = loadConfig(process.env);
-    if (!(await schemaStatus(database)).current) {
-      if (production)
-        throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+    const { advice } = await schemaStatus(database);
+    if (advice) {
+      if (production) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
       await migrateLatest(database, url);
     }
     return work(database);

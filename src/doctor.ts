@@ -68,8 +68,8 @@ export async function examine(config: Config, database: Database): Promise<Findi
   ];
   if (findings.some(({ check, ok }) => check === 'database' && !ok)) return findings;
   const schema = await look('schema', async () => {
-    const { current, pending } = await schemaStatus(database);
-    return current ? 'current' : fail(`${pending.length} migration(s) pending. Run: npx latchkey db migrate`);
+    const { advice } = await schemaStatus(database);
+    return advice ? fail(advice) : 'current';
   });
   findings.push(schema);
   if (!schema.ok) return findings;

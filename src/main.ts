@@ -25,17 +25,19 @@ async function start(): Promise<void> {
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
-  else if (!(await schemaStatus(database)).current) {
-    throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+  else {
+    const { advice } = await schemaStatus(database);
+    if (advice) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
   }
   zxcvbn();
-  const { provider, setUpLink, close } = await createApp({ config, database, log });
+  const { provider, setUpLink, writeClientUsage, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
   );
-  const stopJobs = [
+  const jobs = [
     every(5000, log, 'expire-requests', () => expireRequests(database.knex)),
+    every(30_000, log, 'client-usage', () => writeClientUsage()),
     every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex)),
     every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex)),
   ];
@@ -53,7 +55,7 @@ async function start(): Promise<void> {
   const stop = () => {
     if (stopping) return;
     stopping = true;
-    for (const stopJob of stopJobs) stopJob();
+    for (const stopJob of jobs) stopJob();
     const hard = setTimeout(() => process.exit(1), DRAIN_MS);
     hard.unref();
     // A kept connection that was just closed would lose the request that is on its way: each is told to go with
@@ -61,6 +63,7 @@ async function start(): Promise<void> {
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {
+        await writeClientUsage().catch((error) => log.warn({ job: 'client-usage', err: error }));
         await close(MAIL_MS);
         await database.close();
         process.exit(0);

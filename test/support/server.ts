@@ -41,6 +41,8 @@ export interface TestServer {
   settled(): Promise<void>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
+  /** The job of that name, which only the process runs by itself. */
+  writeClientUsage(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -80,7 +82,7 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider, recovery, drain, close } = await createApp({ config, database, log });
+  const { provider, recovery, drain, close, writeClientUsage } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
@@ -125,6 +127,7 @@ export async function startServer(
       });
       return { ...account, password: PASSWORD };
     },
+    writeClientUsage,
     stop,
   };
 }
