@@ -20,8 +20,6 @@ export async function up(knex: Knex): Promise<void> {
     // Kept apart from created_by, which is NULL for an inviter who was deleted as well.
     table.boolean('by_operator').notNullable();
     reference('created_by', 'T_accounts', 'SET NULL');
-    // Its code was in a mail to that address and nowhere else.
-    table.boolean('was_mailed').notNullable();
     table.integer('max_uses').notNullable();
     table.integer('uses').notNullable();
     instant('revoked_at');

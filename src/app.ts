@@ -7,7 +7,7 @@ import { createInvitationPages } from './admin/invitations.ts';
 import type { Config } from './config.ts';
 import { createPasswordChange } from './identity/accounts/password.ts';
 import { profileOf } from './identity/accounts/profile.ts';
-import { provePassword, signIn } from './identity/accounts/sign-in.ts';
+import { clearGuess, provePassword, signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { qrCode } from './identity/invitations/sheet.ts';
@@ -153,6 +153,10 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const door = { issuer: config.issuer, held: held('invitation') };
   const limits = createLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
   const { fault: passwordFault } = createPasswordRules({ minimum: config.passwordMinLength });
+  const limitMail = async (email: string) => {
+    await limits.reset.take(unit().origin.ip);
+    await limits.takeMessage(email);
+  };
   const browser = createBrowserCookie({ secure });
   const findPerson = (accountId: string) => findAccount(undefined, accountId);
   const interactions = createInteractions({
@@ -165,8 +169,8 @@ export async function createApp(deps: { config: Config; database: Database; log:
       add: redemption.add,
       async redeem({ password, ...newcomer }) {
         const passwordHash = await passwords.hash(password);
-        const accountId = await redemption.redeem({ ...newcomer, passwordHash });
-        if (newcomer.email !== null) recovery.welcome(accountId, newcomer.email, newcomer.from);
+        const { accountId, email, token } = await redemption.redeem({ ...newcomer, passwordHash });
+        if (email !== null && token) recovery.welcome(accountId, email, token);
         return accountId;
       },
       passwordFault,
@@ -190,10 +194,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     render,
     held: { reset: held('reset'), verify: held('verify'), request: held('request') },
     passwordFault,
-    async limitMail(email) {
-      await limits.reset.take(unit().origin.ip);
-      await limits.takeMessage(email);
-    },
+    limitMail,
   });
   const gate = createGate({
     secrets,
@@ -219,6 +220,13 @@ export async function createApp(deps: { config: Config; database: Database; log:
       prove: (given) => provePassword(passwords, given),
     }),
     browser,
+    recovery,
+    limitMail,
+    async proves({ accountId, ...given }) {
+      const proof = isTooLong(given.password) ? undefined : await provePassword(passwords, given);
+      if (proof) clearGuess(proof);
+      return proof?.accountId === accountId;
+    },
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
   });
   createHome(router, { provider, render, findPerson, mayAdminister });

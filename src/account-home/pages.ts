@@ -6,8 +6,9 @@ import type { Profile } from '../identity/accounts/profile.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
 import { type Gate, navigation, type Visitor } from '../web/gate.ts';
+import { createEmailPage, type EmailPageDeps } from './email.ts';
 
-export interface AccountHomeDeps {
+export interface AccountHomeDeps extends Pick<EmailPageDeps, 'recovery' | 'proves' | 'limitMail'> {
   gate: Gate;
   render(name: string, data: Record<string, unknown>): string;
   profile(accountId: string): Promise<Profile>;
@@ -43,8 +44,12 @@ export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
       csrf: visitor.csrf(SECURITY),
       person: await deps.profile(visitor.accountId),
       changed: ctx.query.done === 'password',
+      isMailed: ctx.query.done === 'email',
+      sendsMail: deps.recovery.sendsMail,
     });
   }
+
+  createEmailPage(router, { ...deps, navOf });
 
   router.get(
     '/account',

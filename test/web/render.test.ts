@@ -37,11 +37,11 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const label = 'Your account';
   const nav = { label: bad, links: [{ href: bad, text: bad, current: true }] };
   const room = { title: bad, bodyClass: 'admin', action: bad, csrf: bad, nav };
-  const person = { username: bad, name: bad, email: bad, email_verified: true };
+  const person = { username: bad, name: bad, email: bad, email_verified: true, pending_email: `new.${bad}` };
   const used = [{ invited_by: bad, redeemed_at: at }];
   const role = { role: bad, client_id: bad, client_name: bad };
   const profile = { ...person, roles: [role, { ...role, client_id: null }], invitations: [...used, ...used] };
-  const nobody = { username: bad, name: null, email: null, roles: [], invitations: [] };
+  const nobody = { username: bad, name: null, email: null, pending_email: null, roles: [], invitations: [] };
   const blank = { label: null, email: null, created_by: null, expires_at: null, revoked_at: null };
   const plain = {
     ...blank,
@@ -99,6 +99,9 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
     ['home', { title: bad }],
+    ['account/email', { ...all, faults: {}, typed: bad, sendsMail: true }],
+    ['account/email', { ...all, faults: { email: bad, current: bad }, typed: bad, sendsMail: true }],
+    ['account/email', { ...all, faults: {}, sendsMail: false }],
     ['recovery/forgot', { ...all, typed: bad }],
     ['recovery/forgot', { ...all, typed: bad, alert: bad }],
     ['recovery/sent', { title: bad }],

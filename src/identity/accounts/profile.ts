@@ -1,10 +1,13 @@
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { toDate } from '../../kit/instants.ts';
+import { pendingEmail } from '../recovery/links.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
 
 /** An account with what it holds and how it came to be. */
 export interface Profile extends Account {
+  /** An address that waits to be confirmed. */
+  pending_email: string | null;
   /** Each with the application in which it holds; none for everywhere. */
   roles: { role: string; client_id: string | null; client_name: string | null }[];
   /** The ledger, from the account's side; the first is by which it came in, unless an operator made it. */
@@ -41,6 +44,7 @@ export async function profileOf(
     .select('i.id', 'i.label', 'a.username', 'a.name', 'r.redeemed_at', 'r.scopes', 'r.roles');
   return {
     ...toAccount(row),
+    pending_email: await pendingEmail(source, row.id),
     roles,
     invitations: ledger.map((one) => ({
       id: one.id,

@@ -61,6 +61,12 @@ export async function provePassword(passwords: Passwords, given: GivenPassword):
   return undefined;
 }
 
+/** The guess was right: what it counted is taken back, in the commit of the request under way. */
+export function clearGuess({ browserId, credentialId: id }: Proof): void {
+  if (browserId) touchBrowser(browserId);
+  else unit().write({ kind: 'update', table: 'T_credentials', set: NO_GUESSES, where: { id } });
+}
+
 /**
  * Username and password; this browser is known from now on.
  * @returns the account's id, or undefined

@@ -80,11 +80,6 @@ export function inviteCommands(
         return list;
       });
       const [first] = made;
-      if (options.send && first) {
-        // Who invites does not see the code: coming in by it proves that somebody read the mail.
-        const { code: _code, url: _url, ...sent } = first;
-        return print(sent, options.json);
-      }
       if (options.json) return print(count > 1 ? made : first, true);
       if (format === 'csv') return print(toCsv(made), false);
       if (format === 'html') return print(await toSheet(made), false);

@@ -5,6 +5,7 @@ import { uuidv7 } from '../../kit/ids.ts';
 import { toDate } from '../../kit/instants.ts';
 import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/insert.ts';
+import { makeLink } from '../recovery/links.ts';
 import { codeHash } from './codes.ts';
 import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './model.ts';
 import { PROTOCOL_SCOPES } from './schema.ts';
@@ -26,6 +27,12 @@ export interface Offer {
 
 /** `isUnknown`: a code that was never given out, which may be a guess. */
 export type Look = { offer: Offer } | { refusal: string; isUnknown: boolean };
+
+export interface Redeemed {
+  accountId: string;
+  email: string | null;
+  token: string | undefined;
+}
 
 export interface Newcomer {
   code: string;
@@ -136,26 +143,25 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     /**
      * Account, credential, redemption and audit in one transaction, or none of them.
      * @param given checked by the caller; the address counts only where the invitation names none
-     * @returns the account's id
+     * @returns the account's id, and the token of a link by which the address is confirmed
      * @throws LatchkeyError invalid_input when the invitation is good no more; conflict when the username is taken
      */
-    async redeem(given: Newcomer): Promise<string> {
+    async redeem(given: Newcomer): Promise<Redeemed> {
       try {
         return await inTransaction(knex, async (trx) => {
           const row = await use(trx, given.code);
           const what = await granted(trx, row);
-          const id = await insertAccount(
-            trx,
-            { ...given, ...what, email: row.email ?? given.email },
-            { emailIfFree: true },
-          );
-          // Its code was in that mail and nowhere else: who has it reads mail there.
-          if (row.email !== null && row.was_mailed)
-            await trx('T_accounts').where({ id, email: row.email }).update({ email_verified: true });
+          const email = row.email ?? given.email;
+          const id = await insertAccount(trx, { ...given, ...what, email }, { emailIfFree: true });
+          // Whether the address is free or not: so the account's own page cannot tell either.
+          const token =
+            email === null
+              ? undefined
+              : await makeLink(trx, { accountId: id, purpose: 'verify_email', email });
           const { username } = given;
           await recordIn(trx, { action: 'account.created', accountId: id, target: username }, given.from);
           await note(trx, row, id, what, given.from);
-          return id;
+          return { accountId: id, email, token };
         });
       } catch (error) {
         throw isDuplicate(error) ? takenUsername(error) : error;

@@ -6,14 +6,13 @@ import type { MadeInvitation } from './model.ts';
 import type { Invitations } from './service.ts';
 
 /**
- * Mails an invitation to the address that it is bound to. Its code must be shown to nobody else, for coming in by it
- * confirms the address.
+ * Mails an invitation to the address that it is bound to.
  * @throws LatchkeyError unavailable when the mail server did not take it: the invitation is then withdrawn
  */
 export function createInvitationMail(deps: {
   knex: Knex;
   post: Post;
-  invitations: Pick<Invitations, 'mailed' | 'revoke'>;
+  invitations: Pick<Invitations, 'revoke'>;
 }) {
   const { knex, post, invitations } = deps;
   return async (invitation: MadeInvitation): Promise<void> => {
@@ -39,6 +38,5 @@ export function createInvitationMail(deps: {
         error,
       );
     }
-    await invitations.mailed(id);
   };
 }

@@ -109,7 +109,6 @@ export function createInvitations(deps: InvitationDeps) {
         roles: JSON.stringify([...new Set(input.roles)]),
         by_operator: actor.accountId === null,
         created_by: actor.accountId,
-        was_mailed: false,
         max_uses: input.maxUses,
         uses: 0,
         expires_at: input.expiresIn,
@@ -134,14 +133,6 @@ export function createInvitations(deps: InvitationDeps) {
         const code = codes.get(row.id) as string;
         return { ...toInvitation(row), code, url: urlOf(code) };
       });
-    },
-
-    /**
-     * An invitation was mailed to the address that it is bound to: coming in by it then also confirms the address.
-     * Only for one whose code nobody else was shown.
-     */
-    async mailed(id: string): Promise<void> {
-      await knex('T_invitations').where({ id }).whereNotNull('email').update({ was_mailed: true });
     },
 
     /**
@@ -213,7 +204,6 @@ export function createInvitations(deps: InvitationDeps) {
         scopes: '["*:*"]',
         roles: '[]',
         by_operator: true,
-        was_mailed: false,
         max_uses: 1,
         uses: 0,
         revoked_at: null,

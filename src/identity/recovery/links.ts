@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
-/** `verify`: the account's address; `change`: an address that is to be the account's; `reset`: a new password. */
-export type Purpose = 'verify' | 'change' | 'reset';
+/** An address that is to be the account's, confirmed; a new password. */
+export type Purpose = 'verify_email' | 'reset_password';
 
 const HOUR_MS = 3_600_000;
-const LIFE_MS = { verify: 24 * HOUR_MS, change: 24 * HOUR_MS, reset: HOUR_MS };
+const LIFE_MS = { verify_email: 24 * HOUR_MS, reset_password: HOUR_MS };
 const TABLE = 'T_account_links';
 
 /** Whom a link is for. */
@@ -16,7 +16,6 @@ export interface Bearer {
   name: string | null;
   /** The address that the mailbox it was sent to has. */
   email: string;
-  purpose: Purpose;
 }
 
 const removed = (trx: Knex.Transaction, accountId: string, purpose: Purpose) =>
@@ -47,31 +46,30 @@ export async function makeLink(
 }
 
 /**
- * What still opens: unused, in time, of an active account. A link speaks of one address: when the account's is
- * another by now, whoever reads mail at the old one gets in no more.
+ * What still opens: unused, in time, of an active account. A link to a new password speaks of one address: when the
+ * account's is another by now, whoever reads mail at the old one gets in no more.
  */
-const good = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: Purpose[]) =>
+const good = (query: Knex.QueryBuilder, source: Knex, token: string, purpose: Purpose) =>
   query
-    .where({ token_hash: digest(token) })
-    .whereIn('purpose', purposes)
-    .whereNull('used_at')
+    .where({ token_hash: digest(token), purpose })
+    .whereNull('consumed_at')
     .where('expires_at', '>', new Date())
     .whereExists(
       source('T_accounts as a')
         .select('a.id')
         .whereRaw('a.id = T_account_links.account_id')
-        .whereRaw(`a.is_active = true AND (a.email = T_account_links.email OR purpose = 'change')`),
+        .whereRaw(`a.is_active = true AND (a.email = T_account_links.email OR purpose = 'verify_email')`),
     );
 
 const bearer = (source: Knex, token: string) =>
   source(`${TABLE} as l`)
     .join('T_accounts as a', 'a.id', 'l.account_id')
     .where('l.token_hash', digest(token))
-    .first<Bearer | undefined>('l.account_id', 'l.email', 'l.purpose', 'a.username', 'a.name');
+    .first<Bearer | undefined>('l.account_id', 'l.email', 'a.username', 'a.name');
 
 /** Reads only: nothing is used up by looking. @returns whom it is for, or undefined when it opens nothing */
-export async function lookAt(knex: Knex, token: string, purposes: Purpose[]): Promise<Bearer | undefined> {
-  const found = await good(knex(TABLE), knex, token, purposes).first('id');
+export async function lookAt(knex: Knex, token: string, purpose: Purpose): Promise<Bearer | undefined> {
+  const found = await good(knex(TABLE), knex, token, purpose).first('id');
   return found ? bearer(knex, token) : undefined;
 }
 
@@ -79,9 +77,9 @@ export async function lookAt(knex: Knex, token: string, purposes: Purpose[]): Pr
 export async function useLink(
   trx: Knex.Transaction,
   token: string,
-  purposes: Purpose[],
+  purpose: Purpose,
 ): Promise<Bearer | undefined> {
-  const used = await good(trx(TABLE), trx, token, purposes).update({ used_at: new Date() });
+  const used = await good(trx(TABLE), trx, token, purpose).update({ consumed_at: new Date() });
   return used === 1 ? bearer(trx, token) : undefined;
 }
 
@@ -91,9 +89,17 @@ export async function useLink(
 export async function voidLinks(trx: Knex.Transaction, accountId: string): Promise<void> {
   await trx(TABLE)
     .where({ account_id: accountId })
-    .whereNull('used_at')
-    .whereIn('purpose', ['reset', 'change'])
-    .update({ used_at: new Date() });
+    .whereNull('consumed_at')
+    .update({ consumed_at: new Date() });
+}
+
+/** The address that waits to be confirmed, also after its link is over: it is asked for anew, not forgotten. */
+export async function pendingEmail(source: Knex, accountId: string): Promise<string | null> {
+  const row = await source(TABLE)
+    .where({ account_id: accountId, purpose: 'verify_email' })
+    .whereNull('consumed_at')
+    .first('email');
+  return row?.email ?? null;
 }
 
 /** As much work as for a link that is made, where there is no account to make one for. */

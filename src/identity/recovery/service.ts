@@ -71,47 +71,43 @@ export function createRecovery(deps: RecoveryDeps) {
     if (!account || !credential) {
       const errorCode = 'unknown_address';
       await inTransaction(knex, async (trx) => {
-        await makeNoLink(trx, 'reset');
+        await makeNoLink(trx, 'reset_password');
         await recordIn(trx, { action: 'reset.requested', success: false, errorCode }, from);
       });
       return;
     }
-    const token = await link(account, 'reset', email, 'reset.requested', from);
+    const token = await link(account, 'reset_password', email, 'reset.requested', from);
     // To the address as it is stored, never as it was typed.
     if (token)
       await post.deliver(letters.reset({ issuer, ...account, token }), email, { accountId: account.id });
   }
 
-  async function mailVerification(account: AccountRow, from?: From): Promise<void> {
-    if (account.email === null || account.email_verified) return;
-    const token = await link(account, 'verify', account.email, 'email.verification_requested', from);
-    if (token)
-      await post.deliver(letters.verify({ issuer, ...account, token }), account.email, {
-        accountId: account.id,
-      });
+  /**
+   * Also where the address is taken there is as much work, and a mail: its owner hears that they have an account, and
+   * the link goes to nobody.
+   */
+  async function mailVerification(account: AccountRow, email: string, token: string): Promise<void> {
+    const owner = await knex('T_accounts').where({ email }).whereNot({ id: account.id }).first('id');
+    const letter = owner
+      ? letters.known({ issuer })
+      : letters.verify({ issuer, username: account.username, token });
+    await post.deliver(letter, email, { accountId: owner?.id ?? account.id });
   }
 
   async function mailChange(accountId: string, email: string, from: From | undefined): Promise<void> {
     const account = await accountWhere({ id: accountId });
-    if (!account) return;
-    if (account.email === email) return mailVerification(account, from);
-    // Also where the address is taken, as much work and a mail as elsewhere; its link is then mailed to nobody.
-    const token = await link(account, 'change', email, 'email.change_requested', from);
+    if (!account || (account.email === email && account.email_verified)) return;
+    const token = await link(account, 'verify_email', email, 'email.change_requested', from);
     if (!token) return;
-    const taken = await knex('T_accounts').where({ email }).first('id');
-    const about = { accountId };
-    const letter = taken
-      ? letters.known({ issuer })
-      : letters.verify({ issuer, username: account.username, token });
+    const { username } = account;
+    const told = account.email === null || account.email === email ? undefined : account.email;
     await Promise.all([
-      post.deliver(letter, email, taken ? { accountId: taken.id } : about),
-      account.email === null
-        ? undefined
-        : post.deliver(letters.changing({ issuer, username: account.username }), account.email, about),
+      mailVerification(account, email, token),
+      told && post.deliver(letters.changing({ issuer, username }), told, { accountId }),
     ]);
   }
 
-  /** Makes the address the account's; the one before it is told. @returns that one */
+  /** Makes the address the account's. @returns the one before it */
   async function moveTo(trx: Knex.Transaction, { account_id: id, email }: Bearer): Promise<string | null> {
     const row = await trx('T_accounts').where({ id }).first('email');
     const before: string | null = row?.email ?? null;
@@ -119,7 +115,6 @@ export function createRecovery(deps: RecoveryDeps) {
       .where({ id, email: before })
       .update({ email, email_verified: true, updated_at: new Date() });
     if (moved !== 1) throw over();
-    await trx('T_account_links').where({ account_id: id, purpose: 'reset' }).delete();
     return before;
   }
 
@@ -132,25 +127,14 @@ export function createRecovery(deps: RecoveryDeps) {
       background.run('reset', () => mailReset(email, from));
     },
 
-    /** Mails a link that confirms the account's address, unless it is confirmed. Returns at once. */
-    requestVerification(accountId: string, from?: From): void {
-      background.run('verify', async () => {
-        const account = await accountWhere({ id: accountId });
-        if (account) await mailVerification(account, from);
-      });
-    },
-
     /**
-     * After a sign-up that gave an address: a link that confirms it; or, when another account has it and the new one
-     * was made without, word to that one. To call once the account is committed; returns at once.
+     * Mails the link that a sign-up made for the address it gave. To call once the account is committed; returns at once.
+     * @param token of that link
      */
-    welcome(accountId: string, email: string, from?: From): void {
+    welcome(accountId: string, email: string, token: string): void {
       background.run('welcome', async () => {
         const account = await accountWhere({ id: accountId });
-        if (!account) return;
-        if (account.email === email) return mailVerification(account, from);
-        const owner = await accountWhere({ email });
-        if (owner) await post.deliver(letters.known({ issuer }), email, { accountId: owner.id });
+        if (account) await mailVerification(account, email, token);
       });
     },
 
@@ -164,10 +148,10 @@ export function createRecovery(deps: RecoveryDeps) {
     },
 
     /** Whom a link to a new password is for; uses nothing up. */
-    lookAtReset: (token: string) => lookAt(knex, token, ['reset']),
+    lookAtReset: (token: string) => lookAt(knex, token, 'reset_password'),
 
-    /** Which account a link confirms an address of; uses nothing up. */
-    lookAtVerify: (token: string) => lookAt(knex, token, ['verify', 'change']),
+    /** For which account a link confirms an address; uses nothing up. */
+    lookAtVerify: (token: string) => lookAt(knex, token, 'verify_email'),
 
     /**
      * Sets a new password by a link: every session, token and other link of the account ends, a lock-out too, and the
@@ -177,10 +161,10 @@ export function createRecovery(deps: RecoveryDeps) {
      */
     async reset(token: string, password: string, from?: From): Promise<void> {
       // Before the slow hash: made-up tokens cost no more than a look.
-      if (!(await lookAt(knex, token, ['reset']))) throw over();
+      if (!(await lookAt(knex, token, 'reset_password'))) throw over();
       const password_hash = await deps.hashPassword(password);
       await inTransaction(knex, async (trx) => {
-        const used = await useLink(trx, token, ['reset']);
+        const used = await useLink(trx, token, 'reset_password');
         if (!used) throw over();
         const { account_id: accountId, email } = used;
         const updated_at = new Date();
@@ -202,20 +186,17 @@ export function createRecovery(deps: RecoveryDeps) {
     async verify(token: string, from?: From): Promise<Bearer> {
       try {
         const { used, before } = await inTransaction(knex, async (trx) => {
-          const used = await useLink(trx, token, ['verify', 'change']);
+          const used = await useLink(trx, token, 'verify_email');
           if (!used) throw over();
-          const { account_id: accountId, email, purpose } = used;
-          const before = purpose === 'change' ? await moveTo(trx, used) : null;
-          if (purpose === 'verify')
-            await trx('T_accounts').where({ id: accountId, email }).update({ email_verified: true });
-          const action = purpose === 'change' ? 'email.changed' : 'email.verified';
+          const { account_id: accountId, email } = used;
+          const before = await moveTo(trx, used);
+          const action = before === null || before === email ? 'email.verified' : 'email.changed';
           await recordIn(trx, { action, accountId }, from);
           return { used, before };
         });
-        if (before !== null) {
-          const { account_id: accountId, username } = used;
+        const { account_id: accountId, username, email } = used;
+        if (before !== null && before !== email)
           background.run('changed', () => post.deliver(letters.changed({ username }), before, { accountId }));
-        }
         return used;
       } catch (error) {
         throw isDuplicate(error) ? over() : error;
