@@ -1,122 +1,103 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import type { Page } from 'playwright-core';
 import { executablePath, launch, watch } from '../support/chromium.ts';
+import { audit, LOOKS } from '../support/looks.ts';
 import { invite, open, signUp } from '../support/newcomer.ts';
 import { authorization, authorizeUrl } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const skip = executablePath ? false : 'Chromium was not found';
-const shots = process.env.LATCHKEY_TEST_SHOTS;
-
-async function audit(page: Page, name: string): Promise<void> {
-  const found = (await page.evaluate(
-    `${axe}; axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | ')))`,
-  )) as string[];
-  assert.deepEqual(found, [], name);
-  const wide = await page.evaluate(
-    'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-  );
-  assert.equal(wide, false, `${name} scrolls sideways`);
-  if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
-}
-
 describe('every page', { skip }, () => {
-  for (const width of [320, 1280]) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      test(`is accessible and fits at ${width} px in ${colorScheme}, and weighs less than 30 kB`, async (t) => {
-        const server = await startServer(t, 'sqlite');
-        const person = await server.createAccount('ada.okafor', 'openid profile email calendar:*');
-        const client = await server.createClient({
-          scope: 'openid profile email calendar:write calendar.read',
-        });
-        const browser = await launch(t);
-        // axe is put in by hand, which the page's own policy rightly forbids.
-        const { context, hosts } = await watch(browser, {
-          viewport: { width, height: 800 },
-          colorScheme,
-          bypassCSP: true,
-        });
-        const page = await context.newPage();
-        let weight = 0;
-        page.on('response', async (response) => {
-          weight += (await response.body().catch(() => Buffer.alloc(0))).length;
-        });
-        const look = (name: string) => audit(page, `${name}-${width}-${colorScheme}`);
-        const scope = 'openid profile email calendar:write offline_access';
-        const url = server.issuer + authorizeUrl(authorization(client, { scope, prompt: 'consent' }));
-
-        await page.goto(server.issuer);
-        await look('home');
-        await page.goto(url);
-        await look('sign-in');
-        assert.ok(weight < 60_000, `two pages weigh ${weight}`);
-        await page.getByLabel('Username').fill(person.username);
-        await page.getByLabel('Password').fill('wrong');
-        await page.getByRole('button', { name: 'Sign in' }).click();
-        await look('sign-in-error');
-        await page.getByLabel('Password').fill(person.password);
-        await page.getByRole('button', { name: 'Sign in' }).click();
-        await look('consent');
-        await page.locator('summary').click();
-        await look('consent-details');
-        await page.goto(server.issuer);
-        await look('home-signed-in');
-        await page.goto(`${server.issuer}/account/security`);
-        await look('account');
-        await page.getByLabel('The password you have now').fill('wrong');
-        await page.getByLabel('New password').fill('short');
-        await page.getByRole('button', { name: 'Change password' }).click();
-        await look('account-error');
-        await page.goto(`${server.issuer}/admin`);
-        await look('admin-refused');
-        await server.database
-          .knex('T_accounts')
-          .update({ scopes: JSON.stringify([...person.scopes, 'latchkey:*']) });
-        await invite(server, { label: 'The whole crew of the harbour ferry', maxUses: 12 });
-        const { code } = await invite(server, { label: 'Tomasz', roles: ['editor'] });
-        const newcomer = await open(server, code);
-        await signUp(newcomer.browser, newcomer.page, { username: 'tomasz.zielinski' });
-        await page.goto(`${server.issuer}/admin`);
-        await look('admin-invitations');
-        await page.getByRole('link', { name: 'Tomasz' }).click();
-        await look('admin-invitation');
-        await page.getByLabel(/Also take back/).check();
-        await page.getByRole('button', { name: 'Withdraw invitation' }).click();
-        await look('admin-invitation-withdrawn');
-        await page.goto(`${server.issuer}/admin/invitations/new`);
-        await look('admin-invite');
-        await page.getByLabel('Scopes').fill('openid files:write');
-        await page.getByLabel('How many').fill('0');
-        await page.getByRole('button', { name: 'Create invitation' }).click();
-        await look('admin-invite-error');
-        await page.getByLabel('Scopes').fill('openid profile');
-        await page.getByLabel('For', { exact: true }).or(page.locator('#label')).first().fill('Ines Duarte');
-        await page.getByLabel('How many').fill('1');
-        await page.getByRole('button', { name: 'Create invitation' }).click();
-        await look('admin-invitation-made');
-        await page.goto(`${server.issuer}/admin/invitations/new`);
-        await page.getByLabel('How many').fill('8');
-        await page.getByRole('button', { name: 'Create invitation' }).click();
-        await look('admin-invitations-made');
-        await page.goto(`${server.issuer}/session/end`);
-        await look('sign-out');
-        await page.getByRole('button', { name: 'Stay signed in' }).click();
-        await look('stay');
-        await page.goto(`${server.issuer}/session/end`);
-        await page.getByRole('button', { name: 'Sign out' }).click();
-        await look('signed-out');
-        await page.goto(`${server.issuer}/code?code=${'aB3_'.repeat(10)}abc`);
-        await look('code');
-        await page.goto(`${server.issuer}/auth?client_id=nobody`);
-        await look('error');
-        await page.goto(`${server.issuer}/nowhere`);
-        await look('nowhere');
-        assert.deepEqual([...hosts], [new URL(server.issuer).host]);
+  for (const { width, colorScheme, of } of LOOKS) {
+    test(`is accessible and fits at ${width} px in ${colorScheme}, and weighs less than 30 kB`, async (t) => {
+      const server = await startServer(t, 'sqlite');
+      const person = await server.createAccount('ada.okafor', 'openid profile email calendar:*');
+      const client = await server.createClient({
+        scope: 'openid profile email calendar:write calendar.read',
       });
-    }
+      const browser = await launch(t);
+      // axe is put in by hand, which the page's own policy rightly forbids.
+      const { context, hosts } = await watch(browser, {
+        viewport: { width, height: 800 },
+        colorScheme,
+        bypassCSP: true,
+      });
+      const page = await context.newPage();
+      let weight = 0;
+      page.on('response', async (response) => {
+        weight += (await response.body().catch(() => Buffer.alloc(0))).length;
+      });
+      const look = (name: string) => audit(page, `${name}-${of}`);
+      const scope = 'openid profile email calendar:write offline_access';
+      const url = server.issuer + authorizeUrl(authorization(client, { scope, prompt: 'consent' }));
+
+      await page.goto(server.issuer);
+      await look('home');
+      await page.goto(url);
+      await look('sign-in');
+      assert.ok(weight < 60_000, `two pages weigh ${weight}`);
+      await page.getByLabel('Username').fill(person.username);
+      await page.getByLabel('Password').fill('wrong');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await look('sign-in-error');
+      await page.getByLabel('Password').fill(person.password);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await look('consent');
+      await page.locator('summary').click();
+      await look('consent-details');
+      await page.goto(server.issuer);
+      await look('home-signed-in');
+      await page.goto(`${server.issuer}/account/security`);
+      await look('account');
+      await page.getByLabel('The password you have now').fill('wrong');
+      await page.getByLabel('New password').fill('short');
+      await page.getByRole('button', { name: 'Change password' }).click();
+      await look('account-error');
+      await page.goto(`${server.issuer}/admin`);
+      await look('admin-refused');
+      await server.database
+        .knex('T_accounts')
+        .update({ scopes: JSON.stringify([...person.scopes, 'latchkey:*']) });
+      await invite(server, { label: 'The whole crew of the harbour ferry', maxUses: 12 });
+      const { code } = await invite(server, { label: 'Tomasz', roles: ['editor'] });
+      const newcomer = await open(server, code);
+      await signUp(newcomer.browser, newcomer.page, { username: 'tomasz.zielinski' });
+      await page.goto(`${server.issuer}/admin`);
+      await look('admin-invitations');
+      await page.getByRole('link', { name: 'Tomasz' }).click();
+      await look('admin-invitation');
+      await page.getByLabel(/Also take back/).check();
+      await page.getByRole('button', { name: 'Withdraw invitation' }).click();
+      await look('admin-invitation-withdrawn');
+      await page.goto(`${server.issuer}/admin/invitations/new`);
+      await look('admin-invite');
+      await page.getByLabel('Scopes').fill('openid files:write');
+      await page.getByLabel('How many').fill('0');
+      await page.getByRole('button', { name: 'Create invitation' }).click();
+      await look('admin-invite-error');
+      await page.getByLabel('Scopes').fill('openid profile');
+      await page.getByLabel('For', { exact: true }).or(page.locator('#label')).first().fill('Ines Duarte');
+      await page.getByLabel('How many').fill('1');
+      await page.getByRole('button', { name: 'Create invitation' }).click();
+      await look('admin-invitation-made');
+      await page.goto(`${server.issuer}/admin/invitations/new`);
+      await page.getByLabel('How many').fill('8');
+      await page.getByRole('button', { name: 'Create invitation' }).click();
+      await look('admin-invitations-made');
+      await page.goto(`${server.issuer}/session/end`);
+      await look('sign-out');
+      await page.getByRole('button', { name: 'Stay signed in' }).click();
+      await look('stay');
+      await page.goto(`${server.issuer}/session/end`);
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await look('signed-out');
+      await page.goto(`${server.issuer}/code?code=${'aB3_'.repeat(10)}abc`);
+      await look('code');
+      await page.goto(`${server.issuer}/auth?client_id=nobody`);
+      await look('error');
+      await page.goto(`${server.issuer}/nowhere`);
+      await look('nowhere');
+      assert.deepEqual([...hosts], [new URL(server.issuer).host]);
+    });
   }
 });
