@@ -21,6 +21,7 @@ import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
 import { covers, withinCeiling } from './oidc/scopes.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
+import { createStorage } from './oidc/storage/index.ts';
 import { createAssets } from './web/assets.ts';
 import { showError } from './web/error-page.ts';
 import { health } from './web/health.ts';
@@ -75,7 +76,15 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const render = renderer.page;
   const keys = await createSigningKeys({ database, secrets }).load();
   const clients = createClientSource({ hot, issuer: config.issuer });
-  const provider = createProvider({ config, secrets, clients, keys, log, pages: createEnginePages(render) });
+  const provider = createProvider({
+    config,
+    secrets,
+    adapter: createStorage({ secrets, issuer: config.issuer, clients }),
+    findAccount,
+    keys,
+    log,
+    pages: createEnginePages(render),
+  });
   const notReady = readiness(database);
 
   const page = (ctx: Context, status: number, message: string) => {

@@ -64,7 +64,8 @@ function claimsOf(id: string, row: Row, scopes: string[]): Claims {
   return told;
 }
 
-function toAccount(id: string, row: Row | undefined): EngineAccount | undefined {
+/** An account from its ACCOUNT_COLUMNS, or undefined when they are of none. */
+export function toAccount(id: string, row: Row | undefined): EngineAccount | undefined {
   // A LEFT JOIN that found none has only NULLs.
   if (typeof row?.account_username !== 'string') return undefined;
   const scopes: string[] = JSON.parse(String(row.account_scopes));
