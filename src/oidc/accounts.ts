@@ -88,6 +88,6 @@ export function rememberAccount(id: string, row: Row): void {
 }
 
 /** @returns the account, or undefined when there is none or it is disabled: everything given to it fails then */
-export function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
+export async function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
   return unit().once(`account:${id}`, async () => toAccount(id, await unit().get(SQL, [id])));
 }

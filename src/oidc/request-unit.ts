@@ -7,6 +7,7 @@ import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts'
 import { BROKEN, recordReplay } from './events.ts';
 import responseModes from './response-modes.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
+import type { Payload } from './storage/models.ts';
 
 type Context = Parameters<Middleware>[0];
 
@@ -46,7 +47,7 @@ const REVOKED_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_authorization_
  */
 async function loseRace(ctx: Context, failed: Unit): Promise<void> {
   const consumed = failed.memory.get(CONSUMED) as Consumed;
-  const { grantId, clientId, accountId } = consumed.payload;
+  const { grantId, clientId, accountId }: Payload = JSON.parse(consumed.json);
   const after = failed.fresh();
   await withUnit(after, async () => {
     if (grantId) {
