@@ -34,16 +34,16 @@ export class Unit {
   get(sql: string, values: Value[]): Found | Promise<Found> {
     try {
       const found = this.#hot.get(sql, values);
-      return found instanceof Promise ? found.catch(this.#failed) : found;
+      return found instanceof Promise ? found.catch((error) => this.#fail(error)) : found;
     } catch (error) {
-      return this.#failed(error);
+      return this.#fail(error);
     }
   }
 
-  readonly #failed = (error: unknown): never => {
+  #fail(error: unknown): never {
     this.failure ??= error;
     throw error;
-  };
+  }
 
   /** @returns what `read` gave the first time that this key was asked for, also to those who ask meanwhile */
   once<T>(key: string, read: () => T | Promise<T>): T | Promise<T> {
@@ -100,8 +100,7 @@ export class Unit {
     try {
       return await this.#hot.commit(writes);
     } catch (error) {
-      this.failure ??= error;
-      throw error;
+      return this.#fail(error);
     }
   }
 }

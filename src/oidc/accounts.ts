@@ -73,7 +73,7 @@ export function toAccount(id: string, row: Row | undefined): EngineAccount | und
     accountId: id,
     username: row.account_username,
     scopes,
-    claims: async () => {
+    async claims() {
       const told = claimsOf(id, row, scopes);
       const clientId = Provider.ctx?.oidc.client?.clientId;
       if (row.account_has_roles && clientId) told.roles = await rolesOf(id, clientId);
