@@ -6,7 +6,7 @@ import { type Measured, start, type Variant } from './servers.ts';
 
 const ROUNDS = 5;
 /** Every flow runs so long on every server before anything is counted, so that no row pays for compiling. */
-const WARM_UP = 1;
+const WARM_UP = 3;
 const SIGN_INS = 20;
 /** How much of the bare engine's CPU each may cost. */
 const REACH: Partial<Record<Variant, number>> = { sqlite: 1.35, postgres: 1.8, mariadb: 2.2 };
