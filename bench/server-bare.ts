@@ -1,127 +1,84 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { REDIRECT_URI, SCOPE, serve, TTL } from './control.ts';
+import type { Middleware } from 'koa';
+import { digest } from '../src/kit/ids.ts';
+import { createLog } from '../src/kit/log.ts';
+import { createSecrets } from '../src/kit/secrets.ts';
+import { toAccount } from '../src/oidc/accounts.ts';
+import { answers } from '../src/oidc/answers.ts';
+import { createProvider } from '../src/oidc/provider.ts';
+import { shell } from '../src/web/shell.ts';
+import { REDIRECT_URI, SCOPE, SECRETS, serve, TTL } from './control.ts';
+import { MapAdapter } from './map-adapter.ts';
 
 const CLIENT = { client_id: 'fieldnotes', client_secret: 's'.repeat(43), redirect_uris: [REDIRECT_URI] };
-const PERSON = { username: 'ada', password: '' };
+const ACCOUNT = {
+  account_username: 'ada',
+  account_email: 'ada@harbour.example',
+  account_email_verified: false,
+  account_name: null,
+  account_picture: null,
+  account_scopes: JSON.stringify(SCOPE.split(' ')),
+  account_updated_at: null,
+  account_created_at: '2026-11-21 08:00:00.000',
+  account_has_roles: 0,
+};
 
-type Stored = Record<string, unknown>;
-const stored = new Map<string, Stored>();
-const uids = new Map<string, string>();
-
-/** The engine's own in-memory adapter without its limit of 1000 entries: a Map of what it is given. */
-class MapAdapter {
-  readonly #name: string;
-  constructor(name: string) {
-    this.#name = name;
-  }
-  #key(id: string): string {
-    return `${this.#name}:${id}`;
-  }
-  async upsert(id: string, payload: Stored): Promise<void> {
-    if (this.#name === 'Session') uids.set(String(payload.uid), id);
-    stored.set(this.#key(id), payload);
-  }
-  async find(id: string): Promise<Stored | undefined> {
-    return stored.get(this.#key(id));
-  }
-  async findByUid(uid: string): Promise<Stored | undefined> {
-    return stored.get(this.#key(uids.get(uid) ?? ''));
-  }
-  async findByUserCode(): Promise<undefined> {}
-  async consume(id: string): Promise<void> {
-    (stored.get(this.#key(id)) as Stored).consumed = Math.floor(Date.now() / 1000);
-  }
-  async destroy(id: string): Promise<void> {
-    stored.delete(this.#key(id));
-  }
-  async revokeByGrantId(): Promise<void> {}
+function key(alg: string, { privateKey }: ReturnType<typeof generateKeyPairSync>) {
+  return { ...privateKey.export({ format: 'jwk' }), kid: alg, alg, use: 'sig' };
 }
 
-async function loadExistingGrant({ oidc }: KoaContextWithOIDC) {
-  const { Grant } = oidc.provider;
-  const known = oidc.session?.grantIdFor(CLIENT.client_id);
-  const existing = known ? await Grant.find(known) : undefined;
-  if (existing) return existing;
-  const grant = new Grant({ accountId: oidc.account?.accountId, clientId: CLIENT.client_id });
-  grant.addOIDCScope(SCOPE);
-  await grant.save();
-  return grant;
-}
+/** The application as Latchkey hands it to the engine. */
+const DOCUMENT = {
+  ...CLIENT,
+  client_secret: digest(CLIENT.client_secret),
+  client_name: 'Fieldnotes',
+  response_types: ['code'],
+  grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+  token_endpoint_auth_method: 'client_secret_basic',
+  id_token_signed_response_alg: 'ES256',
+  allowed_scopes: SCOPE,
+  require_pkce: true,
+  is_first_party: true,
+  display_code: false,
+};
 
-function configuration(): Configuration {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const key = { ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' };
-  const own = async (_ctx: unknown, client: { clientId: string }, token: { clientId?: string }) =>
-    token.clientId === client.clientId;
-  const cookie = { httpOnly: true, sameSite: 'lax', signed: true };
-  const settings = {
-    adapter: MapAdapter,
-    jwks: { keys: [key] },
-    clients: [
-      {
-        ...CLIENT,
-        grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
-        id_token_signed_response_alg: 'ES256',
-      },
-    ],
-    findAccount: async (_ctx: unknown, id: string) => ({
-      accountId: id,
-      claims: async () => ({
-        sub: id,
-        preferred_username: PERSON.username,
-        updated_at: 1_700_000_000,
-        email: 'ada@harbour.example',
-        email_verified: false,
-      }),
-    }),
-    claims: {
-      openid: ['sub'],
-      profile: ['name', 'preferred_username', 'picture', 'updated_at'],
-      email: ['email', 'email_verified'],
-    },
-    scopes: ['openid', 'offline_access', 'profile', 'email'],
-    responseTypes: ['code'],
-    pkce: { required: () => true },
-    rotateRefreshToken: () => true,
-    issueRefreshToken: async () => true,
-    expiresWithSession: async () => true,
-    loadExistingGrant,
-    conformIdTokenClaims: false,
-    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
-    cookies: { keys: ['bench'], long: cookie, short: cookie },
-    interactions: { url: (_ctx: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
-    features: {
-      devInteractions: { enabled: false },
-      introspection: { enabled: true, allowedPolicy: own },
-      revocation: { enabled: true, allowedPolicy: own },
-      clientCredentials: { enabled: true },
-      dPoP: { enabled: false },
-      resourceIndicators: { enabled: false },
-      pushedAuthorizationRequests: { enabled: false },
-      claimsParameter: { enabled: true },
-    },
-    ttl: {
-      AccessToken: TTL.accessToken,
-      ClientCredentials: TTL.accessToken,
-      AuthorizationCode: 60,
-      IdToken: 3600,
-      Interaction: 3600,
-      RefreshToken: TTL.refreshToken,
-      Session: TTL.session,
-      Grant: 10 * 365 * 86_400,
-    },
-  };
-  return settings as unknown as Configuration;
-}
-
-/** The engine alone, in memory, set up as Latchkey sets it up. Whoever comes is signed in, without a page. */
+/**
+ * The engine in memory with Latchkey's settings: its configuration, hooks and claims, and around it the same request
+ * id, headers and line of the log. Whoever comes is signed in, without a page.
+ */
 await serve(async (origin) => {
-  const provider = new Provider(origin, configuration());
-  provider.use(async (ctx, next) => {
-    if (!ctx.path.startsWith('/interaction/')) return next();
-    await provider.interactionFinished(ctx.req, ctx.res, { login: { accountId: 'ada' } });
-    ctx.respond = false;
+  const log = createLog('info');
+  const fail = () => {
+    throw new Error('The flows of the bench have no pages.');
+  };
+  const clients = { find: async (id: string) => (id === CLIENT.client_id ? DOCUMENT : undefined) };
+  const provider = createProvider({
+    config: { issuer: origin, trustProxy: false, ttl: TTL },
+    secrets: createSecrets(SECRETS),
+    adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
+    findAccount: async (_ctx, id) => toAccount(id, ACCOUNT),
+    keys: [
+      key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),
+      key('ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+      key('EdDSA', generateKeyPairSync('ed25519')),
+    ],
+    log,
+    pages: { error: fail, signOut: fail, signedOut: fail },
+    onUse: () => {},
   });
-  return { listener: provider.callback(), facts: { client: CLIENT, person: PERSON } };
+  const signIn: Middleware = async (ctx, next) => {
+    if (!ctx.path.startsWith('/interaction/')) return next();
+    const login = { accountId: 'ada' };
+    ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login }));
+  };
+  const around = [
+    shell({ log, secure: false, page: fail }),
+    answers({ allowFormTarget: fail, continueSignOut: fail }),
+    signIn,
+  ];
+  for (const one of around) provider.use(one as never);
+  return {
+    listener: provider.callback(),
+    facts: { client: CLIENT, person: { username: 'ada', password: '' } },
+  };
 });

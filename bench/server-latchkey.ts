@@ -12,9 +12,8 @@ import { createSecrets } from '../src/kit/secrets.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
 import { expireRequests } from '../src/oidc/jobs.ts';
 import { purgeRateLimits } from '../src/web/rate-limits/store.ts';
-import { REDIRECT_URI, SCOPE, serve, TTL } from './control.ts';
+import { REDIRECT_URI, SCOPE, SECRETS, serve, TTL } from './control.ts';
 
-const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 const PASSWORD = 'a quiet harbour at dawn';
 const OPERATOR = { accountId: null };
 

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { createDatabase, type EngineName } from '../test/support/engines.ts';
 import type { Facts, Usage } from './control.ts';
 
-export type Variant = 'bare' | EngineName;
+/** `plain` is the engine with nothing around it, `bare` the engine in memory with Latchkey's settings. */
+export type Variant = 'plain' | 'bare' | EngineName;
 
 /** A server in a process of its own. */
 export interface Measured extends Facts {
@@ -29,9 +30,10 @@ function message<T>(child: ChildProcess, name: string): Promise<T> {
  * @returns the server, or undefined when its engine does not answer here
  */
 export async function start(variant: Variant): Promise<Measured | undefined> {
-  const database = variant === 'bare' ? undefined : await createDatabase(variant).catch(() => null);
+  const inMemory = variant === 'plain' || variant === 'bare';
+  const database = inMemory ? undefined : await createDatabase(variant).catch(() => null);
   if (database === null) return undefined;
-  const file = fileURLToPath(new URL(`./server-${database ? 'latchkey' : 'bare'}.ts`, import.meta.url));
+  const file = fileURLToPath(new URL(`./server-${inMemory ? variant : 'latchkey'}.ts`, import.meta.url));
   const folder = process.env.BENCH_PROF;
   const profile = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}/${variant}`] : [];
   const child = fork(file, database ? [database.url] : [], {

@@ -38,6 +38,7 @@ import { requestUnit } from './oidc/request-unit.ts';
 import { covers, withinCeiling } from './oidc/scopes.ts';
 import { rotateSession } from './oidc/session.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
+import { createStorage } from './oidc/storage/index.ts';
 import { createAssets } from './web/assets.ts';
 import { alsoByPost } from './web/by-post.ts';
 import { showError } from './web/error-page.ts';
@@ -114,7 +115,8 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const clients = createClientSource({ hot, issuer: config.issuer });
   const usage = createClientUsage(database.knex);
   const provider = createProvider({
-    ...{ config, secrets, clients, keys, log },
+    ...{ config, secrets, findAccount, keys, log },
+    adapter: createStorage({ secrets, issuer: config.issuer, clients }),
     pages: createEnginePages(render),
     onUse: usage.note,
   });

@@ -101,16 +101,18 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
 function hotPath(url: string, knex: Knex, poolSize: number): HotPath {
   const engine = engineOf(url);
   if (engine === 'sqlite') return createSqliteHotPath(knex, sqliteFile(url));
-  return engine === 'postgres'
-    ? createPostgresHotPath(url, poolSize)
-    : createMysqlHotPath(url.replace(/^mariadb:/, 'mysql:'), poolSize);
+  return failFast(
+    engine === 'postgres'
+      ? createPostgresHotPath(url, poolSize)
+      : createMysqlHotPath(url.replace(/^mariadb:/, 'mysql:'), poolSize),
+  );
 }
 
 /** Opens the database of that URL; connections are made when they are first needed. */
 export function openDatabase(url: string, poolSize = 10): Database {
   const knex = knexFactory(knexConfig(url, poolSize));
   let hot: HotPath | undefined;
-  const opened = () => (hot ??= failFast(hotPath(url, knex, poolSize)));
+  const opened = () => (hot ??= hotPath(url, knex, poolSize));
   return {
     engine: engineOf(url),
     knex,

@@ -1,6 +1,6 @@
 import mysql from 'mysql2';
 import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
-import { bind, guardedFirst, type Row, toStatement, type Write } from './statements.ts';
+import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
 
 const DUPLICATE = 'ER_DUP_ENTRY';
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
@@ -26,6 +26,8 @@ function query(connection: mysql.PoolConnection, sql: string): Promise<unknown> 
   );
 }
 
+const bound = (value: Value) => bind(value, 'mysql');
+
 class GuardFailed extends Error {
   readonly guard: string;
   constructor(guard: string) {
@@ -38,11 +40,7 @@ async function run(connection: mysql.PoolConnection, write: Write): Promise<void
   const { sql, values } = toStatement(write, 'mysql');
   const { guard } = write;
   try {
-    const { affectedRows } = (await execute(
-      connection,
-      sql,
-      values.map((value) => bind(value, 'mysql')),
-    )) as mysql.ResultSetHeader;
+    const { affectedRows } = (await execute(connection, sql, values)) as mysql.ResultSetHeader;
     if (guard !== undefined && affectedRows === 0) throw new GuardFailed(guard);
   } catch (error) {
     if (guard !== undefined && (error as { code?: string }).code === DUPLICATE) throw new GuardFailed(guard);
@@ -120,13 +118,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
 
   return {
     async get(sql, values) {
-      const rows = await withConnection((connection) =>
-        execute(
-          connection,
-          sql,
-          values.map((value) => bind(value, 'mysql')),
-        ),
-      );
+      const rows = await withConnection((connection) => execute(connection, sql, values.map(bound)));
       return (rows as Row[])[0];
     },
     commit: (writes) => retried(DEADLOCK, () => attempt(writes)),

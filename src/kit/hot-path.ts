@@ -3,13 +3,19 @@ import type { LatchkeyError } from './errors.ts';
 import { unavailable } from './errors.ts';
 import type { Row, Value, Write } from './statements.ts';
 
+/** What a SELECT finds: a row or none. */
+export type Found = Row | undefined;
+
 /**
  * What every request to the engine runs through: prepared statements, no query builder.
  * Both reject with LatchkeyError `unavailable` when the database does not answer within DEADLINE_MS.
  */
 export interface HotPath {
-  /** @param sql a SELECT with `?` for each value, the same text at each call @returns its first row */
-  get(sql: string, values: Value[]): Promise<Row | undefined>;
+  /**
+   * @param sql a SELECT with `?` for each value, the very same string at each call
+   * @returns its first row; SQLite has it at once
+   */
+  get(sql: string, values: Value[]): Found | Promise<Found>;
   /**
    * Writes all or nothing, durable when it resolves.
    * @returns the guard that touched no row (then nothing was written), or undefined
@@ -87,26 +93,28 @@ export function failFast(hot: HotPath): HotPath {
     }
   }
   return {
-    get: (sql, values) => guarded(() => hot.get(sql, values)),
+    get: (sql, values) => guarded(async () => hot.get(sql, values)),
     commit: (writes) => guarded(() => hot.commit(writes)),
     close: () => hot.close(),
   };
 }
 
 /** Gives up after DEADLINE_MS, whatever the driver does: a paused database must not hold requests. */
-export async function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       onTimeout?.();
       reject(unavailable(new NoAnswer(`no answer within ${DEADLINE_MS} ms`)));
     }, DEADLINE_MS);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(classify(error));
+      },
+    );
   });
-  try {
-    return await Promise.race([work, late]);
-  } catch (error) {
-    throw classify(error);
-  } finally {
-    clearTimeout(timer);
-  }
 }

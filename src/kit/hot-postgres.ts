@@ -2,9 +2,20 @@ import { hash } from 'node:crypto';
 import pg from 'pg';
 import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
 import { memo } from './memo.ts';
-import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
+import { Shape } from './shapes.ts';
+import {
+  type Bound,
+  bind,
+  guardedFirst,
+  type Row,
+  toStatement,
+  type Value,
+  type Write,
+} from './statements.ts';
 
 const DEADLOCK = '40P01';
+/** More would wait for each other's commits. */
+const TOGETHER = 4;
 const NOT_A_NUMBER = '22P02';
 const GUARD_FAILED = /"guard:(\w+)"/;
 
@@ -13,38 +24,77 @@ interface Named {
   text: string;
 }
 
-const named = new Map<string, Named>();
-
 /** `?` to `$1…`, under a name, so that the server parses and plans each statement once for a connection. */
-function name(sql: string): Named {
-  return memo(named, sql, () => {
-    let index = 0;
-    const text = sql.replaceAll('?', () => `$${++index}`);
-    return { name: hash('sha256', text, 'base64url').slice(0, 20), text };
+function named(sql: string): Named {
+  let index = 0;
+  const text = sql.replaceAll('?', () => `$${++index}`);
+  return { name: hash('sha256', text, 'base64url').slice(0, 20), text };
+}
+
+const selects = new Map<string, Named>();
+const units = new Shape<Named>();
+
+function toUnitSql(writes: Write[], statements: string[]): string {
+  const guards: string[] = [];
+  const parts = writes.map(({ guard }, index) => {
+    if (guard === undefined) return `w${index} AS (${statements[index]})`;
+    guards.push(`(SELECT CASE WHEN count(*) > 0 THEN '1' ELSE 'guard:${guard}' END FROM w${index})::int`);
+    return `w${index} AS (${statements[index]} RETURNING 1)`;
   });
+  return `WITH ${parts.join(', ')} SELECT ${guards.join(', ') || '1'}`;
 }
 
 /**
  * All writes of a unit as one statement, so one round trip and one commit. A guard that touched no row is at
  * its end a number that does not parse and says which guard: the whole statement is undone, however far it came.
  */
-function unitStatement(writes: Write[]): { sql: string; values: Value[] } {
-  const values: Value[] = [];
-  const guards: string[] = [];
-  const parts = writes.map((write, index) => {
-    const statement = toStatement(write, 'postgres');
-    values.push(...statement.values);
-    if (write.guard === undefined) return `w${index} AS (${statement.sql})`;
-    guards.push(
-      `(SELECT CASE WHEN count(*) > 0 THEN '1' ELSE 'guard:${write.guard}' END FROM w${index})::int`,
-    );
-    return `w${index} AS (${statement.sql} RETURNING 1)`;
+function unitStatement(writes: Write[]): { statement: Named; values: Bound[] } {
+  const values: Bound[] = [];
+  const statements: string[] = [];
+  let shape = units;
+  for (const write of writes) {
+    const { sql, values: more } = toStatement(write, 'postgres');
+    statements.push(sql);
+    for (const value of more) values.push(value);
+    shape = shape.with(sql);
+    if (write.guard !== undefined) shape = shape.with(write.guard);
+  }
+  shape.made ??= named(toUnitSql(writes, statements));
+  return { statement: shape.made, values };
+}
+
+interface Socket {
+  cork(): void;
+  uncork(): void;
+  destroy(): void;
+}
+
+interface Open {
+  client: pg.Client;
+  ready: Promise<unknown>;
+  connected: boolean;
+  inFlight: number;
+}
+
+const bound = (value: Value) => bind(value, 'postgres');
+
+const socketOf = (client: pg.Client) =>
+  (client as unknown as { connection: { stream: Socket } }).connection.stream;
+
+function answer(entry: Open, { name, text }: Named, values: Bound[]): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    entry.client.query({ name, text, values }, (error: unknown, result: pg.QueryResult) => {
+      entry.inFlight -= 1;
+      if (error) reject(error);
+      else resolve(result.rows);
+    });
   });
-  return { sql: `WITH ${parts.join(', ')} SELECT ${guards.join(', ') || '1'}`, values };
 }
 
 class Connections {
-  readonly #open: { client: pg.Client; ready: Promise<unknown>; inFlight: number }[] = [];
+  readonly #open: Open[] = [];
+  #turn: Open | undefined;
+  #left = 0;
   readonly #url: string;
   readonly #size: number;
 
@@ -53,9 +103,34 @@ class Connections {
     this.#size = size;
   }
 
+  /**
+   * What is asked in the same turn of the event loop shares a connection, up to TOGETHER, and leaves in one write:
+   * a write to a socket costs more than all else that a query does here.
+   */
+  #next(): Open {
+    if (this.#turn && this.#left > 0 && this.#open.includes(this.#turn)) {
+      this.#left -= 1;
+      return this.#turn;
+    }
+    const entry = this.#pick();
+    this.#turn = undefined;
+    if (entry.connected) {
+      this.#turn = entry;
+      this.#left = TOGETHER - 1;
+      const socket = socketOf(entry.client);
+      socket.cork();
+      setImmediate(() => {
+        if (this.#turn === entry) this.#turn = undefined;
+        socket.uncork();
+      });
+    }
+    return entry;
+  }
+
   /** The least busy connection; a new one while all are busy and there is room. */
-  #pick() {
-    const idle = this.#open.toSorted((a, b) => a.inFlight - b.inFlight)[0];
+  #pick(): Open {
+    let idle = this.#open[0];
+    for (const entry of this.#open) if (idle && entry.inFlight < idle.inFlight) idle = entry;
     if (idle && (idle.inFlight === 0 || this.#open.length >= this.#size)) return idle;
     const client = new pg.Client({
       connectionString: this.#url,
@@ -63,9 +138,11 @@ class Connections {
       application_name: 'latchkey',
       pipeline: true,
     } as pg.ClientConfig);
-    const entry = { client, ready: client.connect(), inFlight: 0 };
+    const entry: Open = { client, ready: client.connect(), connected: false, inFlight: 0 };
     const drop = () => this.#drop(entry);
-    entry.ready.catch(drop);
+    entry.ready.then(() => {
+      entry.connected = true;
+    }, drop);
     client.on('error', drop);
     client.on('end', drop);
     this.#open.push(entry);
@@ -77,21 +154,22 @@ class Connections {
     if (index >= 0) this.#open.splice(index, 1);
   }
 
-  async query(statement: Named, values: unknown[]): Promise<pg.QueryResult> {
-    const entry = this.#pick();
+  query(statement: Named, values: Bound[]): Promise<Row[]> {
+    const entry = this.#next();
     entry.inFlight += 1;
-    const work = entry.ready.then(() => entry.client.query({ ...statement, values }));
-    try {
-      return await withDeadline(work, () => {
-        this.#drop(entry);
-        (
-          entry.client as unknown as { connection: { stream: { destroy(): void } } }
-        ).connection.stream.destroy();
-      });
-    } finally {
-      work.catch(() => {});
-      entry.inFlight -= 1;
-    }
+    const work = entry.connected
+      ? answer(entry, statement, values)
+      : entry.ready.then(
+          () => answer(entry, statement, values),
+          (error) => {
+            entry.inFlight -= 1;
+            throw error;
+          },
+        );
+    return withDeadline(work, () => {
+      this.#drop(entry);
+      socketOf(entry.client).destroy();
+    });
   }
 
   async close(): Promise<void> {
@@ -105,13 +183,11 @@ class Connections {
  */
 export function createPostgresHotPath(url: string, size: number): HotPath {
   const connections = new Connections(url, size);
-  const bound = (values: Value[]) => values.map((value) => bind(value, 'postgres'));
 
   async function attempt(writes: Write[]): Promise<string | undefined> {
-    const ordered = guardedFirst(writes);
-    const { sql, values } = unitStatement(ordered);
+    const { statement, values } = unitStatement(guardedFirst(writes));
     try {
-      await connections.query(name(sql), bound(values));
+      await connections.query(statement, values);
       return undefined;
     } catch (error) {
       const { code, message = '' } = error as { code?: string; message?: string };
@@ -123,8 +199,9 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
 
   return {
     async get(sql, values) {
-      const { rows } = await connections.query(name(sql), bound(values));
-      return rows[0] as Row | undefined;
+      const statement = memo(selects, sql, () => named(sql));
+      const rows = await connections.query(statement, values.map(bound));
+      return rows[0];
     },
     commit: (writes) => retried(DEADLOCK, () => attempt(writes)),
     close: () => connections.close(),

@@ -2,8 +2,7 @@ import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from './errors.ts';
 import { classify, type HotPath } from './hot-path.ts';
-import { memo } from './memo.ts';
-import { bind, guardedFirst, type Row, toStatement, type Write } from './statements.ts';
+import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
 
 interface Waiting {
   writes: Write[];
@@ -15,8 +14,15 @@ type Connection = Sqlite.Database & { statements?: Map<string, Sqlite.Statement>
 
 function prepared(connection: Connection, sql: string): Sqlite.Statement {
   connection.statements ??= new Map();
-  return memo(connection.statements, sql, () => connection.prepare(sql));
+  let statement = connection.statements.get(sql);
+  if (!statement) {
+    statement = connection.prepare(sql);
+    connection.statements.set(sql, statement);
+  }
+  return statement;
 }
+
+const bound = (value: Value) => bind(value, 'sqlite');
 
 /** A guard failed after another row of its unit was written: the transaction must be undone. */
 class LateGuard extends Error {
@@ -29,9 +35,11 @@ class LateGuard extends Error {
 
 /** @returns the guard that failed as the first write of the unit, so that nothing was written @throws LateGuard */
 function write(connection: Connection, writes: Write[]): string | undefined {
-  for (const [index, one] of guardedFirst(writes).entries()) {
+  let index = -1;
+  for (const one of guardedFirst(writes)) {
+    index += 1;
     const { sql, values } = toStatement(one, 'sqlite');
-    const { changes } = prepared(connection, sql).run(values.map((value) => bind(value, 'sqlite')));
+    const { changes } = prepared(connection, sql).run(values);
     const { guard } = one;
     if (guard === undefined || changes > 0) continue;
     if (index > 0) throw new LateGuard(guard);
@@ -110,10 +118,10 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   }
 
   return {
-    async get(sql, values) {
+    get(sql, values) {
       try {
         const connection = idle() ?? reader;
-        return prepared(connection, sql).get(values.map((value) => bind(value, 'sqlite'))) as Row | undefined;
+        return prepared(connection, sql).get(values.map(bound)) as Row | undefined;
       } catch (error) {
         throw classify(error);
       }

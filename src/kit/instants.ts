@@ -1,6 +1,7 @@
 /** `YYYY-MM-DD HH:MM:SS.sss` in UTC: how an instant rests on SQLite and is bound on MySQL. */
 export function toText(instant: Date): string {
-  return instant.toISOString().replace('T', ' ').slice(0, 23);
+  const iso = instant.toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 23)}`;
 }
 
 /** An instant as any of the engines gives it: a Date, or the text above. */

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { HotPath } from './hot-path.ts';
-import { memo } from './memo.ts';
-import type { Row, Value, Write } from './statements.ts';
+import type { Found, HotPath } from './hot-path.ts';
+import type { Value, Write } from './statements.ts';
 
 /** Where a request came from, for the rows that tell of it. */
 export interface Origin {
@@ -21,7 +20,8 @@ export class Unit {
   /** Why a read or the commit could not be done, if so: the response becomes 503. */
   failure: unknown;
   readonly #hot: HotPath;
-  readonly #reads = new Map<string, Promise<unknown>>();
+  /** By key what was read, or the promise of it while it is. */
+  readonly #reads = new Map<string, unknown>();
   readonly #writes = new Map<string, Write>();
   #sequence = 0;
 
@@ -31,28 +31,41 @@ export class Unit {
   }
 
   /** Reads past what this unit remembers. */
-  async get(sql: string, values: Value[]): Promise<Row | undefined> {
+  get(sql: string, values: Value[]): Found | Promise<Found> {
     try {
-      return await this.#hot.get(sql, values);
+      const found = this.#hot.get(sql, values);
+      return found instanceof Promise ? found.catch((error) => this.#fail(error)) : found;
     } catch (error) {
-      this.failure ??= error;
-      throw error;
+      return this.#fail(error);
     }
   }
 
+  #fail(error: unknown): never {
+    this.failure ??= error;
+    throw error;
+  }
+
   /** @returns what `read` gave the first time that this key was asked for, also to those who ask meanwhile */
-  once<T>(key: string, read: () => Promise<T>): Promise<T> {
-    return memo(this.#reads, key, read) as Promise<T>;
+  once<T>(key: string, read: () => T | Promise<T>): T | Promise<T> {
+    if (this.#reads.has(key)) return this.#reads.get(key) as T | Promise<T>;
+    const found = read();
+    this.#reads.set(key, found);
+    return found;
+  }
+
+  /** What is remembered under that key, or is being read just now; undefined also when it was not asked for. */
+  known<T>(key: string): T | Promise<T> | undefined {
+    return this.#reads.get(key) as T | Promise<T> | undefined;
   }
 
   /** Remembers what came along with another read, unless that key is known already. */
   prime(key: string, value: unknown): void {
-    if (!this.#reads.has(key)) this.remember(key, value);
+    if (!this.#reads.has(key)) this.#reads.set(key, value);
   }
 
   /** Replaces what is remembered under that key. */
   remember(key: string, value: unknown): void {
-    this.#reads.set(key, Promise.resolve(value));
+    this.#reads.set(key, value);
   }
 
   /** @param key names the row: a later write under the same key takes the place of this one */
@@ -87,8 +100,7 @@ export class Unit {
     try {
       return await this.#hot.commit(writes);
     } catch (error) {
-      this.failure ??= error;
-      throw error;
+      return this.#fail(error);
     }
   }
 }

@@ -64,7 +64,8 @@ function claimsOf(id: string, row: Row, scopes: string[]): Claims {
   return told;
 }
 
-function toAccount(id: string, row: Row | undefined): EngineAccount | undefined {
+/** An account from its ACCOUNT_COLUMNS, or undefined when they are of none. */
+export function toAccount(id: string, row: Row | undefined): EngineAccount | undefined {
   // A LEFT JOIN that found none has only NULLs.
   if (typeof row?.account_username !== 'string') return undefined;
   const scopes: string[] = JSON.parse(String(row.account_scopes));
@@ -72,7 +73,7 @@ function toAccount(id: string, row: Row | undefined): EngineAccount | undefined 
     accountId: id,
     username: row.account_username,
     scopes,
-    claims: async () => {
+    async claims() {
       const told = claimsOf(id, row, scopes);
       const clientId = Provider.ctx?.oidc.client?.clientId;
       if (row.account_has_roles && clientId) told.roles = await rolesOf(id, clientId);
@@ -87,6 +88,6 @@ export function rememberAccount(id: string, row: Row): void {
 }
 
 /** @returns the account, or undefined when there is none or it is disabled: everything given to it fails then */
-export function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
+export async function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
   return unit().once(`account:${id}`, async () => toAccount(id, await unit().get(SQL, [id])));
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { claims, findAccount } from './accounts.ts';
+import { claims, type EngineAccount } from './accounts.ts';
 import { listen } from './events.ts';
 import {
   accessTokenTtl,
@@ -15,7 +15,6 @@ import {
 } from './policy.ts';
 import { prompts } from './prompts.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
-import { type ClientSource, createStorage } from './storage/index.ts';
 
 /** The pages that the engine asks for. Each sets the body of the response. */
 export interface EnginePages {
@@ -27,7 +26,10 @@ export interface EnginePages {
 export interface EngineDeps {
   config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl'>;
   secrets: Secrets;
-  clients: ClientSource;
+  /** The engine's storage for each model by name; what `Client` finds is the RFC 7591 document. */
+  adapter: (model: string) => object;
+  /** @returns the account, or undefined when it is gone or disabled */
+  findAccount(ctx: unknown, id: string): Promise<EngineAccount | undefined>;
   keys: PrivateJwk[];
   pages: EnginePages;
   log: Logger;
@@ -48,9 +50,9 @@ function configuration(deps: EngineDeps): Configuration {
   const secure = config.issuer.startsWith('https:');
   const cookie = { httpOnly: true, sameSite: 'lax' as const, secure, signed: true };
   const settings = {
-    adapter: createStorage({ secrets, issuer: config.issuer, clients: deps.clients }),
+    adapter: deps.adapter,
     jwks: { keys: deps.keys },
-    findAccount,
+    findAccount: deps.findAccount,
     claims,
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
@@ -105,7 +107,8 @@ function configuration(deps: EngineDeps): Configuration {
           token: { clientId?: string; accountId?: string },
         ) =>
           token.clientId === client.clientId &&
-          (token.accountId === undefined || (await findAccount(undefined, token.accountId)) !== undefined),
+          (token.accountId === undefined ||
+            (await deps.findAccount(undefined, token.accountId)) !== undefined),
       },
       revocation: {
         enabled: true,
@@ -164,6 +167,25 @@ function compareSecretsByDigest(provider: Provider): void {
   });
 }
 
+interface ClientModel {
+  adapter: { find(id: string): Promise<object | undefined> };
+  find(id: string): Promise<object | undefined>;
+}
+
+/** The engine serialises and hashes a document at each request to see whether it validated it; here it is known by itself. */
+function keepClients(provider: Provider): void {
+  const model = provider.Client as unknown as ClientModel;
+  const find = model.find;
+  const known = new WeakMap<object, object>();
+  model.find = async function (id) {
+    const document = await this.adapter.find(id);
+    if (!document) return undefined;
+    const client = known.get(document) ?? (await find.call(this, id));
+    if (client) known.set(document, client);
+    return client;
+  };
+}
+
 /** The protocol engine (node-oidc-provider), set up for OAuth 2.1 and our storage. It is the Koa application. */
 export function createProvider(deps: EngineDeps): Provider {
   const provider = new Provider(deps.config.issuer, configuration(deps));
@@ -172,6 +194,7 @@ export function createProvider(deps: EngineDeps): Provider {
   provider.maxIpsCount = 1;
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
+  keepClients(provider);
   limitScopes(provider);
   listen(provider, deps.log, deps.onUse);
   return provider;

@@ -8,6 +8,7 @@ import { addressOf } from '../web/address.ts';
 import { BROKEN, recordReplay } from './events.ts';
 import responseModes from './response-modes.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
+import type { Payload } from './storage/models.ts';
 
 type Context = Parameters<Middleware>[0];
 
@@ -41,7 +42,7 @@ const REVOKED_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_authorization_
  */
 async function loseRace(ctx: Context, failed: Unit): Promise<void> {
   const consumed = failed.memory.get(CONSUMED) as Consumed;
-  const { grantId, clientId, accountId } = consumed.payload;
+  const { grantId, clientId, accountId }: Payload = JSON.parse(consumed.json);
   const after = failed.fresh();
   await withUnit(after, async () => {
     if (grantId) {

@@ -92,7 +92,10 @@ for (const engine of engines) {
         ...{ LATCHKEY_SECRETS: OTHER_SECRET, LATCHKEY_DATABASE_URL: url },
       });
       assert.equal(code, 1);
-      assert.match(output, /schema is not current\. \d+ migration\(s\) pending\. Run: npx latchkey db migrate/);
+      assert.match(
+        output,
+        /schema is not current\. \d+ migration\(s\) pending\. Run: npx latchkey db migrate/,
+      );
       assert.ok(!output.includes('    at '), output);
     });
   });

@@ -20,7 +20,7 @@ export interface Consumed {
   model: string;
   id: string;
   key: string;
-  payload: Payload;
+  json: string;
 }
 
 export const CONSUMED = 'oidc.consumed';
@@ -35,6 +35,8 @@ export class Adapter {
   readonly #name: string;
   readonly #model: Model;
   readonly #secrets: Secrets;
+  readonly #byKey: string;
+  readonly #byUserCode: string;
 
   constructor(name: string, secrets: Secrets) {
     const model = models[name];
@@ -42,20 +44,26 @@ export class Adapter {
     this.#name = name;
     this.#model = model;
     this.#secrets = secrets;
+    this.#byKey = this.#select(model.key);
+    this.#byUserCode = this.#select('user_code_hash');
   }
 
-  #read(column: string, value: string): Promise<Known | undefined> {
-    const { table, consumable, sealed } = this.#model;
+  #select(column: string): string {
+    const { table, consumable, sealed, related } = this.#model;
+    if (related) return selectWithRelated(table, column, consumable === true);
     const columns = ['id', 'payload', consumable && 'consumed_at', sealed && 'code_sealed'].filter(Boolean);
     const alive = this.#name === 'Grant' ? ' AND revoked_at IS NULL' : '';
-    const sql = this.#model.related
-      ? selectWithRelated(table, column, consumable === true)
-      : `SELECT ${columns.join(', ')} FROM ${table} WHERE ${column} = ?${alive}`;
-    return unit().once(`${table}:${column === this.#model.key ? '' : `${column}:`}${value}`, async () => {
-      const row = await unit().get(sql, [value]);
-      if (row && this.#model.related) rememberRelated(row);
-      return row && this.#known(row);
-    });
+    return `SELECT ${columns.join(', ')} FROM ${table} WHERE ${column} = ?${alive}`;
+  }
+
+  async #row(sql: string, value: string): Promise<Known | undefined> {
+    const row = await unit().get(sql, [value]);
+    if (row && this.#model.related) rememberRelated(row);
+    return row && this.#known(row);
+  }
+
+  #read(key: string): Known | undefined | Promise<Known | undefined> {
+    return unit().once(remembered(this.#model, key), () => this.#row(this.#byKey, key));
   }
 
   #known(row: Row): Known {
@@ -86,12 +94,14 @@ export class Adapter {
 
   /** @returns the payload with its `jti` put back; expired rows too: the engine answers for those */
   async find(id: string): Promise<Payload | undefined> {
-    const known = await this.#read(this.#model.key, storedKey(this.#model, id));
+    const known = await this.#read(storedKey(this.#model, id));
     return known && this.#payload(known, id);
   }
 
   async findByUserCode(userCode: string): Promise<Payload | undefined> {
-    const known = await this.#read('user_code_hash', digest(userCode));
+    const hash = digest(userCode);
+    const key = `${this.#model.table}:user_code_hash:${hash}`;
+    const known = await unit().once(key, () => this.#row(this.#byUserCode, hash));
     const payload = known && this.#payload(known);
     if (known && payload) unit().remember(remembered(this.#model, digest(String(payload.jti))), known);
     return payload;
@@ -102,7 +112,7 @@ export class Adapter {
 
   async upsert(id: string, payload: Payload): Promise<void> {
     const key = storedKey(this.#model, id);
-    const found = await unit().once<Known | undefined>(remembered(this.#model, key), async () => undefined);
+    const found = await unit().known<Known>(remembered(this.#model, key));
     const rowId = found?.id ?? (this.#model.key === 'id' ? id : uuidv7());
     const { jti, consumed, ...rest } = payload;
     const columns: Row = { ...this.#model.columns(payload), expires_at: expiry(payload) };
@@ -165,7 +175,7 @@ export class Adapter {
    */
   async consume(id: string): Promise<void> {
     const key = storedKey(this.#model, id);
-    const known = await this.#read(this.#model.key, key);
+    const known = await this.#read(key);
     if (!known) throw new errors.InvalidGrant('it is gone');
     const { table } = this.#model;
     const now = new Date();
@@ -177,15 +187,15 @@ export class Adapter {
       guard: 'consume',
     };
     unit().write(write, `${table}:${known.id}`);
-    unit().remember(remembered(this.#model, key), { ...known, consumed: toEpoch(now) });
-    const consumed: Consumed = { model: this.#name, id: known.id, key, payload: JSON.parse(known.json) };
+    unit().remember(remembered(this.#model, key), { id: known.id, json: known.json, consumed: toEpoch(now) });
+    const consumed: Consumed = { model: this.#name, id: known.id, key, json: known.json };
     unit().memory.set(CONSUMED, consumed);
   }
 
   async destroy(id: string): Promise<void> {
     const key = storedKey(this.#model, id);
     const { table } = this.#model;
-    const known = await unit().once<Known | undefined>(remembered(this.#model, key), async () => undefined);
+    const known = await unit().known<Known>(remembered(this.#model, key));
     unit().remember(remembered(this.#model, key), undefined);
     // It takes the place of what this unit wrote of the row, all but that it is the one who used it.
     const writeKey = `${table}:${known?.id ?? key}`;

@@ -5,6 +5,7 @@ import { type Unit, unit } from '../../kit/unit-of-work.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_authorization_requests';
+const SELECT = `SELECT id, payload FROM ${TABLE} WHERE uid_hash = ? AND status = 'pending'`;
 const ENDED = 'oidc.ended-interaction';
 
 interface Known {
@@ -50,11 +51,10 @@ export class AuthorizationRequests {
     this.#issuer = issuer;
   }
 
-  #known(id: string): Promise<Known | undefined> {
+  #known(id: string): Known | undefined | Promise<Known | undefined> {
     const hash = digest(id);
     return unit().once(`${TABLE}:${hash}`, async () => {
-      const sql = `SELECT id, payload FROM ${TABLE} WHERE uid_hash = ? AND status = 'pending'`;
-      const row = await unit().get(sql, [hash]);
+      const row = await unit().get(SELECT, [hash]);
       return row && { id: String(row.id), json: String(row.payload) };
     });
   }
@@ -86,7 +86,7 @@ export class AuthorizationRequests {
 
   async upsert(id: string, payload: Payload): Promise<void> {
     const hash = digest(id);
-    const found = await unit().once<Known | undefined>(`${TABLE}:${hash}`, async () => undefined);
+    const found = await unit().known<Known>(`${TABLE}:${hash}`);
     const ended = unit().memory.get(ENDED) as Ended | undefined;
     const moved = ended && ended.cid === payload.cid ? ended.id : undefined;
     const rowId = found?.id ?? moved ?? uuidv7();

@@ -17,9 +17,10 @@ export function selectWithRelated(table: string, column: string, consumable: boo
     WHERE t.${column} = ?`;
 }
 
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
 /** What stands beside a token's row, for the unit to remember; what it changed itself stays. */
 export function rememberRelated(row: Row): void {
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   const [grantId, accountId, uid] = [text(row.grant_id), text(row.account_id), text(row.session_uid)];
   if (grantId) {
     const json = text(row.grant_payload);

@@ -9,6 +9,10 @@ import { expiry, type Payload } from './models.ts';
 const TABLE = 'T_user_sessions';
 const SELECT = `SELECT s.uid, s.payload, s.authorizations, s.account_id, ${ACCOUNT_COLUMNS} FROM ${TABLE} s
   LEFT JOIN T_accounts a ON a.id = s.account_id AND a.is_active = true`;
+const SELECT_BY = {
+  token_hash: `${SELECT} WHERE s.token_hash = ? AND s.is_active = true`,
+  uid: `${SELECT} WHERE s.uid = ? AND s.is_active = true`,
+};
 
 const place = (uid: string) => ({ table: TABLE, column: 'payload', id: uid });
 
@@ -53,9 +57,9 @@ export class Sessions {
     this.#secrets = secrets;
   }
 
-  #known(column: 'token_hash' | 'uid', value: string): Promise<Known | undefined> {
+  #known(column: 'token_hash' | 'uid', value: string): Known | undefined | Promise<Known | undefined> {
     return unit().once(`${TABLE}:${column}:${value}`, async () => {
-      const row = await unit().get(`${SELECT} WHERE s.${column} = ? AND s.is_active = true`, [value]);
+      const row = await unit().get(SELECT_BY[column], [value]);
       if (!row) return undefined;
       const known = {
         uid: String(row.uid),
@@ -92,13 +96,14 @@ export class Sessions {
     // The state of a sign-out under way holds its form token.
     const sealed = state ? this.#secrets.seal(JSON.stringify(state), place(uid)) : undefined;
     const json = JSON.stringify({ ...rest, sealed });
-    const loaded = await unit().once<Known | undefined>(`${TABLE}:loaded:${uid}`, async () => undefined);
+    const loaded = await unit().known<Known>(`${TABLE}:loaded:${uid}`);
     const now: Known = { uid, json, authorizations: JSON.stringify(authorizations) };
-    unit().remember(`${TABLE}:token_hash:${digest(id)}`, now);
+    const hash = digest(id);
+    unit().remember(`${TABLE}:token_hash:${hash}`, now);
     unit().remember(`${TABLE}:uid:${uid}`, now);
 
     const set: Row = {
-      token_hash: digest(id),
+      token_hash: hash,
       account_id: payload.accountId ?? null,
       payload: json,
       last_used_at: new Date(),
