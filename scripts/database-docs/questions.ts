@@ -37,7 +37,7 @@ ORDER BY application, t.token`,
   },
   'signed-by': {
     tells: 'which key signed this token: `kid` in the header of the token names it',
-    sql: `SELECT alg, status, not_before AS signs_since_at, retired_at
+    sql: `SELECT alg, status, not_before, retired_at
 FROM T_signing_keys
 WHERE kid = 'the-kid-of-the-token'`,
   },

@@ -34,7 +34,7 @@ export interface Table {
 
 /** What the column builders of src/kit/schema.ts make elsewhere of what SQLite has; a test holds it to each engine. */
 function typesOf(name: string, sqlite: string): Column['types'] {
-  if (sqlite === 'text' && /_(at|until)$/.test(name)) return ['text', 'timestamptz(3)', 'datetime(3)'];
+  if (sqlite === 'text' && /_(at|until|before)$/.test(name)) return ['text', 'timestamptz(3)', 'datetime(3)'];
   if (sqlite === 'text') return ['text', 'text', 'mediumtext'];
   if (sqlite === 'boolean') return ['boolean', 'boolean', 'tinyint(1)'];
   if (sqlite === 'integer') return ['integer', 'integer', 'int'];

@@ -117,7 +117,7 @@ ORDER BY t.revoked_at DESC`,
   },
   'signing-keys': {
     tells: 'signing keys by state',
-    sql: `SELECT alg, status, kid, not_before AS signs_since_at, retired_at
+    sql: `SELECT alg, status, kid, not_before, retired_at
 FROM T_signing_keys
 ORDER BY alg, status, kid`,
   },

@@ -20,7 +20,7 @@ export type Cell = string | number | boolean | null;
 /** Counts come as text from some drivers, and instants in a form of each engine's own. */
 function cell(name: string, value: unknown): Cell {
   if (value === null || value === undefined) return null;
-  if (/_(at|until)$/.test(name)) return toDate(value).toISOString();
+  if (/_(at|until|before)$/.test(name)) return toDate(value).toISOString();
   const text = String(value);
   if (typeof value === 'number' || typeof value === 'bigint' || /^\d{1,15}$/.test(text)) return Number(text);
   return text;
