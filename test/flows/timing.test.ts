@@ -3,11 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { invite, open, signUp } from '../support/newcomer.ts';
-import { alike, cheapHashes, pairs } from '../support/pairs.ts';
+import { alike, pairs } from '../support/pairs.ts';
 import { authorization, authorizeUrl } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
-
-cheapHashes();
 
 async function timed(work: () => Promise<Response>): Promise<[number, Response]> {
   const started = performance.now();

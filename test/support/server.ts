@@ -15,6 +15,7 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { covers } from '../../src/oidc/scopes.ts';
+import { cheapHashes } from './cheap-hashes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
 import { type Sink, startSink } from './mail.ts';
 
@@ -57,6 +58,7 @@ export async function startServer(
   engine: EngineName,
   options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger; patience?: number } = {},
 ): Promise<TestServer> {
+  cheapHashes();
   const storage = options.storage ?? (await createDatabase(engine));
   const database = openDatabase(storage.url, 5);
   await migrateLatest(database, storage.url);
