@@ -5,10 +5,17 @@ import type { Config } from './config.ts';
 import { signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
+import { createPasskeys } from './identity/passkeys/index.ts';
+import { insertKey } from './identity/passkeys/keys.ts';
+import { readNames } from './identity/passkeys/names.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createSecondFactor } from './identity/second-factor/index.ts';
+import { createCeremonyCookie } from './interactions/ceremony.ts';
 import { createDoors } from './interactions/doors.ts';
 import { createHeldCode } from './interactions/held-code.ts';
 import { createInteractions } from './interactions/pages.ts';
+import { createAccountSide } from './interactions/webauthn-account.ts';
+import { createWellKnown } from './interactions/well-known.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
 import { schemaStatus } from './kit/migrations.ts';
@@ -16,6 +23,7 @@ import { createSecrets } from './kit/secrets.ts';
 import { findAccount } from './oidc/accounts.ts';
 import { answers } from './oidc/answers.ts';
 import { createClientSource } from './oidc/clients/source.ts';
+import { createDemand } from './oidc/demand.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
@@ -38,7 +46,8 @@ export interface App {
 }
 
 /** Our own pages; the router need not look at what applications ask. */
-const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|account(\/|$)|admin(\/|$))/;
+const PAGES =
+  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|account(\/|$)|admin(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
@@ -98,10 +107,41 @@ export async function createApp(deps: { config: Config; database: Database; log:
     held: createHeldCode({ secrets, secure }),
     limitGuesses: async () => {},
   };
+  const { knex } = database;
+  const findPerson = (accountId: string) => findAccount(undefined, accountId);
+  const names = config.passkeys.namesFile ? readNames(config.passkeys.namesFile) : new Map<string, string>();
+  const passkeys = createPasskeys({
+    knex,
+    names,
+    rp: {
+      name: 'Latchkey',
+      id: new URL(config.issuer).hostname,
+      origin: config.issuer,
+      allowedAaguids: config.passkeys.aaguids,
+    },
+    counterPolicy: config.passkeys.counter,
+    tell: () => {},
+  });
+  const ceremony = createCeremonyCookie({ secure });
+  const accountSide = createAccountSide({ provider, secrets, passkeys, ceremony, findPerson });
   const interactions = createInteractions({
     provider,
     secrets,
     render,
+    ceremony,
+    accountSide,
+    demand: createDemand(config.secondFactor),
+    secondFactor: createSecondFactor({ knex, secrets, issuer: config.issuer }),
+    passkeys: {
+      passkeys,
+      secondAfterRegress: config.passkeys.counter === 'second_factor',
+      redeemWithKey: ({ key, ...newcomer }) =>
+        redemption.redeem({
+          ...newcomer,
+          also: (trx, accountId) => insertKey(trx, { accountId, key, names, from: newcomer.from }),
+        }),
+      isTaken: async (username) => (await knex('T_accounts').where({ username }).first('id')) !== undefined,
+    },
     invitation: {
       ...door,
       look: redemption.look,
@@ -111,14 +151,15 @@ export async function createApp(deps: { config: Config; database: Database; log:
       passwordFault: (password) => (password.length < 15 ? 'Use at least 15 characters.' : undefined),
     },
     signIn: (given) => signIn(passwords, given),
-    findPerson: (accountId) => findAccount(undefined, accountId),
+    findPerson,
     withinCeiling,
     refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
   });
   const router = new Router();
   router.use(interactions.routes());
   createDoors(router, door);
-  createHome(router, { provider, render, findPerson: (accountId) => findAccount(undefined, accountId) });
+  createWellKnown(router, { issuer: config.issuer, relatedOrigins: config.passkeys.relatedOrigins });
+  createHome(router, { provider, render, findPerson });
 
   const pages = router.routes();
 
@@ -129,6 +170,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     sameOriginForms({
       issuer: config.issuer,
       paths: /^\/(interaction|session|invitation|account|admin)(\/|$)/,
+      jsonPaths: /^\/webauthn(\/|$)/,
     }),
     requestUnit({ hot }),
     answers({

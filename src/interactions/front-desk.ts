@@ -14,7 +14,18 @@ export interface FrontDeskDeps {
 
 export const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
 
+export const OLD_FORM = 'This form is not from here or too old. Go back, load the page again and repeat it.';
+
 const csrfOf = (uid: string) => `interaction:${uid}`;
+
+/** Marks the prompt of the request as answered: only `create` is left open by another result. */
+export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
+
+export function goTo(ctx: Context, url: string): void {
+  ctx.status = 303;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(url);
+}
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
 export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
@@ -26,6 +37,18 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
         throw error;
       });
       if (details.uid !== ctx.params.uid) throw new LatchkeyError('invalid_input', ENDED);
+      return details;
+    },
+
+    /**
+     * The interaction that a page of ours named to an endpoint beyond the path of its cookie. Whoever has that
+     * page's form token was shown the page; what is answered then goes on only with the engine's own cookie.
+     * @throws LatchkeyError
+     */
+    async named(uid: string, csrf: string): Promise<Details> {
+      if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw new LatchkeyError('forbidden', OLD_FORM);
+      const details = (await provider.Interaction.find(uid)) as Details | undefined;
+      if (!details) throw new LatchkeyError('invalid_input', ENDED);
       return details;
     },
 
@@ -48,10 +71,7 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
     async form(ctx: Context): Promise<Record<string, string>> {
       const fields = await readForm(ctx);
       if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
-        throw new LatchkeyError(
-          'forbidden',
-          'This form is not from here or too old. Go back, load the page again and repeat it.',
-        );
+        throw new LatchkeyError('forbidden', OLD_FORM);
       }
       return fields;
     },
@@ -61,9 +81,14 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
       const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
         mergeWithLastSubmission: true,
       });
-      ctx.status = 303;
-      ctx.set('Cache-Control', 'no-store');
-      ctx.redirect(returnTo);
+      goTo(ctx, returnTo);
+    },
+
+    /** The same for an interaction that was loaded. @returns where the browser goes then */
+    async conclude(details: Details, result: object): Promise<string> {
+      details.result = { ...details.lastSubmission, ...result } as never;
+      await details.persist();
+      return details.returnTo;
     },
   };
 }

@@ -3,9 +3,10 @@ import type { Context } from 'koa';
 import type { From } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
-import type { Details, FrontDesk } from './front-desk.ts';
+import { answered, type Details, type FrontDesk, goTo } from './front-desk.ts';
 import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
 import { inWords } from './scope-words.ts';
+import type { SignIn } from './sign-in.ts';
 
 export interface Offer {
   inviter: string | null;
@@ -39,6 +40,7 @@ export interface InvitationDeps {
 
 interface Steps extends InvitationDeps {
   desk: FrontDesk;
+  signIn: SignIn;
   render(name: string, data: Record<string, unknown>): string;
   findPerson(accountId: string): Promise<{ username: string } | undefined>;
 }
@@ -51,9 +53,6 @@ const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
     .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : inWords(scope))),
   ...roles.map((role) => `The role ${role}`),
 ];
-
-/** Marks the prompt of the request as answered: only `create` is left open by another result. */
-export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
 
 /** Coming in by an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
@@ -77,6 +76,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const common = {
       action: `${action}/invitation`,
       signInAction: `${action}?step=sign-in`,
+      passkeys: { csrf, interaction: details.uid },
       csrf,
       clientName,
     };
@@ -183,7 +183,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     try {
       const accountId = await deps.redeem({ ...read.newcomer, code, from: unit().origin });
       held.drop(ctx);
-      await desk.finish(ctx, { login: { accountId, amr: ['pwd'] }, ...answered(details) });
+      goTo(ctx, await deps.signIn.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       if (error.code === 'conflict')

@@ -5,6 +5,8 @@ import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { claims, findAccount } from './accounts.ts';
+import { ACR_VALUES } from './acr.ts';
+import { createDemand } from './demand.ts';
 import { listen } from './events.ts';
 import {
   accessTokenTtl,
@@ -25,7 +27,7 @@ export interface EnginePages {
 }
 
 export interface EngineDeps {
-  config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl'>;
+  config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl' | 'secondFactor'>;
   secrets: Secrets;
   clients: ClientSource;
   keys: PrivateJwk[];
@@ -52,6 +54,7 @@ function configuration(deps: EngineDeps): Configuration {
     claims,
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
+    acrValues: [...ACR_VALUES],
     // A client whose require_pkce an administrator turned off is one whose library cannot do it.
     pkce: {
       required: (_ctx: unknown, client: EngineClient) =>
@@ -90,7 +93,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
-      policy: prompts(),
+      policy: prompts(createDemand(config.secondFactor)),
     },
     features: {
       devInteractions: { enabled: false },

@@ -62,6 +62,8 @@ export async function startServer(
     logLevel: 'silent',
     threads: 4,
     ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
+    secondFactor: { everyone: false, scopes: [], roles: [] },
+    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
     ...options.config,
     issuer,
   };

@@ -2,8 +2,8 @@ import type { Knex } from 'knex';
 import { type From, recordIn } from '../../audit/index.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import {
+  type Ceremony as Assertion,
   type Authenticated,
-  type Ceremony,
   type CounterPolicy,
   finishAuthentication,
   startAuthentication,
@@ -11,8 +11,8 @@ import {
 import { createChallenges } from './challenges.ts';
 import { createKeys, type Told } from './keys.ts';
 import {
+  type Ceremony,
   finishRegistration,
-  type Kind,
   type NewKey,
   type RegistrationStart,
   type RelyingParty,
@@ -68,7 +68,7 @@ export function createPasskeys(deps: PasskeyDeps) {
      */
     async finishRegistration(given: {
       boundTo: string;
-      kind: Kind;
+      ceremony: Ceremony;
       response: unknown;
       accountId?: string;
       from?: From;
@@ -85,7 +85,7 @@ export function createPasskeys(deps: PasskeyDeps) {
     },
 
     /** @param given `accountId`: whose signed keys may answer; none for a sign-in without a username */
-    async startAuthentication(given: { purpose: Ceremony; boundTo: string; accountId?: string }) {
+    async startAuthentication(given: { purpose: Assertion; boundTo: string; accountId?: string }) {
       const { accountId } = given;
       const signed = accountId === undefined ? undefined : await keys.signed(accountId);
       const allowed = signed?.map(({ key_id, transports }) => ({ id: key_id, transports }));
@@ -97,7 +97,7 @@ export function createPasskeys(deps: PasskeyDeps) {
      * @throws LatchkeyError unauthenticated, with one sentence for every reason; invalid_input for what is no answer
      */
     async finishAuthentication(given: {
-      purpose: Ceremony;
+      purpose: Assertion;
       boundTo: string;
       accountId?: string;
       response: unknown;

@@ -13,6 +13,9 @@ import { Refusal, type Registration, readClientData } from './response.ts';
 /** `passkey`: found without a username, verifies its user, signs in by itself. `security_key`: after a password. */
 export type Kind = 'passkey' | 'security_key';
 
+/** `upgrade`: a passkey that the browser makes by itself after a password sign-in, without asking the person. */
+export type Ceremony = Kind | 'upgrade';
+
 export interface RelyingParty {
   /** What an authenticator shows. */
   name: string;
@@ -37,7 +40,7 @@ export interface NewKey {
 
 export interface RegistrationStart {
   boundTo: string;
-  kind: Kind;
+  ceremony: Ceremony;
   /** The account's id, or the one that it will have. */
   userHandle: string;
   /** None before a sign-up has its account. */
@@ -54,11 +57,11 @@ export async function startRegistration(
   challenges: Challenges,
   given: RegistrationStart,
 ): Promise<PublicKeyCredentialCreationOptionsJSON> {
-  const passkey = given.kind === 'passkey';
+  const passkey = given.ceremony !== 'security_key';
   const userVerification = passkey ? 'required' : 'discouraged';
   const challenge = await challenges.issue({
     purpose: 'registration',
-    boundTo: `${given.kind} ${given.boundTo}`,
+    boundTo: `${given.ceremony} ${given.boundTo}`,
     accountId: given.accountId,
     userHandle: given.userHandle,
     userVerification,
@@ -103,11 +106,15 @@ function checkModel(rp: RelyingParty, info: Verified): void {
 export async function finishRegistration(
   rp: RelyingParty,
   challenges: Challenges,
-  given: { boundTo: string; kind: Kind; response: Registration },
+  given: { boundTo: string; ceremony: Ceremony; response: Registration },
 ): Promise<NewKey> {
-  const { kind, response } = given;
+  const { ceremony, response } = given;
   const expectedChallenge = readClientData(response.response.clientDataJSON);
-  const challenge = await challenges.consume(expectedChallenge, 'registration', `${kind} ${given.boundTo}`);
+  const challenge = await challenges.consume(
+    expectedChallenge,
+    'registration',
+    `${ceremony} ${given.boundTo}`,
+  );
   if (!challenge) throw new Refusal('challenge');
   let info: Verified;
   try {
@@ -117,7 +124,9 @@ export async function finishRegistration(
       expectedChallenge,
       expectedOrigin: rp.origin,
       expectedRPID: rp.id,
-      requireUserVerification: kind === 'passkey',
+      // Nobody touches anything when a browser upgrades (section 7.1, step 15).
+      requireUserPresence: ceremony !== 'upgrade',
+      requireUserVerification: ceremony === 'passkey',
       supportedAlgorithmIDs: ALGORITHMS,
     });
     if (!registrationInfo) throw new Refusal('attestation');
@@ -130,7 +139,7 @@ export async function finishRegistration(
   checkModel(rp, info);
   return {
     challenge,
-    kind,
+    kind: ceremony === 'security_key' ? 'security_key' : 'passkey',
     keyId: info.credential.id,
     publicKey: isoBase64URL.fromBuffer(info.credential.publicKey),
     attestationType: info.fmt,
