@@ -43,9 +43,11 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
     /**
      * The interaction that a page of ours named to an endpoint beyond the path of its cookie. Whoever has that
      * page's form token was shown the page; what is answered then goes on only with the engine's own cookie.
+     * @param action the interaction's address
      * @throws LatchkeyError
      */
-    async named(uid: string, csrf: string): Promise<Details> {
+    async named(action: string, csrf: string): Promise<Details> {
+      const uid = /^\/interaction\/([\w-]{1,100})$/.exec(action)?.[1] ?? '';
       if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw new LatchkeyError('forbidden', OLD_FORM);
       const details = (await provider.Interaction.find(uid)) as Details | undefined;
       if (!details) throw new LatchkeyError('invalid_input', ENDED);
@@ -59,10 +61,11 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
       allowFormTarget(ctx, String(details.params.redirect_uri));
       ctx.set('Cache-Control', 'no-store');
       ctx.type = 'html';
+      const action = `/interaction/${details.uid}`;
+      const csrf = secrets.csrfToken(csrfOf(details.uid));
       return {
         client,
-        action: `/interaction/${details.uid}`,
-        csrf: secrets.csrfToken(csrfOf(details.uid)),
+        ...{ action, csrf, passkeys: { csrf, interaction: action } },
         clientName: client.clientName ?? client.clientId,
       };
     },

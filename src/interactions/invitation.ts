@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import type { From } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
-import { answered, type Details, type FrontDesk, goTo } from './front-desk.ts';
+import { type Details, type FrontDesk, goTo } from './front-desk.ts';
 import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
 import { inWords } from './scope-words.ts';
 import type { SignIn } from './sign-in.ts';
@@ -72,11 +72,11 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     view: string,
     data: Record<string, unknown>,
   ): Promise<void> {
-    const { action, csrf, clientName } = await desk.common(ctx, details);
+    const { action, csrf, clientName, passkeys } = await desk.common(ctx, details);
     const common = {
       action: `${action}/invitation`,
       signInAction: `${action}?step=sign-in`,
-      passkeys: { csrf, interaction: details.uid },
+      passkeys,
       csrf,
       clientName,
     };

@@ -63,7 +63,7 @@ export function createInteractions(deps: InteractionDeps): Router {
     ctx.body = deps.render('interactions/login', {
       ...data,
       title: `Sign in to ${data.clientName}`,
-      passkeys: { csrf: data.csrf, interaction: details.uid, autofill: 'on' },
+      passkeys: { ...data.passkeys, autofill: 'on' },
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,

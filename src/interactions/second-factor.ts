@@ -35,7 +35,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   }
 
   async function pageData(ctx: Context, details: Details, { accountId }: FirstFactor) {
-    const { action, csrf } = await desk.common(ctx, details);
+    const { action, csrf, passkeys } = await desk.common(ctx, details);
     const person = await deps.findPerson(accountId);
     if (!person) throw new LatchkeyError('invalid_input', NO_FIRST);
     return {
@@ -43,7 +43,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
       leaveAction: `${action}?step=sign-in`,
       csrf,
       accountName: person.username,
-      passkeys: { csrf, interaction: details.uid },
+      passkeys,
     };
   }
 

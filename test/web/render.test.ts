@@ -33,7 +33,17 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const faults = { username: bad, name: bad, email: bad, password: bad };
   const offer = { ...bare, inviter: bad, label: bad, email: bad, expiresAt: new Date(0) };
   const invited = { offer, grants: [bad], typed: { username: bad, name: bad, email: bad }, faults };
+  const passkeys = { csrf: bad, interaction: bad, then: bad, autofill: bad, signal: bad, upgrade: bad };
+  const factors = { keys: 1, totp: true, recoveryCodes: 1, demanded: true };
+  const second = { ...all, passkeys, leaveAction: bad };
+  const app = { secret: bad, qr: '/assets/qr' };
   return [
+    ['interactions/login', { ...all, passkeys }],
+    ['interactions/second-factor', { ...second, factors }],
+    ['interactions/second-factor', { ...second, factors, alert: bad, recovery: true }],
+    ['interactions/second-factor', { ...second, factors: { ...factors, keys: 0 }, alert: bad }],
+    ['interactions/enrol', { ...second, app }],
+    ['interactions/enrol', { ...second, app, alert: bad }],
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
@@ -62,6 +72,8 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
 
 const assets = createAssets();
 const { page } = createRenderer({ assets, issuer: 'https://id.harbour.example' });
+/** Ours alone, from this server, whole. */
+const OWN_SCRIPT = /<script src="\/assets\/(webauthn|passkeys)\.\w{10}\.js" defer><\/script>/g;
 const tagsOf = (html: string) => html.match(/<[^>]*>?/g) ?? [];
 const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
 
@@ -74,14 +86,14 @@ describe('the pages', () => {
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
     // Parts of the others; and the sheet, which is a file of its own (test/identity/invitation-sheet.test.ts).
-    const parts = ['layout', 'invitations/facts', 'invitations/sheet'];
+    const parts = ['layout', 'parts/passkeys', 'invitations/facts', 'invitations/sheet'];
     assert.deepEqual(views.filter((name) => !parts.includes(name)).sort(), [...tested].sort());
   });
 
   for (const [what, bad] of Object.entries(HOSTILE)) {
     for (const [index, [name, data]] of everyView(bad).entries()) {
       test(`${name} (${index}) stays whole with ${what}`, () => {
-        const html = page(name, data);
+        const html = page(name, data).replace(OWN_SCRIPT, '');
         assert.ok(html.startsWith('<!doctype html>\n<html lang="en">'));
         assert.equal(html.match(/<h1[ >]/g)?.length, 1);
         for (const tag of tagsOf(html)) {
