@@ -11,7 +11,7 @@ const status = document.querySelector('[role=status]#status');
 const say = (text) => {
   status.textContent = text;
 };
-const { csrf, interaction, then, autofill, signal, upgrade } = root.dataset;
+const { csrf, interaction, back, autofill, signal, upgrade } = root.dataset;
 
 async function send(path, body) {
   const answer = await fetch(`/webauthn/${path}`, {
@@ -29,7 +29,7 @@ async function ceremony(kind, body, run) {
   const response = await run(optionsJSON);
   say('');
   const { location: to } = await send(`${kind}/verify`, { ...body, response });
-  location.assign(to ?? then);
+  location.assign(to ?? back);
 }
 
 const ask = (optionsJSON) => startAuthentication({ optionsJSON });

@@ -18,7 +18,7 @@ const request = z.object({
   key: z.string().max(36).optional(),
   /** The fields of the form beside the button. */
   fields: z.record(z.string().max(32), z.string().max(1024)).default({}),
-  response: z.unknown(),
+  response: z.unknown().optional(),
 });
 
 export type Asked = z.output<typeof request>;

@@ -33,7 +33,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const faults = { username: bad, name: bad, email: bad, password: bad };
   const offer = { ...bare, inviter: bad, label: bad, email: bad, expiresAt: new Date(0) };
   const invited = { offer, grants: [bad], typed: { username: bad, name: bad, email: bad }, faults };
-  const passkeys = { csrf: bad, interaction: bad, then: bad, autofill: bad, signal: bad, upgrade: bad };
+  const passkeys = { csrf: bad, interaction: bad, back: bad, autofill: bad, signal: bad, upgrade: bad };
   const factors = { keys: 1, totp: true, recoveryCodes: 1, demanded: true };
   const second = { ...all, passkeys, leaveAction: bad };
   const app = { secret: bad, qr: '/assets/qr' };
