@@ -33,9 +33,12 @@ for (const engine of engines) {
       count += 1;
       return newcomer(server, `p${count}`, key);
     };
-    const refused = (answer: Answer, status = 401) => {
-      assert.equal(answer.status, status, JSON.stringify(answer.body));
+    /** @param why as the audit log has it */
+    const refused = async (answer: Answer, why: string) => {
+      assert.equal(answer.status, 401, JSON.stringify(answer.body));
       assert.equal(answer.body.location, undefined);
+      const audit = server.database.knex('T_auth_audit_log').orderBy('id', 'desc');
+      assert.equal((await audit.first('error_code')).error_code, why);
     };
     const reasons = (accountId: string) =>
       server.database
@@ -71,14 +74,17 @@ for (const engine of engines) {
       const { browser, place } = await signInPage(server, client);
       const options = await post(browser, 'authentication/options', place);
       const failed = key.get(options.body, { uv: false });
-      refused(await post(browser, 'authentication/verify', { ...place, response: failed }));
+      await refused(
+        await post(browser, 'authentication/verify', { ...place, response: failed }),
+        'assertion',
+      );
       const right = key.get(options.body);
-      refused(await post(browser, 'authentication/verify', { ...place, response: right }));
+      await refused(await post(browser, 'authentication/verify', { ...place, response: right }), 'challenge');
 
       const again = await post(browser, 'authentication/options', place);
       const used = key.get(again.body);
       assert.equal((await post(browser, 'authentication/verify', { ...place, response: used })).status, 200);
-      refused(await post(browser, 'authentication/verify', { ...place, response: used }));
+      await refused(await post(browser, 'authentication/verify', { ...place, response: used }), 'challenge');
     });
 
     test('a challenge ends after five minutes, though nobody has cleaned up', async () => {
@@ -94,7 +100,7 @@ for (const engine of engines) {
         .where({ id: row.id })
         .update({ expires_at: new Date(Date.now() - 1) });
       const response = key.get(options.body);
-      refused(await post(browser, 'authentication/verify', { ...place, response }));
+      await refused(await post(browser, 'authentication/verify', { ...place, response }), 'challenge');
     });
 
     test('a challenge of another interaction, browser, person or purpose is none', async () => {
@@ -105,8 +111,14 @@ for (const engine of engines) {
       const options = await post(other.browser, 'authentication/options', other.place);
       const response = mei.key.get(options.body);
       // Another interaction; the interaction of another browser; that one with the same page but no cookie.
-      refused(await post(own.browser, 'authentication/verify', { ...own.place, response }));
-      refused(await post(own.browser, 'authentication/verify', { ...other.place, response }));
+      await refused(
+        await post(own.browser, 'authentication/verify', { ...own.place, response }),
+        'challenge',
+      );
+      await refused(
+        await post(own.browser, 'authentication/verify', { ...other.place, response }),
+        'challenge',
+      );
 
       const places = {
         mei: await accountPlace(server, mei.id),
@@ -115,13 +127,19 @@ for (const engine of engines) {
       const adding = await post(eve.browser, 'registration/options', places.eve);
       const key = new Authenticator(server.issuer);
       const made = key.create(adding.body);
-      refused(await post(mei.browser, 'registration/verify', { ...places.mei, response: made }));
+      await refused(
+        await post(mei.browser, 'registration/verify', { ...places.mei, response: made }),
+        'challenge',
+      );
       // A registration's challenge in an authentication, and as another kind of key.
       const signed = mei.key.get({ ...adding.body, rpId: adding.body.rp?.id });
-      refused(await post(own.browser, 'authentication/verify', { ...own.place, response: signed }));
+      await refused(
+        await post(own.browser, 'authentication/verify', { ...own.place, response: signed }),
+        'challenge',
+      );
       const again = await post(eve.browser, 'registration/options', places.eve);
       const as = { ...places.eve, ceremony: 'security_key', response: key.create(again.body) };
-      refused(await post(eve.browser, 'registration/verify', as));
+      await refused(await post(eve.browser, 'registration/verify', as), 'challenge');
     });
 
     test('answers made for another origin, host or frame are refused', async () => {
@@ -140,7 +158,10 @@ for (const engine of engines) {
         { type: 'webauthn.create' },
         { type: 'payment.get' },
       ];
-      for (const tweaks of wrong) refused(await signIn(key, tweaks));
+      for (const tweaks of wrong) {
+        const why = tweaks.crossOrigin || tweaks.topOrigin ? 'cross_origin' : 'assertion';
+        await refused(await signIn(key, tweaks), why);
+      }
       const place = await accountPlace(server, id);
       const person2 = (await server.database.knex('T_accounts').where({ id }).first('username')).username;
       assert.ok(person2);
@@ -149,21 +170,26 @@ for (const engine of engines) {
       for (const tweaks of wrong.filter(({ type }) => type !== 'webauthn.create')) {
         const eve = await person();
         const here = await accountPlace(server, eve.id);
-        refused(await register(eve.browser, here, new Authenticator(server.issuer), tweaks));
+        const why = tweaks.crossOrigin || tweaks.topOrigin ? 'cross_origin' : 'registration';
+        await refused(await register(eve.browser, here, new Authenticator(server.issuer), tweaks), why);
       }
     });
 
     test('nobody there, or nobody verified, is refused; nor can the flag be set afterwards', async () => {
       const { key, id, browser } = await person();
-      for (const tweaks of [{ up: false }, { uv: false }]) refused(await signIn(key, tweaks));
+      for (const tweaks of [{ up: false }, { uv: false }])
+        await refused(await signIn(key, tweaks), 'assertion');
       const flip = (bytes: Buffer) => {
         bytes.writeUInt8(bytes.readUInt8(32) | 4, 32);
         return bytes;
       };
-      refused(await signIn(key, { uv: false, authData: flip }));
+      await refused(await signIn(key, { uv: false, authData: flip }), 'signature');
       const place = await accountPlace(server, id);
       for (const tweaks of [{ up: false }, { uv: false }])
-        refused(await register(browser, place, new Authenticator(server.issuer), tweaks));
+        await refused(
+          await register(browser, place, new Authenticator(server.issuer), tweaks),
+          'registration',
+        );
       assert.equal((await signIn(key)).status, 200);
     });
 
@@ -173,9 +199,9 @@ for (const engine of engines) {
       assert.equal((await signIn(key)).status, 200);
       const forged = new Authenticator(server.issuer);
       Object.assign(forged, { id: key.id, userHandle: key.userHandle, counter: 0 });
-      refused(await signIn(forged));
+      await refused(await signIn(forged), 'signature');
       assert.ok(!(await reasons(id)).includes('counter'), 'no alarm by who has no key');
-      refused(await signIn(stolen));
+      await refused(await signIn(stolen), 'counter');
       assert.ok((await reasons(id)).includes('counter'));
     });
 
@@ -186,7 +212,7 @@ for (const engine of engines) {
       assert.equal((await signIn(key)).status, 200);
       assert.equal((await signIn(key)).status, 200);
       assert.equal((await signIn(key, { counter: 7 })).status, 200);
-      refused(await signIn(key, { counter: 0 }));
+      await refused(await signIn(key, { counter: 0 }), 'counter');
       assert.deepEqual(await reasons(id), ['counter']);
     });
 
@@ -195,9 +221,9 @@ for (const engine of engines) {
       const eve = await person();
       const other = new Authenticator(server.issuer);
       const place = await accountPlace(server, eve.id);
-      refused(await register(eve.browser, place, other, { id: mei.key.id }), 409);
+      assert.equal((await register(eve.browser, place, other, { id: mei.key.id })).status, 409);
       const own = await accountPlace(server, mei.id);
-      refused(await register(mei.browser, own, mei.key), 409);
+      assert.equal((await register(mei.browser, own, mei.key)).status, 409);
       const { n } = (await server.database
         .knex('T_webauthn_credentials')
         .whereIn('account_id', [mei.id, eve.id])
@@ -209,23 +235,26 @@ for (const engine of engines) {
     test('the handle of another person, or none, is refused', async () => {
       const mei = await person();
       const eve = await person();
-      refused(await signIn(mei.key, { userHandle: eve.key.userHandle }));
-      refused(await signIn(mei.key, { userHandle: null }));
-      refused(await signIn(mei.key, { userHandle: '' }));
-      refused(await signIn(mei.key, { id: eve.key.id }));
+      await refused(await signIn(mei.key, { userHandle: eve.key.userHandle }), 'user_handle');
+      await refused(await signIn(mei.key, { userHandle: null }), 'user_handle');
+      await refused(await signIn(mei.key, { userHandle: '' }), 'user_handle');
+      await refused(await signIn(mei.key, { id: eve.key.id }), 'user_handle');
     });
 
     test('what is made synced stays synced, and nothing is backed up that cannot be', async () => {
       const { key, id, browser } = await person();
-      refused(await signIn(key, { be: true }));
-      refused(await signIn(key, { bs: true }));
+      await refused(await signIn(key, { be: true }), 'backup_eligibility');
+      await refused(await signIn(key, { bs: true }), 'assertion');
       const place = await accountPlace(server, id);
-      refused(await register(browser, place, new Authenticator(server.issuer), { bs: true }));
+      await refused(
+        await register(browser, place, new Authenticator(server.issuer), { bs: true }),
+        'registration',
+      );
       const synced = new Authenticator(server.issuer);
       synced.backup = { be: true, bs: false };
       await person(synced);
       assert.equal((await signIn(synced, { bs: true })).status, 200);
-      refused(await signIn(synced, { be: false }));
+      await refused(await signIn(synced, { be: false, bs: false }), 'backup_eligibility');
     });
   });
 }
