@@ -213,7 +213,7 @@ for (const engine of engines) {
       assert.equal((await signIn(key)).status, 200);
       assert.equal((await signIn(key, { counter: 7 })).status, 200);
       await refused(await signIn(key, { counter: 0 }), 'counter');
-      assert.deepEqual(await reasons(id), ['counter']);
+      assert.deepEqual(new Set(await reasons(id)), new Set(['counter']));
     });
 
     test('a key is registered once, for one person', async () => {

@@ -48,11 +48,14 @@ export function createPasskeys(deps: PasskeyDeps) {
     await knex.transaction((trx) =>
       recordIn(trx, { action, accountId, target: about?.id, success: false, errorCode: reason }, from),
     );
-    if (reason === 'counter' && about) await alarm(about.accountId, about.id);
+    if (reason === 'counter' && about) await alarm(about.accountId, about.id, from);
     return new LatchkeyError('unauthenticated', sentence, error);
   }
 
-  async function alarm(accountId: string, id: string): Promise<void> {
+  /** A key may have been copied: whatever the policy lets through, it is told. */
+  async function alarm(accountId: string, id: string, from?: From): Promise<void> {
+    const told = { accountId, target: id, success: false, errorCode: 'counter' };
+    await knex.transaction((trx) => recordIn(trx, { action: 'passkey.counter_regressed', ...told }, from));
     deps.tell(accountId, 'counter_regressed', await keys.get(accountId, id));
   }
 
@@ -111,7 +114,7 @@ export function createPasskeys(deps: PasskeyDeps) {
           { ...deps, challenges },
           { ...given, response: read.data, ip: given.from?.ip },
         );
-        if (done.regressed) await alarm(done.accountId, done.id);
+        if (done.regressed) await alarm(done.accountId, done.id, given.from);
         return done;
       } catch (error) {
         throw await refused(error, 'sign_in.failed', NOT_OPENED, given.from, given.accountId);
