@@ -107,10 +107,14 @@ export async function signIns(server: Measured, perSecond: number) {
   const sent: Promise<void>[] = [];
   let turn = 0;
   const timer = setInterval(() => {
-    const { path, ...options } = forms[turn++ % forms.length] as (typeof forms)[number];
-    const answered = send(server.origin, path, options).then(({ status }) => {
-      statuses[status] = (statuses[status] ?? 0) + 1;
-    });
+    const { path, headers, form } = forms[turn % forms.length] as (typeof forms)[number];
+    turn += 1;
+    const from = { 'x-forwarded-for': `10.${turn >> 16}.${(turn >> 8) & 255}.${turn & 255}` };
+    const answered = send(server.origin, path, { headers: { ...headers, ...from }, form }).then(
+      ({ status }) => {
+        statuses[status] = (statuses[status] ?? 0) + 1;
+      },
+    );
     answered.catch(() => {});
     sent.push(answered);
   }, 1000 / perSecond);

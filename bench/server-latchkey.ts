@@ -2,6 +2,8 @@ import { createApp } from '../src/app.ts';
 import type { Config } from '../src/config.ts';
 import { createAccounts } from '../src/identity/accounts/service.ts';
 import { createPasswords } from '../src/identity/passwords/index.ts';
+import { purgeBrowsers } from '../src/identity/passwords/known-browsers.ts';
+import { createPasswordRules } from '../src/identity/passwords/rules.ts';
 import { openDatabase } from '../src/kit/database.ts';
 import { every } from '../src/kit/jobs.ts';
 import { createLog } from '../src/kit/log.ts';
@@ -9,6 +11,7 @@ import { migrateLatest } from '../src/kit/migrations.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
 import { expireRequests } from '../src/oidc/jobs.ts';
+import { purgeRateLimits } from '../src/web/rate-limits/store.ts';
 import { REDIRECT_URI, SCOPE, serve, TTL } from './control.ts';
 
 const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
@@ -29,7 +32,10 @@ await serve(async (origin) => {
     databasePool: 10,
     secrets: SECRETS,
     unknownVariables: [],
-    trustProxy: false,
+    mail: { from: { name: 'Latchkey', address: 'no-reply@localhost' } },
+    passwordMinLength: 15,
+    // The people of the bench come from as many addresses, else they would be limited as one.
+    trustProxy: true,
     logLevel: 'info',
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
     ttl: TTL,
@@ -39,6 +45,8 @@ await serve(async (origin) => {
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });
   every(5000, log, 'expire-requests', () => expireRequests(database.knex));
+  every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex));
+  every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex));
 
   const { client_id, client_secret = '' } = await createClients({
     knex: database.knex,
@@ -50,8 +58,9 @@ await serve(async (origin) => {
     grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
     idTokenSignedResponseAlg: 'ES256',
   });
+  const rules = createPasswordRules({ minimum: config.passwordMinLength });
   const passwords = createPasswords(createSecrets(config.secrets));
-  await createAccounts({ knex: database.knex, passwords }).create(OPERATOR, {
+  await createAccounts({ knex: database.knex, passwords, rules }).create(OPERATOR, {
     username: 'ada',
     email: 'ada@harbour.example',
     scope: SCOPE,

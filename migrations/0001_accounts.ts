@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/kit/schema.ts';
 
+export const tables = ['T_accounts', 'T_credentials', 'T_user_sessions', 'T_auth_audit_log'];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_accounts', ({ table, instant, text, unique }) => {
     table.string('username', 255).notNullable();
@@ -66,5 +68,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, ['T_accounts', 'T_credentials', 'T_user_sessions', 'T_auth_audit_log']);
+  await dropTables(knex, tables);
 }

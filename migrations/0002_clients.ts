@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/kit/schema.ts';
 
+export const tables = ['T_oauth_clients', 'T_oauth_client_secrets'];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_oauth_clients', ({ table, instant, text, unique }) => {
     table.string('client_id', 255).notNullable();
@@ -33,5 +35,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, ['T_oauth_clients', 'T_oauth_client_secrets']);
+  await dropTables(knex, tables);
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { type Columns, createTable, dropTables } from '../src/kit/schema.ts';
 
-const TABLES = [
+export const tables = [
   'T_authorization_requests',
   'T_grants',
   'T_authorization_codes',
@@ -180,5 +180,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, TABLES);
+  await dropTables(knex, tables);
 }

@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/kit/schema.ts';
 
+export const tables = ['T_account_roles', 'T_invitations', 'T_invitation_redemptions'];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_account_roles', ({ table, reference, index }) => {
     reference('account_id', 'T_accounts').notNullable();
@@ -18,6 +20,8 @@ export async function up(knex: Knex): Promise<void> {
     // Kept apart from created_by, which is NULL for an inviter who was deleted as well.
     table.boolean('by_operator').notNullable();
     reference('created_by', 'T_accounts', 'SET NULL');
+    // Its code was in a mail to that address and nowhere else.
+    table.boolean('was_mailed').notNullable();
     table.integer('max_uses').notNullable();
     table.integer('uses').notNullable();
     instant('revoked_at');
@@ -43,5 +47,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, ['T_account_roles', 'T_invitations', 'T_invitation_redemptions']);
+  await dropTables(knex, tables);
 }

@@ -1,39 +1,54 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
+import { createAccountHome } from './account-home/pages.ts';
+import { createDesk } from './admin/desk.ts';
+import { createInvitationPages } from './admin/invitations.ts';
 import type { Config } from './config.ts';
-import { signIn } from './identity/accounts/sign-in.ts';
+import { createFactors } from './factors.ts';
+import { createPasswordChange } from './identity/accounts/password.ts';
+import { profileOf } from './identity/accounts/profile.ts';
+import { provePassword, signIn } from './identity/accounts/sign-in.ts';
 import { createRedemption } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
-import { createPasskeys } from './identity/passkeys/index.ts';
-import { insertKey } from './identity/passkeys/keys.ts';
-import { readNames } from './identity/passkeys/names.ts';
+import { qrCode } from './identity/invitations/sheet.ts';
+import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
-import { createSecondFactor } from './identity/second-factor/index.ts';
-import { createCeremonyCookie } from './interactions/ceremony.ts';
+import { createPasswordRules, isTooLong } from './identity/passwords/rules.ts';
+import { createRecovery, type Recovery } from './identity/recovery/service.ts';
+import { createBrowserCookie } from './interactions/browser-cookie.ts';
 import { createDoors } from './interactions/doors.ts';
-import { createHeldCode } from './interactions/held-code.ts';
+import { createHeld } from './interactions/held.ts';
 import { createInteractions } from './interactions/pages.ts';
-import { createAccountSide } from './interactions/webauthn-account.ts';
+import { createRecoveryPages } from './interactions/recovery.ts';
 import { createWellKnown } from './interactions/well-known.ts';
+import { createBackground } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
+import { createMailer, createPrintingMailer, type Mailer } from './kit/mail.ts';
 import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
+import { unit } from './kit/unit-of-work.ts';
 import { findAccount } from './oidc/accounts.ts';
-import { answers } from './oidc/answers.ts';
+import { answers, endpointError, inJson } from './oidc/answers.ts';
+import { signInUrl } from './oidc/clients/own.ts';
 import { createClientSource } from './oidc/clients/source.ts';
-import { createDemand } from './oidc/demand.ts';
+import { createClientUsage } from './oidc/clients/usage.ts';
 import { createEnginePages } from './oidc/pages.ts';
 import { createProvider } from './oidc/provider.ts';
 import { requestUnit } from './oidc/request-unit.ts';
 import { covers, withinCeiling } from './oidc/scopes.ts';
+import { rotateSession } from './oidc/session.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createAssets } from './web/assets.ts';
+import { alsoByPost } from './web/by-post.ts';
 import { showError } from './web/error-page.ts';
+import { createFormTokens } from './web/form-token.ts';
+import { createGate } from './web/gate.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
-import { createRenderer } from './web/render.ts';
+import { createLimits } from './web/rate-limits/index.ts';
+import { createMailRenderer, createRenderer } from './web/render.ts';
 import { allowFormTarget, sameOriginForms } from './web/security.ts';
 import { shell } from './web/shell.ts';
 
@@ -41,19 +56,35 @@ export interface App {
   /** The Koa application. */
   provider: Provider;
   notReady(): Promise<string | undefined>;
+  /** Writes which applications were used; a job calls it. */
+  writeClientUsage(): Promise<number>;
   /** @returns a fresh set-up link while nobody administers this server */
   setUpLink(): Promise<string | undefined>;
+  /** For what sends mail of its own accord: pages of the account, administration. */
+  recovery: Recovery;
+  /** Waits for the mail that is still to go, for so long. */
+  drain(ms: number): Promise<void>;
+  /** Sends the mail that still waits, and lets go of what it opened. To call after the last answer. */
+  close(ms: number): Promise<void>;
 }
 
 /** Our own pages; the router need not look at what applications ask. */
 const PAGES =
-  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|account(\/|$)|admin(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
+  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|(forgot|reset|verify|account|admin)(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
   404: 'There is nothing here',
+  409: 'This was not done',
+  429: 'Too many attempts',
   503: 'We cannot answer just now',
 };
+
+/** Without a mail server, development prints its mail and production has none. */
+export function mailerOf({ mail, production }: Config, log: Logger): Mailer | undefined {
+  if (mail.url !== undefined) return createMailer({ url: mail.url, from: mail.from });
+  return production ? undefined : createPrintingMailer(log);
+}
 
 /** Why the server cannot serve, in words for the operator, or undefined. */
 function readiness(database: Database): () => Promise<string | undefined> {
@@ -84,10 +115,16 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const render = renderer.page;
   const keys = await createSigningKeys({ database, secrets }).load();
   const clients = createClientSource({ hot, issuer: config.issuer });
-  const provider = createProvider({ config, secrets, clients, keys, log, pages: createEnginePages(render) });
+  const usage = createClientUsage(database.knex);
+  const provider = createProvider({
+    ...{ config, secrets, clients, keys, log },
+    pages: createEnginePages(render),
+    onUse: usage.note,
+  });
   const notReady = readiness(database);
 
   const page = (ctx: Context, status: number, message: string) => {
+    if (endpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
       return showError(ctx, render, {
@@ -102,54 +139,49 @@ export async function createApp(deps: { config: Config; database: Database; log:
 
   const invitations = createInvitations({ knex: database.knex, issuer: config.issuer, covers });
   const redemption = createRedemption({ knex: database.knex, issuer: config.issuer, covers, ...invitations });
-  const door = {
-    issuer: config.issuer,
-    held: createHeldCode({ secrets, secure }),
-    limitGuesses: async () => {},
-  };
-  const { knex } = database;
-  const findPerson = (accountId: string) => findAccount(undefined, accountId);
-  const names = config.passkeys.namesFile ? readNames(config.passkeys.namesFile) : new Map<string, string>();
-  const passkeys = createPasskeys({
-    knex,
-    names,
-    rp: {
-      name: 'Latchkey',
-      id: new URL(config.issuer).hostname,
-      origin: config.issuer,
-      allowedAaguids: config.passkeys.aaguids,
-    },
-    counterPolicy: config.passkeys.counter,
-    tell: () => {},
+  const background = createBackground(log);
+  const post = createPost({
+    knex: database.knex,
+    mailer: mailerOf(config, log),
+    render: createMailRenderer({ issuer: config.issuer }),
   });
-  const ceremony = createCeremonyCookie({ secure });
-  const accountSide = createAccountSide({ provider, secrets, passkeys, ceremony, findPerson });
+  const recovery = createRecovery({
+    knex: database.knex,
+    issuer: config.issuer,
+    post,
+    background,
+    hashPassword: passwords.hash,
+  });
+  const held = (what: string) => createHeld({ secrets, secure }, what);
+  const door = { issuer: config.issuer, held: held('invitation') };
+  const limits = createLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
+  const { fault: passwordFault } = createPasswordRules({ minimum: config.passwordMinLength });
+  const browser = createBrowserCookie({ secure });
+  const findPerson = (accountId: string) => findAccount(undefined, accountId);
+  const factors = createFactors({
+    ...{ config, database, secrets, provider, post, background, redemption, findPerson },
+  });
   const interactions = createInteractions({
     provider,
     secrets,
     render,
-    ceremony,
-    accountSide,
-    demand: createDemand(config.secondFactor),
-    secondFactor: createSecondFactor({ knex, secrets, issuer: config.issuer }),
-    passkeys: {
-      passkeys,
-      secondAfterRegress: config.passkeys.counter === 'second_factor',
-      redeemWithKey: ({ key, ...newcomer }) =>
-        redemption.redeem({
-          ...newcomer,
-          also: (trx, accountId) => insertKey(trx, { accountId, key, names, from: newcomer.from }),
-        }),
-      isTaken: async (username) => (await knex('T_accounts').where({ username }).first('id')) !== undefined,
-    },
+    ...factors.steps,
     invitation: {
       ...door,
       look: redemption.look,
       add: redemption.add,
-      redeem: async ({ password, ...newcomer }) =>
-        redemption.redeem({ ...newcomer, passwordHash: await passwords.hash(password) }),
-      passwordFault: (password) => (password.length < 15 ? 'Use at least 15 characters.' : undefined),
+      async redeem({ password, ...newcomer }) {
+        const passwordHash = await passwords.hash(password);
+        const accountId = await redemption.redeem({ ...newcomer, passwordHash });
+        if (newcomer.email !== null) recovery.welcome(accountId, newcomer.email, newcomer.from);
+        return accountId;
+      },
+      passwordFault,
+      guesses: limits.invitation,
     },
+    isTooLong,
+    guesses: limits.signIn,
+    browser,
     signIn: (given) => signIn(passwords, given),
     findPerson,
     withinCeiling,
@@ -159,17 +191,57 @@ export async function createApp(deps: { config: Config; database: Database; log:
   router.use(interactions.routes());
   createDoors(router, door);
   createWellKnown(router, { issuer: config.issuer, relatedOrigins: config.passkeys.relatedOrigins });
-  createHome(router, { provider, render, findPerson });
+  createRecoveryPages(router, {
+    issuer: config.issuer,
+    recovery,
+    forms: createFormTokens({ secrets, secure }),
+    render,
+    held: { reset: held('reset'), verify: held('verify'), request: held('request') },
+    passwordFault,
+    async limitMail(email) {
+      await limits.reset.take(unit().origin.ip);
+      await limits.takeMessage(email);
+    },
+  });
+  const gate = createGate({
+    secrets,
+    render,
+    covers,
+    findPerson,
+    sessionOf: (ctx) => provider.Session.get(ctx as never),
+    signInUrl: (path) => signInUrl(config.issuer, path),
+  });
+  const admin = { gate, render, covers };
+  const desk = createDesk(router, admin);
+  const { mayAdminister } = desk;
+  createInvitationPages(router, { ...admin, desk, invitations, qrCode });
+  createAccountHome(router, {
+    gate,
+    render,
+    mayAdminister,
+    profile: (accountId) => profileOf(database.knex, { id: accountId }),
+    changePassword: createPasswordChange({
+      knex: database.knex,
+      passwords,
+      passwordFault,
+      prove: (given) => provePassword(passwords, given),
+    }),
+    browser,
+    rotateSession: (ctx) => rotateSession(provider, secure, ctx),
+  });
+  createHome(router, { provider, render, findPerson, mayAdminister });
 
   const pages = router.routes();
 
   const middleware = [
+    inJson,
     shell({ log, secure, page }),
     health({ notReady }),
     assets.middleware,
+    alsoByPost(['/auth', '/session/end']),
     sameOriginForms({
       issuer: config.issuer,
-      paths: /^\/(interaction|session|invitation|account|admin)(\/|$)/,
+      paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,
       jsonPaths: /^\/webauthn(\/|$)/,
     }),
     requestUnit({ hot }),
@@ -193,9 +265,16 @@ export async function createApp(deps: { config: Config; database: Database; log:
   return {
     provider,
     notReady,
+    recovery,
+    drain: background.drain,
+    writeClientUsage: usage.write,
     async setUpLink() {
       if (await invitations.isAdministered(database.knex)) return undefined;
       return (await invitations.setUpLink({ accountId: null })).url;
+    },
+    async close(ms) {
+      await background.drain(ms);
+      limits.close();
     },
   };
 }

@@ -2,19 +2,25 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, loadConfig } from './config.ts';
 import { examine } from './doctor.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
+import { createRoles } from './identity/accounts/roles.ts';
 import { createAccounts } from './identity/accounts/service.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
+import { createInvitationMail } from './identity/invitations/send.ts';
 import { createInvitations } from './identity/invitations/service.ts';
+import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
+import { createPasswordRules } from './identity/passwords/rules.ts';
 import { databaseCommands } from './kit/cli.ts';
 import { type Database, openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
+import { createMailer } from './kit/mail.ts';
 import { migrateLatest, schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { print } from './kit/terminal.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { createClients } from './oidc/clients/service.ts';
 import { covers } from './oidc/scopes.ts';
+import { createMailRenderer } from './web/render.ts';
 
 async function withDatabase<T>(work: (database: Database, url: string) => Promise<T>): Promise<T> {
   const { databaseUrl, databasePool } = loadConfig(process.env);
@@ -30,9 +36,9 @@ async function withDatabase<T>(work: (database: Database, url: string) => Promis
 function withCurrentSchema<T>(work: (database: Database) => Promise<T>): Promise<T> {
   return withDatabase(async (database, url) => {
     const { production } = loadConfig(process.env);
-    if (!(await schemaStatus(database)).current) {
-      if (production)
-        throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+    const { advice } = await schemaStatus(database);
+    if (advice) {
+      if (production) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
       await migrateLatest(database, url);
     }
     return work(database);
@@ -49,20 +55,26 @@ export function createProgram(): Command {
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
   );
   const services = ({ knex }: Database) => {
-    const { secrets, threads, issuer } = loadConfig(process.env);
+    const { secrets, threads, issuer, passwordMinLength: minimum } = loadConfig(process.env);
+    const passwords = createPasswords(createSecrets(secrets), threads);
     return {
-      accounts: createAccounts({ knex, passwords: createPasswords(createSecrets(secrets), threads) }),
+      accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
+      roles: createRoles({ knex }),
       invitations: createInvitations({ knex, issuer, covers }),
     };
   };
   accountCommands(program, (work) => withCurrentSchema((database) => work(services(database))));
   inviteCommands(program, (work) =>
     withCurrentSchema((database) => {
+      const { knex } = database;
       const { accounts, invitations } = services(database);
+      const { issuer, mail } = loadConfig(process.env);
+      const mailer = mail.url === undefined ? undefined : createMailer({ url: mail.url, from: mail.from });
+      const post = createPost({ knex, mailer, render: createMailRenderer({ issuer }) });
       return work({
         invitations,
         actorNamed: async (username) => ({ accountId: (await accounts.show(username)).id }),
-        send: async () => {},
+        send: post.sends ? createInvitationMail({ knex, post, invitations }) : undefined,
       });
     }),
   );

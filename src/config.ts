@@ -21,6 +21,10 @@ export const variables = z.object({
   LATCHKEY_DATABASE_URL: z.string().default('sqlite:data/latchkey.sqlite'),
   LATCHKEY_DATABASE_POOL: z.coerce.number().int().min(1).max(200).default(10),
   LATCHKEY_SECRETS: z.string().optional(),
+  LATCHKEY_SMTP_URL: z.string().optional(),
+  LATCHKEY_MAIL_FROM: z.string().optional(),
+  LATCHKEY_REDIS_URL: z.string().optional(),
+  LATCHKEY_PASSWORD_MIN_LENGTH: z.coerce.number().int().min(8).max(64).default(15),
   LATCHKEY_TRUST_PROXY: flag.default(false),
   LATCHKEY_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   LATCHKEY_ACCESS_TOKEN_TTL: seconds(3600),
@@ -43,6 +47,15 @@ export interface Config {
   secrets: string[];
   /** Variables that look like ours and are not read: the log and `latchkey doctor` name them. */
   unknownVariables: string[];
+  mail: {
+    /** Without one, development prints mail to the log and production sends none. */
+    url?: string;
+    from: { name: string; address: string };
+  };
+  /** Where addresses are limited; without it, in the database. */
+  redisUrl?: string;
+  /** In code points. */
+  passwordMinLength: number;
   trustProxy: boolean;
   logLevel: string;
   /** The size of libuv's thread pool (UV_THREADPOOL_SIZE, which Node itself reads). */
@@ -142,6 +155,25 @@ function passkeyFaults(values: z.output<typeof variables>): string[] {
 
 const named = (rules: string[], kind: string) =>
   rules.filter((rule) => rule.startsWith(`${kind}:`)).map((rule) => rule.slice(kind.length + 1));
+function smtpFaults(text: string): string[] {
+  const url = URL.parse(text);
+  // The value holds a password: it does not stand in the message.
+  return url && ['smtp:', 'smtps:'].includes(url.protocol) && url.hostname !== ''
+    ? []
+    : ['LATCHKEY_SMTP_URL must be a URL such as smtp://user:password@mail.example.com:587, or smtps://….'];
+}
+
+/** `address` or `Name <address>`; unset, an address at the issuer's host. */
+function senderOf(text: string | undefined, issuer: string, faults: string[]) {
+  if (text === undefined) {
+    const host = URL.parse(issuer)?.hostname ?? '';
+    return { name: 'Latchkey', address: `no-reply@${LOOPBACK.has(host) ? 'localhost' : host}` };
+  }
+  const [, name = '', address = ''] = /^(?:([^<>"\p{Cc}]*)<)?([^<>\s]+)>?$/u.exec(text) ?? [];
+  if (!z.email().safeParse(address).success || text.includes('<') !== text.endsWith('>'))
+    faults.push('LATCHKEY_MAIL_FROM must be an address, or a name and an address: Example <id@example.com>.');
+  return { name: name.trim(), address };
+}
 
 /** Development only: secrets that nobody set are made once and kept beside the embedded database. */
 function keptSecrets(file: string): string[] {
@@ -176,6 +208,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     faults.push('LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://.');
   }
   faults.push(...passkeyFaults(values));
+  if (values.LATCHKEY_SMTP_URL !== undefined) faults.push(...smtpFaults(values.LATCHKEY_SMTP_URL));
+  const from = senderOf(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
+  if (!/^(rediss?:\/\/|$)/.test(values.LATCHKEY_REDIS_URL ?? ''))
+    faults.push('LATCHKEY_REDIS_URL must begin with redis:// or rediss://.');
   const given = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (given) faults.push(...secretFaults(given));
   else if (production) faults.push('LATCHKEY_SECRETS is missing. Make one: openssl rand -base64 48');
@@ -190,6 +226,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     databasePool: values.LATCHKEY_DATABASE_POOL,
     unknownVariables: unknownVariables(env),
     secrets: given ?? keptSecrets(resolve('data/secrets')),
+    mail: { url: values.LATCHKEY_SMTP_URL, from },
+    redisUrl: values.LATCHKEY_REDIS_URL,
+    passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     logLevel: values.LATCHKEY_LOG_LEVEL,
     threads: Number(env.UV_THREADPOOL_SIZE ?? 4) || 4,

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { Database } from './kit/database.ts';
+import { createMailer } from './kit/mail.ts';
 import { schemaStatus } from './kit/migrations.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
@@ -43,6 +44,21 @@ export async function examine(config: Config, database: Database): Promise<Findi
       'secrets',
       async () => `${config.secrets.length} in the ring${config.production ? '' : ' (development)'}`,
     ),
+    await look('mail', async () => {
+      const { url, from } = config.mail;
+      if (url === undefined)
+        return config.production
+          ? 'none is sent, so nobody can set a forgotten password anew. Set LATCHKEY_SMTP_URL to send it.'
+          : 'printed to the log (development)';
+      const { protocol, host } = new URL(url);
+      const place = `${protocol}//${host}`;
+      await createMailer({ url, from })
+        .verify()
+        .catch((error: Error) =>
+          fail(`${place} does not take our mail (${error.message}). Correct LATCHKEY_SMTP_URL.`),
+        );
+      return `${place}, from ${from.address}`;
+    }),
     await look('database', async () => {
       await database
         .ping()
@@ -52,8 +68,8 @@ export async function examine(config: Config, database: Database): Promise<Findi
   ];
   if (findings.some(({ check, ok }) => check === 'database' && !ok)) return findings;
   const schema = await look('schema', async () => {
-    const { current, pending } = await schemaStatus(database);
-    return current ? 'current' : fail(`${pending.length} migration(s) pending. Run: npx latchkey db migrate`);
+    const { advice } = await schemaStatus(database);
+    return advice ? fail(advice) : 'current';
   });
   findings.push(schema);
   if (!schema.ok) return findings;

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import { createApp } from './app.ts';
 import { ConfigError, loadConfig } from './config.ts';
+import { purgeBrowsers } from './identity/passwords/known-browsers.ts';
+import { zxcvbn } from './identity/passwords/rules.ts';
 import { openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { classify } from './kit/hot-path.ts';
@@ -8,8 +10,11 @@ import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
 import { migrateLatest, schemaStatus } from './kit/migrations.ts';
 import { expireRequests } from './oidc/jobs.ts';
+import { purgeRateLimits } from './web/rate-limits/store.ts';
 
 const DRAIN_MS = 10_000;
+/** How long mail that still waits may take then. */
+const MAIL_MS = 5000;
 /** How long whoever keeps a connection has to hear that it goes. */
 const FAREWELL_MS = 300;
 
@@ -20,15 +25,22 @@ async function start(): Promise<void> {
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
-  else if (!(await schemaStatus(database)).current) {
-    throw new LatchkeyError('conflict', 'The schema is not current. Run: npx latchkey db migrate');
+  else {
+    const { advice } = await schemaStatus(database);
+    if (advice) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
   }
-  const { provider, setUpLink } = await createApp({ config, database, log });
+  zxcvbn();
+  const { provider, setUpLink, writeClientUsage, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
   );
-  const stopJob = every(5000, log, 'expire-requests', () => expireRequests(database.knex));
+  const jobs = [
+    every(5000, log, 'expire-requests', () => expireRequests(database.knex)),
+    every(30_000, log, 'client-usage', () => writeClientUsage()),
+    every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex)),
+    every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex)),
+  ];
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -43,7 +55,7 @@ async function start(): Promise<void> {
   const stop = () => {
     if (stopping) return;
     stopping = true;
-    stopJob();
+    for (const stopJob of jobs) stopJob();
     const hard = setTimeout(() => process.exit(1), DRAIN_MS);
     hard.unref();
     // A kept connection that was just closed would lose the request that is on its way: each is told to go with
@@ -51,6 +63,8 @@ async function start(): Promise<void> {
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {
+        await writeClientUsage().catch((error) => log.warn({ job: 'client-usage', err: error }));
+        await close(MAIL_MS);
         await database.close();
         process.exit(0);
       });

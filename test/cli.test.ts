@@ -74,6 +74,9 @@ for (const engine of engines) {
         '--password-stdin',
         '--json',
       ];
+      const weak = await latchkey(create, { url, input: 'passwordpassword' });
+      assert.deepEqual([weak.code, weak.stdout], [1, '']);
+      assert.match(weak.stderr, /easy to guess/);
       const made = await latchkey(create, { url, input: `${PASSWORD}\n` });
       const account = JSON.parse(made.stdout);
       assert.deepEqual(

@@ -76,6 +76,8 @@ describe('configuration', () => {
     LATCHKEY_PORT: '70000',
     LATCHKEY_TRUST_PROXY: 'maybe',
     LATCHKEY_LOG_LEVEL: 'loud',
+    LATCHKEY_PASSWORD_MIN_LENGTH: '7',
+    LATCHKEY_REDIS_URL: 'http://127.0.0.1',
   })) {
     test(`${name}=${value} is refused by name`, () => {
       assert.match(faultsOf({ ...production, [name]: value }), new RegExp(name));

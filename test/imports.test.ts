@@ -16,6 +16,8 @@ const ALLOWED: Record<string, string[]> = {
   identity: ['kit', 'audit', 'web'],
   oidc: ['kit', 'audit', 'web', 'config'],
   interactions: ['kit', 'audit', 'web', 'oidc', 'identity'],
+  'account-home': ['kit', 'audit', 'web', 'identity'],
+  admin: ['kit', 'audit', 'web', 'identity'],
 };
 
 const read = (file: string) => readFileSync(resolve(root, file), 'utf8');

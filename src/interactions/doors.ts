@@ -5,10 +5,7 @@ import { readForm } from '../web/forms.ts';
 import type { InvitationDeps } from './invitation.ts';
 
 /** Where a person comes in who was sent by no application: by an invitation, or to a page of ours. */
-export function createDoors(
-  router: Router,
-  deps: { issuer: string } & Pick<InvitationDeps, 'held' | 'limitGuesses'>,
-) {
+export function createDoors(router: Router, deps: { issuer: string } & Pick<InvitationDeps, 'held'>) {
   const { issuer, held } = deps;
 
   function enter(ctx: Context): void {
@@ -21,7 +18,6 @@ export function createDoors(
   router.get('/invitation', async (ctx) => {
     const { code } = ctx.query;
     if (typeof code === 'string' && code !== '') {
-      await deps.limitGuesses(ctx);
       held.keep(ctx, code);
     }
     enter(ctx);
@@ -29,7 +25,6 @@ export function createDoors(
 
   router.post('/invitation', async (ctx) => {
     const { invitation_code: code } = await readForm(ctx);
-    await deps.limitGuesses(ctx);
     if (code) held.keep(ctx, code);
     enter(ctx);
   });

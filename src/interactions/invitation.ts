@@ -1,8 +1,11 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { From } from '../audit/index.ts';
+import { rememberBrowser } from '../identity/passwords/known-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
+import type { AddressLimit } from '../web/rate-limits/index.ts';
+import type { BrowserCookie } from './browser-cookie.ts';
 import { type Details, type FrontDesk, goTo } from './front-desk.ts';
 import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
 import { inWords } from './scope-words.ts';
@@ -20,7 +23,7 @@ export interface Offer {
 
 export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
-  look(code: string): Promise<{ offer: Offer } | { refusal: string }>;
+  look(code: string): Promise<{ offer: Offer } | { refusal: string; isUnknown: boolean }>;
   /** @returns the account's id @throws LatchkeyError with a sentence for the person */
   redeem(newcomer: Newcomer & { code: string; from: From }): Promise<string>;
   add(accountId: string, code: string, from: From): Promise<unknown>;
@@ -34,13 +37,14 @@ export interface InvitationDeps {
     keep(ctx: Context, code: string): void;
     drop(ctx: Context): void;
   };
-  /** Stops guessing. @throws LatchkeyError */
-  limitGuesses(ctx: Context): Promise<void>;
+  /** Codes of one address that were none of ours. */
+  guesses: Pick<AddressLimit, 'take' | 'check'>;
 }
 
 interface Steps extends InvitationDeps {
   desk: FrontDesk;
   signIn: SignIn;
+  browser: BrowserCookie;
   render(name: string, data: Record<string, unknown>): string;
   findPerson(accountId: string): Promise<{ username: string } | undefined>;
 }
@@ -57,6 +61,15 @@ const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
 /** Coming in by an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
   const { desk, held } = deps;
+
+  /** Stops guessing: only a code that is none of ours counts. @throws LatchkeyError rate_limited */
+  async function look(code: string) {
+    const { ip } = unit().origin;
+    await deps.guesses.check(ip);
+    const seen = await deps.look(code);
+    if ('refusal' in seen && seen.isUnknown) await deps.guesses.take(ip);
+    return seen;
+  }
 
   async function load(ctx: Context): Promise<Details> {
     const details = await desk.load(ctx);
@@ -132,7 +145,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const details = await load(ctx);
     const code = held.read(ctx);
     if (code === undefined) return askCode(ctx, details);
-    const seen = await deps.look(code);
+    const seen = await look(code);
     if ('refusal' in seen) {
       held.drop(ctx);
       return askCode(ctx, details, seen.refusal);
@@ -150,8 +163,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   /** A code that was typed. */
   async function take(ctx: Context, details: Details, typed: string): Promise<void> {
     if (typed.trim() === '') return askCode(ctx, details, 'Enter the code of your invitation');
-    await deps.limitGuesses(ctx);
-    const seen = await deps.look(typed);
+    const seen = await look(typed);
     if ('refusal' in seen) return askCode(ctx, details, seen.refusal, typed);
     held.keep(ctx, typed);
     again(ctx, details);
@@ -171,7 +183,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     code: string,
     fields: Record<string, string>,
   ): Promise<void> {
-    const seen = await deps.look(code);
+    const seen = await look(code);
     if ('refusal' in seen) {
       held.drop(ctx);
       return askCode(ctx, details, seen.refusal);
@@ -183,6 +195,9 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     try {
       const accountId = await deps.redeem({ ...read.newcomer, code, from: unit().origin });
       held.drop(ctx);
+      const browser = deps.browser.read(ctx);
+      rememberBrowser(accountId, browser.hash);
+      deps.browser.keep(ctx, browser.token);
       goTo(ctx, await deps.signIn.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { email, username } from '../identity/accounts/schema.ts';
+import { email, password, username } from '../identity/accounts/schema.ts';
 
 const VISIBLE = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
 
@@ -14,7 +14,7 @@ const schema = z.object({
     .default('')
     .transform((value) => value || null),
   email: z.union([z.literal('').transform(() => null), email]).default(null),
-  password: z.string().min(1, 'Enter a password').max(1024, 'Use at most 256 characters'),
+  password,
 });
 
 const keyHolder = schema.omit({ password: true });

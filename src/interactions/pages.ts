@@ -4,7 +4,10 @@ import type { Provider } from 'oidc-provider';
 import { record } from '../audit/index.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { unit } from '../kit/unit-of-work.ts';
 import type { Demand } from '../oidc/demand.ts';
+import type { AddressLimit } from '../web/rate-limits/index.ts';
+import type { BrowserCookie } from './browser-cookie.ts';
 import type { CeremonyCookie } from './ceremony.ts';
 import { createFrontDesk, type Details, ENDED, type FrontDeskDeps, goTo } from './front-desk.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
@@ -25,7 +28,17 @@ export interface InteractionDeps extends FrontDeskDeps {
   invitation: InvitationDeps;
   render(name: string, data: Record<string, unknown>): string;
   /** @returns the account's id, or undefined for any failure */
-  signIn(given: { username: string; password: string; clientId?: string }): Promise<string | undefined>;
+  signIn(given: {
+    username: string;
+    password: string;
+    clientId?: string;
+    browserHash: string;
+  }): Promise<string | undefined>;
+  /** No password that was ever set. */
+  isTooLong(password: string): boolean;
+  /** Failed sign-ins of one address. */
+  guesses: Pick<AddressLimit, 'take' | 'giveBack'>;
+  browser: BrowserCookie;
   findPerson(accountId: string): Promise<Person | undefined>;
   /** What of the scopes the account may be given. */
   withinCeiling(scopes: string[], ceiling: string[]): string[];
@@ -108,17 +121,36 @@ export function createInteractions(deps: InteractionDeps): Router {
     });
   }
 
+  /** Counts a failure before it happens, so that many at once do not slip by; nothing else of an address counts. */
+  async function counted<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
+    const { ip } = unit().origin;
+    await deps.guesses.take(ip);
+    let failed = false;
+    try {
+      const result = await attempt();
+      failed = result === undefined;
+      return result;
+    } finally {
+      if (!failed) await deps.guesses.giveBack(ip);
+    }
+  }
+
   async function login(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
     const { username = '', password = '' } = fields;
     for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
       if (value === '')
         return showLogin(ctx, details, { username, alert: `Enter a ${alertField}`, alertField });
     }
-    const usable = username.length <= 255 && password.length <= 256;
+    const browser = deps.browser.read(ctx);
     const clientId = String(details.params.client_id);
-    const accountId = usable ? await deps.signIn({ username, password, clientId }) : undefined;
+    const accountId = await counted(async () =>
+      username.length <= 255 && !deps.isTooLong(password)
+        ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
+        : undefined,
+    );
     if (!accountId)
       return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
+    deps.browser.keep(ctx, browser.token);
     goTo(ctx, await signIn.next(details, { accountId, amr: ['pwd'] }));
   }
 

@@ -24,7 +24,7 @@ export function databaseCommands(
       print(json ? { undone } : undone.length > 0 ? undone : 'There is nothing to take back.', json);
     });
   db.command('status')
-    .description('which migrations were applied and which are pending')
+    .description('which migrations were applied, are pending or died halfway, and what to do')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => print(await use(schemaStatus), json));
 }

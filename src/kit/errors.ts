@@ -5,6 +5,7 @@ const STATUS = {
   forbidden: 403,
   not_found: 404,
   conflict: 409,
+  rate_limited: 429,
   unavailable: 503,
 } as const;
 
@@ -17,10 +18,21 @@ export type ErrorCode = keyof typeof STATUS;
 export class LatchkeyError extends Error {
   override readonly name = 'LatchkeyError';
   readonly code: ErrorCode;
+  /** What is wrong with each member of the input, for a form to say beside its field. */
+  readonly faults: Record<string, string>;
+  /** After how many seconds the same request may succeed, where that is known. */
+  readonly retryAfter: number | undefined;
 
-  constructor(code: ErrorCode, message: string, cause?: unknown) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    cause?: unknown,
+    more: { faults?: Record<string, string>; retryAfter?: number } = {},
+  ) {
     super(message, { cause });
     this.code = code;
+    this.faults = more.faults ?? {};
+    this.retryAfter = more.retryAfter;
   }
 
   get status(): number {

@@ -11,6 +11,12 @@ const MYSQL_LOCK = "SHA2(CONCAT('latchkey migration ', DATABASE()), 224)";
 
 const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
 
+/** A migration by its recorded name: `up`, `down`, and the `tables` that it makes. */
+async function migration(name: string): Promise<Knex.Migration & { tables?: string[] }> {
+  const file = readdirSync(directory).find((entry) => entry.replace(/\.[tj]s$/, '') === name);
+  return import(pathToFileURL(`${directory}${file}`).href);
+}
+
 /** Names without file ending, so that the same history serves the sources and a built tree. */
 export const migrationConfig = (engine: Engine): Knex.MigratorConfig => ({
   // Knex quotes these two names as they are, and PostgreSQL folds them when somebody asks by hand.
@@ -22,26 +28,59 @@ export const migrationConfig = (engine: Engine): Knex.MigratorConfig => ({
         .map((file) => file.replace(/\.[tj]s$/, ''))
         .sort(),
     getMigrationName: (name: string) => name,
-    getMigration: async (name: string) => {
-      const file = readdirSync(directory).find((entry) => entry.replace(/\.[tj]s$/, '') === name);
-      return import(pathToFileURL(`${directory}${file}`).href);
-    },
+    getMigration: migration,
   },
 });
 
 export interface SchemaStatus {
+  /** Every migration was applied, and whole. */
   current: boolean;
   applied: string[];
   pending: string[];
+  /** Pending ones that have tables already, applied ones that lack some: what died halfway on MySQL. */
+  unfinished: string[];
+  /** What to do when it is not current. */
+  advice?: string;
+}
+
+/** Elsewhere a migration is a transaction. */
+async function unfinishedOf(
+  { engine, knex }: Database,
+  applied: string[],
+  pending: string[],
+): Promise<string[]> {
+  if (engine !== 'mysql') return [];
+  const there = async (name: string): Promise<boolean[]> => {
+    const { tables = [] } = await migration(name);
+    return Promise.all(tables.map((table) => knex.schema.hasTable(table)));
+  };
+  const unfinished: string[] = [];
+  for (const name of applied) if (!(await there(name)).every(Boolean)) unfinished.push(name);
+  for (const name of pending) if ((await there(name)).some(Boolean)) unfinished.push(name);
+  return unfinished;
+}
+
+const MIGRATE = 'Run: npx latchkey db migrate';
+
+function adviceFor(applied: string[], pending: string[], unfinished: string[]): string | undefined {
+  const [half] = unfinished;
+  // A rollback takes back the last batch again, and drops only what is there.
+  if (half && applied.includes(half))
+    return `A rollback of ${half} did not come to its end. Run: npx latchkey db rollback, then npx latchkey db migrate`;
+  if (half) return `The migration ${half} did not come to its end. ${MIGRATE}`;
+  return pending.length > 0 ? `${pending.length} migration(s) pending. ${MIGRATE}` : undefined;
 }
 
 /** Which migrations the database has and lacks. @throws LatchkeyError or the driver's error when it is away */
-export async function schemaStatus({ engine, knex }: Database): Promise<SchemaStatus> {
-  const [applied, pending] = (await knex.migrate.list(migrationConfig(engine))) as [
+export async function schemaStatus(database: Database): Promise<SchemaStatus> {
+  const [rows, pending] = (await database.knex.migrate.list(migrationConfig(database.engine))) as [
     { name: string }[],
     string[],
   ];
-  return { current: pending.length === 0, applied: applied.map(({ name }) => name), pending };
+  const applied = rows.map(({ name }) => name);
+  const unfinished = await unfinishedOf(database, applied, pending);
+  const advice = adviceFor(applied, pending, unfinished);
+  return { current: advice === undefined, applied, pending, unfinished, advice };
 }
 
 /**

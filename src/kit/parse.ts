@@ -1,12 +1,24 @@
 import type { z } from 'zod';
-import { refuse } from './errors.ts';
+import { LatchkeyError } from './errors.ts';
 
-/** @throws LatchkeyError invalid_input that names each member at fault and what to do */
+/** Marks an issue as a matter of who asks, not of what was written. */
+export const FORBIDDEN = { forbidden: true };
+
+const isForbidden = (issue: z.core.$ZodIssue) => issue.code === 'custom' && issue.params === FORBIDDEN;
+
+/**
+ * @throws LatchkeyError that names each member at fault and what to do: invalid_input, or forbidden when all that
+ *   is wrong are issues with FORBIDDEN as their params
+ */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(({ path, message }) =>
+  const { issues } = parsed.error;
+  const sentences = issues.map(({ path, message }) =>
     path.length > 0 && !message.includes(' ') ? `${path.join('.')}: ${message}` : message,
   );
-  return refuse(`${[...new Set(faults)].join('. ')}.`);
+  const faults: Record<string, string> = {};
+  for (const { path, message } of issues) if (path.length > 0) faults[String(path[0])] ??= message;
+  const code = issues.every(isForbidden) ? 'forbidden' : 'invalid_input';
+  throw new LatchkeyError(code, `${[...new Set(sentences)].join('. ')}.`, undefined, { faults });
 }

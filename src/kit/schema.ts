@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { LatchkeyError } from './errors.ts';
 
 const INSTANT: Record<string, string> = { pg: 'timestamptz(3)', mysql2: 'datetime(3)' };
 
@@ -15,6 +16,28 @@ export interface Columns {
 }
 
 /**
+ * MySQL commits each statement of a migration by itself: one that died left tables behind, maybe without their indices,
+ * that no applied migration knows of. Nothing can have been written to them.
+ * @throws LatchkeyError conflict when there is something in it after all: it is somebody else's
+ */
+async function dropLeftover(knex: Knex, name: string): Promise<void> {
+  if (!(await knex.schema.hasTable(name))) return;
+  if (await knex(name).first()) {
+    throw new LatchkeyError(
+      'conflict',
+      `There is a table ${name} with rows in it that no migration made. Rename it or use another database.`,
+    );
+  }
+  // Others of the leftover point at it; they are made anew in their turn.
+  await knex.raw('SET foreign_key_checks = 0');
+  try {
+    await knex.schema.dropTable(name);
+  } finally {
+    await knex.raw('SET foreign_key_checks = 1');
+  }
+}
+
+/**
  * Creates a table by the conventions of docs/DATABASE.md: `id`, `created_at`, FK_ and I_ names, bytewise text.
  * @param name with its prefix: `T_accounts`
  */
@@ -25,6 +48,7 @@ export async function createTable(
 ): Promise<void> {
   const short = name.slice(2);
   const engine = knex.client.driverName as string;
+  if (engine === 'mysql2') await dropLeftover(knex, name);
   await knex.schema.createTable(name, (table) => {
     if (engine === 'mysql2') {
       table.charset('utf8mb4');

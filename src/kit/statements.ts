@@ -7,12 +7,13 @@ export type Row = Record<string, Value>;
 /**
  * One row to be written. `guard` names what it means when it touches no row (a code that was consumed by
  * another request, a nonce that was used): the whole unit is then given up. `ignore` leaves a row that is
- * already there as it is.
+ * already there as it is. A `statement` is one that the other kinds cannot say, in the SQL that all engines share.
  */
 export type Write =
   | { kind: 'insert'; table: string; row: Row; guard?: string; ignore?: boolean }
   | { kind: 'update'; table: string; set: Row; where: Row; merge?: Record<string, string>; guard?: string }
-  | { kind: 'delete'; table: string; where: Row; guard?: string };
+  | { kind: 'delete'; table: string; where: Row; guard?: string }
+  | { kind: 'statement'; table: string; sql: string; values: Value[]; guard?: string };
 
 export interface Statement {
   sql: string;
@@ -38,6 +39,7 @@ function where(conditions: Row): Statement {
 
 /** A write as SQL with `?` for each value. Table and column names come from code alone. */
 export function toStatement(write: Write, engine: Engine): Statement {
+  if (write.kind === 'statement') return { sql: write.sql, values: write.values };
   if (write.kind === 'insert') {
     const columns = Object.keys(write.row);
     const verb = write.ignore && engine === 'mysql' ? 'INSERT IGNORE' : 'INSERT';

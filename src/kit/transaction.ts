@@ -29,6 +29,12 @@ export async function inTransaction<T>(knex: Knex, work: (trx: Knex.Transaction)
   }
 }
 
-/** Whether a unique index refused it. */
-export const isDuplicate = (error: unknown) =>
-  ['SQLITE_CONSTRAINT_UNIQUE', '23505', 'ER_DUP_ENTRY'].includes((error as { code?: string }).code ?? '');
+const DUPLICATE = new Set([
+  'SQLITE_CONSTRAINT_UNIQUE',
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+  '23505',
+  'ER_DUP_ENTRY',
+]);
+
+/** Whether a unique index or the primary key refused it. */
+export const isDuplicate = (error: unknown) => DUPLICATE.has((error as { code?: string }).code ?? '');

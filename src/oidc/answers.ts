@@ -22,6 +22,28 @@ function clientAnswer(ctx: Context): void {
   ctx.body = { error: 'invalid_client', error_description: 'client authentication failed' };
 }
 
+/** Where an application speaks, and no person reads what is answered. */
+const SPOKEN = /^\/(token|me)(\/|$)/;
+
+/** Outermost: those hear JSON whatever they say they accept (RFC 6749 section 5.2); a page would be of no use to them. */
+export const inJson: Middleware = (ctx, next) => {
+  if (SPOKEN.test(ctx.path)) ctx.req.headers.accept = 'application/json';
+  return next();
+};
+
+/**
+ * What nobody caught, in the form that the endpoint has for errors: a sentence that is safe to show and no more.
+ * @returns whether the endpoint is one of those; else nothing was set
+ */
+export function endpointError(ctx: Context, status: number, message: string): boolean {
+  if (!SPOKEN.test(ctx.path)) return false;
+  const known: Record<number, string> = { 500: 'server_error', 503: 'temporarily_unavailable' };
+  ctx.status = status;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = { error: known[status] ?? 'invalid_request', error_description: message };
+  return true;
+}
+
 export interface AnswerDeps {
   allowFormTarget(ctx: Context, uri: string | undefined): void;
   /** The page that stands for the engine's self-submitting form to our own sign-out. */

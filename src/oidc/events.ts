@@ -3,6 +3,7 @@ import { record } from '../audit/index.ts';
 import { digest, uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import { type Unit, unit } from '../kit/unit-of-work.ts';
+import { auditRefusals, type EngineError } from './refusals.ts';
 
 /** How long the evidence of a replay is kept. */
 const EVIDENCE_MS = 365 * 86_400_000;
@@ -47,14 +48,11 @@ export function recordReplay(of: Unit, replay: Replay): void {
   });
 }
 
-interface EngineError {
-  error?: string;
-  error_description?: string;
-  error_detail?: string;
-}
-
-/** The engine's own detection: the value was already marked as used when this request read it. */
-function onGrantError(ctx: KoaContextWithOIDC, error: EngineError): void {
+/**
+ * The engine's own detection: the value was already marked as used when this request read it.
+ * @returns whether it was a replay, which has a row of its own
+ */
+function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
   const { params, client, entities } = ctx.oidc;
   const detail = error.error_detail ?? '';
   if (detail === 'authorization code already consumed') {
@@ -63,19 +61,22 @@ function onGrantError(ctx: KoaContextWithOIDC, error: EngineError): void {
       kind: 'code',
       clientId: client?.clientId,
     });
-  } else if (detail === 'refresh token already used') {
-    const accountId = entities.RefreshToken?.accountId;
+    return true;
+  }
+  if (detail === 'refresh token already used') {
     recordReplay(unit(), {
       tokenHash: digest(String(params?.refresh_token)),
       kind: 'refresh_token',
       clientId: client?.clientId,
-      accountId,
+      accountId: entities.RefreshToken?.accountId,
     });
+    return true;
   }
+  return false;
 }
 
 /** The engine's events become audit rows of the same commit, and lines of the log. */
-export function listen(provider: Provider, log: Logger): void {
+export function listen(provider: Provider, log: Logger, onUse: (clientId: string) => void): void {
   const who = (ctx: KoaContextWithOIDC) => ({
     accountId: ctx.oidc.account?.accountId ?? ctx.oidc.entities.Session?.accountId,
     clientId: ctx.oidc.client?.clientId,
@@ -83,32 +84,12 @@ export function listen(provider: Provider, log: Logger): void {
   });
   const on = provider.on.bind(provider) as (name: string, listener: (...args: never[]) => void) => void;
 
-  on('grant.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
-    onGrantError(ctx, error);
-    log.info({
-      event: 'grant.error',
-      client_id: ctx.oidc.client?.clientId,
-      error: error.error,
-      detail: error.error_detail,
+  auditRefusals(provider, log, recordSecondUse);
+  for (const success of ['authorization.success', 'grant.success']) {
+    on(success, (ctx: KoaContextWithOIDC) => {
+      if (ctx.oidc.client) onUse(ctx.oidc.client.clientId);
     });
-  });
-  on('authorization.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
-    log.info({
-      event: 'authorization.error',
-      client_id: ctx.oidc.client?.clientId,
-      error: error.error,
-      detail: error.error_detail,
-    });
-    if (error.error === 'access_denied' && ctx.oidc.client) {
-      record({
-        action: 'authorization.refused',
-        ...who(ctx),
-        success: false,
-        errorCode: error.error,
-        errorMessage: error.error_description,
-      });
-    }
-  });
+  }
   on('grant.revoked', (ctx: KoaContextWithOIDC, grantId: string) => {
     record({ action: 'grant.revoked', ...who(ctx), target: grantId });
   });

@@ -33,6 +33,8 @@ export interface EngineDeps {
   keys: PrivateJwk[];
   pages: EnginePages;
   log: Logger;
+  /** An application was given a code or a token. */
+  onUse(clientId: string): void;
 }
 
 const CODE_TTL = 60;
@@ -99,9 +101,14 @@ function configuration(deps: EngineDeps): Configuration {
       devInteractions: { enabled: false },
       introspection: {
         enabled: true,
-        // An application learns of its own tokens alone.
-        allowedPolicy: async (_ctx: unknown, client: EngineClient, token: { clientId?: string }) =>
-          token.clientId === client.clientId,
+        // An application learns of its own tokens alone, and a token is worth no more than its account.
+        allowedPolicy: async (
+          _ctx: unknown,
+          client: EngineClient,
+          token: { clientId?: string; accountId?: string },
+        ) =>
+          token.clientId === client.clientId &&
+          (token.accountId === undefined || (await findAccount(undefined, token.accountId)) !== undefined),
       },
       revocation: {
         enabled: true,
@@ -164,9 +171,11 @@ function compareSecretsByDigest(provider: Provider): void {
 export function createProvider(deps: EngineDeps): Provider {
   const provider = new Provider(deps.config.issuer, configuration(deps));
   provider.proxy = deps.config.trustProxy;
+  // The entry that the proxy itself wrote: whoever is before it may have written the others.
+  provider.maxIpsCount = 1;
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   limitScopes(provider);
-  listen(provider, deps.log);
+  listen(provider, deps.log, deps.onUse);
   return provider;
 }

@@ -1,20 +1,15 @@
-import { isIP } from 'node:net';
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { record } from '../audit/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
 import { classify, type HotPath } from '../kit/hot-path.ts';
 import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts';
+import { addressOf } from '../web/address.ts';
 import { BROKEN, recordReplay } from './events.ts';
 import responseModes from './response-modes.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
 
 type Context = Parameters<Middleware>[0];
-
-/** An address and nothing else: behind a trusted proxy the header is still what somebody wrote. */
-function addressOf(ip: string): string | undefined {
-  const plain = ip.replace(/^::ffff:(?=\d+\.)/, '');
-  return isIP(plain) ? plain : undefined;
-}
 
 /** A session id, a code or a token of a unit that was not written must not leave. */
 function takeBack(ctx: Context): void {
@@ -109,6 +104,11 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
         const failed = await unit.commit();
         if (failed === 'consume') await loseRace(ctx, unit);
         else if (failed === 'nonce') await refuseNonce(ctx as unknown as KoaContextWithOIDC & Context, unit);
+        else if (failed === 'password')
+          throw new LatchkeyError(
+            'conflict',
+            'The password was changed meanwhile. Go back and sign in anew.',
+          );
         else if (failed) throw new Error(`the guard ${failed} failed`);
       } catch (error) {
         unit.drop();

@@ -5,7 +5,9 @@ import type { Provider } from 'oidc-provider';
 export interface HomeDeps {
   provider: Provider;
   render(name: string, data: Record<string, unknown>): string;
-  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+  findPerson(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** Whether these powers open any page of the console. */
+  mayAdminister(scopes: string[]): boolean;
 }
 
 const CODE = /^[\w-]{20,128}$/;
@@ -24,7 +26,7 @@ export function createHome(router: Router, deps: HomeDeps): void {
     html(ctx, 'home', {
       title: person ? 'You are signed in' : 'Welcome',
       accountName: person?.username,
-      signOutUrl: person ? '/session/end' : undefined,
+      mayAdminister: person !== undefined && deps.mayAdminister(person.scopes),
     });
   });
 

@@ -52,3 +52,20 @@ export function createRenderer(deps: { assets: Assets; issuer: string; brand?: s
     },
   };
 }
+
+/** A line of at most 72 characters each, as far as its words are no longer (RFC 5322 section 2.1.1). */
+const wrap = (text: string) => text.replace(/(.{1,72})(?:\s+|$)/g, '$1\n').trimEnd();
+
+/**
+ * The two forms of a mail, of the views `mail/letter.txt` and `mail/letter.html`; everything in the second is escaped.
+ * @param deps `issuer` gives the host that every mail names
+ */
+export function createMailRenderer(deps: { issuer: string }) {
+  const text = compile('mail/letter.txt');
+  const html = compile('mail/letter.html');
+  const { host } = new URL(deps.issuer);
+  return (letter: object): { text: string; html: string } => {
+    const all = { ...letter, host, wrap };
+    return { text: text(all), html: html(all) };
+  };
+}

@@ -38,7 +38,8 @@ function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
   const status = known?.status ?? (thrown && thrown < 500 ? thrown : 500);
   ctx.remove('Set-Cookie');
   ctx.remove('Location');
-  if (status === 503) ctx.set('Retry-After', '2');
+  const retryAfter = known?.retryAfter ?? (status === 503 ? 2 : undefined);
+  if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
   const fallback =
     status < 500 ? 'The request could not be understood.' : 'Something went wrong on our side.';
   page(ctx, status, known?.message ?? fallback);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { startApplication } from '../support/application.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
+import { authorization, authorizeUrl } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';
@@ -92,5 +95,36 @@ describe('a person in Chromium', { skip }, () => {
     await page.getByRole('button', { name: 'Allow', exact: true }).click();
     assert.match(await page.locator('main').innerText(), /mei@harbour\.example/);
     assert.deepEqual(complaints, []);
+  });
+
+  test('who comes by a form of another site is known by the session, and nobody is signed out by one', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const person = await server.createAccount();
+    const application = createServer((_request, response) => response.end('back'));
+    await new Promise<void>((done) => application.listen(0, '127.0.0.1', done));
+    t.after(() => application.close());
+    // To a browser `localhost` is another site than the server's 127.0.0.1.
+    const home = `http://localhost:${(application.address() as AddressInfo).port}/`;
+    const client = await server.createClient({ firstParty: true, redirectUris: [home] });
+    const page = await (await launch(t)).newPage();
+    await page.goto(server.issuer + authorizeUrl(authorization(client)));
+    await page.getByLabel('Username').fill(person.username);
+    await page.getByLabel('Password').fill(person.password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL(/code=/);
+    const submit = (path: string, fields: Record<string, string>) =>
+      page.evaluate(
+        `{ const form = Object.assign(document.createElement('form'), { method: 'post', action: ${JSON.stringify(server.issuer + path)} });
+        for (const [name, value] of Object.entries(${JSON.stringify(fields)}))
+          form.append(Object.assign(document.createElement('input'), { name, value }));
+        document.body.append(form); form.submit(); }`,
+      );
+    const silent = authorization(client, { prompt: 'none' });
+    await submit('/auth', silent.params);
+    await page.waitForURL((url) => url.searchParams.get('state') === String(silent.params.state));
+    assert.ok(new URL(page.url()).searchParams.get('code'), page.url());
+    await page.goto(home);
+    await submit('/session/end', { client_id: client.client_id });
+    await page.getByRole('button', { name: 'Stay signed in' }).waitFor();
   });
 });

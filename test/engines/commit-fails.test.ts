@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import { engines } from '../support/engines.ts';
 import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
@@ -17,18 +18,27 @@ for (const engine of engines) {
 
       const rename = (from: string, to: string) => server.database.knex.schema.renameTable(from, to);
       await rename('T_access_tokens', 'T_elsewhere');
-      const refused = await fetch(`${server.issuer}/token`, {
-        method: 'POST',
-        headers: {
-          authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
-        },
-        body: new URLSearchParams({
-          ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
-          ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
-        }),
-      });
-      assert.equal(refused.status, 500);
-      assert.ok(!(await refused.text()).includes('access_token'));
+      for (const accept of ['*/*', 'text/html', 'application/json']) {
+        const refused = await fetch(`${server.issuer}/token`, {
+          method: 'POST',
+          headers: {
+            accept,
+            authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
+          },
+          body: new URLSearchParams({
+            ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
+            ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
+          }),
+        });
+        assert.equal(refused.status, 500);
+        assert.match(String(refused.headers.get('content-type')), /^application\/json/);
+        assert.equal(refused.headers.get('cache-control'), 'no-store');
+        // RFC 6749 section 5.2, and nothing of what is inside.
+        assert.deepEqual(await refused.json(), {
+          error: 'server_error',
+          error_description: 'Something went wrong on our side.',
+        });
+      }
       await rename('T_elsewhere', 'T_access_tokens');
 
       await rename('T_authorization_codes', 'T_elsewhere');
@@ -44,6 +54,36 @@ for (const engine of engines) {
       assert.equal(late.status, 200, JSON.stringify(late.body));
       const info = await call(server, client, '/token/introspection', { token: late.body.access_token });
       assert.equal(info.body.active, true);
+    });
+
+    test('or an error in the middle of a request, takes back what it would have written', async (t) => {
+      const server = await startServer(t, engine);
+      const { hot, knex } = server.database;
+      const client = await server.createClient({ firstParty: true });
+      const person = await server.createAccount();
+      const role = { id: uuidv7(), created_at: new Date(), account_id: person.id, role: 'editor' };
+      await knex('T_account_roles').insert(role);
+      const { browser } = await signInWith(server, client, person);
+      const request = authorization(client, { prompt: 'none' });
+      const sent = await browser.get(authorizeUrl(request));
+      const code = new URL(sent.headers.get('location') ?? '').searchParams.get('code');
+      const before = await knex('T_access_tokens').count({ n: '*' });
+
+      // Roles are read for the ID token, when the code was used up and the access token is made.
+      const get = hot.get.bind(hot);
+      let broken = 0;
+      hot.get = async (sql, values) => {
+        if (!sql.includes('SELECT r.id, r.role')) return get(sql, values);
+        broken += 1;
+        throw new Error('nobody foresaw this: secret-detail');
+      };
+      const refused = await redeem(server, client, request, code);
+      assert.deepEqual([refused.status, refused.body.error, broken], [500, 'server_error', 1]);
+      assert.ok(!JSON.stringify(refused.body).includes('secret-detail'));
+      hot.get = get;
+      assert.deepEqual(await knex('T_access_tokens').count({ n: '*' }), before);
+      const late = await redeem(server, client, request, code);
+      assert.equal(late.status, 200, 'the code is not burnt');
     });
   });
 }

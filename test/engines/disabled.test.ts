@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAccounts } from '../../src/identity/accounts/service.ts';
-import { createPasswords } from '../../src/identity/passwords/index.ts';
-import { createSecrets } from '../../src/kit/secrets.ts';
 import { Browser } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld, type ServerProcess } from '../support/process.ts';
@@ -15,7 +12,6 @@ import {
   refresh,
   signInWith,
 } from '../support/relying-party.ts';
-import { SECRETS } from '../support/server.ts';
 
 const OPERATOR = { accountId: null };
 
@@ -25,8 +21,6 @@ for (const engine of engines) {
     const servers = [await world.start(), await world.start()] as const;
     const client = await world.createClient({ firstParty: true });
     const person = await world.createAccount();
-    const secrets = createSecrets(SECRETS);
-    const accounts = createAccounts({ knex: world.database.knex, passwords: createPasswords(secrets) });
     const scope = 'openid offline_access';
     const { browser, tokens } = await signInWith(servers[0], client, person, { scope });
     const silent = async (server: ServerProcess) => {
@@ -43,7 +37,7 @@ for (const engine of engines) {
     const codes = await Promise.all(servers.map(silent));
     for (const server of servers) assert.equal(await userinfo(server), 200);
 
-    await accounts.disable(OPERATOR, person.username);
+    await world.accounts.disable(OPERATOR, person.username);
     for (const [index, server] of servers.entries()) {
       assert.equal((await silent(server)).answer.get('error'), 'login_required');
       assert.equal(await userinfo(server), 401);
@@ -55,7 +49,7 @@ for (const engine of engines) {
     }
 
     // What ended stays ended: the person begins anew.
-    await accounts.enable(OPERATOR, person.username);
+    await world.accounts.enable(OPERATOR, person.username);
     assert.equal((await silent(servers[1])).answer.get('error'), 'login_required');
     assert.equal((await refresh(servers[0], client, tokens.body.refresh_token)).body.error, 'invalid_grant');
     assert.equal(

@@ -53,6 +53,29 @@ for (const engine of engines) {
       assert.deepEqual(left.map((row) => row.uid_hash).toSorted(), ['later', 'soon']);
     });
 
+    test('the clean-up of guesses takes the browsers and limits that have expired, and no other', async (t) => {
+      const { database, storage, createAccount } = await openWorld(t, engine);
+      const { id: account_id } = await createAccount();
+      const { knex } = database;
+      for (const [name, ms] of Object.entries(around)) {
+        const common = { created_at: new Date(), expires_at: new Date(Date.now() + ms) };
+        await knex('T_rate_limits').insert({ ...common, id: uuidv7(), key_hash: name, points: 1 });
+        const counts = { failed_login_attempts: 0, last_used_at: new Date() };
+        await knex('T_known_browsers').insert({
+          ...{ ...common, ...counts },
+          ...{ id: uuidv7(), account_id, token_hash: name },
+        });
+      }
+      for (const [table, column] of Object.entries({
+        T_rate_limits: 'key_hash',
+        T_known_browsers: 'token_hash',
+      })) {
+        commandLine(storage, `DELETE FROM ${table} WHERE expires_at < CURRENT_TIMESTAMP`);
+        const left = await knex(table).orderBy(column).pluck(column);
+        assert.deepEqual(left, ['later', 'soon']);
+      }
+    });
+
     test('the locked accounts are those whose lock has not ended', async (t) => {
       const { database, storage, createAccount } = await openWorld(t, engine);
       for (const [name, ms] of Object.entries(around)) {

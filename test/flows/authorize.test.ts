@@ -162,7 +162,7 @@ test('the state comes back exactly or not at all, and is inert in a form_post pa
   }
 });
 
-test('the authorization endpoint has no CORS and takes no POST', async (t) => {
+test('the authorization endpoint has no CORS, and every answer to a POST is 303', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const init = { headers: { origin: 'https://fieldnotes.example' } };
@@ -171,7 +171,8 @@ test('the authorization endpoint has no CORS and takes no POST', async (t) => {
   assert.equal(got.headers.get('access-control-allow-origin'), null);
   const body = new URLSearchParams(authorization(client).params);
   const posted = await new Browser(server.issuer).request('/auth', { method: 'POST', body });
-  assert.ok(posted.status >= 400 && posted.status < 500);
+  assert.equal(posted.status, 303);
+  assert.equal(posted.headers.get('access-control-allow-origin'), null);
   const denied = await walk(
     new Browser(server.issuer),
     authorization(client),

@@ -176,3 +176,28 @@ test('neither GET nor a query nor JSON reaches the token endpoint', async (t) =>
     assert.ok(response.status >= 400 && response.status < 500, `${index}: ${response.status}`);
   assert.equal((await redeem(server, client, request, code)).status, 200, 'and the code was not used up');
 });
+
+test('whoever speaks to the endpoints of applications is answered in JSON, whatever they accept', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const form = 'application/x-www-form-urlencoded';
+  const attempts: [string, RequestInit][] = [
+    ['/token', { method: 'POST', body: 'grant_type=x', headers: { 'content-type': form } }],
+    ['/token', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }],
+    ['/token', {}],
+    ['/token?x=%00', { method: 'POST' }],
+    ['/token/introspection', { method: 'POST', body: 'token=x', headers: { 'content-type': form } }],
+    ['/token/revocation', { method: 'POST', body: 'token=x', headers: { 'content-type': form } }],
+    ['/token/nowhere', {}],
+    ['/me', { headers: { authorization: 'Bearer x' } }],
+  ];
+  for (const accept of ['*/*', 'text/html,application/xhtml+xml,*/*;q=0.8']) {
+    for (const [path, init] of attempts) {
+      const headers = { ...(init.headers as Record<string, string>), accept };
+      const response = await fetch(server.issuer + path, { ...init, headers });
+      const seen = `${path} ${accept} ${response.status}`;
+      assert.ok(response.status >= 400 && response.status < 500, seen);
+      assert.match(String(response.headers.get('content-type')), /^application\/json/, seen);
+      assert.ok(((await response.json()) as { error?: string }).error, seen);
+    }
+  }
+});

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
-import { createAccounts } from '../../src/identity/accounts/service.ts';
+import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
 import { createPasswords } from '../../src/identity/passwords/index.ts';
 import { type Database, openDatabase } from '../../src/kit/database.ts';
 import { migrateLatest } from '../../src/kit/migrations.ts';
@@ -10,7 +10,7 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
-import { PASSWORD, SECRETS } from './server.ts';
+import { NO_RULES, PASSWORD, SECRETS } from './server.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const OPERATOR = { accountId: null };
@@ -93,6 +93,7 @@ async function startProcess(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
 export interface World {
   storage: TestDatabase;
   database: Database;
+  accounts: Accounts;
   /** The first server's address is the issuer of all. */
   start(env?: NodeJS.ProcessEnv): Promise<ServerProcess>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
@@ -117,10 +118,12 @@ export async function openWorld(
   const accounts = createAccounts({
     knex: database.knex,
     passwords: createPasswords(createSecrets(SECRETS)),
+    rules: NO_RULES,
   });
   return {
     storage,
     database,
+    accounts,
     async start(env = {}) {
       const port = await freePort();
       issuer ??= `http://127.0.0.1:${port}`;

@@ -114,6 +114,14 @@ export const refresh = (
   overrides: Params = {},
 ) => call(server, client, '/token', { grant_type: 'refresh_token', refresh_token: token, ...overrides });
 
+/**
+ * How whoever was not first hears it: what they have is used up, or, when the machine is so busy that the database does
+ * not answer in time, that nothing was done.
+ */
+export const lost = ({ status, body }: TokenAnswer) =>
+  (status === 400 && body.error === 'invalid_grant') ||
+  (status === 503 && body.error === 'temporarily_unavailable');
+
 /** The whole way once: browser, code, tokens. */
 export async function signInWith(
   server: { issuer: string },

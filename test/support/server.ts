@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
-import { type Account, createAccounts } from '../../src/identity/accounts/service.ts';
+import type { Account } from '../../src/identity/accounts/model.ts';
+import { createAccounts } from '../../src/identity/accounts/service.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { createPasswords } from '../../src/identity/passwords/index.ts';
+import type { Recovery } from '../../src/identity/recovery/service.ts';
 import { type Database, openDatabase } from '../../src/kit/database.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import { migrateLatest } from '../../src/kit/migrations.ts';
@@ -14,9 +16,12 @@ import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { covers } from '../../src/oidc/scopes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
+import { type Sink, startSink } from './mail.ts';
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
+/** What a test sets is not judged: the dictionaries would be loaded in every process. */
+export const NO_RULES = { fault: () => undefined };
 const OPERATOR = { accountId: null };
 
 /** A real server on a port of its own, with what a test needs of its rooms. */
@@ -28,8 +33,16 @@ export interface TestServer {
   clients: ReturnType<typeof createClients>;
   accounts: ReturnType<typeof createAccounts>;
   invitations: ReturnType<typeof createInvitations>;
+  /** The mail server that this one hands its mail to, with what came. */
+  sink: Sink;
+  /** The ways back to an account, with mail to the same sink. */
+  recovery: Recovery;
+  /** When all that was to be done after an answer is done. */
+  settled(): Promise<void>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
+  /** The job of that name, which only the process runs by itself. */
+  writeClientUsage(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -42,7 +55,7 @@ async function listen(server: Server): Promise<number> {
 export async function startServer(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger } = {},
+  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger; patience?: number } = {},
 ): Promise<TestServer> {
   const storage = options.storage ?? (await createDatabase(engine));
   const database = openDatabase(storage.url, 5);
@@ -50,6 +63,7 @@ export async function startServer(
   const http = createServer({ maxHeaderSize: 16_384 });
   const port = await listen(http);
   const issuer = options.config?.issuer ?? `http://127.0.0.1:${port}`;
+  const sink = await startSink(t);
   const config: Config = {
     production: false,
     host: '127.0.0.1',
@@ -58,6 +72,8 @@ export async function startServer(
     databasePool: 5,
     secrets: SECRETS,
     unknownVariables: [],
+    mail: { url: sink.url, from: { name: 'Latchkey', address: 'no-reply@harbour.example' } },
+    passwordMinLength: 15,
     trustProxy: false,
     logLevel: 'silent',
     threads: 4,
@@ -68,12 +84,13 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider } = await createApp({ config, database, log });
+  const { provider, recovery, drain, close, writeClientUsage } = await createApp({ config, database, log });
   http.on('request', provider.callback());
   const clients = createClients({ knex: database.knex, issuer });
   const accounts = createAccounts({
     knex: database.knex,
     passwords: createPasswords(createSecrets(config.secrets)),
+    rules: NO_RULES,
   });
   let stopped = false;
   const stop = async () => {
@@ -81,6 +98,7 @@ export async function startServer(
     stopped = true;
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
+    await close(options.patience ?? 5000);
     await database.close();
     if (!options.storage) await storage.drop();
   };
@@ -92,6 +110,9 @@ export async function startServer(
     storage,
     clients,
     accounts,
+    sink,
+    recovery,
+    settled: () => drain(20_000),
     invitations: createInvitations({ knex: database.knex, issuer, covers }),
     createClient: (input = {}) =>
       clients.create(OPERATOR, {
@@ -108,6 +129,7 @@ export async function startServer(
       });
       return { ...account, password: PASSWORD };
     },
+    writeClientUsage,
     stop,
   };
 }

@@ -15,7 +15,7 @@ const HOSTILE = {
   'turned text': TURN,
 };
 const WORDS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
-  heading text button code lede advice reference signOutUrl username signInAction`.split(/\s+/);
+  heading text button email code lede advice reference signOutUrl username signInAction`.split(/\s+/);
 
 /** Every view in each of its states, with `bad` wherever another person or application chooses the words. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
@@ -37,13 +37,63 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const factors = { keys: 1, totp: true, recoveryCodes: 1, demanded: true };
   const second = { ...all, passkeys, leaveAction: bad };
   const app = { secret: bad, qr: '/assets/qr' };
-  return [
+  const steps: [string, object][] = [
     ['interactions/login', { ...all, passkeys }],
     ['interactions/second-factor', { ...second, factors }],
     ['interactions/second-factor', { ...second, factors, alert: bad, recovery: true }],
     ['interactions/second-factor', { ...second, factors: { ...factors, keys: 0 }, alert: bad }],
     ['interactions/enrol', { ...second, app }],
     ['interactions/enrol', { ...second, app, alert: bad }],
+  ];
+  const at = '2026-11-24T18:00:00.000Z';
+  const label = 'Your account';
+  const nav = { label: bad, links: [{ href: bad, text: bad, current: true }] };
+  const room = { title: bad, bodyClass: 'admin', action: bad, csrf: bad, nav };
+  const person = { username: bad, name: bad, email: bad, email_verified: true };
+  const used = [{ invited_by: bad, redeemed_at: at }];
+  const role = { role: bad, client_id: bad, client_name: bad };
+  const profile = { ...person, roles: [role, { ...role, client_id: null }], invitations: [...used, ...used] };
+  const nobody = { username: bad, name: null, email: null, roles: [], invitations: [] };
+  const blank = { label: null, email: null, created_by: null, expires_at: null, revoked_at: null };
+  const plain = {
+    ...blank,
+    id: bad,
+    scopes: [],
+    roles: [],
+    uses: 0,
+    max_uses: 1,
+    created_at: at,
+    state: 'used',
+  };
+  const whole = { label: bad, email: bad, created_by: bad, scopes: [bad], roles: [bad], expires_at: at };
+  const invitation = { ...plain, ...whole, revoked_at: at, state: 'revoked' };
+  const made = { ...invitation, code: bad, url: `https://x/?${bad}`, qr: 'data:image/svg+xml;base64,QQ==' };
+  const redemptions = [
+    { username: bad, redeemed_at: at, ip_address: bad, scopes: [bad], roles: [] },
+    { username: null, redeemed_at: at, ip_address: null, scopes: [], roles: [] },
+  ];
+  const form = ['label', 'email', 'scope', 'roles', 'max_uses', 'count', 'expires_in'];
+  const typed = Object.fromEntries(form.map((field) => [field, bad]));
+  const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
+  const making = { ...room, endings: [[bad, bad]], powers: [bad], once: bad };
+  return [
+    ...(steps as [string, Record<string, unknown>][]),
+    ['account/security', { ...room, person: profile, faults: {}, changed: true }],
+    ['account/security', { ...room, person: nobody, faults: { current: bad, password: bad }, alert: bad }],
+    [
+      'account/security',
+      { ...room, person: { ...profile, email_verified: false }, faults: {}, nav: { label, links: [] } },
+    ],
+    ['admin/invitations/list', { ...listed, invitations: [invitation, plain], nextUrl: bad, mayWrite: true }],
+    ['admin/invitations/list', { ...listed, invitations: [], isFirst: true }],
+    ['admin/invitations/new', { ...making, typed, faults: typed, alert: bad }],
+    ['admin/invitations/new', { ...making, typed: {}, faults: {} }],
+    ['admin/invitations/made', { ...room, made: [made] }],
+    ['admin/invitations/made', { ...room, made: [{ ...made, ...plain, state: 'waiting' }] }],
+    ['admin/invitations/made', { ...room, made: [made, { ...made, ...plain }] }],
+    ['admin/invitations/show', { ...room, invitation, redemptions, done: bad, mayWrite: true }],
+    ['admin/invitations/show', { ...room, invitation: plain, redemptions, mayWrite: true }],
+    ['admin/invitations/show', { ...room, invitation: { ...plain, state: 'expired' }, redemptions: [] }],
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
@@ -62,6 +112,17 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
     ['home', { title: bad }],
+    ['recovery/forgot', { ...all, typed: bad }],
+    ['recovery/forgot', { ...all, typed: bad, alert: bad }],
+    ['recovery/sent', { title: bad }],
+    ['recovery/no-mail', { title: bad }],
+    ['recovery/over', { ...all, again: true }],
+    ['recovery/over', { ...all, again: false }],
+    ['recovery/reset', all],
+    ['recovery/reset', { ...all, alert: bad }],
+    ['recovery/verify', all],
+    ['recovery/done', all],
+    ['recovery/done', { ...all, signInUrl: bad }],
     ['invitations/code', { ...all, typed: bad }],
     ['invitations/code', { ...all, typed: bad, alert: bad }],
     ['invitations/offer', { ...all, ...invited, alert: bad }],
@@ -85,9 +146,10 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    // Parts of the others; and the sheet, which is a file of its own (test/identity/invitation-sheet.test.ts).
-    const parts = ['layout', 'parts/passkeys', 'invitations/facts', 'invitations/sheet'];
-    assert.deepEqual(views.filter((name) => !parts.includes(name)).sort(), [...tested].sort());
+    // Parts of the others; the sheet (test/identity/invitation-sheet.test.ts) and the mails (test/flows/mail.test.ts).
+    const parts =
+      /^(layout|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
+    assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 
   for (const [what, bad] of Object.entries(HOSTILE)) {
@@ -102,7 +164,7 @@ describe('the pages', () => {
           assert.doesNotMatch(tag.replace(/"[^"]*"/g, '""'), / (?:style|on\w+)\b/);
         }
         for (const [, url] of html.matchAll(/<(?:link|img)[^>]* (?:href|src)="([^"]*)"/g))
-          assert.match(url ?? '', /^\/assets\//);
+          assert.match(url ?? '', /^(?:\/assets\/|data:image\/svg\+xml;base64,[\w+/=]+$)/);
       });
     }
   }

@@ -2,7 +2,10 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { print, readSecret } from '../../kit/terminal.ts';
-import type { Account, Accounts } from './service.ts';
+import type { Account } from './model.ts';
+import type { Profile } from './profile.ts';
+import type { Roles } from './roles.ts';
+import type { Accounts } from './service.ts';
 
 interface Options {
   username?: string;
@@ -10,6 +13,8 @@ interface Options {
   name?: string;
   scope?: string;
   passwordStdin?: boolean;
+  role?: string;
+  client?: string;
   json?: boolean;
 }
 
@@ -27,10 +32,24 @@ const brief = ({ id, username, email, is_active }: Account) => ({
   state: is_active ? 'active' : 'disabled',
 });
 
+const told = ({ roles, invitations, ...account }: Profile) => ({
+  ...account,
+  roles: roles.map(({ role, client_id }) => (client_id === null ? role : `${role}@${client_id}`)),
+  came_by: invitations.map(
+    ({ id, invited_by, redeemed_at }) => `${id} (of ${invited_by ?? 'an operator'}, ${redeemed_at})`,
+  ),
+});
+
+interface Services {
+  accounts: Accounts;
+  roles: Roles;
+  invitations: SetUp;
+}
+
 /** `latchkey account …` */
 export function accountCommands(
   program: Command,
-  use: <T>(work: (services: { accounts: Accounts; invitations: SetUp }) => Promise<T>) => Promise<T>,
+  use: <T>(work: (services: Services) => Promise<T>) => Promise<T>,
 ): void {
   const account = program.command('account').description('the people who sign in');
   const json = ['--json', 'print one JSON document'] as const;
@@ -62,9 +81,23 @@ export function accountCommands(
   account
     .command('show <username>')
     .option(...json)
-    .action(async (username: string, options: Options) =>
-      print(await use(({ accounts }) => accounts.show(username)), options.json),
-    );
+    .action(async (username: string, options: Options) => {
+      const profile = await use(({ accounts }) => accounts.show(username));
+      print(options.json ? profile : told(profile), options.json);
+    });
+
+  for (const [command, method] of Object.entries({ 'grant-role': 'grant', 'withdraw-role': 'withdraw' })) {
+    account
+      .command(`${command} <username>`)
+      .requiredOption('--role <role>')
+      .option('--client <client_id>', 'in that application; without it in every one')
+      .option(...json)
+      .action(async (username: string, { role = '', client: client_id, json: asJson }: Options) => {
+        const act = method as 'grant' | 'withdraw';
+        const profile = await use(({ roles }) => roles[act](OPERATOR, { username, role, client_id }));
+        print(asJson ? profile : told(profile), asJson);
+      });
+  }
 
   account
     .command('set-up-link')

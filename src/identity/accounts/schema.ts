@@ -19,10 +19,8 @@ export const username = z
 
 export const email = z.string().transform(normalise).pipe(z.email('This is not an e-mail address').max(255));
 
-export const password = z
-  .string()
-  .min(8, 'A password has at least 8 characters')
-  .max(256, 'A password has at most 256 characters');
+/** Its rules are `passwords/rules.ts`. */
+export const password = z.string().min(1, 'Enter a password');
 
 const scopes = z
   .string()

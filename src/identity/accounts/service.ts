@@ -1,123 +1,62 @@
 import type { Knex } from 'knex';
 import { type Actor, recordIn } from '../../audit/index.ts';
-import { LatchkeyError } from '../../kit/errors.ts';
-import { uuidv7 } from '../../kit/ids.ts';
+import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
+import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import type { Passwords } from '../passwords/index.ts';
+import type { PasswordRules } from '../passwords/rules.ts';
+import { endAll } from './end.ts';
+import { insertAccount, takenUsername } from './insert.ts';
+import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
+import { type Profile, profileOf } from './profile.ts';
 import { type AccountInput, accountInput, normalise } from './schema.ts';
 
-export interface Account {
-  id: string;
-  username: string;
-  email: string | null;
-  email_verified: boolean;
-  name: string | null;
-  scopes: string[];
-  is_active: boolean;
-}
-
-interface AccountRow extends Omit<Account, 'scopes' | 'is_active' | 'email_verified'> {
-  scopes: string;
-  is_active: boolean | number;
-  email_verified: boolean | number;
-}
-
-const COLUMNS = ['id', 'username', 'email', 'email_verified', 'name', 'scopes', 'is_active'];
-
-export function toAccount(row: AccountRow): Account {
-  return {
-    id: row.id,
-    username: row.username,
-    email: row.email,
-    email_verified: Boolean(row.email_verified),
-    name: row.name,
-    scopes: JSON.parse(row.scopes),
-    is_active: Boolean(row.is_active),
-  };
-}
-
-const isDuplicate = ({ code = '' }: { code?: string }) =>
-  ['SQLITE_CONSTRAINT_UNIQUE', '23505', 'ER_DUP_ENTRY'].includes(code);
-
 /** Accounts and what an operator does with them; each change and its audit row in one transaction. */
-export function createAccounts(deps: { knex: Knex; passwords: Passwords }) {
+export function createAccounts(deps: {
+  knex: Knex;
+  passwords: Passwords;
+  rules: Pick<PasswordRules, 'fault'>;
+}) {
   const { knex, passwords } = deps;
 
   async function get(source: Knex, username: string): Promise<Account> {
     const row = await source('T_accounts')
       .where({ username: normalise(username) })
-      .first<AccountRow>(COLUMNS);
+      .first<AccountRow>(ACCOUNT_COLUMNS);
     if (!row) throw new LatchkeyError('not_found', `There is no account with the username ${username}.`);
     return toAccount(row);
-  }
-
-  /** Ends everything that was given in the account's name: sessions, codes, tokens, grants. */
-  async function endAll(trx: Knex.Transaction, accountId: string): Promise<void> {
-    const now = new Date();
-    await trx('T_user_sessions').where({ account_id: accountId }).update({ is_active: false });
-    await trx('T_grants')
-      .where({ account_id: accountId })
-      .whereNull('revoked_at')
-      .update({ revoked_at: now });
-    for (const table of ['T_authorization_codes', 'T_access_tokens', 'T_refresh_tokens']) {
-      await trx(table).where({ account_id: accountId }).delete();
-    }
   }
 
   return {
     /** @throws LatchkeyError invalid_input, conflict when the username or address is taken */
     async create(actor: Actor, given: AccountInput): Promise<Account> {
-      const input = parse(accountInput, given);
-      const passwordHash = await passwords.hash(input.password);
-      const id = uuidv7();
-      const created_at = new Date();
+      const { username, email = null, name = null, scope: scopes, password } = parse(accountInput, given);
+      const fault = deps.rules.fault(password, { username, email, name });
+      if (fault !== undefined) refuse(fault);
+      const passwordHash = await passwords.hash(password);
       try {
-        return await knex.transaction(async (trx) => {
-          const row = {
-            id,
-            created_at,
-            username: input.username,
-            email: input.email ?? null,
-            email_verified: false,
-            name: input.name ?? null,
-            auth_provider: 'native',
-            scopes: JSON.stringify(input.scope),
-            is_active: true,
-          };
-          await trx('T_accounts').insert(row);
-          await trx('T_credentials').insert({
-            id: uuidv7(),
-            created_at,
-            account_id: id,
-            username: input.username,
-            password_hash: passwordHash,
-            failed_login_attempts: 0,
-          });
+        return await inTransaction(knex, async (trx) => {
+          const id = await insertAccount(trx, { username, email, name, scopes, passwordHash });
           await recordIn(trx, {
             action: 'account.created',
             actorId: actor.accountId,
             accountId: id,
-            target: input.username,
+            target: username,
           });
-          return toAccount(row as AccountRow);
+          return { id, username, email, email_verified: false, name, scopes, is_active: true };
         });
       } catch (error) {
-        if (!isDuplicate(error as { code?: string })) throw error;
-        throw new LatchkeyError(
-          'conflict',
-          'This username or e-mail address is taken. Choose another one.',
-          error,
-        );
+        throw isDuplicate(error) ? takenUsername(error) : error;
       }
     },
 
     async list(): Promise<Account[]> {
-      const rows = await knex('T_accounts').select<AccountRow[]>(COLUMNS).orderBy('username');
+      const rows = await knex('T_accounts').select<AccountRow[]>(ACCOUNT_COLUMNS).orderBy('username');
       return rows.map(toAccount);
     },
 
-    /** @throws LatchkeyError not_found */
-    show: (username: string) => get(knex, username),
+    /** With its roles and the invitations that it used. @throws LatchkeyError not_found */
+    show: (username: string): Promise<Profile> => profileOf(knex, { username: normalise(username) }),
 
     /** Sessions, codes and tokens end in the same transaction. @throws LatchkeyError not_found */
     disable(actor: Actor, username: string): Promise<Account> {

@@ -1,43 +1,92 @@
 import { record } from '../../audit/index.ts';
 import { unit } from '../../kit/unit-of-work.ts';
+import { type GuessCount, NO_GUESSES, reserveGuess } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/index.ts';
+import { rememberBrowser, touchBrowser } from '../passwords/known-browsers.ts';
 import { normalise } from './schema.ts';
 
-const SQL = `SELECT a.id, a.is_active, c.id AS credential_id, c.password_hash FROM T_accounts a
-  JOIN T_credentials c ON c.account_id = a.id WHERE a.username = ?`;
+const SQL = `SELECT a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id FROM T_accounts a
+  JOIN T_credentials c ON c.account_id = a.id
+  LEFT JOIN T_known_browsers b ON b.account_id = a.id AND b.token_hash = ? AND b.expires_at > ?
+  WHERE a.username = ?`;
+
+export interface GivenPassword {
+  username: string;
+  password: string;
+  clientId?: string;
+  /** The digest of what this browser keeps. */
+  browserHash: string;
+}
+
+/** Whose password it is, and the hash that it was held against. */
+export interface Proof {
+  accountId: string;
+  credentialId: string;
+  passwordHash: string;
+  /** The browser that is known by this person, if it is. */
+  browserId: string | undefined;
+}
+
+const failureOf = (row: unknown, allowed: boolean, matches: boolean) => {
+  if (!row) return 'unknown_account';
+  if (!allowed) return 'password_locked';
+  return matches ? 'disabled_account' : 'wrong_password';
+};
 
 /**
- * Username and password. One answer for every failure, and the same work whether the account exists or not:
- * one read, one bcrypt, one audit row.
+ * One answer for every failure, and the same work whether the account exists, is locked or not: one read, one guess
+ * reserved, one bcrypt, one audit row. A browser that this person signed in with before has a count of its own, so
+ * that nobody elsewhere can lock them out of it. The guess stays counted until the caller clears the count.
+ */
+export async function provePassword(passwords: Passwords, given: GivenPassword): Promise<Proof | undefined> {
+  const { clientId, browserHash } = given;
+  const row = await unit().get(SQL, [browserHash, new Date(), normalise(given.username)]);
+  const hash = row ? String(row.password_hash) : undefined;
+  const browserId = row?.browser_id ? String(row.browser_id) : undefined;
+  const count: GuessCount | undefined = browserId
+    ? { table: 'T_known_browsers', id: browserId }
+    : row && { table: 'T_credentials', id: String(row.credential_id) };
+  let allowed = false;
+  const matches = await passwords.verify(given.password, async () => {
+    allowed = await reserveGuess(count);
+    return allowed ? hash : undefined;
+  });
+  if (row && hash && matches && row.is_active) {
+    const [accountId, credentialId] = [String(row.id), String(row.credential_id)];
+    return { accountId, credentialId, passwordHash: hash, browserId };
+  }
+  const accountId = row ? String(row.id) : null;
+  const errorCode = failureOf(row, allowed, matches);
+  record({ action: 'sign_in.failed', accountId, clientId, success: false, errorCode });
+  return undefined;
+}
+
+/**
+ * Username and password; this browser is known from now on.
  * @returns the account's id, or undefined
  */
-export async function signIn(
-  passwords: Passwords,
-  given: { username: string; password: string; clientId?: string },
-): Promise<string | undefined> {
-  const username = normalise(given.username);
-  const row = await unit().get(SQL, [username]);
-  const hash = row ? String(row.password_hash) : undefined;
-  const matches = await passwords.verify(given.password, hash);
-  const accountId = row ? String(row.id) : null;
-  if (!row || !accountId || !matches || !row.is_active) {
-    const errorCode = !row ? 'unknown_account' : matches ? 'disabled_account' : 'wrong_password';
-    record({ action: 'sign_in.failed', accountId, clientId: given.clientId, success: false, errorCode });
-    return undefined;
-  }
-  const now = new Date();
+export async function signIn(passwords: Passwords, given: GivenPassword): Promise<string | undefined> {
+  const proof = await provePassword(passwords, given);
+  if (!proof) return undefined;
+  const { accountId, credentialId: id, passwordHash, browserId } = proof;
+  if (browserId) touchBrowser(browserId);
+  else rememberBrowser(accountId, given.browserHash);
+  const last_login_at = new Date();
+  unit().write({ kind: 'update', table: 'T_accounts', set: { last_login_at }, where: { id: accountId } });
+  const stale = passwords.isStale(passwordHash);
   unit().write({
     kind: 'update',
-    table: 'T_accounts',
-    set: { last_login_at: now },
-    where: { id: accountId },
+    table: 'T_credentials',
+    set: {
+      password_hash: stale ? await passwords.hash(given.password) : passwordHash,
+      // What others guessed stays counted when a browser with a count of its own comes in.
+      ...(browserId ? {} : NO_GUESSES),
+    },
+    // Only while it is still the hash that was verified: who changes the password meanwhile is not undone, and locks
+    // out whoever knew the old one. A stale hash may have been renewed by the same person's other sign-in.
+    where: { id, password_hash: passwordHash },
+    guard: stale ? undefined : 'password',
   });
-  if (hash && passwords.isStale(hash)) {
-    const set = { password_hash: await passwords.hash(given.password), updated_at: now };
-    // Only while it is still the hash that was verified: a change of the password meanwhile is not undone.
-    const where = { id: String(row.credential_id), password_hash: hash };
-    unit().write({ kind: 'update', table: 'T_credentials', set, where });
-  }
   record({
     action: 'sign_in.succeeded',
     accountId,

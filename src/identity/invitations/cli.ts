@@ -25,8 +25,8 @@ export interface InviteCommands {
   invitations: Invitations;
   /** Who that username is. @throws LatchkeyError not_found */
   actorNamed(username: string): Promise<Actor>;
-  /** Mails the invitation; resolves when it was handed over. @throws LatchkeyError when it was not */
-  send(invitation: MadeInvitation): Promise<void>;
+  /** Mails the invitation; none where no mail server is known. @throws LatchkeyError when it was not handed over */
+  send?(invitation: MadeInvitation): Promise<void>;
 }
 
 const OPERATOR: Actor = { accountId: null };
@@ -54,7 +54,7 @@ export function inviteCommands(
     .option('--role <role>', 'a role that the account will hold (again for more)', collect)
     .option('--label <label>', 'whom or what it is for')
     .option('--email <address>', 'only an account with this address comes in by it')
-    .option('--send', 'mail it to that address')
+    .option('--send', 'mail it to that address; its code is then in the mail alone')
     .option('--max-uses <n>', 'how many accounts, 1 to 10000', '1')
     .option('--expires-in <time>', '30m, 24h, 7d, 4w or never', '7d')
     .option('--count <n>', 'make many at once, 1 to 1000', '1')
@@ -68,6 +68,7 @@ export function inviteCommands(
       if (options.send && !options.email) refuse('Say with --email to whom it is to be sent');
       if (options.send && count !== 1) refuse('One invitation is sent at a time: leave out --count');
       const made = await use(async ({ invitations, actorNamed, send }) => {
+        if (options.send && !send) refuse('This server has no mail server. Set LATCHKEY_SMTP_URL');
         const actor = options.as === undefined ? OPERATOR : await actorNamed(options.as);
         const { scope, role: roles, label, email, maxUses, expiresIn } = options;
         const list = await invitations.create(
@@ -75,10 +76,15 @@ export function inviteCommands(
           { scope, roles, label, email, maxUses, expiresIn },
           count,
         );
-        if (options.send) for (const one of list) await send(one);
+        if (options.send) for (const one of list) await send?.(one);
         return list;
       });
       const [first] = made;
+      if (options.send && first) {
+        // Who invites does not see the code: coming in by it proves that somebody read the mail.
+        const { code: _code, url: _url, ...sent } = first;
+        return print(sent, options.json);
+      }
       if (options.json) return print(count > 1 ? made : first, true);
       if (format === 'csv') return print(toCsv(made), false);
       if (format === 'html') return print(await toSheet(made), false);
@@ -90,7 +96,7 @@ export function inviteCommands(
     .command('list')
     .option(...json)
     .action(async (options: Options) => {
-      const list = await use(({ invitations }) => invitations.list(OPERATOR));
+      const { invitations: list } = await use(({ invitations }) => invitations.list(OPERATOR));
       print(options.json ? list : list.map(brief), options.json);
     });
 

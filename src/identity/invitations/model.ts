@@ -18,6 +18,7 @@ export interface InvitationRow {
   max_uses: number;
   uses: number;
   revoked_at: Date | string | null;
+  was_mailed: boolean | number;
   expires_at: Date | string | null;
   inviter: string | null;
   inviter_name: string | null;
@@ -72,6 +73,7 @@ export const invitationQuery = (source: Knex) =>
         'max_uses',
         'uses',
         'revoked_at',
+        'was_mailed',
         'expires_at',
       ].map((column) => `i.${column} as ${column}`),
       'a.username as inviter',

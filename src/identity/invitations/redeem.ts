@@ -7,7 +7,8 @@ import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/insert.ts';
 import { codeHash } from './codes.ts';
 import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './model.ts';
-import { FREE_SCOPES, INVITE, type InvitationDeps } from './service.ts';
+import { PROTOCOL_SCOPES } from './schema.ts';
+import { INVITE, type InvitationDeps } from './service.ts';
 import { replaceScopes } from './withdraw.ts';
 
 /** What a person is told of an invitation before they use it. */
@@ -23,7 +24,8 @@ export interface Offer {
   expiresAt: Date | null;
 }
 
-export type Look = { offer: Offer } | { refusal: string };
+/** `isUnknown`: a code that was never given out, which may be a guess. */
+export type Look = { offer: Offer } | { refusal: string; isUnknown: boolean };
 
 export interface Newcomer {
   code: string;
@@ -64,7 +66,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     if (row.created_by === null || !covers(powers, INVITE)) return { scopes: [], roles: [] };
     const held = roles.length > 0 ? await rolesOf(source, row.created_by) : [];
     return {
-      scopes: scopes.filter((scope) => FREE_SCOPES.includes(scope) || covers(powers, scope)),
+      scopes: scopes.filter((scope) => PROTOCOL_SCOPES.includes(scope) || covers(powers, scope)),
       roles: roles.filter((role) => powers.includes('*:*') || held.includes(role)),
     };
   }
@@ -121,7 +123,8 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     async look(code: string): Promise<Look> {
       const row = await find(knex, codeHash(code));
       const state = row ? stateOf(row) : 'unknown';
-      if (!row || state !== 'waiting') return { refusal: refusalOf(state as 'unknown', row) };
+      if (!row || state !== 'waiting')
+        return { refusal: refusalOf(state as 'unknown', row), isUnknown: !row };
       return {
         offer: {
           inviter: row.inviter_name ?? row.inviter,
@@ -150,6 +153,9 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
             { ...given, ...what, email: row.email ?? given.email },
             { emailIfFree: true },
           );
+          // Its code was in that mail and nowhere else: who has it reads mail there.
+          if (row.email !== null && row.was_mailed)
+            await trx('T_accounts').where({ id, email: row.email }).update({ email_verified: true });
           const { username } = given;
           await recordIn(trx, { action: 'account.created', accountId: id, target: username }, given.from);
           await note(trx, row, id, what, given.from);

@@ -1,5 +1,9 @@
 import { z } from 'zod';
+import { FORBIDDEN } from '../../kit/parse.ts';
 import { email } from '../accounts/schema.ts';
+
+/** Part of every sign-in, and no power: needs none to give. */
+export const PROTOCOL_SCOPES = ['openid', 'offline_access'];
 
 const VISIBLE = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
@@ -50,4 +54,53 @@ export const invitationInput = z.strictObject({
   expiresIn: expiresIn.default(() => new Date(Date.now() + 7 * 86_400_000)),
 });
 
+/**
+ * The same from somebody who grants only what they hold, and how many are made at once.
+ * @param holds whether they hold a scope
+ * @param hasRole whether they hold a role
+ */
+export const grantedInput = (holds: (scope: string) => boolean, hasRole: (role: string) => boolean) =>
+  invitationInput.extend({
+    scope: invitationInput.shape.scope.superRefine((scopes, { addIssue }) => {
+      const beyond = scopes.filter((scope) => !PROTOCOL_SCOPES.includes(scope) && !holds(scope));
+      for (const scope of beyond)
+        addIssue({
+          code: 'custom',
+          params: FORBIDDEN,
+          message: `You do not hold ${scope}, so you cannot grant it`,
+        });
+    }),
+    roles: invitationInput.shape.roles.superRefine((roles, { addIssue }) => {
+      for (const one of roles.filter((given) => !hasRole(given)))
+        addIssue({
+          code: 'custom',
+          params: FORBIDDEN,
+          message: `You do not hold the role ${one}, so you cannot grant it`,
+        });
+    }),
+    count: z.coerce
+      .number('Say how many to make as a number')
+      .int('Say how many to make as a whole number')
+      .min(1, 'Make at least one')
+      .max(1000, 'Make at most 1,000 at a time'),
+  });
+
+/** How the ledger is looked through: newest first, `after` being the id of the last one seen. */
+export const invitationQueryInput = z.object({
+  state: z.enum(['waiting', 'used', 'expired', 'revoked', 'all'], 'There is no such state').default('all'),
+  search: z
+    .string()
+    .max(255, 'Search for at most 255 characters')
+    .transform((text) => text.trim().toLowerCase())
+    .default(''),
+  after: z.uuid('This is no place in the list').optional(),
+  limit: z.coerce
+    .number('The limit is a number')
+    .int('The limit is a whole number')
+    .min(1, 'The limit is at least 1')
+    .max(1000, 'The limit is at most 1000')
+    .default(1000),
+});
+
+export type InvitationQuery = z.input<typeof invitationQueryInput>;
 export type InvitationInput = z.input<typeof invitationInput>;

@@ -4,9 +4,10 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { toDate } from '../../kit/instants.ts';
 import { parse } from '../../kit/parse.ts';
-import { inTransaction } from '../../kit/transaction.ts';
+import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import { rolesOf } from '../accounts/insert.ts';
 import { codeHash, makeCode } from './codes.ts';
+import { type InvitationPage, listInvitations } from './list.ts';
 import {
   type Invitation,
   type InvitationRow,
@@ -16,14 +17,12 @@ import {
   SET_UP_ID,
   toInvitation,
 } from './model.ts';
-import { type InvitationInput, invitationInput } from './schema.ts';
+import { grantedInput, type InvitationInput, type InvitationQuery, invitationQueryInput } from './schema.ts';
 import { withdrawScopes } from './withdraw.ts';
 
 const SET_UP_HOURS = 24;
 /** The power to invite. */
 export const INVITE = 'latchkey:invitations';
-/** What needs no power to give: it opens nothing by itself. */
-export const FREE_SCOPES = ['openid', 'offline_access'];
 
 export interface InvitationDeps {
   knex: Knex;
@@ -52,6 +51,19 @@ export function createInvitations(deps: InvitationDeps) {
     return row;
   }
 
+  async function once(work: (trx: Knex.Transaction) => Promise<void>): Promise<void> {
+    try {
+      await inTransaction(knex, work);
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      throw new LatchkeyError(
+        'conflict',
+        'These invitations were made already. Nothing was done twice.',
+        error,
+      );
+    }
+  }
+
   /** Whether an active account holds `latchkey:*`. */
   async function isAdministered(source: Knex): Promise<boolean> {
     const row = await source('T_accounts')
@@ -66,23 +78,27 @@ export function createInvitations(deps: InvitationDeps) {
 
     /**
      * Makes `count` invitations alike, each with a code of its own.
-     * @throws LatchkeyError invalid_input; forbidden for who may not invite, or grants what they do not hold
+     * @param firstId the id of the first one: who gives the same again makes nothing twice
+     * @throws LatchkeyError invalid_input; forbidden for who may not invite, or grants what they do not hold;
+     *   conflict when there is an invitation with that id
      */
-    async create(actor: Actor, given: InvitationInput, count = 1): Promise<MadeInvitation[]> {
-      const input = parse(invitationInput, given);
-      if (!Number.isInteger(count) || count < 1 || count > 1000)
-        throw new LatchkeyError('invalid_input', 'Make 1 to 1000 invitations at a time.');
+    async create(
+      actor: Actor,
+      given: InvitationInput,
+      count: number | string = 1,
+      firstId = uuidv7(),
+    ): Promise<MadeInvitation[]> {
       const powers = await powersOf(actor, INVITE);
-      const beyond = input.scope.find((scope) => !FREE_SCOPES.includes(scope) && !covers(powers, scope));
-      if (beyond !== undefined)
-        throw new LatchkeyError('forbidden', `You do not hold ${beyond}, so you cannot grant it.`);
-      if (actor.accountId !== null && input.roles.length > 0 && !powers.includes('*:*')) {
-        const held = await rolesOf(knex, actor.accountId);
-        const role = input.roles.find((one) => !held.includes(one));
-        if (role !== undefined)
-          throw new LatchkeyError('forbidden', `You do not hold the role ${role}, so you cannot grant it.`);
-      }
-      const made = Array.from({ length: count }, () => ({ id: uuidv7(), code: makeCode() }));
+      const roles = powers.includes('*:*') ? undefined : await rolesOf(knex, actor.accountId ?? '');
+      const schema = grantedInput(
+        (scope) => covers(powers, scope),
+        (role) => !roles || roles.includes(role),
+      );
+      const input = parse(schema, { ...given, count });
+      const made = Array.from({ length: input.count }, (_, index) => ({
+        id: index === 0 ? firstId : uuidv7(),
+        code: makeCode(),
+      }));
       const rows = made.map(({ id, code }) => ({
         id,
         created_at: new Date(),
@@ -93,11 +109,12 @@ export function createInvitations(deps: InvitationDeps) {
         roles: JSON.stringify([...new Set(input.roles)]),
         by_operator: actor.accountId === null,
         created_by: actor.accountId,
+        was_mailed: false,
         max_uses: input.maxUses,
         uses: 0,
         expires_at: input.expiresIn,
       }));
-      await inTransaction(knex, async (trx) => {
+      await once(async (trx) => {
         for (let from = 0; from < rows.length; from += 50)
           await trx('T_invitations').insert(rows.slice(from, from + 50));
         for (const { id } of made) {
@@ -119,15 +136,22 @@ export function createInvitations(deps: InvitationDeps) {
       });
     },
 
-    /** The newest first, at most 1000. @throws LatchkeyError forbidden */
-    async list(actor: Actor): Promise<Invitation[]> {
+    /**
+     * An invitation was mailed to the address that it is bound to: coming in by it then also confirms the address.
+     * Only for one whose code nobody else was shown.
+     */
+    async mailed(id: string): Promise<void> {
+      await knex('T_invitations').where({ id }).whereNotNull('email').update({ was_mailed: true });
+    },
+
+    /**
+     * The newest first.
+     * @returns a page of them, and the `after` of the next one
+     * @throws LatchkeyError invalid_input, forbidden
+     */
+    async list(actor: Actor, query: InvitationQuery = {}): Promise<InvitationPage> {
       await powersOf(actor, `${INVITE}.read`);
-      const rows = await invitationQuery(knex)
-        .whereNot('i.id', SET_UP_ID)
-        .orderBy('i.created_at', 'desc')
-        .orderBy('i.id', 'desc')
-        .limit(1000);
-      return rows.map(toInvitation);
+      return listInvitations(knex, parse(invitationQueryInput, query));
     },
 
     /** An invitation and who came in by it. @throws LatchkeyError forbidden, not_found */
@@ -189,6 +213,7 @@ export function createInvitations(deps: InvitationDeps) {
         scopes: '["*:*"]',
         roles: '[]',
         by_operator: true,
+        was_mailed: false,
         max_uses: 1,
         uses: 0,
         revoked_at: null,

@@ -33,11 +33,16 @@ function createQueue(limit: number, longest: number) {
   };
 }
 
+type Stored = string | undefined;
+
 export interface Passwords {
   /** @returns what `password_hash` holds: `<pepper id>:<bcrypt>` */
   hash(password: string): Promise<string>;
-  /** @param stored undefined for an unknown account: takes as long and is false */
-  verify(password: string, stored: string | undefined): Promise<boolean>;
+  /**
+   * @param stored undefined for an unknown account: takes as long and is false. A function is asked when the turn has
+   *   come, so that whoever is sent away from the queue has spent nothing
+   */
+  verify(password: string, stored: Stored | (() => Promise<Stored>)): Promise<boolean>;
   /** Whether a stored hash was made with an older pepper or cost. */
   isStale(stored: string): boolean;
 }
@@ -60,14 +65,15 @@ export function createPasswords(secrets: Secrets, threads = 4): Passwords {
       const pepper = secrets.pepper(secrets.pepperId) as Buffer;
       return `${secrets.pepperId}:${await queued(() => bcrypt.hash(peppered(password, pepper), COST))}`;
     },
-    async verify(password, stored) {
-      const [id = '', hash] = stored?.split(':') ?? [];
-      const pepper = secrets.pepper(id);
-      const against = hash && pepper ? hash : await decoy;
-      const matches = await queued(() =>
-        bcrypt.compare(peppered(password, pepper ?? Buffer.alloc(32)), against),
-      );
-      return matches && against === hash;
+    verify(password, stored) {
+      return queued(async () => {
+        const known = typeof stored === 'function' ? await stored() : stored;
+        const [id = '', hash] = known?.split(':') ?? [];
+        const pepper = secrets.pepper(id);
+        const against = hash && pepper ? hash : await decoy;
+        const matches = await bcrypt.compare(peppered(password, pepper ?? Buffer.alloc(32)), against);
+        return matches && against === hash;
+      });
     },
     isStale: (stored) => !stored.startsWith(`${secrets.pepperId}:$2b$${COST}$`),
   };

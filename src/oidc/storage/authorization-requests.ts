@@ -18,6 +18,13 @@ interface Ended {
   set: Row;
 }
 
+/** Who has just proved to be somebody is it, before the session says so: what ends their sessions ends this too. */
+function whose({ result, session, accountId }: Payload): string | null {
+  const { login, first_factor: first } = (result ?? {}) as Record<string, { accountId?: string } | undefined>;
+  const proved = login?.accountId ?? first?.accountId;
+  return proved ?? (session as { accountId?: string } | undefined)?.accountId ?? accountId ?? null;
+}
+
 const writeKey = (id: string) => `${TABLE}:${id}`;
 
 /** The row of the request that this unit brought to its end, if it had one. */
@@ -90,15 +97,16 @@ export class AuthorizationRequests {
     const params = payload.params ?? {};
     const set: Row = {
       uid_hash: hash,
-      account_id:
-        (payload.session as { accountId?: string } | undefined)?.accountId ?? payload.accountId ?? null,
+      account_id: whose(payload),
       prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
       status: 'pending',
       payload: json,
       expires_at: expiry(payload),
     };
     if (found || moved) {
-      unit().write({ kind: 'update', table: TABLE, set, where: { id: rowId } }, writeKey(rowId));
+      // What was ended meanwhile (a new password ends all that the old one began) is not brought back.
+      const where = { id: rowId, status: 'pending' };
+      unit().write({ kind: 'update', table: TABLE, set, where }, writeKey(rowId));
       return;
     }
     const row: Row = {

@@ -1,0 +1,20 @@
+import type { Knex } from 'knex';
+import { createTable, dropTables } from '../src/kit/schema.ts';
+
+export async function up(knex: Knex): Promise<void> {
+  await createTable(knex, 'T_account_links', ({ table, instant, reference, unique }) => {
+    reference('account_id', 'T_accounts').notNullable();
+    table.string('purpose', 16).notNullable();
+    table.string('token_hash', 43).notNullable();
+    table.string('email', 255).notNullable();
+    instant('used_at');
+    instant('expires_at').notNullable();
+    // A new link takes the place of the one before it: the database itself keeps no two.
+    unique('account_id', 'purpose');
+    unique('token_hash');
+  });
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await dropTables(knex, ['T_account_links']);
+}

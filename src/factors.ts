@@ -1,0 +1,86 @@
+import type Provider from 'oidc-provider';
+import type { Config } from './config.ts';
+import type { Redemptions } from './identity/invitations/redeem.ts';
+import { type FactorEvent, letters } from './identity/mail/letters.ts';
+import type { Post } from './identity/mail/post.ts';
+import { createPasskeys } from './identity/passkeys/index.ts';
+import { insertKey } from './identity/passkeys/keys.ts';
+import { readNames } from './identity/passkeys/names.ts';
+import { createSecondFactor } from './identity/second-factor/index.ts';
+import { createCeremonyCookie } from './interactions/ceremony.ts';
+import type { InteractionDeps } from './interactions/pages.ts';
+import { createAccountSide } from './interactions/webauthn-account.ts';
+import type { Background } from './kit/background.ts';
+import type { Database } from './kit/database.ts';
+import type { Secrets } from './kit/secrets.ts';
+import { createDemand } from './oidc/demand.ts';
+
+export interface FactorDeps {
+  config: Config;
+  database: Database;
+  secrets: Secrets;
+  provider: Provider;
+  post: Post;
+  background: Background;
+  redemption: Pick<Redemptions, 'redeem'>;
+  findPerson: InteractionDeps['findPerson'];
+}
+
+/** The part of the composition root that builds the factors of a sign-in. */
+export function createFactors(deps: FactorDeps) {
+  const { config, database, secrets, post, background } = deps;
+  const { knex } = database;
+  const { issuer } = config;
+  const names = config.passkeys.namesFile ? readNames(config.passkeys.namesFile) : new Map<string, string>();
+
+  /** Mails the person, a little after the answer. */
+  function tell(accountId: string, what: FactorEvent, name = ''): void {
+    background.run(what, async () => {
+      const person = await knex('T_accounts').where({ id: accountId }).first('username', 'email');
+      if (!person?.email) return;
+      const letter = letters.factor({ issuer, username: person.username, what, name });
+      await post.deliver(letter, person.email, { accountId });
+    });
+  }
+
+  const rp = {
+    name: 'Latchkey',
+    id: new URL(issuer).hostname,
+    origin: issuer,
+    allowedAaguids: config.passkeys.aaguids,
+  };
+  const passkeys = createPasskeys({
+    ...{ knex, rp, names, counterPolicy: config.passkeys.counter },
+    tell: (accountId, what, { name }) => tell(accountId, what, name),
+  });
+  const ceremony = createCeremonyCookie({ secure: issuer.startsWith('https:') });
+  const accountSide = createAccountSide({ ...deps, passkeys, ceremony });
+  const secondFactor = createSecondFactor({ knex, secrets, issuer });
+
+  return {
+    passkeys,
+    secondFactor,
+    accountSide,
+    tell,
+    rpId: rp.id,
+    /** What the interactions need of it. */
+    steps: {
+      ceremony,
+      accountSide,
+      secondFactor,
+      demand: createDemand(config.secondFactor),
+      passkeys: {
+        passkeys,
+        secondAfterRegress: config.passkeys.counter === 'second_factor',
+        redeemWithKey: ({ key, ...newcomer }) =>
+          deps.redemption.redeem({
+            ...newcomer,
+            also: (trx, accountId) => insertKey(trx, { accountId, key, names, from: newcomer.from }),
+          }),
+        isTaken: async (username) => (await knex('T_accounts').where({ username }).first('id')) !== undefined,
+      },
+    } satisfies Partial<InteractionDeps>,
+  };
+}
+
+export type FactorRooms = ReturnType<typeof createFactors>;

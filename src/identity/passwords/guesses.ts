@@ -1,0 +1,58 @@
+import type { Value } from '../../kit/statements.ts';
+import { unit } from '../../kit/unit-of-work.ts';
+import { spareWrite } from '../../web/rate-limits/store.ts';
+
+/** Guesses in each round; what they count up to (NIST SP 800-63B section 5.2.2 allows 100 in a row). */
+const ROUND = 5;
+export const MOST_GUESSES = 100;
+
+const FIRST_LOCK_MINUTES = 15;
+const LONGEST_LOCK_MINUTES = 24 * 60;
+const FOREVER = new Date('9999-12-31T23:59:59.999Z');
+
+/** Where the guesses at a password are counted: the account's credential, or one browser that the person knows. */
+export interface GuessCount {
+  table: 'T_credentials' | 'T_known_browsers';
+  id: string;
+}
+
+/** The end of the lock that guess number `count` sets: 15, 30, 60 … minutes up to a day, at last for ever. */
+function lockedUntil(count: number, now: number): Date {
+  if (count >= MOST_GUESSES) return FOREVER;
+  const minutes = FIRST_LOCK_MINUTES * 2 ** (count / ROUND - 1);
+  return new Date(now + Math.min(minutes, LONGEST_LOCK_MINUTES) * 60_000);
+}
+
+/** MySQL assigns from left to right and would see the new count: the lock is set before it. */
+const RESERVE = (table: string) =>
+  `UPDATE ${table} SET locked_until = CASE failed_login_attempts ${lockingGuesses
+    .map((count) => `WHEN ${count - 1} THEN ?`)
+    .join(' ')} ELSE locked_until END, failed_login_attempts = failed_login_attempts + 1
+  WHERE id = ? AND failed_login_attempts < ${MOST_GUESSES} AND (locked_until IS NULL OR locked_until <= ?)`;
+
+const lockingGuesses = Array.from({ length: MOST_GUESSES / ROUND }, (_, index) => (index + 1) * ROUND);
+
+/**
+ * Counts a guess as failed before the password is looked at, in a commit of its own: of a thousand at once, over
+ * any number of servers, five go on and the fifth sets the lock. One statement and its row count decide.
+ * @param count undefined for an unknown account, which costs as much
+ * @returns whether the password may be looked at
+ */
+export async function reserveGuess(count: GuessCount | undefined): Promise<boolean> {
+  const table = count?.table ?? 'T_credentials';
+  const now = Date.now();
+  const values: Value[] = [
+    ...lockingGuesses.map((guess) => lockedUntil(guess, now)),
+    count?.id ?? '',
+    new Date(now),
+  ];
+  const refused = await unit().commitNow([
+    { kind: 'statement', table, sql: RESERVE(table), values, guard: 'guess' },
+  ]);
+  // What touched no row was not flushed to the disk, and the difference could be measured.
+  if (refused) await unit().commitNow([spareWrite()]);
+  return !refused;
+}
+
+/** The row of failures is broken; written with all else that the sign-in writes. */
+export const NO_GUESSES = { failed_login_attempts: 0, locked_until: null };

@@ -1,0 +1,37 @@
+import type { Context } from 'koa';
+import { LatchkeyError } from '../kit/errors.ts';
+import { randomToken } from '../kit/ids.ts';
+import type { Secrets } from '../kit/secrets.ts';
+
+export interface FormTokens {
+  /** @returns what the form must bring back; the browser gets a cookie that it is bound to */
+  issue(ctx: Context, form: string): string;
+  /** @throws LatchkeyError forbidden when the form was given to another browser, or is another form */
+  check(ctx: Context, form: string, given: string | undefined): void;
+}
+
+/** Tokens for forms that need no session: nobody can fetch one here and have it sent by another's browser. */
+export function createFormTokens(deps: { secrets: Secrets; secure: boolean }): FormTokens {
+  const { secrets, secure } = deps;
+  const name = `${secure ? '__Host-' : ''}latchkey_form`;
+  const cookieOf = (ctx: Context) => ctx.cookies.get(name, { signed: false });
+  return {
+    issue(ctx, form) {
+      let browser = cookieOf(ctx);
+      if (!browser) {
+        browser = randomToken();
+        const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const;
+        ctx.cookies.set(name, browser, options);
+      }
+      return secrets.csrfToken(`${form}:${browser}`);
+    },
+    check(ctx, form, given) {
+      const browser = cookieOf(ctx);
+      if (!browser || !secrets.csrfMatches(`${form}:${browser}`, given ?? ''))
+        throw new LatchkeyError(
+          'forbidden',
+          'This form is not from here or too old. Go back, load the page again and repeat it.',
+        );
+    },
+  };
+}

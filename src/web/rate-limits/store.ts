@@ -1,0 +1,108 @@
+import type { Knex } from 'knex';
+import { type IRateLimiterStoreOptions, RateLimiterRes } from 'rate-limiter-flexible';
+// The class that its documentation says to extend for a store of one's own is in its types and not in its index.
+import RateLimiterStoreAbstract from 'rate-limiter-flexible/lib/RateLimiterStoreAbstract.js';
+import { withDeadline } from '../../kit/hot-path.ts';
+import { digest, uuidv7 } from '../../kit/ids.ts';
+import { toDate } from '../../kit/instants.ts';
+import type { Write } from '../../kit/statements.ts';
+import { inTransaction } from '../../kit/transaction.ts';
+
+const TABLE = 'T_rate_limits';
+
+interface Points {
+  points: number;
+  expires_at: unknown;
+}
+
+/** Beside what is there, or afresh where its time is over; MySQL assigns from left to right, so the time last. */
+function counted(source: Knex, { points, expires_at }: { points: number; expires_at: Date }, now: Date) {
+  const over = `CASE WHEN ${TABLE}.expires_at <= ?`;
+  return {
+    points: source.raw(`${over} THEN ? ELSE ${TABLE}.points + ? END`, [now, points, points]),
+    expires_at: source.raw(`${over} THEN ? ELSE ${TABLE}.expires_at END`, [now, expires_at]),
+  };
+}
+
+/**
+ * The store of rate-limiter-flexible on our own table, the same on every engine: its own stores make tables by
+ * their own rules, one dialect each. A key rests as its digest.
+ */
+export class DatabaseLimiter extends RateLimiterStoreAbstract {
+  readonly #knex: Knex;
+
+  readonly #failed: (error: unknown) => void;
+
+  /** @param options `failed` hears why the insurance stands in, which the library keeps to itself */
+  constructor(options: IRateLimiterStoreOptions & { storeClient: Knex; failed: (error: unknown) => void }) {
+    super(options);
+    this.#knex = options.storeClient;
+    this.#failed = options.failed;
+  }
+
+  async #timely<T>(work: PromiseLike<T>): Promise<T> {
+    try {
+      return await withDeadline(Promise.resolve(work));
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  /** One statement counts and gives back the count; MySQL, which gives back nothing, reads it before it commits. */
+  async _upsert(key: string, points: number, msDuration: number, forceExpire = false): Promise<Points> {
+    const now = new Date();
+    const fresh = { points, expires_at: new Date(now.getTime() + msDuration) };
+    const row = { id: uuidv7(), created_at: now, key_hash: digest(key), ...fresh };
+    const upsert = (source: Knex) =>
+      source(TABLE)
+        .insert(row)
+        .onConflict('key_hash')
+        .merge(forceExpire ? fresh : counted(source, fresh, now));
+    return this.#timely(
+      (async () => {
+        if (this.#knex.client.driverName !== 'mysql2') {
+          const [written] = await upsert(this.#knex).returning(['points', 'expires_at']);
+          return written as Points;
+        }
+        return inTransaction(this.#knex, async (trx) => {
+          await upsert(trx);
+          return (await trx(TABLE).where({ key_hash: row.key_hash }).first('points', 'expires_at')) as Points;
+        });
+      })(),
+    );
+  }
+
+  async _get(key: string): Promise<Points | null> {
+    const found = this.#knex(TABLE)
+      .where({ key_hash: digest(key) })
+      .where('expires_at', '>', new Date())
+      .first('points', 'expires_at');
+    return (await this.#timely(found)) ?? null;
+  }
+
+  async _delete(key: string): Promise<boolean> {
+    const gone = this.#knex(TABLE)
+      .where({ key_hash: digest(key) })
+      .delete();
+    return (await this.#timely(gone)) > 0;
+  }
+
+  _getRateLimiterRes(_key: string, changed: number, { points, expires_at }: Points): RateLimiterRes {
+    const left = Math.max(toDate(expires_at).getTime() - Date.now(), 0);
+    return new RateLimiterRes(Math.max(this.points - points, 0), left, points, points === changed);
+  }
+}
+
+/** A row that counts nothing and is over at once: written where another request writes one that counts. */
+export function spareWrite(): Write {
+  const now = new Date();
+  const id = uuidv7();
+  const row = { id, created_at: now, key_hash: digest(id), points: 0, expires_at: now };
+  return { kind: 'insert', table: TABLE, row };
+}
+
+/** @returns how many rows that had expired are gone */
+export function purgeRateLimits(knex: Knex): Promise<number> {
+  return knex(TABLE).where('expires_at', '<=', new Date()).delete();
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { mock } from 'node:test';
+import bcrypt from 'bcrypt';
+
+/** How many pairs are compared: a few hundred in the suite, LATCHKEY_TEST_PAIRS=10000 by hand. */
+export const pairs = (inSuite: number) => Number(process.env.LATCHKEY_TEST_PAIRS ?? inSuite);
+
+/**
+ * Hashes at bcrypt's least cost, for this process: what is compared is all the rest of the work, which the hash of
+ * real cost would hide under its own noise. A hash that is left out altogether still shows at once.
+ */
+export function cheapHashes(): void {
+  const real = bcrypt.hash.bind(bcrypt);
+  mock.method(bcrypt, 'hash', (data: string) => real(data, 4));
+}
+
+/**
+ * Times interleaved pairs, the one kind first in every other pair, and applies the sign test: were they alike, the
+ * share of pairs in which the first kind took longer would be 0.5 with a standard error of 0.5/√n. Allowed are 3.5
+ * standard errors and one percentage point, which 10,000 pairs turn into 0.4725 to 0.5275.
+ * @param attempts one request of each kind; what it resolves to is the milliseconds it took
+ * @returns the statistic in words
+ */
+export async function alike(
+  count: number,
+  attempts: [(pair: number) => Promise<number>, (pair: number) => Promise<number>],
+): Promise<string> {
+  const times: [number[], number[]] = [[], []];
+  let longer = 0;
+  for (let pair = 0; pair < count; pair += 1) {
+    const took: [number, number] = [0, 0];
+    for (const kind of pair % 2 ? ([1, 0] as const) : ([0, 1] as const))
+      took[kind] = await attempts[kind](pair);
+    times[0].push(took[0]);
+    times[1].push(took[1]);
+    if (took[0] > took[1]) longer += 1;
+  }
+  const median = (list: number[]) => list.toSorted((a, b) => a - b)[Math.floor(count / 2)] ?? 0;
+  const share = longer / count;
+  const allowed = (3.5 * 0.5) / Math.sqrt(count) + 0.01;
+  const [one, other] = times.map((list) => median(list).toFixed(3));
+  const told = `${count} pairs: the first took longer in ${share.toFixed(4)} of them (0.5 ± ${allowed.toFixed(4)}); medians ${one} and ${other} ms`;
+  assert.ok(Math.abs(share - 0.5) <= allowed, told);
+  return told;
+}
