@@ -219,6 +219,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     gate,
     render,
     mayAdminister,
+    factors: factors.pages,
     profile: (accountId) => profileOf(database.knex, { id: accountId }),
     changePassword: createPasswordChange({
       knex: database.knex,

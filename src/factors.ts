@@ -1,4 +1,6 @@
 import type Provider from 'oidc-provider';
+import { SECURITY } from './account-home/factors.ts';
+import type { AccountHomeDeps } from './account-home/pages.ts';
 import type { Config } from './config.ts';
 import type { Redemptions } from './identity/invitations/redeem.ts';
 import { type FactorEvent, letters } from './identity/mail/letters.ts';
@@ -9,11 +11,13 @@ import { readNames } from './identity/passkeys/names.ts';
 import { createSecondFactor } from './identity/second-factor/index.ts';
 import { createCeremonyCookie } from './interactions/ceremony.ts';
 import type { InteractionDeps } from './interactions/pages.ts';
-import { createAccountSide } from './interactions/webauthn-account.ts';
+import { accountCsrf, createAccountSide, isFresh } from './interactions/webauthn-account.ts';
 import type { Background } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Secrets } from './kit/secrets.ts';
+import { signInUrl } from './oidc/clients/own.ts';
 import { createDemand } from './oidc/demand.ts';
+import { qrImage } from './web/qr.ts';
 
 export interface FactorDeps {
   config: Config;
@@ -58,11 +62,16 @@ export function createFactors(deps: FactorDeps) {
   const secondFactor = createSecondFactor({ knex, secrets, issuer });
 
   return {
-    passkeys,
-    secondFactor,
-    accountSide,
-    tell,
-    rpId: rp.id,
+    /** What the page of the account needs of it. */
+    pages: {
+      ...{ tell, secondFactor, keys: passkeys.keys, rpId: rp.id, qrImage },
+      standing: async (ctx) => {
+        const here = await accountSide.standing(ctx);
+        return { amr: here?.amr ?? [], isFresh: here !== undefined && isFresh(here) };
+      },
+      scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
+      signInAgain: (params) => signInUrl(issuer, SECURITY, params),
+    } satisfies AccountHomeDeps['factors'],
     /** What the interactions need of it. */
     steps: {
       ceremony,

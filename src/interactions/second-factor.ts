@@ -1,10 +1,10 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { toDataURL } from 'qrcode';
 import { record } from '../audit/index.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
+import { qrImage } from '../web/qr.ts';
 import { type Details, type FrontDesk, goTo } from './front-desk.ts';
 import type { FirstFactor, SignIn } from './sign-in.ts';
 
@@ -55,7 +55,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   ): Promise<void> {
     const data = await pageData(ctx, details, first);
     const { uri, secret } = await totp.begin(first.accountId, data.accountName);
-    const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await toDataURL(uri, { margin: 0 }) };
+    const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await qrImage(uri) };
     if (alert) ctx.status = 401;
     ctx.body = deps.render('interactions/enrol', { ...data, title: 'Set up a second factor', app, alert });
   }

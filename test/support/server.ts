@@ -55,14 +55,21 @@ async function listen(server: Server): Promise<number> {
 export async function startServer(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger; patience?: number } = {},
+  options: {
+    config?: Partial<Config>;
+    storage?: TestDatabase;
+    log?: Logger;
+    patience?: number;
+    /** In the issuer: browsers make no passkeys for an address. */
+    hostname?: string;
+  } = {},
 ): Promise<TestServer> {
   const storage = options.storage ?? (await createDatabase(engine));
   const database = openDatabase(storage.url, 5);
   await migrateLatest(database, storage.url);
   const http = createServer({ maxHeaderSize: 16_384 });
   const port = await listen(http);
-  const issuer = options.config?.issuer ?? `http://127.0.0.1:${port}`;
+  const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;
   const sink = await startSink(t);
   const config: Config = {
     production: false,

@@ -37,7 +37,24 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const factors = { keys: 1, totp: true, recoveryCodes: 1, demanded: true };
   const second = { ...all, passkeys, leaveAction: bad };
   const app = { secret: bad, qr: '/assets/qr' };
+  const key = {
+    ...{ id: 'k1', name: bad, device_type: 'multiDevice', backed_up: true, is_signed: false },
+    ...{ created_at: '2026-11-24T18:00:00.000Z', last_used_at: null, last_used_ip: bad },
+  };
+  const rest = { ...key, is_signed: true, device_type: 'singleDevice', last_used_at: key.created_at };
+  const own = {
+    ...{ passkeyList: [key], keyList: [key, rest], app: true, codes: 3, isFresh: false, signInAgain: bad },
+    ...{ actions: { keys: bad, app: bad, codes: bad }, tokens: { keys: bad, app: bad, codes: bad } },
+  };
+  const fresh = { ...own, passkeyList: [], keyList: [], app: false, codes: 0, isFresh: true };
+  const me = { ...all, roles: [], invitations: [], email: null, name: null };
+  const account = { ...all, person: me, faults: {}, bodyClass: 'wide', passkeys };
   const steps: [string, object][] = [
+    ['account/security', { ...account, factors: own, note: bad }],
+    ['account/security', { ...account, factors: fresh, person: { ...me, has_password: false } }],
+    ['account/app', { ...account, app, back: bad }],
+    ['account/app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
+    ['account/recovery-codes', { ...account, codes: [bad], back: bad }],
     ['interactions/login', { ...all, passkeys }],
     ['interactions/second-factor', { ...second, factors }],
     ['interactions/second-factor', { ...second, factors, alert: bad, recovery: true }],
@@ -148,7 +165,7 @@ describe('the pages', () => {
     const tested = new Set(everyView('').map(([name]) => name));
     // Parts of the others; the sheet (test/identity/invitation-sheet.test.ts) and the mails (test/flows/mail.test.ts).
     const parts =
-      /^(layout|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
+      /^(layout|account\/keys|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 
