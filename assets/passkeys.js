@@ -35,21 +35,21 @@ async function ceremony(kind, body, run) {
 const ask = (optionsJSON) => startAuthentication({ optionsJSON });
 const make = (optionsJSON) => startRegistration({ optionsJSON });
 
+function fieldsOf({ form }) {
+  const entries = form ? [...new FormData(form)] : [];
+  return Object.fromEntries(entries.filter(([name]) => /^(username|name|email|end)$/.test(name)));
+}
+
 const acts = {
   get: () => ceremony('authentication', {}, ask),
   mfa: () => ceremony('authentication', { purpose: 'second_factor' }, ask),
   vouch: (button) => ceremony('authentication', { purpose: 'sign_key', key: button.value }, ask),
   'create-mfa': () => ceremony('registration', { ceremony: 'security_key' }, make),
+  recover: (button) => ceremony('registration', { purpose: 'recovery', fields: fieldsOf(button) }, make),
   create(button) {
-    const fields = [...(button.form?.elements ?? [])].filter(({ name }) =>
-      /^(username|name|email)$/.test(name),
-    );
-    if (!fields.every((field) => field.reportValidity())) return;
-    return ceremony(
-      'registration',
-      { fields: Object.fromEntries(fields.map((f) => [f.name, f.value])) },
-      make,
-    );
+    const { username, email } = button.form?.elements ?? {};
+    if (username?.reportValidity() === false || email?.reportValidity() === false) return;
+    return ceremony('registration', { fields: fieldsOf(button) }, make);
   },
 };
 

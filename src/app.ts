@@ -70,7 +70,7 @@ export interface App {
 
 /** Our own pages; the router need not look at what applications ask. */
 const PAGES =
-  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|(forgot|reset|verify|account|admin)(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
+  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|(forgot|reset|verify|recover|account|admin)(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',

@@ -8,8 +8,10 @@ import type { Post } from './identity/mail/post.ts';
 import { createPasskeys } from './identity/passkeys/index.ts';
 import { insertKey } from './identity/passkeys/keys.ts';
 import { readNames } from './identity/passkeys/names.ts';
+import { createEnrolment } from './identity/recovery/enrolment.ts';
 import { createSecondFactor } from './identity/second-factor/index.ts';
 import { createCeremonyCookie } from './interactions/ceremony.ts';
+import { createHeld } from './interactions/held.ts';
 import type { InteractionDeps } from './interactions/pages.ts';
 import { accountCsrf, createAccountSide, isFresh } from './interactions/webauthn-account.ts';
 import type { Background } from './kit/background.ts';
@@ -35,6 +37,7 @@ export function createFactors(deps: FactorDeps) {
   const { config, database, secrets, post, background } = deps;
   const { knex } = database;
   const { issuer } = config;
+  const secure = issuer.startsWith('https:');
   const names = config.passkeys.namesFile ? readNames(config.passkeys.namesFile) : new Map<string, string>();
 
   /** Mails the person, a little after the answer. */
@@ -57,8 +60,10 @@ export function createFactors(deps: FactorDeps) {
     ...{ knex, rp, names, counterPolicy: config.passkeys.counter },
     tell: (accountId, what, { name }) => tell(accountId, what, name),
   });
-  const ceremony = createCeremonyCookie({ secure: issuer.startsWith('https:') });
+  const ceremony = createCeremonyCookie({ secure });
   const accountSide = createAccountSide({ ...deps, passkeys, ceremony });
+  const enrolment = createEnrolment({ knex, issuer, names });
+  const held = createHeld({ secrets, secure }, 'recover');
   const secondFactor = createSecondFactor({ knex, secrets, issuer });
 
   return {
@@ -77,10 +82,20 @@ export function createFactors(deps: FactorDeps) {
       ceremony,
       accountSide,
       secondFactor,
+      recover: { issuer, held, lookAt: enrolment.lookAt },
       demand: createDemand(config.secondFactor),
       passkeys: {
         passkeys,
         secondAfterRegress: config.passkeys.counter === 'second_factor',
+        recovery: {
+          ...held,
+          lookAt: enrolment.lookAt,
+          async use(token, key, given) {
+            const accountId = await enrolment.use(token, key, given);
+            tell(accountId, 'key_added');
+            return accountId;
+          },
+        },
         redeemWithKey: ({ key, ...newcomer }) =>
           deps.redemption.redeem({
             ...newcomer,

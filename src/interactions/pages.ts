@@ -11,6 +11,7 @@ import type { BrowserCookie } from './browser-cookie.ts';
 import type { CeremonyCookie } from './ceremony.ts';
 import { createFrontDesk, type Details, ENDED, type FrontDeskDeps, goTo } from './front-desk.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
+import { createRecoverSteps, isRecovering, type RecoverDeps } from './recover.ts';
 import { inWords } from './scope-words.ts';
 import { createSecondFactorSteps } from './second-factor.ts';
 import { createSignIn } from './sign-in.ts';
@@ -45,8 +46,12 @@ export interface InteractionDeps extends FrontDeskDeps {
   refreshTokenDays: number;
   demand: Demand;
   secondFactor: SecondFactor;
-  passkeys: Pick<InteractionSideDeps, 'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress'>;
+  passkeys: Pick<
+    InteractionSideDeps,
+    'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress' | 'recovery'
+  >;
   ceremony: CeremonyCookie;
+  recover: Omit<RecoverDeps, 'desk' | 'render'>;
   /** Ceremonies on pages of the account. */
   accountSide: Side;
 }
@@ -208,6 +213,7 @@ export function createInteractions(deps: InteractionDeps): Router {
   const router = new Router();
   createInvitationSteps(router, { ...deps, ...deps.invitation, desk, signIn });
   createSecondFactorSteps(router, { ...deps, desk, signIn });
+  createRecoverSteps(router, { ...deps.recover, render: deps.render, desk });
   const interaction = createInteractionSide({
     ...{ ...deps, ...deps.invitation, ...deps.passkeys },
     ...{ desk, signIn, factorsOf },
@@ -216,6 +222,8 @@ export function createInteractions(deps: InteractionDeps): Router {
   router.get('/interaction/:uid', async (ctx) => {
     const details = await load(ctx);
     const { name } = details.prompt;
+    if (isRecovering(details) && name === 'login' && ctx.query.step !== 'sign-in')
+      return goTo(ctx, `/interaction/${details.uid}/recover`);
     if (name === 'create' && ctx.query.step !== 'sign-in') {
       ctx.status = 303;
       return ctx.redirect(`/interaction/${details.uid}/invitation`);

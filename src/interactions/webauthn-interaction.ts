@@ -25,6 +25,13 @@ export interface InteractionSideDeps {
   held: InvitationDeps['held'];
   /** The account, its first key and the redemption in one transaction. @returns the account's id */
   redeemWithKey(given: KeyHolder & { code: string; from: From; id: string; key: NewKey }): Promise<string>;
+  /** The link of who has lost every key, and what it is good for. */
+  recovery: {
+    read(ctx: Context): string | undefined;
+    drop(ctx: Context): void;
+    lookAt(token: string): Promise<{ account_id: string; username: string } | undefined>;
+    use(token: string, key: NewKey, given: { endOthers: boolean; from: From }): Promise<string>;
+  };
   isTaken(username: string): Promise<boolean>;
   /** Whether a key whose counter did not go up must be followed by another factor. */
   secondAfterRegress: boolean;
@@ -66,10 +73,23 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
     return { code, person: read.newcomer };
   }
 
+  /** Who came by a link for those who have lost every key. @throws LatchkeyError when it opens nothing */
+  async function recovering(ctx: Context) {
+    const token = deps.recovery.read(ctx) ?? '';
+    const bearer = await deps.recovery.lookAt(token);
+    if (!bearer) throw new LatchkeyError('invalid_input', 'This link is good no more. Ask for a new one.');
+    return { token, accountId: bearer.account_id, username: bearer.username };
+  }
+
   return {
     async startRegistration(ctx, asked) {
       const details = await load(asked);
       const boundTo = ceremony.begin(ctx, place(details));
+      if (asked.purpose === 'recovery') {
+        const { accountId, username } = await recovering(ctx);
+        const who = { accountId, userHandle: accountId, username, displayName: username };
+        return passkeys.startRegistration({ ...who, boundTo, ceremony: 'passkey', known: [] });
+      }
       const first = await enrolling(details);
       if (first) {
         const { accountId } = first;
@@ -95,6 +115,15 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
       const boundTo = ceremony.resume(ctx, place(details));
       const from = unit().origin;
       const { response } = asked;
+      if (asked.purpose === 'recovery') {
+        const { token, accountId } = await recovering(ctx);
+        const given = { boundTo, ceremony: 'passkey' as const, response, accountId, from };
+        const key = await passkeys.finishRegistration(given);
+        await deps.recovery.use(token, key, { endOthers: asked.fields.end === 'on', from });
+        deps.recovery.drop(ctx);
+        const amr = [methodOf(key.authenticator), 'user', 'mfa'];
+        return { location: await signIn.next(details, { accountId, amr }) };
+      }
       const first = await enrolling(details);
       if (first) {
         const { accountId } = first;

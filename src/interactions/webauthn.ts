@@ -12,7 +12,7 @@ const request = z.object({
   csrf: z.string().max(100).default(''),
   /** The interaction whose page it is; none on a page of the account. */
   interaction: z.string().max(100).optional(),
-  purpose: z.enum(['authentication', 'second_factor', 'sign_key']).default('authentication'),
+  purpose: z.enum(['authentication', 'second_factor', 'sign_key', 'recovery']).default('authentication'),
   ceremony: z.enum(['passkey', 'security_key', 'upgrade']).default('passkey'),
   /** The key to vouch for. */
   key: z.string().max(36).optional(),

@@ -59,6 +59,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['interactions/second-factor', { ...second, factors }],
     ['interactions/second-factor', { ...second, factors, alert: bad, recovery: true }],
     ['interactions/second-factor', { ...second, factors: { ...factors, keys: 0 }, alert: bad }],
+    ['interactions/recover', second],
     ['interactions/enrol', { ...second, app }],
     ['interactions/enrol', { ...second, app, alert: bad }],
   ];

@@ -76,14 +76,22 @@ const noKey = () =>
  */
 export async function insertKey(
   trx: Knex.Transaction,
-  given: { accountId: string; key: NewKey; names: Map<string, string>; signer?: string; from?: From },
+  given: {
+    accountId: string;
+    key: NewKey;
+    names: Map<string, string>;
+    signer?: string;
+    /** By who let this person in without a key of theirs. */
+    isVouched?: boolean;
+    from?: From;
+  },
 ): Promise<string> {
   const { accountId, key, signer, from } = given;
   const id = uuidv7();
   const now = new Date();
   const others = await alive(trx, accountId).whereNotNull('signed_at').select('id');
   const vouched = others.some((one) => one.id === signer);
-  const isSigned = others.length === 0 || vouched;
+  const isSigned = others.length === 0 || vouched || given.isVouched === true;
   const name = nameOf(key.authenticator, given.names);
   try {
     await trx(TABLE).insert({
@@ -127,6 +135,13 @@ export function createKeys(deps: {
   }
 
   return {
+    /** Whose key that is. @throws LatchkeyError not_found */
+    async ownerOf(id: string): Promise<string> {
+      const row = await knex(TABLE).where({ id }).whereNull('deleted_at').first('account_id');
+      if (!row) throw new LatchkeyError('not_found', `There is no key with the id ${id}.`);
+      return row.account_id;
+    },
+
     /** The oldest first. */
     async list(accountId: string): Promise<Key[]> {
       return (await alive(knex, accountId).orderBy('id')).map(toKey);

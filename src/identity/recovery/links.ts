@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
-/** `verify`: the account's address; `change`: an address that is to be the account's; `reset`: a new password. */
-export type Purpose = 'verify' | 'change' | 'reset';
+/**
+ * `verify`: the account's address; `change`: an address that is to be the account's; `reset`: a new password;
+ * `enrol_passkey`: a first key of one's own again, given by an administrator.
+ */
+export type Purpose = 'verify' | 'change' | 'reset' | 'enrol_passkey';
 
 const HOUR_MS = 3_600_000;
-const LIFE_MS = { verify: 24 * HOUR_MS, change: 24 * HOUR_MS, reset: HOUR_MS };
+const LIFE_MS = { verify: 24 * HOUR_MS, change: 24 * HOUR_MS, reset: HOUR_MS, enrol_passkey: HOUR_MS };
 const TABLE = 'T_account_links';
 
 /** Whom a link is for. */
@@ -60,7 +63,9 @@ const good = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: P
       source('T_accounts as a')
         .select('a.id')
         .whereRaw('a.id = T_account_links.account_id')
-        .whereRaw(`a.is_active = true AND (a.email = T_account_links.email OR purpose = 'change')`),
+        .whereRaw(
+          `a.is_active = true AND (a.email = T_account_links.email OR purpose IN ('change', 'enrol_passkey'))`,
+        ),
     );
 
 const bearer = (source: Knex, token: string) =>
@@ -92,7 +97,7 @@ export async function voidLinks(trx: Knex.Transaction, accountId: string): Promi
   await trx(TABLE)
     .where({ account_id: accountId })
     .whereNull('used_at')
-    .whereIn('purpose', ['reset', 'change'])
+    .whereIn('purpose', ['reset', 'change', 'enrol_passkey'])
     .update({ used_at: new Date() });
 }
 
