@@ -1,17 +1,23 @@
-// The browser's side of passkeys. Says what happened into role=status; without it every page works by its forms.
-const {
-  startAuthentication,
-  startRegistration,
-  browserSupportsWebAuthn,
-  browserSupportsWebAuthnAutofill,
-  sendSignal,
-} = SimpleWebAuthnBrowser;
-const root = document.querySelector('[data-csrf]');
-const status = document.querySelector('[role=status]#status');
+// The browser's side of passkeys. It says what happened into role=status; without it every page works by its forms.
+// The library comes when it is first needed: most pages are left without a touch.
+const { library } = document.currentScript.dataset;
+const status = document.querySelector('#status');
+const { csrf, interaction, back, autofill, signal, upgrade } = status.dataset;
+const buttons = document.querySelectorAll('[data-passkey]');
+const credentials = window.PublicKeyCredential;
 const say = (text) => {
   status.textContent = text;
 };
-const { csrf, interaction, back, autofill, signal, upgrade } = root.dataset;
+
+let loading;
+function load() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    Object.assign(script, { src: library, onload: () => resolve(SimpleWebAuthnBrowser), onerror: reject });
+    document.head.append(script);
+  });
+  return loading;
+}
 
 async function send(path, body) {
   const answer = await fetch(`/webauthn/${path}`, {
@@ -21,51 +27,49 @@ async function send(path, body) {
   });
   const told = await answer.json();
   if (answer.ok) return told;
-  throw Object.assign(new Error(told.title), { told: true });
+  throw Object.assign(new Error(told.title), { told });
 }
 
-async function ceremony(kind, body, run) {
-  const optionsJSON = await send(`${kind}/options`, body);
-  const response = await run(optionsJSON);
+async function ceremony(kind, body, silent) {
+  const { startAuthentication, startRegistration } = await load();
+  const start = kind === 'authentication' ? startAuthentication : startRegistration;
+  const response = await start({ optionsJSON: await send(`${kind}/options`, body), ...silent });
   say('');
+  await finish(kind, body, response);
+}
+
+async function finish(kind, body, response) {
   const { location: to } = await send(`${kind}/verify`, { ...body, response });
   location.assign(to ?? back);
 }
 
-const ask = (optionsJSON) => startAuthentication({ optionsJSON });
-const make = (optionsJSON) => startRegistration({ optionsJSON });
-
-function fieldsOf({ form }) {
-  const entries = form ? [...new FormData(form)] : [];
-  return Object.fromEntries(entries.filter(([name]) => /^(username|name|email|end)$/.test(name)));
-}
-
 const acts = {
-  get: () => ceremony('authentication', {}, ask),
-  mfa: () => ceremony('authentication', { purpose: 'second_factor' }, ask),
-  vouch: (button) => ceremony('authentication', { purpose: 'sign_key', key: button.value }, ask),
-  'create-mfa': () => ceremony('registration', { ceremony: 'security_key' }, make),
-  recover: (button) => ceremony('registration', { purpose: 'recovery', fields: fieldsOf(button) }, make),
-  create(button) {
-    const { username, email } = button.form?.elements ?? {};
-    if (username?.reportValidity() === false || email?.reportValidity() === false) return;
-    return ceremony('registration', { fields: fieldsOf(button) }, make);
-  },
+  get: () => ['authentication', {}],
+  mfa: () => ['authentication', { purpose: 'second_factor' }],
+  vouch: ({ value: key }) => ['authentication', { purpose: 'sign_key', key }],
+  'create-mfa': () => ['registration', { ceremony: 'security_key' }],
+  recover: ({ form }) => ['registration', { purpose: 'recovery', fields: fieldsOf(form) }],
+  create: ({ form }) => ['registration', { fields: fieldsOf(form) }],
 };
 
-function explain(error) {
-  if (error.told) return error.message;
-  if (error.code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED') return 'That key is one of yours already.';
-  return 'No passkey was used. Try again, or use another way.';
-}
+const fieldsOf = (form) =>
+  Object.fromEntries(
+    [...(form ? new FormData(form) : [])].filter(([name]) => /^(username|name|email|end)$/.test(name)),
+  );
 
-async function click(event) {
-  event.preventDefault();
+// Two at once are refused: what the browser does by itself gives way.
+const upgrading = new AbortController();
+
+async function click({ currentTarget: button }) {
+  upgrading.abort();
+  const { username, email } = button.form?.elements ?? {};
+  if (username?.reportValidity() === false || email?.reportValidity() === false) return;
   say('Waiting for your passkey…');
   try {
-    await acts[this.dataset.passkey](this);
-  } catch (error) {
-    say(explain(error));
+    await ceremony(...acts[button.dataset.passkey](button));
+  } catch ({ told, code }) {
+    const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'That key is one of yours already.';
+    say(told?.title ?? (known || 'No passkey was used. Try again, or use another way.'));
     offer();
   }
 }
@@ -75,20 +79,31 @@ async function click(event) {
 let timer;
 async function offer() {
   clearTimeout(timer);
-  if (!autofill || !(await browserSupportsWebAuthnAutofill())) return;
+  if (!autofill || !(await credentials.isConditionalMediationAvailable?.())) return;
   timer = setTimeout(offer, 240_000);
-  const run = (optionsJSON) => startAuthentication({ optionsJSON, useBrowserAutofill: true });
-  ceremony('authentication', {}, run).catch((error) => error.told && say(error.message));
+  ceremony('authentication', {}, { useBrowserAutofill: true }).catch(({ told }) => told && say(told.title));
 }
 
-if (browserSupportsWebAuthn()) {
-  for (const button of document.querySelectorAll('[data-passkey]')) button.addEventListener('click', click);
+async function after() {
+  for (const [name, told] of Object.entries(JSON.parse(signal ?? '{}')))
+    credentials[name]?.(told).catch(() => {});
+  // A browser that can do this needs no library for it.
+  if (!upgrade || !(await credentials.getClientCapabilities?.())?.conditionalCreate) return;
+  const body = { ceremony: 'upgrade' };
+  const publicKey = credentials.parseCreationOptionsFromJSON(await send('registration/options', body));
+  const made = await navigator.credentials.create({
+    mediation: 'conditional',
+    publicKey,
+    signal: upgrading.signal,
+  });
+  await finish('registration', body, made.toJSON());
+}
+
+for (const button of buttons) {
+  button.hidden = !credentials;
+  button.addEventListener('click', click);
+}
+if (credentials) {
   offer();
-  if (signal) for (const one of JSON.parse(signal)) sendSignal(one).catch(() => {});
-  if (upgrade) {
-    const run = (optionsJSON) => startRegistration({ optionsJSON, useAutoRegister: true });
-    ceremony('registration', { ceremony: 'upgrade' }, run).catch(() => {});
-  }
-} else {
-  for (const button of document.querySelectorAll('[data-passkey]')) button.hidden = true;
+  after().catch(() => {});
 }

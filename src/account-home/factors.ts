@@ -30,13 +30,17 @@ const CODES = `${SECURITY}/recovery-codes`;
 const KEYS = `${SECURITY}/keys`;
 
 /** For the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
-function signals(rpID: string, visitor: Visitor, keys: Key[]): string {
-  const userID = Buffer.from(visitor.accountId).toString('base64url');
-  const allAcceptedCredentialIDs = keys.map(({ key_id }) => key_id);
-  return JSON.stringify([
-    { signalName: 'allAcceptedCredentials', rpID, userID, allAcceptedCredentialIDs },
-    { signalName: 'currentUserDetails', rpID, userID, userName: visitor.username },
-  ]);
+function signals(rpId: string, visitor: Visitor, keys: Key[]): string {
+  const userId = Buffer.from(visitor.accountId).toString('base64url');
+  const { username: name } = visitor;
+  return JSON.stringify({
+    signalAllAcceptedCredentials: {
+      rpId,
+      userId,
+      allAcceptedCredentialIds: keys.map(({ key_id }) => key_id),
+    },
+    signalCurrentUserDetails: { rpId, userId, name, displayName: name },
+  });
 }
 
 /** Keys, app and recovery codes on the page of one's account. */

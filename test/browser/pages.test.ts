@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import type { Page } from 'playwright-core';
+import { audit } from '../support/audit.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { invite, open, signUp } from '../support/newcomer.ts';
 import { authorization, authorizeUrl } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const skip = executablePath ? false : 'Chromium was not found';
-const shots = process.env.LATCHKEY_TEST_SHOTS;
-
-async function audit(page: Page, name: string): Promise<void> {
-  const found = (await page.evaluate(
-    `${axe}; axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | ')))`,
-  )) as string[];
-  assert.deepEqual(found, [], name);
-  const wide = await page.evaluate(
-    'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-  );
-  assert.equal(wide, false, `${name} scrolls sideways`);
-  if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
-}
 
 describe('every page', { skip }, () => {
   for (const width of [320, 1280]) {

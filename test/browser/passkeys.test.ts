@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
 import { startApplication } from '../support/application.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { invite } from '../support/newcomer.ts';
@@ -144,6 +145,30 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await page.goto(security(server));
     await page.waitForURL(security(server));
     await page.waitForSelector('h1:has-text("Security")');
+  });
+
+  test('who lost every key makes a new one by a link of an administrator, good once', async (t) => {
+    const here = await open(t);
+    const { server, page, complaints } = here;
+    const lost = await VirtualAuthenticator.plugIn(page, 'platform');
+    await signUp(here, 'mei');
+    await signOut(here);
+    await lost.unplug();
+    await VirtualAuthenticator.plugIn(page, 'platform');
+    const made = createEnrolment({ knex: server.database.knex, issuer: server.issuer, names: new Map() });
+    const { url } = await made.link({ accountId: null }, 'mei');
+    await page.goto(url);
+    assert.equal(await heading(page), 'Get back into your account');
+    assert.ok(!page.url().includes('token'));
+    await page.getByRole('button', { name: 'Create a passkey' }).click();
+    await page.waitForURL(security(server));
+    assert.equal(await page.locator('text=Not yet vouched for').count(), 0);
+    assert.equal(await page.locator('h3').count(), 2);
+    assert.deepEqual(complaints, []);
+    const { context } = await watch(await launch(t));
+    const eve = await context.newPage();
+    await eve.goto(url);
+    assert.match(await eve.locator('main').innerText(), /This link is good no more/);
   });
 
   test('is told when it is the wrong key, the wrong finger, a copy, or nothing, and tries again', async (t) => {

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const shots = process.env.LATCHKEY_TEST_SHOTS;
+
+/** axe finds nothing, and nothing scrolls sideways; LATCHKEY_TEST_SHOTS names a folder for screenshots. */
+export async function audit(page: Page, name: string): Promise<void> {
+  const found = (await page.evaluate(
+    `${axe}; axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | ')))`,
+  )) as string[];
+  assert.deepEqual(found, [], name);
+  const wide = await page.evaluate(
+    'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+  );
+  assert.equal(wide, false, `${name} scrolls sideways`);
+  if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+}
