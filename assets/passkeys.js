@@ -9,6 +9,9 @@ const say = (text) => {
   status.textContent = text;
 };
 
+// One of them on a page: where an outcome is told already, this one is polite without the name.
+if (!document.querySelector('[role=status]')) status.role = 'status';
+
 let loading;
 function load() {
   loading ??= new Promise((resolve, reject) => {

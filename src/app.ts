@@ -208,7 +208,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     render,
     covers,
     findPerson,
-    sessionOf: (ctx) => provider.Session.get(ctx as never),
+    sessionOf: factors.sessionOf,
     signInUrl: (path) => signInUrl(config.issuer, path),
   });
   const admin = { gate, render, covers };

@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import { SECURITY } from './account-home/factors.ts';
 import type { AccountHomeDeps } from './account-home/pages.ts';
@@ -17,9 +18,12 @@ import { accountCsrf, createAccountSide, isFresh } from './interactions/webauthn
 import type { Background } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Secrets } from './kit/secrets.ts';
-import { signInUrl } from './oidc/clients/own.ts';
+import { levelOf, MFA } from './oidc/acr.ts';
+import { OWN_CLIENT_ID, signInUrl } from './oidc/clients/own.ts';
 import { createDemand } from './oidc/demand.ts';
 import { qrImage } from './web/qr.ts';
+
+type Session = { accountId?: string; uid: string; acr?: string };
 
 export interface FactorDeps {
   config: Config;
@@ -34,7 +38,7 @@ export interface FactorDeps {
 
 /** The part of the composition root that builds the factors of a sign-in. */
 export function createFactors(deps: FactorDeps) {
-  const { config, database, secrets, post, background } = deps;
+  const { config, database, secrets, provider, post, background } = deps;
   const { knex } = database;
   const { issuer } = config;
   const secure = issuer.startsWith('https:');
@@ -62,6 +66,7 @@ export function createFactors(deps: FactorDeps) {
   });
   const ceremony = createCeremonyCookie({ secure });
   const accountSide = createAccountSide({ ...deps, passkeys, ceremony });
+  const demand = createDemand(config.secondFactor);
   const enrolment = createEnrolment({ knex, issuer, names });
   const held = createHeld({ secrets, secure }, 'recover');
   const secondFactor = createSecondFactor({ knex, secrets, issuer });
@@ -77,13 +82,25 @@ export function createFactors(deps: FactorDeps) {
       scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
       signInAgain: (params) => signInUrl(issuer, SECURITY, params),
     } satisfies AccountHomeDeps['factors'],
+    /**
+     * The session for our own pages: one that was there before a second factor was demanded is nobody's, and its
+     * person signs in anew.
+     */
+    async sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }> {
+      const { accountId, uid, acr } = (await provider.Session.get(ctx as never)) as Session;
+      const person = accountId ? await deps.findPerson(accountId) : undefined;
+      if (!accountId || !person || levelOf(acr) >= MFA) return { accountId, uid };
+      const asked = { accountId, ceiling: person.scopes, clientId: OWN_CLIENT_ID, scope: undefined };
+      return (await demand(asked)) ? { uid } : { accountId, uid };
+    },
+
     /** What the interactions need of it. */
     steps: {
       ceremony,
       accountSide,
       secondFactor,
       recover: { issuer, held, lookAt: enrolment.lookAt },
-      demand: createDemand(config.secondFactor),
+      demand,
       passkeys: {
         passkeys,
         secondAfterRegress: config.passkeys.counter === 'second_factor',

@@ -77,7 +77,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await signOut(here);
     const { home } = await startApplication(t, server);
     await page.goto(home);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     // Nobody presses anything: the browser's own list is answered by the authenticator.
     await page.getByRole('button', { name: 'Allow', exact: true }).click();
     await page.waitForURL(`${home}/`);

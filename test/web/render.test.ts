@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import Koa from 'koa';
 import { createAssets } from '../../src/web/assets.ts';
 import { createRenderer } from '../../src/web/render.ts';
+import { withoutOwnScript } from '../support/own-script.ts';
 
 const TURN = '\u202egnp.exe\u2066';
 const HOSTILE = {
@@ -151,9 +152,6 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
 
 const assets = createAssets();
 const { page } = createRenderer({ assets, issuer: 'https://id.harbour.example' });
-/** Ours alone, from this server, whole. */
-const OWN_SCRIPT =
-  /<script src="\/assets\/passkeys\.\w{10}\.js" data-library="\/assets\/webauthn\.\w{10}\.js" defer><\/script>/g;
 const tagsOf = (html: string) => html.match(/<[^>]*>?/g) ?? [];
 const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
 
@@ -174,7 +172,7 @@ describe('the pages', () => {
   for (const [what, bad] of Object.entries(HOSTILE)) {
     for (const [index, [name, data]] of everyView(bad).entries()) {
       test(`${name} (${index}) stays whole with ${what}`, () => {
-        const html = page(name, data).replace(OWN_SCRIPT, '');
+        const html = withoutOwnScript(page(name, data));
         assert.ok(html.startsWith('<!doctype html>\n<html lang="en">'));
         assert.equal(html.match(/<h1[ >]/g)?.length, 1);
         for (const tag of tagsOf(html)) {
