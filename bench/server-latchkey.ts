@@ -38,6 +38,8 @@ await serve(async (origin) => {
     logLevel: 'info',
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
     ttl: TTL,
+    secondFactor: { everyone: false, scopes: [], roles: [] },
+    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
   };
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { createApp } from './app.ts';
 import { ConfigError, loadConfig } from './config.ts';
+import { purgeChallenges } from './identity/passkeys/challenges.ts';
 import { purgeBrowsers } from './identity/passwords/known-browsers.ts';
 import { zxcvbn } from './identity/passwords/rules.ts';
 import { openDatabase } from './kit/database.ts';
@@ -39,6 +40,7 @@ async function start(): Promise<void> {
     every(5000, log, 'expire-requests', () => expireRequests(database.knex)),
     every(30_000, log, 'client-usage', () => writeClientUsage()),
     every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex)),
+    every(60_000, log, 'purge-challenges', () => purgeChallenges(database.knex)),
     every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex)),
   ];
 

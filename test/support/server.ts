@@ -56,7 +56,14 @@ async function listen(server: Server): Promise<number> {
 export async function startServer(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger; patience?: number } = {},
+  options: {
+    config?: Partial<Config>;
+    storage?: TestDatabase;
+    log?: Logger;
+    patience?: number;
+    /** In the issuer: browsers make no passkeys for an address. */
+    hostname?: string;
+  } = {},
 ): Promise<TestServer> {
   cheapHashes();
   const storage = options.storage ?? (await createDatabase(engine));
@@ -64,7 +71,7 @@ export async function startServer(
   await migrateLatest(database, storage.url);
   const http = createServer({ maxHeaderSize: 16_384 });
   const port = await listen(http);
-  const issuer = options.config?.issuer ?? `http://127.0.0.1:${port}`;
+  const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;
   const sink = await startSink(t);
   const config: Config = {
     production: false,
@@ -80,6 +87,8 @@ export async function startServer(
     logLevel: 'silent',
     threads: 4,
     ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
+    secondFactor: { everyone: false, scopes: [], roles: [] },
+    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
     ...options.config,
     issuer,
   };
