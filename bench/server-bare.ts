@@ -53,7 +53,12 @@ await serve(async (origin) => {
   };
   const clients = { find: async (id: string) => (id === CLIENT.client_id ? DOCUMENT : undefined) };
   const provider = createProvider({
-    config: { issuer: origin, trustProxy: false, ttl: TTL },
+    config: {
+      issuer: origin,
+      trustProxy: false,
+      ttl: TTL,
+      secondFactor: { everyone: false, scopes: [], roles: [] },
+    },
     secrets: createSecrets(SECRETS),
     adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
     findAccount: async (_ctx, id) => toAccount(id, ACCOUNT),

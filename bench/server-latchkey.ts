@@ -37,6 +37,8 @@ await serve(async (origin) => {
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
     ttl: TTL,
     retention: {},
+    secondFactor: { everyone: false, scopes: [], roles: [] },
+    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
   };
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });

@@ -5,10 +5,11 @@ import { createAccountHome } from './account-home/pages.ts';
 import { createDesk } from './admin/desk.ts';
 import { createInvitationPages } from './admin/invitations.ts';
 import type { Config } from './config.ts';
+import { createFactors } from './factors.ts';
 import { createPasswordChange } from './identity/accounts/password.ts';
 import { profileOf } from './identity/accounts/profile.ts';
 import { clearGuess, provePassword, signIn } from './identity/accounts/sign-in.ts';
-import { createRedemption } from './identity/invitations/redeem.ts';
+import { createRedemption, type Newcomer } from './identity/invitations/redeem.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { qrCode } from './identity/invitations/sheet.ts';
 import { createPost } from './identity/mail/post.ts';
@@ -20,6 +21,7 @@ import { createDoors } from './interactions/doors.ts';
 import { createHeld } from './interactions/held.ts';
 import { createInteractions } from './interactions/pages.ts';
 import { createRecoveryPages } from './interactions/recovery.ts';
+import { createWellKnown } from './interactions/well-known.ts';
 import { createBackground } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
@@ -68,7 +70,8 @@ export interface App {
 }
 
 /** Our own pages; the router need not look at what applications ask. */
-const PAGES = /^\/($|code$|interaction\/|invitation$|signed-in$|(forgot|reset|verify|account|admin)(\/|$))/;
+const PAGES =
+  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|(forgot|reset|verify|recover|account|admin)(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
 
 const HEADINGS: Record<number, string> = {
   403: 'This was not done',
@@ -151,6 +154,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
     background,
     hashPassword: passwords.hash,
   });
+  const comeIn = async (newcomer: Newcomer): Promise<string> => {
+    const { accountId, email, token } = await redemption.redeem(newcomer);
+    if (email !== null && token) recovery.welcome(accountId, email, token);
+    return accountId;
+  };
   const held = (what: string) => createHeld({ secrets, secure }, what);
   const door = { issuer: config.issuer, held: held('invitation') };
   const limits = createLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
@@ -161,20 +169,20 @@ export async function createApp(deps: { config: Config; database: Database; log:
   };
   const browser = createBrowserCookie({ secure });
   const findPerson = (accountId: string) => findAccount(undefined, accountId);
+  const factors = createFactors({
+    ...{ config, database, secrets, provider, post, background, comeIn, findPerson },
+  });
   const interactions = createInteractions({
     provider,
     secrets,
     render,
+    ...factors.steps,
     invitation: {
       ...door,
       look: redemption.look,
       add: redemption.add,
-      async redeem({ password, ...newcomer }) {
-        const passwordHash = await passwords.hash(password);
-        const { accountId, email, token } = await redemption.redeem({ ...newcomer, passwordHash });
-        if (email !== null && token) recovery.welcome(accountId, email, token);
-        return accountId;
-      },
+      redeem: async ({ password, ...newcomer }) =>
+        comeIn({ ...newcomer, passwordHash: await passwords.hash(password) }),
       passwordFault,
       guesses: limits.invitation,
     },
@@ -189,6 +197,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const router = new Router();
   router.use(interactions.routes());
   createDoors(router, door);
+  createWellKnown(router, { issuer: config.issuer, relatedOrigins: config.passkeys.relatedOrigins });
   createRecoveryPages(router, {
     issuer: config.issuer,
     recovery,
@@ -203,7 +212,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     render,
     covers,
     findPerson,
-    sessionOf: (ctx) => provider.Session.get(ctx as never),
+    sessionOf: factors.sessionOf,
     signInUrl: (path) => signInUrl(config.issuer, path),
   });
   const admin = { gate, render, covers };
@@ -214,6 +223,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     gate,
     render,
     mayAdminister,
+    factors: factors.pages,
     profile: (accountId) => profileOf(database.knex, { id: accountId }),
     changePassword: createPasswordChange({
       knex: database.knex,
@@ -244,6 +254,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     sameOriginForms({
       issuer: config.issuer,
       paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,
+      jsonPaths: /^\/webauthn(\/|$)/,
     }),
     requestUnit({ hot }),
     answers({

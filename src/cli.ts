@@ -8,8 +8,11 @@ import { inviteCommands } from './identity/invitations/cli.ts';
 import { createInvitationMail } from './identity/invitations/send.ts';
 import { createInvitations } from './identity/invitations/service.ts';
 import { createPost } from './identity/mail/post.ts';
+import { passkeyCommands } from './identity/passkeys/cli.ts';
+import { createKeys } from './identity/passkeys/keys.ts';
 import { createPasswords } from './identity/passwords/index.ts';
 import { createPasswordRules } from './identity/passwords/rules.ts';
+import { createEnrolment } from './identity/recovery/enrolment.ts';
 import { databaseCommands } from './kit/cli.ts';
 import { type Database, openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
@@ -65,9 +68,20 @@ export function createProgram(): Command {
       accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
       roles: createRoles({ knex }),
       invitations: createInvitations({ knex, issuer, covers }),
+      enrolment: createEnrolment({ knex, issuer, names: new Map() }),
     };
   };
   accountCommands(program, (work) => withCurrentSchema((database) => work(services(database))));
+  passkeyCommands(program, (work) =>
+    withCurrentSchema((database) => {
+      const keys = createKeys({ knex: database.knex, names: new Map(), tell: () => {} });
+      const { accounts } = services(database);
+      return work({
+        list: async (username) => keys.list((await accounts.show(username)).id),
+        remove: async (id) => keys.remove(await keys.ownerOf(id), id, null),
+      });
+    }),
+  );
   inviteCommands(program, (work) =>
     withCurrentSchema((database) => {
       const { knex } = database;

@@ -8,6 +8,10 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const flag = z
   .enum(['true', 'false', '1', '0', 'on', 'off', ''])
   .transform((value) => ['true', '1', 'on'].includes(value));
+const list = z
+  .string()
+  .default('')
+  .transform((value) => [...new Set(value.split(/[\s,]+/).filter(Boolean))]);
 const seconds = (fallback: number) => z.coerce.number().int().min(1).max(31_536_000).default(fallback);
 
 /** Every variable of the server: its form and its default. `.env.example` documents each; a test holds it to this. */
@@ -28,6 +32,11 @@ export const variables = z.object({
   LATCHKEY_REFRESH_TOKEN_TTL: seconds(2_592_000),
   LATCHKEY_SESSION_TTL: seconds(1_209_600),
   LATCHKEY_RETENTION: z.string().optional(),
+  LATCHKEY_SECOND_FACTOR: list,
+  LATCHKEY_PASSKEY_COUNTER: z.enum(['warn', 'second_factor', 'block']).default('block'),
+  LATCHKEY_PASSKEY_AAGUIDS: list,
+  LATCHKEY_PASSKEY_NAMES: z.string().optional(),
+  LATCHKEY_RELATED_ORIGINS: list,
 });
 
 export interface Config {
@@ -57,6 +66,18 @@ export interface Config {
   ttl: { accessToken: number; refreshToken: number; session: number };
   /** For how many days rows are kept after their end, where that is not the default of the table. */
   retention: Retention;
+  /** Where a second factor is demanded. */
+  secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };
+  passkeys: {
+    /** What happens when a key's counter did not go up. */
+    counter: 'warn' | 'second_factor' | 'block';
+    /** Models that may be registered; none: any. */
+    aaguids: string[];
+    /** The file in which AAGUIDs have names. */
+    namesFile: string | undefined;
+    /** Origins of ours, besides the issuer, where the same passkeys may be used. */
+    relatedOrigins: string[];
+  };
 }
 
 /** Names that begin like ours and are none of ours: most likely misspelt. */
@@ -121,6 +142,23 @@ function secretFaults(ring: string[]): string[] {
   });
 }
 
+const AAGUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function passkeyFaults(values: z.output<typeof variables>): string[] {
+  const rule = values.LATCHKEY_SECOND_FACTOR.find((one) => !/^(everyone|scope:.+|role:.+)$/.test(one));
+  const aaguid = values.LATCHKEY_PASSKEY_AAGUIDS.find((one) => !AAGUID.test(one));
+  const origin = values.LATCHKEY_RELATED_ORIGINS.find((one) => URL.parse(one)?.origin !== one);
+  return [
+    ...(rule
+      ? [`LATCHKEY_SECOND_FACTOR is everyone, or a list of scope:… and role:…; ${rule} is neither.`]
+      : []),
+    ...(aaguid ? [`LATCHKEY_PASSKEY_AAGUIDS: ${aaguid} is no AAGUID.`] : []),
+    ...(origin ? [`LATCHKEY_RELATED_ORIGINS: ${origin} is no origin such as https://example.org.`] : []),
+  ];
+}
+
+const named = (rules: string[], kind: string) =>
+  rules.filter((rule) => rule.startsWith(`${kind}:`)).map((rule) => rule.slice(kind.length + 1));
 function smtpFaults(text: string): string[] {
   const url = URL.parse(text);
   // The value holds a password: it does not stand in the message.
@@ -187,6 +225,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   if (!/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(values.LATCHKEY_DATABASE_URL)) {
     faults.push('LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://.');
   }
+  faults.push(...passkeyFaults(values));
   if (values.LATCHKEY_SMTP_URL !== undefined) faults.push(...smtpFaults(values.LATCHKEY_SMTP_URL));
   const from = senderOf(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
   if (!/^(rediss?:\/\/|$)/.test(values.LATCHKEY_REDIS_URL ?? ''))
@@ -218,5 +257,16 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       session: values.LATCHKEY_SESSION_TTL,
     },
     retention,
+    secondFactor: {
+      everyone: values.LATCHKEY_SECOND_FACTOR.includes('everyone'),
+      scopes: named(values.LATCHKEY_SECOND_FACTOR, 'scope'),
+      roles: named(values.LATCHKEY_SECOND_FACTOR, 'role'),
+    },
+    passkeys: {
+      counter: values.LATCHKEY_PASSKEY_COUNTER,
+      aaguids: values.LATCHKEY_PASSKEY_AAGUIDS.map((aaguid) => aaguid.toLowerCase()),
+      namesFile: values.LATCHKEY_PASSKEY_NAMES,
+      relatedOrigins: values.LATCHKEY_RELATED_ORIGINS,
+    },
   };
 }

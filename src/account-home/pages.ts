@@ -7,6 +7,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
 import { type Gate, navigation, type Visitor } from '../web/gate.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
+import { createFactorPages, type FactorPagesDeps, SECURITY } from './factors.ts';
 
 export interface AccountHomeDeps extends Pick<EmailPageDeps, 'recovery' | 'proves' | 'limitMail'> {
   gate: Gate;
@@ -19,9 +20,16 @@ export interface AccountHomeDeps extends Pick<EmailPageDeps, 'recovery' | 'prove
   rotateSession(ctx: Context): Promise<void>;
   /** Whether these powers open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
+  factors: Omit<FactorPagesDeps, 'gate' | 'render' | 'nav'>;
 }
 
-const SECURITY = '/account/security';
+/** What was done, after the redirect. */
+const NOTES: Record<string, string> = {
+  renamed: 'The key has its new name.',
+  removed: 'The key is removed. It opens nothing any more.',
+  app: 'Your authenticator app is set up. Its code is asked for after your password.',
+  'app-removed': 'The authenticator app is removed.',
+};
 
 /** The pages on which a person looks after their own account. */
 export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
@@ -33,8 +41,12 @@ export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
     return navigation('Your account', SECURITY, [...links, ['/session/end', 'Sign out…']]);
   }
 
+  const pages = createFactorPages(router, { ...deps.factors, gate, render: deps.render, nav: navOf });
+
   async function show(ctx: Context, visitor: Visitor, faults: Record<string, string> = {}): Promise<void> {
+    const { passkeys, ...factors } = await pages.shown(ctx, visitor);
     ctx.body = deps.render('account/security', {
+      ...{ passkeys, factors, note: NOTES[String(ctx.query.done)] },
       title: 'Security',
       bodyClass: 'wide',
       nav: navOf(visitor),

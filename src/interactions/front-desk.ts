@@ -14,7 +14,18 @@ export interface FrontDeskDeps {
 
 export const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
 
+export const OLD_FORM = 'This form is not from here or too old. Go back, load the page again and repeat it.';
+
 const csrfOf = (uid: string) => `interaction:${uid}`;
+
+/** Marks the prompt of the request as answered: only `create` is left open by another result. */
+export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
+
+export function goTo(ctx: Context, url: string): void {
+  ctx.status = 303;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(url);
+}
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
 export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
@@ -29,6 +40,20 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
       return details;
     },
 
+    /**
+     * The interaction that a page of ours named to an endpoint beyond the path of its cookie. Whoever has that
+     * page's form token was shown the page; what is answered then goes on only with the engine's own cookie.
+     * @param action the interaction's address
+     * @throws LatchkeyError
+     */
+    async named(action: string, csrf: string): Promise<Details> {
+      const uid = /^\/interaction\/([\w-]{1,100})$/.exec(action)?.[1] ?? '';
+      if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw new LatchkeyError('forbidden', OLD_FORM);
+      const details = (await provider.Interaction.find(uid)) as Details | undefined;
+      if (!details) throw new LatchkeyError('invalid_input', ENDED);
+      return details;
+    },
+
     /** What every page of it shows. @throws LatchkeyError when the application is gone */
     async common(ctx: Context, details: Details) {
       const client = await provider.Client.find(String(details.params.client_id));
@@ -36,10 +61,11 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
       allowFormTarget(ctx, String(details.params.redirect_uri));
       ctx.set('Cache-Control', 'no-store');
       ctx.type = 'html';
+      const action = `/interaction/${details.uid}`;
+      const csrf = secrets.csrfToken(csrfOf(details.uid));
       return {
         client,
-        action: `/interaction/${details.uid}`,
-        csrf: secrets.csrfToken(csrfOf(details.uid)),
+        ...{ action, csrf, passkeys: { csrf, interaction: action } },
         clientName: client.clientName ?? client.clientId,
       };
     },
@@ -48,10 +74,7 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
     async form(ctx: Context): Promise<Record<string, string>> {
       const fields = await readForm(ctx);
       if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
-        throw new LatchkeyError(
-          'forbidden',
-          'This form is not from here or too old. Go back, load the page again and repeat it.',
-        );
+        throw new LatchkeyError('forbidden', OLD_FORM);
       }
       return fields;
     },
@@ -61,9 +84,14 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
       const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
         mergeWithLastSubmission: true,
       });
-      ctx.status = 303;
-      ctx.set('Cache-Control', 'no-store');
-      ctx.redirect(returnTo);
+      goTo(ctx, returnTo);
+    },
+
+    /** The same for an interaction that was loaded. @returns where the browser goes then */
+    async conclude(details: Details, result: object): Promise<string> {
+      details.result = { ...details.lastSubmission, ...result } as never;
+      await details.persist();
+      return details.returnTo;
     },
   };
 }

@@ -6,9 +6,10 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import type { BrowserCookie } from './browser-cookie.ts';
-import type { Details, FrontDesk } from './front-desk.ts';
+import { type Details, type FrontDesk, goTo } from './front-desk.ts';
 import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
 import { inWords } from './scope-words.ts';
+import type { SignIn } from './sign-in.ts';
 
 export interface Offer {
   inviter: string | null;
@@ -42,6 +43,7 @@ export interface InvitationDeps {
 
 interface Steps extends InvitationDeps {
   desk: FrontDesk;
+  signIn: SignIn;
   browser: BrowserCookie;
   render(name: string, data: Record<string, unknown>): string;
   findPerson(accountId: string): Promise<{ username: string } | undefined>;
@@ -55,9 +57,6 @@ const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
     .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : inWords(scope))),
   ...roles.map((role) => `The role ${role}`),
 ];
-
-/** Marks the prompt of the request as answered: only `create` is left open by another result. */
-export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
 
 /** Coming in by an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
@@ -86,10 +85,11 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     view: string,
     data: Record<string, unknown>,
   ): Promise<void> {
-    const { action, csrf, clientName } = await desk.common(ctx, details);
+    const { action, csrf, clientName, passkeys } = await desk.common(ctx, details);
     const common = {
       action: `${action}/invitation`,
       signInAction: `${action}?step=sign-in`,
+      passkeys,
       csrf,
       clientName,
     };
@@ -198,7 +198,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
       const browser = deps.browser.read(ctx);
       rememberBrowser(accountId, browser.hash);
       deps.browser.keep(ctx, browser.token);
-      await desk.finish(ctx, { login: { accountId, amr: ['pwd'] }, ...answered(details) });
+      goTo(ctx, await deps.signIn.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       if (error.code === 'conflict')

@@ -17,7 +17,11 @@ const schema = z.object({
   password,
 });
 
+const keyHolder = schema.omit({ password: true });
+
 export type Newcomer = z.output<typeof schema>;
+/** Who comes in with a passkey. */
+export type KeyHolder = z.output<typeof keyHolder>;
 /** One sentence for each field at fault. */
 export type Faults = Partial<Record<keyof Newcomer, string>>;
 
@@ -35,4 +39,12 @@ export function readNewcomer(
   if (!parsed.success) return { faults };
   const fault = passwordFault(parsed.data.password, parsed.data);
   return fault === undefined ? { newcomer: parsed.data } : { faults: { password: fault } };
+}
+
+/** Who chose a passkey in the same form. */
+export function readKeyHolder(fields: Record<string, string>): { newcomer: KeyHolder } | { fault: string } {
+  const parsed = keyHolder.safeParse({ username: '', ...fields });
+  return parsed.success
+    ? { newcomer: parsed.data }
+    : { fault: parsed.error.issues[0]?.message ?? 'Enter a username' };
 }

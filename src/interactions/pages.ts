@@ -2,13 +2,21 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { record } from '../audit/index.ts';
+import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { unit } from '../kit/unit-of-work.ts';
+import type { Demand } from '../oidc/demand.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import type { BrowserCookie } from './browser-cookie.ts';
-import { createFrontDesk, type Details, ENDED, type FrontDeskDeps } from './front-desk.ts';
-import { answered, createInvitationSteps, type InvitationDeps } from './invitation.ts';
+import type { CeremonyCookie } from './ceremony.ts';
+import { createFrontDesk, type Details, ENDED, type FrontDeskDeps, goTo } from './front-desk.ts';
+import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
+import { createRecoverSteps, isRecovering, type RecoverDeps } from './recover.ts';
 import { inWords } from './scope-words.ts';
+import { createSecondFactorSteps } from './second-factor.ts';
+import { createSignIn } from './sign-in.ts';
+import { createWebauthnEndpoints, type Side } from './webauthn.ts';
+import { createInteractionSide, type InteractionSideDeps } from './webauthn-interaction.ts';
 
 /** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
 interface Person {
@@ -36,6 +44,16 @@ export interface InteractionDeps extends FrontDeskDeps {
   /** What of the scopes the account may be given. */
   withinCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenDays: number;
+  demand: Demand;
+  secondFactor: SecondFactor;
+  passkeys: Pick<
+    InteractionSideDeps,
+    'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress' | 'recovery'
+  >;
+  ceremony: CeremonyCookie;
+  recover: Omit<RecoverDeps, 'desk' | 'render'>;
+  /** Ceremonies on pages of the account. */
+  accountSide: Side;
 }
 
 export const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
@@ -45,6 +63,8 @@ export function createInteractions(deps: InteractionDeps): Router {
   const { provider } = deps;
   const desk = createFrontDesk(deps);
   const { load, common, finish } = desk;
+  const { factorsOf } = deps.secondFactor;
+  const signIn = createSignIn({ ...deps, desk, factorsOf });
 
   async function showLogin(
     ctx: Context,
@@ -53,11 +73,15 @@ export function createInteractions(deps: InteractionDeps): Router {
   ): Promise<void> {
     const { client, ...data } = await common(ctx, details);
     const hint = details.params.login_hint;
-    const username = failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : '');
+    // Who is asked once more, for a stronger or a fresher sign-in.
+    const known = details.session?.accountId ? await deps.findPerson(details.session.accountId) : undefined;
+    const username =
+      failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
     if (failed) ctx.status = 401;
     ctx.body = deps.render('interactions/login', {
       ...data,
       title: `Sign in to ${data.clientName}`,
+      passkeys: { ...data.passkeys, autofill: 'on' },
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,
@@ -132,7 +156,7 @@ export function createInteractions(deps: InteractionDeps): Router {
     if (!accountId)
       return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
     deps.browser.keep(ctx, browser.token);
-    await finish(ctx, { login: { accountId, amr: ['pwd'] }, ...answered(details) });
+    goTo(ctx, await signIn.next(details, { accountId, amr: ['pwd'] }));
   }
 
   async function allow(ctx: Context, details: Details): Promise<void> {
@@ -187,10 +211,19 @@ export function createInteractions(deps: InteractionDeps): Router {
   }
 
   const router = new Router();
-  createInvitationSteps(router, { ...deps, ...deps.invitation, desk });
+  createInvitationSteps(router, { ...deps, ...deps.invitation, desk, signIn });
+  createSecondFactorSteps(router, { ...deps, desk, signIn });
+  createRecoverSteps(router, { ...deps.recover, render: deps.render, desk });
+  const interaction = createInteractionSide({
+    ...{ ...deps, ...deps.invitation, ...deps.passkeys },
+    ...{ desk, signIn, factorsOf },
+  });
+  createWebauthnEndpoints(router, { interaction, account: deps.accountSide });
   router.get('/interaction/:uid', async (ctx) => {
     const details = await load(ctx);
     const { name } = details.prompt;
+    if (isRecovering(details) && name === 'login' && ctx.query.step !== 'sign-in')
+      return goTo(ctx, `/interaction/${details.uid}/recover`);
     if (name === 'create' && ctx.query.step !== 'sign-in') {
       ctx.status = 303;
       return ctx.redirect(`/interaction/${details.uid}/invitation`);

@@ -12,9 +12,9 @@ export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS accou
 
 const SQL = `SELECT ${ACCOUNT_COLUMNS} FROM T_accounts a WHERE a.id = ? AND a.is_active = true`;
 
-/** Which claims each scope opens (OpenID Connect Core section 5.4). */
+/** Which claims each scope opens (OpenID Connect Core section 5.4); how and when it was stand in the ID token. */
 export const claims = {
-  openid: ['sub', 'roles'],
+  openid: ['sub', 'roles', 'acr', 'amr', 'auth_time'],
   profile: ['name', 'preferred_username', 'picture', 'updated_at'],
   email: ['email', 'email_verified'],
 };

@@ -5,6 +5,8 @@ import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { claims, type EngineAccount } from './accounts.ts';
+import { ACR_VALUES } from './acr.ts';
+import { createDemand } from './demand.ts';
 import { listen } from './events.ts';
 import {
   accessTokenTtl,
@@ -24,7 +26,7 @@ export interface EnginePages {
 }
 
 export interface EngineDeps {
-  config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl'>;
+  config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl' | 'secondFactor'>;
   secrets: Secrets;
   /** The engine's storage for each model by name; what `Client` finds is the RFC 7591 document. */
   adapter: (model: string) => object;
@@ -56,6 +58,7 @@ function configuration(deps: EngineDeps): Configuration {
     claims,
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
+    acrValues: [...ACR_VALUES],
     // A client whose require_pkce an administrator turned off is one whose library cannot do it.
     pkce: {
       required: (_ctx: unknown, client: EngineClient) =>
@@ -94,7 +97,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
-      policy: prompts(),
+      policy: prompts(createDemand(config.secondFactor)),
     },
     features: {
       devInteractions: { enabled: false },

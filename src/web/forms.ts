@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { readBody } from './json.ts';
 
 const LIMIT = 32 * 1024;
 const WRONG = 'The form could not be read. Go back, load the page again and repeat it.';
@@ -9,17 +10,11 @@ const WRONG = 'The form could not be read. Go back, load the page again and repe
  * @throws LatchkeyError invalid_input when it is larger than 32 KB, not UTF-8, has a NUL, or a field twice
  */
 export async function readForm(ctx: Context): Promise<Record<string, string>> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
-    size += chunk.length;
-    if (size > LIMIT) throw new LatchkeyError('invalid_input', 'The form is too large.');
-    chunks.push(chunk);
-  }
+  const body = await readBody(ctx, LIMIT);
   const fields: Record<string, string> = Object.create(null);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
     decodeURIComponent(text.replaceAll('+', ' '));
   } catch (cause) {
     throw new LatchkeyError('invalid_input', WRONG, cause);

@@ -40,6 +40,8 @@ export function createRenderer(deps: { assets: Assets; issuer: string; brand?: s
     host: new URL(deps.issuer).host,
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
+    passkeyScript: deps.assets.url('passkeys.js'),
+    passkeyLibrary: deps.assets.url('webauthn.js'),
   };
   const view = (name: string) => memo(compiled, name, () => compile(name));
   return {

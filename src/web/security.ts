@@ -33,15 +33,17 @@ export function allowFormTarget(ctx: Pick<Context, 'set' | 'response'>, uri: str
 
 /**
  * Stops forms of other sites (RFC 9700 section 4.7 speaks of the authorization endpoint; this is for our pages):
- * a browser always says where a POST comes from, and only a plain form is taken.
+ * a browser always says where a POST comes from, and only a plain form is taken; on `jsonPaths` only JSON, which no
+ * form of another site can send.
  */
-export function sameOriginForms(deps: { issuer: string; paths: RegExp }): Middleware {
+export function sameOriginForms(deps: { issuer: string; paths: RegExp; jsonPaths: RegExp }): Middleware {
   return (ctx, next) => {
-    if (ctx.method === 'POST' && deps.paths.test(ctx.path)) {
+    const isJson = deps.jsonPaths.test(ctx.path);
+    if (ctx.method === 'POST' && (isJson || deps.paths.test(ctx.path))) {
       const origin = ctx.get('origin');
       const site = ctx.get('sec-fetch-site');
       const foreign = (origin !== '' && origin !== deps.issuer) || (site !== '' && site !== 'same-origin');
-      if (foreign || !ctx.is('application/x-www-form-urlencoded')) {
+      if (foreign || !ctx.is(isJson ? 'application/json' : 'application/x-www-form-urlencoded')) {
         throw new LatchkeyError(
           'forbidden',
           'This form was sent from elsewhere. Go back, load the page again and repeat it.',

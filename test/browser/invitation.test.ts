@@ -31,7 +31,7 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
       assert.equal(await desk.locator('h1').innerText(), 'Set up this server');
       assert.ok(!desk.url().includes('code='), 'the code is out of the address bar');
       await fill(desk, { 'Choose a username': 'ada', Password: PASSWORD });
-      await press(desk, 'Create account');
+      await press(desk, 'Create account with a password');
       assert.equal(new URL(desk.url()).pathname, '/account/security');
       await desk.getByRole('link', { name: 'Administration' }).click();
       await desk.getByRole('link', { name: 'Invite someone' }).click();
@@ -49,10 +49,10 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
       await press(page, 'Continue');
       assert.equal(await page.locator('h1').innerText(), 'ada invited you');
       await fill(page, { 'Choose a username': 'mei', 'Your name': 'Mei Lin', Password: 'short' });
-      await press(page, 'Create account');
+      await press(page, 'Create account with a password');
       assert.match(await page.title(), /^Error: /);
       await fill(page, { Password: PASSWORD, 'E-mail address': 'mei@boatyard.example' });
-      await press(page, 'Create account');
+      await press(page, 'Create account with a password');
       assert.match(await page.locator('h1').innerText(), /Allow Fieldnotes/);
       await press(page, 'Allow');
       await page.waitForURL(`${home}/`);
@@ -104,10 +104,10 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
       await page.goto(made[0]?.url ?? '');
       await look('invitation-offer');
       await fill(page, { 'Choose a username': 'a b', Password: 'harbour' });
-      await press(page, 'Create account');
+      await press(page, 'Create account with a password');
       await look('invitation-offer-error');
       await fill(page, { 'Choose a username': 'tomasz', Password: PASSWORD });
-      await press(page, 'Create account');
+      await press(page, 'Create account with a password');
       await look('account-unconfirmed');
       await page.goto(made[1]?.url ?? '');
       await look('invitation-signed-in');

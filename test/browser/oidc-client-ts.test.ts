@@ -54,7 +54,7 @@ describe('oidc-client-ts in Chromium', { skip }, () => {
     await run('manager.signinRedirect()').catch(() => undefined);
     await page.getByLabel('Username').fill('ada');
     await page.getByLabel('Password').fill(person.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('button', { name: 'Allow', exact: true }).click();
     await page.waitForURL(`${spa.origin}/callback?**`);
     const profile = (await run('manager.signinCallback().then((user) => user.profile)')) as Record<

@@ -76,7 +76,7 @@ describe('the pages of the account and of the administrator', { skip }, () => {
     await page.goto(`${server.issuer}/admin/invitations/new`);
     await page.getByLabel('Username').fill(person.username);
     await page.getByLabel('Password').fill(person.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByLabel('Scopes').fill('openid');
     await page.getByLabel('How many').fill('1000');
     await page.getByRole('button', { name: 'Create invitation' }).click();

@@ -38,10 +38,10 @@ describe('every page', { skip }, () => {
       assert.ok(weight < 60_000, `two pages weigh ${weight}`);
       await page.getByLabel('Username').fill(person.username);
       await page.getByLabel('Password').fill('wrong');
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await look('sign-in-error');
       await page.getByLabel('Password').fill(person.password);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await look('consent');
       await page.locator('summary').click();
       await look('consent-details');

@@ -19,19 +19,19 @@ describe('a person in Chromium', { skip }, () => {
       const page = await context.newPage();
 
       await page.goto(home);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await page.getByLabel('Username').fill('ada');
       await page.getByLabel('Password').fill('wrong');
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       assert.match(await page.title(), /^Error: /);
       await page.getByLabel('Password').fill(person.password);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       assert.match(await page.locator('h1').innerText(), /Allow Fieldnotes/);
       await page.getByRole('button', { name: 'Deny' }).click();
       assert.match(await page.locator('main').innerText(), /access_denied/);
 
       await page.goto(home);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await page.getByRole('button', { name: 'Allow', exact: true }).click();
       assert.equal(page.url(), `${home}/`);
       assert.match(await page.locator('main').innerText(), /ada@harbour\.example/);
@@ -84,10 +84,10 @@ describe('a person in Chromium', { skip }, () => {
     const signIn = async (username: string) => {
       await page.getByLabel('Username').fill(username);
       await page.getByLabel('Password').fill(person.password);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     };
     await page.goto(home);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await signIn('ada');
     await page.getByRole('button', { name: 'Use another account' }).click();
     await signIn('mei');
@@ -110,7 +110,7 @@ describe('a person in Chromium', { skip }, () => {
     await page.goto(server.issuer + authorizeUrl(authorization(client)));
     await page.getByLabel('Username').fill(person.username);
     await page.getByLabel('Password').fill(person.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.waitForURL(/code=/);
     const submit = (path: string, fields: Record<string, string>) =>
       page.evaluate(

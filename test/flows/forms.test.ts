@@ -3,8 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Browser, type Form, formOf } from '../support/browser.ts';
 import { invite, open, signUp, typeCode } from '../support/newcomer.ts';
+import { NEW_PASSWORD, openLink, resetLink } from '../support/recovery.ts';
 import { authorization, authorizeUrl, signInWith } from '../support/relying-party.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { INVITATIONS, signedIn, visit } from '../support/visitor.ts';
 
 interface Post extends Form {
   browser: Browser;
@@ -63,14 +65,58 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const question = await browser.follow(await signUp(browser, offer, { username: 'mei' }));
     return { browser, ...(await formOf(question)), typed: {} };
   },
+  async 'a forgotten password'(server) {
+    const browser = new Browser(server.issuer);
+    return { browser, ...(await formOf(await browser.get('/forgot'))), typed: { email: EMAIL } };
+  },
+  async 'a new password by a link'(server) {
+    await server.createAccount();
+    const { browser, page } = await openLink(server, await resetLink(server, EMAIL));
+    return { browser, ...(await formOf(page)), typed: { password: NEW_PASSWORD } };
+  },
+  async 'the confirmation of an address'(server) {
+    const { id } = await server.createAccount();
+    server.recovery.changeEmail(id, 'mei@harbour.example');
+    const { link = '' } = await server.sink.to('mei@harbour.example');
+    const { browser, page } = await openLink(server, link);
+    return { browser, ...(await formOf(page)), typed: {} };
+  },
+  async 'a changed password'(server) {
+    const ada = await server.createAccount();
+    const { browser, page } = await visit(server, ada, '/account/security');
+    const typed = { current: ada.password, password: NEW_PASSWORD };
+    return { browser, ...(await formOf(page)), typed };
+  },
+  async 'another e-mail address'(server) {
+    const ada = await server.createAccount();
+    const { browser, page } = await visit(server, ada, '/account/email');
+    return {
+      browser,
+      ...(await formOf(page)),
+      typed: { current: ada.password, email: 'mei@harbour.example' },
+    };
+  },
+  async 'the withdrawal of an invitation'(server) {
+    const { id } = await invite(server);
+    const browser = await signedIn(server, 'ada');
+    return {
+      browser,
+      ...(await formOf(await browser.get(`${INVITATIONS}/${id}`))),
+      typed: { withdraw: 'yes' },
+    };
+  },
 };
 
 const state = async ({ database: { knex } }: TestServer) => ({
   accounts: await knex('T_accounts').select('id', 'scopes').orderBy('id'),
   sessions: await knex('T_user_sessions').select('uid', 'account_id', 'is_active').orderBy('uid'),
   grants: await knex('T_grants').select('id', 'revoked_at').orderBy('id'),
-  invitations: await knex('T_invitations').select('uses').orderBy('id'),
+  invitations: await knex('T_invitations').select('uses', 'revoked_at').orderBy('id'),
+  credentials: await knex('T_credentials').select('password_hash', 'failed_login_attempts').orderBy('id'),
+  links: await knex('T_account_links').select('id', 'consumed_at').orderBy('id'),
 });
+
+const EMAIL = 'ada@harbour.example';
 
 for (const [name, reach] of Object.entries(FORMS)) {
   test(`${name}: no token, a foreign one, another site or another content type is 403 and does nothing`, async (t) => {

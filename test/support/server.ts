@@ -15,6 +15,7 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { covers } from '../../src/oidc/scopes.ts';
+import { cheapHashes } from './cheap-hashes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
 import { type Sink, startSink } from './mail.ts';
 
@@ -55,14 +56,22 @@ async function listen(server: Server): Promise<number> {
 export async function startServer(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { config?: Partial<Config>; storage?: TestDatabase; log?: Logger; patience?: number } = {},
+  options: {
+    config?: Partial<Config>;
+    storage?: TestDatabase;
+    log?: Logger;
+    patience?: number;
+    /** In the issuer: browsers make no passkeys for an address. */
+    hostname?: string;
+  } = {},
 ): Promise<TestServer> {
+  cheapHashes();
   const storage = options.storage ?? (await createDatabase(engine));
   const database = openDatabase(storage.url, 5);
   await migrateLatest(database, storage.url);
   const http = createServer({ maxHeaderSize: 16_384 });
   const port = await listen(http);
-  const issuer = options.config?.issuer ?? `http://127.0.0.1:${port}`;
+  const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;
   const sink = await startSink(t);
   const config: Config = {
     production: false,
@@ -79,6 +88,8 @@ export async function startServer(
     threads: 4,
     ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
     retention: {},
+    secondFactor: { everyone: false, scopes: [], roles: [] },
+    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
     ...options.config,
     issuer,
   };

@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import Koa from 'koa';
 import { createAssets } from '../../src/web/assets.ts';
 import { createRenderer } from '../../src/web/render.ts';
+import { withoutOwnScript } from '../support/own-script.ts';
 
 const TURN = '\u202egnp.exe\u2066';
 const HOSTILE = {
@@ -33,6 +34,36 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const faults = { username: bad, name: bad, email: bad, password: bad };
   const offer = { ...bare, inviter: bad, label: bad, email: bad, expiresAt: new Date(0) };
   const invited = { offer, grants: [bad], typed: { username: bad, name: bad, email: bad }, faults };
+  const passkeys = { csrf: bad, interaction: bad, back: bad, autofill: bad, signal: bad, upgrade: bad };
+  const factors = { keys: 1, totp: true, recoveryCodes: 1, demanded: true };
+  const second = { ...all, passkeys, leaveAction: bad };
+  const app = { secret: bad, qr: '/assets/qr' };
+  const key = {
+    ...{ id: 'k1', name: bad, device_type: 'multiDevice', backed_up: true, is_signed: false },
+    ...{ created_at: '2026-11-24T18:00:00.000Z', last_used_at: null, last_used_ip: bad },
+  };
+  const rest = { ...key, is_signed: true, device_type: 'singleDevice', last_used_at: key.created_at };
+  const own = {
+    ...{ passkeyList: [key], keyList: [key, rest], app: true, codes: 3, isFresh: false, signInAgain: bad },
+    ...{ actions: { keys: bad, app: bad, codes: bad }, tokens: { keys: bad, app: bad, codes: bad } },
+  };
+  const fresh = { ...own, passkeyList: [], keyList: [], app: false, codes: 0, isFresh: true };
+  const me = { ...all, roles: [], invitations: [], email: null, name: null };
+  const account = { ...all, person: me, faults: {}, bodyClass: 'wide', passkeys };
+  const steps: [string, object][] = [
+    ['account/security', { ...account, factors: own, note: bad }],
+    ['account/security', { ...account, factors: fresh, person: { ...me, has_password: false } }],
+    ['account/app', { ...account, app, back: bad }],
+    ['account/app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
+    ['account/recovery-codes', { ...account, codes: [bad], back: bad }],
+    ['interactions/login', { ...all, passkeys }],
+    ['interactions/second-factor', { ...second, factors }],
+    ['interactions/second-factor', { ...second, factors, alert: bad, recovery: true }],
+    ['interactions/second-factor', { ...second, factors: { ...factors, keys: 0 }, alert: bad }],
+    ['interactions/recover', second],
+    ['interactions/enrol', { ...second, app }],
+    ['interactions/enrol', { ...second, app, alert: bad }],
+  ];
   const at = '2026-11-24T18:00:00.000Z';
   const label = 'Your account';
   const nav = { label: bad, links: [{ href: bad, text: bad, current: true }] };
@@ -65,6 +96,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
   const making = { ...room, endings: [[bad, bad]], powers: [bad], once: bad };
   return [
+    ...(steps as [string, Record<string, unknown>][]),
     ['account/security', { ...room, person: profile, faults: {}, changed: true }],
     ['account/security', { ...room, person: nobody, faults: { current: bad, password: bad }, alert: bad }],
     [
@@ -136,14 +168,14 @@ describe('the pages', () => {
     const tested = new Set(everyView('').map(([name]) => name));
     // Parts of the others; the sheet (test/identity/invitation-sheet.test.ts) and the mails (test/flows/mail.test.ts).
     const parts =
-      /^(layout|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
+      /^(layout|account\/keys|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 
   for (const [what, bad] of Object.entries(HOSTILE)) {
     for (const [index, [name, data]] of everyView(bad).entries()) {
       test(`${name} (${index}) stays whole with ${what}`, () => {
-        const html = page(name, data);
+        const html = withoutOwnScript(page(name, data));
         assert.ok(html.startsWith('<!doctype html>\n<html lang="en">'));
         assert.equal(html.match(/<h1[ >]/g)?.length, 1);
         for (const tag of tagsOf(html)) {

@@ -18,6 +18,11 @@ interface Options {
   json?: boolean;
 }
 
+/** The narrow view of the recovery that this command needs. */
+interface Enrol {
+  link(actor: Actor, username: string): Promise<{ url: string; expires_at: string }>;
+}
+
 /** The narrow view of the invitations that this command needs. */
 interface SetUp {
   setUpLink(actor: Actor): Promise<{ url: string; expires_at: string }>;
@@ -44,6 +49,7 @@ interface Services {
   accounts: Accounts;
   roles: Roles;
   invitations: SetUp;
+  enrolment: Enrol;
 }
 
 /** `latchkey account …` */
@@ -98,6 +104,16 @@ export function accountCommands(
         print(asJson ? profile : told(profile), asJson);
       });
   }
+
+  account
+    .command('recovery-link')
+    .description('a link by which a person who lost every key makes a new one, good once and for an hour')
+    .requiredOption('--username <username>')
+    .option(...json)
+    .action(async ({ username = '', json: asJson }: Options) => {
+      const { url, expires_at } = await use(({ enrolment }) => enrolment.link(OPERATOR, username));
+      print(asJson ? { url, expires_at } : url, asJson);
+    });
 
   account
     .command('set-up-link')

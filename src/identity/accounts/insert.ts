@@ -3,6 +3,8 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 
 export interface NewAccount {
+  /** What a passkey was made for before the account was; else one is made. */
+  id?: string;
   username: string;
   email?: string | null;
   name?: string | null;
@@ -24,7 +26,7 @@ export async function insertAccount(
   account: NewAccount,
   options: { emailIfFree?: boolean } = {},
 ): Promise<string> {
-  const id = uuidv7();
+  const id = account.id ?? uuidv7();
   const created_at = new Date();
   const email = account.email ?? null;
   await trx('T_accounts').insert({

@@ -8,6 +8,8 @@ import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './mod
 export interface Profile extends Account {
   /** An address that waits to be confirmed. */
   pending_email: string | null;
+  /** Who comes in by a passkey alone has none. */
+  has_password: boolean;
   /** Each with the application in which it holds; none for everywhere. */
   roles: { role: string; client_id: string | null; client_name: string | null }[];
   /** The ledger, from the account's side; the first is by which it came in, unless an operator made it. */
@@ -42,9 +44,11 @@ export async function profileOf(
     .where('r.redeemed_by', row.id)
     .orderBy('r.id')
     .select('i.id', 'i.label', 'a.username', 'a.name', 'r.redeemed_at', 'r.scopes', 'r.roles');
+  const credential = await source('T_credentials').where({ account_id: row.id }).first('id');
   return {
     ...toAccount(row),
     pending_email: await pendingEmail(source, row.id),
+    has_password: credential !== undefined,
     roles,
     invitations: ledger.map((one) => ({
       id: one.id,

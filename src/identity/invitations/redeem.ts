@@ -41,6 +41,10 @@ export interface Newcomer {
   email: string | null;
   passwordHash?: string;
   from?: From;
+  /** The account's id, where a passkey was made for it already. */
+  id?: string;
+  /** What else belongs to the new account, in the same transaction. */
+  also?(trx: Knex.Transaction, accountId: string): Promise<unknown>;
 }
 
 const SENTENCES = {
@@ -161,6 +165,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
           const { username } = given;
           await recordIn(trx, { action: 'account.created', accountId: id, target: username }, given.from);
           await note(trx, row, id, what, given.from);
+          await given.also?.(trx, id);
           return { accountId: id, email, token };
         });
       } catch (error) {

@@ -23,6 +23,23 @@ export function inert(name: string): string {
   return one.length > 80 ? `${one.slice(0, 79)}-` : one;
 }
 
+const FACTOR_WORDS = {
+  key_added: { subject: 'A key was added to your account', line: 'A key was added to your account.' },
+  key_signed: { subject: 'A key was vouched for', line: 'A key of your account now lets its holder in.' },
+  key_removed: { subject: 'A key was removed', line: 'A key of your account was removed.' },
+  counter_regressed: {
+    subject: 'A key of yours may have been copied',
+    line: 'A key of your account answered as if there were two of it. One may be a copy.',
+  },
+  totp_added: {
+    subject: 'An authenticator app was added',
+    line: 'Codes of an app now count as a second factor.',
+  },
+  totp_removed: { subject: 'An authenticator app was removed', line: 'Codes of an app count no more.' },
+  recovery_used: { subject: 'A recovery code was used', line: 'A recovery code was used to sign in.' },
+};
+export type FactorEvent = keyof typeof FACTOR_WORDS;
+
 export const letters = {
   reset: (given: { issuer: string; username: string; token: string }): Letter => ({
     kind: 'reset',
@@ -74,6 +91,20 @@ export const letters = {
       'If this was not you, tell the people who run this server.',
     ],
     closing: [],
+  }),
+
+  /** A way in was added, removed, or may have been copied. */
+  factor: (given: { issuer: string; username: string; what: FactorEvent; name: string }): Letter => ({
+    kind: given.what,
+    subject: FACTOR_WORDS[given.what].subject,
+    lines: [
+      `${FACTOR_WORDS[given.what].line} Account: ${inert(given.username)}.${given.name === '' ? '' : ` Key: ${inert(given.name)}.`}`,
+    ],
+    action: { label: 'Look at your keys', url: `${given.issuer}/account/security` },
+    closing: [
+      'If this was you, you need do nothing.',
+      'If it was not, look at your keys now, remove what is not yours, and tell the people who run this server.',
+    ],
   }),
 
   invitation: (given: {

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
-/** An address that is to be the account's, confirmed; a new password. */
-export type Purpose = 'verify_email' | 'reset_password';
+/** An address that is to be the account's, confirmed; a new password; a first key again, given by an administrator. */
+export type Purpose = 'verify_email' | 'reset_password' | 'enrol_passkey';
 
 const HOUR_MS = 3_600_000;
-const LIFE_MS = { verify_email: 24 * HOUR_MS, reset_password: HOUR_MS };
+const LIFE_MS = { verify_email: 24 * HOUR_MS, reset_password: HOUR_MS, enrol_passkey: HOUR_MS };
 const TABLE = 'T_account_links';
 
 /** Whom a link is for. */
@@ -58,7 +58,9 @@ const good = (query: Knex.QueryBuilder, source: Knex, token: string, purpose: Pu
       source('T_accounts as a')
         .select('a.id')
         .whereRaw('a.id = T_account_links.account_id')
-        .whereRaw(`a.is_active = true AND (a.email = T_account_links.email OR purpose = 'verify_email')`),
+        .whereRaw(
+          `a.is_active = true AND (a.email = T_account_links.email OR purpose IN ('verify_email', 'enrol_passkey'))`,
+        ),
     );
 
 const bearer = (source: Knex, token: string) =>

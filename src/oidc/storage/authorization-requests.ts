@@ -21,7 +21,8 @@ interface Ended {
 
 /** Who has just proved to be somebody is it, before the session says so: what ends their sessions ends this too. */
 function whose({ result, session, accountId }: Payload): string | null {
-  const proved = (result as { login?: { accountId?: string } } | undefined)?.login?.accountId;
+  const { login, first_factor: first } = (result ?? {}) as Record<string, { accountId?: string } | undefined>;
+  const proved = login?.accountId ?? first?.accountId;
   return proved ?? (session as { accountId?: string } | undefined)?.accountId ?? accountId ?? null;
 }
 
@@ -103,7 +104,9 @@ export class AuthorizationRequests {
       expires_at: expiry(payload),
     };
     if (found || moved) {
-      unit().write({ kind: 'update', table: TABLE, set, where: { id: rowId } }, writeKey(rowId));
+      // What was ended meanwhile (a new password ends all that the old one began) is not brought back.
+      const where = { id: rowId, status: 'pending' };
+      unit().write({ kind: 'update', table: TABLE, set, where }, writeKey(rowId));
       return;
     }
     const row: Row = {

@@ -1,0 +1,112 @@
+// The browser's side of passkeys. It says what happened into role=status; without it every page works by its forms.
+// The library comes when it is first needed: most pages are left without a touch.
+const { library } = document.currentScript.dataset;
+const status = document.querySelector('#status');
+const { csrf, interaction, back, autofill, signal, upgrade } = status.dataset;
+const buttons = document.querySelectorAll('[data-passkey]');
+const credentials = window.PublicKeyCredential;
+const say = (text) => {
+  status.textContent = text;
+};
+
+// One of them on a page: where an outcome is told already, this one is polite without the name.
+if (!document.querySelector('[role=status]')) status.role = 'status';
+
+let loading;
+function load() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    Object.assign(script, { src: library, onload: () => resolve(SimpleWebAuthnBrowser), onerror: reject });
+    document.head.append(script);
+  });
+  return loading;
+}
+
+async function send(path, body) {
+  const answer = await fetch(`/webauthn/${path}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify({ csrf, interaction, ...body }),
+  });
+  const told = await answer.json();
+  if (answer.ok) return told;
+  throw Object.assign(new Error(told.title), { told });
+}
+
+async function ceremony(kind, body, silent) {
+  const { startAuthentication, startRegistration } = await load();
+  const start = kind === 'authentication' ? startAuthentication : startRegistration;
+  const response = await start({ optionsJSON: await send(`${kind}/options`, body), ...silent });
+  say('');
+  await finish(kind, body, response);
+}
+
+async function finish(kind, body, response) {
+  const { location: to } = await send(`${kind}/verify`, { ...body, response });
+  location.assign(to ?? back);
+}
+
+const acts = {
+  get: () => ['authentication', {}],
+  mfa: () => ['authentication', { purpose: 'second_factor' }],
+  vouch: ({ value: key }) => ['authentication', { purpose: 'sign_key', key }],
+  'create-mfa': () => ['registration', { ceremony: 'security_key' }],
+  recover: ({ form }) => ['registration', { purpose: 'recovery', fields: fieldsOf(form) }],
+  create: ({ form }) => ['registration', { fields: fieldsOf(form) }],
+};
+
+const fieldsOf = (form) =>
+  Object.fromEntries(
+    [...(form ? new FormData(form) : [])].filter(([name]) => /^(username|name|email|end)$/.test(name)),
+  );
+
+// Two at once are refused: what the browser does by itself gives way.
+const upgrading = new AbortController();
+
+async function click({ currentTarget: button }) {
+  upgrading.abort();
+  const { username, email } = button.form?.elements ?? {};
+  if (username?.reportValidity() === false || email?.reportValidity() === false) return;
+  say('Waiting for your passkey…');
+  try {
+    await ceremony(...acts[button.dataset.passkey](button));
+  } catch ({ told, code }) {
+    const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'That key is one of yours already.';
+    say(told?.title ?? (known || 'No passkey was used. Try again, or use another way.'));
+    offer();
+  }
+}
+
+// Offered in the username field for as long as the page is open: a challenge lives five minutes. Errors are silent,
+// unless somebody chose a passkey and it was refused.
+let timer;
+async function offer() {
+  clearTimeout(timer);
+  if (!autofill || !(await credentials.isConditionalMediationAvailable?.())) return;
+  timer = setTimeout(offer, 240_000);
+  ceremony('authentication', {}, { useBrowserAutofill: true }).catch(({ told }) => told && say(told.title));
+}
+
+async function after() {
+  for (const [name, told] of Object.entries(JSON.parse(signal ?? '{}')))
+    credentials[name]?.(told).catch(() => {});
+  // A browser that can do this needs no library for it.
+  if (!upgrade || !(await credentials.getClientCapabilities?.())?.conditionalCreate) return;
+  const body = { ceremony: 'upgrade' };
+  const publicKey = credentials.parseCreationOptionsFromJSON(await send('registration/options', body));
+  const made = await navigator.credentials.create({
+    mediation: 'conditional',
+    publicKey,
+    signal: upgrading.signal,
+  });
+  await finish('registration', body, made.toJSON());
+}
+
+for (const button of buttons) {
+  button.hidden = !credentials;
+  button.addEventListener('click', click);
+}
+if (credentials) {
+  offer();
+  after().catch(() => {});
+}

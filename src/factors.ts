@@ -1,0 +1,128 @@
+import type { Context } from 'koa';
+import type Provider from 'oidc-provider';
+import { SECURITY } from './account-home/factors.ts';
+import type { AccountHomeDeps } from './account-home/pages.ts';
+import type { Config } from './config.ts';
+import type { Newcomer } from './identity/invitations/redeem.ts';
+import { type FactorEvent, letters } from './identity/mail/letters.ts';
+import type { Post } from './identity/mail/post.ts';
+import { createPasskeys } from './identity/passkeys/index.ts';
+import { insertKey } from './identity/passkeys/keys.ts';
+import { readNames } from './identity/passkeys/names.ts';
+import { createEnrolment } from './identity/recovery/enrolment.ts';
+import { createSecondFactor } from './identity/second-factor/index.ts';
+import { createCeremonyCookie } from './interactions/ceremony.ts';
+import { createHeld } from './interactions/held.ts';
+import type { InteractionDeps } from './interactions/pages.ts';
+import { accountCsrf, createAccountSide, isFresh } from './interactions/webauthn-account.ts';
+import type { Background } from './kit/background.ts';
+import type { Database } from './kit/database.ts';
+import type { Secrets } from './kit/secrets.ts';
+import { levelOf, MFA } from './oidc/acr.ts';
+import { OWN_CLIENT_ID, signInUrl } from './oidc/clients/own.ts';
+import { createDemand } from './oidc/demand.ts';
+import { qrImage } from './web/qr.ts';
+
+type Session = { accountId?: string; uid: string; acr?: string };
+
+export interface FactorDeps {
+  config: Config;
+  database: Database;
+  secrets: Secrets;
+  provider: Provider;
+  post: Post;
+  background: Background;
+  /** Makes an account by an invitation. @returns its id @throws LatchkeyError */
+  comeIn(newcomer: Newcomer): Promise<string>;
+  findPerson: InteractionDeps['findPerson'];
+}
+
+/** The part of the composition root that builds the factors of a sign-in. */
+export function createFactors(deps: FactorDeps) {
+  const { config, database, secrets, provider, post, background } = deps;
+  const { knex } = database;
+  const { issuer } = config;
+  const secure = issuer.startsWith('https:');
+  const names = config.passkeys.namesFile ? readNames(config.passkeys.namesFile) : new Map<string, string>();
+
+  /** Mails the person, a little after the answer. */
+  function tell(accountId: string, what: FactorEvent, name = ''): void {
+    background.run(what, async () => {
+      const person = await knex('T_accounts').where({ id: accountId }).first('username', 'email');
+      if (!person?.email) return;
+      const letter = letters.factor({ issuer, username: person.username, what, name });
+      await post.deliver(letter, person.email, { accountId });
+    });
+  }
+
+  const rp = {
+    name: 'Latchkey',
+    id: new URL(issuer).hostname,
+    origin: issuer,
+    allowedAaguids: config.passkeys.aaguids,
+  };
+  const passkeys = createPasskeys({
+    ...{ knex, rp, names, counterPolicy: config.passkeys.counter },
+    tell: (accountId, what, { name }) => tell(accountId, what, name),
+  });
+  const ceremony = createCeremonyCookie({ secure });
+  const accountSide = createAccountSide({ ...deps, passkeys, ceremony });
+  const demand = createDemand(config.secondFactor);
+  const enrolment = createEnrolment({ knex, issuer, names });
+  const held = createHeld({ secrets, secure }, 'recover');
+  const secondFactor = createSecondFactor({ knex, secrets, issuer });
+
+  return {
+    /** What the page of the account needs of it. */
+    pages: {
+      ...{ tell, secondFactor, keys: passkeys.keys, rpId: rp.id, qrImage },
+      standing: async (ctx) => {
+        const here = await accountSide.standing(ctx);
+        return { amr: here?.amr ?? [], isFresh: here !== undefined && isFresh(here) };
+      },
+      scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
+      signInAgain: (params) => signInUrl(issuer, SECURITY, params),
+    } satisfies AccountHomeDeps['factors'],
+    /**
+     * The session for our own pages: one that was there before a second factor was demanded is nobody's, and its
+     * person signs in anew.
+     */
+    async sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }> {
+      const { accountId, uid, acr } = (await provider.Session.get(ctx as never)) as Session;
+      const person = accountId ? await deps.findPerson(accountId) : undefined;
+      if (!accountId || !person || levelOf(acr) >= MFA) return { accountId, uid };
+      const asked = { accountId, ceiling: person.scopes, clientId: OWN_CLIENT_ID, scope: undefined };
+      return (await demand(asked)) ? { uid } : { accountId, uid };
+    },
+
+    /** What the interactions need of it. */
+    steps: {
+      ceremony,
+      accountSide,
+      secondFactor,
+      recover: { issuer, held, lookAt: enrolment.lookAt },
+      demand,
+      passkeys: {
+        passkeys,
+        secondAfterRegress: config.passkeys.counter === 'second_factor',
+        recovery: {
+          ...held,
+          lookAt: enrolment.lookAt,
+          async use(token, key, given) {
+            const accountId = await enrolment.use(token, key, given);
+            tell(accountId, 'key_added');
+            return accountId;
+          },
+        },
+        redeemWithKey: ({ key, ...newcomer }) =>
+          deps.comeIn({
+            ...newcomer,
+            also: (trx, accountId) => insertKey(trx, { accountId, key, names, from: newcomer.from }),
+          }),
+        isTaken: async (username) => (await knex('T_accounts').where({ username }).first('id')) !== undefined,
+      },
+    } satisfies Partial<InteractionDeps>,
+  };
+}
+
+export type FactorRooms = ReturnType<typeof createFactors>;

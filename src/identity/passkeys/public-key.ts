@@ -1,0 +1,60 @@
+import { type AsymmetricKeyDetails, createPublicKey, type JsonWebKey } from 'node:crypto';
+import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
+import { Refusal } from './response.ts';
+
+/** What is offered, the likeliest first (COSE Algorithms registry: ES256, EdDSA, RS256). */
+export const ALGORITHMS = [-7, -8, -257];
+
+const MIN_RSA_BITS = 2048;
+
+/** Ed25519 points of small order (RFC 7748 section 7 speaks of why): under such a key anybody signs anything. */
+const SMALL_ORDER = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+]);
+
+const text = (value: unknown) => Buffer.from(value as Uint8Array).toString('base64url');
+
+function toJwk(key: Map<number, unknown>): JsonWebKey | undefined {
+  const { kty, alg, crv, x, y, n, e } = cose.COSEKEYS;
+  const kind = `${key.get(alg)} ${key.get(kty)} ${key.get(crv)}`;
+  if (kind === '-7 2 1') return { kty: 'EC', crv: 'P-256', x: text(key.get(x)), y: text(key.get(y)) };
+  if (kind === '-8 1 6') return { kty: 'OKP', crv: 'Ed25519', x: text(key.get(x)) };
+  // The labels of n and e are those of crv and x.
+  if (key.get(alg) === -257 && key.get(kty) === 3)
+    return { kty: 'RSA', n: text(key.get(n)), e: text(key.get(e)) };
+  return undefined;
+}
+
+/**
+ * With attestation `none` nothing was signed yet by the key that is being registered: whether it is one at all must
+ * be looked at here, or the account could be opened with a signature that anybody can make.
+ * @param encoded COSE_Key (RFC 9052 section 7)
+ * @throws Refusal for an algorithm that was not offered, a point off its curve or of small order, a short RSA key
+ */
+export function checkPublicKey(encoded: Uint8Array<ArrayBuffer>): void {
+  const jwk = toJwk(decodeCredentialPublicKey(encoded) as unknown as Map<number, unknown>);
+  if (!jwk) throw new Refusal('algorithm');
+  let details: AsymmetricKeyDetails | undefined;
+  try {
+    details = createPublicKey({ key: jwk, format: 'jwk' }).asymmetricKeyDetails;
+  } catch (error) {
+    throw new Refusal('public_key', error);
+  }
+  if (jwk.kty === 'RSA') {
+    const { modulusLength = 0, publicExponent } = details ?? {};
+    // With the exponent 1 a signature is its own message.
+    if (modulusLength < MIN_RSA_BITS || publicExponent !== 65_537n) throw new Refusal('public_key');
+  }
+  if (jwk.kty !== 'OKP') return;
+  const point = Buffer.from(jwk.x ?? '', 'base64url');
+  if (point.length !== 32) throw new Refusal('public_key');
+  // The highest bit is the sign of x, which has no part in the order.
+  point.writeUInt8(point.readUInt8(31) & 0x7f, 31);
+  if (SMALL_ORDER.has(point.toString('hex'))) throw new Refusal('public_key');
+}

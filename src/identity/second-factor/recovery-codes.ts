@@ -1,0 +1,54 @@
+import type { Knex } from 'knex';
+import { type From, recordIn } from '../../audit/index.ts';
+import { digest, uuidv7 } from '../../kit/ids.ts';
+import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
+import { inTransaction } from '../../kit/transaction.ts';
+
+const TABLE = 'T_recovery_codes';
+const COUNT = 10;
+/** A hundred random bits: too many to guess, so that a digest without salt is enough. */
+const LENGTH = 20;
+
+/** Codes for who has no other factor at hand: shown once, good once each. */
+export function createRecoveryCodes(deps: { knex: Knex }) {
+  const { knex } = deps;
+  return {
+    /** Makes ten that take the place of all earlier ones. */
+    async make(accountId: string, from?: From): Promise<string[]> {
+      const codes = Array.from({ length: COUNT }, () => makeReadableCode(LENGTH));
+      await inTransaction(knex, async (trx) => {
+        await trx(TABLE).where({ account_id: accountId }).delete();
+        await trx(TABLE).insert(
+          codes.map((code) => ({
+            id: uuidv7(),
+            created_at: new Date(),
+            account_id: accountId,
+            code_hash: digest(readReadableCode(code, LENGTH) as string),
+          })),
+        );
+        await recordIn(trx, { action: 'recovery_codes.made', accountId }, from);
+      });
+      return codes;
+    },
+
+    /** One statement uses it up. @returns whether it was good */
+    async consume(accountId: string, typed: string): Promise<boolean> {
+      const code = readReadableCode(typed, LENGTH);
+      if (code === undefined) return false;
+      const used = await knex(TABLE)
+        .where({ account_id: accountId, code_hash: digest(code) })
+        .whereNull('consumed_at')
+        .update({ consumed_at: new Date() });
+      return used === 1;
+    },
+
+    async left(accountId: string): Promise<number> {
+      const row = await knex(TABLE)
+        .where({ account_id: accountId })
+        .whereNull('consumed_at')
+        .count({ n: '*' })
+        .first();
+      return Number(row?.n);
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { record } from '../audit/index.ts';
+import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { unit } from '../kit/unit-of-work.ts';
+import { qrImage } from '../web/qr.ts';
+import { type Details, type FrontDesk, goTo } from './front-desk.ts';
+import type { FirstFactor, SignIn } from './sign-in.ts';
+
+export interface SecondFactorStepDeps {
+  desk: FrontDesk;
+  signIn: SignIn;
+  secondFactor: SecondFactor;
+  render(name: string, data: Record<string, unknown>): string;
+  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+}
+
+const WRONG_CODE =
+  'That code is not right, was used before, or there were too many attempts. Wait for the next one.';
+const NO_FIRST = 'Sign in with your username and password first.';
+
+/** After the password: a key, a code of an app, or a recovery code; or the first of them is set up here. */
+export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDeps): void {
+  const { desk, signIn } = deps;
+  const { totp, recoveryCodes, factorsOf } = deps.secondFactor;
+
+  /** @throws LatchkeyError for who jumps to this step */
+  async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
+    const details = await desk.load(ctx);
+    const first = signIn.firstFactor(details);
+    if (!first || !['login', 'create'].includes(details.prompt.name))
+      throw new LatchkeyError('invalid_input', NO_FIRST);
+    return { details, first };
+  }
+
+  async function pageData(ctx: Context, details: Details, { accountId }: FirstFactor) {
+    const { action, csrf, passkeys } = await desk.common(ctx, details);
+    const person = await deps.findPerson(accountId);
+    if (!person) throw new LatchkeyError('invalid_input', NO_FIRST);
+    return {
+      action: `${action}/second-factor`,
+      leaveAction: `${action}?step=sign-in`,
+      csrf,
+      accountName: person.username,
+      passkeys,
+    };
+  }
+
+  async function showEnrol(
+    ctx: Context,
+    details: Details,
+    first: FirstFactor,
+    alert?: string,
+  ): Promise<void> {
+    const data = await pageData(ctx, details, first);
+    const { uri, secret } = await totp.begin(first.accountId, data.accountName);
+    const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await qrImage(uri) };
+    if (alert) ctx.status = 401;
+    ctx.body = deps.render('interactions/enrol', { ...data, title: 'Set up a second factor', app, alert });
+  }
+
+  async function show(ctx: Context, details: Details, first: FirstFactor, alert?: string): Promise<void> {
+    const factors = await factorsOf(first.accountId);
+    const { keys, totp: app, recoveryCodes: left } = factors;
+    if (keys === 0 && !app && left === 0) return showEnrol(ctx, details, first, alert);
+    const recovery = left > 0 && (ctx.query.with === 'recovery' || (keys === 0 && !app));
+    const title = recovery ? 'Use a recovery code' : keys > 0 ? 'Use your security key' : 'Enter your code';
+    const data = await pageData(ctx, details, first);
+    if (alert) ctx.status = 401;
+    ctx.body = deps.render('interactions/second-factor', { ...data, title, factors, recovery, alert });
+  }
+
+  /** @returns the method (RFC 8176) by which it was shown, or undefined */
+  async function verify(accountId: string, code: string): Promise<'totp' | 'recovery_code' | undefined> {
+    if (/^[\d\s]{6,9}$/.test(code)) return (await totp.verify(accountId, code)) ? 'totp' : undefined;
+    return (await recoveryCodes.consume(accountId, code)) ? 'recovery_code' : undefined;
+  }
+
+  async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
+    if (!(await totp.confirm(first.accountId, code, unit().origin)))
+      return showEnrolAgain(ctx, details, first);
+    goTo(ctx, await signIn.complete(details, first, 'otp'));
+  }
+
+  /** The secret that was shown is gone: it is never shown twice. */
+  const showEnrolAgain = (ctx: Context, details: Details, first: FirstFactor) =>
+    showEnrol(ctx, details, first, 'That code is not right. Scan the new secret, and enter its code.');
+
+  const path = '/interaction/:uid/second-factor';
+  router.get(path, async (ctx) => {
+    const { details, first } = await load(ctx);
+    await show(ctx, details, first);
+  });
+  router.post(path, async (ctx) => {
+    const { code = '' } = await desk.form(ctx);
+    const { details, first } = await load(ctx);
+    const { accountId } = first;
+    const factors = await factorsOf(accountId);
+    if (code.trim() === '') return show(ctx, details, first, 'Enter a code');
+    if (factors.keys === 0 && !factors.totp && factors.recoveryCodes === 0)
+      return enrol(ctx, details, first, code);
+    const method = await verify(accountId, code);
+    const told = { accountId, clientId: String(details.params.client_id), details: { method } };
+    if (!method) {
+      record({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });
+      return show(ctx, details, first, WRONG_CODE);
+    }
+    record({ action: 'second_factor.succeeded', ...told });
+    goTo(ctx, await signIn.complete(details, first, 'otp'));
+  });
+}

@@ -1,0 +1,25 @@
+import type Router from '@koa/router';
+
+const SECURITY = '/account/security';
+
+/** Where browsers and password managers look for what this server has. */
+export function createWellKnown(router: Router, deps: { issuer: string; relatedOrigins: string[] }): void {
+  const { issuer } = deps;
+  const documents = {
+    // Web Authentication Level 3 section 5.11: origins where the passkeys of this host may be used.
+    webauthn: { origins: [issuer, ...deps.relatedOrigins] },
+    // A Well-Known URL for Relying Party Passkey Endpoints.
+    'passkey-endpoints': { enroll: `${issuer}${SECURITY}`, manage: `${issuer}${SECURITY}` },
+  };
+  for (const [name, document] of Object.entries(documents)) {
+    router.get(`/.well-known/${name}`, (ctx) => {
+      ctx.set('Cache-Control', 'public, max-age=3600');
+      ctx.body = document;
+    });
+  }
+  // A Well-Known URL for Changing Passwords.
+  router.get('/.well-known/change-password', (ctx) => {
+    ctx.status = 303;
+    ctx.redirect(SECURITY);
+  });
+}

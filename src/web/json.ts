@@ -1,0 +1,42 @@
+import type { Context } from 'koa';
+import { LatchkeyError } from '../kit/errors.ts';
+
+const WRONG = 'The request could not be read. Load the page again and repeat it.';
+
+/** The bytes of a request's body. @throws LatchkeyError invalid_input as soon as they are more than `limit` */
+export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
+  const tooLarge = () => new LatchkeyError('invalid_input', 'The request is too large.');
+  if (Number(ctx.get('content-length')) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Deeper than anything that our pages send: parsers and validators further on are recursive. */
+const DEEPEST = 12;
+
+function isTooDeep(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === DEEPEST || Object.values(value).some((member) => isTooDeep(member, depth + 1));
+}
+
+/**
+ * A JSON document from our own script.
+ * @throws LatchkeyError invalid_input when it is larger than `limit`, not UTF-8, no JSON, or nested too deep
+ */
+export async function readJson(ctx: Context, limit: number): Promise<unknown> {
+  const body = await readBody(ctx, limit);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new LatchkeyError('invalid_input', WRONG, cause);
+  }
+  if (isTooDeep(value)) throw new LatchkeyError('invalid_input', WRONG);
+  return value;
+}

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
+import { startApplication } from '../support/application.ts';
+import { executablePath, launch, watch } from '../support/chromium.ts';
+import { invite } from '../support/newcomer.ts';
+import { secondFactorOf } from '../support/second-factor.ts';
+import { startServer } from '../support/server.ts';
+import { VirtualAuthenticator } from '../support/virtual-authenticator.ts';
+
+const skip = executablePath ? false : 'Chromium was not found';
+
+async function open(t: TestContext) {
+  const server = await startServer(t, 'sqlite', { hostname: 'localhost' });
+  const { context, complaints } = await watch(await launch(t));
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  return { server, page, complaints };
+}
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+const security = (server: Opened['server']) => `${server.issuer}/account/security`;
+const heading = (page: Page) => page.locator('h1').innerText();
+const said = (page: Page) => page.locator('#status');
+
+/** Comes in by an invitation with a passkey and nothing else. */
+async function signUp({ server, page }: Opened, username: string): Promise<void> {
+  const { url } = await invite(server);
+  await page.goto(url);
+  await page.getByLabel('Choose a username').fill(username);
+  await page.getByRole('button', { name: 'Create a passkey' }).click();
+  await page.waitForURL(security(server));
+}
+
+async function signOut({ server, page }: Opened): Promise<void> {
+  await page.goto(`${server.issuer}/session/end`);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForSelector('h1:has-text("You are signed out")');
+}
+
+/** Types the password on the sign-in page. */
+async function typePassword(page: Page, person: { username: string; password: string }): Promise<void> {
+  await page.getByLabel('Username').fill(person.username);
+  await page.getByLabel('Password').fill(person.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+describe('a person with a passkey in Chromium', { skip }, () => {
+  test('comes in by an invitation without a password, and signs in again by the button without a username', async (t) => {
+    const here = await open(t);
+    const { server, page, complaints } = here;
+    const device = await VirtualAuthenticator.plugIn(page, 'platform');
+    await signUp(here, 'mei');
+    assert.equal(await heading(page), 'Security');
+    assert.match(await page.locator('main').innerText(), /This device/);
+    assert.equal(await page.getByLabel('New password').count(), 0);
+    assert.equal((await device.credentials()).length, 1);
+    await signOut(here);
+
+    await device.touched(false);
+    await page.goto(security(server));
+    assert.match(await heading(page), /Sign in/);
+    await device.touched(true);
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    await page.waitForURL(security(server));
+    assert.match(await page.locator('main').innerText(), /mei/);
+    assert.deepEqual(complaints, []);
+  });
+
+  test('is offered it in the username field, and lands in the application', async (t) => {
+    const here = await open(t);
+    const { server, page, complaints } = here;
+    await VirtualAuthenticator.plugIn(page, 'platform');
+    await signUp(here, 'mei');
+    await signOut(here);
+    const { home } = await startApplication(t, server);
+    await page.goto(home);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    // Nobody presses anything: the browser's own list is answered by the authenticator.
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await page.waitForURL(`${home}/`);
+    assert.deepEqual(complaints, []);
+  });
+
+  for (const kind of ['usb', 'u2f'] as const) {
+    test(`uses a security key (${kind}) after the password`, async (t) => {
+      const here = await open(t);
+      const { server, page } = here;
+      const person = await server.createAccount();
+      await VirtualAuthenticator.plugIn(page, kind);
+      await page.goto(security(server));
+      await typePassword(page, person);
+      await page.getByRole('button', { name: 'Add a security key' }).click();
+      await page.waitForSelector('h3:has-text("Security key (USB)")');
+      await signOut(here);
+      await page.goto(security(server));
+      await typePassword(page, person);
+      assert.equal(await heading(page), 'Use your security key');
+      await page.goto(server.issuer);
+      assert.doesNotMatch(await page.locator('main').innerText(), /signed in/);
+      await page.goto(security(server));
+      await typePassword(page, person);
+      await page.getByRole('button', { name: 'Use security key' }).click();
+      await page.waitForURL(security(server));
+      assert.equal(await heading(page), 'Security');
+    });
+  }
+
+  test('adds a second key that opens nothing until it is vouched for, renames and removes', async (t) => {
+    const here = await open(t);
+    const { server, page } = here;
+    const first = await VirtualAuthenticator.plugIn(page, 'platform');
+    await signUp(here, 'mei');
+    // Of another device: without the first, which excludes itself.
+    const [kept] = await first.credentials();
+    assert.ok(kept);
+    await first.unplug();
+    const second = await VirtualAuthenticator.plugIn(page, 'platform');
+    await server.database.knex('T_webauthn_credentials').update({ last_used_at: null });
+    await page.getByRole('button', { name: 'Add a passkey' }).click();
+    await page.waitForSelector('text=Not yet vouched for');
+    const [made] = await second.credentials();
+    assert.ok(made);
+
+    await page.getByRole('button', { name: 'Vouch for it' }).click();
+    await said(page).filter({ hasText: 'No passkey was used' }).waitFor();
+    await second.restore(kept, 10);
+    await page.getByRole('button', { name: 'Vouch for it' }).click();
+    await page.waitForSelector('text=Not yet vouched for', { state: 'detached' });
+
+    await page.locator('summary').first().click();
+    await page.getByLabel('Name', { exact: true }).first().fill('Blue key');
+    await page.getByRole('button', { name: 'Save' }).first().click();
+    await page.waitForSelector('h3:has-text("Blue key")');
+    await page.getByRole('button', { name: 'Remove Blue key' }).click();
+    await page.waitForSelector('text=The key is removed');
+    assert.equal(await page.locator('h3:has-text("Blue key")').count(), 0);
+    await page.getByRole('button', { name: 'Remove This device' }).click();
+    assert.match(await page.locator('main').innerText(), /the last key that lets you in/);
+
+    await signOut(here);
+    await second.restore(made, 10);
+    await page.goto(security(server));
+    await page.waitForURL(security(server));
+    await page.waitForSelector('h1:has-text("Security")');
+  });
+
+  test('who lost every key makes a new one by a link of an administrator, good once', async (t) => {
+    const here = await open(t);
+    const { server, page, complaints } = here;
+    const lost = await VirtualAuthenticator.plugIn(page, 'platform');
+    await signUp(here, 'mei');
+    await signOut(here);
+    await lost.unplug();
+    await VirtualAuthenticator.plugIn(page, 'platform');
+    const made = createEnrolment({ knex: server.database.knex, issuer: server.issuer, names: new Map() });
+    const { url } = await made.link({ accountId: null }, 'mei');
+    await page.goto(url);
+    assert.equal(await heading(page), 'Get back into your account');
+    assert.ok(!page.url().includes('token'));
+    await page.getByRole('button', { name: 'Create a passkey' }).click();
+    await page.waitForURL(security(server));
+    assert.equal(await page.locator('text=Not yet vouched for').count(), 0);
+    assert.equal(await page.locator('h3').count(), 2);
+    assert.deepEqual(complaints, []);
+    const { context } = await watch(await launch(t));
+    const eve = await context.newPage();
+    await eve.goto(url);
+    assert.match(await eve.locator('main').innerText(), /This link is good no more/);
+  });
+
+  test('is told when it is the wrong key, the wrong finger, a copy, or nothing, and tries again', async (t) => {
+    const here = await open(t);
+    const { server, page } = here;
+    const device = await VirtualAuthenticator.plugIn(page, 'platform');
+    await signUp(here, 'mei');
+    const [key] = await device.credentials();
+    assert.ok(key);
+    await signOut(here);
+    const press = () => page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    const refused = async (text: string | RegExp) => {
+      await said(page).filter({ hasText: text }).waitFor();
+      assert.match(await heading(page), /Sign in/);
+    };
+    await device.verifies(false);
+    await page.goto(security(server));
+    await press();
+    await refused('No passkey was used');
+
+    await server.database.knex('T_webauthn_credentials').update({ deleted_at: new Date() });
+    await device.verifies(true);
+    await press();
+    await refused('That key did not let you in');
+
+    await server.database.knex('T_webauthn_credentials').update({ deleted_at: null, sign_count: 1000 });
+    await press();
+    await refused('That key did not let you in');
+    await device.restore(key, 2000);
+    await press();
+    await page.waitForURL(security(server));
+  });
+
+  test('gives the ceremony up and uses the password; without JavaScript there is nothing else', async (t) => {
+    const here = await open(t);
+    const { server, page, complaints } = here;
+    const person = await server.createAccount();
+    await VirtualAuthenticator.plugIn(page, 'platform');
+    await page.goto(security(server));
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    await said(page).filter({ hasText: 'No passkey was used' }).waitFor();
+    await typePassword(page, person);
+    assert.equal(await heading(page), 'Security');
+    assert.deepEqual(complaints, []);
+
+    const { context } = await watch(await launch(t), { javaScriptEnabled: false });
+    const plain = await context.newPage();
+    await plain.goto(security(server));
+    assert.equal(await plain.getByRole('button', { name: 'Sign in with a passkey' }).isVisible(), false);
+    await typePassword(plain, person);
+    assert.equal(await heading(plain), 'Security');
+    assert.equal(await plain.getByRole('button', { name: 'Add a passkey' }).isVisible(), false);
+    await secondFactorOf(server).recoveryCodes.make(person.id);
+  });
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Authenticator } from '../support/authenticator.ts';
+import type { Browser } from '../support/browser.ts';
+import { engines } from '../support/engines.ts';
+import { accountPlace, newcomer, register } from '../support/passkeys.ts';
+import { codeOf, secondFactorOf, withApp } from '../support/second-factor.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { textOf, visit } from '../support/visitor.ts';
+
+const PATH = '/account/security';
+
+/** The forms of a page by where they go. */
+async function forms(
+  browser: Browser,
+): Promise<{ html: string; send(action: string, fields: Record<string, string>): Promise<Response> }> {
+  const html = await (await browser.get(PATH)).text();
+  const tokens = new Map(
+    [...html.matchAll(/action="([^"]+)">\s*<input type="hidden" name="csrf" value="([^"]+)"/g)].map(
+      ([, action = '', csrf = '']) => [action, csrf],
+    ),
+  );
+  return {
+    html,
+    send: (action, fields) => browser.post(action, { csrf: tokens.get(action) ?? '', ...fields }),
+  };
+}
+
+const idOf = async (server: TestServer, accountId: string) =>
+  (
+    await server.database
+      .knex('T_webauthn_credentials')
+      .where({ account_id: accountId })
+      .orderBy('id', 'desc')
+      .first('id')
+  ).id;
+
+for (const engine of engines) {
+  describe(`the factors on the page of one's account on ${engine}`, () => {
+    test('a key is renamed and removed there, never another person’s, nor the last', async (t) => {
+      const server = await startServer(t, engine);
+      const mei = await newcomer(server, 'mei');
+      const eve = await newcomer(server, 'eve');
+      const first = await idOf(server, mei.id);
+      const page = await forms(mei.browser);
+      assert.match(page.html, /This device/);
+      const hostile = '<b>"Blue"</b>';
+      const renamed = await page.send(`${PATH}/keys`, { key: first, act: 'rename', name: hostile });
+      assert.equal(renamed.headers.get('location'), `${PATH}?done=renamed`);
+      const { html } = await forms(mei.browser);
+      assert.ok(html.includes('&lt;b&gt;&#34;Blue&#34;&lt;/b&gt;') && !html.includes(hostile));
+      assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'remove' })).status, 409);
+      const other = await forms(eve.browser);
+      for (const act of ['rename', 'remove'])
+        assert.equal((await other.send(`${PATH}/keys`, { key: first, act, name: 'x' })).status, 404);
+      assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'burn' })).status, 400);
+      assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'remove', csrf: 'x' })).status, 403);
+      assert.equal(
+        (await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length,
+        0,
+      );
+    });
+
+    test('an app is set up, and recovery codes are made; each only a short time after the sign-in', async (t) => {
+      const server = await startServer(t, engine);
+      const ada = await server.createAccount();
+      const { browser } = await visit(server, ada, PATH);
+      const page = await forms(browser);
+      const shown = await (await page.send(`${PATH}/app`, {})).text();
+      const secret = /class="mono">([A-Z2-7 ]+)</.exec(shown)?.[1]?.replaceAll(' ', '') ?? '';
+      const csrf = /name="csrf" value="([^"]+)"/.exec(shown)?.[1] ?? '';
+      const wrong = await browser.post(`${PATH}/app`, { csrf, code: '12' });
+      assert.equal(wrong.status, 400);
+      assert.equal(
+        (await browser.post(`${PATH}/app`, { csrf, code: codeOf(secret) })).status,
+        400,
+        'the old secret',
+      );
+      const again =
+        /class="mono">([A-Z2-7 ]+)</.exec(await (await page.send(`${PATH}/app`, {})).text())?.[1] ?? '';
+      const done = await browser.post(`${PATH}/app`, { csrf, code: codeOf(again.replaceAll(' ', '')) });
+      assert.equal(done.headers.get('location'), `${PATH}?done=app`);
+      assert.ok((await secondFactorOf(server).factorsOf(ada.id)).demanded);
+
+      // The session knows but the password: what is there now is asked for.
+      const weak = await page.send(`${PATH}/recovery-codes`, {});
+      assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
+      assert.equal((await page.send(`${PATH}/app`, { act: 'remove' })).status, 303);
+      assert.ok((await secondFactorOf(server).factorsOf(ada.id)).totp);
+    });
+
+    test('who only knows the password neither removes a key nor adds one that opens anything', async (t) => {
+      const server = await startServer(t, engine);
+      const ada = await server.createAccount();
+      const own = await visit(server, ada, PATH);
+      await register(own.browser, await accountPlace(server, ada.id), new Authenticator(server.issuer));
+      const key = await idOf(server, ada.id);
+      const thief = await visit(server, ada, PATH);
+      const page = await forms(thief.browser);
+      const answer = await page.send(`${PATH}/keys`, { key, act: 'remove' });
+      assert.match(String(answer.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
+      const added = await register(
+        thief.browser,
+        await accountPlace(server, ada.id),
+        new Authenticator(server.issuer),
+      );
+      assert.equal(added.body.is_signed, false);
+      assert.equal(
+        (await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length,
+        0,
+      );
+      assert.match(await textOf(await thief.browser.get(PATH)), /Not yet vouched for/);
+    });
+  });
+}
+
+test('a session from before a second factor was demanded opens no page of ours', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const ada = await server.createAccount();
+  const { browser } = await visit(server, ada, PATH);
+  const { config, storage, issuer } = server;
+  const secondFactor = { everyone: true, scopes: [], roles: [] };
+  const strict = await startServer(t, 'sqlite', { storage, config: { issuer, secondFactor } });
+  const url = `http://127.0.0.1:${strict.config.port}${PATH}`;
+  const cookie = [...browser.cookies].map(([key, { value }]) => `${key.split(' ')[1]}=${value}`).join('; ');
+  const answer = await fetch(url, { headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
+  assert.equal(answer.status, 303);
+  assert.match(String(answer.headers.get('location')), /^\/auth\?/);
+  assert.equal(
+    (
+      await fetch(url.replace(String(strict.config.port), String(config.port)), {
+        headers: { cookie, accept: 'text/html' },
+        redirect: 'manual',
+      })
+    ).status,
+    200,
+  );
+  await withApp(server, ada);
+});
+
+test('a key that comes or goes is told by mail, without what it is worth', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const ada = await server.createAccount();
+  const { browser } = await visit(server, ada, PATH);
+  await register(browser, await accountPlace(server, ada.id), new Authenticator(server.issuer));
+  await server.settled();
+  const { subject, text } = await server.sink.to('ada@harbour.example');
+  assert.equal(subject, 'A key was added to your account');
+  assert.match(text, /Account: ada\. Key: This device\./);
+});
