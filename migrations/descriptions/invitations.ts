@@ -35,11 +35,11 @@ export const invitations: Record<string, Described> = {
     part: 'invitations',
     purpose: 'The ledger: who came in by which invitation, and what they got.',
     columns: {
-      invitation_id: 'By which.',
+      invitation_id: 'By which they came.',
       redeemed_by: 'Who; NULL when the account was deleted.',
       scopes: 'JSON list: what was added to the ceiling.',
       roles: 'JSON list: the roles that were granted.',
-      redeemed_at: 'When.',
+      redeemed_at: 'When they came.',
       ip_address: 'From where.',
     },
     indices: {

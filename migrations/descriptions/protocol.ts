@@ -105,7 +105,7 @@ export const protocol: Record<string, Described> = {
     part: 'protocol',
     purpose: 'What a person allowed an application.',
     columns: {
-      account_id: 'Who.',
+      account_id: 'Who allowed it.',
       client_id: CLIENT,
       scope: 'The OpenID scopes that were allowed.',
       payload: PAYLOAD,
