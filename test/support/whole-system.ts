@@ -57,8 +57,12 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   await signUp(third, page, { username: 'ines', email: 'ines@harbour.example' });
   await signInPage(server, client);
   await new Browser(server.issuer).get(authorizeUrl(authorization(client)));
-  const reset = await openLink(server, await resetLink(server, 'ines@harbour.example'));
-  await send(reset.browser, reset.page, { password: NEW_PASSWORD });
+  // After the mail that asks to confirm the address.
+  await server.settled();
+  const link = await resetLink(server, 'ines@harbour.example', 1);
+  const reset = await openLink(server, link);
+  const done = await send(reset.browser, reset.page, { password: NEW_PASSWORD });
+  if (done.status !== 303) throw new Error(`no new password was set (${done.status})`);
   note('link', /[\w-]{24}$/.exec(await resetLink(server, 'ada@harbour.example'))?.[0] ?? 'no link');
   note('app', await withApp(server, ada));
   for (const one of await secondFactorOf(server).recoveryCodes.make(ada.id)) note('recovery code', one);
