@@ -44,7 +44,12 @@ await serve(async (origin) => {
   const { provider } = await createApp({ config, database, log });
   const expire = createExpiry(database);
   every(5000, log, 'expire-requests', () => expire());
-  every(60_000, log, 'purge', () => purge(database, { retention: {} }));
+  let purging = false;
+  const sweep = () => purge(database, { retention: {} }, { goOn: () => purging });
+  if (process.argv[3] === 'purges') {
+    purging = true;
+    every(60_000, log, 'purge', sweep);
+  }
 
   const { client_id, client_secret = '' } = await createClients({
     knex: database.knex,
@@ -66,6 +71,10 @@ await serve(async (origin) => {
   });
   return {
     listener: provider.callback(),
+    purge(on) {
+      purging = on;
+      if (on) sweep().catch((error) => log.error({ err: error }));
+    },
     facts: {
       client: { client_id, client_secret, redirect_uris: [REDIRECT_URI] },
       person: { username: 'ada', password: PASSWORD },
