@@ -188,6 +188,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     },
     isTooLong,
     guesses: limits.signIn,
+    ceremonies: limits.ceremony,
     browser,
     signIn: (given) => signIn(passwords, given),
     findPerson,

@@ -39,6 +39,8 @@ export interface InteractionDeps extends FrontDeskDeps {
   isTooLong(password: string): boolean;
   /** Failed sign-ins of one address. */
   guesses: Pick<AddressLimit, 'take' | 'giveBack'>;
+  /** Ceremonies of passkeys that one address begins. */
+  ceremonies: Pick<AddressLimit, 'take'>;
   browser: BrowserCookie;
   findPerson(accountId: string): Promise<Person | undefined>;
   /** What of the scopes the account may be given. */
@@ -218,7 +220,7 @@ export function createInteractions(deps: InteractionDeps): Router {
     ...{ ...deps, ...deps.invitation, ...deps.passkeys },
     ...{ desk, signIn, factorsOf },
   });
-  createWebauthnEndpoints(router, { interaction, account: deps.accountSide });
+  createWebauthnEndpoints(router, { interaction, account: deps.accountSide }, deps.ceremonies);
   router.get('/interaction/:uid', async (ctx) => {
     const details = await load(ctx);
     const { name } = details.prompt;

@@ -3,7 +3,9 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { LatchkeyError } from '../kit/errors.ts';
 import { parse } from '../kit/parse.ts';
+import { unit } from '../kit/unit-of-work.ts';
 import { readJson } from '../web/json.ts';
+import type { AddressLimit } from '../web/rate-limits/index.ts';
 
 const LIMIT = 48 * 1024;
 
@@ -39,12 +41,18 @@ const STEPS = {
 } as const;
 
 /** The endpoints of our script: options, then the answer of the authenticator. */
-export function createWebauthnEndpoints(router: Router, sides: { interaction: Side; account: Side }): void {
+export function createWebauthnEndpoints(
+  router: Router,
+  sides: { interaction: Side; account: Side },
+  /** Ceremonies that one address may begin. */
+  begun: Pick<AddressLimit, 'take'>,
+): void {
   for (const [path, step] of Object.entries(STEPS)) {
     router.post(path, async (ctx) => {
       const asked = parse(request, await readJson(ctx, LIMIT));
       if (step.startsWith('finish') && asked.response === undefined)
         throw new LatchkeyError('invalid_input', 'The answer of the passkey is missing.');
+      if (step.startsWith('start')) await begun.take(unit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');
       ctx.body = await side[step](ctx, asked);

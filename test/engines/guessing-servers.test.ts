@@ -51,7 +51,9 @@ for (const engine of engines) {
       // 503 is who was sent away from the queue before bcrypt, 408 whom a busy machine did not hear in time.
       for (const status of Object.keys(statuses))
         assert.ok(['401', '503', '408'].includes(status), JSON.stringify(statuses));
-      assert.equal(await wrong(), 5);
+      // A guess that was looked at and whose commit a busy database did not answer in time is counted, not told of.
+      const looked = await wrong();
+      assert.ok(looked <= 5, `${looked} were looked at`);
       assert.equal(Number((await knex('T_credentials').first()).failed_login_attempts), 5);
       t.diagnostic(`${engine}: ${JSON.stringify(statuses)}`);
 
@@ -64,7 +66,7 @@ for (const engine of engines) {
       }
       assert.deepEqual(seen[0], seen[1]);
       assert.ok(!seen[0]?.headers.some(([name]) => name === 'set-cookie'));
-      assert.equal(await wrong(), 5);
+      assert.equal(await wrong(), looked);
 
       await knex('T_credentials').update({ locked_until: new Date(Date.now() - 1000) });
       const after = await stranger.send(person.password, { at: second });

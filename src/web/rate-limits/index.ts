@@ -19,6 +19,8 @@ const LIMITS = {
   signIn: { points: 50, duration: 900 },
   /** Invitation codes that are none of ours. */
   invitation: { points: 20, duration: 900 },
+  /** Ceremonies of passkeys begun, each of which writes a row: a page of an office begins one each time it is opened. */
+  ceremony: { points: 600, duration: 900 },
   /** Messages asked for, to whatever account. */
   reset: { points: 10, duration: 900 },
 };
@@ -113,6 +115,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
   return {
     signIn: limit(limiterOf('signIn', LIMITS.signIn)),
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
+    ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
     reset: limit(limiterOf('reset', LIMITS.reset)),
     async takeMessage(email) {
       await mailbox.consume(digest(email)).catch(refused);
