@@ -40,6 +40,22 @@ for (const engine of engines) {
       );
     });
 
+    test('keeps an invitation that somebody came by, and with it the ledger, and the log of a year ago', async (t) => {
+      const { database, createAccount } = await openWorld(t, engine);
+      const { id: redeemed_by } = await createAccount();
+      const invitation_id = uuidv7();
+      const over = ago(2 * 365 * 24 * HOUR - HOUR);
+      await fill(database, 'T_invitations', { id: invitation_id, uses: 1, expires_at: over });
+      await fill(database, 'T_invitations', { id: uuidv7(), uses: 0, expires_at: over });
+      const row = { id: uuidv7(), invitation_id, redeemed_by, redeemed_at: over };
+      await fill(database, 'T_invitation_redemptions', row);
+      await fill(database, 'T_auth_audit_log', { id: uuidv7(), account_id: redeemed_by, created_at: over });
+      await purge(database, { retention: {} });
+      assert.deepEqual(await database.knex('T_invitations').pluck('id'), [invitation_id]);
+      assert.equal((await database.knex('T_invitation_redemptions')).length, 1);
+      assert.equal((await database.knex('T_auth_audit_log').where({ created_at: over })).length, 1);
+    });
+
     test('keeps rows for as long as the configuration says', async (t) => {
       const { database } = await openWorld(t, engine);
       await limits(database, 1, ago(40 * HOUR));
