@@ -34,7 +34,7 @@ export function upkeepCommands(
       });
       const rows = tables.reduce((sum, one) => sum + one.rows, 0);
       if (json) return print({ dry_run: dryRun, rows, tables }, json);
-      printTable(tables.filter((one) => one.rows > 0));
+      if (rows > 0) printTable(tables.filter((one) => one.rows > 0));
       print(`${rows} row(s) ${dryRun ? 'would be deleted' : 'deleted'}.`, json);
     });
 
