@@ -65,13 +65,21 @@ export function createInvitations(deps: InvitationDeps) {
   }
 
   /** Taking back what somebody else gave needs the powers to give it: who may only invite disarms no administrator. */
-  function refuseBeyond(row: InvitationRow, powers: string[]): void {
+  async function refuseBeyond(
+    trx: Knex.Transaction,
+    row: InvitationRow,
+    actor: Actor,
+    powers: string[],
+  ): Promise<void> {
+    if (powers.includes('*:*') || actor.accountId === row.created_by) return;
+    const held = await rolesOf(trx, actor.accountId ?? '');
     const scopes: string[] = JSON.parse(row.scopes);
     const beyond = scopes.find((scope) => !PROTOCOL_SCOPES.includes(scope) && !covers(powers, scope));
-    if (beyond !== undefined || (row.roles !== '[]' && !powers.includes('*:*')))
+    const role = (JSON.parse(row.roles) as string[]).find((one) => !held.includes(one));
+    if (beyond !== undefined || role !== undefined)
       throw new LatchkeyError(
         'forbidden',
-        `You do not hold ${beyond ?? 'all of its roles'}, so you cannot take it back. Nothing was changed.`,
+        `You do not hold ${beyond ?? `the role ${role}`}, so you cannot take it back. Nothing was changed.`,
       );
   }
 
@@ -204,7 +212,7 @@ export function createInvitations(deps: InvitationDeps) {
       return inTransaction(knex, async (trx) => {
         await trx('T_invitations').where({ id }).whereNull('revoked_at').update({ revoked_at: new Date() });
         const row = await get(trx, id);
-        if (options.withdraw && actor.accountId !== row.created_by) refuseBeyond(row, powers);
+        if (options.withdraw) await refuseBeyond(trx, row, actor, powers);
         const withdrawn_from = options.withdraw ? await withdrawScopes(trx, id) : [];
         await recordIn(trx, {
           action: 'invitation.revoked',
