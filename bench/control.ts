@@ -22,17 +22,23 @@ export const TTL = { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_
 
 /** Listens on a port of its own before `make` is told the origin, then answers `usage` over IPC. */
 export async function serve(
-  make: (origin: string) => Promise<{ listener: RequestListener; facts: Omit<Facts, 'origin'> }>,
+  make: (origin: string) => Promise<{
+    listener: RequestListener;
+    facts: Omit<Facts, 'origin'>;
+    /** Begins to delete what has expired, or ends it; where there is such a thing. */
+    purge?: (on: boolean) => void;
+  }>,
 ): Promise<void> {
   const server = createServer({ maxHeaderSize: 16_384, keepAliveTimeout: 60_000 });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { listener, facts } = await make(origin).catch((error: Error) => {
+  const { listener, facts, purge } = await make(origin).catch((error: Error) => {
     process.send?.({ error: error.stack });
     throw error;
   });
   server.on('request', listener);
-  process.on('message', () => {
+  process.on('message', (message) => {
+    if (message !== 'usage') return purge?.(message === 'purge');
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     process.send?.({ cpu: (userCPUTime + systemCPUTime) / 1000, rss: maxRSS / 1024 } satisfies Usage);
   });

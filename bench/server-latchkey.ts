@@ -2,7 +2,6 @@ import { createApp } from '../src/app.ts';
 import type { Config } from '../src/config.ts';
 import { createAccounts } from '../src/identity/accounts/service.ts';
 import { createPasswords } from '../src/identity/passwords/index.ts';
-import { purgeBrowsers } from '../src/identity/passwords/known-browsers.ts';
 import { createPasswordRules } from '../src/identity/passwords/rules.ts';
 import { openDatabase } from '../src/kit/database.ts';
 import { every } from '../src/kit/jobs.ts';
@@ -10,8 +9,7 @@ import { createLog } from '../src/kit/log.ts';
 import { migrateLatest } from '../src/kit/migrations.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
-import { expireRequests } from '../src/oidc/jobs.ts';
-import { purgeRateLimits } from '../src/web/rate-limits/store.ts';
+import { createExpiry, purge } from '../src/upkeep/purge.ts';
 import { REDIRECT_URI, SCOPE, SECRETS, serve, TTL } from './control.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
@@ -38,14 +36,20 @@ await serve(async (origin) => {
     logLevel: 'info',
     threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
     ttl: TTL,
+    retention: {},
     secondFactor: { everyone: false, scopes: [], roles: [] },
     passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
   };
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });
-  every(5000, log, 'expire-requests', () => expireRequests(database.knex));
-  every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex));
-  every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex));
+  const expire = createExpiry(database);
+  every(5000, log, 'expire-requests', () => expire());
+  let purging = false;
+  const sweep = () => purge(database, { retention: {} }, { goOn: () => purging });
+  if (process.argv[3] === 'purges') {
+    purging = true;
+    every(60_000, log, 'purge', sweep);
+  }
 
   const { client_id, client_secret = '' } = await createClients({
     knex: database.knex,
@@ -67,6 +71,10 @@ await serve(async (origin) => {
   });
   return {
     listener: provider.callback(),
+    purge(on) {
+      purging = on;
+      if (on) sweep().catch((error) => log.error({ err: error }));
+    },
     facts: {
       client: { client_id, client_secret, redirect_uris: [REDIRECT_URI] },
       person: { username: 'ada', password: PASSWORD },

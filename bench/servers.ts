@@ -10,7 +10,11 @@ export type Variant = 'plain' | 'bare' | EngineName;
 /** A server in a process of its own. */
 export interface Measured extends Facts {
   variant: Variant;
+  /** Of its database, if it has one. */
+  url: string | undefined;
   usage(): Promise<Usage>;
+  /** Begins to delete what has expired, or ends it. */
+  purge(on: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -27,16 +31,17 @@ function message<T>(child: ChildProcess, name: string): Promise<T> {
 
 /**
  * With BENCH_PROF=folder the CPU profile of each server is left there.
+ * @param purges whether it deletes what has expired by itself, as in earnest
  * @returns the server, or undefined when its engine does not answer here
  */
-export async function start(variant: Variant): Promise<Measured | undefined> {
+export async function start(variant: Variant, purges = true): Promise<Measured | undefined> {
   const inMemory = variant === 'plain' || variant === 'bare';
   const database = inMemory ? undefined : await createDatabase(variant).catch(() => null);
   if (database === null) return undefined;
   const file = fileURLToPath(new URL(`./server-${inMemory ? variant : 'latchkey'}.ts`, import.meta.url));
   const folder = process.env.BENCH_PROF;
   const profile = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}/${variant}`] : [];
-  const child = fork(file, database ? [database.url] : [], {
+  const child = fork(file, database ? [database.url, purges ? 'purges' : ''] : [], {
     execArgv: ['--import', 'tsx', ...profile],
     // The log is written, as in earnest, but not shown.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -47,6 +52,8 @@ export async function start(variant: Variant): Promise<Measured | undefined> {
   return {
     ...facts,
     variant,
+    url: database?.url,
+    purge: (on) => void child.send(on ? 'purge' : 'rest'),
     usage() {
       child.send('usage');
       return message<Usage>(child, variant);

@@ -23,6 +23,7 @@ import { print } from './kit/terminal.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { createClients } from './oidc/clients/service.ts';
 import { covers } from './oidc/scopes.ts';
+import { upkeepCommands } from './upkeep/cli.ts';
 import { createMailRenderer } from './web/render.ts';
 
 async function withDatabase<T>(work: (database: Database, url: string) => Promise<T>): Promise<T> {
@@ -53,7 +54,10 @@ export function createProgram(): Command {
   const program = new Command('latchkey')
     .description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server')
     .exitOverride();
-  databaseCommands(program, withDatabase);
+  const db = databaseCommands(program, withDatabase);
+  upkeepCommands(db, (work) =>
+    withCurrentSchema((database) => work(database, loadConfig(process.env).retention)),
+  );
   clientCommands(program, (work) =>
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
   );

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { purgedTables, type Retention } from './upkeep/rules.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const flag = z
@@ -30,6 +31,7 @@ export const variables = z.object({
   LATCHKEY_ACCESS_TOKEN_TTL: seconds(3600),
   LATCHKEY_REFRESH_TOKEN_TTL: seconds(2_592_000),
   LATCHKEY_SESSION_TTL: seconds(1_209_600),
+  LATCHKEY_RETENTION: z.string().optional(),
   LATCHKEY_SECOND_FACTOR: list,
   LATCHKEY_PASSKEY_COUNTER: z.enum(['warn', 'second_factor', 'block']).default('block'),
   LATCHKEY_PASSKEY_AAGUIDS: list,
@@ -62,6 +64,8 @@ export interface Config {
   threads: number;
   /** Life times in seconds. */
   ttl: { accessToken: number; refreshToken: number; session: number };
+  /** For how many days rows are kept after their end, where that is not the default of the table. */
+  retention: Retention;
   /** Where a second factor is demanded. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };
   passkeys: {
@@ -175,6 +179,20 @@ function senderOf(text: string | undefined, issuer: string, faults: string[]) {
   return { name: name.trim(), address };
 }
 
+/** `T_auth_audit_log=365,T_user_sessions=7`, in days. */
+function retentionOf(text: string, faults: string[]): Retention {
+  const retention: Retention = {};
+  for (const entry of text.split(',').map((one) => one.trim())) {
+    const [, table = '', days = ''] = /^(T_\w+)=(\d{1,5})$/.exec(entry) ?? [];
+    if (purgedTables.includes(table)) retention[table] = Number(days);
+    else
+      faults.push(
+        `LATCHKEY_RETENTION is a list of table=days; ${entry} names no table whose rows expire. See docs/DATABASE.md.`,
+      );
+  }
+  return retention;
+}
+
 /** Development only: secrets that nobody set are made once and kept beside the embedded database. */
 function keptSecrets(file: string): string[] {
   if (!existsSync(file)) {
@@ -212,6 +230,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const from = senderOf(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
   if (!/^(rediss?:\/\/|$)/.test(values.LATCHKEY_REDIS_URL ?? ''))
     faults.push('LATCHKEY_REDIS_URL must begin with redis:// or rediss://.');
+  const retention = values.LATCHKEY_RETENTION ? retentionOf(values.LATCHKEY_RETENTION, faults) : {};
   const given = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (given) faults.push(...secretFaults(given));
   else if (production) faults.push('LATCHKEY_SECRETS is missing. Make one: openssl rand -base64 48');
@@ -237,6 +256,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       refreshToken: values.LATCHKEY_REFRESH_TOKEN_TTL,
       session: values.LATCHKEY_SESSION_TTL,
     },
+    retention,
     secondFactor: {
       everyone: values.LATCHKEY_SECOND_FACTOR.includes('everyone'),
       scopes: named(values.LATCHKEY_SECOND_FACTOR, 'scope'),

@@ -1,8 +1,6 @@
 import { createServer } from 'node:http';
 import { createApp } from './app.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { purgeChallenges } from './identity/passkeys/challenges.ts';
-import { purgeBrowsers } from './identity/passwords/known-browsers.ts';
 import { zxcvbn } from './identity/passwords/rules.ts';
 import { openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
@@ -10,8 +8,7 @@ import { classify } from './kit/hot-path.ts';
 import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
 import { migrateLatest, schemaStatus } from './kit/migrations.ts';
-import { expireRequests } from './oidc/jobs.ts';
-import { purgeRateLimits } from './web/rate-limits/store.ts';
+import { createExpiry, purge } from './upkeep/purge.ts';
 
 const DRAIN_MS = 10_000;
 /** How long mail that still waits may take then. */
@@ -36,12 +33,14 @@ async function start(): Promise<void> {
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
   );
+  let stopping = false;
+  const goOn = () => !stopping;
+  const expire = createExpiry(database);
+  const { retention } = config;
   const jobs = [
-    every(5000, log, 'expire-requests', () => expireRequests(database.knex)),
+    every(5000, log, 'expire-requests', () => expire({ goOn })),
+    every(60_000, log, 'purge', () => purge(database, { retention }, { goOn })),
     every(30_000, log, 'client-usage', () => writeClientUsage()),
-    every(60_000, log, 'purge-known-browsers', () => purgeBrowsers(database.knex)),
-    every(60_000, log, 'purge-challenges', () => purgeChallenges(database.knex)),
-    every(60_000, log, 'purge-rate-limits', () => purgeRateLimits(database.knex)),
   ];
 
   await new Promise<void>((resolve, reject) => {
@@ -53,7 +52,6 @@ async function start(): Promise<void> {
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 
-  let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;

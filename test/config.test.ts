@@ -55,6 +55,16 @@ describe('configuration', () => {
     });
   }
 
+  test('how long rows are kept is days by table, and a table whose rows do not expire is named', () => {
+    const kept = 'T_auth_audit_log=365, T_user_sessions=7';
+    assert.deepEqual(loadConfig({ ...production, LATCHKEY_RETENTION: kept }).retention, {
+      T_auth_audit_log: 365,
+      T_user_sessions: 7,
+    });
+    for (const wrong of ['T_accounts=1', 'T_user_sessions', 'T_user_sessions=-1', 'T_user_sessions=soon'])
+      assert.ok(faultsOf({ ...production, LATCHKEY_RETENTION: wrong }).includes(`; ${wrong} names no table`));
+  });
+
   test('a secret never stands in the message', () => {
     const secret = 'hunter2hunter2hunter2hunter2hunter2hunter2';
     assert.ok(!faultsOf({ ...production, LATCHKEY_SECRETS: secret }).includes(secret));

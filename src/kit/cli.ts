@@ -3,12 +3,12 @@ import type { Database } from './database.ts';
 import { migrateLatest, migrateRollback, schemaStatus } from './migrations.ts';
 import { print } from './terminal.ts';
 
-/** `latchkey db …` */
+/** `latchkey db …`. @returns the command, for others to add to */
 export function databaseCommands(
   program: Command,
   use: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>,
-): void {
-  const db = program.command('db').description('the schema of the database');
+): Command {
+  const db = program.command('db').description('the database: its schema, what is there, what has expired');
   db.command('migrate')
     .description('bring the schema forward')
     .option('--json', 'print one JSON document')
@@ -27,4 +27,5 @@ export function databaseCommands(
     .description('which migrations were applied, are pending or died halfway, and what to do')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => print(await use(schemaStatus), json));
+  return db;
 }

@@ -38,3 +38,39 @@ export async function readSecret(): Promise<string> {
 }
 
 export const collect = (value: string, earlier: string[] = []) => [...earlier, value];
+
+/** Rows under the names of their members, in columns. */
+export function printTable(rows: object[]): void {
+  const names = Object.keys(rows[0] ?? { 'There is none.': '' });
+  const cells = rows.map((one) => Object.values(one).map((value) => cell(value ?? '')));
+  const widths = names.map((name, index) =>
+    Math.max(...[names, ...cells].map((line) => (line[index] ?? name).length)),
+  );
+  const text = [names, ...cells].map((line) =>
+    line
+      .map((value, index) => value.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  process.stdout.write(`${text.join('\n')}\n`);
+}
+
+const BAR = 30;
+
+/**
+ * A bar on standard error that grows to the whole.
+ * @param parts what is to be done
+ */
+export function progress(parts: { rows: number }[]): { add(rows: number): void; end(): void } {
+  const whole = parts.reduce((sum, { rows }) => sum + rows, 0);
+  let done = 0;
+  return {
+    add(rows) {
+      done += rows;
+      const part = whole === 0 ? 1 : Math.min(1, done / whole);
+      const bar = '#'.repeat(Math.round(part * BAR)).padEnd(BAR, '.');
+      process.stderr.write(`\r[${bar}] ${Math.floor(part * 100)} %  ${done} of ${whole}`);
+    },
+    end: () => void process.stderr.write('\r\x1b[K'),
+  };
+}

@@ -1,37 +1,20 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/kit/database.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { engines, type TestDatabase } from '../support/engines.ts';
+import { commandLine } from '../support/command-line.ts';
+import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/process.ts';
 import { storageOf } from '../support/storage.ts';
 
-/** As docs/DATABASE.md prints them. */
+/** Typed in a time zone far from UTC; test/docs/statements.test.ts runs all that docs/DATABASE.md prints. */
 const CLEAN_UP = 'DELETE FROM T_authorization_requests WHERE expires_at < CURRENT_TIMESTAMP';
 const LOCKED =
   'SELECT a.email, c.locked_until, c.failed_login_attempts FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id WHERE c.locked_until > CURRENT_TIMESTAMP';
 
 const MINUTE = 60_000;
 
-/** What an administrator types, in the client that comes with the engine, in a time zone far from UTC. */
-function commandLine({ engine, url }: TestDatabase, sql: string): string {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  const name = pathname.slice(1);
-  const env = { ...process.env, TZ: 'Pacific/Auckland' };
-  if (engine === 'sqlite') {
-    return execFileSync('sqlite3', [url.slice('sqlite:'.length), sql], { env, encoding: 'utf8' });
-  }
-  if (engine === 'postgres') {
-    return execFileSync('psql', ['-XAt', url, '-c', sql], {
-      env: { ...env, PGTZ: 'Pacific/Auckland' },
-      encoding: 'utf8',
-    });
-  }
-  const where = [`-h${hostname}`, `-P${port || 3306}`, `-u${username}`];
-  if (password) where.push(`-p${password}`);
-  return execFileSync('mariadb', [...where, '-N', name, '-e', sql], { env, encoding: 'utf8' });
-}
+const ZONE = 'Pacific/Auckland';
 
 for (const engine of engines) {
   describe(`the documented queries at the command line of ${engine}`, () => {
@@ -48,7 +31,7 @@ for (const engine of engines) {
           ...{ ...text, expires_at: new Date(Date.now() + ms) },
         });
       }
-      commandLine(storage, CLEAN_UP);
+      commandLine(storage, CLEAN_UP, ZONE);
       const left = await database.knex('T_authorization_requests').select('uid_hash');
       assert.deepEqual(left.map((row) => row.uid_hash).toSorted(), ['later', 'soon']);
     });
@@ -70,7 +53,7 @@ for (const engine of engines) {
         T_rate_limits: 'key_hash',
         T_known_browsers: 'token_hash',
       })) {
-        commandLine(storage, `DELETE FROM ${table} WHERE expires_at < CURRENT_TIMESTAMP`);
+        commandLine(storage, `DELETE FROM ${table} WHERE expires_at < CURRENT_TIMESTAMP`, ZONE);
         const left = await knex(table).orderBy(column).pluck(column);
         assert.deepEqual(left, ['later', 'soon']);
       }
@@ -83,7 +66,7 @@ for (const engine of engines) {
         const set = { locked_until: new Date(Date.now() + ms), failed_login_attempts: 7 };
         await database.knex('T_credentials').where({ account_id: id }).update(set);
       }
-      const lines = commandLine(storage, LOCKED).trim().split('\n').sort();
+      const lines = commandLine(storage, LOCKED, ZONE).trim().split('\n').sort();
       assert.deepEqual(
         lines.map((line) => line.split(/[|\t]/).toSpliced(1, 1)),
         [
@@ -106,7 +89,7 @@ for (const engine of engines) {
           of('Interaction').upsert(uid, { kind: 'Interaction', exp, cid: uid, params, jti: uid }),
         );
       }
-      commandLine({ engine, url, drop: async () => {} }, CLEAN_UP);
+      commandLine({ engine, url }, CLEAN_UP, ZONE);
       assert.equal((await database.knex('T_authorization_requests')).length, 1);
       assert.equal(await request(() => of('Interaction').find('over')), undefined);
       assert.equal((await request(() => of('Interaction').find('open')))?.cid, 'open');
@@ -122,10 +105,7 @@ for (const engine of engines) {
       const text = row?.last_login_at;
       const told = text instanceof Date ? text : new Date(`${String(text).replace(' ', 'T')}Z`);
       assert.equal(told.getTime(), at.getTime());
-      const printed = commandLine(
-        { engine, url, drop: async () => {} },
-        'SELECT last_login_at FROM T_accounts',
-      );
+      const printed = commandLine({ engine, url }, 'SELECT last_login_at FROM T_accounts', ZONE);
       assert.match(printed, /2031-03-30 (02:30:00|15:30:00)\.123/);
     });
   });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MOST_GUESSES, NO_GUESSES } from '../../src/identity/passwords/guesses.ts';
-import { forgetBrowsers, purgeBrowsers } from '../../src/identity/passwords/known-browsers.ts';
+import { forgetBrowsers } from '../../src/identity/passwords/known-browsers.ts';
 import { toDate } from '../../src/kit/instants.ts';
+import { purge } from '../../src/upkeep/purge.ts';
 import { engines } from '../support/engines.ts';
 import { openGuessing, RIGHT } from '../support/guesses.ts';
 
@@ -99,7 +100,8 @@ for (const engine of engines) {
         .update({ expires_at: new Date(Date.now() - 1000) });
       assert.equal(await guess(RIGHT, { browser: 'old' }), undefined);
       assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
-      assert.equal(await purgeBrowsers(knex), 1);
+      const table = 'T_known_browsers';
+      assert.deepEqual(await purge(world.database, { retention: {}, table }), [{ table, rows: 1 }]);
       await forgetBrowsers(knex, person.id);
       assert.equal(await guess(RIGHT, { browser: 'mine' }), undefined);
       assert.equal((await knex('T_known_browsers')).length, 0);

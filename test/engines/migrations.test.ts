@@ -6,20 +6,7 @@ import { migrateLatest, migrateRollback, schemaStatus } from '../../src/kit/migr
 import { latchkey } from '../support/cli.ts';
 import { createDatabase, engines } from '../support/engines.ts';
 import { openWorld } from '../support/process.ts';
-import { tableNames } from '../support/tables.ts';
-
-/** A row with what must be there. All rows have one id, so every foreign key finds its target. */
-async function fill({ knex }: Database, table: string, id: string): Promise<void> {
-  const columns = Object.entries(await knex(table).columnInfo());
-  assert.ok(columns.length > 0, table);
-  const row: Record<string, unknown> = {};
-  for (const [name, { type, nullable, maxLength }] of columns) {
-    if (nullable) continue;
-    if (/char|text/.test(type) && !/_at$/.test(name)) row[name] = id.slice(0, Number(maxLength) || undefined);
-    else row[name] = /_at$/.test(name) ? new Date() : /bool/.test(type) ? true : 1;
-  }
-  await knex(table).insert(row);
-}
+import { fill, tableNames } from '../support/tables.ts';
 
 /** Tables that another one points at come first; which they are the database says. */
 async function fillAll(database: Database): Promise<void> {
@@ -29,7 +16,7 @@ async function fillAll(database: Database): Promise<void> {
     const refused: string[] = [];
     let last: unknown;
     for (const table of left) {
-      await fill(database, table, id).catch((error) => {
+      await fill(database, table, { id }).catch((error) => {
         last = error;
         refused.push(table);
       });

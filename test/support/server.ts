@@ -87,6 +87,7 @@ export async function startServer(
     logLevel: 'silent',
     threads: 4,
     ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
+    retention: {},
     secondFactor: { everyone: false, scopes: [], roles: [] },
     passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
     ...options.config,

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Database } from '../../src/kit/database.ts';
 
 export type Dump = Record<string, Record<string, unknown>[]>;
@@ -15,6 +16,26 @@ export async function tableNames({ engine, knex }: Database): Promise<string[]> 
     name: string;
   }[];
   return rows.map(({ name }) => name).filter((name) => !/^t_migrations/i.test(name));
+}
+
+/**
+ * Writes a row with what must be there.
+ * @param row its id, which every foreign key that must be there names too unless it says otherwise; and what matters
+ */
+export async function fill(
+  { knex }: Database,
+  table: string,
+  { id, ...given }: { id: string; [column: string]: unknown },
+): Promise<void> {
+  const columns = Object.entries(await knex(table).columnInfo());
+  assert.ok(columns.length > 0, table);
+  const row: Record<string, unknown> = {};
+  for (const [name, { type, nullable, maxLength }] of columns) {
+    if (nullable) continue;
+    if (/char|text/.test(type) && !/_at$/.test(name)) row[name] = id.slice(0, Number(maxLength) || undefined);
+    else row[name] = /_at$/.test(name) ? new Date() : /bool/.test(type) ? true : 1;
+  }
+  await knex(table).insert({ ...row, ...given });
 }
 
 /** Every row of every table. */

@@ -73,15 +73,3 @@ export function createChallenges(knex: Knex) {
 }
 
 export type Challenges = ReturnType<typeof createChallenges>;
-
-/** Removes what can be answered no more, a batch at a time. @returns how many */
-export async function purgeChallenges(knex: Knex): Promise<number> {
-  const due = await knex(TABLE).select('id').where('expires_at', '<=', new Date()).limit(25);
-  if (due.length === 0) return 0;
-  return knex(TABLE)
-    .whereIn(
-      'id',
-      due.map(({ id }) => id),
-    )
-    .delete();
-}

@@ -42,8 +42,3 @@ export function touchBrowser(id: string): void {
 export async function forgetBrowsers(source: Knex, accountId: string, kept = ''): Promise<void> {
   await source('T_known_browsers').where({ account_id: accountId }).whereNot({ id: kept }).delete();
 }
-
-/** @returns how many rows that had expired are gone */
-export function purgeBrowsers(knex: Knex): Promise<number> {
-  return knex('T_known_browsers').where('expires_at', '<=', new Date()).delete();
-}

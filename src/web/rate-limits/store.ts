@@ -101,8 +101,3 @@ export function spareWrite(): Write {
   const row = { id, created_at: now, key_hash: digest(id), points: 0, expires_at: now };
   return { kind: 'insert', table: TABLE, row };
 }
-
-/** @returns how many rows that had expired are gone */
-export function purgeRateLimits(knex: Knex): Promise<number> {
-  return knex(TABLE).where('expires_at', '<=', new Date()).delete();
-}

@@ -1,0 +1,149 @@
+import type { Database } from '../src/kit/database.ts';
+import type { Engine } from '../src/kit/statements.ts';
+
+/** So many rows beyond those of the bench, live and past their time, the latter also past the time they are kept. */
+export interface Filling {
+  live: number;
+  expired: number;
+}
+
+interface Words {
+  /** Rows with the numbers 1 to `count` as `n`. */
+  numbers(count: number): string;
+  id: string;
+  hash: string;
+  at(seconds: string): string;
+}
+
+const HEX = "'abcdefghijk'";
+const WORDS: Record<Engine, Words> = {
+  sqlite: {
+    numbers: (count) =>
+      `(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ${count}) SELECT n FROM s) s`,
+    id: `'0193' || SUBSTR('00000000' || n, -8) || '-' || LOWER(HEX(RANDOMBLOB(11)))`,
+    hash: `LOWER(HEX(RANDOMBLOB(16))) || ${HEX}`,
+    at: (seconds) => `STRFTIME('%Y-%m-%d %H:%M:%f', 'now', (${seconds}) || ' seconds')`,
+  },
+  postgres: {
+    numbers: (count) => `GENERATE_SERIES(1, ${count}) AS s(n)`,
+    id: 'GEN_RANDOM_UUID()::text',
+    hash: `MD5(RANDOM()::text || n) || ${HEX}`,
+    at: (seconds) => `CURRENT_TIMESTAMP + (${seconds}) * INTERVAL '1 second'`,
+  },
+  mysql: {
+    numbers: (count) => `(SELECT CAST(seq AS SIGNED) AS n FROM seq_1_to_${count}) s`,
+    id: 'UUID()',
+    hash: `CONCAT(MD5(CONCAT(RAND(), n)), ${HEX})`,
+    at: (seconds) => `CURRENT_TIMESTAMP(3) + INTERVAL (${seconds}) SECOND`,
+  },
+};
+
+const DAY = 86_400;
+
+/** What a row of that table has besides `id`, `created_at`, `expires_at`, which is the instant of its end. */
+const TABLES: Record<
+  string,
+  { share: number; columns: (hash: string, grant: string, account: string) => Record<string, string> }
+> = {
+  T_access_tokens: {
+    share: 0.4,
+    columns: (token_hash, grant_id, account_id) => ({
+      token_hash,
+      kind: "'access_token'",
+      account_id,
+      client_id: "'x'",
+      grant_id,
+      scope: "'openid'",
+      payload: `'{"kind":"AccessToken","iat":1800000000,"exp":1800003600,"scope":"openid profile email","gty":"refresh_token"}'`,
+    }),
+  },
+  T_refresh_tokens: {
+    share: 0.2,
+    columns: (token_hash, grant_id, account_id) => ({
+      token_hash,
+      account_id,
+      client_id: "'x'",
+      grant_id,
+      scope: "'openid'",
+      payload: "'{}'",
+    }),
+  },
+  T_authorization_requests: {
+    share: 0.15,
+    columns: (uid_hash, _grant, account_id) => ({
+      uid_hash,
+      client_id: "'x'",
+      account_id,
+      redirect_uri: "'x'",
+      scope: "'openid'",
+      response_type: "'code'",
+      status: "'approved'",
+      payload: "'{}'",
+    }),
+  },
+  T_authorization_codes: {
+    share: 0.15,
+    columns: (code_hash, grant_id, account_id) => ({
+      code_hash,
+      account_id,
+      client_id: "'x'",
+      grant_id,
+      redirect_uri: "'x'",
+      scope: "'openid'",
+      response_type: "'code'",
+      payload: "'{}'",
+    }),
+  },
+  T_user_sessions: {
+    share: 0.1,
+    columns: (token_hash, uid, account_id) => ({
+      token_hash,
+      uid,
+      account_id,
+      authorizations: "'{}'",
+      payload: "'{}'",
+      is_active: 'true',
+    }),
+  },
+};
+
+/**
+ * Fills the tables that grow with requests, by SQL alone.
+ * @param accounts how many accounts the rows belong to, made as well
+ */
+export async function fillMany(
+  { knex, engine }: Database,
+  { live, expired }: Filling,
+  accounts = 10_000,
+): Promise<void> {
+  const words = WORDS[engine];
+  const insert = (table: string, row: Record<string, string>, count: number) =>
+    knex.raw(
+      `INSERT INTO ${table} (${Object.keys(row).join(', ')}) SELECT ${Object.values(row).join(', ')} FROM ${words.numbers(count)}`,
+    );
+  const text = (number: string) =>
+    engine === 'mysql' ? `CONCAT('bench-', ${number})` : `'bench-' || (${number})`;
+  const now = words.at('0');
+  const account = {
+    id: text('n'),
+    created_at: now,
+    username: text('n'),
+    email_verified: 'false',
+    scopes: "'[]'",
+    is_active: 'true',
+  };
+  await insert('T_accounts', account, accounts);
+  for (const [table, { share, columns }] of Object.entries(TABLES)) {
+    for (const [count, seconds] of [
+      [live, `${DAY} + n`],
+      [expired, `-${90 * DAY} - n`],
+    ] as const) {
+      const own = columns(words.hash, words.id, text(`n % ${accounts} + 1`));
+      const row = { id: words.id, created_at: now, ...own, expires_at: words.at(seconds) };
+      await insert(table, row, Math.round(count * share));
+    }
+  }
+  if (engine === 'mysql')
+    for (const table of [...Object.keys(TABLES), 'T_accounts']) await knex.raw(`ANALYZE TABLE ${table}`);
+  else await knex.raw('ANALYZE');
+}

@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import { engines } from '../test/support/engines.ts';
+import { scansOf, watch } from '../test/support/plans.ts';
+import { startServer } from '../test/support/server.ts';
+import { useAll } from '../test/support/whole-system.ts';
+import { fillMany } from './fill.ts';
+
+/**
+ * `npm run bench:plans -- [--live 1000000] [--expired 5000000]`: whether anything that a server asks reads a growing table whole, on
+ * a database with that many rows. LATCHKEY_TEST_ENGINES names the engines.
+ */
+const { values } = parseArgs({
+  options: { live: { type: 'string', default: '1000000' }, expired: { type: 'string', default: '5000000' } },
+});
+/** A table of so many rows is read whole by whoever plans well. */
+const FEW = 1000;
+
+for (const engine of engines) {
+  const ends: (() => unknown)[] = [];
+  const server = await startServer({ after: (end: unknown) => void ends.push(end as () => unknown) }, engine);
+  try {
+    const began = Date.now();
+    await fillMany(server.database, { live: Number(values.live), expired: Number(values.expired) });
+    const seconds = Math.round((Date.now() - began) / 1000);
+    const asked = watch(server.database);
+    await useAll(server);
+    process.stdout.write(`${engine}: filled in ${seconds} s, ${asked.size} statements\n`);
+    for (const one of [...asked.values()])
+      for (const { step, rows } of await scansOf(server.database, one))
+        if (rows === undefined || rows > FEW) process.stdout.write(`  ${step}\n    ${one.sql}\n`);
+  } finally {
+    for (const end of ends) await end();
+  }
+}

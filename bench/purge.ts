@@ -1,0 +1,91 @@
+import { parseArgs } from 'node:util';
+import { openDatabase } from '../src/kit/database.ts';
+import { fillMany } from './fill.ts';
+import { type Actor, actorsOf, flows } from './flows.ts';
+import { closeConnections } from './http.ts';
+import { measure, median, type Sample } from './measure.ts';
+import { start, type Variant } from './servers.ts';
+
+/**
+ * `npm run bench:purge`: the flows without and with a purge in the server, in turns, on a database with so many rows
+ * that have expired. The p99 with it may be so many times that without it.
+ */
+const REACH = 1.5;
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '5' },
+    live: { type: 'string', default: '1000000' },
+    expired: { type: 'string', default: '5000000' },
+    engines: { type: 'string', default: 'sqlite,postgres,mariadb' },
+  },
+});
+const TABLES = [
+  'T_access_tokens',
+  'T_refresh_tokens',
+  'T_authorization_requests',
+  'T_authorization_codes',
+  'T_user_sessions',
+];
+const print = (cells: (string | number)[]) =>
+  process.stdout.write(
+    `${cells.map((one, index) => (index < 2 ? String(one).padEnd(12) : String(one).padStart(11))).join(' ')}\n`,
+  );
+
+async function pairs(actors: Actor[], flow: (actor: Actor) => Promise<void>) {
+  const { server } = actors[0] as Actor;
+  const samples: { quiet: Sample; busy: Sample }[] = [];
+  await measure(actors, flow, 1);
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    const quiet = await measure(actors, flow, Number(values.seconds));
+    server.purge(true);
+    const busy = await measure(actors, flow, Number(values.seconds));
+    server.purge(false);
+    samples.push({ quiet, busy });
+  }
+  return samples;
+}
+
+print(['flow', 'engine', 'p99 ms', 'with purge', 'x', 'reach', 'RSS MB', 'with purge']);
+for (const variant of values.engines.split(',') as Variant[]) {
+  const server = await start(variant, false);
+  if (!server?.url) continue;
+  const database = openDatabase(server.url);
+  const count = async (table: string, comparison: string) =>
+    Number((await database.knex(table).where('expires_at', comparison, new Date()).count({ n: '*' }))[0]?.n);
+  try {
+    await fillMany(database, { live: Number(values.live), expired: Number(values.expired) });
+    const actors = await actorsOf(server);
+    let expired = 0;
+    const live: Record<string, number> = {};
+    for (const table of TABLES) {
+      expired += await count(table, '<');
+      live[table] = await count(table, '>=');
+    }
+    for (const [name, flow] of Object.entries(flows)) {
+      const samples = await pairs(actors, flow);
+      const of = (kind: 'quiet' | 'busy', key: keyof Sample) => samples.map((one) => one[kind][key]);
+      const ratio = median(samples.map(({ quiet, busy }) => busy.p99 / quiet.p99));
+      const p99 = [median(of('quiet', 'p99')), median(of('busy', 'p99'))].map((ms) => ms.toFixed(1));
+      const rss = [samples[0]?.quiet.rss ?? 0, Math.max(...of('busy', 'rss'))].map((mb) => mb.toFixed(0));
+      print([name, variant, ...p99, ratio.toFixed(2), ratio <= REACH ? REACH : 'MISSED', ...rss]);
+    }
+    let left = 0;
+    for (const table of TABLES) {
+      left += await count(table, '<');
+      const now = await count(table, '>=');
+      // A refresh takes the place of another: rows are only ever added.
+      if (now < Number(live[table]))
+        process.stdout.write(`LIVE ROWS GONE from ${table}: ${live[table]} → ${now}\n`);
+    }
+    // What was live is used once more: each answers or throws.
+    for (const actor of actors) for (const flow of Object.values(flows)) await flow(actor);
+    process.stdout.write(
+      `${variant}: ${expired - left} of ${expired} expired rows deleted meanwhile; all that was live was used again\n`,
+    );
+  } finally {
+    closeConnections();
+    await database.close();
+    await server.stop();
+  }
+}

@@ -1,0 +1,22 @@
+import type { Knex } from 'knex';
+
+/** What the clean-up and the end of an account look for, without reading a whole table. */
+const INDICES: Record<string, string> = {
+  T_authorization_requests: 'account_id',
+  T_grants: 'revoked_at',
+  T_account_links: 'expires_at',
+  T_invitations: 'expires_at',
+  T_invitation_redemptions: 'redeemed_at',
+};
+
+const nameOf = (table: string, column: string) => `I_${table.slice(2)}_${column}`;
+
+export async function up(knex: Knex): Promise<void> {
+  for (const [name, column] of Object.entries(INDICES))
+    await knex.schema.alterTable(name, (table) => table.index([column], nameOf(name, column)));
+}
+
+export async function down(knex: Knex): Promise<void> {
+  for (const [name, column] of Object.entries(INDICES))
+    await knex.schema.alterTable(name, (table) => table.dropIndex([column], nameOf(name, column)));
+}

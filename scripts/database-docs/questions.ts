@@ -1,0 +1,61 @@
+import type { Report } from '../../src/upkeep/reports.ts';
+
+/** What an owner asks about one person or thing; the names are those of `npm run seed`. */
+export const QUESTIONS: Record<string, Report> = {
+  'is-locked': {
+    tells: 'is this person locked, and until when',
+    sql: `SELECT username, failed_login_attempts, locked_until
+FROM T_credentials
+WHERE username = 'ada' AND locked_until > CURRENT_TIMESTAMP`,
+  },
+  unlock: {
+    tells: 'unlock them',
+    sql: `UPDATE T_credentials SET failed_login_attempts = 0, locked_until = NULL WHERE username = 'ada'`,
+  },
+  'came-by': {
+    tells: 'who came by this invitation',
+    sql: `SELECT a.username, r.redeemed_at, r.ip_address
+FROM T_invitations i
+JOIN T_invitation_redemptions r ON r.invitation_id = i.id
+LEFT JOIN T_accounts a ON a.id = r.redeemed_by
+WHERE i.label = 'Mei Tanaka'`,
+  },
+  'holds-tokens': {
+    tells: 'which applications hold tokens of this person',
+    sql: `SELECT COALESCE(c.client_name, t.client_id) AS application, t.token, COUNT(*) AS tokens
+FROM (
+  SELECT client_id, account_id, 'access' AS token FROM T_access_tokens
+  WHERE expires_at > CURRENT_TIMESTAMP
+  UNION ALL SELECT client_id, account_id, 'refresh' AS token FROM T_refresh_tokens
+  WHERE expires_at > CURRENT_TIMESTAMP AND consumed_at IS NULL
+) t
+JOIN T_accounts a ON a.id = t.account_id
+LEFT JOIN T_oauth_clients c ON c.client_id = t.client_id
+WHERE a.username = 'ada'
+GROUP BY application, t.token
+ORDER BY application, t.token`,
+  },
+  'signed-by': {
+    tells: 'which key signed this token: `kid` in the header of the token names it',
+    sql: `SELECT alg, status, not_before, retired_at
+FROM T_signing_keys
+WHERE kid = 'the-kid-of-the-token'`,
+  },
+  history: {
+    tells: 'what happened to this person last',
+    sql: `SELECT l.created_at, l.action, l.client_id, l.ip_address, l.error_code
+FROM T_auth_audit_log l JOIN T_accounts a ON a.id = l.account_id
+WHERE a.username = 'ada'
+ORDER BY l.created_at DESC
+LIMIT 20`,
+  },
+  'sign-out': {
+    tells: 'end every session of this person; their tokens end with them',
+    sql: `UPDATE T_user_sessions SET is_active = false
+WHERE is_active = true AND account_id = (SELECT id FROM T_accounts WHERE username = 'ada')`,
+  },
+  'shut-out': {
+    tells: 'shut this person out, at once and everywhere',
+    sql: `UPDATE T_accounts SET is_active = false WHERE username = 'ada'`,
+  },
+};

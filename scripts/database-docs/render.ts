@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { descriptions } from '../../migrations/descriptions/index.ts';
+import { PARTS } from '../../migrations/descriptions/model.ts';
+import { diagram } from './diagram.ts';
+import { cleanUps, monitoring, questions } from './queries.ts';
+import { readSchema, type Table } from './schema.ts';
+import { secretsTable, section } from './tables.ts';
+
+const parts = (tables: Table[]) =>
+  Object.entries(PARTS)
+    .map(([part, title]) => {
+      const own = Object.entries(descriptions)
+        .filter(([, described]) => described.part === part)
+        .flatMap(([name]) => tables.filter((table) => table.name === name));
+      return [`### ${title}`, diagram(own, true), ...own.map(section)].join('\n\n');
+    })
+    .join('\n\n');
+
+/** The whole of docs/DATABASE.md: what template.md says, around what is read from the migrated schema. */
+export async function renderDocument(): Promise<string> {
+  const tables = await readSchema();
+  const made: Record<string, string> = {
+    diagram: diagram(tables, false),
+    tables: parts(tables),
+    secrets: secretsTable(),
+    cleanUps: cleanUps(),
+    monitoring: monitoring(),
+    questions: questions(),
+  };
+  const template = readFileSync(new URL('./template.md', import.meta.url), 'utf8');
+  return template.replace(/\{\{(\w+)\}\}/g, (_, name) => made[name] ?? '');
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
+import { descriptions } from '../../migrations/descriptions/index.ts';
+import { renderDocument } from '../../scripts/database-docs/render.ts';
+import { readSchema, type Table } from '../../scripts/database-docs/schema.ts';
+
+const EVERYWHERE = ['id', 'created_at'];
+/** Columns of one of a few words. */
+const WORDS =
+  /^(status|kind|purpose|reason|client_type|registered_via|auth_provider|user_verification|alg|action|attestation_type)$/;
+
+describe('docs/DATABASE.md', () => {
+  let tables: Table[];
+  before(async () => {
+    tables = await readSchema();
+  });
+  const described = (name: string) => {
+    const found = descriptions[name];
+    assert.ok(found, `${name} has no description in migrations/descriptions/`);
+    return found;
+  };
+
+  test('is what npm run docs:database makes of the schema and the descriptions', async () => {
+    const kept = readFileSync(new URL('../../docs/DATABASE.md', import.meta.url), 'utf8');
+    assert.ok(kept === (await renderDocument()), 'it is stale: run npm run docs:database');
+  });
+
+  test('tells of every table, and of none that is not there', () => {
+    for (const { name } of tables) assert.match(described(name).purpose, /\.$/, name);
+    assert.deepEqual(Object.keys(descriptions).toSorted(), tables.map(({ name }) => name).toSorted());
+  });
+
+  test('tells of every column, and of none that is not there', () => {
+    for (const { name, columns } of tables) {
+      const own = columns.map((column) => column.name).filter((column) => !EVERYWHERE.includes(column));
+      const told = Object.entries(described(name).columns);
+      assert.deepEqual(told.map(([column]) => column).toSorted(), own.toSorted(), name);
+      for (const [column, means] of told) assert.ok(means.length > 5, `${name}.${column}`);
+    }
+  });
+
+  test('tells which query every index serves, and of no index that is not there', () => {
+    for (const { name, indices } of tables) {
+      const told = described(name).indices;
+      assert.deepEqual(Object.keys(told).toSorted(), indices.map((index) => index.name).toSorted());
+      for (const [index, serves] of Object.entries(told)) assert.ok(serves.length > 5, index);
+    }
+  });
+
+  test('has every foreign key under its name', () => {
+    for (const { name, references } of tables)
+      for (const { name: key, column } of references) assert.equal(key, `FK_${name.slice(2)}_${column}`);
+  });
+
+  test('tells of every word of a column of words', () => {
+    for (const { name, columns } of tables) {
+      const words = columns.map((column) => column.name).filter((column) => WORDS.test(column));
+      const told = described(name).values ?? {};
+      assert.deepEqual(Object.keys(told).toSorted(), words.toSorted(), name);
+    }
+  });
+
+  test('tells of every action that the code writes to the audit log', () => {
+    const actions = Object.keys(described('T_auth_audit_log').values?.action ?? {});
+    const root = new URL('../../src/', import.meta.url);
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.ts'),
+    );
+    const written = files.flatMap((file) => {
+      const text = readFileSync(new URL(file, root), 'utf8');
+      return [
+        ...text.matchAll(/\baction: '([a-z_]+\.[a-z_]+)'/g),
+        ...text.matchAll(/'([a-z_.]+)\.refused'/g),
+      ].map(([whole, name = '']) => (whole.startsWith('action') ? name : `${name}.refused`));
+    });
+    assert.ok(written.length > 20);
+    assert.deepEqual(
+      written.filter((action) => !actions.includes(action)),
+      [],
+    );
+  });
+
+  test('names what rests hashed or sealed after its columns', () => {
+    for (const { name, columns } of tables) {
+      const secrets = described(name).secrets ?? {};
+      for (const { name: column } of columns) {
+        const rests = /_(hash|sealed)$/.exec(column)?.[1];
+        if (rests)
+          assert.equal(secrets[column]?.rests, rests === 'hash' ? 'hashed' : 'sealed', `${name}.${column}`);
+      }
+      for (const [column, { member }] of Object.entries(secrets)) {
+        assert.ok(
+          columns.some((one) => one.name === column),
+          `${name}.${column}`,
+        );
+        if (member) assert.equal(column, 'payload');
+      }
+    }
+  });
+});

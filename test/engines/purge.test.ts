@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { openDatabase } from '../../src/kit/database.ts';
+import { uuidv7 } from '../../src/kit/ids.ts';
+import { inBatches } from '../../src/upkeep/batches.ts';
+import { countPurge, createExpiry, purge } from '../../src/upkeep/purge.ts';
+import { conditionOf, purgedTables, rules } from '../../src/upkeep/rules.ts';
+import { latchkey } from '../support/cli.ts';
+import { engines } from '../support/engines.ts';
+import { expiringRows } from '../support/expiring-rows.ts';
+import { openWorld } from '../support/process.ts';
+import { fill } from '../support/tables.ts';
+
+const HOUR = 3_600_000;
+const ago = (ms: number) => new Date(Date.now() - ms);
+
+for (const engine of engines) {
+  describe(`the purge on ${engine}`, () => {
+    const limits = async (database: Parameters<typeof fill>[0], rows: number, at: Date) => {
+      for (let row = 0; row < rows; row += 1)
+        await fill(database, 'T_rate_limits', { id: uuidv7(), key_hash: uuidv7(), expires_at: at });
+    };
+
+    test('deletes of every table what is past its time, and no other row', async (t) => {
+      const { database } = await openWorld(t, engine);
+      for (const rule of rules) {
+        const { table } = rule;
+        const before: string[] = await database.knex(table).pluck('id');
+        const stay = await expiringRows(database, rule);
+        const options = { retention: {}, table };
+        assert.deepEqual(await countPurge(database, options), [{ table, rows: 2 }], table);
+        assert.deepEqual(await purge(database, options), [{ table, rows: 2 }]);
+        const left: string[] = await database.knex(table).pluck('id');
+        assert.deepEqual(left.filter((id) => stay.includes(id)).toSorted(), stay, table);
+        assert.ok(left.length <= before.length + stay.length + 1, table);
+      }
+      assert.deepEqual(
+        await purge(database, { retention: {} }),
+        purgedTables.map((table) => ({ table, rows: 0 })),
+      );
+    });
+
+    test('keeps an invitation that somebody came by, and with it the ledger, and the log of a year ago', async (t) => {
+      const { database, createAccount } = await openWorld(t, engine);
+      const { id: redeemed_by } = await createAccount();
+      const invitation_id = uuidv7();
+      const over = ago(2 * 365 * 24 * HOUR - HOUR);
+      await fill(database, 'T_invitations', { id: invitation_id, uses: 1, expires_at: over });
+      await fill(database, 'T_invitations', { id: uuidv7(), uses: 0, expires_at: over });
+      const row = { id: uuidv7(), invitation_id, redeemed_by, redeemed_at: over };
+      await fill(database, 'T_invitation_redemptions', row);
+      await fill(database, 'T_auth_audit_log', { id: uuidv7(), account_id: redeemed_by, created_at: over });
+      await purge(database, { retention: {} });
+      assert.deepEqual(await database.knex('T_invitations').pluck('id'), [invitation_id]);
+      assert.equal((await database.knex('T_invitation_redemptions')).length, 1);
+      assert.equal((await database.knex('T_auth_audit_log').where({ created_at: over })).length, 1);
+    });
+
+    test('keeps rows for as long as the configuration says', async (t) => {
+      const { database } = await openWorld(t, engine);
+      await limits(database, 1, ago(40 * HOUR));
+      const table = 'T_rate_limits';
+      assert.deepEqual(await purge(database, { table, retention: { T_rate_limits: 2 } }), [
+        { table, rows: 0 },
+      ]);
+      assert.deepEqual(await purge(database, { table, retention: { T_rate_limits: 1 } }), [
+        { table, rows: 1 },
+      ]);
+    });
+
+    test('goes in batches with rests between; what was cut off is gone on with', async (t) => {
+      const { database } = await openWorld(t, engine);
+      const table = 'T_rate_limits';
+      const size = engine === 'sqlite' ? 25 : 500;
+      const at = ago(HOUR);
+      const rows = Array.from({ length: 2 * size + 7 }, () => ({
+        ...{ id: uuidv7(), created_at: at, key_hash: uuidv7(), points: 1, expires_at: at },
+      }));
+      await database.knex.batchInsert(table, rows, 100);
+      await limits(database, 1, new Date(Date.now() + HOUR));
+      const told: number[] = [];
+      const cut = { told: (_: string, count: number) => told.push(count), goOn: () => told.length < 1 };
+      assert.deepEqual(await purge(database, { retention: {}, table }, cut), [{ table, rows: size }]);
+      const [rest] = await purge(database, { retention: {}, table }, { told: cut.told });
+      assert.equal(rest?.rows, size + 7);
+      assert.deepEqual(told, [size, size, 7]);
+      assert.equal((await database.knex(table)).length, 1);
+    });
+
+    test('of three at once each row is deleted once', async (t) => {
+      const { database, storage } = await openWorld(t, engine);
+      const table = 'T_rate_limits';
+      await limits(database, 120, ago(HOUR));
+      const others = [openDatabase(storage.url, 3), openDatabase(storage.url, 3)];
+      t.after(() => Promise.all(others.map((other) => other.close())));
+      const results = await Promise.all(
+        [database, ...others].map((one) => purge(one, { retention: {}, table })),
+      );
+      const sum = results.reduce((all, [one]) => all + (one?.rows ?? 0), 0);
+      assert.equal(sum, 120);
+      assert.equal((await database.knex(table)).length, 0);
+    });
+
+    test('leaves a row that is alive again when its batch is deleted', async (t) => {
+      const { database } = await openWorld(t, engine);
+      const table = 'T_rate_limits';
+      await limits(database, 3, ago(HOUR));
+      const id = await database.knex(table).first('id');
+      const condition = conditionOf({ table, column: 'expires_at', days: 0 });
+      const rows = await inBatches(database, { table, column: 'expires_at', condition }, async (batch) => {
+        await database
+          .knex(table)
+          .where(id)
+          .update({ expires_at: new Date(Date.now() + HOUR) });
+        return batch.delete();
+      });
+      assert.equal(rows, 2);
+      assert.deepEqual(await database.knex(table).select('id'), [id]);
+    });
+
+    test('marks requests that nobody finished, and looks back only once', async (t) => {
+      const { database } = await openWorld(t, engine);
+      const table = 'T_authorization_requests';
+      const request = (at: Date, status = 'pending') =>
+        fill(database, table, { id: uuidv7(), status, expires_at: at });
+      await request(ago(50 * HOUR));
+      await request(ago(2000));
+      await request(new Date(Date.now() + HOUR));
+      await request(ago(HOUR), 'approved');
+      const expire = createExpiry(database);
+      assert.equal(await expire(), 2);
+      await request(ago(2000));
+      await request(ago(50 * HOUR));
+      assert.equal(await expire(), 1);
+      const statuses = await database.knex(table).orderBy('status').pluck('status');
+      assert.deepEqual(statuses, ['approved', 'expired', 'expired', 'expired', 'pending', 'pending']);
+    });
+
+    test('at the command line counts, deletes, and refuses a table of which nothing expires', async (t) => {
+      const { database, storage } = await openWorld(t, engine);
+      await limits(database, 3, ago(HOUR));
+      const run = (...args: string[]) => latchkey(['db', 'purge', ...args], { url: storage.url });
+      const dry = JSON.parse((await run('--dry-run', '--json')).stdout);
+      assert.deepEqual([dry.dry_run, dry.rows], [true, 3]);
+      assert.equal(dry.tables.length, purgedTables.length);
+      assert.equal((await database.knex('T_rate_limits')).length, 3);
+      const wrong = await run('--table', 'T_accounts');
+      assert.equal(wrong.code, 1);
+      assert.match(wrong.stderr, /Nothing of T_accounts expires/);
+      const { stdout, stderr } = await run('--table', 'T_rate_limits');
+      assert.match(stdout, /T_rate_limits\s+3\n3 row\(s\) deleted\./);
+      assert.equal(stderr, '');
+      assert.equal((await database.knex('T_rate_limits')).length, 0);
+    });
+  });
+}

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+
+const text = readFileSync(new URL('../../docs/DATABASE.md', import.meta.url), 'utf8');
+
+export interface Statement {
+  /** The heading that it stands under. */
+  under: string;
+  sql: string;
+  /** `sqlite`, `postgres`, `mysql`. */
+  engines: string[];
+}
+
+const ALL = ['sqlite', 'postgres', 'mysql'];
+
+/** Every fenced block of docs/DATABASE.md of that language, as printed. */
+export function blocksOf(language: string): { under: string; words: string[]; body: string }[] {
+  const found: { under: string; words: string[]; body: string }[] = [];
+  for (const part of text.split(/^#+ /m).slice(1)) {
+    const under = part.slice(0, part.indexOf('\n'));
+    for (const [, info = '', body = ''] of part.matchAll(/^```(\S.*)\n([\s\S]*?)^```$/gm)) {
+      const [name, ...words] = info.split(' ');
+      if (name === language) found.push({ under, words, body });
+    }
+  }
+  return found;
+}
+
+export const statements = (): Statement[] =>
+  blocksOf('sql').map(({ under, words, body }) => ({
+    under,
+    sql: body.trim(),
+    engines: words.length > 0 ? words : ALL,
+  }));

@@ -1,0 +1,85 @@
+import type { Database } from '../../src/kit/database.ts';
+import { type Bound, bind, type Engine, toStatement, type Value } from '../../src/kit/statements.ts';
+
+export interface Asked {
+  sql: string;
+  values: unknown[];
+}
+
+const KNEX_ONLY = /^(begin|commit|rollback|release|savepoint|set |pragma|select 1$|insert)/i;
+
+/** Notes every statement that a server asks from now on, one of each shape; inserts need no plan. */
+export function watch({ hot, knex, engine }: Database): Map<string, Asked> {
+  const asked = new Map<string, Asked>();
+  const note = (sql: string, values: unknown[]) => {
+    if (!KNEX_ONLY.test(sql) && !asked.has(sql)) asked.set(sql, { sql, values });
+  };
+  const { get, commit } = hot;
+  hot.get = (sql, values) => {
+    note(
+      sql,
+      values.map((value) => bind(value as Value, engine)),
+    );
+    return get(sql, values);
+  };
+  hot.commit = (writes) => {
+    for (const write of writes) {
+      const { sql, values } = toStatement(write, engine);
+      note(sql, values as Bound[]);
+    }
+    return commit(writes);
+  };
+  knex.on('query', ({ sql, bindings }: { sql: string; bindings: unknown[] }) => note(sql, bindings));
+  return asked;
+}
+
+/** `?` as the driver of PostgreSQL has it. */
+function numbered(sql: string): string {
+  let count = 0;
+  return sql.replace(/\?/g, () => {
+    count += 1;
+    return `$${count}`;
+  });
+}
+
+type Connection = { query(sql: string, values: unknown[]): Promise<{ rows: { 'QUERY PLAN': string }[] }> };
+
+/** A step of a plan, and how many rows it expects, where the engine tells. */
+interface Step {
+  step: string;
+  rows?: number;
+}
+
+const READERS: Record<Engine, (database: Database, asked: Asked) => Promise<Step[]>> = {
+  async sqlite({ knex }, { sql, values }) {
+    const rows = await knex.raw(`EXPLAIN QUERY PLAN ${sql}`, values as never);
+    return rows.map(({ detail }: { detail: string }) => ({ step: detail }));
+  },
+  async postgres({ knex }, { sql, values }) {
+    const connection: Connection = await knex.client.acquireConnection();
+    try {
+      const { rows } = await connection.query(`EXPLAIN ${sql.includes('$1') ? sql : numbered(sql)}`, values);
+      return rows.map((row) => {
+        const step = row['QUERY PLAN'].trim();
+        return { step, rows: Number(/rows=(\d+)/.exec(step)?.[1]) };
+      });
+    } finally {
+      await knex.client.releaseConnection(connection);
+    }
+  },
+  async mysql({ knex }, { sql, values }) {
+    const [rows] = await knex.raw(`EXPLAIN ${sql}`, values as never);
+    return rows.map(({ table, type, key, rows: count }: Record<string, unknown>) => ({
+      step: `${type} on ${table} by ${key}, ${count} rows`,
+      rows: Number(count),
+    }));
+  },
+};
+
+const SCAN = /^(SCAN (?!CONSTANT)|(->\s+)?(Parallel )?Seq Scan|ALL on|index on)/;
+
+/** @returns the steps of its plan that read a whole table, or a whole index */
+export async function scansOf(database: Database, asked: Asked): Promise<Step[]> {
+  const steps = await READERS[database.engine](database, asked);
+  return steps.filter(({ step }) => SCAN.test(step));
+}
