@@ -26,7 +26,7 @@ import { createBackground } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
 import { createMailer, createPrintingMailer, type Mailer } from './kit/mail.ts';
-import { schemaStatus } from './kit/migrations.ts';
+import { readiness } from './kit/readiness.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { unit } from './kit/unit-of-work.ts';
 import { findAccount } from './oidc/accounts.ts';
@@ -87,20 +87,6 @@ export function mailerOf({ mail, production }: Config, log: Logger): Mailer | un
   return production ? undefined : createPrintingMailer(log);
 }
 
-/** Why the server cannot serve, in words for the operator, or undefined. */
-function readiness(database: Database): () => Promise<string | undefined> {
-  let current = false;
-  return async () => {
-    try {
-      await database.ping();
-      if (!current) current = (await schemaStatus(database)).current;
-    } catch {
-      return 'The database does not answer.';
-    }
-    return current ? undefined : 'The schema is not current: run latchkey db migrate.';
-  };
-}
-
 /**
  * The composition root: every room, in order, from plain functions.
  * @throws LatchkeyError when a signing key does not open with the configured secrets
@@ -156,7 +142,12 @@ export async function createApp(deps: { config: Config; database: Database; log:
   });
   const comeIn = async (newcomer: Newcomer): Promise<string> => {
     const { accountId, email, token } = await redemption.redeem(newcomer);
-    if (email !== null && token) recovery.welcome(accountId, email, token);
+    if (email !== null && token)
+      await limits.takeMessage(email).then(
+        () => recovery.welcome(accountId, email, token),
+        // Somebody signs up again and again with this address: its mailbox is spared, and the page says nothing.
+        () => undefined,
+      );
     return accountId;
   };
   const held = (what: string) => createHeld({ secrets, secure }, what);
@@ -181,8 +172,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
       ...door,
       look: redemption.look,
       add: redemption.add,
-      redeem: async ({ password, ...newcomer }) =>
-        comeIn({ ...newcomer, passwordHash: await passwords.hash(password) }),
+      async redeem({ password, ...newcomer }) {
+        // Before the slow hash: a name that is taken costs others no turn at it.
+        await redemption.refuseTaken(newcomer.username);
+        return comeIn({ ...newcomer, passwordHash: await passwords.hash(password) });
+      },
       passwordFault,
       guesses: limits.invitation,
     },

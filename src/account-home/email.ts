@@ -10,8 +10,8 @@ export interface EmailPageDeps {
   render(name: string, data: Record<string, unknown>): string;
   recovery: {
     sendsMail: boolean;
-    /** Returns at once, and says to nobody whether the address is free. */
-    changeEmail(accountId: string, email: string, from?: From): void;
+    /** Says to nobody whether the address is free. */
+    changeEmail(accountId: string, email: string, from?: From): Promise<void>;
   };
   /** Whether that is the person's password, with all that slows guessing at sign-in. */
   proves(given: {
@@ -71,7 +71,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       if (!(await deps.proves({ accountId, username, password: current, browserHash })))
         return show(ctx, visitor, typed, { current: 'This is not your password' });
       await deps.limitMail(email.data);
-      recovery.changeEmail(accountId, email.data, unit().origin);
+      await recovery.changeEmail(accountId, email.data, unit().origin);
       ctx.status = 303;
       ctx.redirect('/account/security?done=email');
     }),

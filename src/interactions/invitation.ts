@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import type { From } from '../audit/index.ts';
 import { rememberBrowser } from '../identity/passwords/known-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { digest } from '../kit/ids.ts';
 import { unit } from '../kit/unit-of-work.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import type { BrowserCookie } from './browser-cookie.ts';
@@ -58,6 +59,13 @@ const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
   ...roles.map((role) => `The role ${role}`),
 ];
 
+/** What a page says of the invitation that it shows: another one may be opened in this browser meanwhile. */
+const offerOf = (code: string | undefined) => (code === undefined ? undefined : digest(code));
+
+/** Whether the form is that of this invitation: nobody agrees to what they were not shown. */
+export const isOfferOf = (code: string, { of }: Record<string, string>): boolean =>
+  of === undefined || of === offerOf(code);
+
 /** Coming in by an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
   const { desk, held } = deps;
@@ -92,6 +100,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
       passkeys,
       csrf,
       clientName,
+      of: offerOf(held.read(ctx)),
     };
     ctx.body = deps.render(`invitations/${view}`, { ...common, ...data });
   }
@@ -216,6 +225,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     if (fields.invitation_code !== undefined) return take(ctx, details, fields.invitation_code);
     const code = held.read(ctx);
     if (code === undefined) return askCode(ctx, details, 'Enter the code of your invitation');
+    if (!isOfferOf(code, fields)) return again(ctx, details);
     if (fields.decision === 'add') return add(ctx, details, code);
     if (fields.decision === 'new') return again(ctx, details, '?as=new');
     return signUp(ctx, details, code, fields);

@@ -10,7 +10,7 @@ import { fromEpoch } from '../kit/instants.ts';
 import { unit } from '../kit/unit-of-work.ts';
 import type { CeremonyCookie } from './ceremony.ts';
 import type { Details, FrontDesk } from './front-desk.ts';
-import type { InvitationDeps } from './invitation.ts';
+import { type InvitationDeps, isOfferOf } from './invitation.ts';
 import { type KeyHolder, readKeyHolder } from './newcomer.ts';
 import { type FirstFactor, methodOf, now, type SignIn } from './sign-in.ts';
 import type { Asked, Side } from './webauthn.ts';
@@ -65,6 +65,8 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
   async function newcomer(ctx: Context, { fields }: Asked): Promise<{ code: string; person: KeyHolder }> {
     const code = deps.held.read(ctx);
     if (code === undefined) throw new LatchkeyError('invalid_input', 'Enter the code of your invitation.');
+    if (!isOfferOf(code, fields))
+      throw new LatchkeyError('conflict', 'Another invitation was opened meanwhile. Load the page again.');
     const seen = await deps.look(code);
     if ('refusal' in seen) throw new LatchkeyError('invalid_input', seen.refusal);
     const { email } = seen.offer;

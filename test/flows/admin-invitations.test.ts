@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createRoles } from '../../src/identity/accounts/roles.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { invite, OPERATOR, open, signUp } from '../support/newcomer.ts';
@@ -159,6 +160,30 @@ for (const engine of engines) {
         assert.ok([400, 404].includes((await browser.get(`${PATH}/${id}`)).status), id);
     });
 
+    test('of an administrator are not taken back by who may only invite, and the set-up link is not there for them', async (t) => {
+      const server = await startServer(t, engine);
+      const browser = await signedIn(server, 'ada');
+      const setUp = new URL((await server.invitations.setUpLink(OPERATOR)).url).searchParams.get('code');
+      const root = await open(server, setUp ?? '');
+      await signUp(root.browser, root.page, { username: 'root' });
+      const setUpPath = `${PATH}/00000000-0000-7000-8000-000000000001`;
+      assert.equal((await browser.get(setUpPath)).status, 404);
+      const { code, id } = await invite(server, {
+        scope: 'openid notes:read files:write',
+        roles: ['editor'],
+      });
+      const came = await open(server, code);
+      await signUp(came.browser, came.page, { username: 'mei' });
+      const { action, fields } = await formOf(await browser.get(`${PATH}/${id}`));
+      assert.equal((await browser.post(action, { ...fields, withdraw: 'yes' })).status, 403);
+      const actor = { accountId: (await server.accounts.show('ada')).id };
+      for (const one of [id, '00000000-0000-7000-8000-000000000001'])
+        await assert.rejects(server.invitations.revoke(actor, one, { withdraw: true }));
+      assert.equal((await server.invitations.show(OPERATOR, id)).state, 'used');
+      assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'notes:read', 'files:write']);
+      assert.deepEqual((await server.accounts.show('root')).scopes, ['*:*']);
+    });
+
     test('are withdrawn by a form, with what they gave only when asked', async (t) => {
       const server = await startServer(t, engine);
       const browser = await signedIn(server, 'ada');
@@ -167,6 +192,7 @@ for (const engine of engines) {
         roles: ['editor'],
         maxUses: 9,
       });
+      await createRoles(server.database).grant(OPERATOR, { username: 'ada', role: 'editor' });
       const came = await open(server, code);
       await signUp(came.browser, came.page, { username: 'mei' });
       const late = await open(server, code);

@@ -50,6 +50,7 @@ for (const engine of engines) {
     test('that another has makes the account without it, and its owner is told', async (t) => {
       const server = await startServer(t, engine);
       await server.createAccount();
+      await server.database.knex('T_accounts').update({ email_verified: true });
       await comeIn(server, (await invite(server)).code, { username: 'eve', email: ADA });
       const { subject, text } = await server.sink.to(ADA);
       assert.equal(subject, 'You already have an account');
@@ -61,7 +62,7 @@ for (const engine of engines) {
       const server = await startServer(t, engine);
       const { id } = await server.createAccount();
       const reset = await resetLink(server, ADA);
-      server.recovery.changeEmail(id, MEI);
+      await server.recovery.changeEmail(id, MEI);
       const { link } = await server.sink.to(MEI);
       assert.match((await server.sink.to(ADA, 1)).text, /asked to have another/);
       assert.deepEqual(await emailOf(server, 'ada'), [ADA, false]);
@@ -75,17 +76,30 @@ for (const engine of engines) {
       const server = await startServer(t, engine);
       const { id } = await server.createAccount();
       const bob = await server.createAccount('bob');
-      server.recovery.changeEmail(id, 'bob@harbour.example');
+      await server.database.knex('T_accounts').where({ id: bob.id }).update({ email_verified: true });
+      await server.recovery.changeEmail(id, 'bob@harbour.example');
       assert.equal((await server.sink.to('bob@harbour.example')).subject, 'You already have an account');
       // Both ask for a free one: whose link is used first has it.
-      server.recovery.changeEmail(id, MEI);
+      await server.recovery.changeEmail(id, MEI);
       const first = await server.sink.to(MEI);
-      server.recovery.changeEmail(bob.id, MEI);
+      await server.recovery.changeEmail(bob.id, MEI);
       const second = await server.sink.to(MEI, 1);
       const ends = await Promise.all([confirm(server, first.link), confirm(server, second.link)]);
       assert.deepEqual(ends.map(({ status }) => status).sort(), [200, 400]);
       const accounts = await server.database.knex('T_accounts').where({ email: MEI });
       assert.equal(accounts.length, 1);
+    });
+
+    test('that somebody took and never proved is whose mailbox it is', async (t) => {
+      const server = await startServer(t, engine);
+      await comeIn(server, (await invite(server)).code, { username: 'squatter', email: ADA });
+      await server.sink.to(ADA);
+      await comeIn(server, (await invite(server, { email: ADA })).code, { username: 'ada' });
+      const { link, text } = await server.sink.to(ADA, 1);
+      assert.match(text, /The account ada has this/);
+      assert.match(await (await confirm(server, link)).text(), /is confirmed/);
+      assert.deepEqual(await emailOf(server, 'ada'), [ADA, true]);
+      assert.deepEqual(await emailOf(server, 'squatter'), [null, false]);
     });
 
     test('that waits reads the same on the account’s page, whoever has it', async (t) => {

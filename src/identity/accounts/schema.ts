@@ -14,7 +14,8 @@ export const username = z
       .min(1, 'Enter a username')
       .max(255, 'A username has at most 255 characters')
       .regex(/^[^\s]+$/, 'A username has no spaces')
-      .regex(VISIBLE, 'A username has no control characters'),
+      // What nobody sees would make two accounts look like one.
+      .regex(/^[^\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u, 'A username has no invisible characters'),
   );
 
 export const email = z.string().transform(normalise).pipe(z.email('This is not an e-mail address').max(255));

@@ -144,6 +144,11 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
       };
     },
 
+    /** @throws LatchkeyError conflict when an account has that username */
+    async refuseTaken(username: string): Promise<void> {
+      if (await knex('T_accounts').where({ username }).first('id')) throw takenUsername(undefined);
+    },
+
     /**
      * Account, credential, redemption and audit in one transaction, or none of them.
      * @param given checked by the caller; the address counts only where the invitation names none

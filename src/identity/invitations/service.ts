@@ -17,12 +17,20 @@ import {
   SET_UP_ID,
   toInvitation,
 } from './model.ts';
-import { grantedInput, type InvitationInput, type InvitationQuery, invitationQueryInput } from './schema.ts';
+import {
+  grantedInput,
+  type InvitationInput,
+  type InvitationQuery,
+  invitationQueryInput,
+  PROTOCOL_SCOPES,
+} from './schema.ts';
 import { withdrawScopes } from './withdraw.ts';
 
 const SET_UP_HOURS = 24;
 /** The power to invite. */
 export const INVITE = 'latchkey:invitations';
+
+const notFound = (id: string) => new LatchkeyError('not_found', `There is no invitation with the id ${id}.`);
 
 export interface InvitationDeps {
   knex: Knex;
@@ -47,8 +55,32 @@ export function createInvitations(deps: InvitationDeps) {
 
   async function get(source: Knex, id: string): Promise<InvitationRow> {
     const row = await invitationQuery(source).where('i.id', id).first();
-    if (!row) throw new LatchkeyError('not_found', `There is no invitation with the id ${id}.`);
+    if (!row) throw notFound(id);
     return row;
+  }
+
+  /** The set-up link and who came in by it are there for who may do everything; for others there is no such one. */
+  function refuseSetUp(id: string, powers: string[]): void {
+    if (id === SET_UP_ID && !powers.includes('*:*')) throw notFound(id);
+  }
+
+  /** Taking back what somebody else gave needs the powers to give it: who may only invite disarms no administrator. */
+  async function refuseBeyond(
+    trx: Knex.Transaction,
+    row: InvitationRow,
+    actor: Actor,
+    powers: string[],
+  ): Promise<void> {
+    if (powers.includes('*:*') || actor.accountId === row.created_by) return;
+    const held = await rolesOf(trx, actor.accountId ?? '');
+    const scopes: string[] = JSON.parse(row.scopes);
+    const beyond = scopes.find((scope) => !PROTOCOL_SCOPES.includes(scope) && !covers(powers, scope));
+    const role = (JSON.parse(row.roles) as string[]).find((one) => !held.includes(one));
+    if (beyond !== undefined || role !== undefined)
+      throw new LatchkeyError(
+        'forbidden',
+        `You do not hold ${beyond ?? `the role ${role}`}, so you cannot take it back. Nothing was changed.`,
+      );
   }
 
   async function once(work: (trx: Knex.Transaction) => Promise<void>): Promise<void> {
@@ -147,7 +179,7 @@ export function createInvitations(deps: InvitationDeps) {
 
     /** An invitation and who came in by it. @throws LatchkeyError forbidden, not_found */
     async show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }> {
-      await powersOf(actor, `${INVITE}.read`);
+      refuseSetUp(id, await powersOf(actor, `${INVITE}.read`));
       const row = await get(knex, id);
       const ledger = await knex('T_invitation_redemptions as r')
         .leftJoin('T_accounts as a', 'a.id', 'r.redeemed_by')
@@ -175,10 +207,12 @@ export function createInvitations(deps: InvitationDeps) {
       id: string,
       options: { withdraw?: boolean } = {},
     ): Promise<Invitation & { withdrawn_from: string[] }> {
-      await powersOf(actor, INVITE);
+      const powers = await powersOf(actor, INVITE);
+      refuseSetUp(id, powers);
       return inTransaction(knex, async (trx) => {
         await trx('T_invitations').where({ id }).whereNull('revoked_at').update({ revoked_at: new Date() });
         const row = await get(trx, id);
+        if (options.withdraw) await refuseBeyond(trx, row, actor, powers);
         const withdrawn_from = options.withdraw ? await withdrawScopes(trx, id) : [];
         await recordIn(trx, {
           action: 'invitation.revoked',

@@ -87,19 +87,18 @@ export function createRecovery(deps: RecoveryDeps) {
    * the link goes to nobody.
    */
   async function mailVerification(account: AccountRow, email: string, token: string): Promise<void> {
-    const owner = await knex('T_accounts').where({ email }).whereNot({ id: account.id }).first('id');
+    const owner = await knex('T_accounts')
+      .where({ email, email_verified: true })
+      .whereNot({ id: account.id })
+      .first('id');
     const letter = owner
       ? letters.known({ issuer })
       : letters.verify({ issuer, username: account.username, token });
     await post.deliver(letter, email, { accountId: owner?.id ?? account.id });
   }
 
-  async function mailChange(accountId: string, email: string, from: From | undefined): Promise<void> {
-    const account = await accountWhere({ id: accountId });
-    if (!account || (account.email === email && account.email_verified)) return;
-    const token = await link(account, 'verify_email', email, 'email.change_requested', from);
-    if (!token) return;
-    const { username } = account;
+  async function mailChange(account: AccountRow, email: string, token: string): Promise<void> {
+    const { id: accountId, username } = account;
     const told = account.email === null || account.email === email ? undefined : account.email;
     await Promise.all([
       mailVerification(account, email, token),
@@ -107,10 +106,14 @@ export function createRecovery(deps: RecoveryDeps) {
     ]);
   }
 
-  /** Makes the address the account's. @returns the one before it */
+  /**
+   * Makes the address the account's, also where another one has it that never proved it.
+   * @returns the one before it
+   */
   async function moveTo(trx: Knex.Transaction, { account_id: id, email }: Bearer): Promise<string | null> {
     const row = await trx('T_accounts').where({ id }).first('email');
     const before: string | null = row?.email ?? null;
+    await trx('T_accounts').where({ email, email_verified: false }).whereNot({ id }).update({ email: null });
     const moved = await trx('T_accounts')
       .where({ id, email: before })
       .update({ email, email_verified: true, updated_at: new Date() });
@@ -140,11 +143,15 @@ export function createRecovery(deps: RecoveryDeps) {
 
     /**
      * Asks for another address. The account keeps its own until the link that was mailed to the new one is used; the
-     * one it has is told now, and again when it is replaced. Returns at once, whether the address is free or taken.
+     * one it has is told now, and again when it is replaced. The link is there when this is done, so that a password
+     * changed after it voids it; what depends on whether the address is taken comes after the answer.
      * @param email in the form of `accounts/schema.ts`
      */
-    changeEmail(accountId: string, email: string, from?: From): void {
-      background.run('change', () => mailChange(accountId, email, from));
+    async changeEmail(accountId: string, email: string, from?: From): Promise<void> {
+      const account = await accountWhere({ id: accountId });
+      if (!account || (account.email === email && account.email_verified)) return;
+      const token = await link(account, 'verify_email', email, 'email.change_requested', from);
+      if (token) background.run('change', () => mailChange(account, email, token));
     },
 
     /** Whom a link to a new password is for; uses nothing up. */

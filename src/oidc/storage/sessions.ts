@@ -23,6 +23,8 @@ interface Known {
   uid: string;
   json: string;
   authorizations: string;
+  /** By which id it was found; none when it came along with a token, and is only read. */
+  hash?: string;
 }
 
 /** A session that came along with a token; none when it was ended. */
@@ -65,6 +67,7 @@ export class Sessions {
         uid: String(row.uid),
         json: String(row.payload),
         authorizations: String(row.authorizations),
+        ...(column === 'token_hash' ? { hash: value } : {}),
       };
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       unit().remember(`${TABLE}:loaded:${known.uid}`, known);
@@ -112,10 +115,9 @@ export class Sessions {
     if (loaded) {
       const patch = difference(JSON.parse(loaded.authorizations), authorizations as Authorizations);
       const merge = patch ? { authorizations: patch } : undefined;
-      unit().write(
-        { kind: 'update', table: TABLE, set, merge, where: { uid, is_active: true } },
-        `${TABLE}:${uid}`,
-      );
+      // Only while it has the id that it was found by: a request under way does not bring back one that was given up.
+      const where: Row = { uid, is_active: true, ...(loaded.hash ? { token_hash: loaded.hash } : {}) };
+      unit().write({ kind: 'update', table: TABLE, set, merge, where }, `${TABLE}:${uid}`);
       return;
     }
     const row: Row = {
