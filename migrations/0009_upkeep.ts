@@ -11,12 +11,22 @@ const INDICES: Record<string, string> = {
 
 const nameOf = (table: string, column: string) => `I_${table.slice(2)}_${column}`;
 
+/** MySQL keeps each step of a migration that died: what is done there already is no fault. */
+const unless = (code: string) => (error: { code?: string }) => {
+  if (error.code !== code) throw error;
+};
+
 export async function up(knex: Knex): Promise<void> {
   for (const [name, column] of Object.entries(INDICES))
-    await knex.schema.alterTable(name, (table) => table.index([column], nameOf(name, column)));
+    await knex.schema
+      .alterTable(name, (table) => table.index([column], nameOf(name, column)))
+      .catch(unless('ER_DUP_KEYNAME'));
 }
 
 export async function down(knex: Knex): Promise<void> {
   for (const [name, column] of Object.entries(INDICES))
-    await knex.schema.alterTable(name, (table) => table.dropIndex([column], nameOf(name, column)));
+    if (await knex.schema.hasTable(name))
+      await knex.schema
+        .alterTable(name, (table) => table.dropIndex([column], nameOf(name, column)))
+        .catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));
 }
