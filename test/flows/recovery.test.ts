@@ -100,8 +100,9 @@ for (const engine of engines) {
         [
           'of a disabled account',
           link,
-          () => server.accounts.disable(OPERATOR, 'ada'),
-          () => server.accounts.enable(OPERATOR, 'ada'),
+          // By hand: the command voids the link as well.
+          async () => account().update({ is_active: false }),
+          async () => account().update({ is_active: true }),
         ],
         [
           'for another address by now',
