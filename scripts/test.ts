@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import knex from 'knex';
 import { adminUrls } from '../test/support/engines.ts';
 
@@ -19,6 +20,12 @@ async function answers(client: string, url: string): Promise<boolean> {
   }
 }
 
+const listens = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket.end() !== undefined));
+    socket.on('error', () => resolve(false));
+  });
+
 const chromium =
   process.env.LATCHKEY_TEST_CHROMIUM ??
   ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
@@ -34,6 +41,7 @@ const missing = Object.entries(found)
   .filter(([, here]) => !here)
   .map(([name]) => name);
 if (!chromium) missing.push('chromium');
+if (!(await listens(6379))) missing.push('redis');
 
 process.stdout.write(`Engines: ${engines.join(', ')}. Browser: ${chromium ?? 'none'}.\n`);
 if (missing.length > 0) {

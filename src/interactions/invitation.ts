@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { From } from '../audit/index.ts';
+import type { Offer } from '../identity/invitations/redeem.ts';
 import { rememberBrowser } from '../identity/passwords/known-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { digest } from '../kit/ids.ts';
@@ -11,16 +12,6 @@ import { type Details, type FrontDesk, goTo } from './front-desk.ts';
 import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
 import { inWords } from './scope-words.ts';
 import type { SignIn } from './sign-in.ts';
-
-export interface Offer {
-  inviter: string | null;
-  isSetUp: boolean;
-  label: string | null;
-  email: string | null;
-  scopes: string[];
-  roles: string[];
-  expiresAt: Date | null;
-}
 
 export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */

@@ -50,6 +50,16 @@ for (const engine of engines) {
       assert.equal((await row()).length, 1);
     });
 
+    test('an id that was given up is not brought back by a request that had read the session by it', async () => {
+      const { sessions, request, id, overlapping, fresh } = await begin();
+      const [rotating, late] = [await overlapping(), await overlapping()];
+      const next = fresh('Session');
+      await rotating((read) => sessions.upsert(next, { ...read, jti: next }));
+      await late((read) => sessions.upsert(id, { ...read, jti: id }));
+      assert.equal(await request(() => sessions.find(id)), undefined, 'a stolen cookie opens nothing');
+      assert.equal((await request(() => sessions.find(next)))?.jti, next);
+    });
+
     test('a session that was ended is not brought back by a request that had read it', async () => {
       const { sessions, request, id, uid, row, overlapping, fresh } = await begin();
       const [touching, renaming] = [await overlapping(), await overlapping()];

@@ -1,59 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
-import { Browser, formOf } from '../support/browser.ts';
+import { Browser } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
+import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/passkeys.ts';
+import { authorization, walk } from '../support/relying-party.ts';
 import {
-  accountPlace,
-  authenticate,
-  newcomer,
-  register,
-  signInPage,
-  typePassword,
-} from '../support/passkeys.ts';
-import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/relying-party.ts';
-import { codeOf, secondFactorOf, withApp } from '../support/second-factor.ts';
-import { PASSWORD, startServer, type TestServer } from '../support/server.ts';
-
-type Client = Awaited<ReturnType<TestServer['createClient']>>;
-
-/** What the ID token says. */
-const claimsOf = (token: string | undefined) =>
-  JSON.parse(Buffer.from(String(token?.split('.')[1]), 'base64url').toString());
-
-/** At the page where the browser is led after the password. */
-async function afterPassword(server: TestServer, client: Client, params: Record<string, string> = {}) {
-  const browser = new Browser(server.issuer);
-  const request = authorization(client, params);
-  const page = await browser.follow(await browser.get(authorizeUrl(request)));
-  const person = { username: 'ada', password: PASSWORD };
-  const next = await browser.follow(await typePassword(browser, page, person));
-  return { browser, request, next };
-}
-
-const sendCode = async (browser: Browser, page: Response, code: string) => {
-  const { action, fields } = await formOf(page);
-  return browser.follow(await browser.post(action, { ...fields, code }));
-};
-
-/** Allows, and reads what the application is told. */
-async function land(
-  server: TestServer,
-  client: Client,
-  browser: Browser,
-  request: ReturnType<typeof authorization>,
-  page: Response,
-) {
-  const { action, fields } = await formOf(page);
-  const end = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
-  const tokens = await redeem(server, client, request, answerOf(end).get('code'));
-  return claimsOf(tokens.body.id_token);
-}
-
-const sessions = async (server: TestServer, accountId: string) =>
-  (await server.database.knex('T_user_sessions').where({ account_id: accountId })).length;
-
-const pathOf = (location: string | undefined) => new URL(String(location), 'http://x').pathname;
+  afterPassword,
+  codeOf,
+  land,
+  pathOf,
+  secondFactorOf,
+  sendCode,
+  sessions,
+  withApp,
+} from '../support/second-factor.ts';
+import { startServer } from '../support/server.ts';
 
 for (const engine of engines) {
   describe(`the second factor on ${engine}`, () => {
@@ -178,149 +140,3 @@ for (const engine of engines) {
     });
   });
 }
-
-describe('step-up', () => {
-  test('acr_values leads to a stronger sign-in, once; without a factor the application sees what it was', async (t) => {
-    const server = await startServer(t, 'sqlite');
-    const client = await server.createClient();
-    const ada = await server.createAccount();
-    const { browser, request, next } = await afterPassword(server, client, { acr_values: 'mfa' });
-    const claims = await land(server, client, browser, request, next);
-    assert.deepEqual([claims.acr, claims.amr], ['pwd', ['pwd']]);
-    assert.equal(ada.username, 'ada');
-  });
-
-  test('a session by password is asked for the passkey, and not again', async (t) => {
-    const server = await startServer(t, 'sqlite');
-    const client = await server.createClient();
-    const ada = await server.createAccount();
-    const browser = new Browser(server.issuer);
-    await walk(browser, authorization(client), ada);
-    const key = new Authenticator(server.issuer);
-    key.backup = { be: true, bs: true };
-    await register(browser, await accountPlace(server, ada.id), key);
-
-    const silent = await browser.get(
-      authorizeUrl(authorization(client, { acr_values: 'phr', prompt: 'none' })),
-    );
-    assert.equal(answerOf(silent).get('error'), 'unmet_authentication_requirements');
-    const { request, place } = await signInPage(server, client, { acr_values: 'phr' }, browser);
-    const done = await authenticate(browser, place, key);
-    const end = await browser.follow(await browser.get(pathOf(done.body.location)));
-    const tokens = await redeem(server, client, request, answerOf(end).get('code'));
-    const claims = claimsOf(tokens.body.id_token);
-    assert.deepEqual([claims.acr, claims.amr], ['phr', ['swk', 'user', 'mfa']]);
-
-    for (const acr_values of ['phr', 'mfa', 'pwd', 'phr unknown', 'unknown']) {
-      const answer = await browser.get(authorizeUrl(authorization(client, { acr_values, prompt: 'none' })));
-      assert.ok(answerOf(answer).get('code'), acr_values);
-    }
-    const old = authorization(client, { max_age: '0', prompt: 'none' });
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    assert.equal(answerOf(await browser.get(authorizeUrl(old))).get('error'), 'login_required');
-  });
-
-  test('an essential acr that cannot be had is an error, and no loop', async (t) => {
-    const server = await startServer(t, 'sqlite');
-    const client = await server.createClient();
-    await server.createAccount();
-    const claims = (value: object) => JSON.stringify({ id_token: { acr: { essential: true, ...value } } });
-    for (const asked of [{ value: 'phr' }, { values: ['mfa', 'phr'] }, { value: 'unknown' }]) {
-      const { next } = await afterPassword(server, client, { claims: claims(asked) });
-      assert.equal(answerOf(next).get('error'), 'unmet_authentication_requirements');
-    }
-    const { next } = await afterPassword(server, client, { claims: claims({ values: ['unknown', 'pwd'] }) });
-    assert.match(await next.text(), /Allow/);
-  });
-});
-
-describe('a second factor that the administrator demands', () => {
-  test('is set up at the next sign-in, and no session comes before it', async (t) => {
-    const secondFactor = { everyone: true, scopes: [], roles: [] };
-    const server = await startServer(t, 'sqlite', { config: { secondFactor } });
-    const client = await server.createClient();
-    const ada = await server.createAccount();
-    const { browser, request, next } = await afterPassword(server, client);
-    const html = await next.clone().text();
-    assert.match(html, /Set up a second factor/);
-    assert.equal(await sessions(server, ada.id), 0);
-    const secret = /class="mono">([A-Z2-7 ]+)</.exec(html)?.[1]?.replaceAll(' ', '') ?? '';
-    const consent = await sendCode(browser, next, codeOf(secret));
-    const claims = await land(server, client, browser, request, consent);
-    assert.deepEqual([claims.acr, claims.amr], ['mfa', ['pwd', 'otp', 'mfa']]);
-    const { next: later } = await afterPassword(server, client);
-    assert.match(await later.text(), /Enter your code/);
-  });
-
-  test('may be a passkey, made there; a passkey needs nothing more', async (t) => {
-    const secondFactor = { everyone: false, scopes: [], roles: ['treasurer'] };
-    const server = await startServer(t, 'sqlite', { config: { secondFactor } });
-    const client = await server.createClient();
-    const ada = await server.createAccount();
-    const { next: plain } = await afterPassword(server, client);
-    assert.match(await plain.text(), /Allow/);
-    await server.database.knex('T_account_roles').insert({
-      ...{ id: ada.id, created_at: new Date(), account_id: ada.id, role: 'treasurer' },
-    });
-    const { browser, request, next } = await afterPassword(server, client);
-    const html = await next.text();
-    assert.match(html, /Set up a second factor/);
-    const [, csrf = '', interaction = ''] = /data-csrf="([^"]+)" data-interaction="([^"]+)"/.exec(html) ?? [];
-    const key = new Authenticator(server.issuer);
-    const done = await register(browser, { csrf, interaction }, key);
-    const consent = await browser.follow(await browser.get(pathOf(done.body.location)));
-    const claims = await land(server, client, browser, request, consent);
-    assert.deepEqual([claims.acr, claims.amr], ['phr', ['pwd', 'hwk', 'mfa']]);
-    const again = await signInPage(server, client);
-    const alone = await authenticate(again.browser, again.place, key);
-    const end = await again.browser.follow(await again.browser.get(pathOf(alone.body.location)));
-    assert.match(await end.text(), /Allow/);
-  });
-
-  test('for a scope is asked for when that is asked for, also of who is signed in', async (t) => {
-    const secondFactor = { everyone: false, scopes: ['billing:*'], roles: [] };
-    const server = await startServer(t, 'sqlite', { config: { secondFactor } });
-    const client = await server.createClient({ scope: 'openid profile email billing:read' });
-    const ada = await server.createAccount('ada', 'openid profile email billing:*');
-    const browser = new Browser(server.issuer);
-    const end = await walk(browser, authorization(client), ada);
-    assert.ok(answerOf(end).get('code'));
-    const silent = authorization(client, { scope: 'openid billing:read', prompt: 'none' });
-    assert.equal(answerOf(await browser.get(authorizeUrl(silent))).get('error'), 'login_required');
-    const { next } = await afterPassword(server, client, { scope: 'openid billing:read' });
-    assert.match(await next.text(), /Set up a second factor/);
-  });
-});
-
-describe('a counter that did not go up', () => {
-  for (const counter of ['warn', 'second_factor'] as const) {
-    test(`by the policy ${counter}`, async (t) => {
-      const passkeys = { counter, aaguids: [], namesFile: undefined, relatedOrigins: [] };
-      const server = await startServer(t, 'sqlite', { config: { passkeys } });
-      const client = await server.createClient();
-      const { id, key } = await newcomer(server, 'mei');
-      const copy = key.clone();
-      const come = async (device: Authenticator) => {
-        const { browser, place } = await signInPage(server, client);
-        return { browser, answer: await authenticate(browser, place, device) };
-      };
-      assert.equal((await come(key)).answer.status, 200);
-      const { browser, answer } = await come(copy);
-      const audit = server.database.knex('T_auth_audit_log').where({ account_id: id });
-      if (counter === 'warn') assert.doesNotMatch(String(answer.body.location), /second-factor/);
-      else {
-        assert.equal(answer.status, 401);
-        assert.match(String(answer.body.title), /no other factor/);
-        await secondFactorOf(server).recoveryCodes.make(id);
-        const copied = await come(key.clone());
-        // The original goes on counting: only the copy stands still.
-        assert.equal(copied.answer.status, 200);
-        const again = await come(copy);
-        const page = await again.browser.follow(await again.browser.get(pathOf(again.answer.body.location)));
-        assert.match(await page.text(), /second-factor/);
-      }
-      assert.ok((await audit.clone().pluck('action')).includes('passkey.counter_regressed'));
-      assert.ok(browser);
-    });
-  }
-});
