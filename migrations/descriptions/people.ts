@@ -71,8 +71,8 @@ export const people: Record<string, Described> = {
       device_info: 'Not written yet.',
       payload: "JSON: the protocol engine's state; form tokens of a sign-out under way are sealed in it.",
       is_active: 'False once it was ended: signed out, a new password, a disabled account.',
-      last_used_at: 'When it was written last.',
-      expires_at: 'When it ends by itself (LATCHKEY_SESSION_TTL after its last sign-in).',
+      last_used_at: 'When it was used last, to the minute or to a hundredth of its life, whichever is less.',
+      expires_at: 'When it ends by itself: LATCHKEY_SESSION_TTL after that.',
     },
     indices: {
       I_user_sessions_uid: 'A token asks whether its session is still there; no two of one name.',

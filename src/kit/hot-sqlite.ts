@@ -24,6 +24,9 @@ function prepared(connection: Connection, sql: string): Sqlite.Statement {
 
 const bound = (value: Value) => bind(value, 'sqlite');
 
+/** Units wait for others as long as each turn of the event loop brings some, but for no more turns than this. */
+const MOST_TURNS = 4;
+
 /** A guard failed after another row of its unit was written: the transaction must be undone. */
 class LateGuard extends Error {
   readonly guard: string;
@@ -49,8 +52,8 @@ function write(connection: Connection, writes: Write[]): string | undefined {
 }
 
 /**
- * Group commit: units that are ready in the same turn of the event loop share one transaction, so that
- * `synchronous=FULL` costs one fsync for all of them. Reads and writes use Knex's one connection, whose cache
+ * Group commit: units that become ready in the same turns of the event loop share one transaction, so that
+ * `synchronous=FULL` costs one fsync for all of them, and a page that several touch is written once. Reads and writes use Knex's one connection, whose cache
  * then stays warm; while a transaction of a service is open on it, writes wait and reads go through a
  * connection of their own, which sees only what is committed.
  */
@@ -60,6 +63,9 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   let writer: Connection | undefined;
   let queue: Waiting[] = [];
   let scheduled = false;
+  /** How many units waited when they were last looked at, and how many turns of the event loop they have waited. */
+  let seen = 0;
+  let turns = 0;
 
   function together(connection: Connection, group: Waiting[]): (string | undefined)[] {
     prepared(connection, 'BEGIN IMMEDIATE').run();
@@ -94,12 +100,20 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
     }
   }
 
-  /** Knex's connection, unless a transaction of a service is open on it. */
+  /** Knex's connection, unless a service has it, perhaps for a transaction. */
   function idle(): Connection | undefined {
-    return writer?.open && !writer.inTransaction ? writer : undefined;
+    return knex.client.pool?.numUsed() === 0 ? writer : undefined;
   }
 
   async function drain(): Promise<void> {
+    if (queue.length > seen && turns < MOST_TURNS) {
+      seen = queue.length;
+      turns += 1;
+      setImmediate(drain);
+      return;
+    }
+    seen = 0;
+    turns = 0;
     let taken: Connection | undefined;
     try {
       // Nothing comes between: a group is written within this turn of the event loop.

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { toDate, toEpoch } from '../../src/kit/instants.ts';
 import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
 import type { Payload } from '../../src/oidc/storage/models.ts';
 import { engines } from '../support/engines.ts';
 import { storageOf } from '../support/storage.ts';
+
+const DAY = 86_400;
 
 for (const engine of engines) {
   describe(`sessions on ${engine}`, () => {
@@ -15,7 +18,8 @@ for (const engine of engines) {
       const sessions = of('Session');
       const [id, uid] = [fresh('Session'), fresh('Session')];
       const payload: Payload = { kind: 'Session', exp: 4_000_000_000, uid, loginTs: 1, authorizations };
-      await request(() => sessions.upsert(id, { ...payload, jti: id }));
+      const ttl = Number(payload.exp) - Math.floor(Date.now() / 1000);
+      await request(() => sessions.upsert(id, { ...payload, jti: id }, ttl));
       /** Reads in a unit of its own; what comes back writes in it, and commits. */
       const overlapping = async (sessionId = id) => {
         const unit = new Unit(database.hot);
@@ -42,7 +46,7 @@ for (const engine of engines) {
       const write = await overlapping();
       await write(async (read) => {
         await sessions.destroy(id);
-        await sessions.upsert(next, { ...read, jti: next, accountId: storage().accountId });
+        await sessions.upsert(next, { ...read, jti: next, accountId: storage().accountId }, DAY);
       });
       assert.equal(await request(() => sessions.find(id)), undefined);
       const found = await request(() => sessions.find(next));
@@ -50,12 +54,30 @@ for (const engine of engines) {
       assert.equal((await row()).length, 1);
     });
 
+    test('a session that is only used again is written when its end moved by a minute, or by a hundredth', async () => {
+      const { sessions, id, row, overlapping, payload } = await begin({ a: { sid: '1' } });
+      const expires = async () => toEpoch(toDate((await row())[0].expires_at)) - Number(payload.exp);
+      const later = async (seconds: number, ttl: number, more: Payload = {}) => {
+        const write = await overlapping();
+        await write((read) =>
+          sessions.upsert(id, { ...read, exp: Number(payload.exp) + seconds, ...more }, ttl),
+        );
+        return expires();
+      };
+      assert.equal(await later(59, DAY), 0, 'not for its end alone');
+      assert.equal(await later(60, DAY), 60, 'a minute');
+      assert.equal(await later(64, 500), 60, 'less than a hundredth');
+      assert.equal(await later(65, 500), 65, 'a hundredth');
+      assert.equal(await later(66, DAY, { loginTs: 2 }), 66, 'another sign-in');
+      assert.equal(await later(67, DAY, { authorizations: { a: { sid: '2' } } }), 67, 'another application');
+    });
+
     test('an id that was given up is not brought back by a request that had read the session by it', async () => {
       const { sessions, request, id, overlapping, fresh } = await begin();
       const [rotating, late] = [await overlapping(), await overlapping()];
       const next = fresh('Session');
-      await rotating((read) => sessions.upsert(next, { ...read, jti: next }));
-      await late((read) => sessions.upsert(id, { ...read, jti: id }));
+      await rotating((read) => sessions.upsert(next, { ...read, jti: next }, DAY));
+      await late((read) => sessions.upsert(id, { ...read, jti: id }, DAY));
       assert.equal(await request(() => sessions.find(id)), undefined, 'a stolen cookie opens nothing');
       assert.equal((await request(() => sessions.find(next)))?.jti, next);
     });
@@ -64,11 +86,11 @@ for (const engine of engines) {
       const { sessions, request, id, uid, row, overlapping, fresh } = await begin();
       const [touching, renaming] = [await overlapping(), await overlapping()];
       await request(() => sessions.destroy(id));
-      await touching((read) => sessions.upsert(id, { ...read, jti: id }));
+      await touching((read) => sessions.upsert(id, { ...read, jti: id }, DAY));
       const next = fresh('Session');
       await renaming(async (read) => {
         await sessions.destroy(id);
-        await sessions.upsert(next, { ...read, jti: next });
+        await sessions.upsert(next, { ...read, jti: next }, DAY);
       });
       for (const one of [id, next]) assert.equal(await request(() => sessions.find(one)), undefined);
       assert.equal(await request(() => sessions.findByUid(uid)), undefined);
@@ -82,7 +104,7 @@ for (const engine of engines) {
       const { sessions, request, fresh } = await begin();
       const id = fresh('Session');
       await request(async () => {
-        await sessions.upsert(id, { kind: 'Session', exp: 4e9, uid: fresh('Session'), jti: id });
+        await sessions.upsert(id, { kind: 'Session', exp: 4e9, uid: fresh('Session'), jti: id }, DAY);
         await sessions.destroy(id);
       });
       assert.equal(await request(() => sessions.find(id)), undefined);
@@ -102,7 +124,7 @@ for (const engine of engines) {
             authorizations[`new-${index}`] = { sid: String(index), grantId: `grant-${index}` };
             if (index === 3) delete authorizations.gone;
             if (index === 5) authorizations.changed = { sid: 'c', grantId: 'g2' };
-            await sessions.upsert(id, { ...read, jti: id });
+            await sessions.upsert(id, { ...read, jti: id }, DAY);
           }),
         ),
       );

@@ -14,7 +14,7 @@ export interface ModelStorage {
   find(id: string): Promise<Payload | undefined>;
   findByUid(uid: string): Promise<Payload | undefined>;
   findByUserCode(userCode: string): Promise<Payload | undefined>;
-  upsert(id: string, payload: Payload): Promise<void>;
+  upsert(id: string, payload: Payload, ttl?: number): Promise<void>;
   consume(id: string): Promise<void>;
   destroy(id: string): Promise<void>;
   revokeByGrantId(grantId: string): Promise<void>;

@@ -25,7 +25,15 @@ interface Known {
   authorizations: string;
   /** By which id it was found; none when it came along with a token, and is only read. */
   hash?: string;
+  /** When it ends, in seconds since 1970, once its payload was looked at. */
+  exp?: number;
 }
+
+/**
+ * A session that is used again and again need not be written each time for its end alone: that may be late by a
+ * hundredth of its life, and by no more than this many seconds.
+ */
+const LATE = 60;
 
 /** A session that came along with a token; none when it was ended. */
 export function rememberSession(uid: string, json?: string, authorizations?: string): void {
@@ -34,8 +42,10 @@ export function rememberSession(uid: string, json?: string, authorizations?: str
   unit().prime(`${TABLE}:uid:${uid}`, known);
 }
 
-/** What to merge so that `before` becomes `after` (RFC 7396), or undefined when they are the same. */
-export function difference(before: Authorizations, after: Authorizations): string | undefined {
+/** What to merge so that the JSON `was` becomes `is` (RFC 7396), or undefined when they say the same. */
+function difference(was: string, is: string): string | undefined {
+  if (was === is) return undefined;
+  const [before, after]: [Authorizations, Authorizations] = [JSON.parse(was), JSON.parse(is)];
   const patch: Authorizations = {};
   for (const [clientId, value] of Object.entries(after)) {
     if (isDeepStrictEqual(before[clientId], value)) continue;
@@ -75,8 +85,10 @@ export class Sessions {
     });
   }
 
-  #payload({ uid, json, authorizations }: Known): Payload {
+  #payload(known: Known): Payload {
+    const { uid, json, authorizations } = known;
     const { sealed, ...payload } = JSON.parse(json);
+    known.exp = payload.exp;
     if (sealed) payload.state = JSON.parse(this.#secrets.open(sealed, place(uid)));
     if (authorizations !== '{}') payload.authorizations = JSON.parse(authorizations);
     return payload;
@@ -93,8 +105,10 @@ export class Sessions {
     return known && this.#payload(known);
   }
 
-  async upsert(id: string, payload: Payload): Promise<void> {
-    const { jti, authorizations = {}, state, ...rest } = payload;
+  /** @param ttl seconds until its end */
+  async upsert(id: string, payload: Payload, ttl: number): Promise<void> {
+    const { authorizations = {}, state } = payload;
+    const rest = { ...payload, jti: undefined, authorizations: undefined, state: undefined };
     const uid = String(payload.uid);
     // The state of a sign-out under way holds its form token.
     const sealed = state ? this.#secrets.seal(JSON.stringify(state), place(uid)) : undefined;
@@ -104,6 +118,13 @@ export class Sessions {
     const hash = digest(id);
     unit().remember(`${TABLE}:token_hash:${hash}`, now);
     unit().remember(`${TABLE}:uid:${uid}`, now);
+    const patch = loaded && difference(loaded.authorizations, now.authorizations);
+    const writeKey = `${TABLE}:${uid}`;
+    if (loaded?.hash === hash && !patch && !unit().pending(writeKey)) {
+      const { exp = 0 } = loaded;
+      const late = Number(payload.exp) - exp < Math.min(LATE, ttl / 100);
+      if (late && loaded.json === JSON.stringify({ ...rest, exp, sealed })) return;
+    }
 
     const set: Row = {
       token_hash: hash,
@@ -113,11 +134,10 @@ export class Sessions {
       expires_at: expiry(payload),
     };
     if (loaded) {
-      const patch = difference(JSON.parse(loaded.authorizations), authorizations as Authorizations);
       const merge = patch ? { authorizations: patch } : undefined;
       // Only while it has the id that it was found by: a request under way does not bring back one that was given up.
       const where: Row = { uid, is_active: true, ...(loaded.hash ? { token_hash: loaded.hash } : {}) };
-      unit().write({ kind: 'update', table: TABLE, set, merge, where }, `${TABLE}:${uid}`);
+      unit().write({ kind: 'update', table: TABLE, set, merge, where }, writeKey);
       return;
     }
     const row: Row = {
@@ -130,7 +150,7 @@ export class Sessions {
       user_agent: unit().origin.userAgent?.slice(0, 512) ?? null,
       is_active: true,
     };
-    unit().write({ kind: 'insert', table: TABLE, row }, `${TABLE}:${uid}`);
+    unit().write({ kind: 'insert', table: TABLE, row }, writeKey);
   }
 
   /** Ends the session, unless the same unit goes on under another id (then its later write takes the place). */
