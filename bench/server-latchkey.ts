@@ -38,7 +38,14 @@ await serve(async (origin) => {
     ttl: TTL,
     retention: {},
     secondFactor: { everyone: false, scopes: [], roles: [] },
-    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
+    recoverByEmail: false,
+    passkeys: {
+      counter: 'block',
+      aaguids: [],
+      rootsFile: undefined,
+      namesFile: undefined,
+      relatedOrigins: [],
+    },
   };
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });

@@ -9,23 +9,18 @@ import { createFactors } from './factors.ts';
 import { createPasswordChange } from './identity/accounts/password.ts';
 import { profileOf } from './identity/accounts/profile.ts';
 import { clearGuess, provePassword, signIn } from './identity/accounts/sign-in.ts';
-import { createRedemption, type Newcomer } from './identity/invitations/redeem.ts';
-import { createInvitations } from './identity/invitations/service.ts';
 import { qrCode } from './identity/invitations/sheet.ts';
-import { createPost } from './identity/mail/post.ts';
 import { createPasswords } from './identity/passwords/index.ts';
 import { createPasswordRules, isTooLong } from './identity/passwords/rules.ts';
-import { createRecovery, type Recovery } from './identity/recovery/service.ts';
+import type { Recovery } from './identity/recovery/service.ts';
 import { createBrowserCookie } from './interactions/browser-cookie.ts';
 import { createDoors } from './interactions/doors.ts';
 import { createHeld } from './interactions/held.ts';
 import { createInteractions } from './interactions/pages.ts';
 import { createRecoveryPages } from './interactions/recovery.ts';
 import { createWellKnown } from './interactions/well-known.ts';
-import { createBackground } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Logger } from './kit/log.ts';
-import { createMailer, createPrintingMailer, type Mailer } from './kit/mail.ts';
 import { readiness } from './kit/readiness.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { unit } from './kit/unit-of-work.ts';
@@ -41,6 +36,7 @@ import { covers, withinCeiling } from './oidc/scopes.ts';
 import { rotateSession } from './oidc/session.ts';
 import { createSigningKeys } from './oidc/signing-keys/index.ts';
 import { createStorage } from './oidc/storage/index.ts';
+import { createPeople } from './people.ts';
 import { createAssets } from './web/assets.ts';
 import { alsoByPost } from './web/by-post.ts';
 import { showError } from './web/error-page.ts';
@@ -49,7 +45,7 @@ import { createGate } from './web/gate.ts';
 import { health } from './web/health.ts';
 import { createHome } from './web/home.ts';
 import { createLimits } from './web/rate-limits/index.ts';
-import { createMailRenderer, createRenderer } from './web/render.ts';
+import { createRenderer } from './web/render.ts';
 import { allowFormTarget, sameOriginForms } from './web/security.ts';
 import { shell } from './web/shell.ts';
 
@@ -80,12 +76,6 @@ const HEADINGS: Record<number, string> = {
   429: 'Too many attempts',
   503: 'We cannot answer just now',
 };
-
-/** Without a mail server, development prints its mail and production has none. */
-export function mailerOf({ mail, production }: Config, log: Logger): Mailer | undefined {
-  if (mail.url !== undefined) return createMailer({ url: mail.url, from: mail.from });
-  return production ? undefined : createPrintingMailer(log);
-}
 
 /**
  * The composition root: every room, in order, from plain functions.
@@ -125,34 +115,14 @@ export async function createApp(deps: { config: Config; database: Database; log:
     ctx.type = 'application/problem+json';
   };
 
-  const invitations = createInvitations({ knex: database.knex, issuer: config.issuer, covers });
-  const redemption = createRedemption({ knex: database.knex, issuer: config.issuer, covers, ...invitations });
-  const background = createBackground(log);
-  const post = createPost({
-    knex: database.knex,
-    mailer: mailerOf(config, log),
-    render: createMailRenderer({ issuer: config.issuer }),
-  });
-  const recovery = createRecovery({
-    knex: database.knex,
-    issuer: config.issuer,
-    post,
-    background,
+  const limits = createLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
+  const { invitations, redemption, recovery, comeIn, background, post } = createPeople({
+    ...{ config, database, log, limits },
     hashPassword: passwords.hash,
+    mailOpens: (accountId) => factors.mailOpens(accountId),
   });
-  const comeIn = async (newcomer: Newcomer): Promise<string> => {
-    const { accountId, email, token } = await redemption.redeem(newcomer);
-    if (email !== null && token)
-      await limits.takeMessage(email).then(
-        () => recovery.welcome(accountId, email, token),
-        // Somebody signs up again and again with this address: its mailbox is spared, and the page says nothing.
-        () => undefined,
-      );
-    return accountId;
-  };
   const held = (what: string) => createHeld({ secrets, secure }, what);
   const door = { issuer: config.issuer, held: held('invitation') };
-  const limits = createLimits({ knex: database.knex, redisUrl: config.redisUrl, log });
   const { fault: passwordFault } = createPasswordRules({ minimum: config.passwordMinLength });
   const limitMail = async (email: string) => {
     await limits.reset.take(unit().origin.ip);
@@ -198,6 +168,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     recovery,
     forms: createFormTokens({ secrets, secure }),
     render,
+    byMail: config.recoverByEmail,
     held: { reset: held('reset'), verify: held('verify'), request: held('request') },
     passwordFault,
     limitMail,

@@ -7,9 +7,10 @@ import { createAccounts } from './identity/accounts/service.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { createInvitationMail } from './identity/invitations/send.ts';
 import { createInvitations } from './identity/invitations/service.ts';
+import { createFactorMail } from './identity/mail/factor.ts';
 import { createPost } from './identity/mail/post.ts';
 import { passkeyCommands } from './identity/passkeys/cli.ts';
-import { createKeys } from './identity/passkeys/keys.ts';
+import { createKeys, type KeyDeps } from './identity/passkeys/keys.ts';
 import { createPasswords } from './identity/passwords/index.ts';
 import { createPasswordRules } from './identity/passwords/rules.ts';
 import { createEnrolment } from './identity/recovery/enrolment.ts';
@@ -62,33 +63,46 @@ export function createProgram(): Command {
     withCurrentSchema(({ knex }) => work(createClients({ knex, issuer: loadConfig(process.env).issuer }))),
   );
   const services = ({ knex }: Database) => {
-    const { secrets, threads, issuer, passwordMinLength: minimum } = loadConfig(process.env);
+    const { secrets, threads, issuer, mail, passwordMinLength: minimum } = loadConfig(process.env);
     const passwords = createPasswords(createSecrets(secrets), threads);
+    const mailer = mail.url === undefined ? undefined : createMailer({ url: mail.url, from: mail.from });
     return {
       accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
       roles: createRoles({ knex }),
       invitations: createInvitations({ knex, issuer, covers }),
       enrolment: createEnrolment({ knex, issuer, names: new Map() }),
+      post: createPost({ knex, mailer, render: createMailRenderer({ issuer }) }),
     };
   };
   accountCommands(program, (work) => withCurrentSchema((database) => work(services(database))));
   passkeyCommands(program, (work) =>
     withCurrentSchema((database) => {
-      const keys = createKeys({ knex: database.knex, names: new Map(), tell: () => {} });
-      const { accounts } = services(database);
+      const { accounts, post } = services(database);
+      const { knex } = database;
+      const mail = createFactorMail({ knex, issuer: loadConfig(process.env).issuer, post });
+      let told: Promise<void> | undefined;
+      const tell: KeyDeps['tell'] = (accountId, what, { name }) => {
+        told = mail(accountId, what, name);
+      };
+      const keys = createKeys({ knex, names: new Map(), tell });
       return work({
         list: async (username) => keys.list((await accounts.show(username)).id),
-        remove: async (id) => keys.remove(await keys.ownerOf(id), id, null),
+        async remove(id) {
+          const key = await keys.remove(await keys.ownerOf(id), id, null);
+          await told?.catch(() =>
+            process.stderr.write(
+              'The key was removed, but its owner could not be told: the mail did not go.\n',
+            ),
+          );
+          return key;
+        },
       });
     }),
   );
   inviteCommands(program, (work) =>
     withCurrentSchema((database) => {
       const { knex } = database;
-      const { accounts, invitations } = services(database);
-      const { issuer, mail } = loadConfig(process.env);
-      const mailer = mail.url === undefined ? undefined : createMailer({ url: mail.url, from: mail.from });
-      const post = createPost({ knex, mailer, render: createMailRenderer({ issuer }) });
+      const { accounts, invitations, post } = services(database);
       return work({
         invitations,
         actorNamed: async (username) => ({ accountId: (await accounts.show(username)).id }),

@@ -4,11 +4,13 @@ import { SECURITY } from './account-home/factors.ts';
 import type { AccountHomeDeps } from './account-home/pages.ts';
 import type { Config } from './config.ts';
 import type { Newcomer } from './identity/invitations/redeem.ts';
-import { type FactorEvent, letters } from './identity/mail/letters.ts';
+import { createFactorMail } from './identity/mail/factor.ts';
+import type { FactorEvent } from './identity/mail/letters.ts';
 import type { Post } from './identity/mail/post.ts';
 import { createPasskeys } from './identity/passkeys/index.ts';
 import { insertKey } from './identity/passkeys/keys.ts';
 import { readNames } from './identity/passkeys/names.ts';
+import { readRoots, trustRoots } from './identity/passkeys/roots.ts';
 import { createEnrolment } from './identity/recovery/enrolment.ts';
 import { createSecondFactor } from './identity/second-factor/index.ts';
 import { createCeremonyCookie } from './interactions/ceremony.ts';
@@ -18,6 +20,7 @@ import { accountCsrf, createAccountSide, isFresh } from './interactions/webauthn
 import type { Background } from './kit/background.ts';
 import type { Database } from './kit/database.ts';
 import type { Secrets } from './kit/secrets.ts';
+import { Unit, withUnit } from './kit/unit-of-work.ts';
 import { levelOf, MFA } from './oidc/acr.ts';
 import { OWN_CLIENT_ID, signInUrl } from './oidc/clients/own.ts';
 import { createDemand } from './oidc/demand.ts';
@@ -45,15 +48,12 @@ export function createFactors(deps: FactorDeps) {
   const secure = issuer.startsWith('https:');
   const names = config.passkeys.namesFile ? readNames(config.passkeys.namesFile) : new Map<string, string>();
 
+  if (config.passkeys.rootsFile) trustRoots(readRoots(config.passkeys.rootsFile));
+
   /** Mails the person, a little after the answer. */
-  function tell(accountId: string, what: FactorEvent, name = ''): void {
-    background.run(what, async () => {
-      const person = await knex('T_accounts').where({ id: accountId }).first('username', 'email');
-      if (!person?.email) return;
-      const letter = letters.factor({ issuer, username: person.username, what, name });
-      await post.deliver(letter, person.email, { accountId });
-    });
-  }
+  const mail = createFactorMail({ knex, issuer, post });
+  const tell = (accountId: string, what: FactorEvent, name = '') =>
+    background.run(what, () => mail(accountId, what, name));
 
   const rp = {
     name: 'Latchkey',
@@ -95,11 +95,22 @@ export function createFactors(deps: FactorDeps) {
       return (await demand(asked)) ? { uid } : { accountId, uid };
     },
 
+    /** Whether the policy lets a confirmed mailbox open this account: not where a second factor is demanded of it. */
+    mailOpens: (accountId: string): Promise<boolean> =>
+      withUnit(new Unit(database.hot), async () => {
+        const person = config.recoverByEmail ? await deps.findPerson(accountId) : undefined;
+        if (!person) return false;
+        const asked = { accountId, ceiling: person.scopes, clientId: OWN_CLIENT_ID, scope: undefined };
+        return !(await demand(asked));
+      }),
+
     /** What the interactions need of it. */
     steps: {
       ceremony,
       accountSide,
       secondFactor,
+      byMail: config.recoverByEmail,
+      tellRecovery: (accountId: string) => tell(accountId, 'recovery_used'),
       recover: { issuer, held, lookAt: enrolment.lookAt },
       demand,
       passkeys: {

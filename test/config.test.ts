@@ -55,6 +55,21 @@ describe('configuration', () => {
     });
   }
 
+  test('models of authenticators are held to the certificates of their makers, and files are read at the start', () => {
+    const LATCHKEY_PASSKEY_AAGUIDS = '2fc0579f-8113-47ea-b116-bb5a8db9202a';
+    assert.match(faultsOf({ ...production, LATCHKEY_PASSKEY_AAGUIDS }), /needs LATCHKEY_PASSKEY_ROOTS/);
+    const file = join(mkdtempSync(join(tmpdir(), 'latchkey-')), 'roots.pem');
+    for (const text of ['', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----']) {
+      writeFileSync(file, text);
+      const env = { ...production, LATCHKEY_PASSKEY_AAGUIDS, LATCHKEY_PASSKEY_ROOTS: file };
+      assert.match(faultsOf(env), /LATCHKEY_PASSKEY_ROOTS names .*roots\.pem, which cannot be read/);
+    }
+    assert.match(
+      faultsOf({ ...production, LATCHKEY_PASSKEY_NAMES: '/nowhere' }),
+      /LATCHKEY_PASSKEY_NAMES names/,
+    );
+  });
+
   test('how long rows are kept is days by table, and a table whose rows do not expire is named', () => {
     const kept = 'T_auth_audit_log=365, T_user_sessions=7';
     assert.deepEqual(loadConfig({ ...production, LATCHKEY_RETENTION: kept }).retention, {

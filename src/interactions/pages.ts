@@ -13,7 +13,7 @@ import { createFrontDesk, type Details, ENDED, type FrontDeskDeps, goTo } from '
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './recover.ts';
 import { inWords } from './scope-words.ts';
-import { createSecondFactorSteps } from './second-factor.ts';
+import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
 import { createSignIn } from './sign-in.ts';
 import { createWebauthnEndpoints, type Side } from './webauthn.ts';
 import { createInteractionSide, type InteractionSideDeps } from './webauthn-interaction.ts';
@@ -48,6 +48,9 @@ export interface InteractionDeps extends FrontDeskDeps {
   refreshTokenDays: number;
   demand: Demand;
   secondFactor: SecondFactor;
+  /** Whether a confirmed mailbox opens accounts that have no password. */
+  byMail: boolean;
+  tellRecovery: SecondFactorStepDeps['tellRecovery'];
   passkeys: Pick<
     InteractionSideDeps,
     'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress' | 'recovery'
@@ -84,6 +87,7 @@ export function createInteractions(deps: InteractionDeps): Router {
       ...data,
       title: `Sign in to ${data.clientName}`,
       passkeys: { ...data.passkeys, autofill: 'on' },
+      byMail: deps.byMail,
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,

@@ -15,6 +15,8 @@ export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'>
   recovery: Recovery;
   forms: FormTokens;
   render(name: string, data: Record<string, unknown>): string;
+  /** Whether a confirmed mailbox opens accounts that have no password. */
+  byMail: boolean;
   /** The tokens of links, and the authorization request that a person was at when they asked for one. */
   held: { reset: Held; verify: Held; request: Held };
   /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
@@ -59,7 +61,8 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     }
     if (alert) ctx.status = 400;
     show(ctx, 'forgot', {
-      title: 'Forgot your password?',
+      title: deps.byMail ? 'Get back into your account' : 'Forgot your password?',
+      byMail: deps.byMail,
       csrf: forms.issue(ctx, 'forgot'),
       alert,
       typed: typed.slice(0, 255),

@@ -13,6 +13,8 @@ export interface SecondFactorStepDeps {
   signIn: SignIn;
   secondFactor: SecondFactor;
   render(name: string, data: Record<string, unknown>): string;
+  /** Mails the person that a recovery code was used. */
+  tellRecovery(accountId: string): void;
   findPerson(accountId: string): Promise<{ username: string } | undefined>;
 }
 
@@ -107,6 +109,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
       return show(ctx, details, first, WRONG_CODE);
     }
     record({ action: 'second_factor.succeeded', ...told });
+    if (method === 'recovery_code') deps.tellRecovery(accountId);
     goTo(ctx, await signIn.complete(details, first, 'otp'));
   });
 }

@@ -14,7 +14,12 @@ for (const engine of engines) {
       const mei = await newcomer(server, 'mei');
       await newcomer(server, 'eve');
       const { url } = server.storage;
-      const env = { LATCHKEY_ISSUER: server.issuer };
+      const env = { LATCHKEY_ISSUER: server.issuer, LATCHKEY_SMTP_URL: server.sink.url };
+      const email = 'mei@harbour.example';
+      await server.database
+        .knex('T_accounts')
+        .where({ username: 'mei' })
+        .update({ email, email_verified: true });
       const run = (...args: string[]) => latchkey([...args, '--json'], { url, env });
       const listed = JSON.parse((await run('passkey', 'list', '--account', 'mei')).stdout);
       assert.deepEqual(
@@ -51,6 +56,8 @@ for (const engine of engines) {
       assert.equal((await authenticate(browser, place, key)).status, 200);
       const removed = await run('passkey', 'remove', listed[0].id);
       assert.equal(removed.code, 0, removed.stderr);
+      const told = server.sink.mails.filter(({ to, subject }) => to[0] === email && /removed/.test(subject));
+      assert.match(told[0]?.text ?? '', /Key: This device/);
       const lost = await signInPage(server, client);
       assert.equal((await authenticate(lost.browser, lost.place, mei.key)).status, 401);
       const before = await mei.browser.get('/account/security');

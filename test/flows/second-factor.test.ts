@@ -134,6 +134,11 @@ for (const engine of engines) {
       const claims = await land(server, client, browser, request, consent);
       assert.deepEqual(claims.amr, ['pwd', 'otp', 'mfa']);
       assert.equal(await recoveryCodes.left(ada.id), 9);
+      await server.settled();
+      assert.equal(
+        server.sink.mails.filter(({ subject }) => subject === 'A recovery code was used').length,
+        1,
+      );
       const both = await Promise.all([1, 2].map(() => recoveryCodes.consume(ada.id, String(codes[4]))));
       assert.deepEqual(both.toSorted(), [false, true]);
       assert.equal(await recoveryCodes.consume(ada.id, String(codes[3])), false);

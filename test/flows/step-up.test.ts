@@ -132,7 +132,13 @@ describe('a second factor that the administrator demands', () => {
 describe('a counter that did not go up', () => {
   for (const counter of ['warn', 'second_factor'] as const) {
     test(`by the policy ${counter}`, async (t) => {
-      const passkeys = { counter, aaguids: [], namesFile: undefined, relatedOrigins: [] };
+      const passkeys = {
+        counter,
+        aaguids: [],
+        rootsFile: undefined,
+        namesFile: undefined,
+        relatedOrigins: [],
+      };
       const server = await startServer(t, 'sqlite', { config: { passkeys } });
       const client = await server.createClient();
       const { id, key } = await newcomer(server, 'mei');

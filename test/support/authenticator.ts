@@ -34,6 +34,8 @@ export interface Tweaks {
   authData?(bytes: Buffer): Buffer;
   attestation?(object: Buffer): Buffer;
   transports?: string[];
+  /** What it says that it is, and by whose certificates (leaf first). */
+  model?: { aaguid: Buffer; key: KeyObject; x5c: Uint8Array[] };
 }
 
 export interface Options {
@@ -130,11 +132,18 @@ export class Authenticator {
     const length = Buffer.alloc(2);
     length.writeUInt16BE(id.length);
     const cose = isoCBOR.encode((tweaks.publicKey ?? coseOf(this.key)) as Cbor);
-    const attested = Buffer.concat([Buffer.alloc(16), length, id, cose]);
+    const { model } = tweaks;
+    const attested = Buffer.concat([model?.aaguid ?? Buffer.alloc(16), length, id, cose]);
     const authData = this.#authData(options.rp?.id ?? '', tweaks, attested);
+    const clientData = this.#clientData('webauthn.create', options, tweaks);
+    const statement = new Map<string, unknown>();
+    if (model) {
+      const signature = sign('sha256', Buffer.concat([authData, sha256(clientData)]), model.key);
+      statement.set('alg', -7).set('sig', new Uint8Array(signature)).set('x5c', model.x5c);
+    }
     const object = new Map<string, unknown>([
-      ['fmt', 'none'],
-      ['attStmt', new Map()],
+      ['fmt', model ? 'packed' : 'none'],
+      ['attStmt', statement],
       ['authData', new Uint8Array(authData)],
     ]);
     const encoded = Buffer.from(isoCBOR.encode(object as Cbor));
@@ -144,7 +153,7 @@ export class Authenticator {
       type: 'public-key',
       clientExtensionResults: {},
       response: {
-        clientDataJSON: b64(this.#clientData('webauthn.create', options, tweaks)),
+        clientDataJSON: b64(clientData),
         attestationObject: b64(tweaks.attestation?.(encoded) ?? encoded),
         transports: tweaks.transports ?? ['internal'],
       },

@@ -89,7 +89,14 @@ export async function startServer(
     ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
     retention: {},
     secondFactor: { everyone: false, scopes: [], roles: [] },
-    passkeys: { counter: 'block', aaguids: [], namesFile: undefined, relatedOrigins: [] },
+    recoverByEmail: false,
+    passkeys: {
+      counter: 'block',
+      aaguids: [],
+      rootsFile: undefined,
+      namesFile: undefined,
+      relatedOrigins: [],
+    },
     ...options.config,
     issuer,
   };

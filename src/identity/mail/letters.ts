@@ -49,6 +49,14 @@ export const letters = {
     closing: ['The link is good once and for one hour.', NOT_YOU],
   }),
 
+  enrol: (given: { issuer: string; username: string; token: string }): Letter => ({
+    kind: 'enrol',
+    subject: 'Make a new passkey',
+    lines: [`Somebody asked to get back into your account ${inert(given.username)}, which has no password.`],
+    action: { label: 'Make a new passkey', url: `${given.issuer}/recover?token=${given.token}` },
+    closing: ['The link is good once and for one hour.', NOT_YOU],
+  }),
+
   verify: (given: { issuer: string; username: string; token: string }): Letter => ({
     kind: 'verify',
     subject: 'Confirm your e-mail address',

@@ -119,13 +119,15 @@ export async function insertKey(
   return id;
 }
 
-/** The keys of people, and what they do with them; each change and its audit row in one transaction. */
-export function createKeys(deps: {
+export interface KeyDeps {
   knex: Knex;
   names: Map<string, string>;
   /** Tells the owner, once it is committed. */
   tell(accountId: string, what: Told, key: { name: string }): void;
-}) {
+}
+
+/** The keys of people, and what they do with them; each change and its audit row in one transaction. */
+export function createKeys(deps: KeyDeps) {
   const { knex, names, tell } = deps;
 
   async function get(source: Knex, accountId: string, id: string): Promise<Key> {

@@ -91,7 +91,7 @@ function checkWhole(attestationObject: string): void {
 
 type Verified = NonNullable<VerifiedRegistrationResponse['registrationInfo']>;
 
-/** A model is what an attestation certificate says: a self-signed statement proves nothing. */
+/** A model is what a certificate of its maker says: a self-signed statement proves nothing. */
 function checkModel(rp: RelyingParty, info: Verified): void {
   if (rp.allowedAaguids.length === 0) return;
   const statement = (isoCBOR.decodeFirst(info.attestationObject) as Map<string, unknown>).get('attStmt');

@@ -46,8 +46,8 @@ export async function makeLink(
 }
 
 /**
- * What still opens: unused, in time, of an active account. A link to a new password speaks of one address: when the
- * account's is another by now, whoever reads mail at the old one gets in no more.
+ * What still opens: unused, in time, of an active account. A link back in speaks of the address that the account had:
+ * when it has another by now, whoever reads mail at the old one gets in no more.
  */
 const good = (query: Knex.QueryBuilder, source: Knex, token: string, purpose: Purpose) =>
   query
@@ -59,7 +59,7 @@ const good = (query: Knex.QueryBuilder, source: Knex, token: string, purpose: Pu
         .select('a.id')
         .whereRaw('a.id = T_account_links.account_id')
         .whereRaw(
-          `a.is_active = true AND (a.email = T_account_links.email OR purpose IN ('verify_email', 'enrol_passkey'))`,
+          `a.is_active = true AND (COALESCE(a.email, '') = T_account_links.email OR purpose = 'verify_email')`,
         ),
     );
 

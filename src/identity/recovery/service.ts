@@ -21,6 +21,8 @@ export interface RecoveryDeps {
   background: Background;
   /** @returns what `password_hash` holds */
   hashPassword(password: string): Promise<string>;
+  /** Whether the policy lets this account be opened by its mailbox alone, where it has no password. */
+  mailOpens(accountId: string): Promise<boolean>;
 }
 
 interface AccountRow {
@@ -64,11 +66,19 @@ export function createRecovery(deps: RecoveryDeps) {
     }
   }
 
+  /** A new password for those who have one; a new passkey for the others, where the policy allows it. */
+  async function wayBack({ id, email_verified }: AccountRow) {
+    if (await knex('T_credentials').where({ account_id: id }).first('id'))
+      return { purpose: 'reset_password', action: 'reset.requested', letter: letters.reset } as const;
+    if (email_verified && (await deps.mailOpens(id)))
+      return { purpose: 'enrol_passkey', action: 'recovery_link.created', letter: letters.enrol } as const;
+    return undefined;
+  }
+
   async function mailReset(email: string, from: From | undefined): Promise<void> {
-    // A link to a new password is for those who have one.
     const account = await accountWhere({ email });
-    const credential = account && (await knex('T_credentials').where({ account_id: account.id }).first('id'));
-    if (!account || !credential) {
+    const way = account && (await wayBack(account));
+    if (!account || !way) {
       const errorCode = 'unknown_address';
       await inTransaction(knex, async (trx) => {
         await makeNoLink(trx, 'reset_password');
@@ -76,10 +86,10 @@ export function createRecovery(deps: RecoveryDeps) {
       });
       return;
     }
-    const token = await link(account, 'reset_password', email, 'reset.requested', from);
+    const token = await link(account, way.purpose, email, way.action, from);
     // To the address as it is stored, never as it was typed.
     if (token)
-      await post.deliver(letters.reset({ issuer, ...account, token }), email, { accountId: account.id });
+      await post.deliver(way.letter({ issuer, ...account, token }), email, { accountId: account.id });
   }
 
   /**
@@ -125,7 +135,7 @@ export function createRecovery(deps: RecoveryDeps) {
     /** Whether this server sends mail at all. */
     sendsMail: post.sends,
 
-    /** Mails a link to a new password, if an account has that address. Says nothing and returns at once. */
+    /** Mails a link back in, if an account has that address. Says nothing and returns at once. */
     requestReset(email: string, from?: From): void {
       background.run('reset', () => mailReset(email, from));
     },
