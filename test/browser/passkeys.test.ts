@@ -84,6 +84,30 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  test('is given one by a browser that upgrades by itself after a password, and signs in with it', async (t) => {
+    const here = await open(t);
+    const { server, page, complaints } = here;
+    const person = await server.createAccount();
+    const device = await VirtualAuthenticator.plugIn(page, 'platform');
+    // Chromium asks its password manager first, which has nothing here: it is taken to have agreed.
+    await page.addInitScript(`{
+      const create = navigator.credentials.create.bind(navigator.credentials);
+      navigator.credentials.create = (options) => create({ ...options, mediation: undefined });
+    }`);
+    await page.goto(security(server));
+    await typePassword(page, person);
+    await page.waitForSelector('h3:has-text("This device")');
+    assert.equal((await device.credentials()).length, 1);
+    await page.reload();
+    await page.waitForTimeout(300);
+    assert.equal((await device.credentials()).length, 1, 'once is enough');
+    await signOut(here);
+    await page.goto(security(server));
+    // The username field offers it, and the authenticator answers.
+    await page.waitForSelector('h1:has-text("Security")');
+    assert.deepEqual(complaints, []);
+  });
+
   for (const kind of ['usb', 'u2f'] as const) {
     test(`uses a security key (${kind}) after the password`, async (t) => {
       const here = await open(t);
