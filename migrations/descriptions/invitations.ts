@@ -27,7 +27,7 @@ export const invitations: Record<string, Described> = {
       'A use is counted by one conditional statement: of a hundred at once, `max_uses` come in.',
       'It grants nothing any more when who invited was disabled or deleted, or lost what it grants.',
     ],
-    life: 'One that nobody used goes some time after its end; one that somebody came by stays as long as the ledger tells of it.',
+    life: 'One that nobody used goes some time after its end; one that somebody came by stays, for the ledger to tell of it.',
     content:
       'The first start in development makes the set-up link: one row, renewed at each start until somebody administers.',
   },

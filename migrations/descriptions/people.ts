@@ -38,7 +38,7 @@ export const people: Record<string, Described> = {
         '`<pepper id>:<bcrypt>`: bcrypt, cost 12, over HMAC-SHA-256 with a pepper of the key ring.',
       failed_login_attempts: 'Failures in a row from browsers that are not known.',
       locked_until:
-        'No password is looked at before; NULL when it is not locked, the year 9999 until it is reset.',
+        'No password is looked at before, but from browsers that are known; NULL when it is not locked, the year 9999 until it is reset.',
       updated_at: 'When the password was set last.',
     },
     indices: {

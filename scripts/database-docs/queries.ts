@@ -43,6 +43,13 @@ export const cleanUps = () =>
     )
     .join('\n\n');
 
+const links = (names: object) =>
+  Object.keys(names)
+    .map((name) => `[${name}](#${name})`)
+    .join(', ');
+export const questionNames = () => links(QUESTIONS);
+export const reportNames = () => links(reports());
+
 export const monitoring = () =>
   Object.entries(reports())
     .map(([name, { tells, sql }]) => entry(name, tells, sql))

@@ -1,3 +1,4 @@
+import { ALIVE_TOKENS } from '../../src/upkeep/alive.ts';
 import type { Report } from '../../src/upkeep/reports.ts';
 
 /** What an owner asks about one person or thing; the names are those of `npm run seed`. */
@@ -13,30 +14,24 @@ WHERE username = 'ada' AND locked_until > CURRENT_TIMESTAMP`,
     sql: `UPDATE T_credentials SET failed_login_attempts = 0, locked_until = NULL WHERE username = 'ada'`,
   },
   'came-by': {
-    tells: 'who came by this invitation',
+    tells: 'who came by this invitation: its id stands in the report `arrivals`',
     sql: `SELECT a.username, r.redeemed_at, r.ip_address
 FROM T_invitations i
 JOIN T_invitation_redemptions r ON r.invitation_id = i.id
 LEFT JOIN T_accounts a ON a.id = r.redeemed_by
-WHERE i.label = 'Mei Tanaka'`,
+WHERE i.id = 'the-id-of-the-invitation'`,
   },
   'holds-tokens': {
     tells: 'which applications hold tokens of this person',
-    sql: `SELECT COALESCE(c.client_name, t.client_id) AS application, t.token, COUNT(*) AS tokens
-FROM (
-  SELECT client_id, account_id, 'access' AS token FROM T_access_tokens
-  WHERE expires_at > CURRENT_TIMESTAMP
-  UNION ALL SELECT client_id, account_id, 'refresh' AS token FROM T_refresh_tokens
-  WHERE expires_at > CURRENT_TIMESTAMP AND consumed_at IS NULL
-) t
-JOIN T_accounts a ON a.id = t.account_id
-LEFT JOIN T_oauth_clients c ON c.client_id = t.client_id
-WHERE a.username = 'ada'
-GROUP BY application, t.token
-ORDER BY application, t.token`,
+    sql: `SELECT t.client_id, c.client_name, t.token, COUNT(*) AS tokens
+${ALIVE_TOKENS}
+  AND a.username = 'ada'
+GROUP BY t.client_id, c.client_name, t.token
+ORDER BY t.client_id, t.token`,
   },
   'signed-by': {
-    tells: 'which key signed this token: `kid` in the header of the token names it',
+    tells:
+      'which key signed this token: `kid` in its header names it, the JSON that stands in base64url before the first dot; that it did, only the signature proves',
     sql: `SELECT alg, status, not_before, retired_at
 FROM T_signing_keys
 WHERE kid = 'the-kid-of-the-token'`,

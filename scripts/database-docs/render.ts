@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { descriptions } from '../../migrations/descriptions/index.ts';
 import { PARTS } from '../../migrations/descriptions/model.ts';
 import { diagram } from './diagram.ts';
-import { cleanUps, monitoring, questions } from './queries.ts';
+import { cleanUps, monitoring, questionNames, questions, reportNames } from './queries.ts';
 import { readSchema, type Table } from './schema.ts';
 import { secretsTable, section } from './tables.ts';
 
@@ -26,6 +26,8 @@ export async function renderDocument(): Promise<string> {
     cleanUps: cleanUps(),
     monitoring: monitoring(),
     questions: questions(),
+    questionNames: questionNames(),
+    reportNames: reportNames(),
   };
   const template = readFileSync(new URL('./template.md', import.meta.url), 'utf8');
   return template.replace(/\{\{(\w+)\}\}/g, (_, name) => made[name] ?? '');

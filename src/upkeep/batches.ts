@@ -6,13 +6,13 @@ import { inDialect } from './sql.ts';
 
 /**
  * On SQLite who writes keeps everybody else from writing, and this process from answering: few rows at a time. A
- * server's locks are those of the rows alone.
+ * server's locks are those of the rows alone; MySQL's log, which every commit waits for, is written by all.
  */
-const ROWS = { sqlite: 25, postgres: 500, mysql: 500 };
+const ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
 /** Requests have the database for themselves at least so long after each batch. */
 const REST_MS = 20;
-/** How much longer they have it than a batch took: on SQLite a batch stands still for everybody. */
-const REST_TIMES = { sqlite: 4, postgres: 2, mysql: 2 };
+/** How much longer they have it than a batch took: on SQLite it stands still for all, on others it takes CPU and disk. */
+const REST_TIMES = { sqlite: 4, postgres: 4, mysql: 4 };
 
 export interface Sweep {
   table: string;

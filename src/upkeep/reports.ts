@@ -1,6 +1,7 @@
 import { descriptions } from '../../migrations/descriptions/index.ts';
 import type { Database } from '../kit/database.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { ALIVE_TOKENS } from './alive.ts';
 import { conditionOf, purgedTables, type Retention, rules } from './rules.ts';
 import { type Cell, type Sql, select } from './sql.ts';
 
@@ -27,7 +28,8 @@ const waiting = (retention: Retention) =>
 /** The monitoring queries, by the names that `latchkey db report` knows. */
 export const reports = (retention: Retention = {}): Record<string, Report> => ({
   locked: {
-    tells: 'whose password is locked, until when, after how many failures',
+    tells:
+      'whose password is locked, until when, after how many failures: a browser in which they were signed in before still lets them in',
     sql: `SELECT a.username, a.email, c.locked_until, c.failed_login_attempts
 FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id
 WHERE c.locked_until > CURRENT_TIMESTAMP
@@ -64,7 +66,7 @@ ORDER BY invitation_state`,
   },
   arrivals: {
     tells: 'who came in by which invitation',
-    sql: `SELECT r.redeemed_at, i.label, i.email AS invited_email, a.username, r.ip_address
+    sql: `SELECT r.redeemed_at, i.id AS invitation, i.label, i.email AS invited_email, a.username, r.ip_address
 FROM T_invitation_redemptions r
 JOIN T_invitations i ON i.id = r.invitation_id
 LEFT JOIN T_accounts a ON a.id = r.redeemed_by
@@ -103,11 +105,10 @@ ORDER BY sessions DESC, a.username`,
   },
   tokens: {
     tells: 'tokens that are alive, by application',
-    sql: `SELECT client_id, 'access' AS token, COUNT(*) AS tokens
-FROM T_access_tokens WHERE expires_at > CURRENT_TIMESTAMP GROUP BY client_id
-UNION ALL SELECT client_id, 'refresh' AS token, COUNT(*) AS tokens
-FROM T_refresh_tokens WHERE expires_at > CURRENT_TIMESTAMP AND consumed_at IS NULL GROUP BY client_id
-ORDER BY client_id, token`,
+    sql: `SELECT t.client_id, t.token, COUNT(*) AS tokens
+${ALIVE_TOKENS}
+GROUP BY t.client_id, t.token
+ORDER BY t.client_id, t.token`,
   },
   replays: {
     tells: 'codes and refresh tokens that came a second time: somebody may have stolen them',
@@ -139,7 +140,11 @@ WHERE table_schema = DATABASE()
 ORDER BY bytes DESC, table_name`,
     },
   },
-  waiting: { tells: 'how many rows of each table the next purge deletes', sql: waiting(retention) },
+  waiting: {
+    tells:
+      'how many rows of each table the next purge deletes, within a minute: here where LATCHKEY_RETENTION says nothing else, by the command as it is set',
+    sql: waiting(retention),
+  },
 });
 
 /**

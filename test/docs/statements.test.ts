@@ -23,8 +23,8 @@ const EXPECTED: Record<string, Expected> = {
   'is-locked': () => [['ada', '7', '…']],
   'came-by': () => [['mei', '…', '192.0.2.7']],
   'holds-tokens': () => [
-    ['Fieldnotes', 'access', '2'],
-    ['Fieldnotes', 'refresh', '1'],
+    [app, 'Fieldnotes', 'access', '2'],
+    [app, 'Fieldnotes', 'refresh', '2'],
   ],
   'signed-by': () => [['ES256', 'active', '…', '']],
   locked: () => [['ada', 'ada@harbour.example', '…', '7']],
@@ -43,7 +43,9 @@ const EXPECTED: Record<string, Expected> = {
     ['used', '1'],
     ['waiting', '1'],
   ],
-  arrivals: () => [['…', 'Mei Tanaka', 'mei@harbour.example', 'mei', '192.0.2.7']],
+  arrivals: () => [
+    ['…', 'the-id-of-the-invitation', 'Mei Tanaka', 'mei@harbour.example', 'mei', '192.0.2.7'],
+  ],
   'keys-unsigned': () => [['ada', 'Blue key', 'passkey', '…']],
   'keys-unused': () => [['ada', 'Old key', 'passkey', '…', '…']],
   counters: () => [['…', 'ada', 'Old key', '192.0.2.9']],
@@ -52,8 +54,8 @@ const EXPECTED: Record<string, Expected> = {
     ['mei', '1', '…'],
   ],
   tokens: () => [
-    [app, 'access', '2'],
-    [app, 'refresh', '1'],
+    [app, 'access', '3'],
+    [app, 'refresh', '2'],
     ['another', 'refresh', '1'],
   ],
   replays: () => [['…', 'refresh_token_reuse', app, 'ada']],

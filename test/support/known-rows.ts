@@ -35,16 +35,18 @@ export async function knownRows(database: Database): Promise<void> {
   const told = (action: string, created_at: Date, more = {}) =>
     put('T_auth_audit_log', { action, created_at, account_id: ada, success: true, ...more });
   const wrong = { success: false, error_code: 'wrong_password' };
-  await told('sign_in.succeeded', ago(DAY), { ip_address: '192.0.2.1' });
-  await told('sign_in.failed', ago(DAY), wrong);
-  await told('sign_in.failed', ago(DAY), wrong);
+  await told('sign_in.succeeded', ago(DAY + 2000), { ip_address: '192.0.2.1' });
+  await told('sign_in.failed', ago(DAY + 1000), wrong);
+  await told('sign_in.failed', ago(DAY + 1000), wrong);
   await told('sign_in.failed', ago(40 * DAY), wrong);
   await told('sign_in.failed', ago(800 * DAY), wrong);
 
   const invited = (label: string, more: Record<string, unknown>) =>
     put('T_invitations', { label, by_operator: true, max_uses: 1, uses: 0, ...more });
   await invited('Waiting', { expires_at: soon() });
-  const used = await invited('Mei Tanaka', { uses: 1, email: 'mei@harbour.example' });
+  const used = await invited('Mei Tanaka', {
+    ...{ id: 'the-id-of-the-invitation', uses: 1, email: 'mei@harbour.example' },
+  });
   await invited('Expired', { expires_at: ago(HOUR) });
   await invited('Withdrawn', { revoked_at: ago(HOUR) });
   await invited('Of nobody', { by_operator: false, created_by: null });
@@ -59,23 +61,35 @@ export async function knownRows(database: Database): Promise<void> {
   await key('Lost key', { signed_at: null, deleted_at: ago(HOUR), created_at: ago(500 * DAY) });
   await told('passkey.counter_regressed', ago(DAY), { target: old, ip_address: '192.0.2.9', success: false });
 
-  const session = (account_id: string, more: Record<string, unknown> = {}) =>
+  const session = async (account_id: string, more: Record<string, unknown> = {}) =>
     put('T_user_sessions', { account_id, last_used_at: ago(HOUR), expires_at: soon(), ...more });
   await session(ada);
   await session(ada);
   await session(mei);
-  await session(mei, { is_active: false });
+  await session(mei, { is_active: false, uid: 'a-session-that-ended' });
   await session(mei, { expires_at: ago(HOUR) });
 
+  const granted = await put('T_grants', { account_id: ada, client_id });
   const token = (table: string, more: Record<string, unknown> = {}) =>
-    put(table, { account_id: ada, client_id, expires_at: soon(), ...more });
+    put(table, { account_id: ada, client_id, grant_id: granted, expires_at: soon(), ...more });
   await token('T_access_tokens');
   await token('T_access_tokens');
   await token('T_access_tokens', { expires_at: ago(HOUR) });
   await token('T_refresh_tokens');
   await token('T_refresh_tokens', { consumed_at: ago(HOUR) });
+  await put('T_oauth_clients', { client_id: 'another', is_active: true });
+  await put('T_oauth_clients', { client_id: 'a-disabled-one', is_active: false });
   await token('T_refresh_tokens', { account_id: mei, client_id: 'another' });
-  await token('T_revoked_tokens', { reason: 'refresh_token_reuse', revoked_at: ago(HOUR) });
+  // What is in time, and opens nothing any more; and what outlives its session.
+  await token('T_access_tokens', { client_id: 'a-disabled-one' });
+  const grant_id = await put('T_grants', { account_id: ada, client_id, revoked_at: ago(HOUR) });
+  await token('T_access_tokens', { grant_id });
+  const session_uid = 'a-session-that-ended';
+  await token('T_access_tokens', { session_uid, scope: 'openid' });
+  await token('T_refresh_tokens', { session_uid, scope: 'openid offline_access' });
+  await token('T_access_tokens', { account_id: null });
+  const seen = { account_id: ada, client_id, expires_at: soon() };
+  await put('T_revoked_tokens', { ...seen, reason: 'refresh_token_reuse', revoked_at: ago(HOUR) });
 
   const signing = (kid: string, alg: string, status: string) =>
     put('T_signing_keys', { kid, alg, status, not_before: ago(DAY) });
