@@ -74,9 +74,10 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   }
 
   /** @returns the method (RFC 8176) by which it was shown, or undefined */
-  async function verify(accountId: string, code: string): Promise<'totp' | 'recovery_code' | undefined> {
+  async function verify(details: Details, accountId: string, code: string, end: boolean) {
     if (/^[\d\s]{6,9}$/.test(code)) return (await totp.verify(accountId, code)) ? 'totp' : undefined;
-    return (await recoveryCodes.consume(accountId, code)) ? 'recovery_code' : undefined;
+    const kept = end ? { session: details.session?.uid, request: details.uid } : undefined;
+    return (await recoveryCodes.consume(accountId, code, kept)) ? 'recovery_code' : undefined;
   }
 
   async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
@@ -95,14 +96,14 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     await show(ctx, details, first);
   });
   router.post(path, async (ctx) => {
-    const { code = '' } = await desk.form(ctx);
+    const { code = '', end } = await desk.form(ctx);
     const { details, first } = await load(ctx);
     const { accountId } = first;
     const factors = await factorsOf(accountId);
     if (code.trim() === '') return show(ctx, details, first, 'Enter a code');
     if (factors.keys === 0 && !factors.totp && factors.recoveryCodes === 0)
       return enrol(ctx, details, first, code);
-    const method = await verify(accountId, code);
+    const method = await verify(details, accountId, code, end === 'on');
     const told = { accountId, clientId: String(details.params.client_id), details: { method } };
     if (!method) {
       record({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });

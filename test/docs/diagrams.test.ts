@@ -20,7 +20,8 @@ describe('the diagrams of docs/DATABASE.md', () => {
 
   test("are read by Mermaid's own parser", async (t) => {
     assert.ok(mermaid || !process.env.CI, 'mermaid may not be left out');
-    if (!mermaid) return t.skip('mermaid is not installed; set LATCHKEY_TEST_MERMAID to its mermaid.core.mjs');
+    if (!mermaid)
+      return t.skip('mermaid is not installed; set LATCHKEY_TEST_MERMAID to its mermaid.core.mjs');
     const diagrams = blocksOf('mermaid');
     for (const { under, body } of diagrams) {
       const { diagramType } = await mermaid.parse(body);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
-import { Browser } from '../support/browser.ts';
+import { Browser, formOf } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/passkeys.ts';
 import { authorization, walk } from '../support/relying-party.ts';
@@ -107,6 +107,36 @@ for (const engine of engines) {
       const claims = await land(server, client, next, request, consent);
       assert.deepEqual(claims.amr, ['pwd', 'hwk', 'mfa']);
       assert.equal(claims.acr, 'phr');
+    });
+
+    test('who uses a recovery code can sign out everywhere else with it, and goes on', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient();
+      const ada = await server.createAccount();
+      const secret = await withApp(server, ada);
+      const codes = await secondFactorOf(server).recoveryCodes.make(ada.id);
+      const lost = await afterPassword(server, client);
+      await land(
+        server,
+        client,
+        lost.browser,
+        lost.request,
+        await sendCode(lost.browser, lost.next, codeOf(secret)),
+      );
+      const half = await afterPassword(server, client);
+
+      const { browser, request, next } = await afterPassword(server, client);
+      const page = await browser.follow(await browser.get(`${new URL(next.url).pathname}?with=recovery`));
+      const { action, fields } = await formOf(page);
+      const wrong = await browser.post(action, { ...fields, code: 'x', end: 'on' });
+      assert.equal(wrong.status, 401);
+      assert.equal((await lost.browser.get('/account/security')).status, 200, 'not by a wrong code');
+      const form = { ...fields, code: String(codes[0]), end: 'on' };
+      await land(server, client, browser, request, await browser.follow(await browser.post(action, form)));
+      assert.equal((await browser.get('/account/security')).status, 200);
+      assert.equal((await lost.browser.get('/account/security')).status, 303);
+      const late = await sendCode(half.browser, half.next, String(codes[1]));
+      assert.equal(late.status, 400, 'nor does a sign-in go on that began before');
     });
 
     test('a recovery code lets in once, for its owner', async (t) => {

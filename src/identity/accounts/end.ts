@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { digest } from '../../kit/ids.ts';
 
 const GIVEN = [
   'T_authorization_codes',
@@ -8,19 +9,24 @@ const GIVEN = [
   'T_backchannel_authentication_requests',
 ];
 
+export interface Kept {
+  session?: string;
+  request?: string;
+}
+
 /**
  * Ends what was given in the account's name: sessions, sign-ins under way, codes and tokens. What the person has
  * allowed applications stays allowed: without a session or a token nobody makes anything of it.
- * @param kept the uid of a session that goes on
+ * @param kept what goes on: the uid of a session, and that of the sign-in at which this is asked for
  */
-export async function endGiven(trx: Knex.Transaction, accountId: string, kept?: string): Promise<void> {
+export async function endGiven(trx: Knex.Transaction, accountId: string, kept: Kept = {}): Promise<void> {
   const sessions = trx('T_user_sessions').where({ account_id: accountId });
-  if (kept !== undefined) sessions.whereNot({ uid: kept });
+  if (kept.session !== undefined) sessions.whereNot({ uid: kept.session });
   await sessions.update({ is_active: false });
   // Whoever has proved the old password and not gone on yet would get a session by going on later.
-  await trx('T_authorization_requests')
-    .where({ account_id: accountId, status: 'pending' })
-    .update({ status: 'expired' });
+  const requests = trx('T_authorization_requests').where({ account_id: accountId, status: 'pending' });
+  if (kept.request !== undefined) requests.whereNot({ uid_hash: digest(kept.request) });
+  await requests.update({ status: 'expired' });
   for (const table of GIVEN) await trx(table).where({ account_id: accountId }).delete();
 }
 

@@ -79,7 +79,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
         .update({ password_hash, ...NO_GUESSES, updated_at: new Date() });
       if (changed !== 1)
         refuse('conflict', { current: 'Your password was changed meanwhile. Nothing was done: try again.' });
-      await endGiven(trx, accountId, given.sessionUid);
+      await endGiven(trx, accountId, { session: given.sessionUid });
       await voidLinks(trx, accountId);
       await forgetBrowsers(trx, accountId, proof.browserId);
       await recordIn(

@@ -3,6 +3,7 @@ import { type From, recordIn } from '../../audit/index.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
 import { inTransaction } from '../../kit/transaction.ts';
+import { endGiven, type Kept } from '../accounts/end.ts';
 
 const TABLE = 'T_recovery_codes';
 const COUNT = 10;
@@ -31,15 +32,22 @@ export function createRecoveryCodes(deps: { knex: Knex }) {
       return codes;
     },
 
-    /** One statement uses it up. @returns whether it was good */
-    async consume(accountId: string, typed: string): Promise<boolean> {
+    /**
+     * One statement uses it up.
+     * @param kept given when whoever else is signed in as this person is to be so no more: what goes on all the same
+     * @returns whether it was good
+     */
+    async consume(accountId: string, typed: string, kept?: Kept): Promise<boolean> {
       const code = readReadableCode(typed, LENGTH);
       if (code === undefined) return false;
-      const used = await knex(TABLE)
-        .where({ account_id: accountId, code_hash: digest(code) })
-        .whereNull('consumed_at')
-        .update({ consumed_at: new Date() });
-      return used === 1;
+      return inTransaction(knex, async (trx) => {
+        const used = await trx(TABLE)
+          .where({ account_id: accountId, code_hash: digest(code) })
+          .whereNull('consumed_at')
+          .update({ consumed_at: new Date() });
+        if (used === 1 && kept) await endGiven(trx, accountId, kept);
+        return used === 1;
+      });
     },
 
     async left(accountId: string): Promise<number> {
