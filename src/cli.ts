@@ -70,7 +70,7 @@ export function createProgram(): Command {
       accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
       roles: createRoles({ knex }),
       invitations: createInvitations({ knex, issuer, covers }),
-      enrolment: createEnrolment({ knex, issuer, names: new Map() }),
+      enrolment: createEnrolment({ knex, issuer, names: new Map(), mailOpens: async () => false }),
       post: createPost({ knex, mailer, render: createMailRenderer({ issuer }) }),
     };
   };

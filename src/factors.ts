@@ -68,9 +68,19 @@ export function createFactors(deps: FactorDeps) {
   const ceremony = createCeremonyCookie({ secure });
   const accountSide = createAccountSide({ ...deps, passkeys, ceremony });
   const demand = createDemand(config.secondFactor);
-  const enrolment = createEnrolment({ knex, issuer, names });
   const held = createHeld({ secrets, secure }, 'recover');
   const secondFactor = createSecondFactor({ knex, secrets, issuer });
+
+  /** Whether a confirmed mailbox opens this account: never where a second factor stands, or is demanded. */
+  async function mailOpens(accountId: string): Promise<boolean> {
+    if (!config.recoverByEmail || (await secondFactor.factorsOf(accountId)).demanded) return false;
+    return withUnit(new Unit(database.hot), async () => {
+      const person = await deps.findPerson(accountId);
+      const asked = { accountId, clientId: OWN_CLIENT_ID, scope: undefined };
+      return person !== undefined && !(await demand({ ...asked, ceiling: person.scopes }));
+    });
+  }
+  const enrolment = createEnrolment({ knex, issuer, names, mailOpens });
 
   return {
     /** What the page of the account needs of it. */
@@ -95,14 +105,7 @@ export function createFactors(deps: FactorDeps) {
       return (await demand(asked)) ? { uid } : { accountId, uid };
     },
 
-    /** Whether the policy lets a confirmed mailbox open this account: not where a second factor is demanded of it. */
-    mailOpens: (accountId: string): Promise<boolean> =>
-      withUnit(new Unit(database.hot), async () => {
-        const person = config.recoverByEmail ? await deps.findPerson(accountId) : undefined;
-        if (!person) return false;
-        const asked = { accountId, ceiling: person.scopes, clientId: OWN_CLIENT_ID, scope: undefined };
-        return !(await demand(asked));
-      }),
+    mailOpens,
 
     /** What the interactions need of it. */
     steps: {

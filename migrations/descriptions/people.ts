@@ -113,6 +113,8 @@ export const people: Record<string, Described> = {
         verify_email: "the account's address, or one that is to be it; a day",
         reset_password: 'a new password; an hour',
         enrol_passkey: 'a first key of one’s own again, given by an administrator; an hour',
+        recover_passkey:
+          'the same, mailed to the confirmed address, where LATCHKEY_RECOVER_BY_EMAIL allows it',
       },
     },
     indices: {

@@ -104,7 +104,8 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     if (factors.keys === 0 && !factors.totp && factors.recoveryCodes === 0)
       return enrol(ctx, details, first, code);
     const method = await verify(details, accountId, code, end === 'on');
-    const told = { accountId, clientId: String(details.params.client_id), details: { method } };
+    const endOthers = method === 'recovery_code' && end === 'on';
+    const told = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };
     if (!method) {
       record({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });
       return show(ctx, details, first, WRONG_CODE);

@@ -100,9 +100,9 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
     }
   }
 
-  /** Knex's connection, unless a service has it, perhaps for a transaction. */
+  /** Knex's connection, unless a transaction of a service is open on it. */
   function idle(): Connection | undefined {
-    return knex.client.pool?.numUsed() === 0 ? writer : undefined;
+    return writer?.open && !writer.inTransaction ? writer : undefined;
   }
 
   async function drain(): Promise<void> {

@@ -1,11 +1,11 @@
 /**
  * The tokens that still open something, as `t`: in time, unused, of an application and a person that are not disabled,
- * whose grant was not withdrawn and whose session goes on, unless they were meant to outlive it (`offline_access`).
+ * whose grant was not withdrawn and whose session goes on, unless they outlive it (`offline_access` was asked for).
  */
 export const ALIVE_TOKENS = `FROM (
-  SELECT client_id, account_id, grant_id, session_uid, scope, 'access' AS token FROM T_access_tokens
+  SELECT client_id, account_id, grant_id, session_uid, payload, 'access' AS token FROM T_access_tokens
   WHERE expires_at > CURRENT_TIMESTAMP
-  UNION ALL SELECT client_id, account_id, grant_id, session_uid, scope, 'refresh' AS token FROM T_refresh_tokens
+  UNION ALL SELECT client_id, account_id, grant_id, session_uid, payload, 'refresh' AS token FROM T_refresh_tokens
   WHERE expires_at > CURRENT_TIMESTAMP AND consumed_at IS NULL
 ) t
 JOIN T_oauth_clients c ON c.client_id = t.client_id AND c.is_active = true
@@ -15,4 +15,4 @@ LEFT JOIN T_user_sessions s
   ON s.uid = t.session_uid AND s.is_active = true AND s.expires_at > CURRENT_TIMESTAMP
 WHERE (t.account_id IS NULL OR a.id IS NOT NULL)
   AND (t.grant_id IS NULL OR g.id IS NOT NULL)
-  AND (t.session_uid IS NULL OR s.id IS NOT NULL OR t.scope LIKE '%offline_access%')`;
+  AND (t.session_uid IS NULL OR s.id IS NOT NULL OR t.payload NOT LIKE '%"expiresWithSession":true%')`;

@@ -94,7 +94,12 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await look('security-all');
       assert.ok((await secondFactorOf(server).factorsOf(person.id)).totp);
 
-      const links = createEnrolment({ knex: server.database.knex, issuer: server.issuer, names: new Map() });
+      const links = createEnrolment({
+        knex: server.database.knex,
+        issuer: server.issuer,
+        names: new Map(),
+        mailOpens: async () => false,
+      });
       await page.goto((await links.link({ accountId: null }, person.username)).url);
       await look('recover');
     });

@@ -179,7 +179,12 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await signOut(here);
     await lost.unplug();
     await VirtualAuthenticator.plugIn(page, 'platform');
-    const made = createEnrolment({ knex: server.database.knex, issuer: server.issuer, names: new Map() });
+    const made = createEnrolment({
+      knex: server.database.knex,
+      issuer: server.issuer,
+      names: new Map(),
+      mailOpens: async () => false,
+    });
     const { url } = await made.link({ accountId: null }, 'mei');
     await page.goto(url);
     assert.equal(await heading(page), 'Get back into your account');

@@ -68,6 +68,7 @@ for (const engine of engines) {
       assert.equal(await later(60, DAY), 60, 'a minute');
       assert.equal(await later(64, 500), 60, 'less than a hundredth');
       assert.equal(await later(65, 500), 65, 'a hundredth');
+      assert.equal(await later(-3600, DAY), -3600, 'a shorter life');
       assert.equal(await later(66, DAY, { loginTs: 2 }), 66, 'another sign-in');
       assert.equal(await later(67, DAY, { authorizations: { a: { sid: '2' } } }), 67, 'another application');
     });

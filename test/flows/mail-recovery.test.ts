@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { authenticate, newcomer, placeOf, register, signInPage } from '../support/passkeys.ts';
 import { forgot, openLink } from '../support/recovery.ts';
+import { withApp } from '../support/second-factor.ts';
 import { startServer } from '../support/server.ts';
 
 type Options = NonNullable<Parameters<typeof startServer>[2]>['config'];
@@ -71,10 +73,27 @@ for (const engine of engines) {
         const { server, ask } = await begin(t, config, isVerified);
         assert.deepEqual(await ask(), []);
         assert.equal(
-          (await server.database.knex('T_account_links').where({ purpose: 'enrol_passkey' })).length,
+          (await server.database.knex('T_account_links').where({ purpose: 'recover_passkey' })).length,
           0,
         );
       }
+    });
+
+    test('nor where somebody set a second factor up themselves; an administrator’s link stays when one is mailed', async (t) => {
+      const { server, person, ask } = await begin(t, { recoverByEmail: true });
+      const secret = await withApp(server, { id: person.id, username: 'mei' });
+      assert.ok(secret);
+      assert.deepEqual(await ask(), []);
+      await server.database.knex('T_totp_secrets').where({ account_id: person.id }).delete();
+      const enrolment = createEnrolment({
+        ...{ knex: server.database.knex, issuer: server.issuer, names: new Map() },
+        mailOpens: async () => false,
+      });
+      const { url } = await enrolment.link({ accountId: null }, 'mei');
+      assert.equal((await ask()).length, 1);
+      assert.ok(await enrolment.lookAt(url.slice(-24)), 'of the administrator');
+      const mailed = new URL(server.sink.mails[0]?.link ?? '', server.issuer).searchParams.get('token') ?? '';
+      assert.equal(await enrolment.lookAt(mailed), undefined, 'the policy is asked again');
     });
 
     test('a link that was mailed to an address that is the account’s no more opens nothing', async (t) => {

@@ -11,7 +11,7 @@ import {
   type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { Authenticator } from '../support/authenticator.ts';
+import { Authenticator, type Tweaks } from '../support/authenticator.ts';
 import { invite, open } from '../support/newcomer.ts';
 import { placeOf, register } from '../support/passkeys.ts';
 import { startServer } from '../support/server.ts';
@@ -52,12 +52,12 @@ describe('with an allow list of models', () => {
       config: { passkeys: { ...passkeys, aaguids: [AAGUID], relatedOrigins: [], namesFile: undefined } },
     });
     let count = 0;
-    const signUp = async (model?: { aaguid: Buffer; key: KeyObject; x5c: Uint8Array[] }) => {
+    const signUp = async (model?: Tweaks['model'], format?: string) => {
       const { code } = await invite(server);
       const { browser, page } = await open(server, code);
       count += 1;
       const place = { ...(await placeOf(page)), fields: { username: `p${count}` } };
-      return (await register(browser, place, new Authenticator(server.issuer), { model })).status;
+      return (await register(browser, place, new Authenticator(server.issuer), { model, format })).status;
     };
     const reasons = () =>
       server.database
@@ -79,11 +79,32 @@ describe('with an allow list of models', () => {
       'another model',
     );
     assert.equal(await signUp(), 401, 'no attestation');
+    const none = [null, false, 0, '', []];
+    for (const x5c of none)
+      assert.equal(await signUp({ aaguid: bytesOf(AAGUID), x5c }), 401, `signed by itself, x5c ${x5c}`);
+    // Formats that do not hold the model to the certificate.
+    for (const format of ['fido-u2f', 'tpm', 'android-key', 'apple'])
+      assert.equal(await signUp({ ...known, aaguid: bytesOf(AAGUID) }, format), 401, format);
+    const model = (times: number) => Array<string>(times).fill('authenticator_model');
+    const format = Array<string>(3).fill('attestation_format');
     assert.deepEqual(await reasons(), [
       'registration',
       'attestation',
-      'authenticator_model',
-      'authenticator_model',
+      ...model(2 + none.length + 1),
+      ...format,
     ]);
   });
+});
+
+test('a format whose verification would ask addresses that the answer names is refused before it begins', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const { code } = await invite(server);
+  const { browser, page } = await open(server, code);
+  const place = { ...(await placeOf(page)), fields: { username: 'mei' } };
+  const model = { ...(await maker('Pirate')), aaguid: Buffer.alloc(16) };
+  const formats = ['android-key', 'android-safetynet', 'apple', 'tpm', 'compound', ''];
+  for (const format of formats)
+    await register(browser, place, new Authenticator(server.issuer), { model, format });
+  const audit = server.database.knex('T_auth_audit_log').where({ action: 'passkey.refused' });
+  assert.deepEqual(await audit.pluck('error_code'), Array(formats.length).fill('attestation_format'));
 });

@@ -35,7 +35,8 @@ export interface Tweaks {
   attestation?(object: Buffer): Buffer;
   transports?: string[];
   /** What it says that it is, and by whose certificates (leaf first). */
-  model?: { aaguid: Buffer; key: KeyObject; x5c: Uint8Array[] };
+  model?: { aaguid: Buffer; key?: KeyObject; x5c: unknown };
+  format?: string;
 }
 
 export interface Options {
@@ -138,11 +139,11 @@ export class Authenticator {
     const clientData = this.#clientData('webauthn.create', options, tweaks);
     const statement = new Map<string, unknown>();
     if (model) {
-      const signature = sign('sha256', Buffer.concat([authData, sha256(clientData)]), model.key);
+      const signature = sign('sha256', Buffer.concat([authData, sha256(clientData)]), model.key ?? this.key);
       statement.set('alg', -7).set('sig', new Uint8Array(signature)).set('x5c', model.x5c);
     }
     const object = new Map<string, unknown>([
-      ['fmt', model ? 'packed' : 'none'],
+      ['fmt', tweaks.format ?? (model ? 'packed' : 'none')],
       ['attStmt', statement],
       ['authData', new Uint8Array(authData)],
     ]);

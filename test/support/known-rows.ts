@@ -85,8 +85,8 @@ export async function knownRows(database: Database): Promise<void> {
   const grant_id = await put('T_grants', { account_id: ada, client_id, revoked_at: ago(HOUR) });
   await token('T_access_tokens', { grant_id });
   const session_uid = 'a-session-that-ended';
-  await token('T_access_tokens', { session_uid, scope: 'openid' });
-  await token('T_refresh_tokens', { session_uid, scope: 'openid offline_access' });
+  await token('T_access_tokens', { session_uid, payload: '{"expiresWithSession":true}' });
+  await token('T_refresh_tokens', { session_uid });
   await token('T_access_tokens', { account_id: null });
   const seen = { account_id: ada, client_id, expires_at: soon() };
   await put('T_revoked_tokens', { ...seen, reason: 'refresh_token_reuse', revoked_at: ago(HOUR) });

@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
 import { digest } from '../../kit/ids.ts';
+import { forgetBrowsers } from '../passwords/known-browsers.ts';
+import { voidLinks } from '../recovery/links.ts';
 
 const GIVEN = [
   'T_authorization_codes',
@@ -10,14 +12,18 @@ const GIVEN = [
 ];
 
 export interface Kept {
+  /** By uid. */
   session?: string;
+  /** The sign-in at which this is asked for, by uid. */
   request?: string;
+  /** A known browser, by id. */
+  browser?: string;
 }
 
 /**
- * Ends what was given in the account's name: sessions, sign-ins under way, codes and tokens. What the person has
+ * Ends what was given in the account's name: sessions, sign-ins under way, codes, tokens, links and known browsers. What the person has
  * allowed applications stays allowed: without a session or a token nobody makes anything of it.
- * @param kept what goes on: the uid of a session, and that of the sign-in at which this is asked for
+ * @param kept what goes on all the same
  */
 export async function endGiven(trx: Knex.Transaction, accountId: string, kept: Kept = {}): Promise<void> {
   const sessions = trx('T_user_sessions').where({ account_id: accountId });
@@ -28,6 +34,8 @@ export async function endGiven(trx: Knex.Transaction, accountId: string, kept: K
   if (kept.request !== undefined) requests.whereNot({ uid_hash: digest(kept.request) });
   await requests.update({ status: 'expired' });
   for (const table of GIVEN) await trx(table).where({ account_id: accountId }).delete();
+  await voidLinks(trx, accountId);
+  await forgetBrowsers(trx, accountId, kept.browser);
 }
 
 /** And what the person has allowed: for an account that is disabled. */

@@ -4,9 +4,8 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { inTransaction } from '../../kit/transaction.ts';
 import { NO_GUESSES } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/index.ts';
-import { forgetBrowsers, touchBrowser } from '../passwords/known-browsers.ts';
+import { touchBrowser } from '../passwords/known-browsers.ts';
 import { isTooLong, type PasswordOwner } from '../passwords/rules.ts';
-import { voidLinks } from '../recovery/links.ts';
 import { endGiven } from './end.ts';
 import type { GivenPassword, Proof } from './sign-in.ts';
 
@@ -79,9 +78,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
         .update({ password_hash, ...NO_GUESSES, updated_at: new Date() });
       if (changed !== 1)
         refuse('conflict', { current: 'Your password was changed meanwhile. Nothing was done: try again.' });
-      await endGiven(trx, accountId, { session: given.sessionUid });
-      await voidLinks(trx, accountId);
-      await forgetBrowsers(trx, accountId, proof.browserId);
+      await endGiven(trx, accountId, { session: given.sessionUid, browser: proof.browserId });
       await recordIn(
         trx,
         { action: 'password.changed', accountId, sessionUid: given.sessionUid },

@@ -4,9 +4,7 @@ import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 import type { Passwords } from '../passwords/index.ts';
-import { forgetBrowsers } from '../passwords/known-browsers.ts';
 import type { PasswordRules } from '../passwords/rules.ts';
-import { voidLinks } from '../recovery/links.ts';
 import { endAll } from './end.ts';
 import { insertAccount, takenUsername } from './insert.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
@@ -68,8 +66,6 @@ export function createAccounts(deps: {
           .where({ id: account.id })
           .update({ is_active: false, updated_at: new Date() });
         await endAll(trx, account.id);
-        await voidLinks(trx, account.id);
-        await forgetBrowsers(trx, account.id);
         await recordIn(trx, {
           action: 'account.disabled',
           actorId: actor.accountId,

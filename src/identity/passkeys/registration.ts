@@ -91,12 +91,26 @@ function checkWhole(attestationObject: string): void {
 
 type Verified = NonNullable<VerifiedRegistrationResponse['registrationInfo']>;
 
+/**
+ * Before anything is verified: other formats have the library fetch lists of revoked certificates from wherever the
+ * answer says, and do not hold the model to the certificate.
+ */
+const FORMATS = ['none', 'packed', 'fido-u2f'];
+
 /** A model is what a certificate of its maker says: a self-signed statement proves nothing. */
-function checkModel(rp: RelyingParty, info: Verified): void {
+function checkFormat(rp: RelyingParty, attestationObject: string): void {
+  const object = isoCBOR.decodeFirst(isoBase64URL.toBuffer(attestationObject)) as Map<string, unknown>;
+  const [format, statement] = [object.get('fmt'), object.get('attStmt')];
+  if (!FORMATS.includes(String(format))) throw new Refusal('attestation_format');
   if (rp.allowedAaguids.length === 0) return;
-  const statement = (isoCBOR.decodeFirst(info.attestationObject) as Map<string, unknown>).get('attStmt');
-  const certified = (statement as Map<string, unknown>).has('x5c');
-  if (!certified || !rp.allowedAaguids.includes(info.aaguid)) throw new Refusal('authenticator_model');
+  const chain = statement instanceof Map ? statement.get('x5c') : undefined;
+  if (format !== 'packed' || !Array.isArray(chain) || chain.length === 0)
+    throw new Refusal('authenticator_model');
+}
+
+function checkModel(rp: RelyingParty, { aaguid }: Verified): void {
+  if (rp.allowedAaguids.length > 0 && !rp.allowedAaguids.includes(aaguid))
+    throw new Refusal('authenticator_model');
 }
 
 /**
@@ -119,6 +133,7 @@ export async function finishRegistration(
   let info: Verified;
   try {
     checkWhole(response.response.attestationObject);
+    checkFormat(rp, response.response.attestationObject);
     const { registrationInfo } = await verifyRegistrationResponse({
       response: response as never,
       expectedChallenge,

@@ -16,10 +16,8 @@ export function readRoots(path: string): string[] {
 }
 
 /**
- * From now on an attestation counts only when it leads to one of them (Web Authentication Level 3 section 7.1, step 24).
- * It holds for this process: the library keeps them in one place. Apple's, Android's and Google's are known to it.
+ * From now on a packed attestation counts only when it leads to one of them (Web Authentication Level 3 section 7.1,
+ * step 24). It holds for this process: the library keeps them in one place.
  */
-export function trustRoots(certificates: string[]): void {
-  for (const identifier of ['packed', 'fido-u2f', 'tpm'] as const)
-    SettingsService.setRootCertificates({ identifier, certificates });
-}
+export const trustRoots = (certificates: string[]) =>
+  SettingsService.setRootCertificates({ identifier: 'packed', certificates });

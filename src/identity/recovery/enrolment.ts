@@ -12,8 +12,22 @@ import { LINK_IS_OVER } from './service.ts';
 const MINUTES = 60;
 
 /** For who has lost every key: an administrator gives a link, and the person picks the new one with it. */
-export function createEnrolment(deps: { knex: Knex; issuer: string; names: Map<string, string> }) {
+export function createEnrolment(deps: {
+  knex: Knex;
+  issuer: string;
+  names: Map<string, string>;
+  /** Whether the policy lets a mailed link open this account. */
+  mailOpens(accountId: string): Promise<boolean>;
+}) {
   const { knex } = deps;
+
+  /** Whom a link is for; uses nothing up. The policy may be another one since it was mailed. */
+  async function look(token: string): Promise<Bearer | undefined> {
+    const bearer = await lookAt(knex, token, 'enrol_passkey', 'recover_passkey');
+    const mailed = bearer?.purpose === 'recover_passkey';
+    return mailed && !(await deps.mailOpens(bearer.account_id)) ? undefined : bearer;
+  }
+
   return {
     /**
      * A link that takes the place of an earlier one.
@@ -40,8 +54,7 @@ export function createEnrolment(deps: { knex: Knex; issuer: string; names: Map<s
       return { url: `${deps.issuer}/recover?token=${token}`, expires_at };
     },
 
-    /** Whom a link is for; uses nothing up. */
-    lookAt: (token: string): Promise<Bearer | undefined> => lookAt(knex, token, 'enrol_passkey'),
+    lookAt: look,
 
     /**
      * Uses the link up and adds the key that its bearer picked, signed, in one transaction.
@@ -49,9 +62,10 @@ export function createEnrolment(deps: { knex: Knex; issuer: string; names: Map<s
      * @returns the account's id
      * @throws LatchkeyError invalid_input when the link opens nothing, conflict for a key that is registered already
      */
-    use(token: string, key: NewKey, given: { endOthers: boolean; from?: From }): Promise<string> {
+    async use(token: string, key: NewKey, given: { endOthers: boolean; from?: From }): Promise<string> {
+      if (!(await look(token))) throw new LatchkeyError('invalid_input', LINK_IS_OVER);
       return inTransaction(knex, async (trx) => {
-        const bearer = await useLink(trx, token, 'enrol_passkey');
+        const bearer = await useLink(trx, token, 'enrol_passkey', 'recover_passkey');
         if (!bearer || bearer.account_id !== key.challenge.accountId)
           throw new LatchkeyError('invalid_input', LINK_IS_OVER);
         const { account_id: accountId } = bearer;

@@ -2,16 +2,22 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
-/** An address that is to be the account's, confirmed; a new password; a first key again, given by an administrator. */
-export type Purpose = 'verify_email' | 'reset_password' | 'enrol_passkey';
+/** An address that is to be the account's, confirmed; a new password; a first key again, by an administrator or by mail. */
+export type Purpose = 'verify_email' | 'reset_password' | 'enrol_passkey' | 'recover_passkey';
 
 const HOUR_MS = 3_600_000;
-const LIFE_MS = { verify_email: 24 * HOUR_MS, reset_password: HOUR_MS, enrol_passkey: HOUR_MS };
+const LIFE_MS: Record<Purpose, number> = {
+  verify_email: 24 * HOUR_MS,
+  reset_password: HOUR_MS,
+  enrol_passkey: HOUR_MS,
+  recover_passkey: HOUR_MS,
+};
 const TABLE = 'T_account_links';
 
 /** Whom a link is for. */
 export interface Bearer {
   account_id: string;
+  purpose: Purpose;
   username: string;
   name: string | null;
   /** The address that the mailbox it was sent to has. */
@@ -49,9 +55,10 @@ export async function makeLink(
  * What still opens: unused, in time, of an active account. A link back in speaks of the address that the account had:
  * when it has another by now, whoever reads mail at the old one gets in no more.
  */
-const good = (query: Knex.QueryBuilder, source: Knex, token: string, purpose: Purpose) =>
+const good = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: Purpose[]) =>
   query
-    .where({ token_hash: digest(token), purpose })
+    .where({ token_hash: digest(token) })
+    .whereIn('purpose', purposes)
     .whereNull('consumed_at')
     .where('expires_at', '>', new Date())
     .whereExists(
@@ -67,11 +74,11 @@ const bearer = (source: Knex, token: string) =>
   source(`${TABLE} as l`)
     .join('T_accounts as a', 'a.id', 'l.account_id')
     .where('l.token_hash', digest(token))
-    .first<Bearer | undefined>('l.account_id', 'l.email', 'a.username', 'a.name');
+    .first<Bearer | undefined>('l.account_id', 'l.purpose', 'l.email', 'a.username', 'a.name');
 
 /** Reads only: nothing is used up by looking. @returns whom it is for, or undefined when it opens nothing */
-export async function lookAt(knex: Knex, token: string, purpose: Purpose): Promise<Bearer | undefined> {
-  const found = await good(knex(TABLE), knex, token, purpose).first('id');
+export async function lookAt(knex: Knex, token: string, ...purposes: Purpose[]): Promise<Bearer | undefined> {
+  const found = await good(knex(TABLE), knex, token, purposes).first('id');
   return found ? bearer(knex, token) : undefined;
 }
 
@@ -79,9 +86,9 @@ export async function lookAt(knex: Knex, token: string, purpose: Purpose): Promi
 export async function useLink(
   trx: Knex.Transaction,
   token: string,
-  purpose: Purpose,
+  ...purposes: Purpose[]
 ): Promise<Bearer | undefined> {
-  const used = await good(trx(TABLE), trx, token, purpose).update({ consumed_at: new Date() });
+  const used = await good(trx(TABLE), trx, token, purposes).update({ consumed_at: new Date() });
   return used === 1 ? bearer(trx, token) : undefined;
 }
 

@@ -7,8 +7,7 @@ import { endGiven } from '../accounts/end.ts';
 import { letters } from '../mail/letters.ts';
 import type { Post } from '../mail/post.ts';
 import { NO_GUESSES } from '../passwords/guesses.ts';
-import { forgetBrowsers } from '../passwords/known-browsers.ts';
-import { type Bearer, lookAt, makeLink, makeNoLink, type Purpose, useLink, voidLinks } from './links.ts';
+import { type Bearer, lookAt, makeLink, makeNoLink, type Purpose, useLink } from './links.ts';
 
 /** One sentence for every link that opens nothing: why is nobody's business. */
 export const LINK_IS_OVER =
@@ -71,7 +70,7 @@ export function createRecovery(deps: RecoveryDeps) {
     if (await knex('T_credentials').where({ account_id: id }).first('id'))
       return { purpose: 'reset_password', action: 'reset.requested', letter: letters.reset } as const;
     if (email_verified && (await deps.mailOpens(id)))
-      return { purpose: 'enrol_passkey', action: 'recovery_link.created', letter: letters.enrol } as const;
+      return { purpose: 'recover_passkey', action: 'recovery_link.created', letter: letters.enrol } as const;
     return undefined;
   }
 
@@ -190,8 +189,6 @@ export function createRecovery(deps: RecoveryDeps) {
           .update({ password_hash, ...NO_GUESSES, updated_at });
         await trx('T_accounts').where({ id: accountId, email }).update({ email_verified: true });
         await endGiven(trx, accountId);
-        await voidLinks(trx, accountId);
-        await forgetBrowsers(trx, accountId);
         await recordIn(trx, { action: 'reset.done', accountId }, from);
       });
     },

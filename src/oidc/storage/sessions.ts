@@ -30,7 +30,7 @@ interface Known {
 }
 
 /**
- * A session that is used again and again need not be written each time for its end alone: that may be late by a
+ * A session that is used again and again need not be written each time for its end alone: that may be off by a
  * hundredth of its life, and by no more than this many seconds.
  */
 const LATE = 60;
@@ -122,7 +122,7 @@ export class Sessions {
     const writeKey = `${TABLE}:${uid}`;
     if (loaded?.hash === hash && !patch && !unit().pending(writeKey)) {
       const { exp = 0 } = loaded;
-      const late = Number(payload.exp) - exp < Math.min(LATE, ttl / 100);
+      const late = Math.abs(Number(payload.exp) - exp) < Math.min(LATE, ttl / 100);
       if (late && loaded.json === JSON.stringify({ ...rest, exp, sealed })) return;
     }
 
