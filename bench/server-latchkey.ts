@@ -1,5 +1,5 @@
 import { createApp } from '../src/app.ts';
-import type { Config } from '../src/config.ts';
+import { loadConfig } from '../src/config.ts';
 import { createAccounts } from '../src/identity/accounts/service.ts';
 import { createPasswords } from '../src/identity/passwords/index.ts';
 import { createPasswordRules } from '../src/identity/passwords/rules.ts';
@@ -10,7 +10,7 @@ import { migrateLatest } from '../src/kit/migrations.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
 import { createExpiry, purge } from '../src/upkeep/purge.ts';
-import { REDIRECT_URI, SCOPE, SECRETS, serve, TTL } from './control.ts';
+import { REDIRECT_URI, SCOPE, SECRETS, serve } from './control.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
 const OPERATOR = { accountId: null };
@@ -20,33 +20,14 @@ await serve(async (origin) => {
   const databaseUrl = process.argv[2] as string;
   const database = openDatabase(databaseUrl);
   await migrateLatest(database, databaseUrl);
-  const config: Config = {
-    production: false,
-    issuer: origin,
-    host: '127.0.0.1',
-    port: Number(new URL(origin).port),
-    databaseUrl,
-    databasePool: 10,
-    secrets: SECRETS,
-    unknownVariables: [],
-    mail: { from: { name: 'Latchkey', address: 'no-reply@localhost' } },
-    passwordMinLength: 15,
+  const config = loadConfig({
+    LATCHKEY_ISSUER: origin,
+    LATCHKEY_DATABASE_URL: databaseUrl,
+    LATCHKEY_SECRETS: SECRETS.join(','),
     // The people of the bench come from as many addresses, else they would be limited as one.
-    trustProxy: true,
-    logLevel: 'info',
-    threads: Number(process.env.UV_THREADPOOL_SIZE ?? 4),
-    ttl: TTL,
-    retention: {},
-    secondFactor: { everyone: false, scopes: [], roles: [] },
-    recoverByEmail: false,
-    passkeys: {
-      counter: 'block',
-      aaguids: [],
-      rootsFile: undefined,
-      namesFile: undefined,
-      relatedOrigins: [],
-    },
-  };
+    LATCHKEY_TRUST_PROXY: 'true',
+    UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE,
+  });
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });
   const expire = createExpiry(database);

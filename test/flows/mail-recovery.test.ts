@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
 import { Authenticator } from '../support/authenticator.ts';
-import { Browser } from '../support/browser.ts';
+import { Browser, formOf } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { authenticate, newcomer, placeOf, register, signInPage } from '../support/passkeys.ts';
-import { forgot, openLink } from '../support/recovery.ts';
+import { forgot, openLink, send } from '../support/recovery.ts';
 import { withApp } from '../support/second-factor.ts';
 import { startServer } from '../support/server.ts';
 
@@ -94,6 +94,36 @@ for (const engine of engines) {
       assert.ok(await enrolment.lookAt(url.slice(-24)), 'of the administrator');
       const mailed = new URL(server.sink.mails[0]?.link ?? '', server.issuer).searchParams.get('token') ?? '';
       assert.equal(await enrolment.lookAt(mailed), undefined, 'the policy is asked again');
+    });
+
+    test('who has no password changes the address after a fresh sign-in, and not long after', async (t) => {
+      const { server, person, account } = await begin(t, {});
+      const shown = await person.browser.get('/account/email');
+      assert.doesNotMatch(await shown.clone().text(), /name="current"/);
+      const form = await formOf(shown);
+      const typed = { ...form.fields, email: 'mei@elsewhere.example' };
+      assert.equal(
+        (await person.browser.post(form.action, typed)).headers.get('location'),
+        '/account/security?done=email',
+      );
+      const { link = '' } = await server.sink.to('mei@elsewhere.example');
+      const { browser, page } = await openLink(server, link);
+      await send(browser, page);
+      assert.equal((await account().first('email')).email, 'mei@elsewhere.example');
+
+      const sessions = server.database
+        .knex('T_user_sessions')
+        .where({ account_id: person.id, is_active: true });
+      const { payload } = await sessions.clone().first('payload');
+      const session = JSON.parse(payload);
+      await sessions.update({ payload: JSON.stringify({ ...session, loginTs: session.loginTs - 600 }) });
+      for (const late of [
+        await person.browser.get('/account/email'),
+        await person.browser.post(form.action, { ...typed, email: 'thief@elsewhere.example' }),
+      ])
+        assert.match(late.headers.get('location') ?? '', /\/auth\?.*max_age=300/);
+      await server.settled();
+      assert.ok(!server.sink.mails.some(({ to }) => to[0]?.startsWith('thief')));
     });
 
     test('a link that was mailed to an address that is the account’s no more opens nothing', async (t) => {

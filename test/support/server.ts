@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createApp } from '../../src/app.ts';
-import type { Config } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
 import type { Account } from '../../src/identity/accounts/model.ts';
 import { createAccounts } from '../../src/identity/accounts/service.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
@@ -74,29 +74,14 @@ export async function startServer(
   const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;
   const sink = await startSink(t);
   const config: Config = {
-    production: false,
-    host: '127.0.0.1',
+    ...loadConfig({
+      LATCHKEY_DATABASE_URL: storage.url,
+      LATCHKEY_DATABASE_POOL: '5',
+      LATCHKEY_SECRETS: SECRETS.join(','),
+      LATCHKEY_SMTP_URL: sink.url,
+      LATCHKEY_LOG_LEVEL: 'silent',
+    }),
     port,
-    databaseUrl: storage.url,
-    databasePool: 5,
-    secrets: SECRETS,
-    unknownVariables: [],
-    mail: { url: sink.url, from: { name: 'Latchkey', address: 'no-reply@harbour.example' } },
-    passwordMinLength: 15,
-    trustProxy: false,
-    logLevel: 'silent',
-    threads: 4,
-    ttl: { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 },
-    retention: {},
-    secondFactor: { everyone: false, scopes: [], roles: [] },
-    recoverByEmail: false,
-    passkeys: {
-      counter: 'block',
-      aaguids: [],
-      rootsFile: undefined,
-      namesFile: undefined,
-      relatedOrigins: [],
-    },
     ...options.config,
     issuer,
   };
