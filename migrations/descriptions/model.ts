@@ -57,3 +57,10 @@ export const DIGEST: Resting = {
   rests: 'hashed',
   thief: 'Nothing: SHA-256 of a random value that nobody can find again.',
 };
+
+/** As DIGEST, with the time in its first 48 bits. */
+export const ORDERED_DIGEST: Resting = {
+  rests: 'hashed',
+  thief:
+    'Nothing but when it was issued: the rest is 208 bits of the SHA-256 of a random value that nobody can find again.',
+};

@@ -1,10 +1,9 @@
-import { type Described, DIGEST, GRANT, OUTLIVES, SESSION } from './model.ts';
+import { type Described, DIGEST, GRANT, ORDERED_DIGEST, OUTLIVES, SESSION } from './model.ts';
 
 const PAYLOAD = "JSON: the protocol engine's own members, without anything that can be presented.";
 const CLIENT = 'The `client_id` of the application.';
 const CLEAN_UP = 'The clean-up.';
-const BY_GRANT = 'Revoking all that hangs on a grant.';
-const BY_ACCOUNT = 'Ending what was given in the name of an account; deleting it.';
+const BY_ACCOUNT = 'Ending what was given in the name of an account, by one grant or all; deleting it.';
 const CHALLENGE = {
   rests: 'plain' as const,
   thief: 'Nothing: PKCE publishes it on purpose; the verifier is never stored.',
@@ -29,7 +28,6 @@ const polled = (name: string, purpose: string, life: string): Described => ({
     [`I_${name}_code_hash`]: 'Polling.',
     [`I_${name}_user_code_hash`]: 'What the person types.',
     [`I_${name}_account_id`]: BY_ACCOUNT,
-    [`I_${name}_grant_id`]: BY_GRANT,
     [`I_${name}_expires_at`]: CLEAN_UP,
   },
   loose: { client_id: OUTLIVES, grant_id: GRANT },
@@ -150,11 +148,10 @@ export const protocol: Record<string, Described> = {
       I_authorization_codes_account_id_nonce:
         'No nonce twice for an account; ending what was given; deleting the account.',
       I_authorization_codes_authorization_request_id: 'The clean-up of requests, which sets it to NULL.',
-      I_authorization_codes_grant_id: BY_GRANT,
       I_authorization_codes_expires_at: CLEAN_UP,
     },
     loose: { client_id: OUTLIVES, grant_id: GRANT, session_uid: SESSION },
-    secrets: { code_hash: DIGEST, code_challenge: CHALLENGE },
+    secrets: { code_hash: ORDERED_DIGEST, code_challenge: CHALLENGE },
     security: [
       'Exchanged by one conditional statement in the commit that writes the tokens (RFC 9700 section 2.1.1).',
     ],
@@ -186,7 +183,6 @@ export const protocol: Record<string, Described> = {
       I_access_tokens_token_hash: 'Introspection, userinfo.',
       I_access_tokens_authorization_code_id: 'A code makes one token, by the rule of the database itself.',
       I_access_tokens_account_id: BY_ACCOUNT,
-      I_access_tokens_grant_id: BY_GRANT,
       I_access_tokens_expires_at: CLEAN_UP,
     },
     loose: {
@@ -195,7 +191,7 @@ export const protocol: Record<string, Described> = {
       session_uid: SESSION,
       authorization_code_id: { names: 'T_authorization_codes.id', why: 'A token may outlive its code.' },
     },
-    secrets: { token_hash: DIGEST },
+    secrets: { token_hash: ORDERED_DIGEST },
     security: [
       'Read together with its grant, session and account: when one of them ends, so does the token.',
     ],
@@ -220,7 +216,6 @@ export const protocol: Record<string, Described> = {
     indices: {
       I_refresh_tokens_token_hash: 'The refresh.',
       I_refresh_tokens_account_id: BY_ACCOUNT,
-      I_refresh_tokens_grant_id: BY_GRANT,
       I_refresh_tokens_expires_at: CLEAN_UP,
     },
     loose: {
@@ -229,7 +224,7 @@ export const protocol: Record<string, Described> = {
       session_uid: SESSION,
       rotated_from: { names: 'T_refresh_tokens.id', why: 'The one before may be cleaned up earlier.' },
     },
-    secrets: { token_hash: DIGEST },
+    secrets: { token_hash: ORDERED_DIGEST },
     security: ['A used one stays until its end, so that a second use is noticed (RFC 9700 section 4.14.2).'],
     life: 'Until `expires_at`; revocation deletes it.',
     content: 'Empty.',
@@ -331,7 +326,7 @@ export const protocol: Record<string, Described> = {
       client_id: OUTLIVES,
       account_id: { names: 'T_accounts.id', why: 'Evidence outlives the account.' },
     },
-    secrets: { token_hash: DIGEST },
+    secrets: { token_hash: ORDERED_DIGEST },
     security: ['Written in a unit of its own: what is refused takes it not back.'],
     life: 'A year.',
     content: 'Empty.',

@@ -1,8 +1,9 @@
 import mysql from 'mysql2';
+import { LatchkeyError } from './errors.ts';
 import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
-import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
+import { type Connection, execute, GuardFailed, query, run, type Step, stepsOf } from './mysql-statements.ts';
+import { bind, type Row, type Value, type Write } from './statements.ts';
 
-const DUPLICATE = 'ER_DUP_ENTRY';
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
 
 /** What a connection of this program always is: UTC, strict, and rows counted as matched. */
@@ -10,92 +11,92 @@ export const mysqlSession =
   "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 2";
 export const MYSQL_ISOLATION = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
-type Reply = mysql.ResultSetHeader | mysql.RowDataPacket[];
-
-function execute(connection: mysql.PoolConnection, sql: string, values: unknown[] = []): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    connection.execute(sql, values as mysql.ExecuteValues, (error, result) =>
-      error ? reject(error) : resolve(result as Reply),
-    );
-  });
-}
-
-function query(connection: mysql.PoolConnection, sql: string): Promise<unknown> {
-  return new Promise((resolve, reject) =>
-    connection.query(sql, (error, result) => (error ? reject(error) : resolve(result))),
-  );
-}
-
 const bound = (value: Value) => bind(value, 'mysql');
 
-class GuardFailed extends Error {
-  readonly guard: string;
-  constructor(guard: string) {
-    super(guard);
-    this.guard = guard;
-  }
-}
-
-async function run(connection: mysql.PoolConnection, write: Write): Promise<void> {
-  const { sql, values } = toStatement(write, 'mysql');
-  const { guard } = write;
-  try {
-    const { affectedRows } = (await execute(connection, sql, values)) as mysql.ResultSetHeader;
-    if (guard !== undefined && affectedRows === 0) throw new GuardFailed(guard);
-  } catch (error) {
-    if (guard !== undefined && (error as { code?: string }).code === DUPLICATE) throw new GuardFailed(guard);
-    throw error;
-  }
-}
-
-/** Prepared statements on a pool of their own; a unit of one write needs no transaction, any other is one. */
-export function createMysqlHotPath(url: string, size: number): HotPath {
+/** Connections on which that stands of every session. */
+function openPool(url: string, size: number, session: string[]): mysql.Pool {
   const pool = mysql.createPool({
     uri: url,
     connectionLimit: size,
     connectTimeout: DEADLINE_MS,
     timezone: 'Z',
-    maxPreparedStatements: 500,
   });
   pool.on('connection', (connection) => {
     // A failure ends the connection, and with it the request that waits for it.
-    const settled = (error: unknown) => error && connection.destroy();
-    connection.query(mysqlSession, settled);
-    // As PostgreSQL: without it a revocation locks the gaps beside its rows, and others die of it.
-    connection.query(MYSQL_ISOLATION, settled);
+    for (const sql of session) connection.query(sql, (error) => error && connection.destroy());
   });
+  return pool;
+}
 
-  function withConnection<T>(work: (connection: mysql.PoolConnection) => Promise<T>): Promise<T> {
-    let taken: mysql.PoolConnection | undefined;
+interface Waiting {
+  writes: Write[];
+  resolve(guard: string | undefined): void;
+  reject(error: unknown): void;
+}
+
+const isOneGuarded = ({ writes: [only, ...more] }: Waiting) => only?.guard !== undefined && more.length === 0;
+
+/** How many units share a transaction: more would wait long for each other. */
+const TOGETHER = 8;
+
+/**
+ * Prepared statements on pools of their own. Units that become ready in the same turn of the event loop share a
+ * transaction, and a statement for each table that they add rows to. What is one statement commits by itself; more run
+ * where the first of them begins the transaction, which spares a round trip.
+ */
+export function createMysqlHotPath(url: string, size: number): HotPath {
+  // As PostgreSQL: without it a revocation locks the gaps beside its rows, and others die of it.
+  const session = [mysqlSession, MYSQL_ISOLATION];
+  const single = openPool(url, size, session);
+  const several = openPool(url, size, [...session, 'SET autocommit = 0']);
+
+  let queue: Waiting[] = [];
+  /** When the database was last waited for in vain, as `performance.now()` counts. */
+  let gone = 0;
+
+  /** One that lay idle while the database was gone may be dead without a word: nobody is to wait for it again. */
+  function take(pool: mysql.Pool): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      pool.getConnection((error, connection: Connection) => {
+        if (error) return reject(error);
+        if ((connection.releasedAt ?? gone) >= gone) return resolve(connection);
+        connection.destroy();
+        take(pool).then(resolve, reject);
+      });
+    });
+  }
+
+  function giveBack(connection: Connection): void {
+    connection.releasedAt = performance.now();
+    connection.release();
+  }
+
+  function withConnection<T>(pool: mysql.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+    let taken: Connection | undefined;
     let late = false;
-    const job = new Promise<mysql.PoolConnection>((resolve, reject) => {
-      pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection)));
-    }).then(async (connection) => {
+    const job = take(pool).then(async (connection) => {
       if (late) {
-        connection.release();
+        giveBack(connection);
         throw new Error('timeout exceeded');
       }
       taken = connection;
       try {
-        const result = await work(connection);
-        if (!late) connection.release();
-        return result;
-      } catch (error) {
-        if (!late) connection.release();
-        throw error;
+        return await work(connection);
+      } finally {
+        if (!late) giveBack(connection);
       }
     });
     job.catch(() => {});
     return withDeadline(job, () => {
       late = true;
+      gone = performance.now();
       taken?.destroy();
     });
   }
 
-  async function transaction(connection: mysql.PoolConnection, writes: Write[]): Promise<void> {
-    await query(connection, 'START TRANSACTION');
+  async function transaction(connection: Connection, steps: Step[]): Promise<void> {
     try {
-      for (const write of guardedFirst(writes)) await run(connection, write);
+      for (const step of steps) await run(connection, step);
       await query(connection, 'COMMIT');
     } catch (error) {
       await query(connection, 'ROLLBACK').catch(() => connection.destroy());
@@ -103,12 +104,11 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     }
   }
 
-  async function attempt(writes: Write[]): Promise<string | undefined> {
-    const [only] = writes;
+  async function attempt(steps: Step[]): Promise<string | undefined> {
+    const [only] = steps;
     try {
-      await withConnection((connection) =>
-        writes.length === 1 && only ? run(connection, only) : transaction(connection, writes),
-      );
+      if (only && steps.length === 1) await withConnection(single, (connection) => run(connection, only));
+      else await withConnection(several, (connection) => transaction(connection, steps));
       return undefined;
     } catch (error) {
       if (error instanceof GuardFailed) return error.guard;
@@ -116,12 +116,52 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     }
   }
 
+  async function alone({ writes, resolve, reject }: Waiting): Promise<void> {
+    await retried(DEADLOCK, () => attempt(stepsOf(writes))).then(resolve, reject);
+  }
+
+  async function together(group: Waiting[]): Promise<void> {
+    const tried = async () => attempt(stepsOf(group.flatMap(({ writes }) => writes)));
+    const outcome = await tried().then(
+      (guard) => ({ failed: guard !== undefined, away: undefined }),
+      (error: unknown) => ({ failed: true, away: error instanceof LatchkeyError ? error : undefined }),
+    );
+    for (const one of group) {
+      if (!outcome.failed) one.resolve(undefined);
+      // Whether that was committed nobody knows, so it is not done again.
+      else if (outcome.away) one.reject(outcome.away);
+      // One of them is at fault: each again by itself, so that no other pays for it.
+      else alone(one);
+    }
+  }
+
+  function drain(): void {
+    // One guarded write is one round trip as it is, and anybody can make it fail (a guess at a password): at no one's cost.
+    const lone = queue.filter(isOneGuarded);
+    const waiting = queue.filter((one) => !isOneGuarded(one));
+    queue = [];
+    for (const one of lone) alone(one);
+    for (let from = 0; from < waiting.length; from += TOGETHER) {
+      const group = waiting.slice(from, from + TOGETHER);
+      const [only] = group;
+      if (only && group.length === 1) alone(only);
+      else together(group);
+    }
+  }
+
   return {
     async get(sql, values) {
-      const rows = await withConnection((connection) => execute(connection, sql, values.map(bound)));
+      const rows = await withConnection(single, (connection) => execute(connection, sql, values.map(bound)));
       return (rows as Row[])[0];
     },
-    commit: (writes) => retried(DEADLOCK, () => attempt(writes)),
-    close: () => new Promise((resolve) => pool.end(() => resolve())),
+    commit(writes) {
+      return new Promise((resolve, reject) => {
+        if (queue.length === 0) setImmediate(drain);
+        queue.push({ writes, resolve, reject });
+      });
+    },
+    async close() {
+      await Promise.all([single, several].map((pool) => new Promise((resolve) => pool.end(resolve))));
+    },
   };
 }

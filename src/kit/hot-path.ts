@@ -13,9 +13,9 @@ export type Found = Row | undefined;
 export interface HotPath {
   /**
    * @param sql a SELECT with `?` for each value, the very same string at each call
-   * @returns its first row; SQLite has it at once
+   * @returns its first row
    */
-  get(sql: string, values: Value[]): Found | Promise<Found>;
+  get(sql: string, values: Value[]): Promise<Found>;
   /**
    * Writes all or nothing, durable when it resolves.
    * @returns the guard that touched no row (then nothing was written), or undefined

@@ -14,8 +14,10 @@ import {
 } from './statements.ts';
 
 const DEADLOCK = '40P01';
-/** More would wait for each other's commits. */
-const TOGETHER = 4;
+/** How many share a connection in one turn of the event loop: more writes would wait for each other's commits. */
+const TOGETHER = { read: 16, write: 4 };
+
+type Lane = keyof typeof TOGETHER;
 const NOT_A_NUMBER = '22P02';
 const GUARD_FAILED = /"guard:(\w+)"/;
 
@@ -83,18 +85,21 @@ const socketOf = (client: pg.Client) =>
 
 function answer(entry: Open, { name, text }: Named, values: Bound[]): Promise<Row[]> {
   return new Promise((resolve, reject) => {
-    entry.client.query({ name, text, values }, (error: unknown, result: pg.QueryResult) => {
+    // Made of the parts: a configuration object would be copied property by property.
+    const query = new pg.Query(text, values) as pg.Query & { name: string; callback: unknown };
+    query.name = name;
+    query.callback = (error: unknown, result: pg.QueryResult) => {
       entry.inFlight -= 1;
       if (error) reject(error);
       else resolve(result.rows);
-    });
+    };
+    entry.client.query(query);
   });
 }
 
 class Connections {
   readonly #open: Open[] = [];
-  #turn: Open | undefined;
-  #left = 0;
+  readonly #turn: Partial<Record<Lane, { entry: Open; left: number }>> = {};
   readonly #url: string;
   readonly #size: number;
 
@@ -104,26 +109,25 @@ class Connections {
   }
 
   /**
-   * What is asked in the same turn of the event loop shares a connection, up to TOGETHER, and leaves in one write:
+   * What is read in the same turn of the event loop shares a connection and leaves in one write, and so does what is written:
    * a write to a socket costs more than all else that a query does here.
    */
-  #next(): Open {
-    if (this.#turn && this.#left > 0 && this.#open.includes(this.#turn)) {
-      this.#left -= 1;
-      return this.#turn;
+  #next(lane: Lane): Open {
+    const turn = this.#turn[lane];
+    if (turn && turn.left > 0 && this.#open.includes(turn.entry)) {
+      turn.left -= 1;
+      return turn.entry;
     }
     const entry = this.#pick();
-    this.#turn = undefined;
-    if (entry.connected) {
-      this.#turn = entry;
-      this.#left = TOGETHER - 1;
-      const socket = socketOf(entry.client);
-      socket.cork();
-      setImmediate(() => {
-        if (this.#turn === entry) this.#turn = undefined;
-        socket.uncork();
-      });
-    }
+    if (!entry.connected) return entry;
+    const begun = { entry, left: TOGETHER[lane] - 1 };
+    this.#turn[lane] = begun;
+    const socket = socketOf(entry.client);
+    socket.cork();
+    setImmediate(() => {
+      if (this.#turn[lane] === begun) this.#turn[lane] = undefined;
+      socket.uncork();
+    });
     return entry;
   }
 
@@ -154,8 +158,8 @@ class Connections {
     if (index >= 0) this.#open.splice(index, 1);
   }
 
-  query(statement: Named, values: Bound[]): Promise<Row[]> {
-    const entry = this.#next();
+  query(lane: Lane, statement: Named, values: Bound[]): Promise<Row[]> {
+    const entry = this.#next(lane);
     entry.inFlight += 1;
     const work = entry.connected
       ? answer(entry, statement, values)
@@ -187,7 +191,7 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
   async function attempt(writes: Write[]): Promise<string | undefined> {
     const { statement, values } = unitStatement(guardedFirst(writes));
     try {
-      await connections.query(statement, values);
+      await connections.query('write', statement, values);
       return undefined;
     } catch (error) {
       const { code, message = '' } = error as { code?: string; message?: string };
@@ -200,7 +204,7 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
   return {
     async get(sql, values) {
       const statement = memo(selects, sql, () => named(sql));
-      const rows = await connections.query(statement, values.map(bound));
+      const rows = await connections.query('read', statement, values.map(bound));
       return rows[0];
     },
     commit: (writes) => retried(DEADLOCK, () => attempt(writes)),

@@ -1,8 +1,15 @@
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from './errors.ts';
-import { classify, type HotPath } from './hot-path.ts';
-import { bind, guardedFirst, type Row, toStatement, type Value, type Write } from './statements.ts';
+import { classify, type Found, type HotPath } from './hot-path.ts';
+import { bind, guardedFirst, toStatement, type Value, type Write } from './statements.ts';
+
+interface Asked {
+  sql: string;
+  values: Value[];
+  resolve(found: Found): void;
+  reject(error: unknown): void;
+}
 
 interface Waiting {
   writes: Write[];
@@ -23,6 +30,15 @@ function prepared(connection: Connection, sql: string): Sqlite.Statement {
 }
 
 const bound = (value: Value) => bind(value, 'sqlite');
+
+/** What fails fails alone. */
+function find(connection: Connection, { sql, values, resolve, reject }: Asked): void {
+  try {
+    resolve(prepared(connection, sql).get(values.map(bound)) as Found);
+  } catch (error) {
+    reject(classify(error));
+  }
+}
 
 /** Units wait for others as long as each turn of the event loop brings some, but for no more turns than this. */
 const MOST_TURNS = 4;
@@ -53,14 +69,15 @@ function write(connection: Connection, writes: Write[]): string | undefined {
 
 /**
  * Group commit: units that become ready in the same turns of the event loop share one transaction, so that
- * `synchronous=FULL` costs one fsync for all of them, and a page that several touch is written once. Reads and writes use Knex's one connection, whose cache
- * then stays warm; while a transaction of a service is open on it, writes wait and reads go through a
+ * `synchronous=FULL` costs one fsync for all of them, and a page that several touch is written once. Reads and writes
+ * use Knex's one connection, whose cache then stays warm; while a transaction of a service is open on it, writes wait and reads go through a
  * connection of their own, which sees only what is committed.
  */
 export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   const reader: Connection = new Sqlite(filename, { readonly: true });
   reader.pragma('busy_timeout = 1000');
   let writer: Connection | undefined;
+  let asked: Asked[] = [];
   let queue: Waiting[] = [];
   let scheduled = false;
   /** How many units waited when they were last looked at, and how many turns of the event loop they have waited. */
@@ -131,14 +148,31 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
     if (taken) await knex.client.releaseConnection(taken);
   }
 
+  /**
+   * All that was asked in this turn of the event loop, in one transaction. One statement after another finds its pages
+   * and its code in the processor's caches, and so do the requests that then go on together; one by one they cost
+   * a half more.
+   */
+  function answer(): void {
+    const batch = asked;
+    asked = [];
+    const connection = idle() ?? reader;
+    try {
+      prepared(connection, 'BEGIN').run();
+      for (const one of batch) find(connection, one);
+      prepared(connection, 'COMMIT').run();
+    } catch (error) {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      for (const { reject } of batch) reject(classify(error));
+    }
+  }
+
   return {
     get(sql, values) {
-      try {
-        const connection = idle() ?? reader;
-        return prepared(connection, sql).get(values.map(bound)) as Row | undefined;
-      } catch (error) {
-        throw classify(error);
-      }
+      return new Promise((resolve, reject) => {
+        if (asked.length === 0) setImmediate(answer);
+        asked.push({ sql, values, resolve, reject });
+      });
     },
     commit(writes) {
       return new Promise((resolve, reject) => {

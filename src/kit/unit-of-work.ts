@@ -31,13 +31,8 @@ export class Unit {
   }
 
   /** Reads past what this unit remembers. */
-  get(sql: string, values: Value[]): Found | Promise<Found> {
-    try {
-      const found = this.#hot.get(sql, values);
-      return found instanceof Promise ? found.catch((error) => this.#fail(error)) : found;
-    } catch (error) {
-      return this.#fail(error);
-    }
+  get(sql: string, values: Value[]): Promise<Found> {
+    return this.#hot.get(sql, values).catch((error) => this.#fail(error));
   }
 
   #fail(error: unknown): never {

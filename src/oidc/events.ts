@@ -1,9 +1,10 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { record } from '../audit/index.ts';
-import { digest, uuidv7 } from '../kit/ids.ts';
+import { uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import { type Unit, unit } from '../kit/unit-of-work.ts';
 import { auditRefusals, type EngineError } from './refusals.ts';
+import { keyOf } from './storage/values.ts';
 
 /** How long the evidence of a replay is kept. */
 const EVIDENCE_MS = 365 * 86_400_000;
@@ -57,7 +58,7 @@ function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
   const detail = error.error_detail ?? '';
   if (detail === 'authorization code already consumed') {
     recordReplay(unit(), {
-      tokenHash: digest(String(params?.code)),
+      tokenHash: keyOf(String(params?.code)),
       kind: 'code',
       clientId: client?.clientId,
     });
@@ -65,7 +66,7 @@ function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
   }
   if (detail === 'refresh token already used') {
     recordReplay(unit(), {
-      tokenHash: digest(String(params?.refresh_token)),
+      tokenHash: keyOf(String(params?.refresh_token)),
       kind: 'refresh_token',
       clientId: client?.clientId,
       accountId: entities.RefreshToken?.accountId,

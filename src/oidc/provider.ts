@@ -17,6 +17,7 @@ import {
 } from './policy.ts';
 import { prompts } from './prompts.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
+import { mintInOrder } from './storage/values.ts';
 
 /** The pages that the engine asks for. Each sets the body of the response. */
 export interface EnginePages {
@@ -199,6 +200,7 @@ export function createProvider(deps: EngineDeps): Provider {
   compareSecretsByDigest(provider);
   keepClients(provider);
   limitScopes(provider);
+  mintInOrder(provider);
   listen(provider, deps.log, deps.onUse);
   return provider;
 }

@@ -45,11 +45,11 @@ async function loseRace(ctx: Context, failed: Unit): Promise<void> {
   const { grantId, clientId, accountId }: Payload = JSON.parse(consumed.json);
   const after = failed.fresh();
   await withUnit(after, async () => {
-    if (grantId) {
+    if (grantId && accountId) {
       const set = { revoked_at: new Date() };
       after.write({ kind: 'update', table: 'T_grants', set, where: { id: grantId, revoked_at: null } });
       for (const table of REVOKED_TABLES)
-        after.write({ kind: 'delete', table, where: { grant_id: grantId } });
+        after.write({ kind: 'delete', table, where: { account_id: accountId, grant_id: grantId } });
       record({ action: 'grant.revoked', accountId, clientId, target: grantId });
     }
     const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';

@@ -9,8 +9,11 @@ import { inDialect } from './sql.ts';
  * server's locks are those of the rows alone; MySQL's log, which every commit waits for, is written by all.
  */
 const ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
-/** Requests have the database for themselves at least so long after each batch. */
-const REST_MS = 20;
+/**
+ * Requests have the database for themselves at least so long after each batch. On SQLite it is not the batch that they
+ * feel, which takes a millisecond: it is the checkpoint after every 4000 pages, which copies what batches changed here and there.
+ */
+const REST_MS = { sqlite: 60, postgres: 20, mysql: 20 };
 /** How much longer they have it than a batch took: on SQLite it stands still for all, on others it takes CPU and disk. */
 const REST_TIMES = { sqlite: 4, postgres: 4, mysql: 4 };
 
@@ -60,7 +63,7 @@ export async function inBatches(
     told(rows);
     if (batch.length < ROWS[engine]) break;
     from = batch.at(-1)?.[column];
-    await sleep(Math.max(REST_MS, REST_TIMES[engine] * (performance.now() - began)));
+    await sleep(Math.max(REST_MS[engine], REST_TIMES[engine] * (performance.now() - began)));
   }
   return changed;
 }

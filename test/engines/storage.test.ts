@@ -100,11 +100,14 @@ for (const engine of engines) {
       test(`${name}: what hangs on a revoked grant is gone, and nothing else`, async () => {
         const { of, request, accountId, fresh } = storage();
         const [mine, other] = [fresh(name), fresh(name)];
+        const [revoked, grantId] = [uuidv7(), uuidv7()];
+        for (const jti of [revoked, grantId])
+          await request(() => of('Grant').upsert(jti, { ...payloadOf('Grant', accountId), jti }));
         const payload = payloadOf(name, accountId);
-        await request(() => of(name).upsert(mine, { ...payload, jti: mine }));
-        const grantId = uuidv7();
+        await request(() => of(name).upsert(mine, { ...payload, jti: mine, grantId: revoked }));
         await request(() => of(name).upsert(other, { ...payloadOf(name, accountId), jti: other, grantId }));
-        await request(() => of(name).revokeByGrantId(String(payload.grantId)));
+        await request(() => of('Grant').destroy(revoked));
+        await request(() => of(name).revokeByGrantId(revoked));
         assert.equal(await request(() => of(name).find(mine)), undefined);
         assert.equal((await request(() => of(name).find(other)))?.grantId, grantId);
       });

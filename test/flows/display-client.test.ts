@@ -15,7 +15,7 @@ describe('a display client', () => {
     const shown = await walk(browser, request, person);
     assert.equal(shown.status, 200);
     assert.equal(shown.headers.get('cache-control'), 'no-store');
-    const code = /class="code[^"]*">([\w-]{43})</.exec(await shown.text())?.[1];
+    const code = /class="code[^"]*">([\w-]{52})</.exec(await shown.text())?.[1];
     assert.ok(code);
     assert.equal((await redeem(server, client, request, code)).status, 200);
     assert.equal((await redeem(server, client, request, code)).status, 400);

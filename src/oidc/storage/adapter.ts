@@ -7,6 +7,7 @@ import { unit } from '../../kit/unit-of-work.ts';
 import { completed, requestOf } from './authorization-requests.ts';
 import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated, selectWithRelated } from './related.ts';
+import { isOfAnother } from './values.ts';
 
 /** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
 interface Known {
@@ -26,6 +27,16 @@ export interface Consumed {
 export const CONSUMED = 'oidc.consumed';
 
 const remembered = (model: Model, key: string) => `${model.table}:${key}`;
+
+/** Whose grant it is, also when it was revoked. */
+async function ownerOf(grantId: string): Promise<string | undefined> {
+  const grant = await unit().known<Known>(`T_grants:${grantId}`);
+  if (grant) return JSON.parse(grant.json).accountId;
+  const row = await unit().once(`T_grants:owner:${grantId}`, () =>
+    unit().get('SELECT account_id FROM T_grants WHERE id = ?', [grantId]),
+  );
+  return row && String(row.account_id);
+}
 
 /**
  * The engine's storage for every model that is a row of its own. It reads and writes in the unit of the
@@ -94,6 +105,7 @@ export class Adapter {
 
   /** @returns the payload with its `jti` put back; expired rows too: the engine answers for those */
   async find(id: string): Promise<Payload | undefined> {
+    if (isOfAnother(this.#name, id)) return undefined;
     const known = await this.#read(storedKey(this.#model, id));
     return known && this.#payload(known, id);
   }
@@ -210,9 +222,13 @@ export class Adapter {
     );
   }
 
+  /** The account finds them: what hangs on one grant is not worth an index at every token. */
   async revokeByGrantId(grantId: string): Promise<void> {
     const { table } = this.#model;
-    unit().write({ kind: 'delete', table, where: { grant_id: grantId } }, `${table}:grant:${grantId}`);
+    const account_id = await ownerOf(grantId);
+    if (account_id === undefined) return;
+    const where = { account_id, grant_id: grantId };
+    unit().write({ kind: 'delete', table, where }, `${table}:grant:${grantId}`);
   }
 }
 

@@ -2,10 +2,14 @@ import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import type { Row } from '../../kit/statements.ts';
 import { type Unit, unit } from '../../kit/unit-of-work.ts';
+import { ACCOUNT_COLUMNS, rememberAccount } from '../accounts.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_authorization_requests';
-const SELECT = `SELECT id, payload FROM ${TABLE} WHERE uid_hash = ? AND status = 'pending'`;
+/** With who it is, once that is known: the engine asks for the account next. */
+const SELECT = `SELECT t.id, t.payload, t.account_id, ${ACCOUNT_COLUMNS} FROM ${TABLE} t
+  LEFT JOIN T_accounts a ON a.id = t.account_id AND a.is_active = true
+  WHERE t.uid_hash = ? AND t.status = 'pending'`;
 const ENDED = 'oidc.ended-interaction';
 
 interface Known {
@@ -56,20 +60,22 @@ export class AuthorizationRequests {
     const hash = digest(id);
     return unit().once(`${TABLE}:${hash}`, async () => {
       const row = await unit().get(SELECT, [hash]);
-      return row && { id: String(row.id), json: String(row.payload) };
+      if (!row) return undefined;
+      if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
+      return { id: String(row.id), json: String(row.payload) };
     });
   }
 
   async find(id: string): Promise<Payload | undefined> {
     const known = await this.#known(id);
     if (!known) return undefined;
-    const { sealed, ...payload } = JSON.parse(known.json);
-    if (sealed) {
-      const opened = this.#secrets.open(sealed, { table: TABLE, column: 'payload', id: known.id });
-      Object.assign(payload, JSON.parse(opened));
+    const payload = JSON.parse(known.json);
+    if (payload.sealed) {
+      const opened = this.#secrets.open(payload.sealed, { table: TABLE, column: 'payload', id: known.id });
+      Object.assign(payload, JSON.parse(opened), { sealed: undefined });
     }
     const path = payload.deviceCode ? 'device' : 'auth';
-    return { ...payload, jti: id, returnTo: `${this.#issuer}/${path}/${id}` };
+    return Object.assign(payload, { jti: id, returnTo: `${this.#issuer}/${path}/${id}` });
   }
 
   /** The payload without anything that can be presented: its own id, the session's cookie, other requests' ids. */

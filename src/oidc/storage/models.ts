@@ -1,6 +1,7 @@
 import { digest } from '../../kit/ids.ts';
 import { fromEpoch } from '../../kit/instants.ts';
 import type { Row } from '../../kit/statements.ts';
+import { keyOf } from './values.ts';
 
 /** What the engine hands over to be stored; each model's IN_PAYLOAD names its members. */
 export interface Payload {
@@ -125,7 +126,7 @@ export const models: Record<string, Model> = {
 
 /** The key that a row is stored under: grants have ids of our own, all else is presented and so is hashed. */
 export function storedKey(model: Model, id: string): string {
-  return model.key === 'id' ? id : digest(id);
+  return model.key === 'id' ? id : keyOf(id);
 }
 
 export function expiry(payload: Payload): Date | null {
