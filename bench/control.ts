@@ -1,5 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Middleware } from 'koa';
+import type { Provider } from 'oidc-provider';
 
 /** What a measured server tells of itself when it is ready. */
 export interface Facts {
@@ -19,6 +21,17 @@ export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const SCOPE = 'openid profile email';
 /** Life times in seconds, the same for every variant. */
 export const TTL = { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 };
+
+/** Below the address of each interaction: who comes here is signed in, without a page and a password. */
+export const ENTER = '/enter';
+
+export function signInWithoutPage(provider: Provider, accountId: string): Middleware {
+  return async (ctx, next) => {
+    if (!ctx.path.startsWith('/interaction/')) return next();
+    const login = { accountId, amr: ['pwd'], acr: 'pwd' };
+    ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login }));
+  };
+}
 
 /** Listens on a port of its own before `make` is told the origin, then answers `usage` over IPC. */
 export async function serve(

@@ -12,6 +12,8 @@ interface Words {
   numbers(count: number): string;
   id: string;
   hash: string;
+  /** As the digests of codes and tokens are: they begin with their time. */
+  ordered: string;
   at(seconds: string): string;
 }
 
@@ -22,18 +24,21 @@ const WORDS: Record<Engine, Words> = {
       `(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ${count}) SELECT n FROM s) s`,
     id: `'0193' || SUBSTR('00000000' || n, -8) || '-' || LOWER(HEX(RANDOMBLOB(11)))`,
     hash: `LOWER(HEX(RANDOMBLOB(16))) || ${HEX}`,
+    ordered: `SUBSTR('00000000' || n, -8) || LOWER(HEX(RANDOMBLOB(16))) || 'abc'`,
     at: (seconds) => `STRFTIME('%Y-%m-%d %H:%M:%f', 'now', (${seconds}) || ' seconds')`,
   },
   postgres: {
     numbers: (count) => `GENERATE_SERIES(1, ${count}) AS s(n)`,
     id: 'GEN_RANDOM_UUID()::text',
     hash: `MD5(RANDOM()::text || n) || ${HEX}`,
+    ordered: `LPAD(n::text, 8, '0') || MD5(RANDOM()::text || n) || 'abc'`,
     at: (seconds) => `CURRENT_TIMESTAMP + (${seconds}) * INTERVAL '1 second'`,
   },
   mysql: {
     numbers: (count) => `(SELECT CAST(seq AS SIGNED) AS n FROM seq_1_to_${count}) s`,
     id: 'UUID()',
     hash: `CONCAT(MD5(CONCAT(RAND(), n)), ${HEX})`,
+    ordered: `CONCAT(LPAD(n, 8, '0'), MD5(CONCAT(RAND(), n)), 'abc')`,
     at: (seconds) => `CURRENT_TIMESTAMP(3) + INTERVAL (${seconds}) SECOND`,
   },
 };
@@ -43,35 +48,35 @@ const DAY = 86_400;
 /** What a row of that table has besides `id`, `created_at`, `expires_at`, which is the instant of its end. */
 const TABLES: Record<
   string,
-  { share: number; columns: (hash: string, grant: string, account: string) => Record<string, string> }
+  { share: number; columns: (words: Words, account: string) => Record<string, string> }
 > = {
   T_access_tokens: {
     share: 0.4,
-    columns: (token_hash, grant_id, account_id) => ({
-      token_hash,
+    columns: ({ ordered, id }, account_id) => ({
+      token_hash: ordered,
       kind: "'access_token'",
       account_id,
       client_id: "'x'",
-      grant_id,
+      grant_id: id,
       scope: "'openid'",
       payload: `'{"kind":"AccessToken","iat":1800000000,"exp":1800003600,"scope":"openid profile email","gty":"refresh_token"}'`,
     }),
   },
   T_refresh_tokens: {
     share: 0.2,
-    columns: (token_hash, grant_id, account_id) => ({
-      token_hash,
+    columns: ({ ordered, id }, account_id) => ({
+      token_hash: ordered,
       account_id,
       client_id: "'x'",
-      grant_id,
+      grant_id: id,
       scope: "'openid'",
       payload: "'{}'",
     }),
   },
   T_authorization_requests: {
     share: 0.15,
-    columns: (uid_hash, _grant, account_id) => ({
-      uid_hash,
+    columns: ({ hash }, account_id) => ({
+      uid_hash: hash,
       client_id: "'x'",
       account_id,
       redirect_uri: "'x'",
@@ -83,11 +88,11 @@ const TABLES: Record<
   },
   T_authorization_codes: {
     share: 0.15,
-    columns: (code_hash, grant_id, account_id) => ({
-      code_hash,
+    columns: ({ ordered, id }, account_id) => ({
+      code_hash: ordered,
       account_id,
       client_id: "'x'",
-      grant_id,
+      grant_id: id,
       redirect_uri: "'x'",
       scope: "'openid'",
       response_type: "'code'",
@@ -96,9 +101,9 @@ const TABLES: Record<
   },
   T_user_sessions: {
     share: 0.1,
-    columns: (token_hash, uid, account_id) => ({
-      token_hash,
-      uid,
+    columns: ({ hash, id }, account_id) => ({
+      token_hash: hash,
+      uid: id,
       account_id,
       authorizations: "'{}'",
       payload: "'{}'",
@@ -138,7 +143,7 @@ export async function fillMany(
       [live, `${DAY} + n`],
       [expired, `-${90 * DAY} - n`],
     ] as const) {
-      const own = columns(words.hash, words.id, text(`n % ${accounts} + 1`));
+      const own = columns(words, text(`n % ${accounts} + 1`));
       const row = { id: words.id, created_at: now, ...own, expires_at: words.at(seconds) };
       await insert(table, row, Math.round(count * share));
     }

@@ -1,5 +1,6 @@
 import { Browser, formOf } from '../test/support/browser.ts';
-import { authorization, walk } from '../test/support/relying-party.ts';
+import { type Authorization, authorization, authorizeUrl, walk } from '../test/support/relying-party.ts';
+import { ENTER } from './control.ts';
 import { type Reply, send } from './http.ts';
 import type { Measured } from './servers.ts';
 
@@ -25,24 +26,42 @@ async function token({ server, basic }: Actor, form: Record<string, string>) {
   return json(await send(server.origin, '/token', { headers: basic, form }));
 }
 
-async function code(actor: Actor, prompt?: string): Promise<Record<string, string>> {
-  const request = authorization(actor.server.client, { prompt });
-  const path = `/auth?${new URLSearchParams(request.params)}`;
-  const { status, location } = await send(actor.server.origin, path, { headers: actor.cookie });
-  const answer = URL.parse(location)?.searchParams.get('code');
-  if (!answer) throw new Error(`no code (${status}): ${location}`);
+/** The code that the browser was sent on with, redeemed. */
+async function redeem(actor: Actor, request: Authorization, { status, location }: Reply) {
+  const code = URL.parse(location)?.searchParams.get('code');
+  if (!code) throw new Error(`no code (${status}): ${location}`);
   return token(actor, {
     grant_type: 'authorization_code',
-    code: answer,
+    code,
     redirect_uri: request.params.redirect_uri as string,
     code_verifier: request.verifier,
   });
 }
 
+/** In a session that is signed in. */
+async function code(actor: Actor, prompt?: string): Promise<Record<string, string>> {
+  const request = authorization(actor.server.client, { prompt });
+  const reply = await send(actor.server.origin, authorizeUrl(request), { headers: actor.cookie });
+  return redeem(actor, request, reply);
+}
+
+/** Of a browser that comes without a session, through an interaction that asks nothing. */
+async function signIn(actor: Actor): Promise<void> {
+  const { origin, client } = actor.server;
+  const request = authorization(client);
+  const cookies = new Map<string, string>();
+  const go = async (path: string) => {
+    const reply = await send(origin, path, { headers: { cookie: [...cookies.values()].join('; ') } });
+    for (const cookie of reply.cookies) cookies.set(cookie.slice(0, cookie.indexOf('=')), cookie);
+    return reply;
+  };
+  const interaction = await go(authorizeUrl(request));
+  const resume = await go(`${new URL(interaction.location, origin).pathname}${ENTER}`);
+  await redeem(actor, request, await go(new URL(resume.location).pathname));
+}
+
 export const flows: Record<string, Flow> = {
-  'code flow': async (actor) => {
-    await code(actor);
-  },
+  'code flow': signIn,
   'prompt=none': async (actor) => {
     await code(actor, 'none');
   },

@@ -6,6 +6,8 @@ export interface Reply {
   status: number;
   location: string;
   body: string;
+  /** As a browser sends them back. */
+  cookies: string[];
 }
 
 /** One request on a kept connection. fetch would cost the generator more than the server. */
@@ -29,7 +31,12 @@ export function send(
         text += chunk;
       });
       response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '', body: text }),
+        resolve({
+          status: response.statusCode ?? 0,
+          location: response.headers.location ?? '',
+          body: text,
+          cookies: (response.headers['set-cookie'] ?? []).map((one) => one.slice(0, one.indexOf(';'))),
+        }),
       );
       response.on('error', reject);
     });

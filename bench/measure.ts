@@ -44,3 +44,17 @@ export async function measure(
     rss: after.rss,
   };
 }
+
+/** The flow so many times, by all actors together. */
+export async function warmUp(
+  actors: Actor[],
+  flow: (actor: Actor) => Promise<void>,
+  times: number,
+): Promise<void> {
+  let left = times;
+  await Promise.all(
+    actors.map(async (actor) => {
+      while (left-- > 0) await flow(actor);
+    }),
+  );
+}

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import { type Actor, actorsOf, flows, signIns } from './flows.ts';
 import { closeConnections } from './http.ts';
-import { measure, median, type Sample } from './measure.ts';
+import { measure, median, type Sample, warmUp } from './measure.ts';
 import { type Measured, start, type Variant } from './servers.ts';
 
 const ROUNDS = 5;
-/** Every flow runs so long on every server before anything is counted, so that no row pays for compiling. */
-const WARM_UP = 3;
+/** Every flow runs so often on every server before anything is counted, so that no row pays for compiling. */
+const WARM_UP = 3000;
 const SIGN_INS = 20;
 /** How much of the bare engine's CPU each may cost. */
 const REACH: Partial<Record<Variant, number>> = { sqlite: 1.35, postgres: 1.8, mariadb: 2.2 };
@@ -95,8 +95,7 @@ try {
   }
   const variants: Actor[][] = [];
   for (const server of servers) variants.push(await actorsOf(server));
-  for (const flow of Object.values(flows))
-    for (const actors of variants) await measure(actors, flow, WARM_UP);
+  for (const flow of Object.values(flows)) for (const actors of variants) await warmUp(actors, flow, WARM_UP);
   await flowRows(servers, variants);
   const sqlite = variants[servers.findIndex(({ variant }) => variant === 'sqlite')];
   if (sqlite) await besideSignIns(sqlite);

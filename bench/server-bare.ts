@@ -1,5 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto';
-import type { Middleware } from 'koa';
 import { digest } from '../src/kit/ids.ts';
 import { createLog } from '../src/kit/log.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
@@ -7,7 +6,7 @@ import { toAccount } from '../src/oidc/accounts.ts';
 import { answers } from '../src/oidc/answers.ts';
 import { createProvider } from '../src/oidc/provider.ts';
 import { shell } from '../src/web/shell.ts';
-import { REDIRECT_URI, SCOPE, SECRETS, serve, TTL } from './control.ts';
+import { REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage, TTL } from './control.ts';
 import { MapAdapter } from './map-adapter.ts';
 
 const CLIENT = { client_id: 'fieldnotes', client_secret: 's'.repeat(43), redirect_uris: [REDIRECT_URI] };
@@ -71,15 +70,10 @@ await serve(async (origin) => {
     pages: { error: fail, signOut: fail, signedOut: fail },
     onUse: () => {},
   });
-  const signIn: Middleware = async (ctx, next) => {
-    if (!ctx.path.startsWith('/interaction/')) return next();
-    const login = { accountId: 'ada' };
-    ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login }));
-  };
   const around = [
     shell({ log, secure: false, page: fail }),
     answers({ allowFormTarget: fail, continueSignOut: fail }),
-    signIn,
+    signInWithoutPage(provider, 'ada'),
   ];
   for (const one of around) provider.use(one as never);
   return {

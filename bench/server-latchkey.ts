@@ -1,3 +1,4 @@
+import type { Middleware } from 'koa';
 import { createApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createAccounts } from '../src/identity/accounts/service.ts';
@@ -10,7 +11,7 @@ import { migrateLatest } from '../src/kit/migrations.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
 import { createExpiry, purge } from '../src/upkeep/purge.ts';
-import { REDIRECT_URI, SCOPE, SECRETS, serve } from './control.ts';
+import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from './control.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
 const OPERATOR = { accountId: null };
@@ -51,12 +52,16 @@ await serve(async (origin) => {
   });
   const rules = createPasswordRules({ minimum: config.passwordMinLength });
   const passwords = createPasswords(createSecrets(config.secrets));
-  await createAccounts({ knex: database.knex, passwords, rules }).create(OPERATOR, {
+  const { id } = await createAccounts({ knex: database.knex, passwords, rules }).create(OPERATOR, {
     username: 'ada',
     email: 'ada@harbour.example',
     scope: SCOPE,
     password: PASSWORD,
   });
+  // Inside all that Latchkey puts around its own pages, which do not know that address.
+  const enter = signInWithoutPage(provider, id);
+  provider.use(((ctx, next) =>
+    ctx.path.endsWith(ENTER) ? enter(ctx, next) : next()) as Middleware as never);
   return {
     listener: provider.callback(),
     purge(on) {
