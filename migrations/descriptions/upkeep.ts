@@ -93,7 +93,7 @@ export const upkeep: Record<string, Described> = {
   T_rate_limits: {
     part: 'upkeep',
     purpose:
-      'What an address or mailbox has used of its limit. With LATCHKEY_REDIS_URL this is in Redis instead.',
+      'What an address or mailbox has used of its limit (with LATCHKEY_REDIS_URL this is in Redis instead), and one row that counts the guesses at passwords of accounts that are locked or unknown, so that they take as long as the others.',
     columns: {
       key_hash: 'Digest of the limit and the address (of IPv6, its /64) or mailbox.',
       points: 'How many in the time under way.',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTransport } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import { LatchkeyError } from './errors.ts';
 import type { Logger } from './log.ts';
 
@@ -35,7 +35,7 @@ const isFinal = (error: unknown) => ((error as { responseCode?: number }).respon
  */
 export function createMailer(settings: { url: string; from: { name: string; address: string } }): Mailer {
   const { hostname, username } = new URL(settings.url);
-  const transport = createTransport({
+  const options = {
     url: settings.url,
     // Somebody between must not talk us out of encryption and so learn the password.
     requireTLS: username !== '' && !isLoopback(hostname),
@@ -45,9 +45,16 @@ export function createMailer(settings: { url: string; from: { name: string; addr
     // A mail holds what we wrote, and nothing that a name in it points at.
     disableFileAccess: true,
     disableUrlAccess: true,
-  });
-  const attempt = ({ to, ...mail }: Mail) =>
-    transport.sendMail({
+  };
+  let opened: Transporter | undefined;
+  /** Loaded with the first mail: most runs of the command send none. */
+  const transport = async () => {
+    const { createTransport } = await import('nodemailer');
+    opened ??= createTransport(options);
+    return opened;
+  };
+  const attempt = async ({ to, ...mail }: Mail) =>
+    (await transport()).sendMail({
       ...mail,
       from: settings.from,
       // As an object, so that it is one address whatever stands in it.
@@ -70,7 +77,7 @@ export function createMailer(settings: { url: string; from: { name: string; addr
       }
     },
     async verify() {
-      await transport.verify();
+      await (await transport()).verify();
     },
   };
 }

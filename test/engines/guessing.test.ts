@@ -49,6 +49,20 @@ for (const engine of engines) {
       assert.equal(await guess(RIGHT), person.id);
     });
 
+    test('that are not looked at are counted in one row, which a purge may take', async (t) => {
+      const { guess, world } = await openGuessing(t, engine);
+      const { knex } = world.database;
+      const refused = async () => (await knex('T_rate_limits')).map(({ points }) => Number(points));
+      for (let times = 0; times < 5; times += 1) await guess('wrong');
+      assert.deepEqual(await refused(), []);
+      for (let times = 0; times < 3; times += 1) await guess(RIGHT);
+      await Promise.all(Array.from({ length: 4 }, () => guess('wrong', { username: 'nobody' })));
+      assert.deepEqual(await refused(), [7]);
+      await knex('T_rate_limits').delete();
+      await guess(RIGHT);
+      assert.deepEqual(await refused(), [1]);
+    });
+
     test('are in a row: who gets it right before the fifth begins anew', async (t) => {
       const { guess, credential, person } = await openGuessing(t, engine);
       for (let round = 0; round < 3; round += 1) {

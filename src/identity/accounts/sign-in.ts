@@ -1,11 +1,13 @@
 import { record } from '../../audit/index.ts';
+import { toDate } from '../../kit/instants.ts';
 import { unit } from '../../kit/unit-of-work.ts';
 import { type GuessCount, NO_GUESSES, reserveGuess } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/index.ts';
 import { rememberBrowser, touchBrowser } from '../passwords/known-browsers.ts';
 import { normalise } from './schema.ts';
 
-const SQL = `SELECT a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id FROM T_accounts a
+const SQL = `SELECT a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id,
+  CASE WHEN b.id IS NULL THEN c.locked_until ELSE b.locked_until END AS locked_until FROM T_accounts a
   JOIN T_credentials c ON c.account_id = a.id
   LEFT JOIN T_known_browsers b ON b.account_id = a.id AND b.token_hash = ? AND b.expires_at > ?
   WHERE a.username = ?`;
@@ -43,9 +45,10 @@ export async function provePassword(passwords: Passwords, given: GivenPassword):
   const row = await unit().get(SQL, [browserHash, new Date(), normalise(given.username)]);
   const hash = row ? String(row.password_hash) : undefined;
   const browserId = row?.browser_id ? String(row.browser_id) : undefined;
+  const isOpen = !row?.locked_until || toDate(row.locked_until) <= new Date();
   const count: GuessCount | undefined = browserId
-    ? { table: 'T_known_browsers', id: browserId }
-    : row && { table: 'T_credentials', id: String(row.credential_id) };
+    ? { table: 'T_known_browsers', id: browserId, isOpen }
+    : row && { table: 'T_credentials', id: String(row.credential_id), isOpen };
   let allowed = false;
   const matches = await passwords.verify(given.password, async () => {
     allowed = await reserveGuess(count);

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import ejs from 'ejs';
-import QRCode from 'qrcode';
 import type { MadeInvitation } from './model.ts';
 
 /** A cell that begins like a formula is one to a spreadsheet: it gets an apostrophe. */
@@ -18,7 +17,9 @@ export function toCsv(invitations: MadeInvitation[]): string {
 }
 
 /** The invitation's link as an SVG, black on white, that a page may hold as it is. */
-export function qrCode(url: string): Promise<string> {
+export async function qrCode(url: string): Promise<string> {
+  // Loaded when one is drawn: most runs of the command draw none.
+  const { default: QRCode } = await import('qrcode');
   return QRCode.toString(url, { type: 'svg', errorCorrectionLevel: 'M', margin: 2 });
 }
 

@@ -1,6 +1,7 @@
 import {
   generateRegistrationOptions,
   type PublicKeyCredentialCreationOptionsJSON,
+  SettingsService,
   type VerifiedRegistrationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
@@ -167,3 +168,10 @@ export async function finishRegistration(
     signCount: info.credential.counter,
   };
 }
+
+/**
+ * From now on a packed attestation counts only when it leads to one of them (Web Authentication Level 3 section 7.1,
+ * step 24). It holds for this process: the library keeps them in one place.
+ */
+export const trustRoots = (certificates: string[]) =>
+  SettingsService.setRootCertificates({ identifier: 'packed', certificates });

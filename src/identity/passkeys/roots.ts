@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { SettingsService } from '@simplewebauthn/server';
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -14,10 +13,3 @@ export function readRoots(path: string): string[] {
   for (const certificate of certificates) new X509Certificate(certificate);
   return certificates;
 }
-
-/**
- * From now on a packed attestation counts only when it leads to one of them (Web Authentication Level 3 section 7.1,
- * step 24). It holds for this process: the library keeps them in one place.
- */
-export const trustRoots = (certificates: string[]) =>
-  SettingsService.setRootCertificates({ identifier: 'packed', certificates });

@@ -5,7 +5,6 @@ import RateLimiterStoreAbstract from 'rate-limiter-flexible/lib/RateLimiterStore
 import { withDeadline } from '../../kit/hot-path.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { toDate } from '../../kit/instants.ts';
-import type { Write } from '../../kit/statements.ts';
 import { inTransaction } from '../../kit/transaction.ts';
 
 const TABLE = 'T_rate_limits';
@@ -92,12 +91,4 @@ export class DatabaseLimiter extends RateLimiterStoreAbstract {
     const left = Math.max(toDate(expires_at).getTime() - Date.now(), 0);
     return new RateLimiterRes(Math.max(this.points - points, 0), left, points, points === changed);
   }
-}
-
-/** A row that counts nothing and is over at once: written where another request writes one that counts. */
-export function spareWrite(): Write {
-  const now = new Date();
-  const id = uuidv7();
-  const row = { id, created_at: now, key_hash: digest(id), points: 0, expires_at: now };
-  return { kind: 'insert', table: TABLE, row };
 }
