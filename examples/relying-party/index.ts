@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as oidc from 'openid-client';
 
 /** A small application that signs people in with OpenID Connect: code flow, PKCE, state and nonce. */
 const { ISSUER = 'http://localhost:3000', CLIENT_ID = '', CLIENT_SECRET = '', PORT = '4000' } = process.env;
 const home = `http://localhost:${PORT}`;
+const style = readFileSync(new URL('style.css', import.meta.url));
 const redirectUri = `${home}/callback`;
 
 const issuer = new URL(ISSUER);
@@ -38,11 +40,13 @@ const escaped = (value: unknown) => String(value).replace(/[&<>"']/g, (char) => 
 function page(response: ServerResponse, status: number, title: string, body: string): void {
   response.writeHead(status, {
     'Content-Type': 'text/html; charset=utf-8',
-    'Content-Security-Policy': "default-src 'none'; form-action 'self' *; frame-ancestors 'none'",
+    'Content-Security-Policy':
+      "default-src 'none'; style-src 'self'; form-action 'self' *; frame-ancestors 'none'",
     'Cache-Control': 'no-store',
   });
   response.end(`<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>${escaped(title)}</title></head>
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>${escaped(title)}</title>
+<link rel="stylesheet" href="/style.css"></head>
 <body><main><h1>${escaped(title)}</h1>${body}</main></body></html>`);
 }
 
@@ -57,12 +61,12 @@ function showHome(response: ServerResponse, visit: Visit): void {
       response,
       200,
       'Fieldnotes',
-      '<form method="post" action="/sign-in"><button>Sign in</button></form>',
+      '<p>A small application that knows you by Latchkey.</p><form method="post" action="/sign-in"><button>Sign in</button></form>',
     );
     return;
   }
   const rows = Object.entries(visit.claims).map(
-    ([claim, value]) => `<dt>${escaped(claim)}</dt><dd>${escaped(value)}</dd>`,
+    ([claim, value]) => `<div><dt>${escaped(claim)}</dt><dd>${escaped(value)}</dd></div>`,
   );
   const body = `<p>Signed in. These are the claims that came:</p><dl>${rows.join('')}</dl>
 <form method="post" action="/sign-out"><button>Sign out</button></form>`;
@@ -109,8 +113,12 @@ function signOut(response: ServerResponse, visit: Visit): void {
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const visit = visitOf(request, response);
   const path = new URL(request.url ?? '/', home).pathname;
+  if (path === '/style.css') {
+    response.writeHead(200, { 'Content-Type': 'text/css; charset=utf-8' }).end(style);
+    return;
+  }
+  const visit = visitOf(request, response);
   if (request.method === 'POST' && path === '/sign-in') return signIn(response, visit);
   if (request.method === 'POST' && path === '/sign-out') return signOut(response, visit);
   if (path === '/callback') return callback(request, response, visit);
