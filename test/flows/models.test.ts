@@ -47,9 +47,16 @@ describe('with an allow list of models', () => {
     t.after(() => rmSync(folder, { recursive: true }));
     const rootsFile = join(folder, 'roots.pem');
     writeFileSync(rootsFile, `${known.pem}\n`);
-    const passkeys = { counter: 'block', aaguids: [AAGUID], rootsFile, relatedOrigins: [] } as const;
     const server = await startServer(t, 'sqlite', {
-      config: { passkeys: { ...passkeys, aaguids: [AAGUID], relatedOrigins: [], namesFile: undefined } },
+      config: {
+        passkeys: {
+          counter: 'block',
+          aaguids: [AAGUID],
+          rootsFile,
+          relatedOrigins: [],
+          namesFile: undefined,
+        },
+      },
     });
     let count = 0;
     const signUp = async (model?: Tweaks['model'], format?: string) => {
