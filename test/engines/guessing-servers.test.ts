@@ -6,7 +6,7 @@ import { openWorld, type ServerProcess, type World } from '../support/process.ts
 import { authorization, authorizeUrl } from '../support/relying-party.ts';
 
 /** A few in the suite; guessing.test.ts sends a thousand to the database itself. */
-const PARALLEL = Number(process.env.LATCHKEY_TEST_GUESSES ?? 200);
+const PARALLEL = Number(process.env.LATCHKEY_TEST_GUESSES ?? 24);
 
 /** People at the form of a browser, each from an address of their own, so that the account's lock alone decides. */
 async function atTheForm(world: World, server: ServerProcess, browser = new Browser(server.issuer)) {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
 import { createRedemption } from '../../src/identity/invitations/redeem.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { openDatabase } from '../../src/kit/database.ts';
@@ -6,22 +6,21 @@ import { LatchkeyError } from '../../src/kit/errors.ts';
 import { covers } from '../../src/oidc/scopes.ts';
 
 /**
- * A process that redeems all it is given at one instant, without the wait for bcrypt that would put a queue before
- * the database. Prints how each ended: `made`, or the code of the error.
+ * A process that redeems all that one line of its input names at once, without the wait for bcrypt that would put a
+ * queue before the database, and answers with a line of how each ended: `made`, or the code of the error. Its first
+ * line says that it is ready.
  */
-const { url, at, given } = JSON.parse(process.argv[2] as string) as {
-  url: string;
-  at: number;
-  given: { code: string; username: string }[];
-};
-const database = openDatabase(url, 20);
+interface Given {
+  code: string;
+  username: string;
+}
+const database = openDatabase(process.argv[2] as string, 20);
 const deps = { knex: database.knex, issuer: 'http://127.0.0.1', covers };
 const { redeem } = createRedemption({ ...deps, ...createInvitations(deps) });
 await database.ping();
-await sleep(at - Date.now());
 
 /** Who finds no connection free in time comes again, as after a 503. */
-async function end(one: { code: string; username: string }): Promise<string> {
+async function end(one: Given): Promise<string> {
   for (;;) {
     try {
       await redeem({ ...one, name: null, email: null, passwordHash: 'none' });
@@ -33,6 +32,9 @@ async function end(one: { code: string; username: string }): Promise<string> {
   }
 }
 
-const ends = await Promise.all(given.map(end));
-process.stdout.write(`\n${JSON.stringify(ends)}\n`);
+process.stdout.write('"ready"\n');
+for await (const line of createInterface({ input: process.stdin })) {
+  const given: Given[] = JSON.parse(line);
+  process.stdout.write(`${JSON.stringify(await Promise.all(given.map(end)))}\n`);
+}
 await database.close();
