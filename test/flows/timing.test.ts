@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { invite, open, signUp } from '../support/newcomer.ts';
-import { alike, pairs } from '../support/pairs.ts';
+import { alike, compared, pairs } from '../support/pairs.ts';
 import { authorization, authorizeUrl } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
@@ -19,13 +19,16 @@ function anAddress(): Record<string, string> {
   return { 'x-forwarded-for': `10.${[...bytes].join('.')}` };
 }
 
+const LOCKS = {
+  open: { failed_login_attempts: 0, locked_until: null },
+  locked: { failed_login_attempts: 5, locked_until: new Date(Date.now() + 86_400_000) },
+};
+const signIns = compared.flatMap((engine) => Object.entries(LOCKS).map((lock) => [engine, ...lock] as const));
+
 describe('an account that exists and one that does not', () => {
-  for (const [what, lock] of [
-    ['open', { failed_login_attempts: 0, locked_until: null }],
-    ['locked', { failed_login_attempts: 5, locked_until: new Date(Date.now() + 86_400_000) }],
-  ] as const) {
-    test(`are refused alike in time at sign-in while its password is ${what}`, async (t) => {
-      const server = await startServer(t, 'sqlite', { config: { trustProxy: true } });
+  for (const [engine, what, lock] of signIns) {
+    test(`are refused alike in time at sign-in on ${engine} while its password is ${what}`, async (t) => {
+      const server = await startServer(t, engine, { config: { trustProxy: true } });
       const client = await server.createClient();
       await server.createAccount('known');
       const browser = new Browser(server.issuer);

@@ -40,19 +40,17 @@ const COUNT_REFUSED = 'UPDATE T_rate_limits SET points = points + 1 WHERE key_ha
 const DAY_MS = 86_400_000;
 
 /**
- * Such a guess touches no row of its own, and so would be answered sooner, by a page and a flush to the disk, than one
- * that counts: it counts here. At the same moment, since a commit after another could be measured as well.
+ * A guess that is refused touches no row of its own, and so would be answered sooner, by a page and a flush to the
+ * disk, than one that counts: it counts here. Each guess is two statements at the same moment, of which one touches a
+ * row; a commit that comes after another, or only at times, could be measured as well.
  */
-async function countRefused(now: Date): Promise<void> {
-  const values = [REFUSED.key_hash];
-  const update: Write = {
-    kind: 'statement',
-    table: 'T_rate_limits',
-    sql: COUNT_REFUSED,
-    values,
-    guard: 'refused',
-  };
-  if (!(await unit().commitNow([update]))) return;
+async function countRefused(isRefused: boolean, now: Date): Promise<void> {
+  const values = [isRefused ? REFUSED.key_hash : ''];
+  const sql = COUNT_REFUSED;
+  const missed = await unit().commitNow([
+    { kind: 'statement', table: 'T_rate_limits', sql, values, guard: 'refused' },
+  ]);
+  if (!missed || !isRefused) return;
   const expires_at = new Date(now.getTime() + 30 * DAY_MS);
   const row = { id: uuidv7(), created_at: now, ...REFUSED, points: 1, expires_at };
   await unit().commitNow([{ kind: 'insert', table: 'T_rate_limits', row, ignore: true }]);
@@ -75,7 +73,7 @@ export async function reserveGuess(count: GuessCount | undefined): Promise<boole
   const reserve: Write = { kind: 'statement', table, sql: RESERVE(table), values, guard: 'guess' };
   const [refused] = await Promise.all([
     unit().commitNow([reserve]),
-    count?.isOpen ? undefined : countRefused(new Date(now)),
+    countRefused(!count?.isOpen, new Date(now)),
   ]);
   return !refused;
 }
