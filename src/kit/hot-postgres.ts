@@ -1,30 +1,15 @@
 import { hash } from 'node:crypto';
-import pg from 'pg';
-import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
+import { LatchkeyError } from './errors.ts';
+import { type HotPath, retried } from './hot-path.ts';
+import { forRows, sizesOf } from './many-rows.ts';
 import { memo } from './memo.ts';
+import { Connections, type Named } from './postgres-connections.ts';
 import { Shape } from './shapes.ts';
-import {
-  type Bound,
-  bind,
-  guardedFirst,
-  type Row,
-  toStatement,
-  type Value,
-  type Write,
-} from './statements.ts';
+import { type Bound, bind, guardedFirst, toStatement, type Value, type Write } from './statements.ts';
 
 const DEADLOCK = '40P01';
-/** How many share a connection in one turn of the event loop: more writes would wait for each other's commits. */
-const TOGETHER = { read: 16, write: 4 };
-
-type Lane = keyof typeof TOGETHER;
 const NOT_A_NUMBER = '22P02';
 const GUARD_FAILED = /"guard:(\w+)"/;
-
-interface Named {
-  name: string;
-  text: string;
-}
 
 /** `?` to `$1…`, under a name, so that the server parses and plans each statement once for a connection. */
 function named(sql: string): Named {
@@ -33,7 +18,8 @@ function named(sql: string): Named {
   return { name: hash('sha256', text, 'base64url').slice(0, 20), text };
 }
 
-const selects = new Map<string, Named>();
+const singles = new Map<string, Named>();
+const single = (sql: string) => memo(singles, sql, () => named(sql));
 const units = new Shape<Named>();
 
 function toUnitSql(writes: Write[], statements: string[]): string {
@@ -65,125 +51,23 @@ function unitStatement(writes: Write[]): { statement: Named; values: Bound[] } {
   return { statement: shape.made, values };
 }
 
-interface Socket {
-  cork(): void;
-  uncork(): void;
-  destroy(): void;
-}
-
-interface Open {
-  client: pg.Client;
-  ready: Promise<unknown>;
-  connected: boolean;
-  inFlight: number;
-}
-
 const bound = (value: Value) => bind(value, 'postgres');
 
-const socketOf = (client: pg.Client) =>
-  (client as unknown as { connection: { stream: Socket } }).connection.stream;
-
-function answer(entry: Open, { name, text }: Named, values: Bound[]): Promise<Row[]> {
-  return new Promise((resolve, reject) => {
-    // Made of the parts: a configuration object would be copied property by property.
-    const query = new pg.Query(text, values) as pg.Query & { name: string; callback: unknown };
-    query.name = name;
-    query.callback = (error: unknown, result: pg.QueryResult) => {
-      entry.inFlight -= 1;
-      if (error) reject(error);
-      else resolve(result.rows);
-    };
-    entry.client.query(query);
-  });
+/** A unit that adds one row and does nothing else. */
+interface Added {
+  write: Write;
+  values: Bound[];
+  resolve(guard: undefined): void;
+  reject(error: unknown): void;
 }
 
-class Connections {
-  readonly #open: Open[] = [];
-  readonly #turn: Partial<Record<Lane, { entry: Open; left: number }>> = {};
-  readonly #url: string;
-  readonly #size: number;
-
-  constructor(url: string, size: number) {
-    this.#url = url;
-    this.#size = size;
-  }
-
-  /**
-   * What is read in the same turn of the event loop shares a connection and leaves in one write, and so does what is written:
-   * a write to a socket costs more than all else that a query does here.
-   */
-  #next(lane: Lane): Open {
-    const turn = this.#turn[lane];
-    if (turn && turn.left > 0 && this.#open.includes(turn.entry)) {
-      turn.left -= 1;
-      return turn.entry;
-    }
-    const entry = this.#pick();
-    if (!entry.connected) return entry;
-    const begun = { entry, left: TOGETHER[lane] - 1 };
-    this.#turn[lane] = begun;
-    const socket = socketOf(entry.client);
-    socket.cork();
-    setImmediate(() => {
-      if (this.#turn[lane] === begun) this.#turn[lane] = undefined;
-      socket.uncork();
-    });
-    return entry;
-  }
-
-  /** The least busy connection; a new one while all are busy and there is room. */
-  #pick(): Open {
-    let idle = this.#open[0];
-    for (const entry of this.#open) if (idle && entry.inFlight < idle.inFlight) idle = entry;
-    if (idle && (idle.inFlight === 0 || this.#open.length >= this.#size)) return idle;
-    const client = new pg.Client({
-      connectionString: this.#url,
-      connectionTimeoutMillis: DEADLINE_MS,
-      application_name: 'latchkey',
-      pipeline: true,
-    } as pg.ClientConfig);
-    const entry: Open = { client, ready: client.connect(), connected: false, inFlight: 0 };
-    const drop = () => this.#drop(entry);
-    entry.ready.then(() => {
-      entry.connected = true;
-    }, drop);
-    client.on('error', drop);
-    client.on('end', drop);
-    this.#open.push(entry);
-    return entry;
-  }
-
-  #drop(entry: { client: pg.Client }): void {
-    const index = this.#open.findIndex((other) => other.client === entry.client);
-    if (index >= 0) this.#open.splice(index, 1);
-  }
-
-  query(lane: Lane, statement: Named, values: Bound[]): Promise<Row[]> {
-    const entry = this.#next(lane);
-    entry.inFlight += 1;
-    const work = entry.connected
-      ? answer(entry, statement, values)
-      : entry.ready.then(
-          () => answer(entry, statement, values),
-          (error) => {
-            entry.inFlight -= 1;
-            throw error;
-          },
-        );
-    return withDeadline(work, () => {
-      this.#drop(entry);
-      socketOf(entry.client).destroy();
-    });
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#open.splice(0).map(({ client }) => client.end().catch(() => {})));
-  }
-}
+const addsOneRow = ([only, ...more]: Write[]) =>
+  only?.kind === 'insert' && only.guard === undefined && !only.ignore && more.length === 0;
 
 /**
  * Pipelined connections beside Knex's pool: every statement commits by itself, so one connection can carry
- * many requests and none waits for an answer before the next is sent.
+ * many requests and none waits for an answer before the next is sent. Units of one turn of the event loop that each add
+ * one row to the same table are one statement.
  */
 export function createPostgresHotPath(url: string, size: number): HotPath {
   const connections = new Connections(url, size);
@@ -201,13 +85,46 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
     }
   }
 
+  const alone = (writes: Write[]) => retried(DEADLOCK, () => attempt(writes));
+
+  /** By their INSERT. */
+  const added = new Map<string, Added[]>();
+
+  async function addTogether(sql: string, group: Added[]): Promise<void> {
+    const values = group.flatMap((one) => one.values);
+    try {
+      await connections.query('write', single(forRows(sql, group.length)), values);
+      for (const { resolve } of group) resolve(undefined);
+    } catch (error) {
+      for (const { write, resolve, reject } of group) {
+        // Whether that was committed nobody knows, so it is not done again.
+        if (error instanceof LatchkeyError) reject(error);
+        // One of them is at fault: each again by itself, so that no other pays for it.
+        else alone([write]).then(() => resolve(undefined), reject);
+      }
+    }
+  }
+
+  function drain(): void {
+    for (const [sql, waiting] of added)
+      for (const size of sizesOf(waiting.length)) addTogether(sql, waiting.splice(0, size));
+    added.clear();
+  }
+
+  function add(write: Write): Promise<undefined> {
+    const { sql, values } = toStatement(write, 'postgres');
+    return new Promise((resolve, reject) => {
+      if (added.size === 0) setImmediate(drain);
+      memo(added, sql, () => []).push({ write, values, resolve, reject });
+    });
+  }
+
   return {
     async get(sql, values) {
-      const statement = memo(selects, sql, () => named(sql));
-      const rows = await connections.query('read', statement, values.map(bound));
+      const rows = await connections.query('read', single(sql), values.map(bound));
       return rows[0];
     },
-    commit: (writes) => retried(DEADLOCK, () => attempt(writes)),
+    commit: (writes) => (addsOneRow(writes) ? add(writes[0] as Write) : alone(writes)),
     close: () => connections.close(),
   };
 }

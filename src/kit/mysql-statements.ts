@@ -1,5 +1,5 @@
 import type mysql from 'mysql2';
-import { memo } from './memo.ts';
+import { forRows, sizesOf } from './many-rows.ts';
 import { type Bound, guardedFirst, toStatement, type Write } from './statements.ts';
 
 const DUPLICATE = 'ER_DUP_ENTRY';
@@ -55,17 +55,14 @@ export interface Step {
   guard?: string;
 }
 
-/** Only so many rows at once, so that there are few statements to prepare. */
-const SIZES = [8, 4, 2, 1];
-
 function inSizes({ sql, values, rows, guard }: Step): Step[] {
   const width = values.length / rows;
-  const steps: Step[] = [];
-  for (let from = 0; from < rows; from += steps.at(-1)?.rows ?? rows) {
-    const size = SIZES.find((one) => one <= rows - from) ?? 1;
-    steps.push({ sql, values: values.slice(from * width, (from + size) * width), rows: size, guard });
-  }
-  return steps;
+  let from = 0;
+  return sizesOf(rows).map((size) => {
+    const part = values.slice(from * width, (from + size) * width);
+    from += size;
+    return { sql, values: part, rows: size, guard };
+  });
 }
 
 /** Rows for one table go there together, where the first of them stood. */
@@ -88,21 +85,15 @@ export function stepsOf(writes: Write[]): Step[] {
   return steps.flatMap((step) => (step.rows === 1 ? step : inSizes(step)));
 }
 
-const manyRows = new Map<string, string[]>();
-
-/** The INSERT for so many rows, the very same string at each call. */
-function forRows({ sql, rows }: Step): string {
-  if (rows === 1) return sql;
-  const made = memo(manyRows, sql, () => []);
-  made[rows] ??= sql + `, ${sql.slice(sql.lastIndexOf('('))}`.repeat(rows - 1);
-  return made[rows];
-}
-
 /** @throws GuardFailed */
 export async function run(connection: Connection, step: Step): Promise<void> {
   const { guard } = step;
   try {
-    const { affectedRows } = (await execute(connection, forRows(step), step.values)) as mysql.ResultSetHeader;
+    const { affectedRows } = (await execute(
+      connection,
+      forRows(step.sql, step.rows),
+      step.values,
+    )) as mysql.ResultSetHeader;
     if (guard !== undefined && affectedRows === 0) throw new GuardFailed(guard);
   } catch (error) {
     if (guard !== undefined && (error as { code?: string }).code === DUPLICATE) throw new GuardFailed(guard);

@@ -69,7 +69,7 @@ for (const engine of engines) {
       assert.deepEqual(await hashes(), ['a', 'free', 'new', 'taken']);
     });
 
-    test('units at once: the one that fails and the one that is refused take no other with them', async () => {
+    test('units at once: those that fail and the one that is refused take no other with them', async () => {
       await reset();
       await unitOf(evidence('taken')).commit();
       const broken = unitOf(evidence('x'), {
@@ -77,15 +77,16 @@ for (const engine of engines) {
         ...{ row: { id: uuidv7(), created_at: new Date(), account_id: 'nobody', username: 'x' } },
       });
       const refused = unitOf(unused('taken', 'a'), unused('nobody', 'consume'), evidence('y'));
+      const second = unitOf(evidence('taken'));
       const good = Array.from({ length: 20 }, (_, index) =>
         unitOf(evidence(`g${String(index).padStart(2, '0')}`)),
       );
       const settled = await Promise.allSettled(
-        [...good.slice(0, 10), broken, refused, ...good.slice(10)].map((unit) => unit.commit()),
+        [...good.slice(0, 10), broken, refused, second, ...good.slice(10)].map((unit) => unit.commit()),
       );
       assert.deepEqual(
         settled.map((one) => (one.status === 'rejected' ? 'failed' : one.value)),
-        [...Array(10).fill(undefined), 'failed', 'consume', ...Array(10).fill(undefined)],
+        [...Array(10).fill(undefined), 'failed', 'consume', 'failed', ...Array(10).fill(undefined)],
       );
       assert.equal((await hashes()).length, 21);
     });
