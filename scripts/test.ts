@@ -56,7 +56,7 @@ const given = process.argv.slice(2);
 const files = given.length > 0 ? given : find('test');
 const child = spawn(
   process.execPath,
-  ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=240000', ...files],
+  ['--import', 'tsx', '--test', '--test-concurrency=3', '--test-timeout=240000', ...files],
   {
     stdio: 'inherit',
     env: {

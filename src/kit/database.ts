@@ -5,7 +5,7 @@ import { createMysqlHotPath, MYSQL_ISOLATION, mysqlSession } from './hot-mysql.t
 import { DEADLINE_MS, failFast, type HotPath, withDeadline } from './hot-path.ts';
 import { createPostgresHotPath } from './hot-postgres.ts';
 import { createSqliteHotPath } from './hot-sqlite.ts';
-import { SqliteDialect } from './sqlite-dialect.ts';
+import { BUSY_MS, SqliteDialect } from './sqlite-dialect.ts';
 import type { Engine } from './statements.ts';
 
 export interface Database {
@@ -51,12 +51,14 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
           done: (error: unknown, connection: unknown) => void,
         ) {
           for (const pragma of [
+            // Two processes that open a new file both turn it to WAL.
+            `busy_timeout = ${DEADLINE_MS}`,
             'journal_mode = WAL',
             'synchronous = FULL',
             'foreign_keys = ON',
-            `busy_timeout = ${DEADLINE_MS}`,
             'wal_autocheckpoint = 4000',
             'cache_size = -32768',
+            `busy_timeout = ${BUSY_MS}`,
           ]) {
             connection.pragma(pragma);
           }

@@ -1,14 +1,11 @@
 import mysql from 'mysql2';
 import { LatchkeyError } from './errors.ts';
-import { DEADLINE_MS, type HotPath, retried, withDeadline } from './hot-path.ts';
+import { DEADLINE_MS, type HotPath, LOCK_WAIT_MS, retried, withDeadline } from './hot-path.ts';
 import { type Connection, execute, GuardFailed, query, run, type Step, stepsOf } from './mysql-statements.ts';
 import { bind, type Row, type Value, type Write } from './statements.ts';
 
-const DEADLOCK = 'ER_LOCK_DEADLOCK';
-
 /** What a connection of this program always is: UTC, strict, and rows counted as matched. */
-export const mysqlSession =
-  "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 2";
+export const mysqlSession = `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000}`;
 export const MYSQL_ISOLATION = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
 const bound = (value: Value) => bind(value, 'mysql');
@@ -117,7 +114,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
   }
 
   async function alone({ writes, resolve, reject }: Waiting): Promise<void> {
-    await retried(DEADLOCK, () => attempt(stepsOf(writes))).then(resolve, reject);
+    await retried(() => attempt(stepsOf(writes))).then(resolve, reject);
   }
 
   async function together(group: Waiting[]): Promise<void> {

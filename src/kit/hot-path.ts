@@ -25,6 +25,11 @@ export interface HotPath {
 }
 
 export const DEADLINE_MS = 1500;
+/**
+ * How long a commit waits for a row that another transaction keeps, as an owner's own may in a client of the engine.
+ * Shorter than the deadline, after which the connection, and with it the requests that share it, would be given up.
+ */
+export const LOCK_WAIT_MS = 1000;
 
 const AWAY = new Set([
   ...[
@@ -41,11 +46,18 @@ const AWAY = new Set([
   ...['SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_CANTOPEN'],
 ]);
 
-/** @returns `unavailable` for a database that is away, full or read-only; else the error as it came */
+/** Nothing was done: it was given up for another, or what was to prepare it failed. */
+const AGAIN = new Set(['ER_LOCK_DEADLOCK', '40P01', '26000']);
+const LOCKED = new Set(['ER_LOCK_WAIT_TIMEOUT', '55P03']);
+
+const codeOf = (error: unknown) => (error as { code?: string }).code ?? '';
+
+/** @returns `unavailable` for a database that is away, full, read-only or locked; else the error as it came */
 export function classify(error: unknown): LatchkeyError | unknown {
   const { code = '', message = '', fatal } = error as { code?: string; message?: string; fatal?: boolean };
   const away =
     AWAY.has(code) ||
+    LOCKED.has(code) ||
     /^SQLITE_(BUSY|IOERR|READONLY|CANTOPEN)/.test(code) ||
     fatal === true ||
     /Connection terminated|connection timeout|timeout exceeded|timeout expired|Timeout acquiring|closed state|not queryable|Query read timeout|pipeline/i.test(
@@ -58,15 +70,17 @@ const TRIES = 6;
 
 /**
  * The database gave up a commit so that another could go on: again, after a moment of its own length.
- * @param deadlock the code of that error
+ * @throws LatchkeyError unavailable when every try was given up, or another transaction kept a row for LOCK_WAIT_MS
  */
-export async function retried<T>(deadlock: string, work: () => Promise<T>): Promise<T> {
+export async function retried<T>(work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
   for (let left = TRIES - 1; ; left -= 1) {
     try {
       return await work();
     } catch (error) {
-      if ((error as { code?: string }).code !== deadlock) throw error;
-      if (left === 0) throw unavailable(error);
+      const locked = LOCKED.has(codeOf(error));
+      if (!locked && !AGAIN.has(codeOf(error))) throw error;
+      if (left === 0 || (locked && performance.now() - began > LOCK_WAIT_MS)) throw unavailable(error);
       await sleep(Math.random() * 20 * (TRIES - left));
     }
   }
@@ -113,7 +127,8 @@ export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promi
       },
       (error) => {
         clearTimeout(timer);
-        reject(classify(error));
+        // A lock is no fault of the others that share the commit: each is tried again by itself (`retried`).
+        reject(LOCKED.has(codeOf(error)) ? error : classify(error));
       },
     );
   });

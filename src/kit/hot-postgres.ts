@@ -7,7 +7,6 @@ import { Connections, type Named } from './postgres-connections.ts';
 import { Shape } from './shapes.ts';
 import { type Bound, bind, guardedFirst, toStatement, type Value, type Write } from './statements.ts';
 
-const DEADLOCK = '40P01';
 const NOT_A_NUMBER = '22P02';
 const GUARD_FAILED = /"guard:(\w+)"/;
 
@@ -85,7 +84,7 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
     }
   }
 
-  const alone = (writes: Write[]) => retried(DEADLOCK, () => attempt(writes));
+  const alone = (writes: Write[]) => retried(() => attempt(writes));
 
   /** By their INSERT. */
   const added = new Map<string, Added[]>();
@@ -121,8 +120,14 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
 
   return {
     async get(sql, values) {
-      const rows = await connections.query('read', single(sql), values.map(bound));
-      return rows[0];
+      const ask = () => connections.query('read', single(sql), values.map(bound));
+      try {
+        return (await ask())[0];
+      } catch (error) {
+        if (error instanceof LatchkeyError) throw error;
+        // What it waited for may be free by now. Not around every read: that is more promises for each.
+        return (await retried(ask))[0];
+      }
     },
     commit: (writes) => (addsOneRow(writes) ? add(writes[0] as Write) : alone(writes)),
     close: () => connections.close(),

@@ -1,7 +1,8 @@
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from './errors.ts';
-import { classify, type Found, type HotPath } from './hot-path.ts';
+import { classify, type Found, type HotPath, LOCK_WAIT_MS } from './hot-path.ts';
+import { isBusy, pauseMs } from './sqlite-dialect.ts';
 import { bind, guardedFirst, toStatement, type Value, type Write } from './statements.ts';
 
 interface Asked {
@@ -13,6 +14,8 @@ interface Asked {
 
 interface Waiting {
   writes: Write[];
+  /** As `performance.now()` counts. */
+  since: number;
   resolve(guard: string | undefined): void;
   reject(error: unknown): void;
 }
@@ -71,7 +74,7 @@ function write(connection: Connection, writes: Write[]): string | undefined {
  * Group commit: units that become ready in the same turns of the event loop share one transaction, so that
  * `synchronous=FULL` costs one fsync for all of them, and a page that several touch is written once. Reads and writes
  * use Knex's one connection, whose cache then stays warm; while a transaction of a service is open on it, writes wait and reads go through a
- * connection of their own, which sees only what is committed.
+ * connection of their own, which sees only what is committed. While another process is writing, units come again and reads go on.
  */
 export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   const reader: Connection = new Sqlite(filename, { readonly: true });
@@ -96,25 +99,33 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
     }
   }
 
-  function settle(connection: Connection, group: Waiting[]): void {
+  /** @returns those that must come again, since another process is writing */
+  function settle(connection: Connection, group: Waiting[]): Waiting[] {
     try {
       const guards = together(connection, group);
       for (const [index, waiting] of group.entries()) waiting.resolve(guards[index]);
     } catch (error) {
       const [only] = group;
       const away = classify(error);
+      if (isBusy(error)) {
+        const late = performance.now() - LOCK_WAIT_MS;
+        for (const waiting of group) if (waiting.since < late) waiting.reject(away);
+        return group.filter(({ since }) => since >= late);
+      }
       if (away instanceof LatchkeyError) {
-        // Locked by another process, full or read-only: none is at fault, and no more waiting helps.
+        // Full or read-only: none is at fault, and no waiting helps.
         for (const waiting of group) waiting.reject(away);
       } else if (group.length > 1 || !only) {
         // One of them is at fault: each again alone, so that it fails by itself.
-        for (const waiting of group) settle(connection, [waiting]);
+        for (const [index, waiting] of group.entries())
+          if (settle(connection, [waiting]).length > 0) return group.slice(index);
       } else if (error instanceof LateGuard) {
         only.resolve(error.guard);
       } else {
         only.reject(error);
       }
     }
+    return [];
   }
 
   /** Knex's connection, unless a transaction of a service is open on it. */
@@ -141,10 +152,9 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
       return;
     }
     writer = taken ?? writer;
-    const group = queue;
-    queue = [];
-    scheduled = false;
-    settle(writer as Connection, group);
+    queue = settle(writer as Connection, queue);
+    scheduled = queue.length > 0;
+    if (scheduled) setTimeout(drain, pauseMs());
     if (taken) await knex.client.releaseConnection(taken);
   }
 
@@ -176,7 +186,7 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
     },
     commit(writes) {
       return new Promise((resolve, reject) => {
-        queue.push({ writes, resolve, reject });
+        queue.push({ writes, since: performance.now(), resolve, reject });
         if (!scheduled) {
           scheduled = true;
           setImmediate(drain);

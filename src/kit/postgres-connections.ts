@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { DEADLINE_MS, withDeadline } from './hot-path.ts';
+import { DEADLINE_MS, LOCK_WAIT_MS, withDeadline } from './hot-path.ts';
 import type { Bound, Row } from './statements.ts';
 
 /** How many share a connection in one turn of the event loop: more writes would wait for each other's commits. */
@@ -89,7 +89,10 @@ export class Connections {
       application_name: 'latchkey',
       pipeline: true,
     } as pg.ClientConfig);
-    const entry: Open = { client, ready: client.connect(), connected: false, inFlight: 0 };
+    // What waits for a lock keeps those behind it on the connection waiting, so it gives way and comes again.
+    const locks = `SET lock_timeout = ${LOCK_WAIT_MS / TOGETHER.write}`;
+    const ready = client.connect().then(() => client.query(locks));
+    const entry: Open = { client, ready, connected: false, inFlight: 0 };
     const drop = () => this.#drop(entry);
     entry.ready.then(() => {
       entry.connected = true;

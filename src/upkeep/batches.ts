@@ -13,7 +13,7 @@ const ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
  * Requests have the database for themselves at least so long after each batch. On SQLite it is not the batch that they
  * feel, which takes a millisecond: it is the checkpoint after every 4000 pages, which copies what batches changed here and there.
  */
-const REST_MS = { sqlite: 60, postgres: 20, mysql: 20 };
+const REST_MS = { sqlite: 100, postgres: 20, mysql: 20 };
 /** How much longer they have it than a batch took: on SQLite it stands still for all, on others it takes CPU and disk. */
 const REST_TIMES = { sqlite: 4, postgres: 4, mysql: 4 };
 

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { sqliteFile } from '../../src/kit/database.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import type { Write } from '../../src/kit/statements.ts';
+import { inTransaction } from '../../src/kit/transaction.ts';
 import { Unit } from '../../src/kit/unit-of-work.ts';
 import { engines } from '../support/engines.ts';
 import { storageOf } from '../support/storage.ts';
@@ -16,6 +19,11 @@ function evidence(hash: string, more: { guard?: string; ignore?: boolean } = {})
 const unused = (hash: string, guard: string): Write => ({
   ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason: 'used' } },
   ...{ where: { token_hash: hash, reason: 'test' }, guard },
+});
+
+const touched = (hash: string, reason = 'touched'): Write => ({
+  ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason } },
+  where: { token_hash: hash },
 });
 
 for (const engine of engines) {
@@ -101,16 +109,86 @@ for (const engine of engines) {
     test('units that write the same rows in different order all come through', async () => {
       await reset();
       await unitOf(evidence('a'), evidence('b')).commit();
-      const touch = (hash: string): Write => ({
-        ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason: uuidv7().slice(-8) } },
-        where: { token_hash: hash },
-      });
+      const bothOf = (hashes: string[]) => hashes.map((hash) => touched(hash, uuidv7().slice(-8)));
       const done = await Promise.all(
         Array.from({ length: 40 }, (_, index) =>
-          unitOf(...(index % 2 ? [touch('a'), touch('b')] : [touch('b'), touch('a')])).commit(),
+          unitOf(...bothOf(index % 2 ? ['a', 'b'] : ['b', 'a'])).commit(),
         ),
       );
       assert.deepEqual(new Set(done), new Set([undefined]));
     });
+
+    const onFile = async () => {
+      await reset();
+      await unitOf(evidence('there')).commit();
+      const { knex, hot } = storage().database;
+      const other = new Sqlite(sqliteFile(storage().url));
+      const look = () => hot.get('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['there']);
+      const byService = (hash: string) =>
+        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert((evidence(hash) as { row: object }).row));
+      other.exec('BEGIN IMMEDIATE');
+      let done = 0;
+      const count = () => {
+        done += 1;
+      };
+      const patient = [unitOf(evidence('a')).commit(), unitOf(evidence('b')).commit(), byService('c')];
+      for (const one of patient) one.then(count);
+      for (const began = performance.now(); performance.now() - began < 300; ) {
+        const asked = performance.now();
+        assert.ok(await look());
+        assert.ok(performance.now() - asked < 150, 'the process goes on with its other work');
+      }
+      assert.equal(done, 0);
+      other.exec('COMMIT');
+      await Promise.all(patient);
+      assert.deepEqual(await hashes(), ['a', 'b', 'c', 'there']);
+
+      other.exec('BEGIN IMMEDIATE');
+      const began = performance.now();
+      const services = ['e', 'f', 'g'].map(byService);
+      const vain = await Promise.allSettled([unitOf(evidence('d')).commit(), ...services]);
+      assert.ok(performance.now() - began < 1800, 'nobody waits for long');
+      assert.deepEqual(
+        vain.map((one) => one.status === 'rejected' && one.reason.code),
+        Array(4).fill('unavailable'),
+      );
+      other.exec('ROLLBACK');
+      other.close();
+      await Promise.all([unitOf(evidence('h')).commit(), byService('i')]);
+      assert.deepEqual(await hashes(), ['a', 'b', 'c', 'h', 'i', 'there']);
+    };
+
+    const onRow = async () => {
+      await reset();
+      await unitOf(evidence('kept')).commit();
+      const { knex, hot } = storage().database;
+      const owner = await knex.transaction();
+      try {
+        await owner('T_revoked_tokens').where({ token_hash: 'kept' }).update({ reason: 'mine' });
+        const needing = [unitOf(touched('kept')), unitOf(touched('kept'), evidence('too'))];
+        const beside = Array.from({ length: 12 }, (_, index) => unitOf(evidence(`beside${index}`)));
+        const began = performance.now();
+        const settled = await Promise.allSettled([...needing, ...beside].map((unit) => unit.commit()));
+        assert.deepEqual(
+          settled.map((one) => (one.status === 'rejected' ? one.reason.code : one.value)),
+          [...Array(2).fill('unavailable'), ...Array(12).fill(undefined)],
+        );
+        assert.ok(performance.now() - began < 3000, 'nobody waits for long');
+        // And whoever comes right after is served.
+        assert.ok(await hot.get('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['kept']));
+        assert.equal(await unitOf(evidence('after'), evidence('that')).commit(), undefined);
+      } finally {
+        await owner.rollback();
+      }
+      await unitOf(touched('kept')).commit();
+      assert.deepEqual(await knex('T_revoked_tokens').where({ token_hash: 'kept' }).pluck('reason'), [
+        'touched',
+      ]);
+    };
+
+    // SQLite has no locks of rows, the others none of the whole database.
+    if (engine === 'sqlite')
+      test('while another process is writing, reads are answered, and writes wait for it a while', onFile);
+    else test('who needs a row that an owner keeps locked is told to come again, and nobody else', onRow);
   });
 }

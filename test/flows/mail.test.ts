@@ -5,7 +5,7 @@ import { formOf } from '../support/browser.ts';
 import { latchkey } from '../support/cli.ts';
 import { engines } from '../support/engines.ts';
 import { invite, open, signUp } from '../support/newcomer.ts';
-import { freePort } from '../support/process.ts';
+import { freePort } from '../support/ports.ts';
 import { forgot, openLink, resetLink, send } from '../support/recovery.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { textOf, visit } from '../support/visitor.ts';

@@ -5,7 +5,8 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrateLatest, migrateRollback } from '../../src/kit/migrations.ts';
 import { createDatabase, engines } from '../support/engines.ts';
-import { freePort, openWorld, runToExit } from '../support/process.ts';
+import { freePort } from '../support/ports.ts';
+import { openWorld, runToExit } from '../support/process.ts';
 import { call, signInWith } from '../support/relying-party.ts';
 import { SECRETS } from '../support/server.ts';
 

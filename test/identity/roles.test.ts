@@ -13,7 +13,7 @@ for (const engine of engines) {
       const server = await startServer(t, engine);
       const ada = await server.createAccount();
       const [notes, files] = [await server.createClient(), await server.createClient({ name: 'Files' })];
-      const run = (...args: string[]) => latchkey(['account', ...args], { url: server.storage.url });
+      const roles = createRoles({ knex: server.database.knex });
       const told = async (client: typeof notes) => {
         const { tokens } = await signInWith(server, client, ada);
         const headers = { authorization: `Bearer ${tokens.body.access_token}` };
@@ -22,36 +22,26 @@ for (const engine of engines) {
         };
         return claims.roles;
       };
-      assert.equal((await run('grant-role', 'ADA', '--role', 'editor')).code, 0);
-      const granted = await run(
-        'grant-role',
-        'ada',
-        '--role',
-        'chief',
-        '--client',
-        notes.client_id,
-        '--json',
-      );
-      assert.deepEqual(JSON.parse(granted.stdout).roles, [
+      const chief = { username: 'ada', role: 'chief', client_id: notes.client_id };
+      await roles.grant(OPERATOR, { username: 'ADA', role: 'editor' });
+      assert.deepEqual((await roles.grant(OPERATOR, chief)).roles, [
         { role: 'editor', client_id: null, client_name: null },
         { role: 'chief', client_id: notes.client_id, client_name: 'Fieldnotes' },
       ]);
-      assert.match((await run('show', 'ada')).stdout, new RegExp(`editor chief@${notes.client_id}`));
       assert.deepEqual([await told(notes), await told(files)], [['editor', 'chief'], ['editor']]);
 
-      const refused: [string[], RegExp][] = [
-        [['withdraw-role', 'ada', '--role', 'chief'], /does not have the role chief in every application/],
-        [['withdraw-role', 'nobody', '--role', 'chief'], /no account with the username nobody/],
-        [['grant-role', 'ada', '--role', 'x', '--client', 'none'], /no application with the client_id none/],
-        [['grant-role', 'ada', '--role', 'two words'], /one word/],
+      const { username, role } = chief;
+      const refused: [() => Promise<unknown>, RegExp][] = [
+        [() => roles.withdraw(OPERATOR, { username, role }), /does not have the role chief in every/],
+        [() => roles.withdraw(OPERATOR, { username: 'nobody', role }), /no account with the username nobody/],
+        [
+          () => roles.grant(OPERATOR, { ...chief, client_id: 'none' }),
+          /no application with the client_id none/,
+        ],
+        [() => roles.grant(OPERATOR, { username, role: 'two words' }), /one word/],
       ];
-      for (const [args, says] of refused) {
-        const { code, stdout, stderr } = await run(...args);
-        assert.deepEqual([code, stdout], [1, '']);
-        assert.match(stderr, says);
-      }
-      assert.equal((await run('grant-role', 'ada')).code, 2);
-      assert.equal((await run('withdraw-role', 'ada', '--role', 'editor')).code, 0);
+      for (const [change, says] of refused) await assert.rejects(change, says);
+      await roles.withdraw(OPERATOR, { username, role: 'editor' });
       assert.deepEqual([await told(notes), await told(files)], [['chief'], []]);
       const log = await server.database
         .knex('T_auth_audit_log')
@@ -83,19 +73,37 @@ for (const engine of engines) {
       assert.equal((await knex('T_auth_audit_log').where({ action: 'account.role_granted' })).length, 1);
     });
 
-    test('and the invitation by which an account came stand in what the command shows of it', async (t) => {
+    test('and the invitation by which an account came stand in what is shown of it', async (t) => {
       const server = await startServer(t, engine);
       const { code, id } = await invite(server, { label: 'Mei', roles: ['editor'], scope: 'openid' });
       const { browser, page } = await open(server, code);
       await signUp(browser, page, { username: 'mei' });
-      const { stdout } = await latchkey(['account', 'show', 'mei', '--json'], { url: server.storage.url });
-      const { roles, invitations } = JSON.parse(stdout);
+      const { roles, invitations } = await server.accounts.show('mei');
       assert.deepEqual(roles, [{ role: 'editor', client_id: null, client_name: null }]);
-      const [{ redeemed_at, ...ledger }] = invitations;
+      assert.ok(invitations[0]);
+      const { redeemed_at, ...ledger } = invitations[0];
       assert.deepEqual(ledger, { id, label: 'Mei', invited_by: null, scopes: ['openid'], roles: ['editor'] });
       assert.ok(Date.now() - Date.parse(redeemed_at) < 600_000);
-      const plain = await latchkey(['account', 'show', 'mei'], { url: server.storage.url });
-      assert.match(plain.stdout, new RegExp(`came_by +${id} \\(of an operator, `));
     });
   });
 }
+
+test('the command grants, withdraws and shows roles, and says in one line what is wrong', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient();
+  const { code, id } = await invite(server, { label: 'Mei', scope: 'openid' });
+  const { browser, page } = await open(server, code);
+  await signUp(browser, page, { username: 'mei' });
+  const run = (...args: string[]) => latchkey(['account', ...args], { url: server.storage.url });
+  assert.equal((await run('grant-role', 'MEI', '--role', 'editor')).code, 0);
+  const granted = await run('grant-role', 'mei', '--role', 'chief', '--client', client.client_id, '--json');
+  assert.equal(JSON.parse(granted.stdout).roles.length, 2);
+  const { stdout } = await run('show', 'mei');
+  assert.match(stdout, new RegExp(`editor chief@${client.client_id}`));
+  assert.match(stdout, new RegExp(`came_by +${id} \\(of an operator, `));
+  assert.equal((await run('withdraw-role', 'mei', '--role', 'editor')).code, 0);
+  const refused = await run('withdraw-role', 'mei', '--role', 'editor');
+  assert.deepEqual([refused.code, refused.stdout], [1, '']);
+  assert.match(refused.stderr, /^[^\n]*does not have the role editor in every application[^\n]*\n$/);
+  assert.equal((await run('grant-role', 'mei')).code, 2);
+});

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
@@ -10,7 +9,8 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
-import { NO_RULES, PASSWORD, SECRETS } from './server.ts';
+import { freePort } from './ports.ts';
+import { cheapHashes, NO_RULES, PASSWORD, SECRETS } from './server.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const OPERATOR = { accountId: null };
@@ -29,16 +29,8 @@ export interface ServerProcess {
   restart(): Promise<void>;
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 function spawnServer(env: NodeJS.ProcessEnv, told: (text: string) => void): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--import', cheapHashes, 'src/main.ts'], {
     cwd: root,
     env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', LATCHKEY_HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -105,6 +97,7 @@ export async function openWorld(
   engine: EngineName,
   options: { empty?: boolean } = {},
 ): Promise<World> {
+  await import(cheapHashes);
   const storage = await createDatabase(engine);
   const database = openDatabase(storage.url, 3);
   const servers: ServerProcess[] = [];

@@ -15,12 +15,13 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { covers } from '../../src/oidc/scopes.ts';
-import { cheapHashes } from './cheap-hashes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
 import { type Sink, startSink } from './mail.ts';
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
+/** Import it where a real bcrypt would only cost time. */
+export const cheapHashes = new URL('./cheap-hashes.mjs', import.meta.url).href;
 /** What a test sets is not judged: the dictionaries would be loaded in every process. */
 export const NO_RULES = { fault: () => undefined };
 const OPERATOR = { accountId: null };
@@ -65,7 +66,7 @@ export async function startServer(
     hostname?: string;
   } = {},
 ): Promise<TestServer> {
-  cheapHashes();
+  await import(cheapHashes);
   const storage = options.storage ?? (await createDatabase(engine));
   const database = openDatabase(storage.url, 5);
   await migrateLatest(database, storage.url);

@@ -18,7 +18,7 @@ export interface RoleInput {
 /** Roles of accounts; each change and its audit row in one transaction. */
 export function createRoles({ knex }: { knex: Knex }) {
   /** @throws LatchkeyError not_found for an unknown account or application */
-  function change(
+  async function change(
     actor: Actor,
     given: RoleInput,
     work: (trx: Knex.Transaction, where: Record<string, string | null>) => Promise<boolean>,

@@ -126,8 +126,7 @@ export class Adapter {
     const key = storedKey(this.#model, id);
     const found = await unit().known<Known>(remembered(this.#model, key));
     const rowId = found?.id ?? (this.#model.key === 'id' ? id : uuidv7());
-    const rest: Payload = { ...payload, jti: undefined, consumed: undefined };
-    // Object.assign throughout: where an object is spread after the first member, V8 takes ten times as long.
+    const rest: Payload = Object.assign({}, payload, { jti: undefined, consumed: undefined });
     const columns = Object.assign(this.#model.columns(payload), { expires_at: expiry(payload) });
     if (this.#model.sealed) {
       const hidden = Object.fromEntries(this.#model.sealed.map((member) => [member, payload[member]]));
@@ -236,14 +235,11 @@ export class Adapter {
 export class ReplayAdapter extends Adapter {
   override async upsert(id: string, payload: Payload): Promise<void> {
     const { table, key, columns } = models.ReplayDetection as Model;
-    const row: Row = {
-      id: uuidv7(),
-      created_at: new Date(),
+    const row: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, columns(payload), {
       [key]: digest(id),
-      ...columns(payload),
       payload: '{"kind":"ReplayDetection"}',
       expires_at: expiry(payload),
-    };
+    });
     const refused = await unit().commitNow([{ kind: 'insert', table, row, guard: 'replay' }]);
     if (refused) throw new errors.InvalidRequest('this proof was used before');
   }

@@ -80,15 +80,18 @@ export class AuthorizationRequests {
 
   /** The payload without anything that can be presented: its own id, the session's cookie, other requests' ids. */
   #rest(payload: Payload, rowId: string): string {
-    const { jti, returnTo, deviceCode, parJti, session, ...rest } = payload;
-    const { cookie, ...kept } = (session ?? {}) as { cookie?: string };
+    const { deviceCode, parJti, session } = payload;
     const hidden = JSON.stringify({ deviceCode, parJti });
     const place = { table: TABLE, column: 'payload', id: rowId };
-    return JSON.stringify({
-      ...rest,
-      session: session ? kept : undefined,
+    const rest: Payload = Object.assign({}, payload, {
+      jti: undefined,
+      returnTo: undefined,
+      deviceCode: undefined,
+      parJti: undefined,
+      session: session && Object.assign({}, session, { cookie: undefined }),
       sealed: deviceCode || parJti ? this.#secrets.seal(hidden, place) : undefined,
     });
+    return JSON.stringify(rest);
   }
 
   async upsert(id: string, payload: Payload): Promise<void> {
@@ -115,10 +118,7 @@ export class AuthorizationRequests {
       unit().write({ kind: 'update', table: TABLE, set, where }, writeKey(rowId));
       return;
     }
-    const row: Row = {
-      id: rowId,
-      created_at: new Date(),
-      ...set,
+    const row: Row = Object.assign({ id: rowId, created_at: new Date() }, set, {
       client_id: params.client_id ?? '',
       redirect_uri: params.redirect_uri ?? '',
       scope: params.scope ?? '',
@@ -127,7 +127,7 @@ export class AuthorizationRequests {
       response_type: params.response_type ?? '',
       code_challenge: params.code_challenge ?? null,
       code_challenge_method: params.code_challenge_method ?? null,
-    };
+    });
     unit().write({ kind: 'insert', table: TABLE, row }, writeKey(rowId));
   }
 

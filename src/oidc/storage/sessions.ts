@@ -73,11 +73,11 @@ export class Sessions {
     return unit().once(`${TABLE}:${column}:${value}`, async () => {
       const row = await unit().get(SELECT_BY[column], [value]);
       if (!row) return undefined;
-      const known = {
+      const known: Known = {
         uid: String(row.uid),
         json: String(row.payload),
         authorizations: String(row.authorizations),
-        ...(column === 'token_hash' ? { hash: value } : {}),
+        hash: column === 'token_hash' ? value : undefined,
       };
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       unit().remember(`${TABLE}:loaded:${known.uid}`, known);
@@ -96,7 +96,7 @@ export class Sessions {
 
   async find(id: string): Promise<Payload | undefined> {
     const known = await this.#known('token_hash', digest(id));
-    return known && { ...this.#payload(known), jti: id };
+    return known && Object.assign(this.#payload(known), { jti: id });
   }
 
   /** Without its `jti`: what is found this way is read, never saved. */
@@ -108,11 +108,12 @@ export class Sessions {
   /** @param ttl seconds until its end */
   async upsert(id: string, payload: Payload, ttl: number): Promise<void> {
     const { authorizations = {}, state } = payload;
-    const rest = { ...payload, jti: undefined, authorizations: undefined, state: undefined };
     const uid = String(payload.uid);
     // The state of a sign-out under way holds its form token.
     const sealed = state ? this.#secrets.seal(JSON.stringify(state), place(uid)) : undefined;
-    const json = JSON.stringify({ ...rest, sealed });
+    const left = { jti: undefined, authorizations: undefined, state: undefined, sealed };
+    const rest: Payload = Object.assign({}, payload, left);
+    const json = JSON.stringify(rest);
     const loaded = await unit().known<Known>(`${TABLE}:loaded:${uid}`);
     const now: Known = { uid, json, authorizations: JSON.stringify(authorizations) };
     const hash = digest(id);
@@ -123,7 +124,7 @@ export class Sessions {
     if (loaded?.hash === hash && !patch && !unit().pending(writeKey)) {
       const { exp = 0 } = loaded;
       const late = Math.abs(Number(payload.exp) - exp) < Math.min(LATE, ttl / 100);
-      if (late && loaded.json === JSON.stringify({ ...rest, exp, sealed })) return;
+      if (late && loaded.json === JSON.stringify(Object.assign({}, rest, { exp }))) return;
     }
 
     const set: Row = {
@@ -136,20 +137,17 @@ export class Sessions {
     if (loaded) {
       const merge = patch ? { authorizations: patch } : undefined;
       // Only while it has the id that it was found by: a request under way does not bring back one that was given up.
-      const where: Row = { uid, is_active: true, ...(loaded.hash ? { token_hash: loaded.hash } : {}) };
+      const where: Row = { uid, is_active: true };
+      if (loaded.hash) where.token_hash = loaded.hash;
       unit().write({ kind: 'update', table: TABLE, set, merge, where }, writeKey);
       return;
     }
-    const row: Row = {
-      id: uuidv7(),
-      created_at: new Date(),
-      uid,
-      ...set,
+    const row: Row = Object.assign({ id: uuidv7(), created_at: new Date(), uid }, set, {
       authorizations: now.authorizations,
       ip_address: unit().origin.ip ?? null,
       user_agent: unit().origin.userAgent?.slice(0, 512) ?? null,
       is_active: true,
-    };
+    });
     unit().write({ kind: 'insert', table: TABLE, row }, writeKey);
   }
 
