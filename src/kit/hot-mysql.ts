@@ -1,6 +1,6 @@
 import mysql from 'mysql2';
-import { LatchkeyError } from './errors.ts';
-import { DEADLINE_MS, type HotPath, LOCK_WAIT_MS, retried, withDeadline } from './hot-path.ts';
+import { DEADLINE_MS, type HotPath, LOCK_WAIT_MS, withDeadline } from './hot-path.ts';
+import { inStep } from './in-step.ts';
 import { type Connection, execute, GuardFailed, query, run, type Step, stepsOf } from './mysql-statements.ts';
 import { bind, type Row, type Value, type Write } from './statements.ts';
 
@@ -25,14 +25,6 @@ function openPool(url: string, size: number, session: string[]): mysql.Pool {
   return pool;
 }
 
-interface Waiting {
-  writes: Write[];
-  resolve(guard: string | undefined): void;
-  reject(error: unknown): void;
-}
-
-const isOneGuarded = ({ writes: [only, ...more] }: Waiting) => only?.guard !== undefined && more.length === 0;
-
 /** How many units share a transaction: more would wait long for each other. */
 const TOGETHER = 8;
 
@@ -47,7 +39,6 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
   const single = openPool(url, size, session);
   const several = openPool(url, size, [...session, 'SET autocommit = 0']);
 
-  let queue: Waiting[] = [];
   /** When the database was last waited for in vain, as `performance.now()` counts. */
   let gone = 0;
 
@@ -101,7 +92,8 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     }
   }
 
-  async function attempt(steps: Step[]): Promise<string | undefined> {
+  async function attempt(units: Write[][]): Promise<string | undefined> {
+    const steps = stepsOf(units.flat());
     const [only] = steps;
     try {
       if (only && steps.length === 1) await withConnection(single, (connection) => run(connection, only));
@@ -113,50 +105,12 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     }
   }
 
-  async function alone({ writes, resolve, reject }: Waiting): Promise<void> {
-    await retried(() => attempt(stepsOf(writes))).then(resolve, reject);
-  }
-
-  async function together(group: Waiting[]): Promise<void> {
-    const tried = async () => attempt(stepsOf(group.flatMap(({ writes }) => writes)));
-    const outcome = await tried().then(
-      (guard) => ({ failed: guard !== undefined, away: undefined }),
-      (error: unknown) => ({ failed: true, away: error instanceof LatchkeyError ? error : undefined }),
-    );
-    for (const one of group) {
-      if (!outcome.failed) one.resolve(undefined);
-      // Whether that was committed nobody knows, so it is not done again.
-      else if (outcome.away) one.reject(outcome.away);
-      // One of them is at fault: each again by itself, so that no other pays for it.
-      else alone(one);
-    }
-  }
-
-  function drain(): void {
-    // One guarded write is one round trip as it is, and anybody can make it fail (a guess at a password): at no one's cost.
-    const lone = queue.filter(isOneGuarded);
-    const waiting = queue.filter((one) => !isOneGuarded(one));
-    queue = [];
-    for (const one of lone) alone(one);
-    for (let from = 0; from < waiting.length; from += TOGETHER) {
-      const group = waiting.slice(from, from + TOGETHER);
-      const [only] = group;
-      if (only && group.length === 1) alone(only);
-      else together(group);
-    }
-  }
-
   return {
     async get(sql, values) {
       const rows = await withConnection(single, (connection) => execute(connection, sql, values.map(bound)));
       return (rows as Row[])[0];
     },
-    commit(writes) {
-      return new Promise((resolve, reject) => {
-        if (queue.length === 0) setImmediate(drain);
-        queue.push({ writes, resolve, reject });
-      });
-    },
+    commit: inStep(TOGETHER, attempt),
     async close() {
       await Promise.all([single, several].map((pool) => new Promise((resolve) => pool.end(resolve))));
     },

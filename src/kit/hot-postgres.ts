@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 import { LatchkeyError } from './errors.ts';
-import { type HotPath, retried } from './hot-path.ts';
+import { type Found, type HotPath, retried } from './hot-path.ts';
+import { byTurn, inStep } from './in-step.ts';
 import { forRows, sizesOf } from './many-rows.ts';
 import { memo } from './memo.ts';
-import { Connections, type Named } from './postgres-connections.ts';
+import { type Asked, Connections, type Named } from './postgres-connections.ts';
 import { Shape } from './shapes.ts';
-import { type Bound, bind, guardedFirst, toStatement, type Value, type Write } from './statements.ts';
+import { type Bound, bind, guardedFirst, toStatement, type Write } from './statements.ts';
 
 const NOT_A_NUMBER = '22P02';
 const GUARD_FAILED = /"guard:(\w+)"/;
@@ -35,7 +36,7 @@ function toUnitSql(writes: Write[], statements: string[]): string {
  * All writes of a unit as one statement, so one round trip and one commit. A guard that touched no row is at
  * its end a number that does not parse and says which guard: the whole statement is undone, however far it came.
  */
-function unitStatement(writes: Write[]): { statement: Named; values: Bound[] } {
+function unitStatement(writes: Write[]): Asked {
   const values: Bound[] = [];
   const statements: string[] = [];
   let shape = units;
@@ -50,31 +51,44 @@ function unitStatement(writes: Write[]): { statement: Named; values: Bound[] } {
   return { statement: shape.made, values };
 }
 
-const bound = (value: Value) => bind(value, 'postgres');
-
 /** A unit that adds one row and does nothing else. */
-interface Added {
-  write: Write;
-  values: Bound[];
-  resolve(guard: undefined): void;
-  reject(error: unknown): void;
-}
-
 const addsOneRow = ([only, ...more]: Write[]) =>
   only?.kind === 'insert' && only.guard === undefined && !only.ignore && more.length === 0;
 
+/** A statement for each unit; those that each add one row to the same table are one. */
+function statementsOf(writes: Write[][]): Asked[] {
+  const added = new Map<string, Bound[][]>();
+  const asked: Asked[] = [];
+  for (const unit of writes) {
+    if (addsOneRow(unit)) {
+      const { sql, values } = toStatement(unit[0] as Write, 'postgres');
+      memo(added, sql, () => []).push(values);
+    } else asked.push(unitStatement(guardedFirst(unit)));
+  }
+  for (const [sql, rows] of added)
+    for (const size of sizesOf(rows.length))
+      asked.push({ statement: single(forRows(sql, size)), values: rows.splice(0, size).flat() });
+  return asked;
+}
+
+interface Reading extends Asked {
+  resolve(row: Found): void;
+  reject(error: unknown): void;
+}
+
+/** How many share a transaction: of those that write, more would wait for each other. */
+const TOGETHER = { read: 16, write: 8 };
+
 /**
- * Pipelined connections beside Knex's pool: every statement commits by itself, so one connection can carry
- * many requests and none waits for an answer before the next is sent. Units of one turn of the event loop that each add
- * one row to the same table are one statement.
+ * Pipelined connections beside Knex's pool, so that none waits for an answer before the next is sent. What is read in
+ * one turn of the event loop is one message to the server and one from it, and so is what is written.
  */
 export function createPostgresHotPath(url: string, size: number): HotPath {
   const connections = new Connections(url, size);
 
-  async function attempt(writes: Write[]): Promise<string | undefined> {
-    const { statement, values } = unitStatement(guardedFirst(writes));
+  async function attempt(units: Write[][]): Promise<string | undefined> {
     try {
-      await connections.query('write', statement, values);
+      await connections.send(statementsOf(units));
       return undefined;
     } catch (error) {
       const { code, message = '' } = error as { code?: string; message?: string };
@@ -84,52 +98,27 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
     }
   }
 
-  const alone = (writes: Write[]) => retried(() => attempt(writes));
-
-  /** By their INSERT. */
-  const added = new Map<string, Added[]>();
-
-  async function addTogether(sql: string, group: Added[]): Promise<void> {
-    const values = group.flatMap((one) => one.values);
+  async function readTogether(group: Reading[]): Promise<void> {
     try {
-      await connections.query('write', single(forRows(sql, group.length)), values);
-      for (const { resolve } of group) resolve(undefined);
+      const found = await connections.send(group);
+      for (const [index, { resolve }] of group.entries()) resolve(found[index]?.[0]);
     } catch (error) {
-      for (const { write, resolve, reject } of group) {
-        // Whether that was committed nobody knows, so it is not done again.
-        if (error instanceof LatchkeyError) reject(error);
-        // One of them is at fault: each again by itself, so that no other pays for it.
-        else alone([write]).then(() => resolve(undefined), reject);
+      for (const one of group) {
+        if (error instanceof LatchkeyError) one.reject(error);
+        else retried(() => connections.send([one])).then(([rows]) => one.resolve(rows?.[0]), one.reject);
       }
     }
   }
 
-  function drain(): void {
-    for (const [sql, waiting] of added)
-      for (const size of sizesOf(waiting.length)) addTogether(sql, waiting.splice(0, size));
-    added.clear();
-  }
-
-  function add(write: Write): Promise<undefined> {
-    const { sql, values } = toStatement(write, 'postgres');
-    return new Promise((resolve, reject) => {
-      if (added.size === 0) setImmediate(drain);
-      memo(added, sql, () => []).push({ write, values, resolve, reject });
-    });
-  }
-
+  const read = byTurn<Reading>(TOGETHER.read, readTogether);
   return {
-    async get(sql, values) {
-      const ask = () => connections.query('read', single(sql), values.map(bound));
-      try {
-        return (await ask())[0];
-      } catch (error) {
-        if (error instanceof LatchkeyError) throw error;
-        // What it waited for may be free by now. Not around every read: that is more promises for each.
-        return (await retried(ask))[0];
-      }
+    get(sql, values) {
+      const bound = values.map((value) => bind(value, 'postgres'));
+      return new Promise((resolve, reject) =>
+        read({ statement: single(sql), values: bound, resolve, reject }),
+      );
     },
-    commit: (writes) => (addsOneRow(writes) ? add(writes[0] as Write) : alone(writes)),
+    commit: inStep(TOGETHER.write, attempt),
     close: () => connections.close(),
   };
 }

@@ -2,10 +2,8 @@ import pg from 'pg';
 import { DEADLINE_MS, LOCK_WAIT_MS, withDeadline } from './hot-path.ts';
 import type { Bound, Row } from './statements.ts';
 
-/** How many share a connection in one turn of the event loop: more writes would wait for each other's commits. */
-const TOGETHER = { read: 16, write: 4 };
-
-type Lane = keyof typeof TOGETHER;
+/** What waits for a lock gives way after so long, and comes again: those behind it on the connection wait too. */
+const LOCK_TRY_MS = LOCK_WAIT_MS / 4;
 
 /** A statement under the name that it is prepared by. */
 export interface Named {
@@ -13,69 +11,109 @@ export interface Named {
   text: string;
 }
 
-interface Socket {
-  cork(): void;
-  uncork(): void;
-  destroy(): void;
+export interface Asked {
+  statement: Named;
+  values: Bound[];
+}
+
+/** Of the driver's connection, what its own queries use. */
+interface Wire {
+  stream: { cork(): void; uncork(): void; destroy(): void };
+  parsedStatements: Record<string, string>;
+  submittedNamedStatements: Record<string, string>;
+  parse(statement: Named): void;
+  bind(portal: { statement: string; values: Bound[]; valueMapper: (value: Bound) => string | null }): void;
+  describe(portal: { type: 'P' }): void;
+  execute(portal: object): void;
+  sync(): void;
 }
 
 interface Open {
   client: pg.Client;
+  wire: Wire;
   ready: Promise<unknown>;
   connected: boolean;
   inFlight: number;
 }
 
-const socketOf = (client: pg.Client) =>
-  (client as unknown as { connection: { stream: Socket } }).connection.stream;
+type Done = (error: unknown, result: pg.QueryResult | pg.QueryResult[]) => void;
 
-function answer(entry: Open, { name, text }: Named, values: Bound[]): Promise<Row[]> {
+const toWire = (value: Bound) => (value === null ? null : String(value));
+
+/** Has the server parse and plan a statement, once for a connection. The driver notes what became of it. */
+class Preparation extends pg.Query {
+  readonly #statement: Named;
+
+  constructor(statement: Named, callback: (error: unknown) => void) {
+    super(statement.text);
+    this.#statement = statement;
+    Object.assign(this, { name: statement.name, callback });
+  }
+
+  override submit = (connection: pg.Connection): void => {
+    const wire = connection as unknown as Wire;
+    wire.parse(this.#statement);
+    wire.submittedNamedStatements[this.#statement.name] = this.#statement.text;
+    wire.sync();
+  };
+}
+
+/**
+ * Several prepared statements before one Sync: to PostgreSQL one transaction, all of it or nothing, and to both sides
+ * one message ("Pipelining" in its protocol's Message Flow).
+ */
+class Batch extends pg.Query {
+  readonly #asked: Asked[];
+
+  constructor(asked: Asked[], callback: Done) {
+    super('');
+    this.#asked = asked;
+    Object.assign(this, { callback });
+  }
+
+  override submit = (connection: pg.Connection): void => {
+    const wire = connection as unknown as Wire;
+    for (const { statement, values } of this.#asked) {
+      wire.bind({ statement: statement.name, values, valueMapper: toWire });
+      wire.describe({ type: 'P' });
+      wire.execute({});
+    }
+    wire.sync();
+  };
+}
+
+function exchange({ client, wire }: Open, asked: Asked[]): Promise<Row[][]> {
   return new Promise((resolve, reject) => {
-    // Made of the parts: a configuration object would be copied property by property.
-    const query = new pg.Query(text, values) as pg.Query & { name: string; callback: unknown };
-    query.name = name;
-    query.callback = (error: unknown, result: pg.QueryResult) => {
-      entry.inFlight -= 1;
-      if (error) reject(error);
-      else resolve(result.rows);
-    };
-    entry.client.query(query);
+    let unprepared: unknown;
+    wire.stream.cork();
+    for (const { statement } of asked) {
+      const { name } = statement;
+      if (wire.parsedStatements[name] ?? wire.submittedNamedStatements[name]) continue;
+      client.query(
+        new Preparation(statement, (error) => {
+          unprepared ??= error;
+        }),
+      );
+    }
+    client.query(
+      new Batch(asked, (error, results) => {
+        if (error) reject(unprepared ?? error);
+        else resolve([results].flat().map(({ rows }) => rows));
+      }),
+    );
+    wire.stream.uncork();
   });
 }
 
 /** Pipelined: what is sent waits for no answer to what was sent before. */
 export class Connections {
   readonly #open: Open[] = [];
-  readonly #turn: Partial<Record<Lane, { entry: Open; left: number }>> = {};
   readonly #url: string;
   readonly #size: number;
 
   constructor(url: string, size: number) {
     this.#url = url;
     this.#size = size;
-  }
-
-  /**
-   * What is read in the same turn of the event loop shares a connection and leaves in one write, and so does what is written:
-   * a write to a socket costs more than all else that a query does here.
-   */
-  #next(lane: Lane): Open {
-    const turn = this.#turn[lane];
-    if (turn && turn.left > 0 && this.#open.includes(turn.entry)) {
-      turn.left -= 1;
-      return turn.entry;
-    }
-    const entry = this.#pick();
-    if (!entry.connected) return entry;
-    const begun = { entry, left: TOGETHER[lane] - 1 };
-    this.#turn[lane] = begun;
-    const socket = socketOf(entry.client);
-    socket.cork();
-    setImmediate(() => {
-      if (this.#turn[lane] === begun) this.#turn[lane] = undefined;
-      socket.uncork();
-    });
-    return entry;
   }
 
   /** The least busy connection; a new one while all are busy and there is room. */
@@ -89,10 +127,9 @@ export class Connections {
       application_name: 'latchkey',
       pipeline: true,
     } as pg.ClientConfig);
-    // What waits for a lock keeps those behind it on the connection waiting, so it gives way and comes again.
-    const locks = `SET lock_timeout = ${LOCK_WAIT_MS / TOGETHER.write}`;
-    const ready = client.connect().then(() => client.query(locks));
-    const entry: Open = { client, ready, connected: false, inFlight: 0 };
+    const ready = client.connect().then(() => client.query(`SET lock_timeout = ${LOCK_TRY_MS}`));
+    const { connection: wire } = client as unknown as { connection: Wire };
+    const entry: Open = { client, wire, ready, connected: false, inFlight: 0 };
     const drop = () => this.#drop(entry);
     entry.ready.then(() => {
       entry.connected = true;
@@ -103,26 +140,27 @@ export class Connections {
     return entry;
   }
 
-  #drop(entry: { client: pg.Client }): void {
-    const index = this.#open.findIndex((other) => other.client === entry.client);
+  #drop(entry: Open): void {
+    const index = this.#open.indexOf(entry);
     if (index >= 0) this.#open.splice(index, 1);
   }
 
-  query(lane: Lane, statement: Named, values: Bound[]): Promise<Row[]> {
-    const entry = this.#next(lane);
+  /**
+   * All of those statements in one transaction, or none.
+   * @returns the rows of each
+   */
+  send(asked: Asked[]): Promise<Row[][]> {
+    const entry = this.#pick();
     entry.inFlight += 1;
-    const work = entry.connected
-      ? answer(entry, statement, values)
-      : entry.ready.then(
-          () => answer(entry, statement, values),
-          (error) => {
-            entry.inFlight -= 1;
-            throw error;
-          },
-        );
+    const answered = entry.connected
+      ? exchange(entry, asked)
+      : entry.ready.then(() => exchange(entry, asked));
+    const work = answered.finally(() => {
+      entry.inFlight -= 1;
+    });
     return withDeadline(work, () => {
       this.#drop(entry);
-      socketOf(entry.client).destroy();
+      entry.wire.stream.destroy();
     });
   }
 

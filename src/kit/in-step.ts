@@ -1,0 +1,65 @@
+import { LatchkeyError } from './errors.ts';
+import { retried } from './hot-path.ts';
+import type { Write } from './statements.ts';
+
+/**
+ * What comes in one turn of the event loop is handed over at its end, in groups.
+ * @param size how many are in a group at most
+ */
+export function byTurn<T>(size: number, handOver: (group: T[]) => void): (one: T) => void {
+  let waiting: T[] = [];
+  function drain(): void {
+    const all = waiting;
+    waiting = [];
+    for (let from = 0; from < all.length; from += size) handOver(all.slice(from, from + size));
+  }
+  return (one) => {
+    if (waiting.length === 0) setImmediate(drain);
+    waiting.push(one);
+  };
+}
+
+interface Waiting {
+  writes: Write[];
+  resolve(guard: string | undefined): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Units that become ready in the same turn share a transaction; when it fails, each is done by itself.
+ * @param size how many share one: more would wait long for each other
+ * @param attempt writes all of those units or nothing of any
+ * @returns what commits a unit, as `HotPath.commit`
+ */
+export function inStep(size: number, attempt: (units: Write[][]) => Promise<string | undefined>) {
+  function alone({ writes, resolve, reject }: Waiting): void {
+    retried(() => attempt([writes])).then(resolve, reject);
+  }
+
+  async function together(group: Waiting[]): Promise<void> {
+    const outcome = await attempt(group.map(({ writes }) => writes)).then(
+      (guard) => ({ failed: guard !== undefined, away: undefined }),
+      (error: unknown) => ({ failed: true, away: error instanceof LatchkeyError ? error : undefined }),
+    );
+    for (const one of group) {
+      if (!outcome.failed) one.resolve(undefined);
+      // Whether that was committed nobody knows, so it is not done again.
+      else if (outcome.away) one.reject(outcome.away);
+      // One of them is at fault: each again by itself, so that no other pays for it.
+      else alone(one);
+    }
+  }
+
+  const add = byTurn<Waiting>(size, (group) => {
+    if (group.length === 1) alone(group[0] as Waiting);
+    else together(group);
+  });
+  // One guarded write is one round trip as it is, and anybody can make it fail (a guess at a password): at no one's cost.
+  const addLone = byTurn<Waiting>(1, ([one]) => alone(one as Waiting));
+
+  return (writes: Write[]): Promise<string | undefined> =>
+    new Promise((resolve, reject) => {
+      const isOneGuarded = writes.length === 1 && writes[0]?.guard !== undefined;
+      (isOneGuarded ? addLone : add)({ writes, resolve, reject });
+    });
+}
