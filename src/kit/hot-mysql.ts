@@ -1,6 +1,7 @@
 import mysql from 'mysql2';
 import { DEADLINE_MS, type HotPath, LOCK_WAIT_MS, withDeadline } from './hot-path.ts';
 import { inStep } from './in-step.ts';
+import { readInStep, type Select } from './many-reads.ts';
 import { type Connection, execute, GuardFailed, query, run, type Step, stepsOf } from './mysql-statements.ts';
 import { bind, type Row, type Value, type Write } from './statements.ts';
 
@@ -26,7 +27,7 @@ function openPool(url: string, size: number, session: string[]): mysql.Pool {
 }
 
 /** How many units share a transaction: more would wait long for each other. */
-const TOGETHER = 8;
+const TOGETHER = { read: 16, write: 8 };
 
 /**
  * Prepared statements on pools of their own. Units that become ready in the same turn of the event loop share a
@@ -105,12 +106,17 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     }
   }
 
+  const ask = (selects: Select[]) =>
+    Promise.all(
+      selects.map(async ({ sql, values }) => {
+        const rows = await withConnection(single, (one) => execute(one, sql, values.map(bound)));
+        return rows as Row[];
+      }),
+    );
+
   return {
-    async get(sql, values) {
-      const rows = await withConnection(single, (connection) => execute(connection, sql, values.map(bound)));
-      return (rows as Row[])[0];
-    },
-    commit: inStep(TOGETHER, attempt),
+    get: readInStep(TOGETHER.read, ask),
+    commit: inStep(TOGETHER.write, attempt),
     async close() {
       await Promise.all([single, several].map((pool) => new Promise((resolve) => pool.end(resolve))));
     },

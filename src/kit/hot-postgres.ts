@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import { LatchkeyError } from './errors.ts';
-import { type Found, type HotPath, retried } from './hot-path.ts';
-import { byTurn, inStep } from './in-step.ts';
+import type { HotPath } from './hot-path.ts';
+import { inStep } from './in-step.ts';
+import { readInStep, type Select } from './many-reads.ts';
 import { forRows, sizesOf } from './many-rows.ts';
 import { memo } from './memo.ts';
 import { type Asked, Connections, type Named } from './postgres-connections.ts';
@@ -71,11 +71,6 @@ function statementsOf(writes: Write[][]): Asked[] {
   return asked;
 }
 
-interface Reading extends Asked {
-  resolve(row: Found): void;
-  reject(error: unknown): void;
-}
-
 /** How many share a transaction: of those that write, more would wait for each other. */
 const TOGETHER = { read: 16, write: 8 };
 
@@ -98,26 +93,16 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
     }
   }
 
-  async function readTogether(group: Reading[]): Promise<void> {
-    try {
-      const found = await connections.send(group);
-      for (const [index, { resolve }] of group.entries()) resolve(found[index]?.[0]);
-    } catch (error) {
-      for (const one of group) {
-        if (error instanceof LatchkeyError) one.reject(error);
-        else retried(() => connections.send([one])).then(([rows]) => one.resolve(rows?.[0]), one.reject);
-      }
-    }
-  }
+  const ask = (selects: Select[]) =>
+    connections.send(
+      selects.map(({ sql, values }) => ({
+        statement: single(sql),
+        values: values.map((value) => bind(value, 'postgres')),
+      })),
+    );
 
-  const read = byTurn<Reading>(TOGETHER.read, readTogether);
   return {
-    get(sql, values) {
-      const bound = values.map((value) => bind(value, 'postgres'));
-      return new Promise((resolve, reject) =>
-        read({ statement: single(sql), values: bound, resolve, reject }),
-      );
-    },
+    get: readInStep(TOGETHER.read, ask),
     commit: inStep(TOGETHER.write, attempt),
     close: () => connections.close(),
   };

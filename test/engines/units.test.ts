@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { sqliteFile } from '../../src/kit/database.ts';
+import type { Found } from '../../src/kit/hot-path.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import type { Write } from '../../src/kit/statements.ts';
 import { inTransaction } from '../../src/kit/transaction.ts';
@@ -97,6 +98,25 @@ for (const engine of engines) {
         [...Array(10).fill(undefined), 'failed', 'consume', 'failed', ...Array(10).fill(undefined)],
       );
       assert.equal((await hashes()).length, 21);
+    });
+
+    test('reads at once: each gets its own row or none, and those that fail take no other with them', async () => {
+      await reset();
+      const known = Array.from({ length: 9 }, (_, index) => `k${index}`);
+      await unitOf(...known.map((hash) => evidence(hash))).commit();
+      const { hot } = storage().database;
+      const byHash = 'SELECT token_hash, reason FROM T_revoked_tokens WHERE token_hash = ?';
+      const byReason = 'SELECT reason FROM T_revoked_tokens WHERE reason = ?';
+      const find = () => [
+        ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) => hot.get(byHash, [hash])),
+        ...['nobody', 'test', 'test'].map((reason) => hot.get(byReason, [reason])),
+      ];
+      const told = (rows: Found[]) => rows.map((row) => row?.token_hash ?? row?.reason);
+      const found = [...known, undefined, 'k3', undefined, undefined, 'test', 'test'];
+      assert.deepEqual(told(await Promise.all(find())), found);
+      const broken = [1, 2].map(() => assert.rejects(hot.get('SELECT nothing FROM T_nothing', [])));
+      const [rows] = await Promise.all([Promise.all(find()), ...broken]);
+      assert.deepEqual(told(rows), found);
     });
 
     test('a row that may be there already is left as it is', async () => {
