@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { signIn } from '../../src/identity/accounts/sign-in.ts';
 import type { Passwords } from '../../src/identity/passwords/index.ts';
 import { type Database, openDatabase } from '../../src/kit/database.ts';
@@ -54,6 +55,16 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
         await unit.commit();
         return accountId;
       });
+    },
+    /** Until both servers reach the database again, which so many at once may have kept from answering in time. */
+    async calm() {
+      const reached = () =>
+        Promise.all(pools.map((pool) => pool.ping())).then(
+          () => true,
+          () => false,
+        );
+      do await sleep(150);
+      while (!(await reached()));
     },
     credential: () => world.database.knex('T_credentials').where({ account_id: person.id }).first(),
     /** As if that much time had gone by. */
