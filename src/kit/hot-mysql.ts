@@ -2,8 +2,9 @@ import mysql from 'mysql2';
 import { DEADLINE_MS, type HotPath, LOCK_WAIT_MS, withDeadline } from './hot-path.ts';
 import { inStep } from './in-step.ts';
 import { readInStep, type Select } from './many-reads.ts';
-import { type Connection, execute, GuardFailed, query, run, type Step, stepsOf } from './mysql-statements.ts';
+import { type Connection, execute, GuardFailed, query, run } from './mysql-statements.ts';
 import { bind, type Row, type Value, type Write } from './statements.ts';
+import { type Step, stepsOf } from './steps.ts';
 
 /** What a connection of this program always is: UTC, strict, and rows counted as matched. */
 export const mysqlSession = `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000}`;
@@ -25,9 +26,6 @@ function openPool(url: string, size: number, session: string[]): mysql.Pool {
   });
   return pool;
 }
-
-/** How many units share a transaction: more would wait long for each other. */
-const TOGETHER = { read: 16, write: 8 };
 
 /**
  * Prepared statements on pools of their own. Units that become ready in the same turn of the event loop share a
@@ -94,7 +92,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
   }
 
   async function attempt(units: Write[][]): Promise<string | undefined> {
-    const steps = stepsOf(units.flat());
+    const steps = stepsOf(units.flat(), 'mysql');
     const [only] = steps;
     try {
       if (only && steps.length === 1) await withConnection(single, (connection) => run(connection, only));
@@ -115,8 +113,8 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     );
 
   return {
-    get: readInStep(TOGETHER.read, ask),
-    commit: inStep(TOGETHER.write, attempt),
+    get: readInStep(ask),
+    commit: inStep(attempt),
     async close() {
       await Promise.all([single, several].map((pool) => new Promise((resolve) => pool.end(resolve))));
     },

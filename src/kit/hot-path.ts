@@ -12,7 +12,7 @@ export type Found = Row | undefined;
  */
 export interface HotPath {
   /**
-   * @param sql a SELECT with `?` for each value, the very same string at each call
+   * @param sql a SELECT of columns that it names (a migration may add some), `?` for each value, the very same string at each call
    * @returns its first row
    */
   get(sql: string, values: Value[]): Promise<Found>;

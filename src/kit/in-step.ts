@@ -2,10 +2,7 @@ import { LatchkeyError } from './errors.ts';
 import { retried } from './hot-path.ts';
 import type { Write } from './statements.ts';
 
-/**
- * What comes in one turn of the event loop is handed over at its end, in groups.
- * @param size how many are in a group at most
- */
+/** What comes in one turn of the event loop is handed over at its end, in groups of no more than `size`. */
 export function byTurn<T>(size: number, handOver: (group: T[]) => void): (one: T) => void {
   let waiting: T[] = [];
   function drain(): void {
@@ -19,6 +16,9 @@ export function byTurn<T>(size: number, handOver: (group: T[]) => void): (one: T
   };
 }
 
+/** How many units share a transaction at most: more would wait long for each other. */
+const UNITS = 8;
+
 interface Waiting {
   writes: Write[];
   resolve(guard: string | undefined): void;
@@ -27,11 +27,10 @@ interface Waiting {
 
 /**
  * Units that become ready in the same turn share a transaction; when it fails, each is done by itself.
- * @param size how many share one: more would wait long for each other
  * @param attempt writes all of those units or nothing of any
  * @returns what commits a unit, as `HotPath.commit`
  */
-export function inStep(size: number, attempt: (units: Write[][]) => Promise<string | undefined>) {
+export function inStep(attempt: (units: Write[][]) => Promise<string | undefined>) {
   function alone({ writes, resolve, reject }: Waiting): void {
     retried(() => attempt([writes])).then(resolve, reject);
   }
@@ -50,16 +49,14 @@ export function inStep(size: number, attempt: (units: Write[][]) => Promise<stri
     }
   }
 
-  const add = byTurn<Waiting>(size, (group) => {
+  const add = byTurn<Waiting>(UNITS, (group) => {
     if (group.length === 1) alone(group[0] as Waiting);
     else together(group);
   });
-  // One guarded write is one round trip as it is, and anybody can make it fail (a guess at a password): at no one's cost.
-  const addLone = byTurn<Waiting>(1, ([one]) => alone(one as Waiting));
-
   return (writes: Write[]): Promise<string | undefined> =>
     new Promise((resolve, reject) => {
+      // One guarded write is one round trip as it is, and anybody can make it fail (a guess at a password): at no one's cost.
       const isOneGuarded = writes.length === 1 && writes[0]?.guard !== undefined;
-      (isOneGuarded ? addLone : add)({ writes, resolve, reject });
+      (isOneGuarded ? alone : add)({ writes, resolve, reject });
     });
 }

@@ -5,6 +5,9 @@ import { sizesOf } from './many-rows.ts';
 import { memo } from './memo.ts';
 import type { Row, Value } from './statements.ts';
 
+/** How many go together at most. */
+const READS = 16;
+
 interface Reading {
   sql: string;
   values: Value[];
@@ -59,15 +62,14 @@ function answer({ readings }: Shared, rows: Row[] = []): void {
 /**
  * What the same SELECT reads in one turn of the event loop is read by one statement: to be told of its columns costs
  * more than a row.
- * @param size how many share a round trip
  * @param ask resolves with the rows of each
  * @returns what reads one row, as `HotPath.get`
  */
-export function readInStep(size: number, ask: (selects: Select[]) => Promise<Row[][]>): HotPath['get'] {
+export function readInStep(ask: (selects: Select[]) => Promise<Row[][]>): HotPath['get'] {
   const alone = ({ sql, values, resolve, reject }: Reading) =>
     retried(() => ask([{ sql, values }])).then(([rows]) => resolve(rows?.[0]), reject);
 
-  const read = byTurn<Reading>(size, async (group) => {
+  const read = byTurn<Reading>(READS, async (group) => {
     const selects = shared(group);
     try {
       const answers = await ask(selects);

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { unavailable } from './errors.ts';
 import { DEADLINE_MS, LOCK_WAIT_MS, withDeadline } from './hot-path.ts';
 import type { Bound, Row } from './statements.ts';
 
@@ -38,7 +39,7 @@ interface Open {
 
 type Done = (error: unknown, result: pg.QueryResult | pg.QueryResult[]) => void;
 
-const toWire = (value: Bound) => (value === null ? null : String(value));
+const toWire = (value: Bound) => value?.toString() ?? null;
 
 /** Has the server parse and plan a statement, once for a connection. The driver notes what became of it. */
 class Preparation extends pg.Query {
@@ -47,6 +48,7 @@ class Preparation extends pg.Query {
   constructor(statement: Named, callback: (error: unknown) => void) {
     super(statement.text);
     this.#statement = statement;
+    // The driver reads both.
     Object.assign(this, { name: statement.name, callback });
   }
 
@@ -81,6 +83,12 @@ class Batch extends pg.Query {
     wire.sync();
   };
 }
+
+/**
+ * What PostgreSQL refused, with a SQLSTATE, was not done. Of all else nobody knows: an answer that is lost or garbled may
+ * have said yes.
+ */
+const isRefusal = (error: unknown) => error instanceof pg.DatabaseError && error.code !== undefined;
 
 function exchange({ client, wire }: Open, asked: Asked[]): Promise<Row[][]> {
   return new Promise((resolve, reject) => {
@@ -143,11 +151,13 @@ export class Connections {
   #drop(entry: Open): void {
     const index = this.#open.indexOf(entry);
     if (index >= 0) this.#open.splice(index, 1);
+    entry.wire.stream.destroy();
   }
 
   /**
    * All of those statements in one transaction, or none.
    * @returns the rows of each
+   * @throws LatchkeyError unavailable when nobody knows whether it was done; the error of a statement, when it was not
    */
   send(asked: Asked[]): Promise<Row[][]> {
     const entry = this.#pick();
@@ -155,13 +165,16 @@ export class Connections {
     const answered = entry.connected
       ? exchange(entry, asked)
       : entry.ready.then(() => exchange(entry, asked));
-    const work = answered.finally(() => {
-      entry.inFlight -= 1;
-    });
-    return withDeadline(work, () => {
-      this.#drop(entry);
-      entry.wire.stream.destroy();
-    });
+    const work = answered
+      .catch((error) => {
+        if (isRefusal(error)) throw error;
+        this.#drop(entry);
+        throw unavailable(error);
+      })
+      .finally(() => {
+        entry.inFlight -= 1;
+      });
+    return withDeadline(work, () => this.#drop(entry));
   }
 
   async close(): Promise<void> {

@@ -112,7 +112,7 @@ const isFree = (write: Write) => write.guard === undefined;
 /** Guarded writes first: when one of them touches no row, nothing else of the unit has been written yet. */
 export function guardedFirst(writes: Write[]): Write[] {
   if (writes.length < 2) return writes;
-  return [...writes.filter(isGuarded), ...inOneOrder(writes.filter(isFree))];
+  return [...inOneOrder(writes.filter(isGuarded)), ...inOneOrder(writes.filter(isFree))];
 }
 
 const rowOf = (write: Write) =>

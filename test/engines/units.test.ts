@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { sqliteFile } from '../../src/kit/database.ts';
+import { openDatabase, sqliteFile } from '../../src/kit/database.ts';
 import type { Found } from '../../src/kit/hot-path.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import type { Write } from '../../src/kit/statements.ts';
 import { inTransaction } from '../../src/kit/transaction.ts';
 import { Unit } from '../../src/kit/unit-of-work.ts';
 import { engines } from '../support/engines.ts';
+import { openProxy } from '../support/proxy.ts';
 import { storageOf } from '../support/storage.ts';
 
 /** A row of evidence; its hash is unique. */
@@ -206,9 +208,37 @@ for (const engine of engines) {
       ]);
     };
 
+    const onGarbledAnswer = async (t: TestContext) => {
+      await reset();
+      const proxy = await openProxy(t, storage().url);
+      const { hot, close } = openDatabase(proxy.url, 1);
+      t.after(close);
+      await unitOf(evidence('a'), evidence('b')).commit();
+      const use = (hash: string) => [unused(hash, 'consume'), evidence(`for ${hash}`)];
+      const reasons = () => storage().database.knex('T_revoked_tokens').orderBy('token_hash').pluck('reason');
+      // Connected, and prepared.
+      assert.deepEqual(
+        await Promise.all(['x', 'y'].map((hash) => hot.commit(use(hash)))),
+        Array(2).fill('consume'),
+      );
+      proxy.garble();
+      const settled = await Promise.allSettled(['a', 'b'].map((hash) => hot.commit(use(hash))));
+      assert.deepEqual(
+        settled.map((one) => (one.status === 'rejected' ? one.reason.code : (one.value ?? 'done'))),
+        Array(2).fill('unavailable'),
+      );
+      const rows = (await reasons()).join();
+      assert.ok(['test,test', 'used,used,test,test'].includes(rows), `all of it or nothing: ${rows}`);
+      await sleep(200);
+      assert.equal(await hot.commit([evidence('later')]), undefined);
+    };
+
     // SQLite has no locks of rows, the others none of the whole database.
     if (engine === 'sqlite')
       test('while another process is writing, reads are answered, and writes wait for it a while', onFile);
-    else test('who needs a row that an owner keeps locked is told to come again, and nobody else', onRow);
+    else {
+      test('who needs a row that an owner keeps locked is told to come again, and nobody else', onRow);
+      test('what was committed and answered unreadably is not done again', onGarbledAnswer);
+    }
   });
 }

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import type { TestContext } from 'node:test';
 
 /** What stands between a server and its database, and can go away in the ways that networks do. */
@@ -13,6 +14,8 @@ export interface DatabaseProxy {
   resume(): void;
   /** Works for new connections; those that were held never hear anything again. */
   forget(): void;
+  /** What the database answers next arrives as something else. */
+  garble(): void;
   /** After `refuse`. */
   listen(): Promise<void>;
 }
@@ -21,6 +24,7 @@ export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: stri
   const target = new URL(databaseUrl);
   const pairs = new Set<[Socket, Socket]>();
   let paused = false;
+  let garbled = false;
   let port = 0;
   let server: Server;
 
@@ -34,9 +38,17 @@ export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: stri
   const hold = (pair: [Socket, Socket]) => {
     for (const socket of pair) socket.unpipe().pause();
   };
+  const garbling = () =>
+    new Transform({
+      transform(chunk, _encoding, done) {
+        if (garbled) chunk[0] = 0xff;
+        garbled = false;
+        done(null, chunk);
+      },
+    });
   const flow = ([near, far]: [Socket, Socket]) => {
     near.pipe(far);
-    far.pipe(near);
+    far.pipe(garbling()).pipe(near);
   };
   const accept = (near: Socket) => {
     const far = connect(Number(target.port), target.hostname);
@@ -79,6 +91,9 @@ export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: stri
     resume() {
       paused = false;
       for (const pair of pairs) flow(pair);
+    },
+    garble() {
+      garbled = true;
     },
     forget() {
       paused = false;

@@ -9,7 +9,8 @@ const FRESH_MS = 900;
 const MOST = 1000;
 const CLIENT_ID = /^[\x21-\x7e]{1,255}$/;
 
-const CLIENT = 'SELECT * FROM T_oauth_clients WHERE client_id = ? AND is_active = true';
+const CLIENT = `SELECT id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
+  is_first_party, is_active, metadata FROM T_oauth_clients WHERE client_id = ? AND is_active = true`;
 const SECRETS = `SELECT a.secret_hash AS first, b.secret_hash AS second FROM T_oauth_client_secrets a
   LEFT JOIN T_oauth_client_secrets b ON b.client_id = a.client_id AND b.id < a.id AND b.is_active = true
   WHERE a.client_id = ? AND a.is_active = true ORDER BY a.id DESC, b.id DESC LIMIT 1`;
