@@ -1,6 +1,6 @@
-import { loadConfig } from './src/config.ts';
-import { engineOf, knexConfig } from './src/kit/database.ts';
-import { migrationConfig } from './src/kit/migrations.ts';
+import { loadConfig } from './src/config/index.ts';
+import { migrationConfig } from './src/database/migrate.ts';
+import { engineOf, knexConfig } from './src/database/open.ts';
 
 const { databaseUrl } = loadConfig(process.env);
 

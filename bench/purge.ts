@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { openDatabase } from '../src/kit/database.ts';
+import { openDatabase } from '../src/database/open.ts';
 import { fillMany } from './fill.ts';
 import { type Actor, actorsOf, flows } from './flows.ts';
 import { closeConnections } from './http.ts';

@@ -1,16 +1,16 @@
 import type { Middleware } from 'koa';
-import { createApp } from '../src/app.ts';
-import { loadConfig } from '../src/config.ts';
+import { createApp } from '../src/app/index.ts';
+import { loadConfig } from '../src/config/index.ts';
+import { migrateLatest } from '../src/database/migrate.ts';
+import { openDatabase } from '../src/database/open.ts';
 import { createAccounts } from '../src/identity/accounts/service.ts';
-import { createPasswords } from '../src/identity/passwords/index.ts';
+import { createPasswords } from '../src/identity/passwords/hashing.ts';
 import { createPasswordRules } from '../src/identity/passwords/rules.ts';
-import { openDatabase } from '../src/kit/database.ts';
 import { every } from '../src/kit/jobs.ts';
 import { createLog } from '../src/kit/log.ts';
-import { migrateLatest } from '../src/kit/migrations.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
+import { createExpiry, purge } from '../src/maintenance/purge.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
-import { createExpiry, purge } from '../src/upkeep/purge.ts';
 import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from './control.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { createTable, dropTables } from '../src/kit/schema.ts';
+import { createTable, dropTables } from '../src/database/create-table.ts';
 
 export const tables = ['T_accounts', 'T_credentials', 'T_user_sessions', 'T_auth_audit_log'];
 

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { createTable, dropTables } from '../src/kit/schema.ts';
+import { createTable, dropTables } from '../src/database/create-table.ts';
 
 export const tables = ['T_oauth_clients', 'T_oauth_client_secrets'];
 

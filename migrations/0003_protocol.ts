@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Columns, createTable, dropTables } from '../src/kit/schema.ts';
+import { type Columns, createTable, dropTables } from '../src/database/create-table.ts';
 
 export const tables = [
   'T_authorization_requests',

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { createTable, dropTables } from '../src/kit/schema.ts';
+import { createTable, dropTables } from '../src/database/create-table.ts';
 
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_account_links', ({ table, instant, reference, unique }) => {

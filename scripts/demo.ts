@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APPLICATION, PEOPLE, seedDevelopment } from '../seeds/development.ts';
-import { createPasswords } from '../src/identity/passwords/index.ts';
-import { openDatabase } from '../src/kit/database.ts';
-import { migrateLatest } from '../src/kit/migrations.ts';
+import { migrateLatest } from '../src/database/migrate.ts';
+import { openDatabase } from '../src/database/open.ts';
+import { createPasswords } from '../src/identity/passwords/hashing.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 
 /** `npm run demo`: a throw-away server with seeded people beside the example application. */

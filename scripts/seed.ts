@@ -1,7 +1,7 @@
 import { APPLICATION, PEOPLE, seed } from '../seeds/development.ts';
-import { loadConfig } from '../src/config.ts';
-import { openDatabase } from '../src/kit/database.ts';
-import { migrateLatest } from '../src/kit/migrations.ts';
+import { loadConfig } from '../src/config/index.ts';
+import { migrateLatest } from '../src/database/migrate.ts';
+import { openDatabase } from '../src/database/open.ts';
 
 /** `npm run seed`: development data with passwords that anybody can read; never in production. */
 try {

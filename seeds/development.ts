@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
-import { loadConfig } from '../src/config.ts';
-import { createPasswords, type Passwords } from '../src/identity/passwords/index.ts';
+import { loadConfig } from '../src/config/index.ts';
+import { createPasswords, type Passwords } from '../src/identity/passwords/hashing.ts';
 import { LatchkeyError } from '../src/kit/errors.ts';
 import { digest } from '../src/kit/ids.ts';
 import { createSecrets } from '../src/kit/secrets.ts';

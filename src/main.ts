@@ -1,14 +1,14 @@
 import { createServer } from 'node:http';
-import { createApp } from './app.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { createApp } from './app/index.ts';
+import { ConfigError, loadConfig } from './config/index.ts';
+import { classify } from './database/driver/contract.ts';
+import { migrateLatest, schemaStatus } from './database/migrate.ts';
+import { openDatabase } from './database/open.ts';
 import { zxcvbn } from './identity/passwords/rules.ts';
-import { openDatabase } from './kit/database.ts';
 import { LatchkeyError } from './kit/errors.ts';
-import { classify } from './kit/hot-path.ts';
 import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
-import { migrateLatest, schemaStatus } from './kit/migrations.ts';
-import { createExpiry, purge } from './upkeep/purge.ts';
+import { createExpiry, purge } from './maintenance/purge.ts';
 
 const DRAIN_MS = 10_000;
 /** How long mail that still waits may take then. */

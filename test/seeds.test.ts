@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { openDatabase } from '../src/kit/database.ts';
+import { openDatabase } from '../src/database/open.ts';
 import { createDatabase, engines } from './support/engines.ts';
 import { SECRETS } from './support/server.ts';
 

@@ -1,4 +1,4 @@
-import { descriptions } from '../../migrations/descriptions/index.ts';
+import { descriptions } from '../../src/database/documentation/index.ts';
 import type { Table } from './schema.ts';
 
 function relations(table: Table, shown: Set<string>): string[] {

@@ -1,7 +1,7 @@
-import type { Engine } from '../../src/kit/statements.ts';
-import { reports } from '../../src/upkeep/reports.ts';
-import { conditionOf, rules } from '../../src/upkeep/rules.ts';
-import { inDialect, type Sql } from '../../src/upkeep/sql.ts';
+import type { Engine } from '../../src/database/writes.ts';
+import { inDialect, type Sql } from '../../src/maintenance/dialect.ts';
+import { reports } from '../../src/maintenance/reports.ts';
+import { conditionOf, rules } from '../../src/maintenance/retention.ts';
 import { QUESTIONS } from './questions.ts';
 
 const NAMES: Record<Engine, string> = { sqlite: 'sqlite', postgres: 'postgres', mysql: 'mysql' };

@@ -1,5 +1,5 @@
-import { ALIVE_TOKENS } from '../../src/upkeep/alive.ts';
-import type { Report } from '../../src/upkeep/reports.ts';
+import { ALIVE_TOKENS } from '../../src/maintenance/live-tokens.ts';
+import type { Report } from '../../src/maintenance/reports.ts';
 
 /** What an owner asks about one person or thing; the names are those of `npm run seed`. */
 export const QUESTIONS: Record<string, Report> = {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { descriptions } from '../../migrations/descriptions/index.ts';
-import { PARTS } from '../../migrations/descriptions/model.ts';
+import { descriptions } from '../../src/database/documentation/index.ts';
+import { PARTS } from '../../src/database/documentation/model.ts';
 import { diagram } from './diagram.ts';
 import { cleanUps, monitoring, questionNames, questions, reportNames } from './queries.ts';
 import { readSchema, type Table } from './schema.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Knex } from 'knex';
-import { openDatabase } from '../../src/kit/database.ts';
-import { migrateLatest } from '../../src/kit/migrations.ts';
+import { migrateLatest } from '../../src/database/migrate.ts';
+import { openDatabase } from '../../src/database/open.ts';
 
 export interface Column {
   name: string;
@@ -32,7 +32,7 @@ export interface Table {
   references: Reference[];
 }
 
-/** What the column builders of src/kit/schema.ts make elsewhere of what SQLite has; a test holds it to each engine. */
+/** What the column builders of src/database/create-table.ts make elsewhere of what SQLite has; a test holds it to each engine. */
 function typesOf(name: string, sqlite: string): Column['types'] {
   if (sqlite === 'text' && /_(at|until|before)$/.test(name)) return ['text', 'timestamptz(3)', 'datetime(3)'];
   if (sqlite === 'text') return ['text', 'text', 'mediumtext'];

@@ -1,6 +1,6 @@
-import { descriptions } from '../../migrations/descriptions/index.ts';
-import type { Described } from '../../migrations/descriptions/model.ts';
-import { conditionOf, rules } from '../../src/upkeep/rules.ts';
+import { descriptions } from '../../src/database/documentation/index.ts';
+import type { Described } from '../../src/database/documentation/model.ts';
+import { conditionOf, rules } from '../../src/maintenance/retention.ts';
 import type { Table } from './schema.ts';
 
 /** What `id` and `created_at` mean in every table. */

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
+import { unit } from '../database/unit-of-work.ts';
+import type { Row } from '../database/writes.ts';
 import { uuidv7 } from '../kit/ids.ts';
-import type { Row } from '../kit/statements.ts';
-import { unit } from '../kit/unit-of-work.ts';
 
 /** What happened, who did it, to whom. `details` must never hold a secret. */
 export interface AuditEvent {

@@ -1,17 +1,17 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { inWords } from '../access/scope-descriptions.ts';
 import type { From } from '../audit/index.ts';
+import { unit } from '../database/unit-of-work.ts';
 import type { Offer } from '../identity/invitations/redeem.ts';
-import { rememberBrowser } from '../identity/passwords/known-browsers.ts';
+import { rememberBrowser } from '../identity/passwords/trusted-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { digest } from '../kit/ids.ts';
-import { unit } from '../kit/unit-of-work.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
-import type { BrowserCookie } from './browser-cookie.ts';
-import { type Details, type FrontDesk, goTo } from './front-desk.ts';
-import { type Faults, type Newcomer, readNewcomer } from './newcomer.ts';
-import { inWords } from './scope-words.ts';
-import type { SignIn } from './sign-in.ts';
+import type { SignIn } from './authentication-state.ts';
+import { type Details, type FrontDesk, goTo } from './interaction.ts';
+import { type Faults, type Newcomer, readNewcomer } from './sign-up-form.ts';
 
 export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */

@@ -1,12 +1,12 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { record } from '../audit/index.ts';
+import { unit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { unit } from '../kit/unit-of-work.ts';
 import { qrImage } from '../web/qr.ts';
-import { type Details, type FrontDesk, goTo } from './front-desk.ts';
-import type { FirstFactor, SignIn } from './sign-in.ts';
+import type { FirstFactor, SignIn } from './authentication-state.ts';
+import { type Details, type FrontDesk, goTo } from './interaction.ts';
 
 export interface SecondFactorStepDeps {
   desk: FrontDesk;

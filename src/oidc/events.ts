@@ -1,10 +1,10 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { record } from '../audit/index.ts';
+import { type Unit, unit } from '../database/unit-of-work.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
-import { type Unit, unit } from '../kit/unit-of-work.ts';
 import { auditRefusals, type EngineError } from './refusals.ts';
-import { keyOf } from './storage/values.ts';
+import { keyOf } from './storage/token-values.ts';
 
 /** How long the evidence of a replay is kept. */
 const EVIDENCE_MS = 365 * 86_400_000;

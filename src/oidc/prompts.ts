@@ -1,8 +1,8 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import type { EngineAccount } from './accounts.ts';
-import { levelFor, levelOf, MFA } from './acr.ts';
-import type { Demand } from './demand.ts';
-import { scopeList } from './scopes.ts';
+import { levelFor, levelOf, MFA } from '../access/acr.ts';
+import { scopeList } from '../access/scopes.ts';
+import type { EngineAccount } from './claims.ts';
+import type { Demand } from './second-factor-policy.ts';
 
 const { Check, Prompt } = interactionPolicy;
 

@@ -1,12 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { Config } from '../config.ts';
+import { ACR_VALUES } from '../access/acr.ts';
+import type { Config } from '../config/index.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { claims, type EngineAccount } from './accounts.ts';
-import { ACR_VALUES } from './acr.ts';
-import { createDemand } from './demand.ts';
+import { claims, type EngineAccount } from './claims.ts';
 import { listen } from './events.ts';
 import {
   accessTokenTtl,
@@ -14,10 +13,11 @@ import {
   issueRefreshToken,
   limitScopes,
   loadExistingGrant,
-} from './policy.ts';
+} from './grants.ts';
 import { prompts } from './prompts.ts';
+import { createDemand } from './second-factor-policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
-import { mintInOrder } from './storage/values.ts';
+import { mintInOrder } from './storage/token-values.ts';
 
 /** The pages that the engine asks for. Each sets the body of the response. */
 export interface EnginePages {

@@ -1,12 +1,12 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { record } from '../audit/index.ts';
+import { classify, type HotPath } from '../database/driver/contract.ts';
+import { type Unit, Unit as UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { classify, type HotPath } from '../kit/hot-path.ts';
-import { type Unit, Unit as UnitOfWork, withUnit } from '../kit/unit-of-work.ts';
 import { addressOf } from '../web/address.ts';
+import responseModes from './engine-internals.ts';
 import { BROKEN, recordReplay } from './events.ts';
-import responseModes from './response-modes.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
 import type { Payload } from './storage/models.ts';
 

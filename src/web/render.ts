@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ejs, { type TemplateFunction } from 'ejs';
-import { memo } from '../kit/memo.ts';
+import { memo } from '../database/driver/memo.ts';
 import type { Assets } from './assets.ts';
 
 /** A title has no element to hold these in: left there, a name could turn the words that follow it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
+import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { audit } from '../support/looks.ts';
 import { invite } from '../support/newcomer.ts';

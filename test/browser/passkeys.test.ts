@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
+import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
 import { startApplication } from '../support/application.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { invite } from '../support/newcomer.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
-import { descriptions } from '../../migrations/descriptions/index.ts';
 import { renderDocument } from '../../scripts/database-docs/render.ts';
 import { readSchema, type Table } from '../../scripts/database-docs/schema.ts';
+import { descriptions } from '../../src/database/documentation/index.ts';
 
 const EVERYWHERE = ['id', 'created_at'];
 /** Columns of one of a few words. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { APPLICATION, PEOPLE } from '../../seeds/development.ts';
-import { type Database, openDatabase } from '../../src/kit/database.ts';
-import { migrateLatest } from '../../src/kit/migrations.ts';
-import { reports } from '../../src/upkeep/reports.ts';
-import { purgedTables, rules } from '../../src/upkeep/rules.ts';
+import { migrateLatest } from '../../src/database/migrate.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
+import { reports } from '../../src/maintenance/reports.ts';
+import { purgedTables, rules } from '../../src/maintenance/retention.ts';
 import { latchkey } from '../support/cli.ts';
 import { commandLine } from '../support/command-line.ts';
 import { statements } from '../support/document.ts';

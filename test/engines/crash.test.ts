@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
-import { keyOf } from '../../src/oidc/storage/values.ts';
+import { keyOf } from '../../src/oidc/storage/token-values.ts';
 import { Browser } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld, rounds, type ServerProcess, type World } from '../support/process.ts';

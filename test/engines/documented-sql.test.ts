@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { openDatabase } from '../../src/kit/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { commandLine } from '../support/command-line.ts';
 import { engines } from '../support/engines.ts';

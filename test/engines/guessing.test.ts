@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MOST_GUESSES, NO_GUESSES } from '../../src/identity/passwords/guesses.ts';
-import { forgetBrowsers } from '../../src/identity/passwords/known-browsers.ts';
-import { toDate } from '../../src/kit/instants.ts';
-import { purge } from '../../src/upkeep/purge.ts';
+import { toDate } from '../../src/database/instants.ts';
+import { MOST_GUESSES, NO_GUESSES } from '../../src/identity/passwords/lockout.ts';
+import { forgetBrowsers } from '../../src/identity/passwords/trusted-browsers.ts';
+import { purge } from '../../src/maintenance/purge.ts';
 import { engines } from '../support/engines.ts';
 import { openGuessing, RIGHT } from '../support/guesses.ts';
 

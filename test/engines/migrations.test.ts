@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Database, openDatabase } from '../../src/kit/database.ts';
+import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { migrateLatest, migrateRollback, schemaStatus } from '../../src/kit/migrations.ts';
 import { latchkey } from '../support/cli.ts';
 import { createDatabase, engines } from '../support/engines.ts';
 import { openWorld } from '../support/process.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { openDatabase } from '../../src/kit/database.ts';
+import { openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { inBatches } from '../../src/upkeep/batches.ts';
-import { countPurge, createExpiry, purge } from '../../src/upkeep/purge.ts';
-import { conditionOf, purgedTables, rules } from '../../src/upkeep/rules.ts';
+import { inBatches } from '../../src/maintenance/batches.ts';
+import { countPurge, createExpiry, purge } from '../../src/maintenance/purge.ts';
+import { conditionOf, purgedTables, rules } from '../../src/maintenance/retention.ts';
 import { latchkey } from '../support/cli.ts';
 import { engines } from '../support/engines.ts';
 import { expiringRows } from '../support/expiring-rows.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readSchema } from '../../scripts/database-docs/schema.ts';
-import { select } from '../../src/upkeep/sql.ts';
+import { select } from '../../src/maintenance/dialect.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/process.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { toDate, toEpoch } from '../../src/kit/instants.ts';
-import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
+import { toDate, toEpoch } from '../../src/database/instants.ts';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
 import type { Payload } from '../../src/oidc/storage/models.ts';
 import { engines } from '../support/engines.ts';
 import { storageOf } from '../support/storage.ts';

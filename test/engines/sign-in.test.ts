@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { signIn } from '../../src/identity/accounts/sign-in.ts';
-import { createPasswords } from '../../src/identity/passwords/index.ts';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { signIn } from '../../src/identity/passwords/authenticate.ts';
+import { createPasswords } from '../../src/identity/passwords/hashing.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
-import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/process.ts';
 import { SECRETS } from '../support/server.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { toDate } from '../../src/kit/instants.ts';
+import { toDate } from '../../src/database/instants.ts';
 import { Browser } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld, rounds } from '../support/process.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
 import { models, type Payload } from '../../src/oidc/storage/models.ts';
 import { engines } from '../support/engines.ts';
 import { payloadOf, storageOf } from '../support/storage.ts';

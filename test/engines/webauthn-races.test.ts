@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createKeys } from '../../src/identity/passkeys/keys.ts';
+import { createKeys } from '../../src/identity/passkeys/credentials.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { toDate } from '../../src/kit/instants.ts';
+import { toDate } from '../../src/database/instants.ts';
 import { createClientUsage } from '../../src/oidc/clients/usage.ts';
 import { engines } from '../support/engines.ts';
 import { authorization, call, redeem, signInWith } from '../support/relying-party.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createEnrolment } from '../../src/identity/recovery/enrolment.ts';
+import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { engines } from '../support/engines.ts';

@@ -3,7 +3,7 @@ import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrateLatest, migrateRollback } from '../../src/kit/migrations.ts';
+import { migrateLatest, migrateRollback } from '../../src/database/migrate.ts';
 import { createDatabase, engines } from '../support/engines.ts';
 import { freePort } from '../support/ports.ts';
 import { openWorld, runToExit } from '../support/process.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { descriptions } from '../../migrations/descriptions/index.ts';
+import { descriptions } from '../../src/database/documentation/index.ts';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
-import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
 import { createStorage } from '../../src/oidc/storage/index.ts';
 import { engines } from '../support/engines.ts';
 import { SECRETS, startServer, type TestServer } from '../support/server.ts';

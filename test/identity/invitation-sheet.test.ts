@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MadeInvitation } from '../../src/identity/invitations/model.ts';
-import { toCsv, toSheet } from '../../src/identity/invitations/sheet.ts';
+import { toCsv, toSheet } from '../../src/identity/invitations/export.ts';
+import type { MadeInvitation } from '../../src/identity/invitations/store.ts';
 
 const made = (label: string): MadeInvitation => ({
   id: '0190',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import bcrypt from 'bcrypt';
 import { PEOPLE } from '../../seeds/development.ts';
-import { COST } from '../../src/identity/passwords/index.ts';
+import { COST } from '../../src/identity/passwords/hashing.ts';
 import { createPasswordRules, isTooLong } from '../../src/identity/passwords/rules.ts';
 import { PASSWORD } from '../support/server.ts';
 

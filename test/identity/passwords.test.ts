@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { COST, createPasswords } from '../../src/identity/passwords/index.ts';
+import { COST, createPasswords } from '../../src/identity/passwords/hashing.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 

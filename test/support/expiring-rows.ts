@@ -1,6 +1,6 @@
-import type { Database } from '../../src/kit/database.ts';
+import type { Database } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import type { Rule } from '../../src/upkeep/rules.ts';
+import type { Rule } from '../../src/maintenance/retention.ts';
 import { fill } from './tables.ts';
 
 const DAY = 86_400_000;

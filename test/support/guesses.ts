@@ -1,10 +1,10 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signIn } from '../../src/identity/accounts/sign-in.ts';
-import type { Passwords } from '../../src/identity/passwords/index.ts';
-import { type Database, openDatabase } from '../../src/kit/database.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { signIn } from '../../src/identity/passwords/authenticate.ts';
+import type { Passwords } from '../../src/identity/passwords/hashing.ts';
 import { digest } from '../../src/kit/ids.ts';
-import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
 import type { EngineName } from './engines.ts';
 import { openWorld } from './process.ts';
 

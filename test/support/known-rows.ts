@@ -1,6 +1,6 @@
 import { APPLICATION, PEOPLE, seedDevelopment } from '../../seeds/development.ts';
-import { SET_UP_ID } from '../../src/identity/invitations/model.ts';
-import type { Database } from '../../src/kit/database.ts';
+import type { Database } from '../../src/database/open.ts';
+import { SET_UP_ID } from '../../src/identity/invitations/store.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { fill } from './tables.ts';
 

@@ -1,5 +1,5 @@
-import type { Database } from '../../src/kit/database.ts';
-import { type Bound, bind, type Engine, toStatement, type Value } from '../../src/kit/statements.ts';
+import type { Database } from '../../src/database/open.ts';
+import { type Bound, bind, type Engine, toStatement, type Value } from '../../src/database/writes.ts';
 
 export interface Asked {
   sql: string;

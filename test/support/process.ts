@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
+import { migrateLatest } from '../../src/database/migrate.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
 import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
-import { createPasswords } from '../../src/identity/passwords/index.ts';
-import { type Database, openDatabase } from '../../src/kit/database.ts';
-import { migrateLatest } from '../../src/kit/migrations.ts';
+import { createPasswords } from '../../src/identity/passwords/hashing.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';

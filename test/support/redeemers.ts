@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline';
+import { covers } from '../../src/access/scopes.ts';
+import { openDatabase } from '../../src/database/open.ts';
 import { createRedemption } from '../../src/identity/invitations/redeem.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
-import { openDatabase } from '../../src/kit/database.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
-import { covers } from '../../src/oidc/scopes.ts';
 
 /**
  * A process that redeems all that one line of its input names at once, without the wait for bcrypt that would put a

@@ -1,20 +1,20 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import { createApp } from '../../src/app.ts';
-import { type Config, loadConfig } from '../../src/config.ts';
+import { covers } from '../../src/access/scopes.ts';
+import { createApp } from '../../src/app/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
+import { migrateLatest } from '../../src/database/migrate.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Account } from '../../src/identity/accounts/model.ts';
 import { createAccounts } from '../../src/identity/accounts/service.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
-import { createPasswords } from '../../src/identity/passwords/index.ts';
-import type { Recovery } from '../../src/identity/recovery/service.ts';
-import { type Database, openDatabase } from '../../src/kit/database.ts';
+import { createPasswords } from '../../src/identity/passwords/hashing.ts';
+import type { Recovery } from '../../src/identity/recovery/password-reset.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
-import { migrateLatest } from '../../src/kit/migrations.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
-import { covers } from '../../src/oidc/scopes.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
 import { type Sink, startSink } from './mail.ts';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { after, before, type TestContext } from 'node:test';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
-import { Unit, withUnit } from '../../src/kit/unit-of-work.ts';
 import { createStorage } from '../../src/oidc/storage/index.ts';
 import type { Payload } from '../../src/oidc/storage/models.ts';
 import type { EngineName } from './engines.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Database } from '../../src/kit/database.ts';
+import type { Database } from '../../src/database/open.ts';
 
 export type Dump = Record<string, Record<string, unknown>[]>;
 

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
+import { toDate } from '../../database/instants.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { toDate } from '../../kit/instants.ts';
 import { pendingEmail } from '../recovery/links.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
 

@@ -1,9 +1,9 @@
 import type { Knex } from 'knex';
 import { type Actor, recordIn } from '../../audit/index.ts';
+import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
-import { inTransaction } from '../../kit/transaction.ts';
 import { role } from '../invitations/schema.ts';
 import { type Profile, profileOf } from './profile.ts';
 import { normalise } from './schema.ts';

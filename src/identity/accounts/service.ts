@@ -1,15 +1,15 @@
 import type { Knex } from 'knex';
 import { type Actor, recordIn } from '../../audit/index.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
-import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
-import type { Passwords } from '../passwords/index.ts';
+import type { Passwords } from '../passwords/hashing.ts';
 import type { PasswordRules } from '../passwords/rules.ts';
-import { endAll } from './end.ts';
-import { insertAccount, takenUsername } from './insert.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
 import { type Profile, profileOf } from './profile.ts';
 import { type AccountInput, accountInput, normalise } from './schema.ts';
+import { endAll } from './sign-out-everywhere.ts';
+import { insertAccount, takenUsername } from './store.ts';
 
 /** Accounts and what an operator does with them; each change and its audit row in one transaction. */
 export function createAccounts(deps: {

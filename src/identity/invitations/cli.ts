@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
-import type { Invitation, MadeInvitation } from './model.ts';
+import { toCsv, toSheet } from './export.ts';
 import type { Invitations } from './service.ts';
-import { toCsv, toSheet } from './sheet.ts';
+import type { Invitation, MadeInvitation } from './store.ts';
 
 interface Options {
   scope?: string;

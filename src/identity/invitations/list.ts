@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { z } from 'zod';
-import { type Invitation, type InvitationState, invitationQuery, SET_UP_ID, toInvitation } from './model.ts';
 import type { invitationQueryInput } from './schema.ts';
+import { type Invitation, type InvitationState, invitationQuery, SET_UP_ID, toInvitation } from './store.ts';
 
 export interface InvitationPage {
   invitations: Invitation[];

@@ -1,16 +1,16 @@
 import type { Knex } from 'knex';
 import { type From, recordIn } from '../../audit/index.ts';
+import { toDate } from '../../database/instants.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { toDate } from '../../kit/instants.ts';
-import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
-import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/insert.ts';
+import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/store.ts';
 import { makeLink } from '../recovery/links.ts';
 import { codeHash } from './codes.ts';
-import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './model.ts';
+import { replaceScopes } from './revoke.ts';
 import { PROTOCOL_SCOPES } from './schema.ts';
 import { INVITE, type InvitationDeps } from './service.ts';
-import { replaceScopes } from './withdraw.ts';
+import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './store.ts';
 
 /** What a person is told of an invitation before they use it. */
 export interface Offer {

@@ -1,13 +1,21 @@
 import type { Knex } from 'knex';
 import { type Actor, recordIn } from '../../audit/index.ts';
+import { toDate } from '../../database/instants.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { toDate } from '../../kit/instants.ts';
 import { parse } from '../../kit/parse.ts';
-import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
-import { rolesOf } from '../accounts/insert.ts';
+import { rolesOf } from '../accounts/store.ts';
 import { codeHash, makeCode } from './codes.ts';
 import { type InvitationPage, listInvitations } from './list.ts';
+import { withdrawScopes } from './revoke.ts';
+import {
+  grantedInput,
+  type InvitationInput,
+  type InvitationQuery,
+  invitationQueryInput,
+  PROTOCOL_SCOPES,
+} from './schema.ts';
 import {
   type Invitation,
   type InvitationRow,
@@ -16,15 +24,7 @@ import {
   type Redemption,
   SET_UP_ID,
   toInvitation,
-} from './model.ts';
-import {
-  grantedInput,
-  type InvitationInput,
-  type InvitationQuery,
-  invitationQueryInput,
-  PROTOCOL_SCOPES,
-} from './schema.ts';
-import { withdrawScopes } from './withdraw.ts';
+} from './store.ts';
 
 const SET_UP_HOURS = 24;
 /** The power to invite. */

@@ -6,10 +6,10 @@ import {
 import { isoBase64URL } from '@simplewebauthn/server/helpers';
 import type { Knex } from 'knex';
 import { digest } from '../../kit/ids.ts';
+import type { Authenticator } from './authenticator-names.ts';
+import { type Authentication, Refusal, readClientData } from './ceremony-response.ts';
 import type { Challenges, Purpose } from './challenges.ts';
-import type { Authenticator } from './names.ts';
 import type { Kind, RelyingParty } from './registration.ts';
-import { type Authentication, Refusal, readClientData } from './response.ts';
 
 const TABLE = 'T_webauthn_credentials';
 

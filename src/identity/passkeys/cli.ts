@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { print } from '../../kit/terminal.ts';
-import type { Key } from './keys.ts';
+import type { Key } from './credentials.ts';
 
 /** What these commands need of the room. */
 export interface PasskeyCommands {

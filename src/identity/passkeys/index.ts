@@ -8,8 +8,9 @@ import {
   finishAuthentication,
   startAuthentication,
 } from './authentication.ts';
+import { authenticationResponse, malformed, Refusal, registrationResponse } from './ceremony-response.ts';
 import { createChallenges } from './challenges.ts';
-import { createKeys, type Told } from './keys.ts';
+import { createKeys, type Told } from './credentials.ts';
 import {
   type Ceremony,
   finishRegistration,
@@ -18,7 +19,6 @@ import {
   type RelyingParty,
   startRegistration,
 } from './registration.ts';
-import { authenticationResponse, malformed, Refusal, registrationResponse } from './response.ts';
 
 export interface PasskeyDeps {
   knex: Knex;

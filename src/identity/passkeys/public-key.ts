@@ -1,6 +1,6 @@
 import { type AsymmetricKeyDetails, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
-import { Refusal } from './response.ts';
+import { Refusal } from './ceremony-response.ts';
 
 /** What is offered, the likeliest first (COSE Algorithms registry: ES256, EdDSA, RS256). */
 export const ALGORITHMS = [-7, -8, -257];

@@ -6,10 +6,10 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
 import { isoBase64URL, isoCBOR } from '@simplewebauthn/server/helpers';
+import type { Authenticator } from './authenticator-names.ts';
+import { Refusal, type Registration, readClientData } from './ceremony-response.ts';
 import type { Challenge, Challenges } from './challenges.ts';
-import type { Authenticator } from './names.ts';
 import { ALGORITHMS, checkPublicKey } from './public-key.ts';
-import { Refusal, type Registration, readClientData } from './response.ts';
 
 /** `passkey`: found without a username, verifies its user, signs in by itself. `security_key`: after a password. */
 export type Kind = 'passkey' | 'security_key';

@@ -1,9 +1,9 @@
 import type { Knex } from 'knex';
 import { type From, recordIn } from '../../audit/index.ts';
+import { inTransaction } from '../../database/transaction.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
-import { inTransaction } from '../../kit/transaction.ts';
-import { endGiven, type Kept } from '../accounts/end.ts';
+import { endGiven, type Kept } from '../accounts/sign-out-everywhere.ts';
 
 const TABLE = 'T_recovery_codes';
 const COUNT = 10;

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex';
 import { Secret, TOTP } from 'otpauth';
 import { type From, recordIn } from '../../audit/index.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { inTransaction, isDuplicate } from '../../kit/transaction.ts';
 
 const TABLE = 'T_totp_secrets';
 const PERIOD = 30;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SCOPE_TOKEN, scopeList } from '../scopes.ts';
+import { SCOPE_TOKEN, scopeList } from '../../access/scopes.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;

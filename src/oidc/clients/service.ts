@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import { type Actor, recordIn } from '../../audit/index.ts';
+import { toDate, toEpoch } from '../../database/instants.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
-import { toDate, toEpoch } from '../../kit/instants.ts';
 import { parse } from '../../kit/parse.ts';
 import { type ClientChange, type ClientInput, clientChange, clientInput } from './schema.ts';
 

@@ -1,6 +1,6 @@
 import { generateKeyPair, hash } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { Database } from '../../kit/database.ts';
+import type { Database } from '../../database/open.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';

@@ -1,13 +1,13 @@
 import { errors, Provider } from 'oidc-provider';
+import { toDate, toEpoch } from '../../database/instants.ts';
+import { unit } from '../../database/unit-of-work.ts';
+import type { Row, Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
-import { toDate, toEpoch } from '../../kit/instants.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import type { Row, Write } from '../../kit/statements.ts';
-import { unit } from '../../kit/unit-of-work.ts';
 import { completed, requestOf } from './authorization-requests.ts';
 import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
-import { rememberRelated, selectWithRelated } from './related.ts';
-import { isOfAnother } from './values.ts';
+import { rememberRelated, selectWithRelated } from './preload.ts';
+import { isOfAnother } from './token-values.ts';
 
 /** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
 interface Known {

@@ -1,7 +1,7 @@
+import { fromEpoch } from '../../database/instants.ts';
+import type { Row } from '../../database/writes.ts';
 import { digest } from '../../kit/ids.ts';
-import { fromEpoch } from '../../kit/instants.ts';
-import type { Row } from '../../kit/statements.ts';
-import { keyOf } from './values.ts';
+import { keyOf } from './token-values.ts';
 
 /** What the engine hands over to be stored; each model's IN_PAYLOAD names its members. */
 export interface Payload {

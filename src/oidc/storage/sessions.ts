@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import { unit } from '../../database/unit-of-work.ts';
+import type { Row } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import type { Row } from '../../kit/statements.ts';
-import { unit } from '../../kit/unit-of-work.ts';
-import { ACCOUNT_COLUMNS, rememberAccount } from '../accounts.ts';
+import { ACCOUNT_COLUMNS, rememberAccount } from '../claims.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_user_sessions';

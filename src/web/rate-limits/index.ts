@@ -6,8 +6,8 @@ import {
   RateLimiterRedis,
   RateLimiterRes,
 } from 'rate-limiter-flexible';
+import { DEADLINE_MS } from '../../database/driver/contract.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { DEADLINE_MS } from '../../kit/hot-path.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
 import { neighbourhoodOf } from '../address.ts';

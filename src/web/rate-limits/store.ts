@@ -2,10 +2,10 @@ import type { Knex } from 'knex';
 import { type IRateLimiterStoreOptions, RateLimiterRes } from 'rate-limiter-flexible';
 // The class that its documentation says to extend for a store of one's own is in its types and not in its index.
 import RateLimiterStoreAbstract from 'rate-limiter-flexible/lib/RateLimiterStoreAbstract.js';
-import { withDeadline } from '../../kit/hot-path.ts';
+import { withDeadline } from '../../database/driver/contract.ts';
+import { toDate } from '../../database/instants.ts';
+import { inTransaction } from '../../database/transaction.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
-import { toDate } from '../../kit/instants.ts';
-import { inTransaction } from '../../kit/transaction.ts';
 
 const TABLE = 'T_rate_limits';
 

@@ -1,0 +1,101 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { From } from '../audit/index.ts';
+import { unit } from '../database/unit-of-work.ts';
+import { email as emailSchema } from '../identity/accounts/schema.ts';
+import type { Gate, Visitor } from '../web/signed-in.ts';
+import type { FactorPagesDeps } from './factors.ts';
+
+export interface EmailPageDeps {
+  gate: Gate;
+  render(name: string, data: Record<string, unknown>): string;
+  recovery: {
+    sendsMail: boolean;
+    /** Says to nobody whether the address is free. */
+    changeEmail(accountId: string, email: string, from?: From): Promise<void>;
+  };
+  /** Whether that is the person's password, with all that slows guessing at sign-in. */
+  proves(given: {
+    accountId: string;
+    username: string;
+    password: string;
+    browserHash: string;
+  }): Promise<boolean>;
+  /** Stops floods of mail. @throws LatchkeyError rate_limited */
+  limitMail(email: string): Promise<void>;
+  browser: { read(ctx: Context): { hash: string } };
+  profile(accountId: string): Promise<{ has_password: boolean }>;
+  factors: Pick<FactorPagesDeps, 'standing' | 'signInAgain'>;
+  navOf(visitor: Visitor): unknown;
+}
+
+const PATH = '/account/email';
+
+/**
+ * Asking for another e-mail address. It takes the password, or a sign-in a short time ago where there is none: who finds
+ * a browser signed in could else take the account by a link.
+ */
+export function createEmailPage(router: Router, deps: EmailPageDeps): void {
+  const { gate, recovery } = deps;
+
+  /** @returns whether a password is to be proved, or undefined for who was sent to sign in again */
+  async function proof(ctx: Context, { accountId }: Visitor): Promise<boolean | undefined> {
+    const { has_password } = await deps.profile(accountId);
+    if (has_password || (await deps.factors.standing(ctx)).isFresh) return has_password;
+    ctx.status = 303;
+    ctx.redirect(deps.factors.signInAgain({ max_age: '300' }));
+    return undefined;
+  }
+
+  async function show(
+    ctx: Context,
+    visitor: Visitor,
+    typed = '',
+    faults: Record<string, string> = {},
+  ): Promise<void> {
+    const hasPassword = await proof(ctx, visitor);
+    if (hasPassword === undefined) return;
+    if (Object.keys(faults).length > 0) ctx.status = 400;
+    ctx.body = deps.render('account/email', {
+      title: 'Your e-mail address',
+      bodyClass: 'wide',
+      nav: deps.navOf(visitor),
+      alert: Object.values(faults)[0],
+      faults,
+      typed: typed.slice(0, 255),
+      action: PATH,
+      csrf: visitor.csrf(PATH),
+      username: visitor.username,
+      sendsMail: recovery.sendsMail,
+      hasPassword,
+    });
+  }
+
+  router.get(
+    PATH,
+    gate.page((ctx, visitor) => show(ctx, visitor)),
+  );
+
+  router.post(
+    PATH,
+    gate.form(async (ctx, visitor, { email: typed = '', current = '' }) => {
+      if (!recovery.sendsMail) return show(ctx, visitor);
+      const { accountId, username } = visitor;
+      const email = emailSchema.safeParse(typed);
+      const faults: Record<string, string> = {};
+      if (typed.trim() === '') faults.email = 'Enter an e-mail address';
+      else if (!email.success) faults.email = 'This is not an e-mail address';
+      const hasPassword = await proof(ctx, visitor);
+      if (hasPassword === undefined) return;
+      if (hasPassword && current === '') faults.current = 'Enter your password';
+      if (!email.success || Object.keys(faults).length > 0) return show(ctx, visitor, typed, faults);
+      const browserHash = deps.browser.read(ctx).hash;
+      if (hasPassword && !(await deps.proves({ accountId, username, password: current, browserHash })))
+        return show(ctx, visitor, typed, { current: 'This is not your password' });
+      await deps.limitMail(email.data);
+      await recovery.changeEmail(accountId, email.data, unit().origin);
+      ctx.status = 303;
+      ctx.redirect('/account/security?done=email');
+    }),
+  );
+}

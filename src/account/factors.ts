@@ -1,0 +1,164 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { From } from '../audit/index.ts';
+import { unit } from '../database/unit-of-work.ts';
+import type { Key, Keys } from '../identity/passkeys/credentials.ts';
+import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { FormWork, Gate, Visitor } from '../web/signed-in.ts';
+
+export interface FactorPagesDeps {
+  gate: Gate;
+  render(name: string, data: Record<string, unknown>): string;
+  keys: Keys;
+  secondFactor: SecondFactor;
+  /** How this session came to be. */
+  standing(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
+  /** What the script of the page needs to be answered. */
+  scriptToken(sessionUid: string): string;
+  /** Where one signs in once more, as sure as that, to come back to the page. */
+  signInAgain(params: Record<string, string>): string;
+  tell(accountId: string, what: 'totp_added' | 'totp_removed'): void;
+  qrImage(text: string): Promise<string>;
+  rpId: string;
+  nav(visitor: Visitor): unknown;
+}
+
+export const SECURITY = '/account/security';
+const APP = `${SECURITY}/app`;
+const CODES = `${SECURITY}/recovery-codes`;
+const KEYS = `${SECURITY}/keys`;
+
+/** For the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
+function signals(rpId: string, visitor: Visitor, keys: Key[]): string {
+  const userId = Buffer.from(visitor.accountId).toString('base64url');
+  const { username: name } = visitor;
+  return JSON.stringify({
+    signalAllAcceptedCredentials: {
+      rpId,
+      userId,
+      allAcceptedCredentialIds: keys.map(({ key_id }) => key_id),
+    },
+    signalCurrentUserDetails: { rpId, userId, name, displayName: name },
+  });
+}
+
+/** Keys, app and recovery codes on the page of one's account. */
+export function createFactorPages(router: Router, deps: FactorPagesDeps) {
+  const { gate, keys } = deps;
+  const { totp, recoveryCodes, factorsOf } = deps.secondFactor;
+  const back = (ctx: Context, done?: string) => {
+    ctx.status = 303;
+    ctx.redirect(done ? `${SECURITY}?done=${done}` : SECURITY);
+  };
+
+  /**
+   * What weakens or replaces a factor needs one: who only knows the password cannot make themselves the owner.
+   * Else the person signs in once more, and nothing was changed.
+   */
+  function guarded(
+    work: (ctx: Context, visitor: Visitor, fields: Record<string, string>, from: From) => Promise<void>,
+  ): FormWork {
+    return async (ctx, visitor, fields) => {
+      const { amr, isFresh } = await deps.standing(ctx);
+      const { keys: signed, totp: app } = await factorsOf(visitor.accountId);
+      const needed = signed > 0 || app;
+      if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, visitor, fields, unit().origin);
+      ctx.status = 303;
+      ctx.redirect(deps.signInAgain({ max_age: '300', ...(needed ? { acr_values: 'mfa' } : {}) }));
+    };
+  }
+
+  const page = (visitor: Visitor, title: string, data: object) => ({
+    ...{ title, bodyClass: 'wide', nav: deps.nav(visitor), person: { username: visitor.username } },
+    ...data,
+  });
+
+  router.post(
+    KEYS,
+    gate.form(async (ctx, visitor, fields) => {
+      const { accountId } = visitor;
+      const { key = '', act, name = '' } = fields;
+      if (act === 'rename') {
+        await keys.rename(accountId, key, name, unit().origin);
+        return back(ctx, 'renamed');
+      }
+      if (act !== 'remove') throw new LatchkeyError('invalid_input', 'Choose what to do with the key.');
+      await guarded(async (_ctx, _visitor, _fields, from) => {
+        await keys.remove(accountId, key, accountId, from);
+        back(ctx, 'removed');
+      })(ctx, visitor, fields);
+    }),
+  );
+
+  async function showApp(ctx: Context, visitor: Visitor, alert?: string): Promise<void> {
+    const { uri, secret } = await totp.begin(visitor.accountId, visitor.username);
+    const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await deps.qrImage(uri) };
+    if (alert) ctx.status = 400;
+    const faults = alert ? { code: alert } : {};
+    const form = { action: APP, csrf: visitor.csrf(APP), back: SECURITY };
+    ctx.body = deps.render(
+      'account/app',
+      page(visitor, 'Set up an authenticator app', { app, alert, faults, ...form }),
+    );
+  }
+
+  router.post(
+    APP,
+    gate.form(
+      guarded(async (ctx, visitor, { act, code }, from) => {
+        const { accountId } = visitor;
+        if (act === 'remove') {
+          await totp.remove(accountId, from);
+          deps.tell(accountId, 'totp_removed');
+          return back(ctx, 'app-removed');
+        }
+        if (code === undefined) return showApp(ctx, visitor);
+        if (!(await totp.confirm(accountId, code, from)))
+          return showApp(ctx, visitor, 'That code is not right. Scan the new secret, and enter its code');
+        deps.tell(accountId, 'totp_added');
+        back(ctx, 'app');
+      }),
+    ),
+  );
+
+  router.post(
+    CODES,
+    gate.form(
+      guarded(async (ctx, visitor, _fields, from) => {
+        const codes = await recoveryCodes.make(visitor.accountId, from);
+        ctx.body = deps.render(
+          'account/recovery-codes',
+          page(visitor, 'Your recovery codes', { codes, back: SECURITY }),
+        );
+      }),
+    ),
+  );
+
+  return {
+    /** What the page of the account shows of it. */
+    async shown(ctx: Context, visitor: Visitor) {
+      const { accountId, csrf, sessionUid } = visitor;
+      const list = await keys.list(accountId);
+      const { totp: app, recoveryCodes: codes } = await factorsOf(accountId);
+      const { amr, isFresh } = await deps.standing(ctx);
+      return {
+        passkeyList: list.filter(({ kind }) => kind === 'passkey'),
+        keyList: list.filter(({ kind }) => kind === 'security_key'),
+        app,
+        codes,
+        actions: { keys: KEYS, app: APP, codes: CODES },
+        tokens: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES) },
+        isFresh,
+        signInAgain: deps.signInAgain({ max_age: '300' }),
+        passkeys: {
+          csrf: deps.scriptToken(sessionUid),
+          back: SECURITY,
+          signal: signals(deps.rpId, visitor, list),
+          // Only where a password was typed just now, and there is no passkey yet.
+          upgrade: isFresh && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
+        },
+      };
+    },
+  };
+}

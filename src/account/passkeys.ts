@@ -1,0 +1,133 @@
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { fromEpoch } from '../database/instants.ts';
+import { unit } from '../database/unit-of-work.ts';
+import type { Passkeys } from '../identity/passkeys/index.ts';
+import { now } from '../interactions/authentication-state.ts';
+import { OLD_FORM } from '../interactions/interaction.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { Secrets } from '../kit/secrets.ts';
+import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
+import type { Asked, Side } from '../web/passkey-endpoints.ts';
+
+/** How long after a sign-in factors may be changed without another one. */
+export const FRESH_SECONDS = 300;
+
+export interface AccountSideDeps {
+  provider: Provider;
+  secrets: Secrets;
+  passkeys: Passkeys;
+  ceremony: CeremonyCookie;
+  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+}
+
+/** A session, as far as it matters for factors. */
+export interface Standing {
+  accountId: string;
+  uid: string;
+  amr: string[];
+  /** Seconds. */
+  loginTs: number;
+}
+
+/** Whether the sign-in was so short a time ago that nobody else sits there now. */
+export const isFresh = ({ loginTs }: Standing) => now() - loginTs <= FRESH_SECONDS;
+
+/** What a page of the account gives its script. */
+export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(`webauthn:${uid}`);
+
+/** Ceremonies on a page of the account: adding a key, and vouching for one. */
+export function createAccountSide(deps: AccountSideDeps): Side & {
+  standing(ctx: Context): Promise<Standing | undefined>;
+} {
+  const { passkeys, ceremony } = deps;
+  const { keys } = passkeys;
+
+  async function standing(ctx: Context): Promise<Standing | undefined> {
+    const session = (await deps.provider.Session.get(ctx as never)) as {
+      accountId?: string;
+      uid: string;
+      amr?: string[];
+      loginTs?: number;
+    };
+    const { accountId, uid, amr = [], loginTs = 0 } = session;
+    return accountId === undefined ? undefined : { accountId, uid, amr, loginTs };
+  }
+
+  /** @throws LatchkeyError forbidden, unauthenticated when the sign-in is too long ago */
+  async function visitor(ctx: Context, asked: Asked): Promise<Standing & { username: string }> {
+    const here = await standing(ctx);
+    const person = here && (await deps.findPerson(here.accountId));
+    if (!here || !person || !deps.secrets.csrfMatches(`webauthn:${here.uid}`, asked.csrf))
+      throw new LatchkeyError('forbidden', OLD_FORM);
+    // A browser that somebody left open must not get a key of another's.
+    if (!isFresh(here))
+      throw new LatchkeyError(
+        'unauthenticated',
+        'You signed in some time ago. Sign in again to change this.',
+      );
+    return { ...here, username: person.username };
+  }
+
+  const place = ({ uid }: Standing) => `session:${uid}`;
+  const wrong = () => new LatchkeyError('invalid_input', 'Say which key it is about.');
+
+  return {
+    standing,
+
+    async startRegistration(ctx, asked) {
+      const here = await visitor(ctx, asked);
+      const { accountId, username } = here;
+      const own = await keys.list(accountId);
+      const known = own.map(({ key_id, transports }) => ({ id: key_id, transports }));
+      // Without a touch only where a password was typed just now, and there is nothing yet.
+      if (asked.ceremony === 'upgrade' && (known.length > 0 || !here.amr.includes('pwd'))) throw wrong();
+      return passkeys.startRegistration({
+        ...{ accountId, userHandle: accountId, username, displayName: username, known },
+        boundTo: ceremony.begin(ctx, place(here)),
+        ceremony: asked.ceremony,
+      });
+    },
+
+    async finishRegistration(ctx, asked) {
+      const here = await visitor(ctx, asked);
+      const { accountId, amr } = here;
+      const from = unit().origin;
+      const key = await passkeys.finishRegistration({
+        ...{ accountId, from, ceremony: asked.ceremony, response: asked.response },
+        boundTo: ceremony.resume(ctx, place(here)),
+      });
+      const cameByKey = amr.includes('hwk') || amr.includes('swk');
+      const signer = cameByKey ? await keys.signerOf(accountId, fromEpoch(here.loginTs)) : undefined;
+      const { id, name, is_signed } = await keys.add(accountId, key, signer, from);
+      return { id, name, is_signed };
+    },
+
+    async startAuthentication(ctx, asked) {
+      const here = await visitor(ctx, asked);
+      if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
+      const { name, is_signed } = await keys.get(here.accountId, asked.key);
+      if (is_signed)
+        throw new LatchkeyError('conflict', `${name} is vouched for already. Nothing was changed.`);
+      return passkeys.startAuthentication({
+        purpose: 'sign_key',
+        boundTo: `${asked.key} ${ceremony.begin(ctx, place(here))}`,
+        accountId: here.accountId,
+      });
+    },
+
+    async finishAuthentication(ctx, asked) {
+      const here = await visitor(ctx, asked);
+      if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
+      const { accountId } = here;
+      const from = unit().origin;
+      const signer = await passkeys.finishAuthentication({
+        ...{ purpose: 'sign_key' as const, accountId, response: asked.response, from },
+        boundTo: `${asked.key} ${ceremony.resume(ctx, place(here))}`,
+        at: new Date(),
+      });
+      const { id, name } = await keys.sign(accountId, asked.key, signer.id, from);
+      return { id, name, is_signed: true };
+    },
+  };
+}

@@ -1,0 +1,178 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { InvitationInput, InvitationQuery } from '../identity/invitations/schema.ts';
+import type {
+  Invitation,
+  InvitationState,
+  MadeInvitation,
+  Redemption,
+} from '../identity/invitations/store.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { uuidv7 } from '../kit/ids.ts';
+import type { Visitor } from '../web/signed-in.ts';
+import type { AdminDeps, Desk } from './layout.ts';
+
+interface Actor {
+  accountId: string;
+}
+
+/** The service, as the command line calls it too. */
+export interface InvitationService {
+  list(actor: Actor, query: InvitationQuery): Promise<{ invitations: Invitation[]; next?: string }>;
+  show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }>;
+  create(actor: Actor, input: InvitationInput, count: string, firstId: string): Promise<MadeInvitation[]>;
+  revoke(actor: Actor, id: string, options: { withdraw?: boolean }): Promise<unknown>;
+}
+
+export interface InvitationPagesDeps extends AdminDeps {
+  desk: Desk;
+  invitations: InvitationService;
+  /** An invitation's link as an SVG. */
+  qrCode(url: string): Promise<string>;
+}
+
+const PATH = '/admin/invitations';
+const NEW = `${PATH}/new`;
+const POWER = 'latchkey:invitations';
+const PAGE_SIZE = 25;
+const STATES: [InvitationState | 'all', string][] = [
+  ['all', 'All'],
+  ['waiting', 'Waiting'],
+  ['used', 'Used'],
+  ['expired', 'Expired'],
+  ['revoked', 'Withdrawn'],
+];
+const ENDINGS = {
+  '24h': '24 hours',
+  '3d': '3 days',
+  '7d': '7 days',
+  '4w': '4 weeks',
+  never: 'It does not end',
+};
+const USUAL = ['openid', 'profile', 'email'];
+const BLANK = { max_uses: '1', count: '1', expires_in: '7d' };
+/** What the form calls what the service names otherwise. */
+const FIELDS: Record<string, string> = { maxUses: 'max_uses', expiresIn: 'expires_in' };
+
+const list = (text: string | undefined) => (text ?? '').split(/[\s,]+/).filter(Boolean);
+
+/** Only these fields are looked at, whatever the form brings. */
+const inputOf = ({ label, email, scope, roles, max_uses, expires_in }: Record<string, string>) => ({
+  label,
+  email: email?.trim() || undefined,
+  scope,
+  roles: list(roles),
+  maxUses: max_uses,
+  expiresIn: expires_in,
+});
+
+/** The invitations of this server: who may come in, who came in by what, and the codes while they are shown. */
+export function createInvitationPages(router: Router, deps: InvitationPagesDeps): void {
+  const { gate, invitations, desk } = deps;
+  const mayWrite = ({ scopes }: Visitor) => deps.covers(scopes, POWER);
+  const show = (ctx: Context, visitor: Visitor, view: string, data: Record<string, unknown>) =>
+    desk.show(ctx, visitor, PATH, `invitations/${view}`, { mayWrite: mayWrite(visitor), ...data });
+
+  router.get(
+    PATH,
+    gate.page(async (ctx, visitor) => {
+      const { state = 'all', search = '', after, limit = PAGE_SIZE } = ctx.query;
+      const query = { state, search, after: after || undefined, limit } as InvitationQuery;
+      const page = await invitations.list(visitor, query);
+      const more = new URLSearchParams({ ...(query as Record<string, string>), after: page.next ?? '' });
+      show(ctx, visitor, 'list', {
+        title: 'Invitations',
+        invitations: page.invitations,
+        states: STATES,
+        query,
+        isFirst: query.after === undefined,
+        nextUrl: page.next === undefined ? undefined : `${PATH}?${more}`,
+      });
+    }, `${POWER}.read`),
+  );
+
+  function showForm(
+    ctx: Context,
+    visitor: Visitor,
+    typed: Record<string, string>,
+    faults: Record<string, string> = {},
+  ): void {
+    // The id of what it will make: sent twice, the second finds it taken.
+    const once = uuidv7();
+    show(ctx, visitor, 'new', {
+      title: 'Invite someone',
+      alert: Object.values(faults)[0],
+      faults,
+      typed,
+      endings: Object.entries(ENDINGS),
+      powers: visitor.scopes,
+      action: NEW,
+      once,
+      csrf: visitor.csrf(NEW, once),
+    });
+  }
+
+  router.get(
+    NEW,
+    gate.page((ctx, visitor) => {
+      const held = USUAL.filter((scope) => scope === 'openid' || deps.covers(visitor.scopes, scope));
+      showForm(ctx, visitor, { ...BLANK, scope: held.join(' ') });
+    }, POWER),
+  );
+
+  async function pictures(made: MadeInvitation[]) {
+    const cards = [];
+    for (const one of made) {
+      cards.push({ ...one, qr: `data:image/svg+xml;base64,${btoa(await deps.qrCode(one.url))}` });
+      // A thousand of them take seconds: others are answered in between.
+      await new Promise(setImmediate);
+    }
+    return cards;
+  }
+
+  router.post(
+    NEW,
+    gate.form(async (ctx, visitor, fields) => {
+      try {
+        const input = inputOf(fields);
+        const made = await invitations.create(visitor, input, fields.count ?? '', fields.once ?? '');
+        show(ctx, visitor, 'made', {
+          title: made.length === 1 ? 'Your invitation' : `${made.length} invitations`,
+          made: await pictures(made),
+        });
+      } catch (error) {
+        if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
+        ctx.status = error.status;
+        const faults = Object.entries(error.faults).map(([name, fault]) => [FIELDS[name] ?? name, fault]);
+        showForm(ctx, visitor, fields, Object.fromEntries(faults));
+      }
+    }, POWER),
+  );
+
+  router.get(
+    `${PATH}/:id`,
+    gate.page(async (ctx, visitor) => {
+      const { redemptions, ...invitation } = await invitations.show(visitor, ctx.params.id as string);
+      const action = `${PATH}/${invitation.id}/revoke`;
+      show(ctx, visitor, 'show', {
+        title: `Invitation${invitation.label ? ` for ${invitation.label}` : ''}`,
+        invitation,
+        redemptions,
+        done: ctx.query.done,
+        action,
+        csrf: visitor.csrf(action),
+      });
+    }, `${POWER}.read`),
+  );
+
+  router.post(
+    `${PATH}/:id/revoke`,
+    gate.form(async (ctx, visitor, fields) => {
+      const id = ctx.params.id as string;
+      const withdraw = fields.withdraw === 'yes';
+      await invitations.revoke(visitor, id, { withdraw });
+      ctx.status = 303;
+      ctx.redirect(`${PATH}/${id}?done=${withdraw ? 'withdrawn' : 'revoked'}`);
+    }, POWER),
+  );
+}

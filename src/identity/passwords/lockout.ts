@@ -1,0 +1,82 @@
+import { unit } from '../../database/unit-of-work.ts';
+import type { Value, Write } from '../../database/writes.ts';
+import { digest, uuidv7 } from '../../kit/ids.ts';
+
+/** Guesses in each round; what they count up to (NIST SP 800-63B section 5.2.2 allows 100 in a row). */
+const ROUND = 5;
+export const MOST_GUESSES = 100;
+
+const FIRST_LOCK_MINUTES = 15;
+const LONGEST_LOCK_MINUTES = 24 * 60;
+const FOREVER = new Date('9999-12-31T23:59:59.999Z');
+
+/** Where the guesses at a password are counted: the account's credential, or one browser that the person knows. */
+export interface GuessCount {
+  table: 'T_credentials' | 'T_known_browsers';
+  id: string;
+  /** Whether a guess will be allowed, as it was when the row was read. */
+  isOpen: boolean;
+}
+
+/** The end of the lock that guess number `count` sets: 15, 30, 60 … minutes up to a day, at last for ever. */
+function lockedUntil(count: number, now: number): Date {
+  if (count >= MOST_GUESSES) return FOREVER;
+  const minutes = FIRST_LOCK_MINUTES * 2 ** (count / ROUND - 1);
+  return new Date(now + Math.min(minutes, LONGEST_LOCK_MINUTES) * 60_000);
+}
+
+/** MySQL assigns from left to right and would see the new count: the lock is set before it. */
+const RESERVE = (table: string) =>
+  `UPDATE ${table} SET locked_until = CASE failed_login_attempts ${lockingGuesses
+    .map((count) => `WHEN ${count - 1} THEN ?`)
+    .join(' ')} ELSE locked_until END, failed_login_attempts = failed_login_attempts + 1
+  WHERE id = ? AND failed_login_attempts < ${MOST_GUESSES} AND (locked_until IS NULL OR locked_until <= ?)`;
+
+const lockingGuesses = Array.from({ length: MOST_GUESSES / ROUND }, (_, index) => (index + 1) * ROUND);
+
+/** The one row that counts the guesses at accounts that are locked or unknown. */
+const REFUSED = { key_hash: digest('refused guesses') };
+const COUNT_REFUSED = 'UPDATE T_rate_limits SET points = points + 1 WHERE key_hash = ?';
+const DAY_MS = 86_400_000;
+
+/**
+ * A guess that is refused touches no row of its own, and so would be answered sooner, by a page and a flush to the
+ * disk, than one that counts: it counts here. Each guess is two statements at the same moment, of which one touches a
+ * row; a commit that comes after another, or only at times, could be measured as well.
+ */
+async function countRefused(isRefused: boolean, now: Date): Promise<void> {
+  const values = [isRefused ? REFUSED.key_hash : ''];
+  const sql = COUNT_REFUSED;
+  const missed = await unit().commitNow([
+    { kind: 'statement', table: 'T_rate_limits', sql, values, guard: 'refused' },
+  ]);
+  if (!missed || !isRefused) return;
+  const expires_at = new Date(now.getTime() + 30 * DAY_MS);
+  const row = { id: uuidv7(), created_at: now, ...REFUSED, points: 1, expires_at };
+  await unit().commitNow([{ kind: 'insert', table: 'T_rate_limits', row, ignore: true }]);
+}
+
+/**
+ * Counts a guess as failed before the password is looked at, in a commit of its own: of a thousand at once, over
+ * any number of servers, five go on and the fifth sets the lock. One statement and its row count decide.
+ * @param count undefined for an unknown account, which costs as much
+ * @returns whether the password may be looked at
+ */
+export async function reserveGuess(count: GuessCount | undefined): Promise<boolean> {
+  const table = count?.table ?? 'T_credentials';
+  const now = Date.now();
+  const values: Value[] = [
+    ...lockingGuesses.map((guess) => lockedUntil(guess, now)),
+    count?.id ?? '',
+    new Date(now),
+  ];
+  const reserve: Write = { kind: 'statement', table, sql: RESERVE(table), values, guard: 'guess' };
+  const [refused] = await Promise.all([
+    unit().commitNow([reserve]),
+    countRefused(!count?.isOpen, new Date(now)),
+  ]);
+  return !refused;
+}
+
+/** The row of failures is broken; written with all else that the sign-in writes. */
+export const NO_GUESSES = { failed_login_attempts: 0, locked_until: null };

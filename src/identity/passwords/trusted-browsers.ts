@@ -1,0 +1,44 @@
+import type { Knex } from 'knex';
+import { unit } from '../../database/unit-of-work.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+import { NO_GUESSES } from './lockout.ts';
+
+/** How long a browser is known after its last sign-in. */
+export const KNOWN_DAYS = 180;
+
+const nextExpiry = (now: Date) => new Date(now.getTime() + KNOWN_DAYS * 86_400_000);
+
+/** Marks this browser as one from which the person signed in, in the commit of the request under way. */
+export function rememberBrowser(accountId: string, tokenHash: string): void {
+  const now = new Date();
+  unit().write({
+    kind: 'insert',
+    table: 'T_known_browsers',
+    row: {
+      id: uuidv7(),
+      created_at: now,
+      account_id: accountId,
+      token_hash: tokenHash,
+      ...NO_GUESSES,
+      last_used_at: now,
+      expires_at: nextExpiry(now),
+    },
+    // Two forms of one browser, sent at once.
+    ignore: true,
+  });
+}
+
+/** A browser that is known signed in again. */
+export function touchBrowser(id: string): void {
+  const now = new Date();
+  const set = { last_used_at: now, expires_at: nextExpiry(now), ...NO_GUESSES };
+  unit().write({ kind: 'update', table: 'T_known_browsers', set, where: { id } });
+}
+
+/**
+ * No browser of that account is known any more: for a new password, and "sign out everywhere".
+ * @param kept the one that asks
+ */
+export async function forgetBrowsers(source: Knex, accountId: string, kept = ''): Promise<void> {
+  await source('T_known_browsers').where({ account_id: accountId }).whereNot({ id: kept }).delete();
+}

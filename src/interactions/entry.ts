@@ -1,0 +1,37 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { pageOf, SIGNED_IN_PATH, signInUrl } from '../oidc/clients/own-client.ts';
+import { readForm } from '../web/form-body.ts';
+import type { InvitationDeps } from './invitation.ts';
+
+/** Where a person comes in who was sent by no application: by an invitation, or to a page of ours. */
+export function createDoors(router: Router, deps: { issuer: string } & Pick<InvitationDeps, 'held'>) {
+  const { issuer, held } = deps;
+
+  function enter(ctx: Context): void {
+    ctx.status = 303;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.redirect(signInUrl(issuer, '/account/security', { prompt: 'create' }));
+  }
+
+  /** A typed code is asked for on the next page; the code of a link goes out of the address bar at once. */
+  router.get('/invitation', async (ctx) => {
+    const { code } = ctx.query;
+    if (typeof code === 'string' && code !== '') {
+      held.keep(ctx, code);
+    }
+    enter(ctx);
+  });
+
+  router.post('/invitation', async (ctx) => {
+    const { invitation_code: code } = await readForm(ctx);
+    if (code) held.keep(ctx, code);
+    enter(ctx);
+  });
+
+  router.get(SIGNED_IN_PATH, (ctx) => {
+    ctx.status = 303;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.redirect(pageOf(ctx.query.state));
+  });
+}

@@ -1,0 +1,247 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { inWords } from '../access/scope-descriptions.ts';
+import { record } from '../audit/index.ts';
+import { unit } from '../database/unit-of-work.ts';
+import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { Demand } from '../oidc/second-factor-policy.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
+import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
+import { createWebauthnEndpoints, type Side } from '../web/passkey-endpoints.ts';
+import type { AddressLimit } from '../web/rate-limits/index.ts';
+import { createSignIn } from './authentication-state.ts';
+import { createFrontDesk, type Details, ENDED, type FrontDeskDeps, goTo } from './interaction.ts';
+import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
+import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
+import { createInteractionSide, type InteractionSideDeps } from './passkeys.ts';
+import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
+
+/** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
+interface Person {
+  username: string;
+  scopes: string[];
+}
+
+export interface InteractionDeps extends FrontDeskDeps {
+  provider: Provider;
+  invitation: InvitationDeps;
+  render(name: string, data: Record<string, unknown>): string;
+  /** @returns the account's id, or undefined for any failure */
+  signIn(given: {
+    username: string;
+    password: string;
+    clientId?: string;
+    browserHash: string;
+  }): Promise<string | undefined>;
+  /** No password that was ever set. */
+  isTooLong(password: string): boolean;
+  /** Failed sign-ins of one address. */
+  guesses: Pick<AddressLimit, 'take' | 'giveBack'>;
+  /** Ceremonies of passkeys that one address begins. */
+  ceremonies: Pick<AddressLimit, 'take'>;
+  browser: BrowserCookie;
+  findPerson(accountId: string): Promise<Person | undefined>;
+  /** What of the scopes the account may be given. */
+  withinCeiling(scopes: string[], ceiling: string[]): string[];
+  refreshTokenDays: number;
+  demand: Demand;
+  secondFactor: SecondFactor;
+  /** Whether a confirmed mailbox opens accounts that have no password. */
+  byMail: boolean;
+  tellRecovery: SecondFactorStepDeps['tellRecovery'];
+  passkeys: Pick<
+    InteractionSideDeps,
+    'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress' | 'recovery'
+  >;
+  ceremony: CeremonyCookie;
+  recover: Omit<RecoverDeps, 'desk' | 'render'>;
+  /** Ceremonies on pages of the account. */
+  accountSide: Side;
+}
+
+export const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
+
+/** The pages on which a person decides; each step records its result and goes back to the engine. */
+export function createInteractions(deps: InteractionDeps): Router {
+  const { provider } = deps;
+  const desk = createFrontDesk(deps);
+  const { load, common, finish } = desk;
+  const { factorsOf } = deps.secondFactor;
+  const signIn = createSignIn({ ...deps, desk, factorsOf });
+
+  async function showLogin(
+    ctx: Context,
+    details: Details,
+    failed?: { username: string; alert: string; alertField?: string },
+  ): Promise<void> {
+    const { client, ...data } = await common(ctx, details);
+    const hint = details.params.login_hint;
+    // Who is asked once more, for a stronger or a fresher sign-in.
+    const known = details.session?.accountId ? await deps.findPerson(details.session.accountId) : undefined;
+    const username =
+      failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
+    if (failed) ctx.status = 401;
+    ctx.body = deps.render('interactions/login', {
+      ...data,
+      title: `Sign in to ${data.clientName}`,
+      passkeys: { ...data.passkeys, autofill: 'on' },
+      byMail: deps.byMail,
+      username,
+      alert: failed?.alert,
+      alertField: failed?.alertField,
+    });
+  }
+
+  /** What the application asks for and this account may give; the rest is refused without asking. */
+  async function asked(details: Details) {
+    const accountId = details.session?.accountId;
+    const person = accountId ? await deps.findPerson(accountId) : undefined;
+    if (!accountId || !person) throw new LatchkeyError('invalid_input', ENDED);
+    const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
+    const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
+    const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
+    const requested = String(details.params.scope ?? '')
+      .split(' ')
+      .filter((scope) => missing.includes(scope) || earlier.includes(scope));
+    const given = deps.withinCeiling(requested, person.scopes);
+    return { accountId, person, grant, earlier, missing, given };
+  }
+
+  async function showConsent(ctx: Context, details: Details): Promise<void> {
+    const { client, ...data } = await common(ctx, details);
+    const { person, earlier, given } = await asked(details);
+    const redirectUri = String(details.params.redirect_uri);
+    const shown = given.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
+    ctx.body = deps.render('interactions/consent', {
+      ...data,
+      title: `Allow ${data.clientName}?`,
+      verified: true,
+      clientId: client.clientId,
+      redirectUri,
+      redirectHost: URL.parse(redirectUri)?.host || redirectUri,
+      accountName: person.username,
+      switchAction: data.action,
+      scopes: shown.map((name) => ({
+        name,
+        text: inWords(name),
+        isNew: earlier.length > 0 && !earlier.includes(name),
+      })),
+      offline: given.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
+    });
+  }
+
+  /** Counts a failure before it happens, so that many at once do not slip by; nothing else of an address counts. */
+  async function counted<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
+    const { ip } = unit().origin;
+    await deps.guesses.take(ip);
+    let failed = false;
+    try {
+      const result = await attempt();
+      failed = result === undefined;
+      return result;
+    } finally {
+      if (!failed) await deps.guesses.giveBack(ip);
+    }
+  }
+
+  async function login(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
+    const { username = '', password = '' } = fields;
+    for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
+      if (value === '')
+        return showLogin(ctx, details, { username, alert: `Enter a ${alertField}`, alertField });
+    }
+    const browser = deps.browser.read(ctx);
+    const clientId = String(details.params.client_id);
+    const accountId = await counted(async () =>
+      username.length <= 255 && !deps.isTooLong(password)
+        ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
+        : undefined,
+    );
+    if (!accountId)
+      return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
+    deps.browser.keep(ctx, browser.token);
+    goTo(ctx, await signIn.next(details, { accountId, amr: ['pwd'] }));
+  }
+
+  async function allow(ctx: Context, details: Details): Promise<void> {
+    const clientId = String(details.params.client_id);
+    const { accountId, grant: existing, missing, given } = await asked(details);
+    const grant = existing ?? new provider.Grant({ accountId, clientId });
+    const granted = missing.filter((scope) => given.includes(scope));
+    const beyond = missing.filter((scope) => !given.includes(scope));
+    if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
+    // Beyond the ceiling: noted as answered, so that the engine does not ask again.
+    if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));
+    const claims = details.prompt.details.missingOIDCClaims as string[] | undefined;
+    if (claims) grant.addOIDCClaims(claims);
+    const grantId = await grant.save();
+    record({
+      action: 'consent.granted',
+      accountId,
+      clientId,
+      target: grantId,
+      details: { scope: granted.join(' ') },
+    });
+    await finish(ctx, { consent: { grantId } });
+  }
+
+  async function decide(ctx: Context, details: Details, decision: string | undefined): Promise<void> {
+    const clientId = String(details.params.client_id);
+    if (decision === 'allow') return allow(ctx, details);
+    if (decision === 'deny') {
+      record({
+        action: 'consent.denied',
+        accountId: details.session?.accountId,
+        clientId,
+        success: false,
+        errorCode: 'access_denied',
+      });
+      return finish(ctx, { error: 'access_denied', error_description: 'the person did not allow it' });
+    }
+    if (decision === 'switch') {
+      // The same request again, with a sign-in whatever the session says.
+      const params = Object.entries(details.params).filter(
+        (entry): entry is [string, string] => typeof entry[1] === 'string',
+      );
+      const prompt = String(details.params.prompt ?? '').includes('consent') ? 'login consent' : 'login';
+      const again = new URLSearchParams([
+        ...params.filter(([name]) => name !== 'prompt'),
+        ['prompt', prompt],
+      ]);
+      ctx.status = 303;
+      return ctx.redirect(`/auth?${again}`);
+    }
+    throw new LatchkeyError('invalid_input', 'Choose Allow or Deny.');
+  }
+
+  const router = new Router();
+  createInvitationSteps(router, { ...deps, ...deps.invitation, desk, signIn });
+  createSecondFactorSteps(router, { ...deps, desk, signIn });
+  createRecoverSteps(router, { ...deps.recover, render: deps.render, desk });
+  const interaction = createInteractionSide({
+    ...{ ...deps, ...deps.invitation, ...deps.passkeys },
+    ...{ desk, signIn, factorsOf },
+  });
+  createWebauthnEndpoints(router, { interaction, account: deps.accountSide }, deps.ceremonies);
+  router.get('/interaction/:uid', async (ctx) => {
+    const details = await load(ctx);
+    const { name } = details.prompt;
+    if (isRecovering(details) && name === 'login' && ctx.query.step !== 'sign-in')
+      return goTo(ctx, `/interaction/${details.uid}/recover`);
+    if (name === 'create' && ctx.query.step !== 'sign-in') {
+      ctx.status = 303;
+      return ctx.redirect(`/interaction/${details.uid}/invitation`);
+    }
+    await (name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
+  });
+  router.post('/interaction/:uid', async (ctx) => {
+    const fields = await desk.form(ctx);
+    const details = await load(ctx);
+    await (details.prompt.name === 'consent'
+      ? decide(ctx, details, fields.decision)
+      : login(ctx, details, fields));
+  });
+  return router;
+}

@@ -1,0 +1,99 @@
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { Secrets } from '../kit/secrets.ts';
+import { readForm } from '../web/form-body.ts';
+import { allowFormTarget } from '../web/security.ts';
+
+export type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+export interface FrontDeskDeps {
+  provider: Provider;
+  secrets: Secrets;
+}
+
+export const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
+
+export const OLD_FORM = 'This form is not from here or too old. Go back, load the page again and repeat it.';
+
+const csrfOf = (uid: string) => `interaction:${uid}`;
+
+/** Marks the prompt of the request as answered: only `create` is left open by another result. */
+export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
+
+export function goTo(ctx: Context, url: string): void {
+  ctx.status = 303;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(url);
+}
+
+/** What every step of an authorization request needs: which request it is, its form, and the way back. */
+export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
+  return {
+    /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
+    async load(ctx: Context): Promise<Details> {
+      const details = await provider.interactionDetails(ctx.req, ctx.res).catch((error: Error) => {
+        if (error.name === 'SessionNotFound') throw new LatchkeyError('invalid_input', ENDED, error);
+        throw error;
+      });
+      if (details.uid !== ctx.params.uid) throw new LatchkeyError('invalid_input', ENDED);
+      return details;
+    },
+
+    /**
+     * The interaction that a page of ours named to an endpoint beyond the path of its cookie. Whoever has that
+     * page's form token was shown the page; what is answered then goes on only with the engine's own cookie.
+     * @param action the interaction's address
+     * @throws LatchkeyError
+     */
+    async named(action: string, csrf: string): Promise<Details> {
+      const uid = /^\/interaction\/([\w-]{1,100})$/.exec(action)?.[1] ?? '';
+      if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw new LatchkeyError('forbidden', OLD_FORM);
+      const details = (await provider.Interaction.find(uid)) as Details | undefined;
+      if (!details) throw new LatchkeyError('invalid_input', ENDED);
+      return details;
+    },
+
+    /** What every page of it shows. @throws LatchkeyError when the application is gone */
+    async common(ctx: Context, details: Details) {
+      const client = await provider.Client.find(String(details.params.client_id));
+      if (!client) throw new LatchkeyError('invalid_input', 'This application is not known here any more.');
+      allowFormTarget(ctx, String(details.params.redirect_uri));
+      ctx.set('Cache-Control', 'no-store');
+      ctx.type = 'html';
+      const action = `/interaction/${details.uid}`;
+      const csrf = secrets.csrfToken(csrfOf(details.uid));
+      return {
+        client,
+        ...{ action, csrf, passkeys: { csrf, interaction: action } },
+        clientName: client.clientName ?? client.clientId,
+      };
+    },
+
+    /** The fields of a form that this page gave out. @throws LatchkeyError */
+    async form(ctx: Context): Promise<Record<string, string>> {
+      const fields = await readForm(ctx);
+      if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
+        throw new LatchkeyError('forbidden', OLD_FORM);
+      }
+      return fields;
+    },
+
+    /** Records what this step led to and goes back to the engine, which asks the policy again. */
+    async finish(ctx: Context, result: object): Promise<void> {
+      const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
+        mergeWithLastSubmission: true,
+      });
+      goTo(ctx, returnTo);
+    },
+
+    /** The same for an interaction that was loaded. @returns where the browser goes then */
+    async conclude(details: Details, result: object): Promise<string> {
+      details.result = { ...details.lastSubmission, ...result } as never;
+      await details.persist();
+      return details.returnTo;
+    },
+  };
+}
+
+export type FrontDesk = ReturnType<typeof createFrontDesk>;

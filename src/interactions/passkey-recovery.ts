@@ -1,0 +1,52 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Enrolment } from '../identity/recovery/passkey-recovery.ts';
+import { LINK_IS_OVER } from '../identity/recovery/password-reset.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
+import type { Held } from '../web/sealed-cookie.ts';
+import { type Details, type FrontDesk, goTo } from './interaction.ts';
+
+/** Where the browser comes back to; it goes on to the keys of the account. */
+const PAGE = '/account/recover';
+const SECURITY = '/account/security';
+
+export interface RecoverDeps {
+  issuer: string;
+  desk: FrontDesk;
+  held: Held;
+  lookAt: Enrolment['lookAt'];
+  render(name: string, data: Record<string, unknown>): string;
+}
+
+/** Whether this sign-in began with a link for those who have lost every key. */
+export const isRecovering = ({ params }: Details) =>
+  params.client_id === OWN_CLIENT_ID && params.state === PAGE;
+
+/** The way back in by a link of an administrator: a sign-in to our own pages, at which a new key is made. */
+export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
+  const { desk, held } = deps;
+
+  // The token goes out of the address bar at once; looking uses nothing up.
+  router.get('/recover', (ctx) => {
+    const { token } = ctx.query;
+    if (typeof token === 'string' && token !== '') held.keep(ctx, token);
+    ctx.set('Referrer-Policy', 'no-referrer');
+    goTo(ctx, signInUrl(deps.issuer, PAGE, { prompt: 'login' }));
+  });
+  router.get(PAGE, (ctx) => goTo(ctx, SECURITY));
+
+  router.get('/interaction/:uid/recover', async (ctx: Context) => {
+    const details = await desk.load(ctx);
+    const bearer = await deps.lookAt(held.read(ctx) ?? '');
+    if (!bearer) {
+      held.drop(ctx);
+      throw new LatchkeyError('invalid_input', LINK_IS_OVER);
+    }
+    const { action, passkeys } = await desk.common(ctx, details);
+    ctx.body = deps.render('interactions/recover', {
+      ...{ title: 'Get back into your account', accountName: bearer.username },
+      ...{ passkeys, signInAction: `${action}?step=sign-in` },
+    });
+  });
+}

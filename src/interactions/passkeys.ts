@@ -1,0 +1,191 @@
+import type { Context } from 'koa';
+import type { From } from '../audit/index.ts';
+import { record } from '../audit/index.ts';
+import { fromEpoch } from '../database/instants.ts';
+import { unit } from '../database/unit-of-work.ts';
+import type { Passkeys } from '../identity/passkeys/index.ts';
+import type { NewKey } from '../identity/passkeys/registration.ts';
+import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { uuidv7 } from '../kit/ids.ts';
+import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
+import type { Asked, Side } from '../web/passkey-endpoints.ts';
+import { type FirstFactor, methodOf, now, type SignIn } from './authentication-state.ts';
+import type { Details, FrontDesk } from './interaction.ts';
+import { type InvitationDeps, isOfferOf } from './invitation.ts';
+import { type KeyHolder, readKeyHolder } from './sign-up-form.ts';
+
+export interface InteractionSideDeps {
+  desk: FrontDesk;
+  signIn: SignIn;
+  passkeys: Passkeys;
+  ceremony: CeremonyCookie;
+  factorsOf: SecondFactor['factorsOf'];
+  look: InvitationDeps['look'];
+  held: InvitationDeps['held'];
+  /** The account, its first key and the redemption in one transaction. @returns the account's id */
+  redeemWithKey(given: KeyHolder & { code: string; from: From; id: string; key: NewKey }): Promise<string>;
+  /** The link of who has lost every key, and what it is good for. */
+  recovery: {
+    read(ctx: Context): string | undefined;
+    drop(ctx: Context): void;
+    lookAt(token: string): Promise<{ account_id: string; username: string } | undefined>;
+    use(token: string, key: NewKey, given: { endOthers: boolean; from: From }): Promise<string>;
+  };
+  isTaken(username: string): Promise<boolean>;
+  /** Whether a key whose counter did not go up must be followed by another factor. */
+  secondAfterRegress: boolean;
+  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+}
+
+const OVER = 'This step is over. Go on where you were.';
+const place = ({ uid }: Details) => `interaction:${uid}`;
+
+/** Ceremonies as steps of an authorization request: sign-in, second factor, sign-up with a passkey alone. */
+export function createInteractionSide(deps: InteractionSideDeps): Side {
+  const { desk, signIn, passkeys, ceremony } = deps;
+
+  async function load(asked: Asked): Promise<Details> {
+    const details = await desk.named(asked.interaction ?? '', asked.csrf);
+    // After that a person is known, and the question is another one.
+    if (!['login', 'create'].includes(details.prompt.name)) throw new LatchkeyError('invalid_input', OVER);
+    return details;
+  }
+
+  /** Who sets up the factor that is demanded. One who has a factor must show it: a new one would go around it. */
+  async function enrolling(details: Details): Promise<FirstFactor | undefined> {
+    const first = signIn.firstFactor(details);
+    if (!first) return undefined;
+    const { keys, totp } = await deps.factorsOf(first.accountId);
+    if (keys > 0 || totp) throw new LatchkeyError('forbidden', 'Use the second factor that you have.');
+    return first;
+  }
+
+  /** Who comes in by an invitation, with what stands in the form. @throws LatchkeyError with a sentence */
+  async function newcomer(ctx: Context, { fields }: Asked): Promise<{ code: string; person: KeyHolder }> {
+    const code = deps.held.read(ctx);
+    if (code === undefined) throw new LatchkeyError('invalid_input', 'Enter the code of your invitation.');
+    if (!isOfferOf(code, fields))
+      throw new LatchkeyError('conflict', 'Another invitation was opened meanwhile. Load the page again.');
+    const seen = await deps.look(code);
+    if ('refusal' in seen) throw new LatchkeyError('invalid_input', seen.refusal);
+    const { email } = seen.offer;
+    const read = readKeyHolder({ ...fields, ...(email === null ? {} : { email }) });
+    if ('fault' in read) throw new LatchkeyError('invalid_input', `${read.fault}.`);
+    return { code, person: read.newcomer };
+  }
+
+  /** Who came by a link for those who have lost every key. @throws LatchkeyError when it opens nothing */
+  async function recovering(ctx: Context) {
+    const token = deps.recovery.read(ctx) ?? '';
+    const bearer = await deps.recovery.lookAt(token);
+    if (!bearer) throw new LatchkeyError('invalid_input', 'This link is good no more. Ask for a new one.');
+    return { token, accountId: bearer.account_id, username: bearer.username };
+  }
+
+  return {
+    async startRegistration(ctx, asked) {
+      const details = await load(asked);
+      const boundTo = ceremony.begin(ctx, place(details));
+      if (asked.purpose === 'recovery') {
+        const { accountId, username } = await recovering(ctx);
+        const who = { accountId, userHandle: accountId, username, displayName: username };
+        return passkeys.startRegistration({ ...who, boundTo, ceremony: 'passkey', known: [] });
+      }
+      const first = await enrolling(details);
+      if (first) {
+        const { accountId } = first;
+        const { username = '' } = (await deps.findPerson(accountId)) ?? {};
+        const who = { accountId, userHandle: accountId, username, displayName: username };
+        return passkeys.startRegistration({ ...who, boundTo, ceremony: asked.ceremony, known: [] });
+      }
+      const { person } = await newcomer(ctx, asked);
+      if (await deps.isTaken(person.username))
+        throw new LatchkeyError('conflict', 'This username or e-mail address is taken. Choose another one.');
+      return passkeys.startRegistration({
+        boundTo,
+        ceremony: 'passkey',
+        userHandle: uuidv7(),
+        username: person.username,
+        displayName: person.name ?? person.username,
+        known: [],
+      });
+    },
+
+    async finishRegistration(ctx, asked) {
+      const details = await load(asked);
+      const boundTo = ceremony.resume(ctx, place(details));
+      const from = unit().origin;
+      const { response } = asked;
+      if (asked.purpose === 'recovery') {
+        const { token, accountId } = await recovering(ctx);
+        const given = { boundTo, ceremony: 'passkey' as const, response, accountId, from };
+        const key = await passkeys.finishRegistration(given);
+        await deps.recovery.use(token, key, { endOthers: asked.fields.end === 'on', from });
+        deps.recovery.drop(ctx);
+        const amr = [methodOf(key.authenticator), 'user', 'mfa'];
+        return { location: await signIn.next(details, { accountId, amr }) };
+      }
+      const first = await enrolling(details);
+      if (first) {
+        const { accountId } = first;
+        const given = { boundTo, ceremony: asked.ceremony, response, accountId, from };
+        const key = await passkeys.finishRegistration(given);
+        await passkeys.keys.add(accountId, key, undefined, from);
+        return { location: await signIn.complete(details, first, methodOf(key.authenticator)) };
+      }
+      const { code, person } = await newcomer(ctx, asked);
+      const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, from });
+      const id = key.challenge.userHandle;
+      if (id === null) throw new LatchkeyError('invalid_input', OVER);
+      const accountId = await deps.redeemWithKey({ ...person, code, from, id, key });
+      deps.held.drop(ctx);
+      const amr = [methodOf(key.authenticator), 'user', 'mfa'];
+      return { location: await signIn.next(details, { accountId, amr }) };
+    },
+
+    async startAuthentication(ctx, asked) {
+      const details = await load(asked);
+      const boundTo = ceremony.begin(ctx, place(details));
+      if (asked.purpose === 'authentication')
+        return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
+      const first = signIn.firstFactor(details);
+      if (!first || asked.purpose !== 'second_factor') throw new LatchkeyError('invalid_input', OVER);
+      const { accountId } = first;
+      return passkeys.startAuthentication({ purpose: 'second_factor', boundTo, accountId });
+    },
+
+    async finishAuthentication(ctx, asked) {
+      const details = await load(asked);
+      const boundTo = ceremony.resume(ctx, place(details));
+      const from = unit().origin;
+      const at = now();
+      const common = { boundTo, from, response: asked.response, at: fromEpoch(at) };
+      const clientId = String(details.params.client_id);
+      if (asked.purpose === 'authentication') {
+        const used = await passkeys.finishAuthentication({ ...common, purpose: 'authentication' });
+        const { accountId } = used;
+        const amr = [methodOf(used.authenticator), 'user', 'mfa'];
+        const keyId = used.regressed && deps.secondAfterRegress ? used.id : undefined;
+        const location = await signIn.next(details, { accountId, amr, keyId }, at);
+        const told = { method: 'passkey', key: used.id };
+        record({ action: 'sign_in.succeeded', accountId, clientId, details: told });
+        noteSignIn(accountId);
+        return { location };
+      }
+      const first = signIn.firstFactor(details);
+      if (!first || asked.purpose !== 'second_factor') throw new LatchkeyError('invalid_input', OVER);
+      const { accountId } = first;
+      const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
+      if (used.id === first.keyId) throw new LatchkeyError('unauthenticated', 'Use another key than before.');
+      const told = { method: 'key', key: used.id };
+      record({ action: 'second_factor.succeeded', accountId, clientId, details: told });
+      return { location: await signIn.complete(details, first, methodOf(used.authenticator), at) };
+    },
+  };
+}
+
+function noteSignIn(accountId: string): void {
+  const set = { last_login_at: new Date() };
+  unit().write({ kind: 'update', table: 'T_accounts', set, where: { id: accountId } });
+}

@@ -1,0 +1,185 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { unit } from '../database/unit-of-work.ts';
+import { email as emailSchema } from '../identity/accounts/schema.ts';
+import { LINK_IS_OVER, type Recovery } from '../identity/recovery/password-reset.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { signInUrl } from '../oidc/clients/own-client.ts';
+import type { FormTokens } from '../web/csrf.ts';
+import { readForm } from '../web/form-body.ts';
+import type { Held } from '../web/sealed-cookie.ts';
+import type { InvitationDeps } from './invitation.ts';
+
+export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'> {
+  issuer: string;
+  recovery: Recovery;
+  forms: FormTokens;
+  render(name: string, data: Record<string, unknown>): string;
+  /** Whether a confirmed mailbox opens accounts that have no password. */
+  byMail: boolean;
+  /** The tokens of links, and the authorization request that a person was at when they asked for one. */
+  held: { reset: Held; verify: Held; request: Held };
+  /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
+  limitMail(email: string): Promise<void>;
+}
+
+const UID = /^[\w-]{20,64}$/;
+
+/** `/forgot`, `/reset` and `/verify`. No GET changes anything: programs that look through mail follow links. */
+export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): void {
+  const { recovery, forms, held } = deps;
+
+  function show(ctx: Context, view: string, data: Record<string, unknown>): void {
+    ctx.type = 'html';
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = deps.render(`recovery/${view}`, data);
+  }
+
+  function go(ctx: Context, path: string): void {
+    ctx.status = 303;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.redirect(path);
+  }
+
+  function showOver(ctx: Context, which: 'reset' | 'verify'): void {
+    ctx.status = 400;
+    held[which].drop(ctx);
+    show(ctx, 'over', { title: 'This link is good no more', lede: LINK_IS_OVER, again: which === 'reset' });
+  }
+
+  /** The token goes out of the address bar at once, and no address that had it is told to another site. */
+  function takeToken(ctx: Context, which: 'reset' | 'verify', token: string): void {
+    ctx.set('Referrer-Policy', 'no-referrer');
+    held[which].keep(ctx, token);
+    go(ctx, `/${which}`);
+  }
+
+  function showForgot(ctx: Context, alert?: string, typed = ''): void {
+    if (!recovery.sendsMail) {
+      show(ctx, 'no-mail', { title: 'This server sends no mail' });
+      return;
+    }
+    if (alert) ctx.status = 400;
+    show(ctx, 'forgot', {
+      title: deps.byMail ? 'Get back into your account' : 'Forgot your password?',
+      byMail: deps.byMail,
+      csrf: forms.issue(ctx, 'forgot'),
+      alert,
+      typed: typed.slice(0, 255),
+    });
+  }
+
+  /** From the sign-in page: with the new password the person goes on where they were. */
+  router.get('/interaction/:uid/forgot', (ctx) => {
+    held.request.keep(ctx, String(ctx.params.uid));
+    go(ctx, '/forgot');
+  });
+
+  router.get('/forgot', (ctx) => showForgot(ctx));
+
+  router.post('/forgot', async (ctx) => {
+    const fields = await readForm(ctx);
+    if (!recovery.sendsMail) return showForgot(ctx);
+    forms.check(ctx, 'forgot', fields.csrf);
+    const typed = fields.email ?? '';
+    const email = emailSchema.safeParse(typed);
+    if (!email.success)
+      return showForgot(
+        ctx,
+        typed.trim() === '' ? 'Enter your e-mail address' : 'This is not an e-mail address',
+        typed,
+      );
+    await deps.limitMail(email.data);
+    recovery.requestReset(email.data, unit().origin);
+    go(ctx, '/forgot/sent');
+  });
+
+  router.get('/forgot/sent', (ctx) => show(ctx, 'sent', { title: 'Look in your mailbox' }));
+
+  function showReset(ctx: Context, username: string, alert?: string): void {
+    if (alert) ctx.status = 400;
+    show(ctx, 'reset', {
+      title: 'Set a new password',
+      csrf: forms.issue(ctx, 'reset'),
+      accountName: username,
+      alert,
+    });
+  }
+
+  router.get('/reset', async (ctx) => {
+    const { token } = ctx.query;
+    if (typeof token === 'string' && token !== '') return takeToken(ctx, 'reset', token);
+    const bearer = await recovery.lookAtReset(held.reset.read(ctx) ?? '');
+    return bearer ? showReset(ctx, bearer.username) : showOver(ctx, 'reset');
+  });
+
+  router.post('/reset', async (ctx) => {
+    const { csrf, password = '' } = await readForm(ctx);
+    forms.check(ctx, 'reset', csrf);
+    const token = held.reset.read(ctx) ?? '';
+    const bearer = await recovery.lookAtReset(token);
+    if (!bearer) return showOver(ctx, 'reset');
+    const fault =
+      password === ''
+        ? 'Enter a password'
+        : password.length > 256
+          ? 'Use at most 256 characters'
+          : deps.passwordFault(password, bearer);
+    if (fault !== undefined) return showReset(ctx, bearer.username, fault);
+    if (!(await done(() => recovery.reset(token, password, unit().origin)))) return showOver(ctx, 'reset');
+    held.reset.drop(ctx);
+    go(ctx, '/reset/done');
+  });
+
+  router.get('/reset/done', (ctx) => {
+    const uid = held.request.read(ctx);
+    show(ctx, 'done', {
+      title: 'Your password is set',
+      heading: 'Your new password is set',
+      lede: 'Every session of your account has ended, here and elsewhere. Sign in with the new password.',
+      signInUrl:
+        uid !== undefined && UID.test(uid) ? `/interaction/${uid}` : signInUrl(deps.issuer, '/account'),
+    });
+  });
+
+  router.get('/verify', async (ctx) => {
+    const { token } = ctx.query;
+    if (typeof token === 'string' && token !== '') return takeToken(ctx, 'verify', token);
+    const bearer = await recovery.lookAtVerify(held.verify.read(ctx) ?? '');
+    if (!bearer) return showOver(ctx, 'verify');
+    show(ctx, 'verify', {
+      title: 'Confirm your e-mail address',
+      csrf: forms.issue(ctx, 'verify'),
+      accountName: bearer.username,
+      email: bearer.email,
+    });
+  });
+
+  router.post('/verify', async (ctx) => {
+    const { csrf } = await readForm(ctx);
+    forms.check(ctx, 'verify', csrf);
+    const token = held.verify.read(ctx) ?? '';
+    if (!(await done(() => recovery.verify(token, unit().origin)))) return showOver(ctx, 'verify');
+    held.verify.drop(ctx);
+    go(ctx, '/verify/done');
+  });
+
+  router.get('/verify/done', (ctx) =>
+    show(ctx, 'done', {
+      title: 'Your e-mail address is confirmed',
+      heading: 'Your e-mail address is confirmed',
+      lede: 'You can close this page and go back to the application.',
+    }),
+  );
+}
+
+/** @returns false when the link was good no more @throws whatever else went wrong */
+async function done(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof LatchkeyError && error.code === 'invalid_input') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+import { descriptions } from '../database/documentation/index.ts';
+import type { Database } from '../database/open.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { type Cell, type Sql, select } from './dialect.ts';
+import { ALIVE_TOKENS } from './live-tokens.ts';
+import { conditionOf, purgedTables, type Retention, rules } from './retention.ts';
+
+/** A question about what is there; docs/DATABASE.md prints the same text. */
+export interface Report {
+  tells: string;
+  sql: Sql;
+}
+
+const rowCounts = Object.keys(descriptions)
+  .map((table) => `SELECT '${table}' AS table_name, COUNT(*) AS row_count FROM ${table}`)
+  .join('\nUNION ALL ');
+
+/** How many rows of each table wait for the purge. */
+const waiting = (retention: Retention) =>
+  purgedTables
+    .map((table) => {
+      const conditions = rules.filter((rule) => rule.table === table);
+      const where = conditions.map((rule) => conditionOf(rule, retention)).join(' OR ');
+      return `SELECT '${table}' AS table_name, COUNT(*) AS row_count FROM ${table} WHERE ${where}`;
+    })
+    .join('\nUNION ALL ');
+
+/** The monitoring queries, by the names that `latchkey db report` knows. */
+export const reports = (retention: Retention = {}): Record<string, Report> => ({
+  locked: {
+    tells:
+      'whose password is locked, until when, after how many failures: a browser in which they were signed in before still lets them in',
+    sql: `SELECT a.username, a.email, c.locked_until, c.failed_login_attempts
+FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id
+WHERE c.locked_until > CURRENT_TIMESTAMP
+ORDER BY a.username`,
+  },
+  requests: {
+    tells: 'authorization requests by application and what became of them',
+    sql: `SELECT client_id, status, COUNT(*) AS requests
+FROM T_authorization_requests
+GROUP BY client_id, status
+ORDER BY client_id, status`,
+  },
+  'sign-ins': {
+    tells: 'sign-ins of the last 30 days by day and outcome',
+    sql: `SELECT SUBSTR(CAST(created_at AS CHAR(30)), 1, 10) AS day,
+  CASE WHEN success = true THEN 'succeeded' ELSE error_code END AS outcome, COUNT(*) AS sign_ins
+FROM T_auth_audit_log
+WHERE action IN ('sign_in.succeeded', 'sign_in.failed') AND created_at > {30 days ago}
+GROUP BY day, outcome
+ORDER BY day, outcome`,
+  },
+  invitations: {
+    tells: 'invitations by state; the set-up link is not counted',
+    sql: `SELECT CASE
+    WHEN i.revoked_at IS NOT NULL THEN 'revoked'
+    WHEN i.by_operator = false AND (a.id IS NULL OR a.is_active = false) THEN 'revoked'
+    WHEN i.uses >= i.max_uses THEN 'used'
+    WHEN i.expires_at <= CURRENT_TIMESTAMP THEN 'expired'
+    ELSE 'waiting' END AS invitation_state, COUNT(*) AS invitations
+FROM T_invitations i LEFT JOIN T_accounts a ON a.id = i.created_by
+WHERE i.id <> '00000000-0000-7000-8000-000000000001'
+GROUP BY invitation_state
+ORDER BY invitation_state`,
+  },
+  arrivals: {
+    tells: 'who came in by which invitation',
+    sql: `SELECT r.redeemed_at, i.id AS invitation, i.label, i.email AS invited_email, a.username, r.ip_address
+FROM T_invitation_redemptions r
+JOIN T_invitations i ON i.id = r.invitation_id
+LEFT JOIN T_accounts a ON a.id = r.redeemed_by
+ORDER BY r.redeemed_at DESC`,
+  },
+  'keys-unsigned': {
+    tells: 'keys that nobody vouched for yet: they open nothing',
+    sql: `SELECT a.username, k.name, k.kind, k.created_at
+FROM T_webauthn_credentials k JOIN T_accounts a ON a.id = k.account_id
+WHERE k.signed_at IS NULL AND k.deleted_at IS NULL
+ORDER BY k.created_at`,
+  },
+  'keys-unused': {
+    tells: 'keys that were not used for a year',
+    sql: `SELECT a.username, k.name, k.kind, k.created_at, k.last_used_at
+FROM T_webauthn_credentials k JOIN T_accounts a ON a.id = k.account_id
+WHERE k.deleted_at IS NULL AND COALESCE(k.last_used_at, k.created_at) < {365 days ago}
+ORDER BY a.username, k.name`,
+  },
+  counters: {
+    tells: 'keys whose counter went back: each may have been copied',
+    sql: `SELECT l.created_at, a.username, k.name, l.ip_address
+FROM T_auth_audit_log l
+LEFT JOIN T_accounts a ON a.id = l.account_id
+LEFT JOIN T_webauthn_credentials k ON k.id = l.target
+WHERE l.action = 'passkey.counter_regressed'
+ORDER BY l.created_at DESC`,
+  },
+  sessions: {
+    tells: 'who is signed in, in how many browsers, and when they were used last',
+    sql: `SELECT a.username, COUNT(*) AS sessions, MAX(s.last_used_at) AS last_used_at
+FROM T_user_sessions s JOIN T_accounts a ON a.id = s.account_id
+WHERE s.is_active = true AND s.expires_at > CURRENT_TIMESTAMP
+GROUP BY a.username
+ORDER BY sessions DESC, a.username`,
+  },
+  tokens: {
+    tells: 'tokens that are alive, by application',
+    sql: `SELECT t.client_id, t.token, COUNT(*) AS tokens
+${ALIVE_TOKENS}
+GROUP BY t.client_id, t.token
+ORDER BY t.client_id, t.token`,
+  },
+  replays: {
+    tells: 'codes and refresh tokens that came a second time: somebody may have stolen them',
+    sql: `SELECT t.revoked_at, t.reason, t.client_id, a.username
+FROM T_revoked_tokens t LEFT JOIN T_accounts a ON a.id = t.account_id
+ORDER BY t.revoked_at DESC`,
+  },
+  'signing-keys': {
+    tells: 'signing keys by state',
+    sql: `SELECT alg, status, kid, not_before, retired_at
+FROM T_signing_keys
+ORDER BY alg, status, kid`,
+  },
+  rows: { tells: 'rows by table; counts each, which takes a while where there are millions', sql: rowCounts },
+  bytes: {
+    tells: 'bytes by table, with its indices',
+    sql: {
+      sqlite: `SELECT m.tbl_name AS table_name, SUM(s.pgsize) AS bytes
+FROM dbstat s JOIN sqlite_master m ON m.name = s.name
+WHERE m.tbl_name LIKE 'T\\_%' ESCAPE '\\'
+GROUP BY m.tbl_name
+ORDER BY bytes DESC, table_name`,
+      postgres: `SELECT relname AS table_name, PG_TOTAL_RELATION_SIZE(relid) AS bytes
+FROM pg_stat_user_tables
+ORDER BY bytes DESC, table_name`,
+      mysql: `SELECT table_name AS table_name, data_length + index_length AS bytes
+FROM information_schema.tables
+WHERE table_schema = DATABASE()
+ORDER BY bytes DESC, table_name`,
+    },
+  },
+  waiting: {
+    tells:
+      'how many rows of each table the next purge deletes, within a minute: here where LATCHKEY_RETENTION says nothing else, by the command as it is set',
+    sql: waiting(retention),
+  },
+});
+
+/**
+ * Runs one of the monitoring queries.
+ * @throws LatchkeyError invalid_input for a name that is none of them
+ */
+export async function runReport(
+  database: Database,
+  name: string,
+  retention: Retention,
+): Promise<Record<string, Cell>[]> {
+  const known = reports(retention);
+  const report = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (report) return select(database, report.sql);
+  throw new LatchkeyError(
+    'invalid_input',
+    `There is no report ${name}. Name one of: ${Object.keys(known).join(', ')}.`,
+  );
+}

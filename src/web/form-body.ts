@@ -1,0 +1,27 @@
+import type { Context } from 'koa';
+import { LatchkeyError } from '../kit/errors.ts';
+import { readBody } from './json-body.ts';
+
+const LIMIT = 32 * 1024;
+const WRONG = 'The form could not be read. Go back, load the page again and repeat it.';
+
+/**
+ * The fields of a form (application/x-www-form-urlencoded).
+ * @throws LatchkeyError invalid_input when it is larger than 32 KB, not UTF-8, has a NUL, or a field twice
+ */
+export async function readForm(ctx: Context): Promise<Record<string, string>> {
+  const body = await readBody(ctx, LIMIT);
+  const fields: Record<string, string> = Object.create(null);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (cause) {
+    throw new LatchkeyError('invalid_input', WRONG, cause);
+  }
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (name in fields || value.includes('\0')) throw new LatchkeyError('invalid_input', WRONG);
+    fields[name] = value;
+  }
+  return fields;
+}

@@ -1,0 +1,61 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { unit } from '../database/unit-of-work.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { parse } from '../kit/parse.ts';
+import { readJson } from './json-body.ts';
+import type { AddressLimit } from './rate-limits/index.ts';
+
+const LIMIT = 48 * 1024;
+
+/** What our script sends. What is none of these is not looked at. */
+const request = z.object({
+  csrf: z.string().max(100).default(''),
+  /** The interaction whose page it is; none on a page of the account. */
+  interaction: z.string().max(100).optional(),
+  purpose: z.enum(['authentication', 'second_factor', 'sign_key', 'recovery']).default('authentication'),
+  ceremony: z.enum(['passkey', 'security_key', 'upgrade']).default('passkey'),
+  /** The key to vouch for. */
+  key: z.string().max(36).optional(),
+  /** The fields of the form beside the button. */
+  fields: z.record(z.string().max(32), z.string().max(1024)).default({}),
+  response: z.unknown().optional(),
+});
+
+export type Asked = z.output<typeof request>;
+
+/** One side of a ceremony: in an interaction, or on a page of the account. Each gives back what is sent as JSON. */
+export interface Side {
+  startRegistration(ctx: Context, asked: Asked): Promise<object>;
+  finishRegistration(ctx: Context, asked: Asked): Promise<object>;
+  startAuthentication(ctx: Context, asked: Asked): Promise<object>;
+  finishAuthentication(ctx: Context, asked: Asked): Promise<object>;
+}
+
+const STEPS = {
+  '/webauthn/registration/options': 'startRegistration',
+  '/webauthn/registration/verify': 'finishRegistration',
+  '/webauthn/authentication/options': 'startAuthentication',
+  '/webauthn/authentication/verify': 'finishAuthentication',
+} as const;
+
+/** The endpoints of our script: options, then the answer of the authenticator. */
+export function createWebauthnEndpoints(
+  router: Router,
+  sides: { interaction: Side; account: Side },
+  /** Ceremonies that one address may begin. */
+  begun: Pick<AddressLimit, 'take'>,
+): void {
+  for (const [path, step] of Object.entries(STEPS)) {
+    router.post(path, async (ctx) => {
+      const asked = parse(request, await readJson(ctx, LIMIT));
+      if (step.startsWith('finish') && asked.response === undefined)
+        throw new LatchkeyError('invalid_input', 'The answer of the passkey is missing.');
+      if (step.startsWith('start')) await begun.take(unit().origin.ip);
+      const side = asked.interaction === undefined ? sides.account : sides.interaction;
+      ctx.set('Cache-Control', 'no-store');
+      ctx.body = await side[step](ctx, asked);
+    });
+  }
+}
