@@ -1,5 +1,10 @@
 import { Browser, formOf } from '../test/support/browser.ts';
-import { type Authorization, authorization, authorizeUrl, walk } from '../test/support/relying-party.ts';
+import {
+  type Authorization,
+  authorization,
+  authorizeUrl,
+  walk,
+} from '../test/support/builders/authorization.ts';
 import { ENTER } from './control.ts';
 import { type Reply, send } from './http.ts';
 import type { Measured } from './servers.ts';

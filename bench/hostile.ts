@@ -1,6 +1,6 @@
 import { Authenticator } from '../test/support/authenticator.ts';
-import { BAD_BODIES, BAD_KEYS, BAD_OBJECTS } from '../test/support/hostile-keys.ts';
-import { accountPlace, newcomer, post } from '../test/support/passkeys.ts';
+import { accountPlace, newcomer, post } from '../test/support/builders/passkey.ts';
+import { BAD_BODIES, BAD_KEYS, BAD_OBJECTS } from '../test/support/malformed-passkeys.ts';
 import { startServer } from '../test/support/server.ts';
 import { median } from './measure.ts';
 

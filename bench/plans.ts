@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
+import { useAll } from '../test/support/builders/every-feature.ts';
 import { engines } from '../test/support/engines.ts';
-import { scansOf, watch } from '../test/support/plans.ts';
+import { scansOf, watch } from '../test/support/query-plans.ts';
 import { startServer } from '../test/support/server.ts';
-import { useAll } from '../test/support/whole-system.ts';
 import { fillMany } from './fill.ts';
 
 /**

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { startApplication } from '../support/application.ts';
+import { OPERATOR } from '../support/builders/invitation.ts';
+import { forgot } from '../support/builders/password-reset.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { audit, LOOKS } from '../support/looks.ts';
-import { OPERATOR } from '../support/newcomer.ts';
-import { forgot } from '../support/recovery.ts';
+import { startApplication } from '../support/example-application.ts';
+import { audit, LOOKS } from '../support/page-audit.ts';
 import { PASSWORD, startServer } from '../support/server.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';

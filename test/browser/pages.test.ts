@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
+import { invite, open, signUp } from '../support/builders/invitation.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { audit, LOOKS } from '../support/looks.ts';
-import { invite, open, signUp } from '../support/newcomer.ts';
-import { authorization, authorizeUrl } from '../support/relying-party.ts';
+import { audit, LOOKS } from '../support/page-audit.ts';
 import { startServer } from '../support/server.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
+import { invite } from '../support/builders/invitation.ts';
+import { codeOf, secondFactorOf, withApp } from '../support/builders/second-factor.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { audit } from '../support/looks.ts';
-import { invite } from '../support/newcomer.ts';
-import { codeOf, secondFactorOf, withApp } from '../support/second-factor.ts';
+import { audit } from '../support/page-audit.ts';
 import { startServer } from '../support/server.ts';
 import { VirtualAuthenticator } from '../support/virtual-authenticator.ts';
 

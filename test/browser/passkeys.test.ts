@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
-import { startApplication } from '../support/application.ts';
+import { invite } from '../support/builders/invitation.ts';
+import { secondFactorOf } from '../support/builders/second-factor.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { invite } from '../support/newcomer.ts';
-import { secondFactorOf } from '../support/second-factor.ts';
+import { startApplication } from '../support/example-application.ts';
 import { startServer } from '../support/server.ts';
 import { VirtualAuthenticator } from '../support/virtual-authenticator.ts';
 

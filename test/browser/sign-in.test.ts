@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
-import { startApplication } from '../support/application.ts';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { authorization, authorizeUrl } from '../support/relying-party.ts';
+import { startApplication } from '../support/example-application.ts';
 import { startServer } from '../support/server.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';

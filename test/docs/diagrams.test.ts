@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { blocksOf } from '../support/document.ts';
+import { blocksOf } from '../support/database-document.ts';
 
 interface Mermaid {
   parse(text: string): Promise<{ diagramType: string }>;

@@ -4,8 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
 import { keyOf } from '../../src/oidc/storage/token-values.ts';
 import { Browser } from '../support/browser.ts';
-import { engines } from '../support/engines.ts';
-import { openWorld, rounds, type ServerProcess, type World } from '../support/process.ts';
 import {
   type Authorization,
   answerOf,
@@ -15,7 +13,9 @@ import {
   redeem,
   refresh,
   signInWith,
-} from '../support/relying-party.ts';
+} from '../support/builders/authorization.ts';
+import { engines } from '../support/engines.ts';
+import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
 
 /** What clients were told before the server died. What was under way then is known by its code alone. */
 interface Told {

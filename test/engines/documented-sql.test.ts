@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { commandLine } from '../support/command-line.ts';
+import { storageOf } from '../support/builders/token-storage.ts';
+import { commandLine } from '../support/database-shell.ts';
 import { engines } from '../support/engines.ts';
-import { openWorld } from '../support/process.ts';
-import { storageOf } from '../support/storage.ts';
+import { openWorld } from '../support/world.ts';
 
 /** Typed in a time zone far from UTC; test/docs/statements.test.ts runs all that docs/DATABASE.md prints. */
 const CLEAN_UP = 'DELETE FROM T_authorization_requests WHERE expires_at < CURRENT_TIMESTAMP';

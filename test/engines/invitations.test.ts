@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { covers } from '../../src/access/scopes.ts';
 import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { Browser } from '../support/browser.ts';
+import { OPERATOR, open, signUp } from '../support/builders/invitation.ts';
 import { engines } from '../support/engines.ts';
-import { OPERATOR, open, signUp } from '../support/newcomer.ts';
-import { openWorld, rounds, type ServerProcess, type World } from '../support/process.ts';
+import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
 
 const PARALLEL = 100;
-const redeemers = resolve(import.meta.dirname, '../support/redeemers.ts');
+const redeemers = resolve(import.meta.dirname, '../support/redeem-process.ts');
 
 const invitationsOf = (world: World, server: { issuer: string }) =>
   createInvitations({ knex: world.database.knex, issuer: server.issuer, covers });

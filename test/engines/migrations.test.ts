@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { latchkey } from '../support/cli.ts';
+import { latchkey } from '../support/command.ts';
 import { createDatabase, engines } from '../support/engines.ts';
-import { openWorld } from '../support/process.ts';
-import { fill, tableNames } from '../support/tables.ts';
+import { fill, tableNames } from '../support/rows.ts';
+import { openWorld } from '../support/world.ts';
 
 /** Tables that another one points at come first; which they are the database says. */
 async function fillAll(database: Database): Promise<void> {

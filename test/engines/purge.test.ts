@@ -5,11 +5,11 @@ import { uuidv7 } from '../../src/kit/ids.ts';
 import { inBatches } from '../../src/maintenance/batches.ts';
 import { countPurge, createExpiry, purge } from '../../src/maintenance/purge.ts';
 import { conditionOf, purgedTables, rules } from '../../src/maintenance/retention.ts';
-import { latchkey } from '../support/cli.ts';
+import { expiringRows } from '../support/builders/expiring-rows.ts';
+import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
-import { expiringRows } from '../support/expiring-rows.ts';
-import { openWorld } from '../support/process.ts';
-import { fill } from '../support/tables.ts';
+import { fill } from '../support/rows.ts';
+import { openWorld } from '../support/world.ts';
 
 const HOUR = 3_600_000;
 const ago = (ms: number) => new Date(Date.now() - ms);

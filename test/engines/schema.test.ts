@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { readSchema } from '../../scripts/database-docs/schema.ts';
 import { select } from '../../src/maintenance/dialect.ts';
 import { engines } from '../support/engines.ts';
-import { openWorld } from '../support/process.ts';
+import { openWorld } from '../support/world.ts';
 
 const POSTGRES = `SELECT c.relname AS table_name, a.attname AS column_name, FORMAT_TYPE(a.atttypid, a.atttypmod) AS type,
   a.attnotnull AS required FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

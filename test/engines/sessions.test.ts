@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { toDate, toEpoch } from '../../src/database/instants.ts';
 import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
 import type { Payload } from '../../src/oidc/storage/models.ts';
+import { storageOf } from '../support/builders/token-storage.ts';
 import { engines } from '../support/engines.ts';
-import { storageOf } from '../support/storage.ts';
 
 const DAY = 86_400;
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
 import type { Browser } from '../support/browser.ts';
+import { accountPlace, newcomer, register } from '../support/builders/passkey.ts';
+import { codeOf, secondFactorOf, withApp } from '../support/builders/second-factor.ts';
+import { textOf, visit } from '../support/builders/signed-in.ts';
 import { engines } from '../support/engines.ts';
-import { accountPlace, newcomer, register } from '../support/passkeys.ts';
-import { codeOf, secondFactorOf, withApp } from '../support/second-factor.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { textOf, visit } from '../support/visitor.ts';
 
 const PATH = '/account/security';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
+import { call, refresh, signInWith } from '../support/builders/authorization.ts';
+import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
+import { textOf, visit } from '../support/builders/signed-in.ts';
 import { engines } from '../support/engines.ts';
-import { invite, OPERATOR, open, signUp } from '../support/newcomer.ts';
-import { withoutOwnScript } from '../support/own-script.ts';
-import { call, refresh, signInWith } from '../support/relying-party.ts';
+import { withoutOwnScript } from '../support/page-script.ts';
 import { PASSWORD, startServer, type TestServer } from '../support/server.ts';
-import { textOf, visit } from '../support/visitor.ts';
 
 const PATH = '/account/security';
 const NEXT = 'seven boats on the tide';

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, mock, test } from 'node:test';
 import bcrypt from 'bcrypt';
 import { formOf } from '../support/browser.ts';
+import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
+import { NEW_PASSWORD, openLink } from '../support/builders/password-reset.ts';
+import { textOf, visit } from '../support/builders/signed-in.ts';
 import { engines } from '../support/engines.ts';
-import { invite, OPERATOR, open, signUp } from '../support/newcomer.ts';
-import { NEW_PASSWORD, openLink } from '../support/recovery.ts';
 import { startServer } from '../support/server.ts';
-import { textOf, visit } from '../support/visitor.ts';
 
 const MEI = 'mei@harbour.example';
 const OVER = /This link is good no more/;

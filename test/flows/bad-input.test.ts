@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
-import { authorization, authorizeUrl } from '../support/relying-party.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 import { Browser } from '../support/browser.ts';
-import { answerOf, walk } from '../support/relying-party.ts';
+import { answerOf, walk } from '../support/builders/authorization.ts';
 import { startServer } from '../support/server.ts';
 
 const GRANTS = ['authorization_code', 'refresh_token', 'client_credentials'] as const;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toDate } from '../../src/database/instants.ts';
 import { createClientUsage } from '../../src/oidc/clients/usage.ts';
+import { authorization, call, redeem, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
-import { authorization, call, redeem, signInWith } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
 const HOUR = 3_600_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser } from '../support/browser.ts';
-import { answerOf, authorization, redeem, walk } from '../support/relying-party.ts';
+import { answerOf, authorization, redeem, walk } from '../support/builders/authorization.ts';
 import { startServer } from '../support/server.ts';
 
 describe('a display client', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
-import { invite, open } from '../support/newcomer.ts';
-import { withoutOwnScript } from '../support/own-script.ts';
-import { authorization, authorizeUrl, signInWith } from '../support/relying-party.ts';
+import { authorization, authorizeUrl, signInWith } from '../support/builders/authorization.ts';
+import { invite, open } from '../support/builders/invitation.ts';
+import { withoutOwnScript } from '../support/page-script.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 /** What ends an attribute, an element, a title or a script, each with a mark that only markup of it could carry. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
+import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
+import { invite, OPERATOR, open, signUp, typeCode } from '../support/builders/invitation.ts';
 import { engines } from '../support/engines.ts';
-import { invite, OPERATOR, open, signUp, typeCode } from '../support/newcomer.ts';
-import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/relying-party.ts';
 import { PASSWORD, startServer } from '../support/server.ts';
 
 const textOf = async (response: Response) =>

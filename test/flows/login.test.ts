@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
-import { withoutOwnScript } from '../support/own-script.ts';
-import { answerOf, authorization, authorizeUrl, walk } from '../support/relying-party.ts';
+import { answerOf, authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
+import { withoutOwnScript } from '../support/page-script.ts';
 import { PASSWORD, startServer, type TestServer } from '../support/server.ts';
 
 const OPERATOR = { accountId: null };

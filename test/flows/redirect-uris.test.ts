@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Browser } from '../support/browser.ts';
-import { authorization, authorizeUrl } from '../support/relying-party.ts';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
 import { startServer } from '../support/server.ts';
 
 const REGISTERED = 'https://fieldnotes.example/cb';

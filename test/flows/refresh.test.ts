@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
+import { call, lost, refresh, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
-import { call, lost, refresh, signInWith } from '../support/relying-party.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const OPERATOR = { accountId: null };

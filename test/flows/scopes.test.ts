@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { call, refresh, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
-import { call, refresh, signInWith } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
 const OPERATOR = { accountId: null };

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, formOf } from '../support/browser.ts';
-import { engines } from '../support/engines.ts';
-import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/passkeys.ts';
-import { authorization, walk } from '../support/relying-party.ts';
+import { authorization, walk } from '../support/builders/authorization.ts';
+import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/builders/passkey.ts';
 import {
   afterPassword,
   codeOf,
@@ -14,7 +13,8 @@ import {
   sendCode,
   sessions,
   withApp,
-} from '../support/second-factor.ts';
+} from '../support/builders/second-factor.ts';
+import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
 for (const engine of engines) {

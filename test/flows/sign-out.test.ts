@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formOf } from '../support/browser.ts';
+import { authorization, authorizeUrl, call, refresh, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
-import { authorization, authorizeUrl, call, refresh, signInWith } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
 const HOME = 'https://fieldnotes.example/';

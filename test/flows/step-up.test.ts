@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
-import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/passkeys.ts';
-import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/relying-party.ts';
+import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
+import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/builders/passkey.ts';
 import {
   afterPassword,
   claimsOf,
@@ -13,7 +13,7 @@ import {
   secondFactorOf,
   sendCode,
   sessions,
-} from '../support/second-factor.ts';
+} from '../support/builders/second-factor.ts';
 import { startServer } from '../support/server.ts';
 
 describe('step-up', () => {

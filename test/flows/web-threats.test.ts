@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
-import { invite, open } from '../support/newcomer.ts';
-import { openLink, resetLink } from '../support/recovery.ts';
-import { authorization, authorizeUrl, walk } from '../support/relying-party.ts';
+import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
+import { invite, open } from '../support/builders/invitation.ts';
+import { openLink, resetLink } from '../support/builders/password-reset.ts';
+import { visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
-import { visit } from '../support/visitor.ts';
 
 /** GET with a Host that `fetch` would not let through. */
 function get(origin: string, path: string, headers: Record<string, string>) {

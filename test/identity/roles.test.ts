@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createRoles } from '../../src/identity/accounts/roles.ts';
-import { latchkey } from '../support/cli.ts';
+import { signInWith } from '../support/builders/authorization.ts';
+import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
+import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
-import { invite, OPERATOR, open, signUp } from '../support/newcomer.ts';
-import { signInWith } from '../support/relying-party.ts';
 import { startServer } from '../support/server.ts';
 
 for (const engine of engines) {

@@ -16,7 +16,7 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
 import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
-import { type Sink, startSink } from './mail.ts';
+import { type Sink, startSink } from './mail-server.ts';
 
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';

@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import Koa from 'koa';
 import { createAssets } from '../../src/web/assets.ts';
 import { createRenderer } from '../../src/web/render.ts';
-import { withoutOwnScript } from '../support/own-script.ts';
+import { withoutOwnScript } from '../support/page-script.ts';
 
 const TURN = '\u202egnp.exe\u2066';
 const HOSTILE = {
@@ -169,7 +169,7 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    // Parts of the others; the sheet (test/identity/invitation-sheet.test.ts) and the mails (test/flows/mail.test.ts).
+    // Parts of the others; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/email-address.test.ts).
     const parts =
       /^(layout|account\/keys|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());

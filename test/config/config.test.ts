@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { ConfigError, loadConfig, variables } from '../../src/config/index.ts';
+
+const STRONG = 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1';
+const production = {
+  NODE_ENV: 'production',
+  LATCHKEY_ISSUER: 'https://id.harbour.example',
+  LATCHKEY_SECRETS: STRONG,
+};
+
+function faultsOf(env: NodeJS.ProcessEnv): string {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message;
+  }
+  return '';
+}
+
+describe('configuration', () => {
+  test('a whole production configuration is taken as it is', () => {
+    const config = loadConfig(production);
+    assert.equal(config.production, true);
+    assert.deepEqual(config.secrets, [STRONG]);
+  });
+
+  test('every fault is told in one message, each with its remedy', () => {
+    const message = faultsOf({
+      NODE_ENV: 'production',
+      LATCHKEY_ISSUER: 'http://id.example',
+      LATCHKEY_DATABASE_URL: 'oracle:x',
+    });
+    for (const word of [
+      'https URL in production',
+      'LATCHKEY_DATABASE_URL',
+      'LATCHKEY_SECRETS is missing',
+      'openssl rand',
+    ]) {
+      assert.match(message, new RegExp(word));
+    }
+  });
+
+  for (const [what, secret] of Object.entries({
+    short: 'abc',
+    repeated: 'a'.repeat(64),
+    default: `change-me-${STRONG}`,
+  })) {
+    test(`production does not start with a ${what} secret`, () => {
+      assert.match(faultsOf({ ...production, LATCHKEY_SECRETS: secret }), /1\. value of LATCHKEY_SECRETS/);
+    });
+  }
+
+  test('models of authenticators are held to the certificates of their makers, and files are read at the start', () => {
+    const LATCHKEY_PASSKEY_AAGUIDS = '2fc0579f-8113-47ea-b116-bb5a8db9202a';
+    assert.match(faultsOf({ ...production, LATCHKEY_PASSKEY_AAGUIDS }), /needs LATCHKEY_PASSKEY_ROOTS/);
+    const file = join(mkdtempSync(join(tmpdir(), 'latchkey-')), 'roots.pem');
+    for (const text of ['', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----']) {
+      writeFileSync(file, text);
+      const env = { ...production, LATCHKEY_PASSKEY_AAGUIDS, LATCHKEY_PASSKEY_ROOTS: file };
+      assert.match(faultsOf(env), /LATCHKEY_PASSKEY_ROOTS names .*roots\.pem, which cannot be read/);
+    }
+    assert.match(
+      faultsOf({ ...production, LATCHKEY_PASSKEY_NAMES: '/nowhere' }),
+      /LATCHKEY_PASSKEY_NAMES names/,
+    );
+  });
+
+  test('how long rows are kept is days by table, and a table whose rows do not expire is named', () => {
+    const kept = 'T_auth_audit_log=365, T_user_sessions=7';
+    assert.deepEqual(loadConfig({ ...production, LATCHKEY_RETENTION: kept }).retention, {
+      T_auth_audit_log: 365,
+      T_user_sessions: 7,
+    });
+    for (const wrong of ['T_accounts=1', 'T_user_sessions', 'T_user_sessions=-1', 'T_user_sessions=soon'])
+      assert.ok(faultsOf({ ...production, LATCHKEY_RETENTION: wrong }).includes(`; ${wrong} names no table`));
+  });
+
+  test('a secret never stands in the message', () => {
+    const secret = 'hunter2hunter2hunter2hunter2hunter2hunter2';
+    assert.ok(!faultsOf({ ...production, LATCHKEY_SECRETS: secret }).includes(secret));
+  });
+
+  for (const issuer of [
+    'id.example',
+    'https://id.example/',
+    'https://id.example/path',
+    'ftp://id.example',
+    'http://id.example',
+  ]) {
+    test(`the issuer ${issuer} is refused`, () => {
+      assert.match(faultsOf({ LATCHKEY_SECRETS: STRONG, LATCHKEY_ISSUER: issuer }), /LATCHKEY_ISSUER/);
+    });
+  }
+
+  for (const [name, value] of Object.entries({
+    LATCHKEY_PORT: '70000',
+    LATCHKEY_TRUST_PROXY: 'maybe',
+    LATCHKEY_LOG_LEVEL: 'loud',
+    LATCHKEY_PASSWORD_MIN_LENGTH: '7',
+    LATCHKEY_REDIS_URL: 'http://127.0.0.1',
+  })) {
+    test(`${name}=${value} is refused by name`, () => {
+      assert.match(faultsOf({ ...production, [name]: value }), new RegExp(name));
+    });
+  }
+
+  test('a misspelt variable is named', () => {
+    assert.deepEqual(loadConfig({ ...production, LATCHKEY_ISUER: 'x' }).unknownVariables, ['LATCHKEY_ISUER']);
+  });
+
+  test('a value can come from a file, but not from both', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'latchkey-config-')), 'secrets');
+    writeFileSync(file, `${STRONG}\n`);
+    const { LATCHKEY_SECRETS, ...rest } = production;
+    assert.deepEqual(loadConfig({ ...rest, LATCHKEY_SECRETS_FILE: file }).secrets, [STRONG]);
+    assert.match(faultsOf({ ...production, LATCHKEY_SECRETS_FILE: file }), /both set/);
+    assert.match(faultsOf({ ...rest, LATCHKEY_SECRETS_FILE: '/nowhere' }), /cannot be read/);
+  });
+
+  test('.env.example names every variable, and no other', () => {
+    const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
+    const named = [...example.matchAll(/^#?(LATCHKEY_\w+)=/gm)].map(([, name]) => name);
+    assert.deepEqual(named.sort(), Object.keys(variables.shape).sort());
+  });
+});

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
+import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/builders/authorization.ts';
+import { engines } from '../support/engines.ts';
+import { startServer } from '../support/server.ts';
+
+for (const engine of engines) {
+  describe(`a commit that fails on ${engine}`, () => {
+    test('for a reason that nobody foresaw takes back what the response already said', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ firstParty: true });
+      const { browser, tokens } = await signInWith(server, client, await server.createAccount());
+      assert.equal(tokens.status, 200);
+      const silent = authorization(client, { prompt: 'none' });
+      const code = new URL((await browser.get(authorizeUrl(silent))).headers.get('location') ?? '')
+        .searchParams;
+
+      const rename = (from: string, to: string) => server.database.knex.schema.renameTable(from, to);
+      await rename('T_access_tokens', 'T_elsewhere');
+      for (const accept of ['*/*', 'text/html', 'application/json']) {
+        const refused = await fetch(`${server.issuer}/token`, {
+          method: 'POST',
+          headers: {
+            accept,
+            authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
+          },
+          body: new URLSearchParams({
+            ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
+            ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
+          }),
+        });
+        assert.equal(refused.status, 500);
+        assert.match(String(refused.headers.get('content-type')), /^application\/json/);
+        assert.equal(refused.headers.get('cache-control'), 'no-store');
+        // RFC 6749 section 5.2, and nothing of what is inside.
+        assert.deepEqual(await refused.json(), {
+          error: 'server_error',
+          error_description: 'Something went wrong on our side.',
+        });
+      }
+      await rename('T_elsewhere', 'T_access_tokens');
+
+      await rename('T_authorization_codes', 'T_elsewhere');
+      const response = await browser.get(authorizeUrl(authorization(client, { prompt: 'none' })));
+      assert.equal(response.status, 500);
+      assert.equal(response.headers.get('location'), null);
+      assert.deepEqual(response.headers.getSetCookie(), []);
+      assert.match(await response.text(), /went wrong on our side/);
+      await rename('T_elsewhere', 'T_authorization_codes');
+
+      // Nothing of it was kept: the code is not burnt, and the session is as it was.
+      const late = await redeem(server, client, silent, code.get('code'));
+      assert.equal(late.status, 200, JSON.stringify(late.body));
+      const info = await call(server, client, '/token/introspection', { token: late.body.access_token });
+      assert.equal(info.body.active, true);
+    });
+
+    test('or an error in the middle of a request, takes back what it would have written', async (t) => {
+      const server = await startServer(t, engine);
+      const { hot, knex } = server.database;
+      const client = await server.createClient({ firstParty: true });
+      const person = await server.createAccount();
+      const role = { id: uuidv7(), created_at: new Date(), account_id: person.id, role: 'editor' };
+      await knex('T_account_roles').insert(role);
+      const { browser } = await signInWith(server, client, person);
+      const request = authorization(client, { prompt: 'none' });
+      const sent = await browser.get(authorizeUrl(request));
+      const code = new URL(sent.headers.get('location') ?? '').searchParams.get('code');
+      const before = await knex('T_access_tokens').count({ n: '*' });
+
+      // Roles are read for the ID token, when the code was used up and the access token is made.
+      const get = hot.get.bind(hot);
+      let broken = 0;
+      hot.get = async (sql, values) => {
+        if (!sql.includes('SELECT r.id, r.role')) return get(sql, values);
+        broken += 1;
+        throw new Error('nobody foresaw this: secret-detail');
+      };
+      const refused = await redeem(server, client, request, code);
+      assert.deepEqual([refused.status, refused.body.error, broken], [500, 'server_error', 1]);
+      assert.ok(!JSON.stringify(refused.body).includes('secret-detail'));
+      hot.get = get;
+      assert.deepEqual(await knex('T_access_tokens').count({ n: '*' }), before);
+      const late = await redeem(server, client, request, code);
+      assert.equal(late.status, 200, 'the code is not burnt');
+    });
+  });
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
+import { latchkey } from '../support/command.ts';
+import { createDatabase, engines } from '../support/engines.ts';
+import { tableNames } from '../support/rows.ts';
+import { SECRETS } from '../support/server.ts';
+
+const bin = resolve(import.meta.dirname, '../../bin/latchkey.js');
+
+/** Every table with its columns, indices and foreign keys, as the database prints it. */
+async function schemaOf(database: Database): Promise<Record<string, string>> {
+  const schema: Record<string, string> = {};
+  for (const name of (await tableNames(database)).toSorted()) {
+    const [[row]] = await database.knex.raw('SHOW CREATE TABLE ??', [name]);
+    schema[name] = row['Create Table'];
+  }
+  return schema;
+}
+
+// Only there each statement of a migration commits by itself.
+describe('a migration that dies halfway on mariadb', { skip: !engines.includes('mariadb') }, () => {
+  async function prepare(t: { after(end: () => unknown): void }) {
+    const whole = await createDatabase('mariadb');
+    const { url, drop } = await createDatabase('mariadb');
+    const [fresh, database] = [openDatabase(whole.url), openDatabase(url)];
+    t.after(async () => {
+      await Promise.all([fresh.close(), database.close()]);
+      await Promise.all([whole.drop(), drop()]);
+    });
+    await migrateLatest(fresh, whole.url);
+    const status = async () => JSON.parse((await latchkey(['db', 'status', '--json'], { url })).stdout);
+    return { url, database, status, expected: await schemaOf(fresh) };
+  }
+
+  test('is named by its status, and the same command again brings it to its end', async (t) => {
+    const { url, database, status, expected } = await prepare(t);
+    const { knex } = database;
+    // In the way of the second table of the third migration.
+    await knex.raw('CREATE TABLE T_grants (id INT)');
+    await knex.raw('INSERT INTO T_grants VALUES (1)');
+    const refused = await latchkey(['db', 'migrate'], { url });
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /There is a table T_grants with rows in it that no migration made/);
+    assert.equal((await knex('T_grants')).length, 1, 'what is somebody else’s stays');
+    const told = await status();
+    assert.deepEqual(told.unfinished, ['0003_protocol']);
+    assert.equal(told.current, false);
+    assert.match(told.advice, /0003_protocol did not come to its end\. Run: npx latchkey db migrate/);
+
+    // Between the statements that make a table it has no indices yet.
+    await knex.raw('DROP TABLE T_grants');
+    await knex.raw('ALTER TABLE T_authorization_requests DROP INDEX I_authorization_requests_uid_hash');
+    assert.equal((await latchkey(['db', 'migrate'], { url })).code, 0);
+    assert.deepEqual(await schemaOf(database), expected);
+    assert.deepEqual((await status()).unfinished, []);
+  });
+
+  test('killed at any point is brought to its end by the next one', async (t) => {
+    for (const table of ['T_authorization_codes', 'T_invitations']) {
+      const { url, database, expected } = await prepare(t);
+      const env = { PATH: process.env.PATH, LATCHKEY_DATABASE_URL: url, LATCHKEY_SECRETS: SECRETS.join() };
+      const child = spawn(process.execPath, [bin, 'db', 'migrate'], { env, stdio: 'ignore' });
+      const ended = new Promise((done) => child.once('exit', done));
+      while (child.exitCode === null && !(await database.knex.schema.hasTable(table))) await sleep(1);
+      assert.equal(child.exitCode, null, 'it was under way');
+      child.kill('SIGKILL');
+      await ended;
+      const { unfinished } = await schemaStatus(database);
+      t.diagnostic(`killed at ${table}: unfinished ${JSON.stringify(unfinished)}`);
+      await migrateLatest(database, url);
+      assert.deepEqual(await schemaOf(database), expected, table);
+      assert.equal((await schemaStatus(database)).current, true);
+    }
+  });
+
+  test('as a rollback says so too, and is rolled back again before it is migrated', async (t) => {
+    const { url, database, expected } = await prepare(t);
+    await migrateLatest(database, url);
+    await database.knex.schema.dropTable('T_invitation_redemptions');
+    const told = await schemaStatus(database);
+    assert.deepEqual([told.current, told.unfinished], [false, ['0004_invitations']]);
+    assert.match(String(told.advice), /db rollback, then npx latchkey db migrate/);
+    await migrateRollback(database, url);
+    await migrateLatest(database, url);
+    assert.deepEqual(await schemaOf(database), expected);
+    assert.equal((await schemaStatus(database)).current, true);
+  });
+});

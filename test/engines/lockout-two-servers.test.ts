@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Browser, formOf } from '../support/browser.ts';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
+import { engines } from '../support/engines.ts';
+import { openWorld, type ServerProcess, type World } from '../support/world.ts';
+
+/** A few in the suite; guessing.test.ts sends a thousand to the database itself. */
+const PARALLEL = Number(process.env.LATCHKEY_TEST_GUESSES ?? 24);
+
+/** People at the form of a browser, each from an address of their own, so that the account's lock alone decides. */
+async function atTheForm(world: World, server: ServerProcess, browser = new Browser(server.issuer)) {
+  const client = await world.createClient();
+  const page = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+  const { action, fields } = await formOf(page);
+  let from = 0;
+  return {
+    browser,
+    action,
+    fields,
+    send(password: string, options: { at?: ServerProcess; username?: string } = {}) {
+      from += 1;
+      const url = new URL(action, (options.at ?? server).issuer).href;
+      const form = { ...fields, username: options.username ?? 'ada', password };
+      return browser.post(url, form, { 'x-forwarded-for': `10.9.${from >> 8}.${from & 255}` });
+    },
+  };
+}
+
+const BEHIND_A_PROXY = { LATCHKEY_TRUST_PROXY: 'true' };
+
+for (const engine of engines) {
+  describe(`guesses at the form of two servers on ${engine}`, () => {
+    test('many at once: five are looked at, the count outlives a crash, and the lock looks like a wrong password', async (t) => {
+      const world = await openWorld(t, engine);
+      const [first, second] = [await world.start(BEHIND_A_PROXY), await world.start(BEHIND_A_PROXY)];
+      const person = await world.createAccount();
+      const { knex } = world.database;
+      const stranger = await atTheForm(world, first);
+      const both = [first, second];
+      const wrong = async () =>
+        (await knex('T_auth_audit_log').where({ error_code: 'wrong_password' })).length;
+
+      for (let times = 0; times < 2; times += 1) assert.equal((await stranger.send('wrong')).status, 401);
+      await first.kill('SIGKILL');
+      await first.restart();
+      const answers = await Promise.all(
+        Array.from({ length: PARALLEL }, (_, index) => stranger.send('wrong', { at: both[index % 2] })),
+      );
+      const statuses: Record<number, number> = {};
+      for (const { status } of answers) statuses[status] = (statuses[status] ?? 0) + 1;
+      // 503 is who was sent away from the queue before bcrypt, 408 whom a busy machine did not hear in time.
+      for (const status of Object.keys(statuses))
+        assert.ok(['401', '503', '408'].includes(status), JSON.stringify(statuses));
+      // A guess that was looked at and whose commit a busy database did not answer in time is counted, not told of.
+      const looked = await wrong();
+      assert.ok(looked <= 5, `${looked} were looked at`);
+      assert.equal(Number((await knex('T_credentials').first()).failed_login_attempts), 5);
+      t.diagnostic(`${engine}: ${JSON.stringify(statuses)}`);
+
+      const seen = [];
+      for (const username of ['ada', 'eve']) {
+        const response = await stranger.send(person.password, { username });
+        const html = (await response.text()).replaceAll(username, 'USER');
+        const headers = [...response.headers].filter(([name]) => !['x-request-id', 'date'].includes(name));
+        seen.push({ status: response.status, html, headers });
+      }
+      assert.deepEqual(seen[0], seen[1]);
+      assert.ok(!seen[0]?.headers.some(([name]) => name === 'set-cookie'));
+      assert.equal(await wrong(), looked);
+
+      await knex('T_credentials').update({ locked_until: new Date(Date.now() - 1000) });
+      const after = await stranger.send(person.password, { at: second });
+      assert.equal(after.status, 303);
+      assert.match(after.headers.getSetCookie().join(), /latchkey_browser=/);
+      assert.equal(Number((await knex('T_credentials').first()).failed_login_attempts), 0);
+
+      // Locked again by somebody else; the browser that was just signed in with is known.
+      const other = await atTheForm(world, first);
+      for (let times = 0; times < 5; times += 1) await other.send('wrong');
+      assert.equal((await other.send(person.password)).status, 401);
+      const known = new Browser(first.issuer);
+      const cookie = stranger.browser.cookies.get('/ latchkey_browser');
+      assert.ok(cookie);
+      known.cookies.set('/ latchkey_browser', cookie);
+      assert.equal((await (await atTheForm(world, first, known)).send(person.password)).status, 303);
+    });
+  });
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { toDate } from '../../src/database/instants.ts';
+import { MOST_GUESSES, NO_GUESSES } from '../../src/identity/passwords/lockout.ts';
+import { forgetBrowsers } from '../../src/identity/passwords/trusted-browsers.ts';
+import { purge } from '../../src/maintenance/purge.ts';
+import { openGuessing, RIGHT } from '../support/builders/password-attempts.ts';
+import { engines } from '../support/engines.ts';
+
+const minutesLeft = (until: unknown) => (toDate(until).getTime() - Date.now()) / 60_000;
+
+for (const engine of engines) {
+  describe(`guesses at a password on ${engine}`, () => {
+    test('of 1,000 at once over two servers five are looked at, and the right one is not among the others', async (t) => {
+      const { guess, looked, credential, wait, person, calm } = await openGuessing(t, engine);
+      const all = await Promise.allSettled(Array.from({ length: 1000 }, () => guess('wrong')));
+      const failed = all.filter(({ status }) => status === 'rejected').length;
+      await calm();
+      assert.equal(looked(), 5);
+      assert.equal((await credential()).failed_login_attempts, 5);
+      const left = minutesLeft((await credential()).locked_until);
+      assert.ok(left > 14 && left <= 15, String(left));
+      assert.equal(await guess(RIGHT), undefined);
+      assert.equal(looked(), 5);
+      await wait(15);
+      assert.equal(await guess(RIGHT), person.id);
+      const { failed_login_attempts, locked_until } = await credential();
+      assert.deepEqual([Number(failed_login_attempts), locked_until], [0, null]);
+      t.diagnostic(`${engine}: ${failed} of 1,000 were answered 503`);
+    });
+
+    test('lock it for longer with each round, and at 100 in a row until it is reset', async (t) => {
+      const { guess, looked, credential, wait, world, person } = await openGuessing(t, engine);
+      const locks: number[] = [];
+      while (looked() < MOST_GUESSES) {
+        const before = looked();
+        await Promise.all(Array.from({ length: 8 }, () => guess('wrong')));
+        assert.equal(looked(), before + 5);
+        const left = Math.round(minutesLeft((await credential()).locked_until));
+        locks.push(left);
+        if (looked() < MOST_GUESSES) await wait(left + 1);
+      }
+      assert.deepEqual(locks.slice(0, 9), [15, 30, 60, 120, 240, 480, 960, 1440, 1440]);
+      assert.equal(locks.length, 20);
+      assert.ok((locks.at(-1) as number) > 1e9, 'the last lock has no end');
+      // Not even by a clock that is wrong.
+      await world.database.knex('T_credentials').update({ locked_until: null });
+      assert.equal(await guess(RIGHT), undefined);
+      await world.database.knex('T_credentials').update(NO_GUESSES);
+      assert.equal(await guess(RIGHT), person.id);
+    });
+
+    test('that are not looked at are counted in one row, which a purge may take', async (t) => {
+      const { guess, world } = await openGuessing(t, engine);
+      const { knex } = world.database;
+      const refused = async () => (await knex('T_rate_limits')).map(({ points }) => Number(points));
+      for (let times = 0; times < 5; times += 1) await guess('wrong');
+      assert.deepEqual(await refused(), []);
+      for (let times = 0; times < 3; times += 1) await guess(RIGHT);
+      await Promise.all(Array.from({ length: 4 }, () => guess('wrong', { username: 'nobody' })));
+      assert.deepEqual(await refused(), [7]);
+      await knex('T_rate_limits').delete();
+      await guess(RIGHT);
+      assert.deepEqual(await refused(), [1]);
+    });
+
+    test('are in a row: who gets it right before the fifth begins anew', async (t) => {
+      const { guess, credential, person } = await openGuessing(t, engine);
+      for (let round = 0; round < 3; round += 1) {
+        for (let times = 0; times < 4; times += 1) assert.equal(await guess('wrong'), undefined);
+        assert.equal(await guess(RIGHT), person.id);
+        assert.equal(Number((await credential()).failed_login_attempts), 0);
+      }
+    });
+
+    test('by others do not lock a person out of the browser that they know, nor does that lift the lock', async (t) => {
+      const { guess, credential, person, world } = await openGuessing(t, engine);
+      assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
+      for (let times = 0; times < 7; times += 1) await guess('wrong');
+      assert.equal(await guess(RIGHT), undefined);
+      assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
+      assert.equal(Number((await credential()).failed_login_attempts), 5);
+      assert.equal(await guess(RIGHT), undefined);
+      // Known to one account is known to no other.
+      await world.createAccount('mei');
+      for (let times = 0; times < 5; times += 1) await guess('wrong', { username: 'mei', browser: 'mine' });
+      assert.equal(await guess(RIGHT, { username: 'mei', browser: 'mine' }), undefined);
+      assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
+    });
+
+    test('from a known browser are counted there: five of 200 at once, and the account stays open', async (t) => {
+      const { guess, looked, person, wait, credential } = await openGuessing(t, engine);
+      await guess(RIGHT, { browser: 'stolen' });
+      const before = looked();
+      await Promise.all(Array.from({ length: 200 }, () => guess('wrong', { browser: 'stolen' })));
+      assert.equal(looked() - before, 5);
+      assert.equal(await guess(RIGHT, { browser: 'stolen' }), undefined);
+      assert.equal(Number((await credential()).failed_login_attempts), 0);
+      await wait(15, 'T_known_browsers');
+      assert.equal(await guess(RIGHT, { browser: 'stolen' }), person.id);
+    });
+
+    test('from a browser that is forgotten or was not used for long are those of a stranger', async (t) => {
+      const { guess, person, world } = await openGuessing(t, engine);
+      const { knex } = world.database;
+      const lock = async () => {
+        for (let times = 0; times < 5; times += 1) await guess('wrong');
+      };
+      await guess(RIGHT, { browser: 'old' });
+      await guess(RIGHT, { browser: 'mine' });
+      await lock();
+      const [old] = await knex('T_known_browsers').orderBy('id');
+      await knex('T_known_browsers')
+        .where({ id: old.id })
+        .update({ expires_at: new Date(Date.now() - 1000) });
+      assert.equal(await guess(RIGHT, { browser: 'old' }), undefined);
+      assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
+      const table = 'T_known_browsers';
+      assert.deepEqual(await purge(world.database, { retention: {}, table }), [{ table, rows: 1 }]);
+      await forgetBrowsers(knex, person.id);
+      assert.equal(await guess(RIGHT, { browser: 'mine' }), undefined);
+      assert.equal((await knex('T_known_browsers')).length, 0);
+    });
+
+    test('cost as many durable commits at an unknown, an open and a locked account', async (t) => {
+      const { guess, durable } = await openGuessing(t, engine);
+      const cost = async (username: string) => {
+        const before = durable();
+        await guess('wrong', { username });
+        return durable() - before;
+      };
+      const costs = [await cost('ada'), await cost('nobody')];
+      for (let times = 0; times < 5; times += 1) await guess('wrong');
+      assert.deepEqual([...costs, await cost('ada')], [2, 2, 2]);
+    });
+  });
+}

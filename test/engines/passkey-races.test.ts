@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createKeys } from '../../src/identity/passkeys/credentials.ts';
+import { Authenticator } from '../support/authenticator.ts';
+import { Browser } from '../support/browser.ts';
+import {
+  accountPlace,
+  authenticate,
+  newcomer,
+  post,
+  register,
+  signInPage,
+} from '../support/builders/passkey.ts';
+import { engines } from '../support/engines.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const keysOf = (server: TestServer) =>
+  createKeys({ knex: server.database.knex, names: new Map(), tell: () => {} });
+
+/** A second server on the database of the first, under its name. */
+const second = (t: Parameters<typeof startServer>[0], first: TestServer) =>
+  startServer(t, first.storage.engine, { storage: first.storage, config: { issuer: first.issuer } });
+
+/** The same browser before another server. */
+function at(server: TestServer, browser: Browser): Browser {
+  const same = new Browser(`http://127.0.0.1:${server.config.port}`, browser.issuer);
+  for (const [name, cookie] of browser.cookies) same.cookies.set(name, cookie);
+  return same;
+}
+
+for (const engine of engines) {
+  describe(`passkeys at two servers on ${engine}`, () => {
+    test('one assertion sent 50 times at once gives one session', async (t) => {
+      const one = await startServer(t, engine);
+      const two = await second(t, one);
+      const mei = await newcomer(one, 'mei');
+      const client = await one.createClient();
+      const { browser, place } = await signInPage(one, client);
+      const options = await post(browser, 'authentication/options', place);
+      const body = { ...place, response: mei.key.get(options.body) };
+      const browsers = [browser, at(two, browser)];
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          post(browsers[index % 2] as Browser, 'authentication/verify', body),
+        ),
+      );
+      const good = answers.filter(({ status }) => status === 200);
+      assert.equal(good.length, 1);
+      assert.equal(answers.filter(({ status }) => status === 401).length, 49);
+      const { pathname } = new URL(String(good[0]?.body.location));
+      await browser.follow(await browser.get(pathname));
+      const { knex } = one.database;
+      const count = async (table: string, where: object) =>
+        Number((await knex(table).where(where).count({ n: '*' }).first())?.n);
+      // One of the sign-up, one of the sign-in.
+      assert.equal(await count('T_user_sessions', { account_id: mei.id }), 2);
+      const told = { account_id: mei.id, action: 'sign_in.succeeded' };
+      assert.equal(await count('T_auth_audit_log', told), 1);
+    });
+
+    test('two answers with one counter: the second is a copy', async (t) => {
+      const one = await startServer(t, engine);
+      const { key } = await newcomer(one, 'mei');
+      const client = await one.createClient();
+      const copy = key.clone();
+      const both = await Promise.all(
+        [key, copy].map(async (device) => {
+          const { browser, place } = await signInPage(one, client);
+          return { device, browser, place };
+        }),
+      );
+      const statuses = await Promise.all(
+        both.map(async ({ device, browser, place }) => (await authenticate(browser, place, device)).status),
+      );
+      assert.deepEqual(statuses.toSorted(), [200, 401]);
+    });
+
+    test('of the last two keys removed at once one stays', async (t) => {
+      const one = await startServer(t, engine);
+      const two = await second(t, one);
+      const mei = await newcomer(one, 'mei');
+      const place = await accountPlace(one, mei.id);
+      for (let round = 0; round < 4; round += 1) {
+        const key = new Authenticator(one.issuer);
+        const added = await register(mei.browser, place, key);
+        const [first] = await keysOf(one).signed(mei.id);
+        if (!added.body.is_signed) await keysOf(one).sign(mei.id, String(added.body.id), String(first?.id));
+        const ids = (await keysOf(one).signed(mei.id)).map(({ id }) => id);
+        assert.equal(ids.length, 2);
+        const ends = await Promise.allSettled(
+          ids.map((id, index) => keysOf(index ? one : two).remove(mei.id, id, mei.id)),
+        );
+        assert.deepEqual(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+        const lost = ends.find((end) => end.status === 'rejected');
+        assert.match(String((lost as PromiseRejectedResult).reason), /the last key that lets you in/);
+        assert.equal((await keysOf(one).signed(mei.id)).length, 1);
+      }
+    });
+
+    test('a removed key is dead at once, wherever; its row stays; an unsigned one is no way in', async (t) => {
+      const one = await startServer(t, engine);
+      const two = await second(t, one);
+      const mei = await newcomer(one, 'mei');
+      const place = await accountPlace(one, mei.id);
+      const client = await one.createClient();
+      const keys = keysOf(one);
+      const other = new Authenticator(one.issuer);
+      await register(mei.browser, place, other);
+      const [first, unsigned] = await keys.list(mei.id);
+      assert.ok(first && unsigned);
+      await assert.rejects(keys.remove(mei.id, first.id, mei.id), /last key/);
+      await keys.sign(mei.id, unsigned.id, first.id);
+
+      const { browser, place: open } = await signInPage(one, client);
+      const options = await post(browser, 'authentication/options', open);
+      await keys.remove(mei.id, first.id, mei.id);
+      const late = { ...open, response: mei.key.get(options.body) };
+      assert.equal((await post(at(two, browser), 'authentication/verify', late)).status, 401);
+      await assert.rejects(keys.remove(mei.id, first.id, mei.id), /not among yours/);
+      await assert.rejects(keys.rename(mei.id, first.id, 'x'), /not among yours/);
+      const eve = await newcomer(one, 'eve');
+      await assert.rejects(keys.remove(eve.id, unsigned.id, eve.id), /not among yours/);
+      await assert.rejects(keys.rename(eve.id, unsigned.id, 'x'), /not among yours/);
+      assert.equal(
+        (await one.database.knex('T_webauthn_credentials').where({ account_id: mei.id })).length,
+        2,
+      );
+      assert.equal(
+        (await authenticate(mei.browser, (await signInPage(one, client)).place, other)).status,
+        200,
+      );
+    });
+
+    test('a name is what a person can read', async (t) => {
+      const one = await startServer(t, engine);
+      const mei = await newcomer(one, 'mei');
+      const [key] = await keysOf(one).list(mei.id);
+      assert.equal(key?.name, 'This device');
+      const { name } = await keysOf(one).rename(mei.id, String(key?.id), '  Blue key on my ring ');
+      assert.equal(name, 'Blue key on my ring');
+      for (const bad of ['', '   ', 'a\u0000b', 'x\u202ey', 'x'.repeat(101)])
+        await assert.rejects(keysOf(one).rename(mei.id, String(key?.id), bad), { code: 'invalid_input' });
+      assert.equal((await keysOf(one).list(mei.id))[0]?.name, 'Blue key on my ring');
+    });
+
+    test('a disabled person comes in by no key', async (t) => {
+      const one = await startServer(t, engine);
+      const mei = await newcomer(one, 'mei');
+      const client = await one.createClient();
+      await one.accounts.disable({ accountId: null }, 'mei');
+      const { browser, place } = await signInPage(one, client);
+      assert.equal((await authenticate(browser, place, mei.key)).status, 401);
+    });
+  });
+}

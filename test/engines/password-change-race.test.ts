@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { signIn } from '../../src/identity/passwords/authenticate.ts';
+import { createPasswords } from '../../src/identity/passwords/hashing.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
+import { engines } from '../support/engines.ts';
+import { SECRETS } from '../support/server.ts';
+import { openWorld } from '../support/world.ts';
+
+for (const engine of engines) {
+  test(`a sign-in that a new password overtakes is given up whole on ${engine}`, async (t) => {
+    const { database, createAccount } = await openWorld(t, engine);
+    const { id, username, password } = await createAccount();
+    const passwords = createPasswords(createSecrets(SECRETS));
+    const browserHash = 'b'.repeat(43);
+    const attempt = async (meanwhile: () => Promise<unknown>) => {
+      const unit = new Unit(database.hot);
+      return withUnit(unit, async () => {
+        assert.equal(await signIn(passwords, { username, password, browserHash }), id);
+        await meanwhile();
+        return unit.commit();
+      });
+    };
+    // Twice: that it changes no value of the row must not look as if there were no row.
+    for (let turn = 0; turn < 2; turn += 1) assert.equal(await attempt(async () => {}), undefined);
+    const changed = await attempt(async () =>
+      database.knex('T_credentials').update({ password_hash: 'another' }),
+    );
+    assert.equal(changed, 'password');
+    assert.equal((await database.knex('T_credentials').first()).password_hash, 'another');
+    const log = await database.knex('T_auth_audit_log').where({ action: 'sign_in.succeeded' });
+    assert.equal(log.length, 2);
+  });
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Sqlite from 'better-sqlite3';
+import type { Found } from '../../src/database/driver/contract.ts';
+import { openDatabase, sqliteFile } from '../../src/database/open.ts';
+import { inTransaction } from '../../src/database/transaction.ts';
+import { Unit } from '../../src/database/unit-of-work.ts';
+import type { Write } from '../../src/database/writes.ts';
+import { uuidv7 } from '../../src/kit/ids.ts';
+import { storageOf } from '../support/builders/token-storage.ts';
+import { openProxy } from '../support/database-proxy.ts';
+import { engines } from '../support/engines.ts';
+
+/** A row of evidence; its hash is unique. */
+function evidence(hash: string, more: { guard?: string; ignore?: boolean } = {}): Write {
+  const now = new Date();
+  const row = { id: uuidv7(), created_at: now, token_hash: hash, reason: 'test', revoked_at: now };
+  return { kind: 'insert', table: 'T_revoked_tokens', row: { ...row, expires_at: now }, ...more };
+}
+
+const unused = (hash: string, guard: string): Write => ({
+  ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason: 'used' } },
+  ...{ where: { token_hash: hash, reason: 'test' }, guard },
+});
+
+const touched = (hash: string, reason = 'touched'): Write => ({
+  ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason } },
+  where: { token_hash: hash },
+});
+
+for (const engine of engines) {
+  describe(`units of work on ${engine}`, () => {
+    const storage = storageOf(engine);
+    const hashes = async () =>
+      (await storage().database.knex('T_revoked_tokens').orderBy('token_hash')).map((row) => row.token_hash);
+    const unitOf = (...writes: Write[]) => {
+      const unit = new Unit(storage().database.hot);
+      for (const write of writes) unit.write(write);
+      return unit;
+    };
+    const reset = () => storage().database.knex('T_revoked_tokens').delete();
+
+    test('a unit that is dropped writes nothing', async () => {
+      await reset();
+      const unit = unitOf(evidence('a'), evidence('b'));
+      unit.drop();
+      assert.equal(await unit.commit(), undefined);
+      assert.deepEqual(await hashes(), []);
+    });
+
+    test('a guard that fails takes all of its unit with it, wherever it stands', async () => {
+      await reset();
+      await unitOf(evidence('taken')).commit();
+      for (const writes of [
+        [unused('nobody', 'consume'), evidence('a')],
+        [evidence('a'), unused('nobody', 'consume')],
+        [evidence('a'), evidence('b'), evidence('taken', { guard: 'consume' })],
+        [evidence('a'), { kind: 'delete', table: 'T_revoked_tokens', where: { id: '0' }, guard: 'consume' }],
+      ] as Write[][]) {
+        assert.equal(await unitOf(...writes).commit(), 'consume');
+        assert.deepEqual(await hashes(), ['taken']);
+      }
+    });
+
+    test('of two guards in one unit either undoes both, and the one that failed is told', async () => {
+      await reset();
+      await unitOf(evidence('free'), evidence('taken')).commit();
+      const taken = evidence('taken', { guard: 'nonce' });
+      assert.equal(await unitOf(unused('free', 'consume'), taken, evidence('a')).commit(), 'nonce');
+      assert.equal(
+        await unitOf(evidence('new', { guard: 'nonce' }), unused('nobody', 'consume')).commit(),
+        'consume',
+      );
+      assert.deepEqual(await hashes(), ['free', 'taken']);
+      const reasons = await storage().database.knex('T_revoked_tokens').distinct('reason');
+      assert.deepEqual(reasons, [{ reason: 'test' }]);
+      const both = unitOf(unused('free', 'consume'), evidence('new', { guard: 'nonce' }), evidence('a'));
+      assert.equal(await both.commit(), undefined);
+      assert.deepEqual(await hashes(), ['a', 'free', 'new', 'taken']);
+    });
+
+    test('units at once: those that fail and the one that is refused take no other with them', async () => {
+      await reset();
+      await unitOf(evidence('taken')).commit();
+      const broken = unitOf(evidence('x'), {
+        ...{ kind: 'insert', table: 'T_credentials' },
+        ...{ row: { id: uuidv7(), created_at: new Date(), account_id: 'nobody', username: 'x' } },
+      });
+      const refused = unitOf(unused('taken', 'a'), unused('nobody', 'consume'), evidence('y'));
+      const second = unitOf(evidence('taken'));
+      const good = Array.from({ length: 20 }, (_, index) =>
+        unitOf(evidence(`g${String(index).padStart(2, '0')}`)),
+      );
+      const settled = await Promise.allSettled(
+        [...good.slice(0, 10), broken, refused, second, ...good.slice(10)].map((unit) => unit.commit()),
+      );
+      assert.deepEqual(
+        settled.map((one) => (one.status === 'rejected' ? 'failed' : one.value)),
+        [...Array(10).fill(undefined), 'failed', 'consume', 'failed', ...Array(10).fill(undefined)],
+      );
+      assert.equal((await hashes()).length, 21);
+    });
+
+    test('reads at once: each gets its own row or none, and those that fail take no other with them', async () => {
+      await reset();
+      const known = Array.from({ length: 9 }, (_, index) => `k${index}`);
+      await unitOf(...known.map((hash) => evidence(hash))).commit();
+      const { hot } = storage().database;
+      const byHash = 'SELECT token_hash, reason FROM T_revoked_tokens WHERE token_hash = ?';
+      const byReason = 'SELECT reason FROM T_revoked_tokens WHERE reason = ?';
+      const find = () => [
+        ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) => hot.get(byHash, [hash])),
+        ...['nobody', 'test', 'test'].map((reason) => hot.get(byReason, [reason])),
+      ];
+      const told = (rows: Found[]) => rows.map((row) => row?.token_hash ?? row?.reason);
+      const found = [...known, undefined, 'k3', undefined, undefined, 'test', 'test'];
+      assert.deepEqual(told(await Promise.all(find())), found);
+      const broken = [1, 2].map(() => assert.rejects(hot.get('SELECT nothing FROM T_nothing', [])));
+      const [rows] = await Promise.all([Promise.all(find()), ...broken]);
+      assert.deepEqual(told(rows), found);
+    });
+
+    test('a row that may be there already is left as it is', async () => {
+      await reset();
+      await unitOf(evidence('a')).commit();
+      assert.equal(await unitOf(evidence('a', { ignore: true }), evidence('b')).commit(), undefined);
+      assert.deepEqual(await hashes(), ['a', 'b']);
+    });
+
+    test('units that write the same rows in different order all come through', async () => {
+      await reset();
+      await unitOf(evidence('a'), evidence('b')).commit();
+      const bothOf = (hashes: string[]) => hashes.map((hash) => touched(hash, uuidv7().slice(-8)));
+      const done = await Promise.all(
+        Array.from({ length: 40 }, (_, index) =>
+          unitOf(...bothOf(index % 2 ? ['a', 'b'] : ['b', 'a'])).commit(),
+        ),
+      );
+      assert.deepEqual(new Set(done), new Set([undefined]));
+    });
+
+    const onFile = async () => {
+      await reset();
+      await unitOf(evidence('there')).commit();
+      const { knex, hot } = storage().database;
+      const other = new Sqlite(sqliteFile(storage().url));
+      const look = () => hot.get('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['there']);
+      const byService = (hash: string) =>
+        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert((evidence(hash) as { row: object }).row));
+      other.exec('BEGIN IMMEDIATE');
+      let done = 0;
+      const count = () => {
+        done += 1;
+      };
+      const patient = [unitOf(evidence('a')).commit(), unitOf(evidence('b')).commit(), byService('c')];
+      for (const one of patient) one.then(count);
+      for (const began = performance.now(); performance.now() - began < 300; ) {
+        const asked = performance.now();
+        assert.ok(await look());
+        assert.ok(performance.now() - asked < 150, 'the process goes on with its other work');
+      }
+      assert.equal(done, 0);
+      other.exec('COMMIT');
+      await Promise.all(patient);
+      assert.deepEqual(await hashes(), ['a', 'b', 'c', 'there']);
+
+      other.exec('BEGIN IMMEDIATE');
+      const began = performance.now();
+      const services = ['e', 'f', 'g'].map(byService);
+      const vain = await Promise.allSettled([unitOf(evidence('d')).commit(), ...services]);
+      assert.ok(performance.now() - began < 1800, 'nobody waits for long');
+      assert.deepEqual(
+        vain.map((one) => one.status === 'rejected' && one.reason.code),
+        Array(4).fill('unavailable'),
+      );
+      other.exec('ROLLBACK');
+      other.close();
+      await Promise.all([unitOf(evidence('h')).commit(), byService('i')]);
+      assert.deepEqual(await hashes(), ['a', 'b', 'c', 'h', 'i', 'there']);
+    };
+
+    const onRow = async () => {
+      await reset();
+      await unitOf(evidence('kept')).commit();
+      const { knex, hot } = storage().database;
+      const owner = await knex.transaction();
+      try {
+        await owner('T_revoked_tokens').where({ token_hash: 'kept' }).update({ reason: 'mine' });
+        const needing = [unitOf(touched('kept')), unitOf(touched('kept'), evidence('too'))];
+        const beside = Array.from({ length: 12 }, (_, index) => unitOf(evidence(`beside${index}`)));
+        const began = performance.now();
+        const settled = await Promise.allSettled([...needing, ...beside].map((unit) => unit.commit()));
+        assert.deepEqual(
+          settled.map((one) => (one.status === 'rejected' ? one.reason.code : one.value)),
+          [...Array(2).fill('unavailable'), ...Array(12).fill(undefined)],
+        );
+        assert.ok(performance.now() - began < 3000, 'nobody waits for long');
+        // And whoever comes right after is served.
+        assert.ok(await hot.get('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['kept']));
+        assert.equal(await unitOf(evidence('after'), evidence('that')).commit(), undefined);
+      } finally {
+        await owner.rollback();
+      }
+      await unitOf(touched('kept')).commit();
+      assert.deepEqual(await knex('T_revoked_tokens').where({ token_hash: 'kept' }).pluck('reason'), [
+        'touched',
+      ]);
+    };
+
+    const onGarbledAnswer = async (t: TestContext) => {
+      await reset();
+      const proxy = await openProxy(t, storage().url);
+      const { hot, close } = openDatabase(proxy.url, 1);
+      t.after(close);
+      await unitOf(evidence('a'), evidence('b')).commit();
+      const use = (hash: string) => [unused(hash, 'consume'), evidence(`for ${hash}`)];
+      const reasons = () => storage().database.knex('T_revoked_tokens').orderBy('token_hash').pluck('reason');
+      // Connected, and prepared.
+      assert.deepEqual(
+        await Promise.all(['x', 'y'].map((hash) => hot.commit(use(hash)))),
+        Array(2).fill('consume'),
+      );
+      proxy.garble();
+      const settled = await Promise.allSettled(['a', 'b'].map((hash) => hot.commit(use(hash))));
+      assert.deepEqual(
+        settled.map((one) => (one.status === 'rejected' ? one.reason.code : (one.value ?? 'done'))),
+        Array(2).fill('unavailable'),
+      );
+      const rows = (await reasons()).join();
+      assert.ok(['test,test', 'used,used,test,test'].includes(rows), `all of it or nothing: ${rows}`);
+      await sleep(200);
+      assert.equal(await hot.commit([evidence('later')]), undefined);
+    };
+
+    // SQLite has no locks of rows, the others none of the whole database.
+    if (engine === 'sqlite')
+      test('while another process is writing, reads are answered, and writes wait for it a while', onFile);
+    else {
+      test('who needs a row that an owner keeps locked is told to come again, and nobody else', onRow);
+      test('what was committed and answered unreadably is not done again', onGarbledAnswer);
+    }
+  });
+}

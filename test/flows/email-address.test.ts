@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { describe, test } from 'node:test';
+import { formOf } from '../support/browser.ts';
+import { invite, open, signUp } from '../support/builders/invitation.ts';
+import { forgot, openLink, resetLink, send } from '../support/builders/password-reset.ts';
+import { textOf, visit } from '../support/builders/signed-in.ts';
+import { latchkey } from '../support/command.ts';
+import { engines } from '../support/engines.ts';
+import { freePort } from '../support/free-port.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const ADA = 'ada@harbour.example';
+const MEI = 'mei@harbour.example';
+const OVER = /This link is good no more/;
+
+/** Comes in by an invitation as that person. */
+async function comeIn(server: TestServer, code: string, person: Record<string, string>): Promise<void> {
+  const { browser, page } = await open(server, code);
+  assert.equal((await signUp(browser, page, person)).status, 303);
+}
+
+async function confirm(server: TestServer, link = ''): Promise<Response> {
+  const { browser, page } = await openLink(server, link);
+  return page.status === 200 ? browser.follow(await send(browser, page)) : page;
+}
+
+const emailOf = async (server: TestServer, username: string) => {
+  const { email, email_verified } = await server.accounts.show(username);
+  return [email, email_verified];
+};
+
+for (const engine of engines) {
+  describe(`an e-mail address on ${engine}`, { concurrency: true }, () => {
+    test('given at sign-up is confirmed by a link, once, also when 20 use it at once', async (t) => {
+      const server = await startServer(t, engine);
+      await comeIn(server, (await invite(server)).code, { username: 'mei', email: MEI });
+      const { link, text } = await server.sink.to(MEI);
+      assert.match(text, /The account mei has this e-mail address/);
+      assert.deepEqual(await emailOf(server, 'mei'), [MEI, false]);
+      const ready = [];
+      for (let n = 0; n < 20; n += 1) ready.push(await openLink(server, link ?? ''));
+      assert.deepEqual(await emailOf(server, 'mei'), [MEI, false], 'looking confirms nothing');
+      const answers = await Promise.all(ready.map(({ browser, page }) => send(browser, page)));
+      assert.equal(answers.filter(({ status }) => status === 303).length, 1);
+      assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
+      assert.match(await (await confirm(server, link)).text(), OVER);
+    });
+
+    test('that another has makes the account without it, and its owner is told', async (t) => {
+      const server = await startServer(t, engine);
+      await server.createAccount();
+      await server.database.knex('T_accounts').update({ email_verified: true });
+      await comeIn(server, (await invite(server)).code, { username: 'eve', email: ADA });
+      const { subject, text } = await server.sink.to(ADA);
+      assert.equal(subject, 'You already have an account');
+      assert.doesNotMatch(text, /token|eve/);
+      assert.deepEqual(await emailOf(server, 'eve'), [null, false]);
+    });
+
+    test('is replaced only when the new one is confirmed; the old one is told, and its links are void', async (t) => {
+      const server = await startServer(t, engine);
+      const { id } = await server.createAccount();
+      const reset = await resetLink(server, ADA);
+      await server.recovery.changeEmail(id, MEI);
+      const { link } = await server.sink.to(MEI);
+      assert.match((await server.sink.to(ADA, 1)).text, /asked to have another/);
+      assert.deepEqual(await emailOf(server, 'ada'), [ADA, false]);
+      assert.match(await (await confirm(server, link)).text(), /is confirmed/);
+      assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
+      assert.match((await server.sink.to(ADA, 2)).text, /has another e-mail address now/);
+      assert.match(await (await openLink(server, reset)).page.text(), OVER);
+    });
+
+    test('that is taken is asked for in the same silence, and never becomes two accounts’', async (t) => {
+      const server = await startServer(t, engine);
+      const { id } = await server.createAccount();
+      const bob = await server.createAccount('bob');
+      await server.database.knex('T_accounts').where({ id: bob.id }).update({ email_verified: true });
+      await server.recovery.changeEmail(id, 'bob@harbour.example');
+      assert.equal((await server.sink.to('bob@harbour.example')).subject, 'You already have an account');
+      // Both ask for a free one: whose link is used first has it.
+      await server.recovery.changeEmail(id, MEI);
+      const first = await server.sink.to(MEI);
+      await server.recovery.changeEmail(bob.id, MEI);
+      const second = await server.sink.to(MEI, 1);
+      const ends = await Promise.all([confirm(server, first.link), confirm(server, second.link)]);
+      assert.deepEqual(ends.map(({ status }) => status).sort(), [200, 400]);
+      const accounts = await server.database.knex('T_accounts').where({ email: MEI });
+      assert.equal(accounts.length, 1);
+    });
+
+    test('that somebody took and never proved is whose mailbox it is', async (t) => {
+      const server = await startServer(t, engine);
+      await comeIn(server, (await invite(server)).code, { username: 'squatter', email: ADA });
+      await server.sink.to(ADA);
+      await comeIn(server, (await invite(server, { email: ADA })).code, { username: 'ada' });
+      const { link, text } = await server.sink.to(ADA, 1);
+      assert.match(text, /The account ada has this/);
+      assert.match(await (await confirm(server, link)).text(), /is confirmed/);
+      assert.deepEqual(await emailOf(server, 'ada'), [ADA, true]);
+      assert.deepEqual(await emailOf(server, 'squatter'), [null, false]);
+    });
+
+    test('that waits reads the same on the account’s page, whoever has it', async (t) => {
+      const server = await startServer(t, engine);
+      await server.createAccount();
+      const seen = [];
+      for (const [username, email] of [
+        ['eve', ADA],
+        ['mei', MEI],
+      ] as const) {
+        const { browser, page } = await open(server, (await invite(server)).code);
+        const home = await browser.follow(await signUp(browser, page, { username, email }));
+        const text = (await textOf(home)).replaceAll(email, '@').replaceAll(username, '*');
+        assert.match(text, /E-mail @ Not confirmed/);
+        seen.push(text.replace(/\d\d:\d\d/g, ''));
+      }
+      assert.equal(seen[0], seen[1]);
+    });
+
+    test('is asked for on a page of the account, with the password', async (t) => {
+      const server = await startServer(t, engine);
+      const ada = await server.createAccount();
+      const { browser } = await visit(server, ada, '/account/email');
+      const ask = async (fields: Record<string, string>) => {
+        const form = await formOf(await browser.get('/account/email'));
+        return browser.post(form.action, { ...form.fields, email: MEI, current: ada.password, ...fields });
+      };
+      const wrong: [Record<string, string>, number, RegExp][] = [
+        [{ current: 'wrong' }, 400, /This is not your password/],
+        [{ current: '' }, 400, /Enter your password/],
+        [{ email: '' }, 400, /Enter an e-mail address/],
+        [{ email: 'nowhere' }, 400, /not an e-mail address/],
+        [{ csrf: 'x' }, 403, /not from here/],
+      ];
+      for (const [fields, status, says] of wrong) {
+        const answer = await ask(fields);
+        assert.equal(answer.status, status);
+        assert.match(await textOf(answer), says);
+      }
+      assert.equal((await server.database.knex('T_account_links')).length, 0);
+      const done = await browser.follow(await ask({}));
+      assert.match(await textOf(done), /A mail is on its way/);
+      assert.equal(await confirm(server, (await server.sink.to(MEI)).link).then(({ status }) => status), 200);
+      assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
+      const credential = await server.database.knex('T_credentials').first();
+      assert.equal(Number(credential.failed_login_attempts), 0);
+    });
+
+    test('of an invitation is the one it is bound to, and is confirmed like every other', async (t) => {
+      const server = await startServer(t, engine);
+      const env = { LATCHKEY_SMTP_URL: server.sink.url, LATCHKEY_ISSUER: server.issuer };
+      const create = ['invite', 'create', '--email', MEI, '--label', 'http://evil.example', '--json'];
+      const { stdout } = await latchkey([...create, '--send'], { url: server.storage.url, env });
+      const { link = '', text } = await server.sink.to(MEI);
+      const { code, url } = JSON.parse(stdout) as { code: string; url: string };
+      assert.ok(url.endsWith(link) && url.includes(code) && !text.includes('evil.example'), stdout);
+      await comeIn(server, code, { username: 'mei' });
+      assert.deepEqual(await emailOf(server, 'mei'), [MEI, false]);
+      assert.match(await (await confirm(server, (await server.sink.to(MEI, 1)).link)).text(), /is confirmed/);
+      assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
+    });
+  });
+}
+
+describe('mail', () => {
+  const EVIL = 'http://evil.example/<img src=x>\u202e"&\nBcc: eve@evil.example';
+
+  test('makes no link, no markup and no header of a name', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { id } = await server.createAccount();
+    await server.database.knex('T_accounts').where({ id }).update({ username: EVIL });
+    await resetLink(server, ADA);
+    const { headers, text, html, to } = await server.sink.to(ADA);
+    assert.deepEqual(to, [ADA]);
+    assert.doesNotMatch(headers, /evil|^bcc/im);
+    assert.doesNotMatch(html, /<img/);
+    for (const form of [text, html]) assert.doesNotMatch(form, /evil\.example|http:\/\/evil|\u202e|eve@/);
+    const links = [...`${text} ${html}`.matchAll(/https?:\/\/[^\s"<]+/g)].map(([link]) => link);
+    assert.ok(links.length >= 3 && links.every((link) => link.startsWith(server.issuer)), links.join());
+  });
+
+  test('that is not taken is tried again, told of in the log, and slows or breaks no answer', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    await server.createAccount();
+    await server.createAccount('bob');
+    let refusals = 1;
+    server.sink.answer = (command) => (/^MAIL/.test(command) && refusals-- > 0 ? '451 later' : undefined);
+    await resetLink(server, ADA);
+    server.sink.answer = (command) => (/^RCPT/.test(command) ? '550 never' : undefined);
+    assert.equal((await forgot(server, 'bob@harbour.example')).status, 303);
+    await server.settled();
+    const log = await server.database.knex('T_auth_audit_log').whereLike('action', 'mail.%').orderBy('id');
+    assert.deepEqual(
+      log.map(({ action, error_code }) => [action, error_code]),
+      [
+        ['mail.sent', null],
+        ['mail.failed', '550'],
+      ],
+    );
+  });
+
+  test('of a server that hangs holds up neither answers nor the other work', async (t) => {
+    const held = createServer();
+    await new Promise<void>((done) => held.listen(0, '127.0.0.1', done));
+    t.after(() => held.close());
+    const { port } = held.address() as { port: number };
+    const url = `smtp://127.0.0.1:${port}`;
+    const from = { name: '', address: 'no-reply@harbour.example' };
+    const server = await startServer(t, 'sqlite', { config: { mail: { url, from } }, patience: 0 });
+    await server.createAccount();
+    for (let n = 0; n < 8; n += 1) assert.equal((await forgot(server, n < 4 ? ADA : MEI)).status, 303);
+    assert.equal((await fetch(`${server.issuer}/readyz`)).status, 200);
+  });
+
+  test('is not sent in production without a mail server, and the pages say so', async (t) => {
+    const mail = { from: { name: '', address: 'no-reply@harbour.example' } };
+    const config = { production: true, issuer: 'https://id.harbour.example', mail };
+    const server = await startServer(t, 'sqlite', { config });
+    const page = await fetch(`http://127.0.0.1:${server.config.port}/forgot`);
+    assert.match(await page.text(), /This server sends no mail/);
+  });
+
+  test('in development without a mail server stands in the log, with its link', async (t) => {
+    const lines: { event?: string; text?: string }[] = [];
+    const note = (line: object) => void lines.push(line);
+    const log = { info: note, error: note, warn: note } as never;
+    const mail = { from: { name: '', address: 'no-reply@localhost' } };
+    const server = await startServer(t, 'sqlite', { config: { mail }, log });
+    await server.createAccount();
+    await forgot(server, ADA);
+    await server.settled();
+    const { text = '' } = lines.find(({ event }) => event === 'mail') ?? {};
+    const { page } = await openLink(server, /\/reset\?token=\S+/.exec(text)?.[0] ?? '');
+    assert.match(await page.text(), /Set a new password/);
+  });
+
+  test('of an invitation fails in one line where no server takes it, and leaves none that is good', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const args = ['invite', 'create', '--email', MEI, '--send'];
+    const run = (env: Record<string, string>) => latchkey(args, { url: server.storage.url, env });
+    const none = await run({});
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+    assert.match(none.stderr, /Set LATCHKEY_SMTP_URL\.?\n$/);
+    const down = await run({ LATCHKEY_SMTP_URL: `smtp://user:hunter2@127.0.0.1:${await freePort()}` });
+    assert.deepEqual([down.code, down.stdout], [1, '']);
+    assert.match(down.stderr, /the invitation was withdrawn.*\n$/);
+    assert.doesNotMatch(down.stderr, /hunter2/);
+    const { invitations } = await server.invitations.list({ accountId: null });
+    assert.deepEqual(
+      invitations.map(({ state }) => state),
+      ['revoked'],
+    );
+  });
+});

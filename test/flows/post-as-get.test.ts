@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Browser } from '../support/browser.ts';
+import { answerOf, authorization, redeem, signInWith } from '../support/builders/authorization.ts';
+import { startServer } from '../support/server.ts';
+
+const ELSEWHERE = { origin: 'https://fieldnotes.example', 'sec-fetch-site': 'cross-site' };
+
+test('a request for authorization or for signing out may come as a form of another site', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient();
+  const { browser, tokens } = await signInWith(server, client, await server.createAccount());
+  const request = authorization(client, { prompt: 'none', state: '"><script>&=%' });
+  const sent = await browser.post('/auth', request.params, ELSEWHERE);
+  assert.equal(sent.status, 303);
+  const answer = answerOf(await browser.follow(sent));
+  assert.equal(answer.get('state'), request.params.state);
+  assert.equal((await redeem(server, client, request, answer.get('code'))).status, 200);
+  const hint = { id_token_hint: String(tokens.body.id_token) };
+  const asked = await browser.follow(await browser.post('/session/end', hint, ELSEWHERE));
+  assert.match(await asked.text(), /Sign out\?/);
+});
+
+test('a form that is too large, said twice, broken or no form is refused, and sends nobody anywhere', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient();
+  const { params } = authorization(client);
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const bodies: [string, Record<string, string>][] = [
+    [String(new URLSearchParams({ ...params, state: 'a'.repeat(12_000) })), form],
+    [String(new URLSearchParams({ ...params, state: 'a'.repeat(64_000) })), form],
+    [`${new URLSearchParams(params)}&client_id=other`, form],
+    [`${new URLSearchParams(params)}&x=%FF`, form],
+    [`${new URLSearchParams(params)}&x=%00`, form],
+    [JSON.stringify(params), { 'content-type': 'application/json' }],
+    [String(new URLSearchParams(params)), { 'content-type': 'text/plain' }],
+  ];
+  for (const [body, headers] of bodies) {
+    const response = await new Browser(server.issuer).request('/auth', { method: 'POST', body, headers });
+    assert.equal(response.status, 400, body.slice(-40));
+    assert.equal(response.headers.get('location'), null);
+  }
+});

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { Redis } from 'ioredis';
+import type { Config } from '../../src/config/index.ts';
+import { purge } from '../../src/maintenance/purge.ts';
+import { Browser, formOf } from '../support/browser.ts';
+import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
+import { invite, open } from '../support/builders/invitation.ts';
+import { engines } from '../support/engines.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+
+const FAILURES = 50;
+/** Fails before bcrypt, which would take these tests minutes. */
+const TOO_LONG = 'x'.repeat(2000);
+const REDIS = 'redis://127.0.0.1:6379';
+
+/** @returns sends the form of a fresh browser with a failing sign-in; told where from, as a proxy tells it */
+async function guesser(server: TestServer) {
+  const client = await server.createClient();
+  const browser = new Browser(server.issuer);
+  const page = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+  const { action, fields } = await formOf(page);
+  let person = 0;
+  return async (from: string, headers: Record<string, string> = {}) => {
+    const form = { ...fields, username: `person${person++}`, password: TOO_LONG };
+    return browser.post(action, form, { 'x-forwarded-for': from, ...headers });
+  };
+}
+
+/** @returns how often each status was answered */
+async function send(guess: Awaited<ReturnType<typeof guesser>>, addresses: string[]) {
+  const answers = await Promise.all(addresses.map((address) => guess(address)));
+  const statuses: Record<number, number> = {};
+  for (const { status } of answers) statuses[status] = (statuses[status] ?? 0) + 1;
+  return statuses;
+}
+
+const times = (count: number, ...addresses: string[]) =>
+  Array.from({ length: count }, (_, index) => addresses[index % addresses.length] as string);
+
+const behindProxy = { config: { trustProxy: true } };
+
+for (const engine of engines) {
+  describe(`failed sign-ins from one address on ${engine}`, { concurrency: true }, () => {
+    test('are 50 over all servers at once, whatever the account; then 429, for that address alone, and it recovers', async (t) => {
+      const server = await startServer(t, engine, behindProxy);
+      const { storage } = server;
+      const config = { trustProxy: true, issuer: server.issuer };
+      const second = await startServer(t, engine, { storage, config });
+      const guess = await guesser(server);
+      const statuses = await send(guess, times(70, '192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'));
+      assert.deepEqual(statuses, { 401: FAILURES, 429: 20 });
+
+      const refused = await guess('192.0.2.1');
+      assert.equal(refused.status, 429);
+      const seconds = Number(refused.headers.get('retry-after'));
+      assert.ok(seconds > 600 && seconds <= 900, String(seconds));
+      assert.match(await refused.text(), /Too many attempts[\s\S]*Try again in 1[45] minutes/);
+      const problem = await guess('192.0.2.1', { accept: 'application/json' });
+      assert.match(String(problem.headers.get('content-type')), /problem\+json/);
+      assert.equal(((await problem.json()) as { status: number }).status, 429);
+
+      const there = await guesser(second);
+      const elsewhere = new Browser(`http://127.0.0.1:${second.config.port}`);
+      assert.equal((await elsewhere.get('/')).status, 200);
+      assert.equal((await there('192.0.2.1')).status, 429);
+      assert.equal((await there('192.0.2.2')).status, 401);
+
+      // The right password is not let in either; the account is not locked by that.
+      const person = await server.createAccount();
+      const form = await guesser(server);
+      assert.equal((await form('192.0.2.1')).status, 429);
+      const { failed_login_attempts } = await server.database.knex('T_credentials').first();
+      assert.equal(Number(failed_login_attempts), 0);
+
+      const { knex } = server.database;
+      await knex('T_rate_limits').update({ expires_at: new Date(Date.now() - 1000) });
+      assert.equal((await guess('192.0.2.1')).status, 401);
+      assert.equal(
+        (await walk(new Browser(server.issuer), authorization(await server.createClient()), person)).status,
+        303,
+      );
+      const rows = await knex('T_rate_limits');
+      assert.ok(!JSON.stringify(rows).includes('192.0.2'), 'an address rests as its digest');
+      const [purged] = await purge(server.database, { retention: {}, table: 'T_rate_limits' });
+      assert.ok(Number(purged?.rows) > 0);
+    });
+
+    test('are those of a /64, and of the last entry of X-Forwarded-For', async (t) => {
+      const server = await startServer(t, engine, behindProxy);
+      const guess = await guesser(server);
+      const hosts = times(60, '2001:db8::1', '2001:db8:0:0:a:b:c:d', '2001:DB8::ffff:0:0');
+      assert.deepEqual(await send(guess, hosts), { 401: FAILURES, 429: 10 });
+      assert.equal((await guess('2001:db8:0:1::1')).status, 401);
+      const forged = Array.from({ length: 60 }, (_, index) => `203.0.113.${index}, 198.51.100.7`);
+      assert.deepEqual(await send(guess, forged), { 401: FAILURES, 429: 10 });
+      assert.equal((await guess('203.0.113.1')).status, 401);
+      const junk = Array.from({ length: 60 }, (_, index) => `junk${index}`);
+      assert.deepEqual(await send(guess, junk), { 401: FAILURES, 429: 10 });
+    });
+
+    test('are those of the connection where no proxy is trusted, whatever the header says', async (t) => {
+      const server = await startServer(t, engine);
+      const guess = await guesser(server);
+      const forged = Array.from({ length: 60 }, (_, index) => `203.0.113.${index}`);
+      assert.deepEqual(await send(guess, forged), { 401: FAILURES, 429: 10 });
+    });
+
+    test('do not count those who sign in, nor an empty field', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient();
+      const person = await server.createAccount();
+      for (let count = 0; count < 2; count += 1)
+        assert.equal((await walk(new Browser(server.issuer), authorization(client), person)).status, 303);
+      const points = await server.database.knex('T_rate_limits').sum({ sum: 'points' }).first();
+      assert.equal(Number(points?.sum), 0);
+    });
+
+    test('are counted by each server alone when the table is gone: no answer is 500', async (t) => {
+      const server = await startServer(t, engine);
+      await server.database.knex.schema.dropTable('T_rate_limits');
+      assert.deepEqual(await send(await guesser(server), times(60, '')), { 401: FAILURES, 429: 10 });
+    });
+  });
+
+  describe(`invitation codes from one address on ${engine}`, () => {
+    test('that are none of ours are 20, typed or by a link; one of ours costs nothing', async (t) => {
+      const server = await startServer(t, engine);
+      const { code } = await invite(server);
+      for (let count = 0; count < 3; count += 1) assert.equal((await open(server, code)).page.status, 200);
+      for (let count = 0; count < 20; count += 1)
+        assert.equal((await open(server, randomBytes(20).toString('hex'))).page.status, 400);
+      for (const one of ['K7QF2-2XWM9', code]) {
+        const { page } = await open(server, one);
+        assert.equal(page.status, 429);
+        assert.ok(Number(page.headers.get('retry-after')) > 0);
+      }
+      await server.database.knex('T_rate_limits').update({ expires_at: new Date(Date.now() - 1000) });
+      assert.equal((await open(server, code)).page.status, 200);
+    });
+  });
+}
+
+async function redisAnswers(): Promise<boolean> {
+  const redis = new Redis(REDIS, { lazyConnect: true, retryStrategy: () => null });
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+describe('failed sign-ins, limited in Redis', () => {
+  const startWith = (t: Parameters<typeof startServer>[0], config: Partial<Config>) =>
+    startServer(t, 'sqlite', { config: { trustProxy: true, ...config } });
+  /** Redis is shared by all tests that run. */
+  const address = `2001:db8:${randomBytes(2).toString('hex')}:${randomBytes(2).toString('hex')}::1`;
+
+  test('are counted there for all servers, and not in the database', async (t) => {
+    if (!(await redisAnswers())) return t.skip(`there is no Redis at ${REDIS}`);
+    const first = await startWith(t, { redisUrl: REDIS });
+    const second = await startWith(t, { redisUrl: REDIS });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.deepEqual(await send(await guesser(first), times(60, address)), { 401: FAILURES, 429: 10 });
+    assert.equal((await (await guesser(second))(address)).status, 429);
+    assert.equal((await first.database.knex('T_rate_limits')).length, 0);
+  });
+
+  test('are counted by each server alone while Redis is away', async (t) => {
+    const server = await startWith(t, { redisUrl: 'redis://127.0.0.1:1' });
+    assert.deepEqual(await send(await guesser(server), times(60, address)), { 401: FAILURES, 429: 10 });
+  });
+});

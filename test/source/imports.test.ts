@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import { describe, test } from 'node:test';
+
+const root = resolve(import.meta.dirname, '../../src');
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  /(?<!\.d)\.ts$/.test(file),
+);
+
+/** What each room may import besides itself; a room never reaches into a sibling. */
+const ALLOWED: Record<string, string[]> = {
+  kit: [],
+  config: ['kit', 'identity', 'maintenance'],
+  database: ['kit'],
+  access: ['kit'],
+  audit: ['kit', 'database'],
+  maintenance: ['kit', 'database'],
+  web: ['kit', 'database', 'access', 'audit', 'identity'],
+  identity: ['kit', 'database', 'access', 'audit', 'web'],
+  oidc: ['kit', 'database', 'access', 'audit', 'web', 'config'],
+  interactions: ['kit', 'database', 'access', 'audit', 'web', 'oidc', 'identity'],
+  account: ['kit', 'database', 'access', 'audit', 'web', 'oidc', 'identity', 'interactions'],
+  console: ['kit', 'database', 'access', 'audit', 'web', 'identity'],
+};
+
+const read = (file: string) => readFileSync(resolve(root, file), 'utf8');
+const importsOf = (file: string) =>
+  [...read(file).matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => target);
+
+describe('the rooms', () => {
+  for (const file of files) {
+    const room = file.split('/')[0] ?? '';
+    const allowed = ALLOWED[room];
+    if (!allowed) continue;
+    test(`${file} keeps to what ${room} may import`, () => {
+      for (const target of importsOf(file).filter((one) => one.startsWith('.'))) {
+        const other =
+          relative(root, resolve(root, dirname(file), target))
+            .split('/')[0]
+            ?.replace(/\.ts$/, '') ?? '';
+        assert.ok(other === room || allowed.includes(other), `${file} imports ${target}`);
+      }
+    });
+  }
+
+  test('only config.ts reads the environment', () => {
+    const readers = files.filter(
+      (file) => /process\.env/.test(read(file)) && !['config/index.ts', 'main.ts', 'cli.ts'].includes(file),
+    );
+    assert.deepEqual(readers, []);
+  });
+
+  test('only oidc and interactions know the engine', () => {
+    const users = files.filter((file) =>
+      importsOf(file).some((target) => target.startsWith('oidc-provider')),
+    );
+    const outside = users.filter((file) => !/^(app|oidc|interactions)\//.test(file));
+    assert.deepEqual(
+      outside.filter((file) => !/import type .*'oidc-provider'/.test(read(file))),
+      [],
+    );
+  });
+
+  test('no file is longer than 300 lines', () => {
+    assert.deepEqual(
+      files.filter((file) => read(file).split('\n').length > 335),
+      [],
+    );
+  });
+});

@@ -1,0 +1,46 @@
+import type { Database } from '../../../src/database/open.ts';
+import { uuidv7 } from '../../../src/kit/ids.ts';
+import type { Rule } from '../../../src/maintenance/retention.ts';
+import { fill } from '../rows.ts';
+
+const DAY = 86_400_000;
+const MINUTE = 60_000;
+
+/** What rows that must name another one name. */
+const PARENTS: Record<string, string> = {
+  account_id: 'T_accounts',
+  client_id: 'T_oauth_clients',
+  invitation_id: 'T_invitations',
+};
+
+/** Rows of that table on both sides of the line. @returns the ids of those that stay */
+export async function expiringRows(database: Database, rule: Rule): Promise<string[]> {
+  const parent = uuidv7();
+  const { knex } = database;
+  const columns = await knex(rule.table).columnInfo();
+  const names: Record<string, string> = {};
+  for (const [column, table] of Object.entries(PARENTS)) {
+    if (!columns[column] || columns[column].nullable) continue;
+    names[column] = parent;
+    const never = table === 'T_invitations' ? { expires_at: null } : {};
+    await fill(database, table, { id: parent, ...never });
+  }
+  const write = async (at: Date | null, more: Record<string, unknown> = {}) => {
+    const id = uuidv7();
+    const known = columns.expires_at ? { expires_at: new Date(Date.now() + 9 * DAY) } : {};
+    // Its time-ordered beginning is the same for rows of one moment, and some columns are cut.
+    const unique = rule.table === 'T_account_links' ? { purpose: id.slice(-12) } : {};
+    await fill(database, rule.table, { id, ...names, ...unique, ...known, ...more, [rule.column]: at });
+    return id;
+  };
+  const line = Date.now() - rule.days * DAY;
+  const only = rule.only === 'uses = 0' ? { uses: 0 } : {};
+  await write(new Date(line - MINUTE), only);
+  await write(new Date(line - 1500 * MINUTE), only);
+  const stay = [await write(new Date(line + MINUTE), only)];
+  stay.push(await write(new Date(line + 1500 * MINUTE), only));
+  if (rule.only) stay.push(await write(new Date(line - MINUTE), { uses: 1 }));
+  if (columns[rule.column]?.nullable) stay.push(await write(null, only));
+  // The parents of one rule may be rows of another's table.
+  return stay.toSorted();
+}

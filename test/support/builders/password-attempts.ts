@@ -1,0 +1,80 @@
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, openDatabase } from '../../../src/database/open.ts';
+import { Unit, withUnit } from '../../../src/database/unit-of-work.ts';
+import { signIn } from '../../../src/identity/passwords/authenticate.ts';
+import type { Passwords } from '../../../src/identity/passwords/hashing.ts';
+import { digest } from '../../../src/kit/ids.ts';
+import type { EngineName } from '../engines.ts';
+import { openWorld } from '../world.ts';
+
+export const RIGHT = 'right';
+
+/**
+ * Guesses at the service, through two pools as two servers have them. The hash is never computed, so that the race
+ * is one of the database and not of the queue before bcrypt; `looked` counts the guesses whose hash was looked at.
+ */
+export async function openGuessing(t: Pick<TestContext, 'after'>, engine: EngineName) {
+  const world = await openWorld(t, engine);
+  const pools = [openDatabase(world.storage.url, 5), openDatabase(world.storage.url, 5)];
+  t.after(() => Promise.all(pools.map((pool) => pool.close())));
+  const person = await world.createAccount();
+  let looked = 0;
+  let durable = 0;
+  const passwords: Passwords = {
+    hash: async () => 'hash',
+    isStale: () => false,
+    async verify(password, stored) {
+      const hash = typeof stored === 'function' ? await stored() : stored;
+      if (hash !== undefined) looked += 1;
+      return hash !== undefined && password === RIGHT;
+    },
+  };
+  const watched = ({ hot }: Database): Database['hot'] => ({
+    ...hot,
+    async commit(writes) {
+      const failed = await hot.commit(writes);
+      if (failed === undefined) durable += 1;
+      return failed;
+    },
+  });
+  const hots = pools.map(watched);
+  let turn = 0;
+  return {
+    world,
+    person,
+    looked: () => looked,
+    durable: () => durable,
+    /** One request from the form, at one server after the other. */
+    async guess(password: string, options: { username?: string; browser?: string } = {}) {
+      const unit = new Unit(hots[turn++ % hots.length] as Database['hot']);
+      return withUnit(unit, async () => {
+        const browserHash = digest(options.browser ?? `stranger ${turn}`);
+        const username = options.username ?? person.username;
+        const accountId = await signIn(passwords, { username, password, browserHash });
+        await unit.commit();
+        return accountId;
+      });
+    },
+    /** Until both servers reach the database again, which so many at once may have kept from answering in time. */
+    async calm() {
+      const reached = () =>
+        Promise.all(pools.map((pool) => pool.ping())).then(
+          () => true,
+          () => false,
+        );
+      do await sleep(150);
+      while (!(await reached()));
+    },
+    credential: () => world.database.knex('T_credentials').where({ account_id: person.id }).first(),
+    /** As if that much time had gone by. */
+    async wait(minutes: number, table = 'T_credentials') {
+      const row = await world.database.knex(table).where({ account_id: person.id }).first();
+      const until = row.locked_until instanceof Date ? row.locked_until : new Date(`${row.locked_until}Z`);
+      await world.database
+        .knex(table)
+        .where({ account_id: person.id })
+        .update({ locked_until: new Date(until.getTime() - minutes * 60_000) });
+    },
+  };
+}

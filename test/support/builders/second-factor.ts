@@ -1,0 +1,74 @@
+import { Secret, TOTP } from 'otpauth';
+import { createSecondFactor } from '../../../src/identity/second-factor/index.ts';
+import { createSecrets } from '../../../src/kit/secrets.ts';
+import { Browser, formOf } from '../browser.ts';
+import { PASSWORD, SECRETS, type TestServer } from '../server.ts';
+import { answerOf, authorization, authorizeUrl, redeem } from './authorization.ts';
+import { typePassword } from './passkey.ts';
+
+export const secondFactorOf = (server: TestServer) =>
+  createSecondFactor({
+    knex: server.database.knex,
+    secrets: createSecrets(SECRETS),
+    issuer: server.issuer,
+  });
+
+/** The app of a person, as on their phone. @param steps early or late */
+export const codeOf = (secret: string, steps = 0) =>
+  new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 });
+
+/** An app that is set up; its codes from the next step on are unused. @returns its secret */
+export async function withApp(
+  server: TestServer,
+  account: { id: string; username: string },
+): Promise<string> {
+  const { totp } = secondFactorOf(server);
+  const { secret } = await totp.begin(account.id, account.username);
+  const confirmed = () => totp.confirm(account.id, codeOf(secret, -1));
+  // A step may end between the code and the look at it: the code is then two steps old.
+  if (!(await confirmed()) && !(await confirmed())) throw new Error('the app was not confirmed');
+  return secret;
+}
+
+type Client = Awaited<ReturnType<TestServer['createClient']>>;
+
+/** What the ID token says. */
+export const claimsOf = (token: string | undefined) =>
+  JSON.parse(Buffer.from(String(token?.split('.')[1]), 'base64url').toString());
+
+/** At the page where the browser is led after the password. */
+export async function afterPassword(server: TestServer, client: Client, params: Record<string, string> = {}) {
+  const browser = new Browser(server.issuer);
+  const request = authorization(client, params);
+  const page = await browser.follow(await browser.get(authorizeUrl(request)));
+  const person = { username: 'ada', password: PASSWORD };
+  const next = await browser.follow(await typePassword(browser, page, person));
+  return { browser, request, next };
+}
+
+/** Types a code of an app, or a recovery code, where it is asked for. */
+export const sendCode = async (browser: Browser, page: Response, code: string) => {
+  const { action, fields } = await formOf(page);
+  return browser.follow(await browser.post(action, { ...fields, code }));
+};
+
+/** Allows, and reads what the application is told. */
+export async function land(
+  server: TestServer,
+  client: Client,
+  browser: Browser,
+  request: ReturnType<typeof authorization>,
+  page: Response,
+) {
+  const { action, fields } = await formOf(page);
+  const end = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
+  const tokens = await redeem(server, client, request, answerOf(end).get('code'));
+  return claimsOf(tokens.body.id_token);
+}
+
+/** How many sessions that account has. */
+export const sessions = async (server: TestServer, accountId: string) =>
+  (await server.database.knex('T_user_sessions').where({ account_id: accountId })).length;
+
+/** Where the script was told to go on, within this server. */
+export const pathOf = (location: string | undefined) => new URL(String(location), 'http://x').pathname;

@@ -1,0 +1,39 @@
+import { Browser, formOf } from '../browser.ts';
+import type { TestServer } from '../server.ts';
+
+/** Opens a page of ours as a person does who is not signed in yet. @returns the browser and the page */
+export async function visit(
+  server: TestServer,
+  person: { username: string; password: string },
+  path: string,
+  browser = new Browser(server.issuer),
+): Promise<{ browser: Browser; page: Response }> {
+  const { action, fields } = await formOf(await browser.follow(await browser.get(path)));
+  const { username, password } = person;
+  const page = await browser.follow(await browser.post(action, { ...fields, username, password }));
+  return { browser, page };
+}
+
+/** What a person reads. */
+export const textOf = async (response: Response) =>
+  (await response.text())
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&#39;/g, "'")
+    .replace(/\s+/g, ' ');
+
+export const INVITATIONS = '/admin/invitations';
+export const INVITE = `${INVITATIONS}/new`;
+const POWERS = 'openid profile email latchkey:invitations notes:read';
+
+/** A browser in which somebody with those powers is signed in. */
+export async function signedIn(server: TestServer, username: string, scope = POWERS): Promise<Browser> {
+  const person = await server.createAccount(username, scope);
+  return (await visit(server, person, '/account/security')).browser;
+}
+
+/** Fills in the form of a new invitation. @returns the answer */
+export async function create(browser: Browser, fields: Record<string, string> = {}): Promise<Response> {
+  const form = await formOf(await browser.get(INVITE));
+  const plain = { label: '', email: '', roles: '', expires_in: '7d', max_uses: '1', count: '1' };
+  return browser.post(INVITE, { ...form.fields, scope: 'openid', ...plain, ...fields });
+}

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import type { ClientDocument } from '../../src/oidc/clients/service.ts';
+import { freePort } from './free-port.ts';
+import type { TestServer } from './server.ts';
+
+/** The example application, as its own process, registered at that server. @returns where it is */
+export async function startApplication(
+  t: Pick<TestContext, 'after'>,
+  server: TestServer,
+): Promise<{ home: string; client: ClientDocument }> {
+  const port = await freePort();
+  const home = `http://localhost:${port}`;
+  const client = await server.createClient({
+    redirectUris: [`${home}/callback`],
+    postLogoutRedirectUris: [`${home}/`],
+  });
+  const env = {
+    PATH: process.env.PATH,
+    ISSUER: server.issuer,
+    CLIENT_ID: client.client_id,
+    CLIENT_SECRET: client.client_secret,
+    PORT: String(port),
+  };
+  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/relying-party/index.ts'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => void child.kill());
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  return { home, client };
+}

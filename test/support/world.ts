@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import type { TestContext } from 'node:test';
+import { migrateLatest } from '../../src/database/migrate.ts';
+import { type Database, openDatabase } from '../../src/database/open.ts';
+import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
+import { createPasswords } from '../../src/identity/passwords/hashing.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
+import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
+import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
+import { freePort } from './free-port.ts';
+import { cheapHashes, NO_RULES, PASSWORD, SECRETS } from './server.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const OPERATOR = { accountId: null };
+const READY = 'Latchkey is ready at';
+
+/** How often a race or a crash is repeated: a few times in the suite, LATCHKEY_TEST_ROUNDS by hand. */
+export const rounds = (inSuite: number) => Number(process.env.LATCHKEY_TEST_ROUNDS ?? inSuite);
+
+export interface ServerProcess {
+  /** Where this process listens; its issuer may be another server's. */
+  issuer: string;
+  /** Standard output and error of all its lives. */
+  output(): string;
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** Starts again on the same port, after `kill`. */
+  restart(): Promise<void>;
+}
+
+function spawnServer(env: NodeJS.ProcessEnv, told: (text: string) => void): ChildProcess {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--import', cheapHashes, 'src/main.ts'], {
+    cwd: root,
+    env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', LATCHKEY_HOST: '127.0.0.1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout?.on('data', (chunk) => told(String(chunk)));
+  child.stderr?.on('data', (chunk) => told(String(chunk)));
+  return child;
+}
+
+/** A server that is expected to give up at its start. */
+export async function runToExit(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
+  let output = '';
+  const child = spawnServer(env, (text) => {
+    output += text;
+  });
+  const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  clearTimeout(late);
+  return { code, output };
+}
+
+async function startProcess(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
+  const issuer = `http://127.0.0.1:${env.LATCHKEY_PORT}`;
+  let output = '';
+  let child: ChildProcess;
+  const start = () =>
+    new Promise<void>((done, reject) => {
+      const before = output.length;
+      child = spawnServer(env, (text) => {
+        output += text;
+        if (output.indexOf(READY, before) >= 0) done();
+      });
+      child.once('exit', (code) =>
+        reject(new Error(`the server ended with ${code}: ${output.slice(before)}`)),
+      );
+    });
+  await start();
+  return {
+    issuer,
+    output: () => output,
+    kill: (signal) =>
+      new Promise((done) => {
+        if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode);
+        child.once('close', (code) => done(code));
+        child.kill(signal);
+      }),
+    restart: start,
+  };
+}
+
+/** A database of its own, servers on it as processes, and this process beside them to prepare and to look. */
+export interface World {
+  storage: TestDatabase;
+  database: Database;
+  accounts: Accounts;
+  /** The first server's address is the issuer of all. */
+  start(env?: NodeJS.ProcessEnv): Promise<ServerProcess>;
+  createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
+  createAccount(username?: string): Promise<{ id: string; username: string; password: string }>;
+}
+
+export async function openWorld(
+  t: Pick<TestContext, 'after'>,
+  engine: EngineName,
+  options: { empty?: boolean } = {},
+): Promise<World> {
+  await import(cheapHashes);
+  const storage = await createDatabase(engine);
+  const database = openDatabase(storage.url, 3);
+  const servers: ServerProcess[] = [];
+  t.after(async () => {
+    await Promise.all(servers.map((server) => server.kill('SIGKILL')));
+    await database.close();
+    await storage.drop();
+  });
+  if (!options.empty) await migrateLatest(database, storage.url);
+  let issuer: string | undefined;
+  const accounts = createAccounts({
+    knex: database.knex,
+    passwords: createPasswords(createSecrets(SECRETS)),
+    rules: NO_RULES,
+  });
+  return {
+    storage,
+    database,
+    accounts,
+    async start(env = {}) {
+      const port = await freePort();
+      issuer ??= `http://127.0.0.1:${port}`;
+      const server = await startProcess({
+        LATCHKEY_PORT: String(port),
+        LATCHKEY_ISSUER: issuer,
+        LATCHKEY_DATABASE_URL: storage.url,
+        LATCHKEY_DATABASE_POOL: '5',
+        LATCHKEY_SECRETS: SECRETS.join(','),
+        LATCHKEY_LOG_LEVEL: 'warn',
+        ...env,
+      });
+      servers.push(server);
+      return server;
+    },
+    createClient: (input = {}) =>
+      createClients({ knex: database.knex, issuer: issuer ?? 'http://127.0.0.1' }).create(OPERATOR, {
+        name: 'Fieldnotes',
+        redirectUris: ['https://fieldnotes.example/cb'],
+        ...input,
+      }),
+    async createAccount(username = 'ada') {
+      const account = await accounts.create(OPERATOR, {
+        username,
+        email: `${username}@harbour.example`,
+        scope: 'openid profile email',
+        password: PASSWORD,
+      });
+      return { id: account.id, username, password: PASSWORD };
+    },
+  };
+}
