@@ -3,11 +3,11 @@ import type { Context } from 'koa';
 import type { From } from '../audit/index.ts';
 import { unit } from '../database/unit-of-work.ts';
 import { email as emailSchema } from '../identity/accounts/schema.ts';
-import type { Gate, Visitor } from '../web/signed-in.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in.ts';
 import type { FactorPagesDeps } from './factors.ts';
 
 export interface EmailPageDeps {
-  gate: Gate;
+  signedIn: SignedInPages;
   render(name: string, data: Record<string, unknown>): string;
   recovery: {
     sendsMail: boolean;
@@ -26,7 +26,7 @@ export interface EmailPageDeps {
   browser: { read(ctx: Context): { hash: string } };
   profile(accountId: string): Promise<{ has_password: boolean }>;
   factors: Pick<FactorPagesDeps, 'standing' | 'signInAgain'>;
-  navOf(visitor: Visitor): unknown;
+  navOf(user: SignedInUser): unknown;
 }
 
 const PATH = '/account/email';
@@ -36,10 +36,10 @@ const PATH = '/account/email';
  * a browser signed in could else take the account by a link.
  */
 export function createEmailPage(router: Router, deps: EmailPageDeps): void {
-  const { gate, recovery } = deps;
+  const { signedIn, recovery } = deps;
 
   /** @returns whether a password is to be proved, or undefined for who was sent to sign in again */
-  async function proof(ctx: Context, { accountId }: Visitor): Promise<boolean | undefined> {
+  async function proof(ctx: Context, { accountId }: SignedInUser): Promise<boolean | undefined> {
     const { has_password } = await deps.profile(accountId);
     if (has_password || (await deps.factors.standing(ctx)).isFresh) return has_password;
     ctx.status = 303;
@@ -49,23 +49,23 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
 
   async function show(
     ctx: Context,
-    visitor: Visitor,
+    user: SignedInUser,
     typed = '',
     faults: Record<string, string> = {},
   ): Promise<void> {
-    const hasPassword = await proof(ctx, visitor);
+    const hasPassword = await proof(ctx, user);
     if (hasPassword === undefined) return;
     if (Object.keys(faults).length > 0) ctx.status = 400;
     ctx.body = deps.render('account/email', {
       title: 'Your e-mail address',
       bodyClass: 'wide',
-      nav: deps.navOf(visitor),
+      nav: deps.navOf(user),
       alert: Object.values(faults)[0],
       faults,
       typed: typed.slice(0, 255),
       action: PATH,
-      csrf: visitor.csrf(PATH),
-      username: visitor.username,
+      csrf: user.csrf(PATH),
+      username: user.username,
       sendsMail: recovery.sendsMail,
       hasPassword,
     });
@@ -73,25 +73,25 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
 
   router.get(
     PATH,
-    gate.page((ctx, visitor) => show(ctx, visitor)),
+    signedIn.page((ctx, user) => show(ctx, user)),
   );
 
   router.post(
     PATH,
-    gate.form(async (ctx, visitor, { email: typed = '', current = '' }) => {
-      if (!recovery.sendsMail) return show(ctx, visitor);
-      const { accountId, username } = visitor;
+    signedIn.form(async (ctx, user, { email: typed = '', current = '' }) => {
+      if (!recovery.sendsMail) return show(ctx, user);
+      const { accountId, username } = user;
       const email = emailSchema.safeParse(typed);
       const faults: Record<string, string> = {};
       if (typed.trim() === '') faults.email = 'Enter an e-mail address';
       else if (!email.success) faults.email = 'This is not an e-mail address';
-      const hasPassword = await proof(ctx, visitor);
+      const hasPassword = await proof(ctx, user);
       if (hasPassword === undefined) return;
       if (hasPassword && current === '') faults.current = 'Enter your password';
-      if (!email.success || Object.keys(faults).length > 0) return show(ctx, visitor, typed, faults);
+      if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
       const browserHash = deps.browser.read(ctx).hash;
       if (hasPassword && !(await deps.proves({ accountId, username, password: current, browserHash })))
-        return show(ctx, visitor, typed, { current: 'This is not your password' });
+        return show(ctx, user, typed, { current: 'This is not your password' });
       await deps.limitMail(email.data);
       await recovery.changeEmail(accountId, email.data, unit().origin);
       ctx.status = 303;

@@ -5,10 +5,10 @@ import { unit } from '../database/unit-of-work.ts';
 import type { Key, Keys } from '../identity/passkeys/credentials.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import type { FormWork, Gate, Visitor } from '../web/signed-in.ts';
+import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in.ts';
 
 export interface FactorPagesDeps {
-  gate: Gate;
+  signedIn: SignedInPages;
   render(name: string, data: Record<string, unknown>): string;
   keys: Keys;
   secondFactor: SecondFactor;
@@ -21,7 +21,7 @@ export interface FactorPagesDeps {
   tell(accountId: string, what: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
-  nav(visitor: Visitor): unknown;
+  nav(user: SignedInUser): unknown;
 }
 
 export const SECURITY = '/account/security';
@@ -30,9 +30,9 @@ const CODES = `${SECURITY}/recovery-codes`;
 const KEYS = `${SECURITY}/keys`;
 
 /** For the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
-function signals(rpId: string, visitor: Visitor, keys: Key[]): string {
-  const userId = Buffer.from(visitor.accountId).toString('base64url');
-  const { username: name } = visitor;
+function signals(rpId: string, user: SignedInUser, keys: Key[]): string {
+  const userId = Buffer.from(user.accountId).toString('base64url');
+  const { username: name } = user;
   return JSON.stringify({
     signalAllAcceptedCredentials: {
       rpId,
@@ -45,7 +45,7 @@ function signals(rpId: string, visitor: Visitor, keys: Key[]): string {
 
 /** Keys, app and recovery codes on the page of one's account. */
 export function createFactorPages(router: Router, deps: FactorPagesDeps) {
-  const { gate, keys } = deps;
+  const { signedIn, keys } = deps;
   const { totp, recoveryCodes, factorsOf } = deps.secondFactor;
   const back = (ctx: Context, done?: string) => {
     ctx.status = 303;
@@ -57,65 +57,65 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
    * Else the person signs in once more, and nothing was changed.
    */
   function guarded(
-    work: (ctx: Context, visitor: Visitor, fields: Record<string, string>, from: From) => Promise<void>,
-  ): FormWork {
-    return async (ctx, visitor, fields) => {
+    work: (ctx: Context, user: SignedInUser, fields: Record<string, string>, from: From) => Promise<void>,
+  ): FormHandler {
+    return async (ctx, user, fields) => {
       const { amr, isFresh } = await deps.standing(ctx);
-      const { keys: signed, totp: app } = await factorsOf(visitor.accountId);
+      const { keys: signed, totp: app } = await factorsOf(user.accountId);
       const needed = signed > 0 || app;
-      if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, visitor, fields, unit().origin);
+      if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, user, fields, unit().origin);
       ctx.status = 303;
       ctx.redirect(deps.signInAgain({ max_age: '300', ...(needed ? { acr_values: 'mfa' } : {}) }));
     };
   }
 
-  const page = (visitor: Visitor, title: string, data: object) => ({
-    ...{ title, bodyClass: 'wide', nav: deps.nav(visitor), person: { username: visitor.username } },
+  const page = (user: SignedInUser, title: string, data: object) => ({
+    ...{ title, bodyClass: 'wide', nav: deps.nav(user), person: { username: user.username } },
     ...data,
   });
 
   router.post(
     KEYS,
-    gate.form(async (ctx, visitor, fields) => {
-      const { accountId } = visitor;
+    signedIn.form(async (ctx, user, fields) => {
+      const { accountId } = user;
       const { key = '', act, name = '' } = fields;
       if (act === 'rename') {
         await keys.rename(accountId, key, name, unit().origin);
         return back(ctx, 'renamed');
       }
       if (act !== 'remove') throw new LatchkeyError('invalid_input', 'Choose what to do with the key.');
-      await guarded(async (_ctx, _visitor, _fields, from) => {
+      await guarded(async (_ctx, _user, _fields, from) => {
         await keys.remove(accountId, key, accountId, from);
         back(ctx, 'removed');
-      })(ctx, visitor, fields);
+      })(ctx, user, fields);
     }),
   );
 
-  async function showApp(ctx: Context, visitor: Visitor, alert?: string): Promise<void> {
-    const { uri, secret } = await totp.begin(visitor.accountId, visitor.username);
+  async function showApp(ctx: Context, user: SignedInUser, alert?: string): Promise<void> {
+    const { uri, secret } = await totp.begin(user.accountId, user.username);
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await deps.qrImage(uri) };
     if (alert) ctx.status = 400;
     const faults = alert ? { code: alert } : {};
-    const form = { action: APP, csrf: visitor.csrf(APP), back: SECURITY };
+    const form = { action: APP, csrf: user.csrf(APP), back: SECURITY };
     ctx.body = deps.render(
       'account/app',
-      page(visitor, 'Set up an authenticator app', { app, alert, faults, ...form }),
+      page(user, 'Set up an authenticator app', { app, alert, faults, ...form }),
     );
   }
 
   router.post(
     APP,
-    gate.form(
-      guarded(async (ctx, visitor, { act, code }, from) => {
-        const { accountId } = visitor;
+    signedIn.form(
+      guarded(async (ctx, user, { act, code }, from) => {
+        const { accountId } = user;
         if (act === 'remove') {
           await totp.remove(accountId, from);
           deps.tell(accountId, 'totp_removed');
           return back(ctx, 'app-removed');
         }
-        if (code === undefined) return showApp(ctx, visitor);
+        if (code === undefined) return showApp(ctx, user);
         if (!(await totp.confirm(accountId, code, from)))
-          return showApp(ctx, visitor, 'That code is not right. Scan the new secret, and enter its code');
+          return showApp(ctx, user, 'That code is not right. Scan the new secret, and enter its code');
         deps.tell(accountId, 'totp_added');
         back(ctx, 'app');
       }),
@@ -124,12 +124,12 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
 
   router.post(
     CODES,
-    gate.form(
-      guarded(async (ctx, visitor, _fields, from) => {
-        const codes = await recoveryCodes.make(visitor.accountId, from);
+    signedIn.form(
+      guarded(async (ctx, user, _fields, from) => {
+        const codes = await recoveryCodes.make(user.accountId, from);
         ctx.body = deps.render(
           'account/recovery-codes',
-          page(visitor, 'Your recovery codes', { codes, back: SECURITY }),
+          page(user, 'Your recovery codes', { codes, back: SECURITY }),
         );
       }),
     ),
@@ -137,8 +137,8 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
 
   return {
     /** What the page of the account shows of it. */
-    async shown(ctx: Context, visitor: Visitor) {
-      const { accountId, csrf, sessionUid } = visitor;
+    async shown(ctx: Context, user: SignedInUser) {
+      const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
       const { totp: app, recoveryCodes: codes } = await factorsOf(accountId);
       const { amr, isFresh } = await deps.standing(ctx);
@@ -154,7 +154,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         passkeys: {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,
-          signal: signals(deps.rpId, visitor, list),
+          signal: signals(deps.rpId, user, list),
           // Only where a password was typed just now, and there is no passkey yet.
           upgrade: isFresh && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
         },

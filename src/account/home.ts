@@ -2,10 +2,10 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 
-export interface HomeDeps {
+export interface HomePagesDeps {
   provider: Provider;
   render(name: string, data: Record<string, unknown>): string;
-  findPerson(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** Whether these powers open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
 }
@@ -13,7 +13,7 @@ export interface HomeDeps {
 const CODE = /^[\w-]{20,128}$/;
 
 /** The front page, and the page on which a display client's code is shown for a person to copy. */
-export function createHome(router: Router, deps: HomeDeps): void {
+export function createHomePages(router: Router, deps: HomePagesDeps): void {
   const html = (ctx: Context, name: string, data: Record<string, unknown>) => {
     ctx.type = 'html';
     ctx.set('Cache-Control', 'no-store');
@@ -22,7 +22,7 @@ export function createHome(router: Router, deps: HomeDeps): void {
 
   router.get('/', async (ctx) => {
     const session = await deps.provider.Session.get(ctx as never);
-    const person = session.accountId ? await deps.findPerson(session.accountId) : undefined;
+    const person = session.accountId ? await deps.findAccount(session.accountId) : undefined;
     html(ctx, 'home', {
       title: person ? 'You are signed in' : 'Welcome',
       accountName: person?.username,

@@ -5,12 +5,12 @@ import { unit } from '../database/unit-of-work.ts';
 import type { Profile } from '../identity/accounts/profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { type Gate, navigation, type Visitor } from '../web/signed-in.ts';
+import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps, SECURITY } from './factors.ts';
 
-export interface AccountHomeDeps extends Pick<EmailPageDeps, 'recovery' | 'proves' | 'limitMail'> {
-  gate: Gate;
+export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'proves' | 'limitMail'> {
+  signedIn: SignedInPages;
   render(name: string, data: Record<string, unknown>): string;
   profile(accountId: string): Promise<Profile>;
   /** @throws LatchkeyError with a sentence for `current` or `password` */
@@ -20,7 +20,7 @@ export interface AccountHomeDeps extends Pick<EmailPageDeps, 'recovery' | 'prove
   rotateSession(ctx: Context): Promise<void>;
   /** Whether these powers open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
-  factors: Omit<FactorPagesDeps, 'gate' | 'render' | 'nav'>;
+  factors: Omit<FactorPagesDeps, 'signedIn' | 'render' | 'nav'>;
 }
 
 /** What was done, after the redirect. */
@@ -32,29 +32,29 @@ const NOTES: Record<string, string> = {
 };
 
 /** The pages on which a person looks after their own account. */
-export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
-  const { gate } = deps;
+export function createAccountPages(router: Router, deps: AccountPagesDeps): void {
+  const { signedIn } = deps;
 
-  function navOf({ scopes }: Visitor) {
+  function navOf({ scopes }: SignedInUser) {
     const links: [string, string][] = [[SECURITY, 'Security']];
     if (deps.mayAdminister(scopes)) links.push(['/admin', 'Administration']);
     return navigation('Your account', SECURITY, [...links, ['/session/end', 'Sign out…']]);
   }
 
-  const pages = createFactorPages(router, { ...deps.factors, gate, render: deps.render, nav: navOf });
+  const pages = createFactorPages(router, { ...deps.factors, signedIn, render: deps.render, nav: navOf });
 
-  async function show(ctx: Context, visitor: Visitor, faults: Record<string, string> = {}): Promise<void> {
-    const { passkeys, ...factors } = await pages.shown(ctx, visitor);
+  async function show(ctx: Context, user: SignedInUser, faults: Record<string, string> = {}): Promise<void> {
+    const { passkeys, ...factors } = await pages.shown(ctx, user);
     ctx.body = deps.render('account/security', {
       ...{ passkeys, factors, note: NOTES[String(ctx.query.done)] },
       title: 'Security',
       bodyClass: 'wide',
-      nav: navOf(visitor),
+      nav: navOf(user),
       alert: Object.values(faults)[0],
       faults,
       action: SECURITY,
-      csrf: visitor.csrf(SECURITY),
-      person: await deps.profile(visitor.accountId),
+      csrf: user.csrf(SECURITY),
+      person: await deps.profile(user.accountId),
       changed: ctx.query.done === 'password',
       isMailed: ctx.query.done === 'email',
       sendsMail: deps.recovery.sendsMail,
@@ -65,7 +65,7 @@ export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
 
   router.get(
     '/account',
-    gate.page((ctx) => {
+    signedIn.page((ctx) => {
       ctx.status = 303;
       ctx.redirect(SECURITY);
     }),
@@ -73,13 +73,13 @@ export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
 
   router.get(
     SECURITY,
-    gate.page((ctx, visitor) => show(ctx, visitor)),
+    signedIn.page((ctx, user) => show(ctx, user)),
   );
 
   router.post(
     SECURITY,
-    gate.form(async (ctx, visitor, { current = '', password = '' }) => {
-      const { accountId, sessionUid } = visitor;
+    signedIn.form(async (ctx, user, { current = '', password = '' }) => {
+      const { accountId, sessionUid } = user;
       const from: From = unit().origin;
       try {
         const browserHash = deps.browser.read(ctx).hash;
@@ -88,7 +88,7 @@ export function createAccountHome(router: Router, deps: AccountHomeDeps): void {
         // Caught here, so that what slows guessing is written with the answer.
         if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
         ctx.status = error.status;
-        return show(ctx, visitor, error.faults);
+        return show(ctx, user, error.faults);
       }
       await deps.rotateSession(ctx);
       ctx.status = 303;

@@ -8,17 +8,17 @@ import { OLD_FORM } from '../interactions/interaction.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
-import type { Asked, Side } from '../web/passkey-endpoints.ts';
+import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 
 /** How long after a sign-in factors may be changed without another one. */
 export const FRESH_SECONDS = 300;
 
-export interface AccountSideDeps {
+export interface AccountCeremoniesDeps {
   provider: Provider;
   secrets: Secrets;
   passkeys: Passkeys;
   ceremony: CeremonyCookie;
-  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
 /** A session, as far as it matters for factors. */
@@ -37,7 +37,7 @@ export const isFresh = ({ loginTs }: Standing) => now() - loginTs <= FRESH_SECON
 export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(`webauthn:${uid}`);
 
 /** Ceremonies on a page of the account: adding a key, and vouching for one. */
-export function createAccountSide(deps: AccountSideDeps): Side & {
+export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCeremonies & {
   standing(ctx: Context): Promise<Standing | undefined>;
 } {
   const { passkeys, ceremony } = deps;
@@ -55,9 +55,9 @@ export function createAccountSide(deps: AccountSideDeps): Side & {
   }
 
   /** @throws LatchkeyError forbidden, unauthenticated when the sign-in is too long ago */
-  async function visitor(ctx: Context, asked: Asked): Promise<Standing & { username: string }> {
+  async function currentUser(ctx: Context, asked: CeremonyRequest): Promise<Standing & { username: string }> {
     const here = await standing(ctx);
-    const person = here && (await deps.findPerson(here.accountId));
+    const person = here && (await deps.findAccount(here.accountId));
     if (!here || !person || !deps.secrets.csrfMatches(`webauthn:${here.uid}`, asked.csrf))
       throw new LatchkeyError('forbidden', OLD_FORM);
     // A browser that somebody left open must not get a key of another's.
@@ -76,7 +76,7 @@ export function createAccountSide(deps: AccountSideDeps): Side & {
     standing,
 
     async startRegistration(ctx, asked) {
-      const here = await visitor(ctx, asked);
+      const here = await currentUser(ctx, asked);
       const { accountId, username } = here;
       const own = await keys.list(accountId);
       const known = own.map(({ key_id, transports }) => ({ id: key_id, transports }));
@@ -90,7 +90,7 @@ export function createAccountSide(deps: AccountSideDeps): Side & {
     },
 
     async finishRegistration(ctx, asked) {
-      const here = await visitor(ctx, asked);
+      const here = await currentUser(ctx, asked);
       const { accountId, amr } = here;
       const from = unit().origin;
       const key = await passkeys.finishRegistration({
@@ -104,7 +104,7 @@ export function createAccountSide(deps: AccountSideDeps): Side & {
     },
 
     async startAuthentication(ctx, asked) {
-      const here = await visitor(ctx, asked);
+      const here = await currentUser(ctx, asked);
       if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
       const { name, is_signed } = await keys.get(here.accountId, asked.key);
       if (is_signed)
@@ -117,7 +117,7 @@ export function createAccountSide(deps: AccountSideDeps): Side & {
     },
 
     async finishAuthentication(ctx, asked) {
-      const here = await visitor(ctx, asked);
+      const here = await currentUser(ctx, asked);
       if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
       const { accountId } = here;
       const from = unit().origin;

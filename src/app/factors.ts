@@ -2,8 +2,8 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import { levelOf, MFA } from '../access/acr.ts';
 import { SECURITY } from '../account/factors.ts';
-import type { AccountHomeDeps } from '../account/index.ts';
-import { accountCsrf, createAccountSide, isFresh } from '../account/passkeys.ts';
+import type { AccountPagesDeps } from '../account/index.ts';
+import { accountCsrf, createAccountCeremonies, isFresh } from '../account/passkeys.ts';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/open.ts';
 import { Unit, withUnit } from '../database/unit-of-work.ts';
@@ -25,7 +25,7 @@ import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
 import { createDemand } from '../oidc/second-factor-policy.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { qrImage } from '../web/qr.ts';
-import { createHeld } from '../web/sealed-cookie.ts';
+import { createSealedCookie } from '../web/sealed-cookie.ts';
 
 type Session = { accountId?: string; uid: string; acr?: string };
 
@@ -38,7 +38,7 @@ export interface FactorDeps {
   background: Background;
   /** Makes an account by an invitation. @returns its id @throws LatchkeyError */
   comeIn(newcomer: Newcomer): Promise<string>;
-  findPerson: InteractionDeps['findPerson'];
+  findAccount: InteractionDeps['findAccount'];
 }
 
 /** The part of the composition root that builds the factors of a sign-in. */
@@ -67,16 +67,16 @@ export function createFactors(deps: FactorDeps) {
     tell: (accountId, what, { name }) => tell(accountId, what, name),
   });
   const ceremony = createCeremonyCookie({ secure });
-  const accountSide = createAccountSide({ ...deps, passkeys, ceremony });
+  const accountCeremonies = createAccountCeremonies({ ...deps, passkeys, ceremony });
   const demand = createDemand(config.secondFactor);
-  const held = createHeld({ secrets, secure }, 'recover');
+  const held = createSealedCookie({ secrets, secure }, 'recover');
   const secondFactor = createSecondFactor({ knex, secrets, issuer });
 
   /** Whether a confirmed mailbox opens this account: never where a second factor stands, or is demanded. */
   async function mailOpens(accountId: string): Promise<boolean> {
     if (!config.recoverByEmail || (await secondFactor.factorsOf(accountId)).demanded) return false;
     return withUnit(new Unit(database.hot), async () => {
-      const person = await deps.findPerson(accountId);
+      const person = await deps.findAccount(accountId);
       const asked = { accountId, clientId: OWN_CLIENT_ID, scope: undefined };
       return person !== undefined && !(await demand({ ...asked, ceiling: person.scopes }));
     });
@@ -88,19 +88,19 @@ export function createFactors(deps: FactorDeps) {
     pages: {
       ...{ tell, secondFactor, keys: passkeys.keys, rpId: rp.id, qrImage },
       standing: async (ctx) => {
-        const here = await accountSide.standing(ctx);
+        const here = await accountCeremonies.standing(ctx);
         return { amr: here?.amr ?? [], isFresh: here !== undefined && isFresh(here) };
       },
       scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
       signInAgain: (params) => signInUrl(issuer, SECURITY, params),
-    } satisfies AccountHomeDeps['factors'],
+    } satisfies AccountPagesDeps['factors'],
     /**
      * The session for our own pages: one that was there before a second factor was demanded is nobody's, and its
      * person signs in anew.
      */
     async sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }> {
       const { accountId, uid, acr } = (await provider.Session.get(ctx as never)) as Session;
-      const person = accountId ? await deps.findPerson(accountId) : undefined;
+      const person = accountId ? await deps.findAccount(accountId) : undefined;
       if (!accountId || !person || levelOf(acr) >= MFA) return { accountId, uid };
       const asked = { accountId, ceiling: person.scopes, clientId: OWN_CLIENT_ID, scope: undefined };
       return (await demand(asked)) ? { uid } : { accountId, uid };
@@ -111,7 +111,7 @@ export function createFactors(deps: FactorDeps) {
     /** What the interactions need of it. */
     steps: {
       ceremony,
-      accountSide,
+      accountCeremonies,
       secondFactor,
       byMail: config.recoverByEmail,
       tellRecovery: (accountId: string) => tell(accountId, 'recovery_used'),

@@ -2,11 +2,11 @@ import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
 import { covers, withinCeiling } from '../access/scopes.ts';
-import { createHome } from '../account/home.ts';
-import { createAccountHome } from '../account/index.ts';
+import { createHomePages } from '../account/home.ts';
+import { createAccountPages } from '../account/index.ts';
 import type { Config } from '../config/index.ts';
 import { createInvitationPages } from '../console/invitations.ts';
-import { createDesk } from '../console/layout.ts';
+import { createConsoleLayout } from '../console/layout.ts';
 import type { Database } from '../database/open.ts';
 import { readiness } from '../database/readiness.ts';
 import { unit } from '../database/unit-of-work.ts';
@@ -17,12 +17,12 @@ import { createPasswordChange } from '../identity/passwords/change.ts';
 import { createPasswords } from '../identity/passwords/hashing.ts';
 import { createPasswordRules, isTooLong } from '../identity/passwords/rules.ts';
 import type { Recovery } from '../identity/recovery/password-reset.ts';
-import { createDoors } from '../interactions/entry.ts';
-import { createInteractions } from '../interactions/index.ts';
+import { createEntryPages } from '../interactions/entry.ts';
+import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
-import { findAccount } from '../oidc/claims.ts';
+import { findAccount as findEngineAccount } from '../oidc/claims.ts';
 import { createClientSource } from '../oidc/clients/cache.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
@@ -35,16 +35,16 @@ import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { createStorage } from '../oidc/storage/index.ts';
 import { createAssets } from '../web/assets.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
-import { createFormTokens } from '../web/csrf.ts';
+import { createCsrfTokens } from '../web/csrf.ts';
 import { showError } from '../web/error-page.ts';
 import { health } from '../web/health.ts';
-import { alsoByPost } from '../web/post-as-get.ts';
+import { postAsGet } from '../web/post-as-get.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
 import { createRenderer } from '../web/render.ts';
-import { createHeld } from '../web/sealed-cookie.ts';
+import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { allowFormTarget, sameOriginForms } from '../web/security.ts';
 import { shell } from '../web/shell.ts';
-import { createGate } from '../web/signed-in.ts';
+import { createSignedInPages } from '../web/signed-in.ts';
 import { createWellKnown } from '../web/well-known.ts';
 import { createFactors } from './factors.ts';
 import { createPeople } from './services.ts';
@@ -94,7 +94,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const clients = createClientSource({ hot, issuer: config.issuer });
   const usage = createClientUsage(database.knex);
   const provider = createProvider({
-    ...{ config, secrets, findAccount, keys, log },
+    ...{ config, secrets, findAccount: findEngineAccount, keys, log },
     adapter: createStorage({ secrets, issuer: config.issuer, clients }),
     pages: createEnginePages(render),
     onUse: usage.note,
@@ -121,7 +121,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     hashPassword: passwords.hash,
     mailOpens: (accountId) => factors.mailOpens(accountId),
   });
-  const held = (what: string) => createHeld({ secrets, secure }, what);
+  const held = (what: string) => createSealedCookie({ secrets, secure }, what);
   const door = { issuer: config.issuer, held: held('invitation') };
   const { fault: passwordFault } = createPasswordRules({ minimum: config.passwordMinLength });
   const limitMail = async (email: string) => {
@@ -129,11 +129,11 @@ export async function createApp(deps: { config: Config; database: Database; log:
     await limits.takeMessage(email);
   };
   const browser = createBrowserCookie({ secure });
-  const findPerson = (accountId: string) => findAccount(undefined, accountId);
+  const findAccount = (accountId: string) => findEngineAccount(undefined, accountId);
   const factors = createFactors({
-    ...{ config, database, secrets, provider, post, background, comeIn, findPerson },
+    ...{ config, database, secrets, provider, post, background, comeIn, findAccount },
   });
-  const interactions = createInteractions({
+  const interactions = createInteractionPages({
     provider,
     secrets,
     render,
@@ -155,38 +155,38 @@ export async function createApp(deps: { config: Config; database: Database; log:
     ceremonies: limits.ceremony,
     browser,
     signIn: (given) => signIn(passwords, given),
-    findPerson,
+    findAccount,
     withinCeiling,
     refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
   });
   const router = new Router();
   router.use(interactions.routes());
-  createDoors(router, door);
+  createEntryPages(router, door);
   createWellKnown(router, { issuer: config.issuer, relatedOrigins: config.passkeys.relatedOrigins });
   createRecoveryPages(router, {
     issuer: config.issuer,
     recovery,
-    forms: createFormTokens({ secrets, secure }),
+    forms: createCsrfTokens({ secrets, secure }),
     render,
     byMail: config.recoverByEmail,
     held: { reset: held('reset'), verify: held('verify'), request: held('request') },
     passwordFault,
     limitMail,
   });
-  const gate = createGate({
+  const signedIn = createSignedInPages({
     secrets,
     render,
     covers,
-    findPerson,
+    findAccount,
     sessionOf: factors.sessionOf,
     signInUrl: (path) => signInUrl(config.issuer, path),
   });
-  const admin = { gate, render, covers };
-  const desk = createDesk(router, admin);
-  const { mayAdminister } = desk;
-  createInvitationPages(router, { ...admin, desk, invitations, qrCode });
-  createAccountHome(router, {
-    gate,
+  const admin = { signedIn, render, covers };
+  const consoleLayout = createConsoleLayout(router, admin);
+  const { mayAdminister } = consoleLayout;
+  createInvitationPages(router, { ...admin, layout: consoleLayout, invitations, qrCode });
+  createAccountPages(router, {
+    signedIn,
     render,
     mayAdminister,
     factors: factors.pages,
@@ -207,7 +207,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     },
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
   });
-  createHome(router, { provider, render, findPerson, mayAdminister });
+  createHomePages(router, { provider, render, findAccount, mayAdminister });
 
   const pages = router.routes();
 
@@ -216,7 +216,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     shell({ log, secure, page }),
     health({ notReady }),
     assets.middleware,
-    alsoByPost(['/auth', '/session/end']),
+    postAsGet(['/auth', '/session/end']),
     sameOriginForms({
       issuer: config.issuer,
       paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,

@@ -9,8 +9,8 @@ import type {
 } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
-import type { Visitor } from '../web/signed-in.ts';
-import type { AdminDeps, Desk } from './layout.ts';
+import type { SignedInUser } from '../web/signed-in.ts';
+import type { ConsoleDeps, ConsoleLayout } from './layout.ts';
 
 interface Actor {
   accountId: string;
@@ -24,8 +24,8 @@ export interface InvitationService {
   revoke(actor: Actor, id: string, options: { withdraw?: boolean }): Promise<unknown>;
 }
 
-export interface InvitationPagesDeps extends AdminDeps {
-  desk: Desk;
+export interface InvitationPagesDeps extends ConsoleDeps {
+  layout: ConsoleLayout;
   invitations: InvitationService;
   /** An invitation's link as an SVG. */
   qrCode(url: string): Promise<string>;
@@ -68,19 +68,19 @@ const inputOf = ({ label, email, scope, roles, max_uses, expires_in }: Record<st
 
 /** The invitations of this server: who may come in, who came in by what, and the codes while they are shown. */
 export function createInvitationPages(router: Router, deps: InvitationPagesDeps): void {
-  const { gate, invitations, desk } = deps;
-  const mayWrite = ({ scopes }: Visitor) => deps.covers(scopes, POWER);
-  const show = (ctx: Context, visitor: Visitor, view: string, data: Record<string, unknown>) =>
-    desk.show(ctx, visitor, PATH, `invitations/${view}`, { mayWrite: mayWrite(visitor), ...data });
+  const { signedIn, invitations, layout } = deps;
+  const mayWrite = ({ scopes }: SignedInUser) => deps.covers(scopes, POWER);
+  const show = (ctx: Context, user: SignedInUser, view: string, data: Record<string, unknown>) =>
+    layout.show(ctx, user, PATH, `invitations/${view}`, { mayWrite: mayWrite(user), ...data });
 
   router.get(
     PATH,
-    gate.page(async (ctx, visitor) => {
+    signedIn.page(async (ctx, user) => {
       const { state = 'all', search = '', after, limit = PAGE_SIZE } = ctx.query;
       const query = { state, search, after: after || undefined, limit } as InvitationQuery;
-      const page = await invitations.list(visitor, query);
+      const page = await invitations.list(user, query);
       const more = new URLSearchParams({ ...(query as Record<string, string>), after: page.next ?? '' });
-      show(ctx, visitor, 'list', {
+      show(ctx, user, 'list', {
         title: 'Invitations',
         invitations: page.invitations,
         states: STATES,
@@ -93,30 +93,30 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
 
   function showForm(
     ctx: Context,
-    visitor: Visitor,
+    user: SignedInUser,
     typed: Record<string, string>,
     faults: Record<string, string> = {},
   ): void {
     // The id of what it will make: sent twice, the second finds it taken.
     const once = uuidv7();
-    show(ctx, visitor, 'new', {
+    show(ctx, user, 'new', {
       title: 'Invite someone',
       alert: Object.values(faults)[0],
       faults,
       typed,
       endings: Object.entries(ENDINGS),
-      powers: visitor.scopes,
+      powers: user.scopes,
       action: NEW,
       once,
-      csrf: visitor.csrf(NEW, once),
+      csrf: user.csrf(NEW, once),
     });
   }
 
   router.get(
     NEW,
-    gate.page((ctx, visitor) => {
-      const held = USUAL.filter((scope) => scope === 'openid' || deps.covers(visitor.scopes, scope));
-      showForm(ctx, visitor, { ...BLANK, scope: held.join(' ') });
+    signedIn.page((ctx, user) => {
+      const held = USUAL.filter((scope) => scope === 'openid' || deps.covers(user.scopes, scope));
+      showForm(ctx, user, { ...BLANK, scope: held.join(' ') });
     }, POWER),
   );
 
@@ -132,11 +132,11 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
 
   router.post(
     NEW,
-    gate.form(async (ctx, visitor, fields) => {
+    signedIn.form(async (ctx, user, fields) => {
       try {
         const input = inputOf(fields);
-        const made = await invitations.create(visitor, input, fields.count ?? '', fields.once ?? '');
-        show(ctx, visitor, 'made', {
+        const made = await invitations.create(user, input, fields.count ?? '', fields.once ?? '');
+        show(ctx, user, 'made', {
           title: made.length === 1 ? 'Your invitation' : `${made.length} invitations`,
           made: await pictures(made),
         });
@@ -144,33 +144,33 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
         if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
         ctx.status = error.status;
         const faults = Object.entries(error.faults).map(([name, fault]) => [FIELDS[name] ?? name, fault]);
-        showForm(ctx, visitor, fields, Object.fromEntries(faults));
+        showForm(ctx, user, fields, Object.fromEntries(faults));
       }
     }, POWER),
   );
 
   router.get(
     `${PATH}/:id`,
-    gate.page(async (ctx, visitor) => {
-      const { redemptions, ...invitation } = await invitations.show(visitor, ctx.params.id as string);
+    signedIn.page(async (ctx, user) => {
+      const { redemptions, ...invitation } = await invitations.show(user, ctx.params.id as string);
       const action = `${PATH}/${invitation.id}/revoke`;
-      show(ctx, visitor, 'show', {
+      show(ctx, user, 'show', {
         title: `Invitation${invitation.label ? ` for ${invitation.label}` : ''}`,
         invitation,
         redemptions,
         done: ctx.query.done,
         action,
-        csrf: visitor.csrf(action),
+        csrf: user.csrf(action),
       });
     }, `${POWER}.read`),
   );
 
   router.post(
     `${PATH}/:id/revoke`,
-    gate.form(async (ctx, visitor, fields) => {
+    signedIn.form(async (ctx, user, fields) => {
       const id = ctx.params.id as string;
       const withdraw = fields.withdraw === 'yes';
-      await invitations.revoke(visitor, id, { withdraw });
+      await invitations.revoke(user, id, { withdraw });
       ctx.status = 303;
       ctx.redirect(`${PATH}/${id}?done=${withdraw ? 'withdrawn' : 'revoked'}`);
     }, POWER),

@@ -1,24 +1,39 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { type Gate, navigation, type Visitor } from '../web/signed-in.ts';
-import { FIRST, SECTIONS } from './sections.ts';
+import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in.ts';
 
-export interface AdminDeps {
-  gate: Gate;
+interface Section {
+  path: string;
+  text: string;
+  /** The scope that opens it. */
+  power: string;
+}
+
+const INVITATIONS: Section = {
+  path: '/admin/invitations',
+  text: 'Invitations',
+  power: 'latchkey:invitations.read',
+};
+
+/** The sections of the console, in the order of the navigation. */
+const SECTIONS: Section[] = [INVITATIONS];
+
+export interface ConsoleDeps {
+  signedIn: SignedInPages;
   render(name: string, data: Record<string, unknown>): string;
   covers(powers: string[], scope: string): boolean;
 }
 
 /** What every page of the console has in common. */
-export function createDesk(router: Router, { gate, render, covers }: AdminDeps) {
+export function createConsoleLayout(router: Router, { signedIn, render, covers }: ConsoleDeps) {
   const openTo = (scopes: string[]) => SECTIONS.filter(({ power }) => covers(scopes, power));
 
   router.get(
     '/admin',
-    gate.page((ctx, { scopes }) => {
+    signedIn.page((ctx, { scopes }) => {
       ctx.status = 303;
-      // Who may open none is told so by the first one.
-      ctx.redirect((openTo(scopes)[0] ?? FIRST).path);
+      // With no open section the first one answers: it shows why the console is closed.
+      ctx.redirect((openTo(scopes)[0] ?? INVITATIONS).path);
     }),
   );
 
@@ -27,9 +42,15 @@ export function createDesk(router: Router, { gate, render, covers }: AdminDeps) 
     mayAdminister: (scopes: string[]) => openTo(scopes).length > 0,
 
     /** @param section the path of the section that the page belongs to */
-    show(ctx: Context, visitor: Visitor, section: string, view: string, data: Record<string, unknown>): void {
-      const links = openTo(visitor.scopes).map(({ path, text }): [string, string] => [path, text]);
-      ctx.body = render(`admin/${view}`, {
+    show(
+      ctx: Context,
+      user: SignedInUser,
+      section: string,
+      view: string,
+      data: Record<string, unknown>,
+    ): void {
+      const links = openTo(user.scopes).map(({ path, text }): [string, string] => [path, text]);
+      ctx.body = render(`console/${view}`, {
         bodyClass: 'admin',
         nav: navigation('Administration', section, [...links, ['/account/security', 'Your account']]),
         ...data,
@@ -38,4 +59,4 @@ export function createDesk(router: Router, { gate, render, covers }: AdminDeps) 
   };
 }
 
-export type Desk = ReturnType<typeof createDesk>;
+export type ConsoleLayout = ReturnType<typeof createConsoleLayout>;

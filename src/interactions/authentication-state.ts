@@ -2,7 +2,7 @@ import { acrOf, levelOf, MFA } from '../access/acr.ts';
 import type { Factors } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Demand } from '../oidc/second-factor-policy.ts';
-import { answered, type Details, type FrontDesk } from './interaction.ts';
+import { answered, type Details, type Interactions } from './interaction.ts';
 
 /** How long a first factor waits for its second. */
 const WAIT_SECONDS = 600;
@@ -16,11 +16,11 @@ export interface FirstFactor {
   keyId?: string;
 }
 
-export interface SignInDeps {
-  desk: FrontDesk;
+export interface AuthenticationStateDeps {
+  interactions: Interactions;
   demand: Demand;
   factorsOf(accountId: string): Promise<Factors>;
-  findPerson(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
 }
 
 interface Held extends FirstFactor {
@@ -36,7 +36,12 @@ export const methodOf = ({ device_type }: { device_type: string }) =>
   device_type === 'singleDevice' ? 'hwk' : 'swk';
 
 /** From one factor to the session: what the application, the account and the administrator ask for decides. */
-export function createSignIn({ desk, demand, factorsOf, findPerson }: SignInDeps) {
+export function createAuthenticationState({
+  interactions,
+  demand,
+  factorsOf,
+  findAccount,
+}: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
   const asksForMore = ({ prompt }: Details) => Number(prompt.details.acr_level ?? 0) >= MFA;
 
@@ -64,11 +69,11 @@ export function createSignIn({ desk, demand, factorsOf, findPerson }: SignInDeps
      */
     async next(details: Details, first: FirstFactor, at = now()): Promise<string> {
       const { accountId, amr, keyId } = first;
-      const person = await findPerson(accountId);
+      const person = await findAccount(accountId);
       if (!person) throw new LatchkeyError('unauthenticated', 'This account is not open any more.');
       const acr = acrOf(amr);
       const done = () =>
-        desk.conclude(details, { login: { accountId, amr, acr, ts: at }, ...answered(details) });
+        interactions.conclude(details, { login: { accountId, amr, acr, ts: at }, ...answered(details) });
       if (levelOf(acr) >= MFA && keyId === undefined) return done();
       const factors = await factorsOf(accountId);
       const has = factors.totp || factors.recoveryCodes > 0 || factors.keys > (keyId === undefined ? 0 : 1);
@@ -92,9 +97,9 @@ export function createSignIn({ desk, demand, factorsOf, findPerson }: SignInDeps
     async complete(details: Details, first: FirstFactor, method: string, at = now()): Promise<string> {
       const amr = [...new Set([...first.amr, method, 'mfa'])];
       const login = { accountId: first.accountId, amr, acr: acrOf(amr), ts: at };
-      return desk.conclude(details, { login, ...answered(details) });
+      return interactions.conclude(details, { login, ...answered(details) });
     },
   };
 }
 
-export type SignIn = ReturnType<typeof createSignIn>;
+export type AuthenticationState = ReturnType<typeof createAuthenticationState>;

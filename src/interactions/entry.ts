@@ -5,7 +5,7 @@ import { readForm } from '../web/form-body.ts';
 import type { InvitationDeps } from './invitation.ts';
 
 /** Where a person comes in who was sent by no application: by an invitation, or to a page of ours. */
-export function createDoors(router: Router, deps: { issuer: string } & Pick<InvitationDeps, 'held'>) {
+export function createEntryPages(router: Router, deps: { issuer: string } & Pick<InvitationDeps, 'held'>) {
   const { issuer, held } = deps;
 
   function enter(ctx: Context): void {
@@ -18,14 +18,14 @@ export function createDoors(router: Router, deps: { issuer: string } & Pick<Invi
   router.get('/invitation', async (ctx) => {
     const { code } = ctx.query;
     if (typeof code === 'string' && code !== '') {
-      held.keep(ctx, code);
+      held.set(ctx, code);
     }
     enter(ctx);
   });
 
   router.post('/invitation', async (ctx) => {
     const { invitation_code: code } = await readForm(ctx);
-    if (code) held.keep(ctx, code);
+    if (code) held.set(ctx, code);
     enter(ctx);
   });
 

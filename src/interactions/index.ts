@@ -9,13 +9,13 @@ import { LatchkeyError } from '../kit/errors.ts';
 import type { Demand } from '../oidc/second-factor-policy.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
-import { createWebauthnEndpoints, type Side } from '../web/passkey-endpoints.ts';
+import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
-import { createSignIn } from './authentication-state.ts';
-import { createFrontDesk, type Details, ENDED, type FrontDeskDeps, goTo } from './interaction.ts';
+import { createAuthenticationState } from './authentication-state.ts';
+import { createInteractions, type Details, ENDED, type InteractionsDeps, seeOther } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
-import { createInteractionSide, type InteractionSideDeps } from './passkeys.ts';
+import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
 import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
 
 /** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
@@ -24,7 +24,7 @@ interface Person {
   scopes: string[];
 }
 
-export interface InteractionDeps extends FrontDeskDeps {
+export interface InteractionDeps extends InteractionsDeps {
   provider: Provider;
   invitation: InvitationDeps;
   render(name: string, data: Record<string, unknown>): string;
@@ -42,7 +42,7 @@ export interface InteractionDeps extends FrontDeskDeps {
   /** Ceremonies of passkeys that one address begins. */
   ceremonies: Pick<AddressLimit, 'take'>;
   browser: BrowserCookie;
-  findPerson(accountId: string): Promise<Person | undefined>;
+  findAccount(accountId: string): Promise<Person | undefined>;
   /** What of the scopes the account may be given. */
   withinCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenDays: number;
@@ -52,24 +52,24 @@ export interface InteractionDeps extends FrontDeskDeps {
   byMail: boolean;
   tellRecovery: SecondFactorStepDeps['tellRecovery'];
   passkeys: Pick<
-    InteractionSideDeps,
+    InteractionCeremoniesDeps,
     'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress' | 'recovery'
   >;
   ceremony: CeremonyCookie;
-  recover: Omit<RecoverDeps, 'desk' | 'render'>;
+  recover: Omit<RecoverDeps, 'interactions' | 'render'>;
   /** Ceremonies on pages of the account. */
-  accountSide: Side;
+  accountCeremonies: PasskeyCeremonies;
 }
 
 export const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
 
 /** The pages on which a person decides; each step records its result and goes back to the engine. */
-export function createInteractions(deps: InteractionDeps): Router {
+export function createInteractionPages(deps: InteractionDeps): Router {
   const { provider } = deps;
-  const desk = createFrontDesk(deps);
-  const { load, common, finish } = desk;
+  const interactions = createInteractions(deps);
+  const { load, common, finish } = interactions;
   const { factorsOf } = deps.secondFactor;
-  const signIn = createSignIn({ ...deps, desk, factorsOf });
+  const authentication = createAuthenticationState({ ...deps, interactions, factorsOf });
 
   async function showLogin(
     ctx: Context,
@@ -79,7 +79,7 @@ export function createInteractions(deps: InteractionDeps): Router {
     const { client, ...data } = await common(ctx, details);
     const hint = details.params.login_hint;
     // Who is asked once more, for a stronger or a fresher sign-in.
-    const known = details.session?.accountId ? await deps.findPerson(details.session.accountId) : undefined;
+    const known = details.session?.accountId ? await deps.findAccount(details.session.accountId) : undefined;
     const username =
       failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
     if (failed) ctx.status = 401;
@@ -97,7 +97,7 @@ export function createInteractions(deps: InteractionDeps): Router {
   /** What the application asks for and this account may give; the rest is refused without asking. */
   async function asked(details: Details) {
     const accountId = details.session?.accountId;
-    const person = accountId ? await deps.findPerson(accountId) : undefined;
+    const person = accountId ? await deps.findAccount(accountId) : undefined;
     if (!accountId || !person) throw new LatchkeyError('invalid_input', ENDED);
     const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
@@ -161,8 +161,8 @@ export function createInteractions(deps: InteractionDeps): Router {
     );
     if (!accountId)
       return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
-    deps.browser.keep(ctx, browser.token);
-    goTo(ctx, await signIn.next(details, { accountId, amr: ['pwd'] }));
+    deps.browser.set(ctx, browser.token);
+    seeOther(ctx, await authentication.next(details, { accountId, amr: ['pwd'] }));
   }
 
   async function allow(ctx: Context, details: Details): Promise<void> {
@@ -217,19 +217,19 @@ export function createInteractions(deps: InteractionDeps): Router {
   }
 
   const router = new Router();
-  createInvitationSteps(router, { ...deps, ...deps.invitation, desk, signIn });
-  createSecondFactorSteps(router, { ...deps, desk, signIn });
-  createRecoverSteps(router, { ...deps.recover, render: deps.render, desk });
-  const interaction = createInteractionSide({
+  createInvitationSteps(router, { ...deps, ...deps.invitation, interactions, authentication });
+  createSecondFactorSteps(router, { ...deps, interactions, authentication });
+  createRecoverSteps(router, { ...deps.recover, render: deps.render, interactions });
+  const interaction = createInteractionCeremonies({
     ...{ ...deps, ...deps.invitation, ...deps.passkeys },
-    ...{ desk, signIn, factorsOf },
+    ...{ interactions, authentication, factorsOf },
   });
-  createWebauthnEndpoints(router, { interaction, account: deps.accountSide }, deps.ceremonies);
+  createPasskeyEndpoints(router, { interaction, account: deps.accountCeremonies }, deps.ceremonies);
   router.get('/interaction/:uid', async (ctx) => {
     const details = await load(ctx);
     const { name } = details.prompt;
     if (isRecovering(details) && name === 'login' && ctx.query.step !== 'sign-in')
-      return goTo(ctx, `/interaction/${details.uid}/recover`);
+      return seeOther(ctx, `/interaction/${details.uid}/recover`);
     if (name === 'create' && ctx.query.step !== 'sign-in') {
       ctx.status = 303;
       return ctx.redirect(`/interaction/${details.uid}/invitation`);
@@ -237,7 +237,7 @@ export function createInteractions(deps: InteractionDeps): Router {
     await (name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {
-    const fields = await desk.form(ctx);
+    const fields = await interactions.form(ctx);
     const details = await load(ctx);
     await (details.prompt.name === 'consent'
       ? decide(ctx, details, fields.decision)

@@ -7,7 +7,7 @@ import { allowFormTarget } from '../web/security.ts';
 
 export type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
 
-export interface FrontDeskDeps {
+export interface InteractionsDeps {
   provider: Provider;
   secrets: Secrets;
 }
@@ -21,14 +21,14 @@ const csrfOf = (uid: string) => `interaction:${uid}`;
 /** Marks the prompt of the request as answered: only `create` is left open by another result. */
 export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
 
-export function goTo(ctx: Context, url: string): void {
+export function seeOther(ctx: Context, url: string): void {
   ctx.status = 303;
   ctx.set('Cache-Control', 'no-store');
   ctx.redirect(url);
 }
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
-export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
+export function createInteractions({ provider, secrets }: InteractionsDeps) {
   return {
     /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
     async load(ctx: Context): Promise<Details> {
@@ -84,7 +84,7 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
       const returnTo = await provider.interactionResult(ctx.req, ctx.res, result as never, {
         mergeWithLastSubmission: true,
       });
-      goTo(ctx, returnTo);
+      seeOther(ctx, returnTo);
     },
 
     /** The same for an interaction that was loaded. @returns where the browser goes then */
@@ -96,4 +96,4 @@ export function createFrontDesk({ provider, secrets }: FrontDeskDeps) {
   };
 }
 
-export type FrontDesk = ReturnType<typeof createFrontDesk>;
+export type Interactions = ReturnType<typeof createInteractions>;

@@ -9,8 +9,8 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { digest } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
-import type { SignIn } from './authentication-state.ts';
-import { type Details, type FrontDesk, goTo } from './interaction.ts';
+import type { AuthenticationState } from './authentication-state.ts';
+import { type Details, type Interactions, seeOther } from './interaction.ts';
 import { type Faults, type Newcomer, readNewcomer } from './sign-up-form.ts';
 
 export interface InvitationDeps {
@@ -26,19 +26,19 @@ export interface InvitationDeps {
   /** The code in this browser's keeping, away from the address bar. */
   held: {
     read(ctx: Context): string | undefined;
-    keep(ctx: Context, code: string): void;
-    drop(ctx: Context): void;
+    set(ctx: Context, code: string): void;
+    clear(ctx: Context): void;
   };
   /** Codes of one address that were none of ours. */
   guesses: Pick<AddressLimit, 'take' | 'check'>;
 }
 
 interface Steps extends InvitationDeps {
-  desk: FrontDesk;
-  signIn: SignIn;
+  interactions: Interactions;
+  authentication: AuthenticationState;
   browser: BrowserCookie;
   render(name: string, data: Record<string, unknown>): string;
-  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
 /** What is shown of a scope that an invitation grants; a plain sign-in needs no words. */
@@ -59,7 +59,7 @@ export const isOfferOf = (code: string, { of }: Record<string, string>): boolean
 
 /** Coming in by an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
-  const { desk, held } = deps;
+  const { interactions, held } = deps;
 
   /** Stops guessing: only a code that is none of ours counts. @throws LatchkeyError rate_limited */
   async function look(code: string) {
@@ -71,7 +71,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   }
 
   async function load(ctx: Context): Promise<Details> {
-    const details = await desk.load(ctx);
+    const details = await interactions.load(ctx);
     // After that a person is known, and the question is another one.
     if (!['login', 'create'].includes(details.prompt.name))
       throw new LatchkeyError('invalid_input', 'This step is over. Go on where you were.');
@@ -84,7 +84,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     view: string,
     data: Record<string, unknown>,
   ): Promise<void> {
-    const { action, csrf, clientName, passkeys } = await desk.common(ctx, details);
+    const { action, csrf, clientName, passkeys } = await interactions.common(ctx, details);
     const common = {
       action: `${action}/invitation`,
       signInAction: `${action}?step=sign-in`,
@@ -137,7 +137,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
 
   async function personOf(details: Details) {
     const accountId = details.session?.accountId;
-    const person = accountId ? await deps.findPerson(accountId) : undefined;
+    const person = accountId ? await deps.findAccount(accountId) : undefined;
     return accountId && person ? { accountId, username: person.username } : undefined;
   }
 
@@ -147,7 +147,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     if (code === undefined) return askCode(ctx, details);
     const seen = await look(code);
     if ('refusal' in seen) {
-      held.drop(ctx);
+      held.clear(ctx);
       return askCode(ctx, details, seen.refusal);
     }
     const person = await personOf(details);
@@ -165,7 +165,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     if (typed.trim() === '') return askCode(ctx, details, 'Enter the code of your invitation');
     const seen = await look(typed);
     if ('refusal' in seen) return askCode(ctx, details, seen.refusal, typed);
-    held.keep(ctx, typed);
+    held.set(ctx, typed);
     again(ctx, details);
   }
 
@@ -173,8 +173,8 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const person = await personOf(details);
     if (!person) return again(ctx, details);
     await deps.add(person.accountId, code, unit().origin);
-    held.drop(ctx);
-    await desk.finish(ctx, { create: {} });
+    held.clear(ctx);
+    await interactions.finish(ctx, { create: {} });
   }
 
   async function signUp(
@@ -185,7 +185,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   ): Promise<void> {
     const seen = await look(code);
     if ('refusal' in seen) {
-      held.drop(ctx);
+      held.clear(ctx);
       return askCode(ctx, details, seen.refusal);
     }
     // What the invitation is bound to is not the form's to say.
@@ -194,24 +194,24 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     if ('faults' in read) return showOffer(ctx, details, seen.offer, fields, read.faults);
     try {
       const accountId = await deps.redeem({ ...read.newcomer, code, from: unit().origin });
-      held.drop(ctx);
+      held.clear(ctx);
       const browser = deps.browser.read(ctx);
       rememberBrowser(accountId, browser.hash);
-      deps.browser.keep(ctx, browser.token);
-      goTo(ctx, await deps.signIn.next(details, { accountId, amr: ['pwd'] }));
+      deps.browser.set(ctx, browser.token);
+      seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       if (error.code === 'conflict')
         return showOffer(ctx, details, seen.offer, fields, { username: error.message });
       if (error.code !== 'invalid_input') throw error;
       // It was used up, withdrawn or ran out while the form was open.
-      held.drop(ctx);
+      held.clear(ctx);
       return askCode(ctx, details, error.message);
     }
   }
 
   router.post('/interaction/:uid/invitation', async (ctx) => {
-    const fields = await desk.form(ctx);
+    const fields = await interactions.form(ctx);
     const details = await load(ctx);
     if (fields.invitation_code !== undefined) return take(ctx, details, fields.invitation_code);
     const code = held.read(ctx);

@@ -4,8 +4,8 @@ import type { Enrolment } from '../identity/recovery/passkey-recovery.ts';
 import { LINK_IS_OVER } from '../identity/recovery/password-reset.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
-import type { Held } from '../web/sealed-cookie.ts';
-import { type Details, type FrontDesk, goTo } from './interaction.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
+import { type Details, type Interactions, seeOther } from './interaction.ts';
 
 /** Where the browser comes back to; it goes on to the keys of the account. */
 const PAGE = '/account/recover';
@@ -13,8 +13,8 @@ const SECURITY = '/account/security';
 
 export interface RecoverDeps {
   issuer: string;
-  desk: FrontDesk;
-  held: Held;
+  interactions: Interactions;
+  held: SealedCookie;
   lookAt: Enrolment['lookAt'];
   render(name: string, data: Record<string, unknown>): string;
 }
@@ -25,25 +25,25 @@ export const isRecovering = ({ params }: Details) =>
 
 /** The way back in by a link of an administrator: a sign-in to our own pages, at which a new key is made. */
 export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
-  const { desk, held } = deps;
+  const { interactions, held } = deps;
 
   // The token goes out of the address bar at once; looking uses nothing up.
   router.get('/recover', (ctx) => {
     const { token } = ctx.query;
-    if (typeof token === 'string' && token !== '') held.keep(ctx, token);
+    if (typeof token === 'string' && token !== '') held.set(ctx, token);
     ctx.set('Referrer-Policy', 'no-referrer');
-    goTo(ctx, signInUrl(deps.issuer, PAGE, { prompt: 'login' }));
+    seeOther(ctx, signInUrl(deps.issuer, PAGE, { prompt: 'login' }));
   });
-  router.get(PAGE, (ctx) => goTo(ctx, SECURITY));
+  router.get(PAGE, (ctx) => seeOther(ctx, SECURITY));
 
   router.get('/interaction/:uid/recover', async (ctx: Context) => {
-    const details = await desk.load(ctx);
+    const details = await interactions.load(ctx);
     const bearer = await deps.lookAt(held.read(ctx) ?? '');
     if (!bearer) {
-      held.drop(ctx);
+      held.clear(ctx);
       throw new LatchkeyError('invalid_input', LINK_IS_OVER);
     }
-    const { action, passkeys } = await desk.common(ctx, details);
+    const { action, passkeys } = await interactions.common(ctx, details);
     ctx.body = deps.render('interactions/recover', {
       ...{ title: 'Get back into your account', accountName: bearer.username },
       ...{ passkeys, signInAction: `${action}?step=sign-in` },

@@ -9,15 +9,15 @@ import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
-import type { Asked, Side } from '../web/passkey-endpoints.ts';
-import { type FirstFactor, methodOf, now, type SignIn } from './authentication-state.ts';
-import type { Details, FrontDesk } from './interaction.ts';
+import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
+import { type AuthenticationState, type FirstFactor, methodOf, now } from './authentication-state.ts';
+import type { Details, Interactions } from './interaction.ts';
 import { type InvitationDeps, isOfferOf } from './invitation.ts';
 import { type KeyHolder, readKeyHolder } from './sign-up-form.ts';
 
-export interface InteractionSideDeps {
-  desk: FrontDesk;
-  signIn: SignIn;
+export interface InteractionCeremoniesDeps {
+  interactions: Interactions;
+  authentication: AuthenticationState;
   passkeys: Passkeys;
   ceremony: CeremonyCookie;
   factorsOf: SecondFactor['factorsOf'];
@@ -28,25 +28,25 @@ export interface InteractionSideDeps {
   /** The link of who has lost every key, and what it is good for. */
   recovery: {
     read(ctx: Context): string | undefined;
-    drop(ctx: Context): void;
+    clear(ctx: Context): void;
     lookAt(token: string): Promise<{ account_id: string; username: string } | undefined>;
     use(token: string, key: NewKey, given: { endOthers: boolean; from: From }): Promise<string>;
   };
   isTaken(username: string): Promise<boolean>;
   /** Whether a key whose counter did not go up must be followed by another factor. */
   secondAfterRegress: boolean;
-  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
 const OVER = 'This step is over. Go on where you were.';
 const place = ({ uid }: Details) => `interaction:${uid}`;
 
 /** Ceremonies as steps of an authorization request: sign-in, second factor, sign-up with a passkey alone. */
-export function createInteractionSide(deps: InteractionSideDeps): Side {
-  const { desk, signIn, passkeys, ceremony } = deps;
+export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): PasskeyCeremonies {
+  const { interactions, authentication, passkeys, ceremony } = deps;
 
-  async function load(asked: Asked): Promise<Details> {
-    const details = await desk.named(asked.interaction ?? '', asked.csrf);
+  async function load(asked: CeremonyRequest): Promise<Details> {
+    const details = await interactions.named(asked.interaction ?? '', asked.csrf);
     // After that a person is known, and the question is another one.
     if (!['login', 'create'].includes(details.prompt.name)) throw new LatchkeyError('invalid_input', OVER);
     return details;
@@ -54,7 +54,7 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
 
   /** Who sets up the factor that is demanded. One who has a factor must show it: a new one would go around it. */
   async function enrolling(details: Details): Promise<FirstFactor | undefined> {
-    const first = signIn.firstFactor(details);
+    const first = authentication.firstFactor(details);
     if (!first) return undefined;
     const { keys, totp } = await deps.factorsOf(first.accountId);
     if (keys > 0 || totp) throw new LatchkeyError('forbidden', 'Use the second factor that you have.');
@@ -62,7 +62,10 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
   }
 
   /** Who comes in by an invitation, with what stands in the form. @throws LatchkeyError with a sentence */
-  async function newcomer(ctx: Context, { fields }: Asked): Promise<{ code: string; person: KeyHolder }> {
+  async function newcomer(
+    ctx: Context,
+    { fields }: CeremonyRequest,
+  ): Promise<{ code: string; person: KeyHolder }> {
     const code = deps.held.read(ctx);
     if (code === undefined) throw new LatchkeyError('invalid_input', 'Enter the code of your invitation.');
     if (!isOfferOf(code, fields))
@@ -95,7 +98,7 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
       const first = await enrolling(details);
       if (first) {
         const { accountId } = first;
-        const { username = '' } = (await deps.findPerson(accountId)) ?? {};
+        const { username = '' } = (await deps.findAccount(accountId)) ?? {};
         const who = { accountId, userHandle: accountId, username, displayName: username };
         return passkeys.startRegistration({ ...who, boundTo, ceremony: asked.ceremony, known: [] });
       }
@@ -122,9 +125,9 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
         const given = { boundTo, ceremony: 'passkey' as const, response, accountId, from };
         const key = await passkeys.finishRegistration(given);
         await deps.recovery.use(token, key, { endOthers: asked.fields.end === 'on', from });
-        deps.recovery.drop(ctx);
+        deps.recovery.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
-        return { location: await signIn.next(details, { accountId, amr }) };
+        return { location: await authentication.next(details, { accountId, amr }) };
       }
       const first = await enrolling(details);
       if (first) {
@@ -132,16 +135,16 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
         const given = { boundTo, ceremony: asked.ceremony, response, accountId, from };
         const key = await passkeys.finishRegistration(given);
         await passkeys.keys.add(accountId, key, undefined, from);
-        return { location: await signIn.complete(details, first, methodOf(key.authenticator)) };
+        return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }
       const { code, person } = await newcomer(ctx, asked);
       const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, from });
       const id = key.challenge.userHandle;
       if (id === null) throw new LatchkeyError('invalid_input', OVER);
       const accountId = await deps.redeemWithKey({ ...person, code, from, id, key });
-      deps.held.drop(ctx);
+      deps.held.clear(ctx);
       const amr = [methodOf(key.authenticator), 'user', 'mfa'];
-      return { location: await signIn.next(details, { accountId, amr }) };
+      return { location: await authentication.next(details, { accountId, amr }) };
     },
 
     async startAuthentication(ctx, asked) {
@@ -149,7 +152,7 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
       const boundTo = ceremony.begin(ctx, place(details));
       if (asked.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
-      const first = signIn.firstFactor(details);
+      const first = authentication.firstFactor(details);
       if (!first || asked.purpose !== 'second_factor') throw new LatchkeyError('invalid_input', OVER);
       const { accountId } = first;
       return passkeys.startAuthentication({ purpose: 'second_factor', boundTo, accountId });
@@ -167,20 +170,20 @@ export function createInteractionSide(deps: InteractionSideDeps): Side {
         const { accountId } = used;
         const amr = [methodOf(used.authenticator), 'user', 'mfa'];
         const keyId = used.regressed && deps.secondAfterRegress ? used.id : undefined;
-        const location = await signIn.next(details, { accountId, amr, keyId }, at);
+        const location = await authentication.next(details, { accountId, amr, keyId }, at);
         const told = { method: 'passkey', key: used.id };
         record({ action: 'sign_in.succeeded', accountId, clientId, details: told });
         noteSignIn(accountId);
         return { location };
       }
-      const first = signIn.firstFactor(details);
+      const first = authentication.firstFactor(details);
       if (!first || asked.purpose !== 'second_factor') throw new LatchkeyError('invalid_input', OVER);
       const { accountId } = first;
       const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
       if (used.id === first.keyId) throw new LatchkeyError('unauthenticated', 'Use another key than before.');
       const told = { method: 'key', key: used.id };
       record({ action: 'second_factor.succeeded', accountId, clientId, details: told });
-      return { location: await signIn.complete(details, first, methodOf(used.authenticator), at) };
+      return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };
     },
   };
 }

@@ -5,20 +5,20 @@ import { email as emailSchema } from '../identity/accounts/schema.ts';
 import { LINK_IS_OVER, type Recovery } from '../identity/recovery/password-reset.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
-import type { FormTokens } from '../web/csrf.ts';
+import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
-import type { Held } from '../web/sealed-cookie.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { InvitationDeps } from './invitation.ts';
 
 export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'> {
   issuer: string;
   recovery: Recovery;
-  forms: FormTokens;
+  forms: CsrfTokens;
   render(name: string, data: Record<string, unknown>): string;
   /** Whether a confirmed mailbox opens accounts that have no password. */
   byMail: boolean;
   /** The tokens of links, and the authorization request that a person was at when they asked for one. */
-  held: { reset: Held; verify: Held; request: Held };
+  held: { reset: SealedCookie; verify: SealedCookie; request: SealedCookie };
   /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
   limitMail(email: string): Promise<void>;
 }
@@ -43,14 +43,14 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   function showOver(ctx: Context, which: 'reset' | 'verify'): void {
     ctx.status = 400;
-    held[which].drop(ctx);
+    held[which].clear(ctx);
     show(ctx, 'over', { title: 'This link is good no more', lede: LINK_IS_OVER, again: which === 'reset' });
   }
 
   /** The token goes out of the address bar at once, and no address that had it is told to another site. */
   function takeToken(ctx: Context, which: 'reset' | 'verify', token: string): void {
     ctx.set('Referrer-Policy', 'no-referrer');
-    held[which].keep(ctx, token);
+    held[which].set(ctx, token);
     go(ctx, `/${which}`);
   }
 
@@ -71,7 +71,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   /** From the sign-in page: with the new password the person goes on where they were. */
   router.get('/interaction/:uid/forgot', (ctx) => {
-    held.request.keep(ctx, String(ctx.params.uid));
+    held.request.set(ctx, String(ctx.params.uid));
     go(ctx, '/forgot');
   });
 
@@ -127,7 +127,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
           : deps.passwordFault(password, bearer);
     if (fault !== undefined) return showReset(ctx, bearer.username, fault);
     if (!(await done(() => recovery.reset(token, password, unit().origin)))) return showOver(ctx, 'reset');
-    held.reset.drop(ctx);
+    held.reset.clear(ctx);
     go(ctx, '/reset/done');
   });
 
@@ -160,7 +160,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     forms.check(ctx, 'verify', csrf);
     const token = held.verify.read(ctx) ?? '';
     if (!(await done(() => recovery.verify(token, unit().origin)))) return showOver(ctx, 'verify');
-    held.verify.drop(ctx);
+    held.verify.clear(ctx);
     go(ctx, '/verify/done');
   });
 

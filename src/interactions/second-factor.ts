@@ -5,17 +5,17 @@ import { unit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { qrImage } from '../web/qr.ts';
-import type { FirstFactor, SignIn } from './authentication-state.ts';
-import { type Details, type FrontDesk, goTo } from './interaction.ts';
+import type { AuthenticationState, FirstFactor } from './authentication-state.ts';
+import { type Details, type Interactions, seeOther } from './interaction.ts';
 
 export interface SecondFactorStepDeps {
-  desk: FrontDesk;
-  signIn: SignIn;
+  interactions: Interactions;
+  authentication: AuthenticationState;
   secondFactor: SecondFactor;
   render(name: string, data: Record<string, unknown>): string;
   /** Mails the person that a recovery code was used. */
   tellRecovery(accountId: string): void;
-  findPerson(accountId: string): Promise<{ username: string } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
 const WRONG_CODE =
@@ -24,21 +24,21 @@ const NO_FIRST = 'Sign in with your username and password first.';
 
 /** After the password: a key, a code of an app, or a recovery code; or the first of them is set up here. */
 export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDeps): void {
-  const { desk, signIn } = deps;
+  const { interactions, authentication } = deps;
   const { totp, recoveryCodes, factorsOf } = deps.secondFactor;
 
   /** @throws LatchkeyError for who jumps to this step */
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
-    const details = await desk.load(ctx);
-    const first = signIn.firstFactor(details);
+    const details = await interactions.load(ctx);
+    const first = authentication.firstFactor(details);
     if (!first || !['login', 'create'].includes(details.prompt.name))
       throw new LatchkeyError('invalid_input', NO_FIRST);
     return { details, first };
   }
 
   async function pageData(ctx: Context, details: Details, { accountId }: FirstFactor) {
-    const { action, csrf, passkeys } = await desk.common(ctx, details);
-    const person = await deps.findPerson(accountId);
+    const { action, csrf, passkeys } = await interactions.common(ctx, details);
+    const person = await deps.findAccount(accountId);
     if (!person) throw new LatchkeyError('invalid_input', NO_FIRST);
     return {
       action: `${action}/second-factor`,
@@ -83,7 +83,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
     if (!(await totp.confirm(first.accountId, code, unit().origin)))
       return showEnrolAgain(ctx, details, first);
-    goTo(ctx, await signIn.complete(details, first, 'otp'));
+    seeOther(ctx, await authentication.complete(details, first, 'otp'));
   }
 
   /** The secret that was shown is gone: it is never shown twice. */
@@ -96,7 +96,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     await show(ctx, details, first);
   });
   router.post(path, async (ctx) => {
-    const { code = '', end } = await desk.form(ctx);
+    const { code = '', end } = await interactions.form(ctx);
     const { details, first } = await load(ctx);
     const { accountId } = first;
     const factors = await factorsOf(accountId);
@@ -112,6 +112,6 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     }
     record({ action: 'second_factor.succeeded', ...told });
     if (method === 'recovery_code') deps.tellRecovery(accountId);
-    goTo(ctx, await signIn.complete(details, first, 'otp'));
+    seeOther(ctx, await authentication.complete(details, first, 'otp'));
   });
 }

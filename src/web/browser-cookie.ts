@@ -16,7 +16,7 @@ export function createBrowserCookie({ secure }: { secure: boolean }) {
       return { token, hash: digest(token) };
     },
     /** After a sign-in alone, so that a failure sets no cookie from which something could be told. */
-    keep(ctx: Context, token: string): void {
+    set(ctx: Context, token: string): void {
       ctx.cookies.set(name, token, {
         httpOnly: true,
         sameSite: 'lax',

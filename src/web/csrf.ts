@@ -3,7 +3,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { randomToken } from '../kit/ids.ts';
 import type { Secrets } from '../kit/secrets.ts';
 
-export interface FormTokens {
+export interface CsrfTokens {
   /** @returns what the form must bring back; the browser gets a cookie that it is bound to */
   issue(ctx: Context, form: string): string;
   /** @throws LatchkeyError forbidden when the form was given to another browser, or is another form */
@@ -11,7 +11,7 @@ export interface FormTokens {
 }
 
 /** Tokens for forms that need no session: nobody can fetch one here and have it sent by another's browser. */
-export function createFormTokens(deps: { secrets: Secrets; secure: boolean }): FormTokens {
+export function createCsrfTokens(deps: { secrets: Secrets; secure: boolean }): CsrfTokens {
   const { secrets, secure } = deps;
   const name = `${secure ? '__Host-' : ''}latchkey_form`;
   const cookieOf = (ctx: Context) => ctx.cookies.get(name, { signed: false });

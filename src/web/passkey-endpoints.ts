@@ -23,14 +23,14 @@ const request = z.object({
   response: z.unknown().optional(),
 });
 
-export type Asked = z.output<typeof request>;
+export type CeremonyRequest = z.output<typeof request>;
 
 /** One side of a ceremony: in an interaction, or on a page of the account. Each gives back what is sent as JSON. */
-export interface Side {
-  startRegistration(ctx: Context, asked: Asked): Promise<object>;
-  finishRegistration(ctx: Context, asked: Asked): Promise<object>;
-  startAuthentication(ctx: Context, asked: Asked): Promise<object>;
-  finishAuthentication(ctx: Context, asked: Asked): Promise<object>;
+export interface PasskeyCeremonies {
+  startRegistration(ctx: Context, asked: CeremonyRequest): Promise<object>;
+  finishRegistration(ctx: Context, asked: CeremonyRequest): Promise<object>;
+  startAuthentication(ctx: Context, asked: CeremonyRequest): Promise<object>;
+  finishAuthentication(ctx: Context, asked: CeremonyRequest): Promise<object>;
 }
 
 const STEPS = {
@@ -41,9 +41,9 @@ const STEPS = {
 } as const;
 
 /** The endpoints of our script: options, then the answer of the authenticator. */
-export function createWebauthnEndpoints(
+export function createPasskeyEndpoints(
   router: Router,
-  sides: { interaction: Side; account: Side },
+  sides: { interaction: PasskeyCeremonies; account: PasskeyCeremonies },
   /** Ceremonies that one address may begin. */
   begun: Pick<AddressLimit, 'take'>,
 ): void {

@@ -10,7 +10,7 @@ const LONGEST = 12_000;
  * Logout 1.0 section 2): a POST is answered with 303 to the same request as GET. A form of another site comes without
  * our SameSite=Lax cookies; the GET that follows has them.
  */
-export function alsoByPost(paths: string[]): Middleware {
+export function postAsGet(paths: string[]): Middleware {
   return async (ctx: Context, next) => {
     if (ctx.method !== 'POST' || !paths.includes(ctx.path)) return next();
     if (!ctx.is('application/x-www-form-urlencoded'))

@@ -4,11 +4,11 @@ import type { Secrets } from '../kit/secrets.ts';
 const MINUTES = 60;
 
 /** What this browser keeps for a person on their way. */
-export interface Held {
-  keep(ctx: Context, value: string): void;
+export interface SealedCookie {
+  set(ctx: Context, value: string): void;
   /** @returns undefined when there is none, or none that this server sealed for that use */
   read(ctx: Context): string | undefined;
-  drop(ctx: Context): void;
+  clear(ctx: Context): void;
 }
 
 /**
@@ -16,12 +16,12 @@ export interface Held {
  * nor in the history, a log or a Referer.
  * @param what a name for its cookie; a value that was kept under another name does not open
  */
-export function createHeld(deps: { secrets: Secrets; secure: boolean }, what: string): Held {
+export function createSealedCookie(deps: { secrets: Secrets; secure: boolean }, what: string): SealedCookie {
   const name = `${deps.secure ? '__Host-' : ''}latchkey_${what}`;
   const at = { table: 'cookie', column: what, id: '' };
   const options = { httpOnly: true, sameSite: 'lax', secure: deps.secure, path: '/', signed: false } as const;
   return {
-    keep(ctx, value) {
+    set(ctx, value) {
       ctx.cookies.set(name, deps.secrets.seal(value.slice(0, 200), at), {
         ...options,
         maxAge: MINUTES * 60_000,
@@ -35,7 +35,7 @@ export function createHeld(deps: { secrets: Secrets; secure: boolean }, what: st
         return undefined;
       }
     },
-    drop(ctx) {
+    clear(ctx) {
       if (ctx.cookies.get(name, { signed: false })) ctx.cookies.set(name, null, options);
     },
   };

@@ -5,7 +5,7 @@ import { type Render, showError } from './error-page.ts';
 import { readForm } from './form-body.ts';
 
 /** Who opens a page of ours, by the session that sign-in made. */
-export interface Visitor {
+export interface SignedInUser {
   accountId: string;
   username: string;
   scopes: string[];
@@ -17,32 +17,32 @@ export interface Visitor {
   csrf(action: string, once?: string): string;
 }
 
-export interface GateDeps {
+export interface SignedInPagesDeps {
   secrets: Secrets;
   render: Render;
   /** The session of this browser, signed in or not. */
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
   /** @returns undefined for a disabled account: its sessions open nothing */
-  findPerson(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   covers(powers: string[], scope: string): boolean;
   /** Where one signs in, to come back to that page. */
   signInUrl(page: string): string;
 }
 
-export type PageWork = (ctx: Context, visitor: Visitor) => Promise<void> | void;
-export type FormWork = (
+export type PageHandler = (ctx: Context, user: SignedInUser) => Promise<void> | void;
+export type FormHandler = (
   ctx: Context,
-  visitor: Visitor,
+  user: SignedInUser,
   fields: Record<string, string>,
 ) => Promise<void> | void;
 
 /** What stands before every page of the account and the console: who it is, what they may, and whose form it is. */
-export function createGate(deps: GateDeps) {
+export function createSignedInPages(deps: SignedInPagesDeps) {
   const { secrets, covers } = deps;
 
-  async function visitorOf(ctx: Context): Promise<Visitor | undefined> {
+  async function findUser(ctx: Context): Promise<SignedInUser | undefined> {
     const { accountId, uid } = await deps.sessionOf(ctx);
-    const person = accountId ? await deps.findPerson(accountId) : undefined;
+    const person = accountId ? await deps.findAccount(accountId) : undefined;
     if (!accountId || !person) return undefined;
     const { username, scopes } = person;
     return {
@@ -57,7 +57,7 @@ export function createGate(deps: GateDeps) {
   const purpose = (action: string, ...rest: string[]) => ['form', action, ...rest].join(' ');
 
   /** @returns whether the page may be shown; else says so */
-  function mayOpen(ctx: Context, { scopes, username }: Visitor, power: string | undefined): boolean {
+  function mayOpen(ctx: Context, { scopes, username }: SignedInUser, power: string | undefined): boolean {
     if (power === undefined || covers(scopes, power)) return true;
     ctx.status = 403;
     showError(ctx, deps.render, {
@@ -70,46 +70,46 @@ export function createGate(deps: GateDeps) {
 
   return {
     /** A page for who is signed in; anybody else signs in first. @param power the scope that it needs */
-    page(work: PageWork, power?: string): Middleware {
+    page(work: PageHandler, power?: string): Middleware {
       return async (ctx) => {
-        const visitor = await visitorOf(ctx);
+        const user = await findUser(ctx);
         ctx.set('Cache-Control', 'no-store');
-        if (!visitor) {
+        if (!user) {
           ctx.status = 303;
           return ctx.redirect(deps.signInUrl(ctx.path));
         }
-        if (!mayOpen(ctx, visitor, power)) return;
+        if (!mayOpen(ctx, user, power)) return;
         ctx.type = 'html';
-        await work(ctx, visitor);
+        await work(ctx, user);
       };
     },
 
     /** What a form of ours does. @param power the scope that it needs */
-    form(work: FormWork, power?: string): Middleware {
+    form(work: FormHandler, power?: string): Middleware {
       return async (ctx) => {
-        const visitor = await visitorOf(ctx);
+        const user = await findUser(ctx);
         ctx.set('Cache-Control', 'no-store');
-        if (!visitor)
+        if (!user)
           throw new LatchkeyError(
             'forbidden',
             'You are not signed in any more, and nothing was changed. Open the page again to sign in.',
           );
-        if (!mayOpen(ctx, visitor, power)) return;
+        if (!mayOpen(ctx, user, power)) return;
         const fields = await readForm(ctx);
         const { csrf = '', once = '' } = fields;
-        if (!secrets.csrfMatches(purpose(ctx.path, visitor.sessionUid, visitor.accountId, once), csrf))
+        if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, once), csrf))
           throw new LatchkeyError(
             'forbidden',
             'This form is not from here or too old. Go back, load the page again and repeat it.',
           );
         ctx.type = 'html';
-        await work(ctx, visitor, fields);
+        await work(ctx, user, fields);
       };
     },
   };
 }
 
-export type Gate = ReturnType<typeof createGate>;
+export type SignedInPages = ReturnType<typeof createSignedInPages>;
 
 /** The links beside a page, with a mark at the one that is open. */
 export function navigation(label: string, current: string, links: [href: string, text: string][]) {
