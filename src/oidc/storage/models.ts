@@ -39,7 +39,7 @@ const owned = (payload: Payload): Row => ({
   scope: text(payload.scope),
 });
 
-/** Tokens and codes also say which session they came from. Object.assign, as wherever rows are made: see decision 15. */
+/** Tokens and codes also say which session they came from. Object.assign, as wherever rows are made: see decision 14. */
 const issued = (payload: Payload): Row =>
   Object.assign(owned(payload), { session_uid: text(payload.sessionUid) });
 
