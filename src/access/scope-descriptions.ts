@@ -11,7 +11,7 @@ const WORDS: Record<string, string> = {
 };
 
 /** A scope in the words of a person: what an application will be able to do. */
-export function inWords(scope: string): string {
+export function describeScope(scope: string): string {
   const known = WORDS[scope];
   if (known) return known;
   const [, thing = scope, verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];

@@ -5,7 +5,7 @@ const PROTOCOL = new Set(['openid', 'offline_access']);
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /** `"a  b a"` → `["a", "b"]`. */
-export function scopeList(scope: string | undefined | null): string[] {
+export function parseScopes(scope: string | undefined | null): string[] {
   return [...new Set((scope ?? '').split(/\s+/).filter(Boolean))];
 }
 
@@ -30,20 +30,20 @@ export function within(asked: Iterable<string>, powers: string[]): string[] {
 }
 
 /** What of `asked` may be asked through an application. Whether it may keep access is its grant type's question. */
-export function withinClient(asked: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
+export function limitToClient(asked: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
   const list = [...asked];
   const named = new Set(within(list, allowed));
   return list.filter((scope) => (scope === 'offline_access' ? mayRefresh : named.has(scope)));
 }
 
 /** What of `asked` an account's ceiling lets through. */
-export function withinCeiling(asked: Iterable<string>, ceiling: string[]): string[] {
+export function limitToCeiling(asked: Iterable<string>, ceiling: string[]): string[] {
   const list = [...asked];
   const named = new Set(within(list, ceiling));
   return list.filter((scope) => PROTOCOL.has(scope) || named.has(scope));
 }
 
 /** Whether a scope gives power over Latchkey itself. */
-export function reachesLatchkey(scope: string): boolean {
+export function isLatchkeyScope(scope: string): boolean {
   return scope.startsWith('latchkey:');
 }

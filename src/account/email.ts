@@ -1,7 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import type { From } from '../audit/index.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { type Origin, unit } from '../database/unit-of-work.ts';
 import { email as emailSchema } from '../identity/accounts/schema.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in.ts';
 import type { FactorPagesDeps } from './factors.ts';
@@ -12,7 +11,7 @@ export interface EmailPageDeps {
   recovery: {
     sendsMail: boolean;
     /** Says to nobody whether the address is free. */
-    changeEmail(accountId: string, email: string, from?: From): Promise<void>;
+    changeEmail(accountId: string, email: string, from?: Origin): Promise<void>;
   };
   /** Whether that is the person's password, with all that slows guessing at sign-in. */
   proves(given: {

@@ -1,7 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import type { From } from '../audit/index.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { type Origin, unit } from '../database/unit-of-work.ts';
 import type { Key, Keys } from '../identity/passkeys/credentials.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -57,7 +56,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
    * Else the person signs in once more, and nothing was changed.
    */
   function guarded(
-    work: (ctx: Context, user: SignedInUser, fields: Record<string, string>, from: From) => Promise<void>,
+    work: (ctx: Context, user: SignedInUser, fields: Record<string, string>, from: Origin) => Promise<void>,
   ): FormHandler {
     return async (ctx, user, fields) => {
       const { amr, isFresh } = await deps.standing(ctx);

@@ -1,6 +1,5 @@
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-import { levelOf, MFA } from '../access/acr.ts';
 import { SECURITY } from '../account/factors.ts';
 import type { AccountPagesDeps } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies, isFresh } from '../account/passkeys.ts';
@@ -22,7 +21,7 @@ import type { InteractionDeps } from '../interactions/index.ts';
 import type { Background } from '../kit/background.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
-import { createDemand } from '../oidc/second-factor-policy.ts';
+import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { qrImage } from '../web/qr.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
@@ -68,17 +67,23 @@ export function createFactors(deps: FactorDeps) {
   });
   const ceremony = createCeremonyCookie({ secure });
   const accountCeremonies = createAccountCeremonies({ ...deps, passkeys, ceremony });
-  const demand = createDemand(config.secondFactor);
+  const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
   const held = createSealedCookie({ secrets, secure }, 'recover');
   const secondFactor = createSecondFactor({ knex, secrets, issuer });
 
   /** Whether a confirmed mailbox opens this account: never where a second factor stands, or is demanded. */
   async function mailOpens(accountId: string): Promise<boolean> {
-    if (!config.recoverByEmail || (await secondFactor.factorsOf(accountId)).demanded) return false;
+    if (!config.recoverByEmail) return false;
+    const { demanded: hasAddedFactor } = await secondFactor.factorsOf(accountId);
     return withUnit(new Unit(database.hot), async () => {
-      const person = await deps.findAccount(accountId);
-      const asked = { accountId, clientId: OWN_CLIENT_ID, scope: undefined };
-      return person !== undefined && !(await demand({ ...asked, ceiling: person.scopes }));
+      const account = await deps.findAccount(accountId);
+      if (!account) return false;
+      const { scopes } = account;
+      return !(await secondFactorPolicy.isRequired({
+        account: { id: accountId, scopes },
+        clientId: OWN_CLIENT_ID,
+        hasAddedFactor,
+      }));
     });
   }
   const enrolment = createEnrolment({ knex, issuer, names, mailOpens });
@@ -101,9 +106,10 @@ export function createFactors(deps: FactorDeps) {
     async sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }> {
       const { accountId, uid, acr } = (await provider.Session.get(ctx as never)) as Session;
       const person = accountId ? await deps.findAccount(accountId) : undefined;
-      if (!accountId || !person || levelOf(acr) >= MFA) return { accountId, uid };
-      const asked = { accountId, ceiling: person.scopes, clientId: OWN_CLIENT_ID, scope: undefined };
-      return (await demand(asked)) ? { uid } : { accountId, uid };
+      if (!accountId || !person) return { accountId, uid };
+      const account = { id: accountId, scopes: person.scopes };
+      const lacksFactor = await secondFactorPolicy.isRequired({ account, clientId: OWN_CLIENT_ID, acr });
+      return lacksFactor ? { uid } : { accountId, uid };
     },
 
     mailOpens,
@@ -116,7 +122,7 @@ export function createFactors(deps: FactorDeps) {
       byMail: config.recoverByEmail,
       tellRecovery: (accountId: string) => tell(accountId, 'recovery_used'),
       recover: { issuer, held, lookAt: enrolment.lookAt },
-      demand,
+      secondFactorPolicy,
       passkeys: {
         passkeys,
         secondAfterRegress: config.passkeys.counter === 'second_factor',

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
-import { covers, withinCeiling } from '../access/scopes.ts';
+import { covers, limitToCeiling } from '../access/scopes.ts';
 import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import type { Config } from '../config/index.ts';
@@ -156,7 +156,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     browser,
     signIn: (given) => signIn(passwords, given),
     findAccount,
-    withinCeiling,
+    limitToCeiling,
     refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
   });
   const router = new Router();

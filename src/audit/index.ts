@@ -1,13 +1,17 @@
 import type { Knex } from 'knex';
-import { unit } from '../database/unit-of-work.ts';
+import { type Origin, unit } from '../database/unit-of-work.ts';
 import type { Row } from '../database/writes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 
-/** What happened, who did it, to whom. `details` must never hold a secret. */
+/** One row of the audit log (T_auth_audit_log). `details` must never hold a secret: operators export this table. */
 export interface AuditEvent {
+  /** Subject and past participle, such as `client.created`. */
   action: string;
+  /** True unless given. */
   success?: boolean;
+  /** The account that the event is about. */
   accountId?: string | null;
+  /** Who acted: null for the operator at the command line. `accountId` unless given. */
   actorId?: string | null;
   clientId?: string | null;
   target?: string | null;
@@ -17,31 +21,26 @@ export interface AuditEvent {
   details?: Record<string, unknown>;
 }
 
-/** Who asks for a change: an account, or none for the operator at the command line. */
+/** Whoever performs an action: an account, or null for the operator at the command line. */
 export interface Actor {
   accountId: string | null;
 }
 
-/** Where a request came from. */
-export interface From {
-  ip?: string;
-  userAgent?: string;
-}
-
+/** Shortens a value to its column's length: clients and browsers choose some of these, and an INSERT must not fail. */
 const cut = (value: string | null | undefined, length: number) => value?.slice(0, length) ?? null;
 
-function toRow(event: AuditEvent, from: From): Row {
+function toRow(event: AuditEvent, origin: Origin): Row {
   return {
     id: uuidv7(),
     created_at: new Date(),
     account_id: event.accountId ?? null,
-    // Who acts for themselves need not be named twice; null is the operator.
     actor_id: event.actorId === undefined ? (event.accountId ?? null) : event.actorId,
     action: event.action,
     target: cut(event.target, 255),
     client_id: cut(event.clientId, 255),
-    ip_address: cut(from.ip, 45),
-    user_agent: cut(from.userAgent?.replaceAll('\0', ''), 512),
+    ip_address: cut(origin.ip, 45),
+    // PostgreSQL refuses NUL in a text column.
+    user_agent: cut(origin.userAgent?.replaceAll('\0', ''), 512),
     session_uid: event.sessionUid ?? null,
     success: event.success ?? true,
     error_code: cut(event.errorCode, 64),
@@ -50,13 +49,17 @@ function toRow(event: AuditEvent, from: From): Row {
   };
 }
 
-/** Tells of it in the commit of the request under way. */
-export function record(event: AuditEvent): void {
-  const here = unit();
-  here.write({ kind: 'insert', table: 'T_auth_audit_log', row: toRow(event, here.origin) });
+/** Adds the event to the current unit of work, so that it is committed with the request's other writes or not at all. */
+export function recordEvent(event: AuditEvent): void {
+  const current = unit();
+  current.write({ kind: 'insert', table: 'T_auth_audit_log', row: toRow(event, current.origin) });
 }
 
-/** Tells of it in the transaction of a service. */
-export async function recordIn(trx: Knex.Transaction, event: AuditEvent, from: From = {}): Promise<void> {
-  await trx('T_auth_audit_log').insert(toRow(event, from));
+/** Adds the event within a service's transaction. @param origin where the request came from; none at the command line */
+export async function recordEventIn(
+  trx: Knex.Transaction,
+  event: AuditEvent,
+  origin: Origin = {},
+): Promise<void> {
+  await trx('T_auth_audit_log').insert(toRow(event, origin));
 }

@@ -1,7 +1,7 @@
-import { acrOf, levelOf, MFA } from '../access/acr.ts';
+import { acrLevel, deriveAcr, MFA_LEVEL } from '../access/acr.ts';
 import type { Factors } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import type { Demand } from '../oidc/second-factor-policy.ts';
+import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { answered, type Details, type Interactions } from './interaction.ts';
 
 /** How long a first factor waits for its second. */
@@ -18,7 +18,7 @@ export interface FirstFactor {
 
 export interface AuthenticationStateDeps {
   interactions: Interactions;
-  demand: Demand;
+  secondFactorPolicy: SecondFactorPolicy;
   factorsOf(accountId: string): Promise<Factors>;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
 }
@@ -38,20 +38,12 @@ export const methodOf = ({ device_type }: { device_type: string }) =>
 /** From one factor to the session: what the application, the account and the administrator ask for decides. */
 export function createAuthenticationState({
   interactions,
-  demand,
+  secondFactorPolicy,
   factorsOf,
   findAccount,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
-  const asksForMore = ({ prompt }: Details) => Number(prompt.details.acr_level ?? 0) >= MFA;
-
-  const demands = async (details: Details, accountId: string, ceiling: string[]) =>
-    demand({
-      accountId,
-      ceiling,
-      clientId: String(details.params.client_id),
-      scope: details.params.scope as string | undefined,
-    });
+  const asksForMore = ({ prompt }: Details) => Number(prompt.details.acr_level ?? 0) >= MFA_LEVEL;
 
   /** Kept with the interaction; no session knows of it. */
   async function hold(details: Details, first: FirstFactor): Promise<string> {
@@ -71,10 +63,10 @@ export function createAuthenticationState({
       const { accountId, amr, keyId } = first;
       const person = await findAccount(accountId);
       if (!person) throw new LatchkeyError('unauthenticated', 'This account is not open any more.');
-      const acr = acrOf(amr);
+      const acr = deriveAcr(amr);
       const done = () =>
         interactions.conclude(details, { login: { accountId, amr, acr, ts: at }, ...answered(details) });
-      if (levelOf(acr) >= MFA && keyId === undefined) return done();
+      if (acrLevel(acr) >= MFA_LEVEL && keyId === undefined) return done();
       const factors = await factorsOf(accountId);
       const has = factors.totp || factors.recoveryCodes > 0 || factors.keys > (keyId === undefined ? 0 : 1);
       if (keyId !== undefined && !has)
@@ -82,9 +74,16 @@ export function createAuthenticationState({
           'unauthenticated',
           'This key may have been copied, and there is no other factor to confirm that it is you. Ask those who run this server.',
         );
-      const isDemanded =
-        keyId !== undefined || factors.demanded || (await demands(details, accountId, person.scopes));
-      return isDemanded || (has && asksForMore(details)) ? hold(details, first) : done();
+      const isRequired =
+        keyId !== undefined ||
+        (await secondFactorPolicy.isRequired({
+          account: { id: accountId, scopes: person.scopes },
+          clientId: String(details.params.client_id),
+          scope: details.params.scope as string | undefined,
+          acr,
+          hasAddedFactor: factors.demanded,
+        }));
+      return isRequired || (has && asksForMore(details)) ? hold(details, first) : done();
     },
 
     /** @returns who has shown a first factor in this very interaction, a short time ago */
@@ -96,7 +95,7 @@ export function createAuthenticationState({
     /** The second factor was shown. @param method RFC 8176 @returns where the browser goes */
     async complete(details: Details, first: FirstFactor, method: string, at = now()): Promise<string> {
       const amr = [...new Set([...first.amr, method, 'mfa'])];
-      const login = { accountId: first.accountId, amr, acr: acrOf(amr), ts: at };
+      const login = { accountId: first.accountId, amr, acr: deriveAcr(amr), ts: at };
       return interactions.conclude(details, { login, ...answered(details) });
     },
   };

@@ -1,12 +1,12 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { inWords } from '../access/scope-descriptions.ts';
-import { record } from '../audit/index.ts';
+import { describeScope } from '../access/scope-descriptions.ts';
+import { recordEvent } from '../audit/index.ts';
 import { unit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import type { Demand } from '../oidc/second-factor-policy.ts';
+import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-endpoints.ts';
@@ -44,9 +44,9 @@ export interface InteractionDeps extends InteractionsDeps {
   browser: BrowserCookie;
   findAccount(accountId: string): Promise<Person | undefined>;
   /** What of the scopes the account may be given. */
-  withinCeiling(scopes: string[], ceiling: string[]): string[];
+  limitToCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenDays: number;
-  demand: Demand;
+  secondFactorPolicy: SecondFactorPolicy;
   secondFactor: SecondFactor;
   /** Whether a confirmed mailbox opens accounts that have no password. */
   byMail: boolean;
@@ -105,7 +105,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const requested = String(details.params.scope ?? '')
       .split(' ')
       .filter((scope) => missing.includes(scope) || earlier.includes(scope));
-    const given = deps.withinCeiling(requested, person.scopes);
+    const given = deps.limitToCeiling(requested, person.scopes);
     return { accountId, person, grant, earlier, missing, given };
   }
 
@@ -125,7 +125,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
       switchAction: data.action,
       scopes: shown.map((name) => ({
         name,
-        text: inWords(name),
+        text: describeScope(name),
         isNew: earlier.length > 0 && !earlier.includes(name),
       })),
       offline: given.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
@@ -177,7 +177,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const claims = details.prompt.details.missingOIDCClaims as string[] | undefined;
     if (claims) grant.addOIDCClaims(claims);
     const grantId = await grant.save();
-    record({
+    recordEvent({
       action: 'consent.granted',
       accountId,
       clientId,
@@ -191,7 +191,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const clientId = String(details.params.client_id);
     if (decision === 'allow') return allow(ctx, details);
     if (decision === 'deny') {
-      record({
+      recordEvent({
         action: 'consent.denied',
         accountId: details.session?.accountId,
         clientId,

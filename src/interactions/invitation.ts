@@ -1,8 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { inWords } from '../access/scope-descriptions.ts';
-import type { From } from '../audit/index.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { describeScope } from '../access/scope-descriptions.ts';
+import { type Origin, unit } from '../database/unit-of-work.ts';
 import type { Offer } from '../identity/invitations/redeem.ts';
 import { rememberBrowser } from '../identity/passwords/trusted-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -17,8 +16,8 @@ export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
   look(code: string): Promise<{ offer: Offer } | { refusal: string; isUnknown: boolean }>;
   /** @returns the account's id @throws LatchkeyError with a sentence for the person */
-  redeem(newcomer: Newcomer & { code: string; from: From }): Promise<string>;
-  add(accountId: string, code: string, from: From): Promise<unknown>;
+  redeem(newcomer: Newcomer & { code: string; from: Origin }): Promise<string>;
+  add(accountId: string, code: string, from: Origin): Promise<unknown>;
   passwordFault(
     password: string,
     person: { username: string; email: string | null; name: string | null },
@@ -46,7 +45,7 @@ const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
   ...(isSetUp ? ['Everything: you will administer this server'] : []),
   ...scopes
     .filter((scope) => !isSetUp && scope !== 'openid')
-    .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : inWords(scope))),
+    .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : describeScope(scope))),
   ...roles.map((role) => `The role ${role}`),
 ];
 

@@ -1,8 +1,7 @@
 import type { Context } from 'koa';
-import type { From } from '../audit/index.ts';
-import { record } from '../audit/index.ts';
+import { recordEvent } from '../audit/index.ts';
 import { fromEpoch } from '../database/instants.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { type Origin, unit } from '../database/unit-of-work.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewKey } from '../identity/passkeys/registration.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
@@ -24,13 +23,13 @@ export interface InteractionCeremoniesDeps {
   look: InvitationDeps['look'];
   held: InvitationDeps['held'];
   /** The account, its first key and the redemption in one transaction. @returns the account's id */
-  redeemWithKey(given: KeyHolder & { code: string; from: From; id: string; key: NewKey }): Promise<string>;
+  redeemWithKey(given: KeyHolder & { code: string; from: Origin; id: string; key: NewKey }): Promise<string>;
   /** The link of who has lost every key, and what it is good for. */
   recovery: {
     read(ctx: Context): string | undefined;
     clear(ctx: Context): void;
     lookAt(token: string): Promise<{ account_id: string; username: string } | undefined>;
-    use(token: string, key: NewKey, given: { endOthers: boolean; from: From }): Promise<string>;
+    use(token: string, key: NewKey, given: { endOthers: boolean; from: Origin }): Promise<string>;
   };
   isTaken(username: string): Promise<boolean>;
   /** Whether a key whose counter did not go up must be followed by another factor. */
@@ -172,7 +171,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const keyId = used.regressed && deps.secondAfterRegress ? used.id : undefined;
         const location = await authentication.next(details, { accountId, amr, keyId }, at);
         const told = { method: 'passkey', key: used.id };
-        record({ action: 'sign_in.succeeded', accountId, clientId, details: told });
+        recordEvent({ action: 'sign_in.succeeded', accountId, clientId, details: told });
         noteSignIn(accountId);
         return { location };
       }
@@ -182,7 +181,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
       if (used.id === first.keyId) throw new LatchkeyError('unauthenticated', 'Use another key than before.');
       const told = { method: 'key', key: used.id };
-      record({ action: 'second_factor.succeeded', accountId, clientId, details: told });
+      recordEvent({ action: 'second_factor.succeeded', accountId, clientId, details: told });
       return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };
     },
   };

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { record } from '../audit/index.ts';
+import { recordEvent } from '../audit/index.ts';
 import { unit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -107,10 +107,10 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const endOthers = method === 'recovery_code' && end === 'on';
     const told = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };
     if (!method) {
-      record({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });
+      recordEvent({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });
       return show(ctx, details, first, WRONG_CODE);
     }
-    record({ action: 'second_factor.succeeded', ...told });
+    recordEvent({ action: 'second_factor.succeeded', ...told });
     if (method === 'recovery_code') deps.tellRecovery(accountId);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   });

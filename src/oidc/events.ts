@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { record } from '../audit/index.ts';
+import { recordEvent } from '../audit/index.ts';
 import { type Unit, unit } from '../database/unit-of-work.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
@@ -40,7 +40,7 @@ export function recordReplay(of: Unit, replay: Replay): void {
     { kind: 'insert', table: 'T_revoked_tokens', row, ignore: true },
     `T_revoked_tokens:${replay.tokenHash}`,
   );
-  record({
+  recordEvent({
     action: `${reason}.detected`,
     accountId: replay.accountId,
     clientId: replay.clientId,
@@ -92,14 +92,14 @@ export function listen(provider: Provider, log: Logger, onUse: (clientId: string
     });
   }
   on('grant.revoked', (ctx: KoaContextWithOIDC, grantId: string) => {
-    record({ action: 'grant.revoked', ...who(ctx), target: grantId });
+    recordEvent({ action: 'grant.revoked', ...who(ctx), target: grantId });
   });
   on('end_session.success', (ctx: KoaContextWithOIDC) =>
-    record({ action: 'sign_out.succeeded', ...who(ctx) }),
+    recordEvent({ action: 'sign_out.succeeded', ...who(ctx) }),
   );
   for (const model of ['access_token', 'refresh_token', 'client_credentials']) {
     on(`${model}.destroyed`, (token: { accountId?: string; clientId?: string }) => {
-      record({ action: `${model}.revoked`, accountId: token.accountId, clientId: token.clientId });
+      recordEvent({ action: `${model}.revoked`, accountId: token.accountId, clientId: token.clientId });
     });
   }
   on('server_error', (_ctx: KoaContextWithOIDC, error: Error) => {

@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { reachesLatchkey, scopeList, withinCeiling, withinClient } from '../access/scopes.ts';
+import { isLatchkeyScope, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { EngineAccount } from './claims.ts';
 
@@ -23,13 +23,13 @@ export const engineClient = (ctx: KoaContextWithOIDC) => ctx.oidc.client as unkn
 const LATCHKEY_TOKEN_TTL = 3600;
 
 export function accessTokenTtl(configured: number, scope: string | undefined): number {
-  return scopeList(scope).some(reachesLatchkey) ? Math.min(configured, LATCHKEY_TOKEN_TTL) : configured;
+  return parseScopes(scope).some(isLatchkeyScope) ? Math.min(configured, LATCHKEY_TOKEN_TTL) : configured;
 }
 
 /** Asked ∩ what the application may. */
 function asked(client: EngineClient | undefined, scopes: string[]): string[] {
   return client
-    ? withinClient(scopes, scopeList(client.allowed_scopes), client.grantTypeAllowed('refresh_token'))
+    ? limitToClient(scopes, parseScopes(client.allowed_scopes), client.grantTypeAllowed('refresh_token'))
     : scopes;
 }
 
@@ -50,7 +50,7 @@ export function limitScopes(provider: Provider): void {
     {
       get(this: KoaContextWithOIDC['oidc']) {
         return new Set(
-          asked(this.client as unknown as EngineClient, scopeList(this.params?.scope as string)),
+          asked(this.client as unknown as EngineClient, parseScopes(this.params?.scope as string)),
         );
       },
     },
@@ -62,8 +62,8 @@ export function limitScopes(provider: Provider): void {
     prototype.save = function () {
       const ctx = (provider.constructor as typeof Provider).ctx;
       const account = ctx?.oidc.account as unknown as EngineAccount | undefined;
-      const kept = asked(this.client, scopeList(this.scope));
-      this.scope = (account ? withinCeiling(kept, account.scopes) : kept).join(' ') || undefined;
+      const kept = asked(this.client, parseScopes(this.scope));
+      this.scope = (account ? limitToCeiling(kept, account.scopes) : kept).join(' ') || undefined;
       return save.call(this);
     };
   }
@@ -76,7 +76,7 @@ export function limitScopes(provider: Provider): void {
 export function grantable(ctx: KoaContextWithOIDC): string[] {
   const account = ctx.oidc.account as unknown as EngineAccount | undefined;
   const scopes = [...ctx.oidc.requestParamOIDCScopes];
-  return account ? withinCeiling(scopes, account.scopes) : scopes;
+  return account ? limitToCeiling(scopes, account.scopes) : scopes;
 }
 
 /**
@@ -94,7 +94,7 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
   if (!client.is_first_party || oidc.prompts.has('consent')) return usable;
 
   const grant = usable ?? new Grant({ accountId: oidc.account?.accountId, clientId: client.clientId });
-  const known = new Set(scopeList(grant.getOIDCScopeEncountered()));
+  const known = new Set(parseScopes(grant.getOIDCScopeEncountered()));
   const missing = [...oidc.requestParamOIDCScopes].filter((scope) => !known.has(scope));
   const claims = [...oidc.requestParamClaims].filter(
     (claim) => !grant.getOIDCClaimsEncountered().includes(claim),
@@ -111,7 +111,7 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
  */
 export async function issueRefreshToken(_ctx: unknown, given: unknown, source: unknown): Promise<boolean> {
   const client = given as EngineClient;
-  const offline = scopeList((source as { scope?: string }).scope).includes('offline_access');
+  const offline = parseScopes((source as { scope?: string }).scope).includes('offline_access');
   const unasked = client.is_first_party || client.clientAuthMethod === 'none';
   return client.grantTypeAllowed('refresh_token') && (offline || unasked);
 }

@@ -1,8 +1,8 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { levelFor, levelOf, MFA } from '../access/acr.ts';
-import { scopeList } from '../access/scopes.ts';
+import { acrLevel, requestedAcrLevel } from '../access/acr.ts';
+import { parseScopes } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
-import type { Demand } from './second-factor-policy.ts';
+import type { SecondFactorPolicy } from './second-factor-policy.ts';
 
 const { Check, Prompt } = interactionPolicy;
 
@@ -32,8 +32,8 @@ function essentialAcr(ctx: KoaContextWithOIDC): string[] | undefined {
 /** @returns the values asked for, and the level that satisfies them */
 function askedStrength(ctx: KoaContextWithOIDC) {
   const essential = essentialAcr(ctx);
-  const values = essential ?? scopeList(ctx.oidc.params?.acr_values as string | undefined);
-  return { essential: essential !== undefined, wanted: levelFor(values) };
+  const values = essential ?? parseScopes(ctx.oidc.params?.acr_values as string | undefined);
+  return { essential: essential !== undefined, wanted: requestedAcrLevel(values) };
 }
 
 /** Step-up: the session is not as sure as the application asks for. */
@@ -45,7 +45,7 @@ const strength = new Check(
     const { essential, wanted } = askedStrength(ctx);
     const isKnown = wanted > 0;
     if (!isKnown && !essential) return Check.NO_NEED_TO_PROMPT;
-    if (isKnown && levelOf(ctx.oidc.session?.acr) >= wanted) return Check.NO_NEED_TO_PROMPT;
+    if (isKnown && acrLevel(ctx.oidc.session?.acr) >= wanted) return Check.NO_NEED_TO_PROMPT;
     if (!(ctx.oidc.result as { login?: object } | undefined)?.login) return Check.REQUEST_PROMPT;
     // Voluntary: the application sees in `acr` what it was. Essential: it is an error.
     if (essential)
@@ -56,7 +56,7 @@ const strength = new Check(
 );
 
 /** When a person is asked for something: the engine's own policy, and what it leaves to us. */
-export function prompts(demand: Demand) {
+export function prompts(secondFactorPolicy: SecondFactorPolicy) {
   const policy = interactionPolicy.base();
   const login = policy.get('login');
   login?.checks.add(
@@ -89,12 +89,12 @@ export function prompts(demand: Demand) {
       'login_required',
       async (ctx: KoaContextWithOIDC) => {
         const account = ctx.oidc.account as unknown as EngineAccount | undefined;
-        if (!account || levelOf(ctx.oidc.session?.acr) >= MFA) return Check.NO_NEED_TO_PROMPT;
-        return demand({
-          accountId: account.accountId,
-          ceiling: account.scopes,
+        if (!account) return Check.NO_NEED_TO_PROMPT;
+        return secondFactorPolicy.isRequired({
+          account: { id: account.accountId, scopes: account.scopes },
           clientId: String(ctx.oidc.client?.clientId),
           scope: ctx.oidc.params?.scope as string | undefined,
+          acr: ctx.oidc.session?.acr,
         });
       },
     ),

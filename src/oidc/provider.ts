@@ -15,7 +15,7 @@ import {
   loadExistingGrant,
 } from './grants.ts';
 import { prompts } from './prompts.ts';
-import { createDemand } from './second-factor-policy.ts';
+import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { mintInOrder } from './storage/token-values.ts';
 
@@ -98,7 +98,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
-      policy: prompts(createDemand(config.secondFactor)),
+      policy: prompts(createSecondFactorPolicy(config.secondFactor)),
     },
     features: {
       devInteractions: { enabled: false },

@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { type AuditEvent, record } from '../audit/index.ts';
+import { type AuditEvent, recordEvent } from '../audit/index.ts';
 import type { Logger } from '../kit/log.ts';
 
 /** What the engine refuses at its endpoints, and what the audit log calls it. */
@@ -81,7 +81,7 @@ export function auditRefusals(
         errorMessage: error.error_description,
       };
       const admitted = admit(event);
-      if (admitted) record({ ...event, ...admitted });
+      if (admitted) recordEvent({ ...event, ...admitted });
     });
   }
 }

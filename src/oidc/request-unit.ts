@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { record } from '../audit/index.ts';
+import { recordEvent } from '../audit/index.ts';
 import { classify, type HotPath } from '../database/driver/contract.ts';
 import { type Unit, Unit as UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -50,7 +50,7 @@ async function loseRace(ctx: Context, failed: Unit): Promise<void> {
       after.write({ kind: 'update', table: 'T_grants', set, where: { id: grantId, revoked_at: null } });
       for (const table of REVOKED_TABLES)
         after.write({ kind: 'delete', table, where: { account_id: accountId, grant_id: grantId } });
-      record({ action: 'grant.revoked', accountId, clientId, target: grantId });
+      recordEvent({ action: 'grant.revoked', accountId, clientId, target: grantId });
     }
     const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';
     recordReplay(after, { tokenHash: consumed.key, kind, clientId, accountId });
@@ -67,7 +67,7 @@ async function refuseNonce(ctx: KoaContextWithOIDC & Context, failed: Unit): Pro
   const after = failed.fresh();
   await withUnit(after, async () => {
     const who = { accountId: account?.accountId, clientId: client?.clientId };
-    record({ action: 'authorization.refused', ...who, success: false, errorCode: 'nonce_reused' });
+    recordEvent({ action: 'authorization.refused', ...who, success: false, errorCode: 'nonce_reused' });
     await after.commit();
   });
   takeBack(ctx);

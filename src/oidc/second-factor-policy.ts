@@ -1,40 +1,60 @@
-import { covers, scopeList } from '../access/scopes.ts';
+import { acrLevel, MFA_LEVEL } from '../access/acr.ts';
+import { covers, parseScopes } from '../access/scopes.ts';
 import { unit } from '../database/unit-of-work.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
-/** Where an administrator demands a second factor. */
-export interface FactorRules {
+/** Where the operator requires a second factor (LATCHKEY_SECOND_FACTOR). */
+export interface SecondFactorRules {
   everyone: boolean;
-  /** As powers: `billing:*`. */
+  /** Accounts and applications that reach any of these scopes; wildcards such as `billing:*` are allowed. */
   scopes: string[];
+  /** Accounts that have any of these roles, in whichever application. */
   roles: string[];
 }
 
-export interface Asked {
-  accountId: string;
-  /** The account's ceiling. */
-  ceiling: string[];
+/** A sign-in under way, or the session that one led to. */
+export interface SignInToJudge {
+  account: { id: string; scopes: string[] };
+  /** The application that the user signs in to; OWN_CLIENT_ID for our own pages. */
   clientId: string;
-  scope: string | undefined;
+  /** The scope that the application requested, as it stands in the request. */
+  scope?: string;
+  /** The acr value reached so far. */
+  acr?: string;
+  /** Whether the user set up a security key or an authenticator app, which are there to follow a password. */
+  hasAddedFactor?: boolean;
 }
 
-export type Demand = (asked: Asked) => Promise<boolean>;
+export interface SecondFactorPolicy {
+  /**
+   * Whether this sign-in needs a second factor before it may become, or go on as, a session.
+   * What the application requests by `acr_values` is not part of it: see prompts.ts.
+   */
+  isRequired(signIn: SignInToJudge): Promise<boolean>;
+}
 
 const ROLE = 'SELECT id FROM T_account_roles WHERE account_id = ? AND role = ?';
 
-/** Whether a second factor is demanded for this sign-in. */
-export function createDemand(rules: FactorRules): Demand {
-  async function hasRole(accountId: string): Promise<boolean> {
+/** Decides for interactions, sessions of our own pages and recovery by mail alike. */
+export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactorPolicy {
+  /** Whether any of the scopes is, or as a wildcard includes, one that a rule names. */
+  const reachesRule = (scopes: string[]) =>
+    rules.scopes.some((rule) =>
+      scopes.some((scope) => covers([rule], scope) || (scope.endsWith('*') && covers([scope], rule))),
+    );
+
+  async function hasRuledRole(accountId: string): Promise<boolean> {
     for (const role of rules.roles) if (await unit().get(ROLE, [accountId, role])) return true;
     return false;
   }
-  return async ({ accountId, ceiling, clientId, scope }) => {
-    if (rules.everyone) return true;
-    // Our own pages ask for no scope: they let do what the account may.
-    const reached = clientId === OWN_CLIENT_ID ? ceiling : scopeList(scope);
-    const reaches = rules.scopes.some((rule) =>
-      reached.some((one) => covers([rule], one) || (one.endsWith('*') && covers([one], rule))),
-    );
-    return reaches || hasRole(accountId);
+
+  return {
+    async isRequired({ account, clientId, scope, acr, hasAddedFactor }) {
+      if (acrLevel(acr) >= MFA_LEVEL) return false;
+      if (hasAddedFactor || rules.everyone) return true;
+      // Our own pages request no scope: they let an account do all that its own scopes allow.
+      const reached = clientId === OWN_CLIENT_ID ? account.scopes : parseScopes(scope);
+      return reachesRule(reached) || hasRuledRole(account.id);
+    },
   };
 }

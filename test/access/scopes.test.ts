@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { covers, withinCeiling, withinClient } from '../../src/access/scopes.ts';
+import { covers, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
 import { accessTokenTtl } from '../../src/oidc/grants.ts';
 
 describe('powers', () => {
@@ -25,21 +25,21 @@ describe('powers', () => {
   }
 
   test('a wildcard is never a scope of a token', () => {
-    assert.deepEqual(withinClient(['openid', '*:*', 'calendar:*'], ['*:*'], true), ['openid']);
+    assert.deepEqual(limitToClient(['openid', '*:*', 'calendar:*'], ['*:*'], true), ['openid']);
   });
 
   test('offline_access is for who registered the refresh token grant, whatever the list says', () => {
-    assert.deepEqual(withinClient(['openid', 'offline_access'], ['openid', 'offline_access'], false), [
+    assert.deepEqual(limitToClient(['openid', 'offline_access'], ['openid', 'offline_access'], false), [
       'openid',
     ]);
-    assert.deepEqual(withinClient(['openid', 'offline_access'], ['openid'], true), [
+    assert.deepEqual(limitToClient(['openid', 'offline_access'], ['openid'], true), [
       'openid',
       'offline_access',
     ]);
   });
 
   test('a ceiling speaks of powers, not of signing in', () => {
-    assert.deepEqual(withinCeiling(['openid', 'offline_access', 'profile', 'email'], ['email']), [
+    assert.deepEqual(limitToCeiling(['openid', 'offline_access', 'profile', 'email'], ['email']), [
       'openid',
       'offline_access',
       'email',

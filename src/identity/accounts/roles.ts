@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Actor, recordIn } from '../../audit/index.ts';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
@@ -33,7 +33,13 @@ export function createRoles({ knex }: { knex: Knex }) {
       const where = { account_id: id, client_id: await applicationOf(trx, given.client_id), role: name };
       if (await work(trx, where)) {
         const details = { role: name, client_id: given.client_id };
-        await recordIn(trx, { action, actorId: actor.accountId, accountId: id, target: username, details });
+        await recordEventIn(trx, {
+          action,
+          actorId: actor.accountId,
+          accountId: id,
+          target: username,
+          details,
+        });
       }
       return profileOf(trx, { username });
     });

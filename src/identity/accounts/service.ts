@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Actor, recordIn } from '../../audit/index.ts';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
@@ -37,7 +37,7 @@ export function createAccounts(deps: {
       try {
         return await inTransaction(knex, async (trx) => {
           const id = await insertAccount(trx, { username, email, name, scopes, passwordHash });
-          await recordIn(trx, {
+          await recordEventIn(trx, {
             action: 'account.created',
             actorId: actor.accountId,
             accountId: id,
@@ -66,7 +66,7 @@ export function createAccounts(deps: {
           .where({ id: account.id })
           .update({ is_active: false, updated_at: new Date() });
         await endAll(trx, account.id);
-        await recordIn(trx, {
+        await recordEventIn(trx, {
           action: 'account.disabled',
           actorId: actor.accountId,
           accountId: account.id,
@@ -80,7 +80,7 @@ export function createAccounts(deps: {
       return knex.transaction(async (trx) => {
         const account = await get(trx, username);
         await trx('T_accounts').where({ id: account.id }).update({ is_active: true, updated_at: new Date() });
-        await recordIn(trx, {
+        await recordEventIn(trx, {
           action: 'account.enabled',
           actorId: actor.accountId,
           accountId: account.id,
@@ -95,7 +95,7 @@ export function createAccounts(deps: {
       return knex.transaction(async (trx) => {
         const account = await get(trx, username);
         await trx('T_accounts').where({ id: account.id }).delete();
-        await recordIn(trx, {
+        await recordEventIn(trx, {
           action: 'account.deleted',
           actorId: actor.accountId,
           target: account.username,

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/store.ts';
@@ -40,7 +41,7 @@ export interface Newcomer {
   name: string | null;
   email: string | null;
   passwordHash?: string;
-  from?: From;
+  from?: Origin;
   /** The account's id, where a passkey was made for it already. */
   id?: string;
   /** What else belongs to the new account, in the same transaction. */
@@ -108,7 +109,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     row: InvitationRow,
     accountId: string,
     given: { scopes: string[]; roles: string[] },
-    from: From | undefined,
+    from: Origin | undefined,
   ): Promise<void> {
     const now = new Date();
     await trx('T_invitation_redemptions').insert({
@@ -122,7 +123,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
       ip_address: from?.ip?.slice(0, 45) ?? null,
     });
     const details = { scope: given.scopes.join(' '), roles: given.roles };
-    await recordIn(trx, { action: 'invitation.redeemed', accountId, target: row.id, details }, from);
+    await recordEventIn(trx, { action: 'invitation.redeemed', accountId, target: row.id, details }, from);
   }
 
   return {
@@ -168,7 +169,11 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
               ? undefined
               : await makeLink(trx, { accountId: id, purpose: 'verify_email', email });
           const { username } = given;
-          await recordIn(trx, { action: 'account.created', accountId: id, target: username }, given.from);
+          await recordEventIn(
+            trx,
+            { action: 'account.created', accountId: id, target: username },
+            given.from,
+          );
           await note(trx, row, id, what, given.from);
           await given.also?.(trx, id);
           return { accountId: id, email, token };
@@ -182,7 +187,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
      * Adds what the invitation grants to an account that is there.
      * @returns what was added @throws LatchkeyError invalid_input, conflict when this account used it before
      */
-    async add(accountId: string, code: string, from?: From): Promise<string[]> {
+    async add(accountId: string, code: string, from?: Origin): Promise<string[]> {
       try {
         return await inTransaction(knex, async (trx) => {
           const row = await use(trx, code);

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Actor, recordIn } from '../../audit/index.ts';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
@@ -149,7 +149,7 @@ export function createInvitations(deps: InvitationDeps) {
         for (let from = 0; from < rows.length; from += 50)
           await trx('T_invitations').insert(rows.slice(from, from + 50));
         for (const { id } of made) {
-          await recordIn(trx, {
+          await recordEventIn(trx, {
             action: 'invitation.created',
             actorId: actor.accountId,
             target: id,
@@ -214,7 +214,7 @@ export function createInvitations(deps: InvitationDeps) {
         const row = await get(trx, id);
         if (options.withdraw) await refuseBeyond(trx, row, actor, powers);
         const withdrawn_from = options.withdraw ? await withdrawScopes(trx, id) : [];
-        await recordIn(trx, {
+        await recordEventIn(trx, {
           action: 'invitation.revoked',
           actorId: actor.accountId,
           target: id,
@@ -251,7 +251,7 @@ export function createInvitations(deps: InvitationDeps) {
             'conflict',
             'This server has an administrator. They make invitations: latchkey invite create --as USERNAME',
           );
-        await recordIn(trx, { action: 'set_up_link.created', actorId: actor.accountId });
+        await recordEventIn(trx, { action: 'set_up_link.created', actorId: actor.accountId });
       });
       return { url: urlOf(code), expires_at: expires_at.toISOString() };
     },

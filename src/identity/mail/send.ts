@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import type { Mail, Mailer } from '../../kit/mail.ts';
 import type { Letter } from './messages.ts';
 
@@ -32,11 +32,11 @@ export function createPost(deps: {
         const { responseCode, code } = ((error as Error).cause ?? {}) as Record<string, unknown>;
         const errorCode = String(responseCode ?? code ?? 'unknown');
         await knex.transaction((trx) =>
-          recordIn(trx, { action: 'mail.failed', ...told, success: false, errorCode }),
+          recordEventIn(trx, { action: 'mail.failed', ...told, success: false, errorCode }),
         );
         throw error;
       }
-      await knex.transaction((trx) => recordIn(trx, { action: 'mail.sent', ...told }));
+      await knex.transaction((trx) => recordEventIn(trx, { action: 'mail.sent', ...told }));
     },
   };
 }

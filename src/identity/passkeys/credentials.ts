@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { type Authenticator, nameOf } from './authenticator-names.ts';
@@ -83,7 +84,7 @@ export async function insertKey(
     signer?: string;
     /** By who let this person in without a key of theirs. */
     isVouched?: boolean;
-    from?: From;
+    from?: Origin;
   },
 ): Promise<string> {
   const { accountId, key, signer, from } = given;
@@ -115,7 +116,7 @@ export async function insertKey(
     throw new LatchkeyError('conflict', 'This key is registered already. Nothing was changed.', error);
   }
   const details = { kind: key.kind, name, signed: isSigned };
-  await recordIn(trx, { action: 'passkey.added', accountId, target: id, details }, from);
+  await recordEventIn(trx, { action: 'passkey.added', accountId, target: id, details }, from);
   return id;
 }
 
@@ -169,7 +170,7 @@ export function createKeys(deps: KeyDeps) {
     },
 
     /** @throws LatchkeyError conflict when this key is registered already */
-    async add(accountId: string, key: NewKey, signer: string | undefined, from?: From): Promise<Key> {
+    async add(accountId: string, key: NewKey, signer: string | undefined, from?: Origin): Promise<Key> {
       const added = await inTransaction(knex, async (trx) => {
         await lockAccount(trx, accountId);
         return get(trx, accountId, await insertKey(trx, { accountId, key, names, signer, from }));
@@ -179,13 +180,13 @@ export function createKeys(deps: KeyDeps) {
     },
 
     /** @throws LatchkeyError invalid_input, not_found */
-    async rename(accountId: string, id: string, given: string, from?: From): Promise<Key> {
+    async rename(accountId: string, id: string, given: string, from?: Origin): Promise<Key> {
       const name = keyName.safeParse(given);
       if (!name.success) throw new LatchkeyError('invalid_input', name.error.issues[0]?.message ?? '');
       return inTransaction(knex, async (trx) => {
         const renamed = await alive(trx, accountId).where({ id }).update({ name: name.data });
         if (renamed !== 1) throw noKey();
-        await recordIn(trx, { action: 'passkey.renamed', accountId, target: id }, from);
+        await recordEventIn(trx, { action: 'passkey.renamed', accountId, target: id }, from);
         return get(trx, accountId, id);
       });
     },
@@ -194,7 +195,7 @@ export function createKeys(deps: KeyDeps) {
      * Vouches for a key by one that is signed and just answered.
      * @throws LatchkeyError conflict when it is signed already, not_found
      */
-    async sign(accountId: string, id: string, signer: string, from?: From): Promise<Key> {
+    async sign(accountId: string, id: string, signer: string, from?: Origin): Promise<Key> {
       const signed = await inTransaction(knex, async (trx) => {
         await lockAccount(trx, accountId);
         const by = await alive(trx, accountId).where({ id: signer }).whereNotNull('signed_at').first('id');
@@ -206,7 +207,7 @@ export function createKeys(deps: KeyDeps) {
         const key = await get(trx, accountId, id);
         if (done !== 1)
           throw new LatchkeyError('conflict', `${key.name} is vouched for already. Nothing was changed.`);
-        await recordIn(
+        await recordEventIn(
           trx,
           { action: 'passkey.signed', accountId, target: id, details: { by: signer } },
           from,
@@ -222,7 +223,7 @@ export function createKeys(deps: KeyDeps) {
      * @param by who does it; null is the operator of this server
      * @throws LatchkeyError not_found, conflict for the last way in
      */
-    async remove(accountId: string, id: string, by: string | null, from?: From): Promise<Key> {
+    async remove(accountId: string, id: string, by: string | null, from?: Origin): Promise<Key> {
       const removed = await inTransaction(knex, async (trx) => {
         await lockAccount(trx, accountId);
         const key = await get(trx, accountId, id);
@@ -247,7 +248,11 @@ export function createKeys(deps: KeyDeps) {
             `${key.name} is the last key that lets you in. Add another one first. Nothing was changed.`,
           );
         const details = { kind: key.kind, name: key.name };
-        await recordIn(trx, { action: 'passkey.removed', accountId, actorId: by, target: id, details }, from);
+        await recordEventIn(
+          trx,
+          { action: 'passkey.removed', accountId, actorId: by, target: id, details },
+          from,
+        );
         return key;
       });
       tell(accountId, 'key_removed', removed);

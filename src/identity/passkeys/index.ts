@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import {
   type Ceremony as Assertion,
@@ -41,21 +42,23 @@ export function createPasskeys(deps: PasskeyDeps) {
   const keys = createKeys(deps);
 
   /** A refusal is told in the audit log, apart from what the request does, and becomes the one sentence. */
-  async function refused(error: unknown, action: string, sentence: string, from?: From, whose?: string) {
+  async function refused(error: unknown, action: string, sentence: string, from?: Origin, whose?: string) {
     if (!(error instanceof Refusal)) return error;
     const { reason, about } = error;
     const accountId = about?.accountId ?? whose;
     await knex.transaction((trx) =>
-      recordIn(trx, { action, accountId, target: about?.id, success: false, errorCode: reason }, from),
+      recordEventIn(trx, { action, accountId, target: about?.id, success: false, errorCode: reason }, from),
     );
     if (reason === 'counter' && about) await alarm(about.accountId, about.id, from);
     return new LatchkeyError('unauthenticated', sentence, error);
   }
 
   /** A key may have been copied: whatever the policy lets through, it is told. */
-  async function alarm(accountId: string, id: string, from?: From): Promise<void> {
+  async function alarm(accountId: string, id: string, from?: Origin): Promise<void> {
     const told = { accountId, target: id, success: false, errorCode: 'counter' };
-    await knex.transaction((trx) => recordIn(trx, { action: 'passkey.counter_regressed', ...told }, from));
+    await knex.transaction((trx) =>
+      recordEventIn(trx, { action: 'passkey.counter_regressed', ...told }, from),
+    );
     deps.tell(accountId, 'counter_regressed', await keys.get(accountId, id));
   }
 
@@ -74,7 +77,7 @@ export function createPasskeys(deps: PasskeyDeps) {
       ceremony: Ceremony;
       response: unknown;
       accountId?: string;
-      from?: From;
+      from?: Origin;
     }): Promise<NewKey> {
       const read = registrationResponse.safeParse(given.response);
       if (!read.success) throw malformed(read.error);
@@ -105,7 +108,7 @@ export function createPasskeys(deps: PasskeyDeps) {
       accountId?: string;
       response: unknown;
       at: Date;
-      from?: From;
+      from?: Origin;
     }): Promise<Authenticated> {
       const read = authenticationResponse.safeParse(given.response);
       if (!read.success) throw malformed(read.error);

@@ -1,4 +1,4 @@
-import { record } from '../../audit/index.ts';
+import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { unit } from '../../database/unit-of-work.ts';
 import { normalise } from '../accounts/schema.ts';
@@ -60,7 +60,7 @@ export async function provePassword(passwords: Passwords, given: GivenPassword):
   }
   const accountId = row ? String(row.id) : null;
   const errorCode = failureOf(row, allowed, matches);
-  record({ action: 'sign_in.failed', accountId, clientId, success: false, errorCode });
+  recordEvent({ action: 'sign_in.failed', accountId, clientId, success: false, errorCode });
   return undefined;
 }
 
@@ -96,7 +96,7 @@ export async function signIn(passwords: Passwords, given: GivenPassword): Promis
     where: { id, password_hash: passwordHash },
     guard: stale ? undefined : 'password',
   });
-  record({
+  recordEvent({
     action: 'sign_in.succeeded',
     accountId,
     clientId: given.clientId,

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { endGiven } from '../accounts/sign-out-everywhere.ts';
 import type { GivenPassword, Proof } from './authenticate.ts';
@@ -27,7 +28,7 @@ export interface PasswordChange {
   browserHash: string;
   /** The session that asks, which goes on. */
   sessionUid: string;
-  from?: From;
+  from?: Origin;
 }
 
 /** Changing one's own password, which ends everything else that was given in the account's name. */
@@ -79,7 +80,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
       if (changed !== 1)
         refuse('conflict', { current: 'Your password was changed meanwhile. Nothing was done: try again.' });
       await endGiven(trx, accountId, { session: given.sessionUid, browser: proof.browserId });
-      await recordIn(
+      await recordEventIn(
         trx,
         { action: 'password.changed', accountId, sessionUid: given.sessionUid },
         given.from,

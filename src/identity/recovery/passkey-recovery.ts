@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
-import { type Actor, type From, recordIn } from '../../audit/index.ts';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { normalise } from '../accounts/schema.ts';
 import { endGiven } from '../accounts/sign-out-everywhere.ts';
@@ -47,7 +48,7 @@ export function createEnrolment(deps: {
         } as const;
         const made = await makeLink(trx, given);
         const told = { actorId: actor.accountId, accountId: account.id };
-        await recordIn(trx, { action: 'recovery_link.created', ...told });
+        await recordEventIn(trx, { action: 'recovery_link.created', ...told });
         return made;
       });
       const expires_at = new Date(Date.now() + MINUTES * 60_000).toISOString();
@@ -62,7 +63,7 @@ export function createEnrolment(deps: {
      * @returns the account's id
      * @throws LatchkeyError invalid_input when the link opens nothing, conflict for a key that is registered already
      */
-    async use(token: string, key: NewKey, given: { endOthers: boolean; from?: From }): Promise<string> {
+    async use(token: string, key: NewKey, given: { endOthers: boolean; from?: Origin }): Promise<string> {
       if (!(await look(token))) throw new LatchkeyError('invalid_input', LINK_IS_OVER);
       return inTransaction(knex, async (trx) => {
         const bearer = await useLink(trx, token, 'enrol_passkey', 'recover_passkey');
@@ -72,7 +73,7 @@ export function createEnrolment(deps: {
         const { from, endOthers } = given;
         await insertKey(trx, { accountId, key, names: deps.names, from, isVouched: true });
         if (endOthers) await endGiven(trx, accountId);
-        await recordIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, from);
+        await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, from);
         return accountId;
       });
     },

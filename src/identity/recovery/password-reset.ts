@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import type { Background } from '../../kit/background.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { endGiven } from '../accounts/sign-out-everywhere.ts';
@@ -51,12 +52,12 @@ export function createRecovery(deps: RecoveryDeps) {
     purpose: Purpose,
     email: string,
     action: string,
-    from: From | undefined,
+    from: Origin | undefined,
   ): Promise<string | undefined> {
     try {
       return await inTransaction(knex, async (trx) => {
         const token = await makeLink(trx, { accountId: account.id, purpose, email });
-        await recordIn(trx, { action, accountId: account.id, actorId: null }, from);
+        await recordEventIn(trx, { action, accountId: account.id, actorId: null }, from);
         return token;
       });
     } catch (error) {
@@ -74,14 +75,14 @@ export function createRecovery(deps: RecoveryDeps) {
     return undefined;
   }
 
-  async function mailReset(email: string, from: From | undefined): Promise<void> {
+  async function mailReset(email: string, from: Origin | undefined): Promise<void> {
     const account = await accountWhere({ email });
     const way = account && (await wayBack(account));
     if (!account || !way) {
       const errorCode = 'unknown_address';
       await inTransaction(knex, async (trx) => {
         await makeNoLink(trx, 'reset_password');
-        await recordIn(trx, { action: 'reset.requested', success: false, errorCode }, from);
+        await recordEventIn(trx, { action: 'reset.requested', success: false, errorCode }, from);
       });
       return;
     }
@@ -135,7 +136,7 @@ export function createRecovery(deps: RecoveryDeps) {
     sendsMail: post.sends,
 
     /** Mails a link back in, if an account has that address. Says nothing and returns at once. */
-    requestReset(email: string, from?: From): void {
+    requestReset(email: string, from?: Origin): void {
       background.run('reset', () => mailReset(email, from));
     },
 
@@ -156,7 +157,7 @@ export function createRecovery(deps: RecoveryDeps) {
      * changed after it voids it; what depends on whether the address is taken comes after the answer.
      * @param email in the form of `accounts/schema.ts`
      */
-    async changeEmail(accountId: string, email: string, from?: From): Promise<void> {
+    async changeEmail(accountId: string, email: string, from?: Origin): Promise<void> {
       const account = await accountWhere({ id: accountId });
       if (!account || (account.email === email && account.email_verified)) return;
       const token = await link(account, 'verify_email', email, 'email.change_requested', from);
@@ -175,7 +176,7 @@ export function createRecovery(deps: RecoveryDeps) {
      * @param password checked by the caller
      * @throws LatchkeyError invalid_input when the link opens nothing
      */
-    async reset(token: string, password: string, from?: From): Promise<void> {
+    async reset(token: string, password: string, from?: Origin): Promise<void> {
       // Before the slow hash: made-up tokens cost no more than a look.
       if (!(await lookAt(knex, token, 'reset_password'))) throw over();
       const password_hash = await deps.hashPassword(password);
@@ -189,7 +190,7 @@ export function createRecovery(deps: RecoveryDeps) {
           .update({ password_hash, ...NO_GUESSES, updated_at });
         await trx('T_accounts').where({ id: accountId, email }).update({ email_verified: true });
         await endGiven(trx, accountId);
-        await recordIn(trx, { action: 'reset.done', accountId }, from);
+        await recordEventIn(trx, { action: 'reset.done', accountId }, from);
       });
     },
 
@@ -197,7 +198,7 @@ export function createRecovery(deps: RecoveryDeps) {
      * Confirms an address by a link. @returns whose it now is
      * @throws LatchkeyError invalid_input when the link opens nothing, or the address went to another account meanwhile
      */
-    async verify(token: string, from?: From): Promise<Bearer> {
+    async verify(token: string, from?: Origin): Promise<Bearer> {
       try {
         const { used, before } = await inTransaction(knex, async (trx) => {
           const used = await useLink(trx, token, 'verify_email');
@@ -205,7 +206,7 @@ export function createRecovery(deps: RecoveryDeps) {
           const { account_id: accountId, email } = used;
           const before = await moveTo(trx, used);
           const action = before === null || before === email ? 'email.verified' : 'email.changed';
-          await recordIn(trx, { action, accountId }, from);
+          await recordEventIn(trx, { action, accountId }, from);
           return { used, before };
         });
         const { account_id: accountId, username, email } = used;

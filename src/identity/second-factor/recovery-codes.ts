@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
 import { endGiven, type Kept } from '../accounts/sign-out-everywhere.ts';
@@ -15,7 +16,7 @@ export function createRecoveryCodes(deps: { knex: Knex }) {
   const { knex } = deps;
   return {
     /** Makes ten that take the place of all earlier ones. */
-    async make(accountId: string, from?: From): Promise<string[]> {
+    async make(accountId: string, from?: Origin): Promise<string[]> {
       const codes = Array.from({ length: COUNT }, () => makeReadableCode(LENGTH));
       await inTransaction(knex, async (trx) => {
         await trx(TABLE).where({ account_id: accountId }).delete();
@@ -27,7 +28,7 @@ export function createRecoveryCodes(deps: { knex: Knex }) {
             code_hash: digest(readReadableCode(code, LENGTH) as string),
           })),
         );
-        await recordIn(trx, { action: 'recovery_codes.made', accountId }, from);
+        await recordEventIn(trx, { action: 'recovery_codes.made', accountId }, from);
       });
       return codes;
     },

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
 import { Secret, TOTP } from 'otpauth';
-import { type From, recordIn } from '../../audit/index.ts';
+import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
@@ -99,12 +100,12 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     },
 
     /** The first code shows that the app has the secret. @returns whether it does */
-    async confirm(accountId: string, typed: string, from?: From): Promise<boolean> {
+    async confirm(accountId: string, typed: string, from?: Origin): Promise<boolean> {
       const row = await find(accountId);
       if (!row || row.confirmed_at !== null || !(await reserveGuess(row.id))) return false;
       return inTransaction(knex, async (trx) => {
         const confirmed = await accept(trx, row, typed, { confirmed_at: new Date() });
-        if (confirmed) await recordIn(trx, { action: 'totp.added', accountId }, from);
+        if (confirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, from);
         return confirmed;
       });
     },
@@ -117,11 +118,11 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     },
 
     /** @throws LatchkeyError not_found */
-    remove: (accountId: string, from?: From): Promise<void> =>
+    remove: (accountId: string, from?: Origin): Promise<void> =>
       inTransaction(knex, async (trx) => {
         const gone = await trx(TABLE).where({ account_id: accountId }).delete();
         if (gone !== 1) throw new LatchkeyError('not_found', 'There is no authenticator app here.');
-        await recordIn(trx, { action: 'totp.removed', accountId }, from);
+        await recordEventIn(trx, { action: 'totp.removed', accountId }, from);
       }),
   };
 }

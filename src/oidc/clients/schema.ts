@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SCOPE_TOKEN, scopeList } from '../../access/scopes.ts';
+import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
@@ -45,7 +45,7 @@ const redirectUri = z
 const scope = z
   .string()
   .max(4000)
-  .transform(scopeList)
+  .transform(parseScopes)
   .refine(
     (scopes) => scopes.every((one) => SCOPE_TOKEN.test(one)),
     'A scope has a character that RFC 6749 does not allow',

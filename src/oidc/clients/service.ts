@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Actor, recordIn } from '../../audit/index.ts';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { toDate, toEpoch } from '../../database/instants.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
@@ -115,7 +115,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       await trx('T_oauth_clients')
         .where({ id: row.id })
         .update({ ...set(row), updated_at: new Date() });
-      await recordIn(trx, { action, actorId: actor.accountId, clientId });
+      await recordEventIn(trx, { action, actorId: actor.accountId, clientId });
       return toDocument(await get(trx, clientId), issuer);
     });
   }
@@ -152,7 +152,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       return knex.transaction(async (trx) => {
         await trx('T_oauth_clients').insert(row);
         const secret = input.public ? undefined : await addSecret(trx, id, 'first');
-        await recordIn(trx, {
+        await recordEventIn(trx, {
           action: 'client.created',
           actorId: actor.accountId,
           clientId: id,
@@ -223,7 +223,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         const older = active.slice(1).map((secret) => secret.id);
         await trx('T_oauth_client_secrets').whereIn('id', older).update({ is_active: false });
         const secret = await addSecret(trx, row.id, 'rotated');
-        await recordIn(trx, { action: 'client.secret_rotated', actorId: actor.accountId, clientId });
+        await recordEventIn(trx, { action: 'client.secret_rotated', actorId: actor.accountId, clientId });
         return { ...toDocument(row, issuer), client_secret: secret, client_secret_expires_at: 0 };
       });
     },
