@@ -1,5 +1,5 @@
-/** Asked for by every sign-in and tied to no power: an account's ceiling does not speak of them. */
-const PROTOCOL = new Set(['openid', 'offline_access']);
+/** Every sign-in may request these and they carry no power, so an account's ceiling does not list them. */
+export const PROTOCOL_SCOPES = new Set(['openid', 'offline_access']);
 
 /** A scope-token (RFC 6749 section 3.3). */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
@@ -40,7 +40,7 @@ export function limitToClient(asked: Iterable<string>, allowed: string[], mayRef
 export function limitToCeiling(asked: Iterable<string>, ceiling: string[]): string[] {
   const list = [...asked];
   const named = new Set(within(list, ceiling));
-  return list.filter((scope) => PROTOCOL.has(scope) || named.has(scope));
+  return list.filter((scope) => PROTOCOL_SCOPES.has(scope) || named.has(scope));
 }
 
 /** Whether a scope gives power over Latchkey itself. */

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { type Origin, unit } from '../database/unit-of-work.ts';
-import { email as emailSchema } from '../identity/accounts/schema.ts';
+import { emailField } from '../identity/fields.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in.ts';
 import type { FactorPagesDeps } from './factors.ts';
 
@@ -80,10 +80,9 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     signedIn.form(async (ctx, user, { email: typed = '', current = '' }) => {
       if (!recovery.sendsMail) return show(ctx, user);
       const { accountId, username } = user;
-      const email = emailSchema.safeParse(typed);
+      const email = emailField.safeParse(typed);
       const faults: Record<string, string> = {};
-      if (typed.trim() === '') faults.email = 'Enter an e-mail address';
-      else if (!email.success) faults.email = 'This is not an e-mail address';
+      if (!email.success) faults.email = email.error.issues[0]?.message ?? '';
       const hasPassword = await proof(ctx, user);
       if (hasPassword === undefined) return;
       if (hasPassword && current === '') faults.current = 'Enter your password';

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { unit } from '../database/unit-of-work.ts';
-import { email as emailSchema } from '../identity/accounts/schema.ts';
+import { emailField } from '../identity/fields.ts';
 import { LINK_IS_OVER, type Recovery } from '../identity/recovery/password-reset.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
@@ -82,13 +82,8 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     if (!recovery.sendsMail) return showForgot(ctx);
     forms.check(ctx, 'forgot', fields.csrf);
     const typed = fields.email ?? '';
-    const email = emailSchema.safeParse(typed);
-    if (!email.success)
-      return showForgot(
-        ctx,
-        typed.trim() === '' ? 'Enter your e-mail address' : 'This is not an e-mail address',
-        typed,
-      );
+    const email = emailField.safeParse(typed);
+    if (!email.success) return showForgot(ctx, email.error.issues[0]?.message, typed);
     await deps.limitMail(email.data);
     recovery.requestReset(email.data, unit().origin);
     go(ctx, '/forgot/sent');

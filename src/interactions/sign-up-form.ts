@@ -1,20 +1,12 @@
 import { z } from 'zod';
-import { email, password, username } from '../identity/accounts/schema.ts';
+import { displayNameField, emailField, passwordField, usernameField } from '../identity/fields.ts';
 
-const VISIBLE = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
-
-/** What a person types who comes in by an invitation; whatever else the form brings is not looked at. */
+/** The sign-up form of an invitation. Other fields of the form are ignored. */
 const schema = z.object({
-  username,
-  name: z
-    .string()
-    .trim()
-    .max(255, 'A name has at most 255 characters')
-    .regex(VISIBLE, 'A name has no control characters')
-    .default('')
-    .transform((value) => value || null),
-  email: z.union([z.literal('').transform(() => null), email]).default(null),
-  password,
+  username: usernameField,
+  name: displayNameField.default('').transform((value) => value || null),
+  email: z.union([z.literal('').transform(() => null), emailField]).default(null),
+  password: passwordField,
 });
 
 const keyHolder = schema.omit({ password: true });

@@ -42,12 +42,12 @@ for (const engine of engines) {
       assert.equal(answer.status, 400);
       const html = await answer.text();
       for (const [field, fault] of [
-        ['email', 'This is not an e-mail address'],
+        ['email', 'Enter an e-mail address in the format name@example.com'],
         ['scope', 'You do not hold notes:write, so you cannot grant it'],
         ['roles', 'You do not hold the role editor, so you cannot grant it'],
-        ['max_uses', 'It is good for at least one use'],
-        ['count', 'Make at most 1,000 at a time'],
-        ['expires_in', 'Say when it ends as 30m, 24h, 7d, 4w or never'],
+        ['max_uses', 'Allow at least 1 use'],
+        ['count', 'Create at most 1,000 invitations at a time'],
+        ['expires_in', 'Enter the time until it expires as 30m, 24h, 7d, 4w or never'],
       ]) {
         assert.ok(html.includes(`<a href="#${field}">${fault}</a>`), `${field}: ${fault}`);
         assert.ok(html.includes(`<p class="err" id="${field}-e">${fault}</p>`), field);

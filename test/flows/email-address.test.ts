@@ -131,7 +131,7 @@ for (const engine of engines) {
         [{ current: 'wrong' }, 400, /This is not your password/],
         [{ current: '' }, 400, /Enter your password/],
         [{ email: '' }, 400, /Enter an e-mail address/],
-        [{ email: 'nowhere' }, 400, /not an e-mail address/],
+        [{ email: 'nowhere' }, 400, /in the format name@example.com/],
         [{ csrf: 'x' }, 403, /not from here/],
       ];
       for (const [fields, status, says] of wrong) {

@@ -4,9 +4,8 @@ import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
-import { role } from '../invitations/schema.ts';
+import { normalise, roleField } from '../fields.ts';
 import { type Profile, profileOf } from './profile.ts';
-import { normalise } from './schema.ts';
 
 /** Which role of which account, in one application or, without a client_id, in every one. */
 export interface RoleInput {
@@ -24,7 +23,7 @@ export function createRoles({ knex }: { knex: Knex }) {
     work: (trx: Knex.Transaction, where: Record<string, string | null>) => Promise<boolean>,
     action: string,
   ): Promise<Profile> {
-    const name = parse(role, given.role);
+    const name = parse(roleField, given.role);
     const username = normalise(given.username);
     return inTransaction(knex, async (trx) => {
       // Claims the account's row: of two who change its roles at once, the second sees what the first did.

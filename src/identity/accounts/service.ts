@@ -3,11 +3,12 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
+import { normalise } from '../fields.ts';
 import type { Passwords } from '../passwords/hashing.ts';
 import type { PasswordRules } from '../passwords/rules.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
 import { type Profile, profileOf } from './profile.ts';
-import { type AccountInput, accountInput, normalise } from './schema.ts';
+import { type AccountInput, accountInput } from './schema.ts';
 import { endAll } from './sign-out-everywhere.ts';
 import { insertAccount, takenUsername } from './store.ts';
 

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
 import { recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
@@ -9,7 +10,6 @@ import { insertAccount, insertRoles, rolesOf, takenUsername } from '../accounts/
 import { makeLink } from '../recovery/links.ts';
 import { codeHash } from './codes.ts';
 import { replaceScopes } from './revoke.ts';
-import { PROTOCOL_SCOPES } from './schema.ts';
 import { INVITE, type InvitationDeps } from './service.ts';
 import { type InvitationRow, invitationQuery, SET_UP_ID, stateOf } from './store.ts';
 
@@ -74,7 +74,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
     if (row.created_by === null || !covers(powers, INVITE)) return { scopes: [], roles: [] };
     const held = roles.length > 0 ? await rolesOf(source, row.created_by) : [];
     return {
-      scopes: scopes.filter((scope) => PROTOCOL_SCOPES.includes(scope) || covers(powers, scope)),
+      scopes: scopes.filter((scope) => PROTOCOL_SCOPES.has(scope) || covers(powers, scope)),
       roles: roles.filter((role) => powers.includes('*:*') || held.includes(role)),
     };
   }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
@@ -9,13 +10,7 @@ import { rolesOf } from '../accounts/store.ts';
 import { codeHash, makeCode } from './codes.ts';
 import { type InvitationPage, listInvitations } from './list.ts';
 import { withdrawScopes } from './revoke.ts';
-import {
-  grantedInput,
-  type InvitationInput,
-  type InvitationQuery,
-  invitationQueryInput,
-  PROTOCOL_SCOPES,
-} from './schema.ts';
+import { grantedInput, type InvitationInput, type InvitationQuery, invitationQueryInput } from './schema.ts';
 import {
   type Invitation,
   type InvitationRow,
@@ -74,7 +69,7 @@ export function createInvitations(deps: InvitationDeps) {
     if (powers.includes('*:*') || actor.accountId === row.created_by) return;
     const held = await rolesOf(trx, actor.accountId ?? '');
     const scopes: string[] = JSON.parse(row.scopes);
-    const beyond = scopes.find((scope) => !PROTOCOL_SCOPES.includes(scope) && !covers(powers, scope));
+    const beyond = scopes.find((scope) => !PROTOCOL_SCOPES.has(scope) && !covers(powers, scope));
     const role = (JSON.parse(row.roles) as string[]).find((one) => !held.includes(one));
     if (beyond !== undefined || role !== undefined)
       throw new LatchkeyError(

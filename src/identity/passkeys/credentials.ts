@@ -7,7 +7,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { type Authenticator, nameOf } from './authenticator-names.ts';
 import type { Kind, NewKey } from './registration.ts';
-import { keyName } from './schema.ts';
+import { credentialNameField } from './schema.ts';
 
 const TABLE = 'T_webauthn_credentials';
 
@@ -181,7 +181,7 @@ export function createKeys(deps: KeyDeps) {
 
     /** @throws LatchkeyError invalid_input, not_found */
     async rename(accountId: string, id: string, given: string, from?: Origin): Promise<Key> {
-      const name = keyName.safeParse(given);
+      const name = credentialNameField.safeParse(given);
       if (!name.success) throw new LatchkeyError('invalid_input', name.error.issues[0]?.message ?? '');
       return inTransaction(knex, async (trx) => {
         const renamed = await alive(trx, accountId).where({ id }).update({ name: name.data });

@@ -1,7 +1,7 @@
 import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { unit } from '../../database/unit-of-work.ts';
-import { normalise } from '../accounts/schema.ts';
+import { normalise } from '../fields.ts';
 import type { Passwords } from './hashing.ts';
 import { type GuessCount, NO_GUESSES, reserveGuess } from './lockout.ts';
 import { rememberBrowser, touchBrowser } from './trusted-browsers.ts';
