@@ -92,6 +92,7 @@ export async function seed(knex: Knex): Promise<void> {
   if (production)
     throw new LatchkeyError(
       'conflict',
+      'seeds_in_production',
       'The seeds are for development: their passwords are public. Nothing was written.',
     );
   await seedDevelopment(knex, createPasswords(createSecrets(secrets)), 'http://localhost:4000');

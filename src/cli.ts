@@ -43,7 +43,8 @@ function withCurrentSchema<T>(work: (database: Database) => Promise<T>): Promise
     const { production } = loadConfig(process.env);
     const { advice } = await schemaStatus(database);
     if (advice) {
-      if (production) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
+      if (production)
+        throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
       await migrateLatest(database, url);
     }
     return work(database);

@@ -25,7 +25,8 @@ async function start(): Promise<void> {
   if (!config.production) await migrateLatest(database, config.databaseUrl);
   else {
     const { advice } = await schemaStatus(database);
-    if (advice) throw new LatchkeyError('conflict', `The schema is not current. ${advice}`);
+    if (advice)
+      throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }
   zxcvbn();
   const { provider, setUpLink, writeClientUsage, close } = await createApp({ config, database, log });

@@ -82,7 +82,8 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         await keys.rename(accountId, key, name, unit().origin);
         return back(ctx, 'renamed');
       }
-      if (act !== 'remove') throw new LatchkeyError('invalid_input', 'Choose what to do with the key.');
+      if (act !== 'remove')
+        throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose what to do with the key.');
       await guarded(async (_ctx, _user, _fields, from) => {
         await keys.remove(accountId, key, accountId, from);
         back(ctx, 'removed');

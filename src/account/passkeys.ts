@@ -4,10 +4,10 @@ import { fromEpoch } from '../database/instants.ts';
 import { unit } from '../database/unit-of-work.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import { now } from '../interactions/authentication-state.ts';
-import { OLD_FORM } from '../interactions/interaction.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
+import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 
 /** How long after a sign-in factors may be changed without another one. */
@@ -59,18 +59,19 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     const here = await standing(ctx);
     const person = here && (await deps.findAccount(here.accountId));
     if (!here || !person || !deps.secrets.csrfMatches(`webauthn:${here.uid}`, asked.csrf))
-      throw new LatchkeyError('forbidden', OLD_FORM);
+      throw formExpired();
     // A browser that somebody left open must not get a key of another's.
     if (!isFresh(here))
       throw new LatchkeyError(
         'unauthenticated',
+        'sign_in_too_old',
         'You signed in some time ago. Sign in again to change this.',
       );
     return { ...here, username: person.username };
   }
 
   const place = ({ uid }: Standing) => `session:${uid}`;
-  const wrong = () => new LatchkeyError('invalid_input', 'Say which key it is about.');
+  const wrong = () => new LatchkeyError('invalid_input', 'key_missing', 'Say which key it is about.');
 
   return {
     standing,
@@ -106,9 +107,13 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     async startAuthentication(ctx, asked) {
       const here = await currentUser(ctx, asked);
       if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
-      const { name, is_signed } = await keys.get(here.accountId, asked.key);
-      if (is_signed)
-        throw new LatchkeyError('conflict', `${name} is vouched for already. Nothing was changed.`);
+      const key = await keys.get(here.accountId, asked.key);
+      if (key.is_signed)
+        throw new LatchkeyError(
+          'conflict',
+          'key_already_signed',
+          `${key.name} is vouched for already. Nothing was changed.`,
+        );
       return passkeys.startAuthentication({
         purpose: 'sign_key',
         boundTo: `${asked.key} ${ceremony.begin(ctx, place(here))}`,

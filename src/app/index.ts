@@ -43,7 +43,7 @@ import { createLimits } from '../web/rate-limits/index.ts';
 import { createRenderer } from '../web/render.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { allowFormTarget, sameOriginForms } from '../web/security.ts';
-import { shell } from '../web/shell.ts';
+import { type ErrorAnswer, shell } from '../web/shell.ts';
 import { createSignedInPages } from '../web/signed-in.ts';
 import { createWellKnown } from '../web/well-known.ts';
 import { createFactors } from './factors.ts';
@@ -101,7 +101,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   });
   const notReady = readiness(database);
 
-  const page = (ctx: Context, status: number, message: string) => {
+  const page = (ctx: Context, { status, code, message }: ErrorAnswer) => {
     if (endpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
@@ -111,7 +111,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
       });
     }
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { type: 'about:blank', title: message, status };
+    ctx.body = { type: 'about:blank', title: message, status, code };
     ctx.type = 'application/problem+json';
   };
 

@@ -25,6 +25,7 @@ async function dropLeftover(knex: Knex, name: string): Promise<void> {
   if (await knex(name).first()) {
     throw new LatchkeyError(
       'conflict',
+      'table_in_the_way',
       `There is a table ${name} with rows in it that no migration made. Rename it or use another database.`,
     );
   }

@@ -108,7 +108,11 @@ async function exclusively<T>(database: Database, url: string, work: () => Promi
   try {
     const answer = await knex.raw(take).connection(connection);
     if (engine === 'mysql' && answer[0][0].taken !== 1)
-      throw new LatchkeyError('unavailable', 'Another server is migrating the schema. Try again later.');
+      throw new LatchkeyError(
+        'unavailable',
+        'migration_running',
+        'Another server is migrating the schema. Try again later.',
+      );
     try {
       return await work();
     } finally {

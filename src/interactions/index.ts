@@ -12,7 +12,13 @@ import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { createAuthenticationState } from './authentication-state.ts';
-import { createInteractions, type Details, ENDED, type InteractionsDeps, seeOther } from './interaction.ts';
+import {
+  createInteractions,
+  type Details,
+  type InteractionsDeps,
+  interactionEnded,
+  seeOther,
+} from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
@@ -98,7 +104,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   async function asked(details: Details) {
     const accountId = details.session?.accountId;
     const person = accountId ? await deps.findAccount(accountId) : undefined;
-    if (!accountId || !person) throw new LatchkeyError('invalid_input', ENDED);
+    if (!accountId || !person) throw interactionEnded();
     const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
     const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
@@ -213,7 +219,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
       ctx.status = 303;
       return ctx.redirect(`/auth?${again}`);
     }
-    throw new LatchkeyError('invalid_input', 'Choose Allow or Deny.');
+    throw new LatchkeyError('invalid_input', 'consent_decision_missing', 'Choose Allow or Deny.');
   }
 
   const router = new Router();

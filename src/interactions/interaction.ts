@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import { allowFormTarget } from '../web/security.ts';
 
@@ -12,9 +13,15 @@ export interface InteractionsDeps {
   secrets: Secrets;
 }
 
-export const ENDED = 'This sign-in has ended. Go back to the application and start again there.';
-
-export const OLD_FORM = 'This form is not from here or too old. Go back, load the page again and repeat it.';
+export const interactionEnded = (cause?: unknown) =>
+  new LatchkeyError(
+    'invalid_input',
+    'interaction_ended',
+    'This sign-in has ended. Go back to the application and start again there.',
+    { cause },
+  );
+export const stepOver = () =>
+  new LatchkeyError('invalid_input', 'step_over', 'This step is over. Go on where you were.');
 
 const csrfOf = (uid: string) => `interaction:${uid}`;
 
@@ -33,10 +40,10 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
     /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
     async load(ctx: Context): Promise<Details> {
       const details = await provider.interactionDetails(ctx.req, ctx.res).catch((error: Error) => {
-        if (error.name === 'SessionNotFound') throw new LatchkeyError('invalid_input', ENDED, error);
+        if (error.name === 'SessionNotFound') throw interactionEnded(error);
         throw error;
       });
-      if (details.uid !== ctx.params.uid) throw new LatchkeyError('invalid_input', ENDED);
+      if (details.uid !== ctx.params.uid) throw interactionEnded();
       return details;
     },
 
@@ -48,16 +55,21 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
      */
     async named(action: string, csrf: string): Promise<Details> {
       const uid = /^\/interaction\/([\w-]{1,100})$/.exec(action)?.[1] ?? '';
-      if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw new LatchkeyError('forbidden', OLD_FORM);
+      if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw formExpired();
       const details = (await provider.Interaction.find(uid)) as Details | undefined;
-      if (!details) throw new LatchkeyError('invalid_input', ENDED);
+      if (!details) throw interactionEnded();
       return details;
     },
 
     /** What every page of it shows. @throws LatchkeyError when the application is gone */
     async common(ctx: Context, details: Details) {
       const client = await provider.Client.find(String(details.params.client_id));
-      if (!client) throw new LatchkeyError('invalid_input', 'This application is not known here any more.');
+      if (!client)
+        throw new LatchkeyError(
+          'invalid_input',
+          'application_gone',
+          'This application is not known here any more.',
+        );
       allowFormTarget(ctx, String(details.params.redirect_uri));
       ctx.set('Cache-Control', 'no-store');
       ctx.type = 'html';
@@ -74,7 +86,7 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
     async form(ctx: Context): Promise<Record<string, string>> {
       const fields = await readForm(ctx);
       if (!secrets.csrfMatches(csrfOf(ctx.params.uid as string), fields.csrf ?? '')) {
-        throw new LatchkeyError('forbidden', OLD_FORM);
+        throw formExpired();
       }
       return fields;
     },

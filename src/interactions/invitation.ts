@@ -9,12 +9,12 @@ import { digest } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import type { AuthenticationState } from './authentication-state.ts';
-import { type Details, type Interactions, seeOther } from './interaction.ts';
+import { type Details, type Interactions, seeOther, stepOver } from './interaction.ts';
 import { type Faults, type Newcomer, readNewcomer } from './sign-up-form.ts';
 
 export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
-  look(code: string): Promise<{ offer: Offer } | { refusal: string; isUnknown: boolean }>;
+  look(code: string): Promise<{ offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean }>;
   /** @returns the account's id @throws LatchkeyError with a sentence for the person */
   redeem(newcomer: Newcomer & { code: string; from: Origin }): Promise<string>;
   add(accountId: string, code: string, from: Origin): Promise<unknown>;
@@ -72,8 +72,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   async function load(ctx: Context): Promise<Details> {
     const details = await interactions.load(ctx);
     // After that a person is known, and the question is another one.
-    if (!['login', 'create'].includes(details.prompt.name))
-      throw new LatchkeyError('invalid_input', 'This step is over. Go on where you were.');
+    if (!['login', 'create'].includes(details.prompt.name)) throw stepOver();
     return details;
   }
 
@@ -147,7 +146,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const seen = await look(code);
     if ('refusal' in seen) {
       held.clear(ctx);
-      return askCode(ctx, details, seen.refusal);
+      return askCode(ctx, details, seen.refusal.message);
     }
     const person = await personOf(details);
     if (person && ctx.query.as !== 'new') return askWhich(ctx, details, seen.offer, person.username);
@@ -163,7 +162,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   async function take(ctx: Context, details: Details, typed: string): Promise<void> {
     if (typed.trim() === '') return askCode(ctx, details, 'Enter the code of your invitation');
     const seen = await look(typed);
-    if ('refusal' in seen) return askCode(ctx, details, seen.refusal, typed);
+    if ('refusal' in seen) return askCode(ctx, details, seen.refusal.message, typed);
     held.set(ctx, typed);
     again(ctx, details);
   }
@@ -185,7 +184,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const seen = await look(code);
     if ('refusal' in seen) {
       held.clear(ctx);
-      return askCode(ctx, details, seen.refusal);
+      return askCode(ctx, details, seen.refusal.message);
     }
     // What the invitation is bound to is not the form's to say.
     const given = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
@@ -200,9 +199,9 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
       seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
-      if (error.code === 'conflict')
+      if (error.kind === 'conflict')
         return showOffer(ctx, details, seen.offer, fields, { username: error.message });
-      if (error.code !== 'invalid_input') throw error;
+      if (error.kind !== 'invalid_input') throw error;
       // It was used up, withdrawn or ran out while the form was open.
       held.clear(ctx);
       return askCode(ctx, details, error.message);

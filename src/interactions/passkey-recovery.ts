@@ -1,8 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Enrolment } from '../identity/recovery/passkey-recovery.ts';
-import { LINK_IS_OVER } from '../identity/recovery/password-reset.ts';
-import { LatchkeyError } from '../kit/errors.ts';
+import { linkExpired } from '../identity/recovery/password-reset.ts';
 import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { type Details, type Interactions, seeOther } from './interaction.ts';
@@ -41,7 +40,7 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
     const bearer = await deps.lookAt(held.read(ctx) ?? '');
     if (!bearer) {
       held.clear(ctx);
-      throw new LatchkeyError('invalid_input', LINK_IS_OVER);
+      throw linkExpired();
     }
     const { action, passkeys } = await interactions.common(ctx, details);
     ctx.body = deps.render('interactions/recover', {

@@ -4,13 +4,14 @@ import { fromEpoch } from '../database/instants.ts';
 import { type Origin, unit } from '../database/unit-of-work.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewKey } from '../identity/passkeys/registration.ts';
+import { linkExpired } from '../identity/recovery/password-reset.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
-import { LatchkeyError } from '../kit/errors.ts';
+import { invalidFields, LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import { type AuthenticationState, type FirstFactor, methodOf, now } from './authentication-state.ts';
-import type { Details, Interactions } from './interaction.ts';
+import { type Details, type Interactions, stepOver } from './interaction.ts';
 import { type InvitationDeps, isOfferOf } from './invitation.ts';
 import { type KeyHolder, readKeyHolder } from './sign-up-form.ts';
 
@@ -37,7 +38,6 @@ export interface InteractionCeremoniesDeps {
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
-const OVER = 'This step is over. Go on where you were.';
 const place = ({ uid }: Details) => `interaction:${uid}`;
 
 /** Ceremonies as steps of an authorization request: sign-in, second factor, sign-up with a passkey alone. */
@@ -47,7 +47,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   async function load(asked: CeremonyRequest): Promise<Details> {
     const details = await interactions.named(asked.interaction ?? '', asked.csrf);
     // After that a person is known, and the question is another one.
-    if (!['login', 'create'].includes(details.prompt.name)) throw new LatchkeyError('invalid_input', OVER);
+    if (!['login', 'create'].includes(details.prompt.name)) throw stepOver();
     return details;
   }
 
@@ -56,7 +56,12 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     const first = authentication.firstFactor(details);
     if (!first) return undefined;
     const { keys, totp } = await deps.factorsOf(first.accountId);
-    if (keys > 0 || totp) throw new LatchkeyError('forbidden', 'Use the second factor that you have.');
+    if (keys > 0 || totp)
+      throw new LatchkeyError(
+        'forbidden',
+        'second_factor_already_set_up',
+        'Use the second factor that you have.',
+      );
     return first;
   }
 
@@ -66,14 +71,23 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     { fields }: CeremonyRequest,
   ): Promise<{ code: string; person: KeyHolder }> {
     const code = deps.held.read(ctx);
-    if (code === undefined) throw new LatchkeyError('invalid_input', 'Enter the code of your invitation.');
+    if (code === undefined)
+      throw new LatchkeyError(
+        'invalid_input',
+        'invitation_code_missing',
+        'Enter the code of your invitation.',
+      );
     if (!isOfferOf(code, fields))
-      throw new LatchkeyError('conflict', 'Another invitation was opened meanwhile. Load the page again.');
+      throw new LatchkeyError(
+        'conflict',
+        'another_invitation_opened',
+        'Another invitation was opened meanwhile. Load the page again.',
+      );
     const seen = await deps.look(code);
-    if ('refusal' in seen) throw new LatchkeyError('invalid_input', seen.refusal);
+    if ('refusal' in seen) throw seen.refusal;
     const { email } = seen.offer;
     const read = readKeyHolder({ ...fields, ...(email === null ? {} : { email }) });
-    if ('fault' in read) throw new LatchkeyError('invalid_input', `${read.fault}.`);
+    if ('fault' in read) throw invalidFields({}, `${read.fault}.`);
     return { code, person: read.newcomer };
   }
 
@@ -81,7 +95,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   async function recovering(ctx: Context) {
     const token = deps.recovery.read(ctx) ?? '';
     const bearer = await deps.recovery.lookAt(token);
-    if (!bearer) throw new LatchkeyError('invalid_input', 'This link is good no more. Ask for a new one.');
+    if (!bearer) throw linkExpired();
     return { token, accountId: bearer.account_id, username: bearer.username };
   }
 
@@ -103,7 +117,11 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       }
       const { person } = await newcomer(ctx, asked);
       if (await deps.isTaken(person.username))
-        throw new LatchkeyError('conflict', 'This username or e-mail address is taken. Choose another one.');
+        throw new LatchkeyError(
+          'conflict',
+          'username_taken',
+          'This username or e-mail address is taken. Choose another one.',
+        );
       return passkeys.startRegistration({
         boundTo,
         ceremony: 'passkey',
@@ -139,7 +157,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const { code, person } = await newcomer(ctx, asked);
       const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, from });
       const id = key.challenge.userHandle;
-      if (id === null) throw new LatchkeyError('invalid_input', OVER);
+      if (id === null) throw stepOver();
       const accountId = await deps.redeemWithKey({ ...person, code, from, id, key });
       deps.held.clear(ctx);
       const amr = [methodOf(key.authenticator), 'user', 'mfa'];
@@ -152,7 +170,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       if (asked.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
       const first = authentication.firstFactor(details);
-      if (!first || asked.purpose !== 'second_factor') throw new LatchkeyError('invalid_input', OVER);
+      if (!first || asked.purpose !== 'second_factor') throw stepOver();
       const { accountId } = first;
       return passkeys.startAuthentication({ purpose: 'second_factor', boundTo, accountId });
     },
@@ -176,10 +194,11 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         return { location };
       }
       const first = authentication.firstFactor(details);
-      if (!first || asked.purpose !== 'second_factor') throw new LatchkeyError('invalid_input', OVER);
+      if (!first || asked.purpose !== 'second_factor') throw stepOver();
       const { accountId } = first;
       const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
-      if (used.id === first.keyId) throw new LatchkeyError('unauthenticated', 'Use another key than before.');
+      if (used.id === first.keyId)
+        throw new LatchkeyError('unauthenticated', 'key_already_used', 'Use another key than before.');
       const told = { method: 'key', key: used.id };
       recordEvent({ action: 'second_factor.succeeded', accountId, clientId, details: told });
       return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };

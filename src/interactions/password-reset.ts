@@ -174,7 +174,7 @@ async function done(work: () => Promise<unknown>): Promise<boolean> {
     await work();
     return true;
   } catch (error) {
-    if (error instanceof LatchkeyError && error.code === 'invalid_input') return false;
+    if (error instanceof LatchkeyError && error.kind === 'invalid_input') return false;
     throw error;
   }
 }

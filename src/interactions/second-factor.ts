@@ -20,7 +20,12 @@ export interface SecondFactorStepDeps {
 
 const WRONG_CODE =
   'That code is not right, was used before, or there were too many attempts. Wait for the next one.';
-const NO_FIRST = 'Sign in with your username and password first.';
+const firstFactorMissing = () =>
+  new LatchkeyError(
+    'invalid_input',
+    'first_factor_missing',
+    'Sign in with your username and password first.',
+  );
 
 /** After the password: a key, a code of an app, or a recovery code; or the first of them is set up here. */
 export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDeps): void {
@@ -31,15 +36,14 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
     const details = await interactions.load(ctx);
     const first = authentication.firstFactor(details);
-    if (!first || !['login', 'create'].includes(details.prompt.name))
-      throw new LatchkeyError('invalid_input', NO_FIRST);
+    if (!first || !['login', 'create'].includes(details.prompt.name)) throw firstFactorMissing();
     return { details, first };
   }
 
   async function pageData(ctx: Context, details: Details, { accountId }: FirstFactor) {
     const { action, csrf, passkeys } = await interactions.common(ctx, details);
     const person = await deps.findAccount(accountId);
-    if (!person) throw new LatchkeyError('invalid_input', NO_FIRST);
+    if (!person) throw firstFactorMissing();
     return {
       action: `${action}/second-factor`,
       leaveAction: `${action}?step=sign-in`,

@@ -1,4 +1,4 @@
-/** What kinds of failure there are; the kind decides the HTTP status and the exit code. */
+/** Kinds of failure. The kind decides the HTTP status. */
 const STATUS = {
   invalid_input: 400,
   unauthenticated: 401,
@@ -9,47 +9,56 @@ const STATUS = {
   unavailable: 503,
 } as const;
 
-export type ErrorCode = keyof typeof STATUS;
+export type ErrorKind = keyof typeof STATUS;
+
+interface ErrorOptions {
+  /** For the log only. */
+  cause?: unknown;
+  /** One sentence for each wrong member of the input, to show beside its field. */
+  faults?: Record<string, string>;
+  /** Seconds after which the same request may succeed. */
+  retryAfter?: number;
+}
 
 /**
- * The one error of this program: a stable code, a sentence that is safe to show to anybody, and a
- * hidden cause for the log.
+ * The only error class that callers of a service have to know. The message is safe to show to anyone; the cause is
+ * not.
  */
 export class LatchkeyError extends Error {
   override readonly name = 'LatchkeyError';
-  readonly code: ErrorCode;
-  /** What is wrong with each member of the input, for a form to say beside its field. */
+  readonly kind: ErrorKind;
+  /** Names this case for programs, in snake_case. It stays the same when the message is reworded or translated. */
+  readonly code: string;
   readonly faults: Record<string, string>;
-  /** After how many seconds the same request may succeed, where that is known. */
   readonly retryAfter: number | undefined;
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    cause?: unknown,
-    more: { faults?: Record<string, string>; retryAfter?: number } = {},
-  ) {
-    super(message, { cause });
+  constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
     this.code = code;
-    this.faults = more.faults ?? {};
-    this.retryAfter = more.retryAfter;
+    this.faults = options.faults ?? {};
+    this.retryAfter = options.retryAfter;
   }
 
   get status(): number {
-    return STATUS[this.code];
+    return STATUS[this.kind];
   }
 }
 
-/** The database did not answer in time or not at all; the same request may succeed later. */
+/** The database did not answer in time, or not at all. The same request may succeed later. */
 export function unavailable(cause: unknown): LatchkeyError {
-  return new LatchkeyError(
-    'unavailable',
-    'The server cannot reach its database. Try again in a moment.',
-    cause,
-  );
+  const message = 'The server cannot reach its database. Try again in a moment.';
+  return new LatchkeyError('unavailable', 'database_unavailable', message, { cause });
 }
 
-/** @throws LatchkeyError invalid_input with that sentence, which says what is wrong and what to do. */
-export function refuse(message: string): never {
-  throw new LatchkeyError('invalid_input', message);
+/** @param message states the fault and the remedy @throws LatchkeyError invalid_input */
+export function refuse(code: string, message: string): never {
+  throw new LatchkeyError('invalid_input', code, message);
 }
+
+/** @param faults one sentence for each field, without its full stop */
+export function invalidFields(faults: Record<string, string>, message = sentences(faults)): LatchkeyError {
+  return new LatchkeyError('invalid_input', 'fields_invalid', message, { faults });
+}
+
+const sentences = (faults: Record<string, string>) => `${[...new Set(Object.values(faults))].join('. ')}.`;

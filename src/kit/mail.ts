@@ -71,7 +71,12 @@ export function createMailer(settings: { url: string; from: { name: string; addr
           return;
         } catch (error) {
           if (pause === undefined || isFinal(error))
-            throw new LatchkeyError('unavailable', 'The mail server did not take the mail.', error);
+            throw new LatchkeyError(
+              'unavailable',
+              'mail_not_accepted',
+              'The mail server did not take the mail.',
+              { cause: error },
+            );
           await sleep(pause);
         }
       }

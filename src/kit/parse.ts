@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { LatchkeyError } from './errors.ts';
+import { invalidFields, LatchkeyError } from './errors.ts';
 
 /** Marks an issue as a matter of who asks, not of what was written. */
 export const FORBIDDEN = { forbidden: true };
@@ -19,6 +19,8 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   );
   const faults: Record<string, string> = {};
   for (const { path, message } of issues) if (path.length > 0) faults[String(path[0])] ??= message;
-  const code = issues.every(isForbidden) ? 'forbidden' : 'invalid_input';
-  throw new LatchkeyError(code, `${[...new Set(sentences)].join('. ')}.`, undefined, { faults });
+  const message = `${[...new Set(sentences)].join('. ')}.`;
+  if (issues.every(isForbidden))
+    throw new LatchkeyError('forbidden', 'fields_forbidden', message, { faults });
+  throw invalidFields(faults, message);
 }

@@ -32,6 +32,7 @@ export async function readSecret(): Promise<string> {
   if (given === '')
     throw new LatchkeyError(
       'invalid_input',
+      'password_missing',
       'There is no password on standard input. Pipe it in: printf %s "$PASSWORD" | latchkey …',
     );
   return given;

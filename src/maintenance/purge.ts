@@ -20,6 +20,7 @@ function chosen({ table }: PurgeOptions): string[] {
   if (purgedTables.includes(table)) return [table];
   throw new LatchkeyError(
     'invalid_input',
+    'table_not_purged',
     `Nothing of ${table} expires. Name one of: ${purgedTables.join(', ')}. Nothing was deleted.`,
   );
 }

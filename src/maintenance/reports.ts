@@ -161,6 +161,7 @@ export async function runReport(
   if (report) return select(database, report.sql);
   throw new LatchkeyError(
     'invalid_input',
+    'report_not_found',
     `There is no report ${name}. Name one of: ${Object.keys(known).join(', ')}.`,
   );
 }

@@ -19,7 +19,7 @@ function takeBack(ctx: Context): void {
   ctx.remove('Content-Type');
 }
 
-const isUnavailable = (error: unknown) => (error as { code?: string } | undefined)?.code === 'unavailable';
+const isUnavailable = (error: unknown) => error instanceof LatchkeyError && error.kind === 'unavailable';
 
 /** @throws LatchkeyError for a person, who gets a page */
 function answerUnavailable(ctx: Context, failure: unknown): void {
@@ -108,6 +108,7 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
         else if (failed === 'password')
           throw new LatchkeyError(
             'conflict',
+            'password_changed_concurrently',
             'The password was changed meanwhile. Go back and sign in anew.',
           );
         else if (failed) throw new Error(`the guard ${failed} failed`);

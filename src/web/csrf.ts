@@ -3,6 +3,13 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { randomToken } from '../kit/ids.ts';
 import type { Secrets } from '../kit/secrets.ts';
 
+export const formExpired = () =>
+  new LatchkeyError(
+    'forbidden',
+    'form_expired',
+    'This form is not from here or too old. Go back, load the page again and repeat it.',
+  );
+
 export interface CsrfTokens {
   /** @returns what the form must bring back; the browser gets a cookie that it is bound to */
   issue(ctx: Context, form: string): string;
@@ -27,11 +34,7 @@ export function createCsrfTokens(deps: { secrets: Secrets; secure: boolean }): C
     },
     check(ctx, form, given) {
       const browser = cookieOf(ctx);
-      if (!browser || !secrets.csrfMatches(`${form}:${browser}`, given ?? ''))
-        throw new LatchkeyError(
-          'forbidden',
-          'This form is not from here or too old. Go back, load the page again and repeat it.',
-        );
+      if (!browser || !secrets.csrfMatches(`${form}:${browser}`, given ?? '')) throw formExpired();
     },
   };
 }

@@ -17,10 +17,11 @@ export async function readForm(ctx: Context): Promise<Record<string, string>> {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
     decodeURIComponent(text.replaceAll('+', ' '));
   } catch (cause) {
-    throw new LatchkeyError('invalid_input', WRONG, cause);
+    throw new LatchkeyError('invalid_input', 'form_unreadable', WRONG, { cause });
   }
   for (const [name, value] of new URLSearchParams(text)) {
-    if (name in fields || value.includes('\0')) throw new LatchkeyError('invalid_input', WRONG);
+    if (name in fields || value.includes('\0'))
+      throw new LatchkeyError('invalid_input', 'form_unreadable', WRONG);
     fields[name] = value;
   }
   return fields;

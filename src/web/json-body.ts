@@ -5,7 +5,7 @@ const WRONG = 'The request could not be read. Load the page again and repeat it.
 
 /** The bytes of a request's body. @throws LatchkeyError invalid_input as soon as they are more than `limit` */
 export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
-  const tooLarge = () => new LatchkeyError('invalid_input', 'The request is too large.');
+  const tooLarge = () => new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
   if (Number(ctx.get('content-length')) > limit) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
@@ -35,8 +35,8 @@ export async function readJson(ctx: Context, limit: number): Promise<unknown> {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {
-    throw new LatchkeyError('invalid_input', WRONG, cause);
+    throw new LatchkeyError('invalid_input', 'request_unreadable', WRONG, { cause });
   }
-  if (isTooDeep(value)) throw new LatchkeyError('invalid_input', WRONG);
+  if (isTooDeep(value)) throw new LatchkeyError('invalid_input', 'request_unreadable', WRONG);
   return value;
 }

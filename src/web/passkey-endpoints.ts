@@ -51,7 +51,11 @@ export function createPasskeyEndpoints(
     router.post(path, async (ctx) => {
       const asked = parse(request, await readJson(ctx, LIMIT));
       if (step.startsWith('finish') && asked.response === undefined)
-        throw new LatchkeyError('invalid_input', 'The answer of the passkey is missing.');
+        throw new LatchkeyError(
+          'invalid_input',
+          'passkey_response_missing',
+          'The answer of the passkey is missing.',
+        );
       if (step.startsWith('start')) await begun.take(unit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');

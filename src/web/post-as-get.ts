@@ -14,9 +14,10 @@ export function postAsGet(paths: string[]): Middleware {
   return async (ctx: Context, next) => {
     if (ctx.method !== 'POST' || !paths.includes(ctx.path)) return next();
     if (!ctx.is('application/x-www-form-urlencoded'))
-      throw new LatchkeyError('invalid_input', 'A request by POST must be a form.');
+      throw new LatchkeyError('invalid_input', 'form_required', 'A request by POST must be a form.');
     const query = String(new URLSearchParams(await readForm(ctx)));
-    if (query.length > LONGEST) throw new LatchkeyError('invalid_input', 'The request is too large.');
+    if (query.length > LONGEST)
+      throw new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
     ctx.status = 303;
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(`${ctx.path}?${query}`);

@@ -46,6 +46,7 @@ export function sameOriginForms(deps: { issuer: string; paths: RegExp; jsonPaths
       if (foreign || !ctx.is(isJson ? 'application/json' : 'application/x-www-form-urlencoded')) {
         throw new LatchkeyError(
           'forbidden',
+          'form_from_elsewhere',
           'This form was sent from elsewhere. Go back, load the page again and repeat it.',
         );
       }

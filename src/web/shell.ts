@@ -30,9 +30,21 @@ const PAGE_HEADERS = Object.entries({
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
 });
 
-export type ErrorPage = (ctx: Context, status: number, message: string) => void;
+/** What an error tells the person or program that sent the request. */
+export interface ErrorAnswer {
+  status: number;
+  code: string;
+  message: string;
+}
 
-function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
+export type ErrorPage = (ctx: Context, answer: ErrorAnswer) => void;
+
+const NOT_FOUND = { status: 404, code: 'page_not_found', message: 'There is no such page.' };
+const MALFORMED = { code: 'request_malformed', message: 'The request could not be understood.' };
+const INTERNAL = { code: 'internal_error', message: 'Something went wrong on our side.' };
+
+/** @returns the code of the error, for the log */
+function answerError(ctx: Context, error: unknown, page: ErrorPage): string {
   const known = error instanceof LatchkeyError ? error : undefined;
   const thrown = (error as { status?: number }).status;
   const status = known?.status ?? (thrown && thrown < 500 ? thrown : 500);
@@ -40,9 +52,9 @@ function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
   ctx.remove('Location');
   const retryAfter = known?.retryAfter ?? (status === 503 ? 2 : undefined);
   if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
-  const fallback =
-    status < 500 ? 'The request could not be understood.' : 'Something went wrong on our side.';
-  page(ctx, status, known?.message ?? fallback);
+  const { code, message } = known ?? (status < 500 ? MALFORMED : INTERNAL);
+  page(ctx, { status, code, message });
+  return code;
 }
 
 /**
@@ -51,6 +63,7 @@ function answerError(ctx: Context, error: unknown, page: ErrorPage): void {
 export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): Middleware {
   return async (ctx, next) => {
     const started = performance.now();
+    let code: string | undefined;
     const requestId = randomUUID();
     ctx.state.requestId = requestId;
     ctx.set('X-Request-Id', requestId);
@@ -59,11 +72,18 @@ export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): 
     if (deps.secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
     try {
       if (isBroken(ctx.url))
-        throw new LatchkeyError('invalid_input', 'The address has characters that are not allowed.');
+        throw new LatchkeyError(
+          'invalid_input',
+          'address_malformed',
+          'The address has characters that are not allowed.',
+        );
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) deps.page(ctx, 404, 'There is no such page.');
+      if (ctx.status === 404 && ctx.body === undefined) {
+        code = NOT_FOUND.code;
+        deps.page(ctx, NOT_FOUND);
+      }
     } catch (error) {
-      answerError(ctx, error, deps.page);
+      code = answerError(ctx, error, deps.page);
       if (ctx.status >= 500) deps.log.error({ request_id: requestId, err: error });
     }
     const ms = Math.round(performance.now() - started);
@@ -72,6 +92,7 @@ export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): 
       method: ctx.method,
       path: shape(ctx.path),
       status: ctx.status,
+      code,
       ms,
     });
   };

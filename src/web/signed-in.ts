@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import { formExpired } from './csrf.ts';
 import { type Render, showError } from './error-page.ts';
 import { readForm } from './form-body.ts';
 
@@ -92,16 +93,14 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
         if (!user)
           throw new LatchkeyError(
             'forbidden',
+            'session_ended',
             'You are not signed in any more, and nothing was changed. Open the page again to sign in.',
           );
         if (!mayOpen(ctx, user, power)) return;
         const fields = await readForm(ctx);
         const { csrf = '', once = '' } = fields;
         if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, once), csrf))
-          throw new LatchkeyError(
-            'forbidden',
-            'This form is not from here or too old. Go back, load the page again and repeat it.',
-          );
+          throw formExpired();
         ctx.type = 'html';
         await work(ctx, user, fields);
       };

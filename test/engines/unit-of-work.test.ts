@@ -171,7 +171,7 @@ for (const engine of engines) {
       const vain = await Promise.allSettled([unitOf(evidence('d')).commit(), ...services]);
       assert.ok(performance.now() - began < 1800, 'nobody waits for long');
       assert.deepEqual(
-        vain.map((one) => one.status === 'rejected' && one.reason.code),
+        vain.map((one) => one.status === 'rejected' && one.reason.kind),
         Array(4).fill('unavailable'),
       );
       other.exec('ROLLBACK');
@@ -192,7 +192,7 @@ for (const engine of engines) {
         const began = performance.now();
         const settled = await Promise.allSettled([...needing, ...beside].map((unit) => unit.commit()));
         assert.deepEqual(
-          settled.map((one) => (one.status === 'rejected' ? one.reason.code : one.value)),
+          settled.map((one) => (one.status === 'rejected' ? one.reason.kind : one.value)),
           [...Array(2).fill('unavailable'), ...Array(12).fill(undefined)],
         );
         assert.ok(performance.now() - began < 3000, 'nobody waits for long');
@@ -224,7 +224,7 @@ for (const engine of engines) {
       proxy.garble();
       const settled = await Promise.allSettled(['a', 'b'].map((hash) => hot.commit(use(hash))));
       assert.deepEqual(
-        settled.map((one) => (one.status === 'rejected' ? one.reason.code : (one.value ?? 'done'))),
+        settled.map((one) => (one.status === 'rejected' ? one.reason.kind : (one.value ?? 'done'))),
         Array(2).fill('unavailable'),
       );
       const rows = (await reasons()).join();

@@ -181,7 +181,7 @@ for (const engine of engines) {
         () => server.invitations.list({ accountId: mei.id }),
         () => server.invitations.revoke({ accountId: mei.id }, 'x'),
       ])
-        await assert.rejects(work, { code: 'forbidden' });
+        await assert.rejects(work, { kind: 'forbidden' });
       const { knex } = server.database;
       const role = { id: 'r', created_at: new Date(), account_id: ada.id, client_id: null, role: 'editor' };
       await knex('T_account_roles').insert(role);

@@ -59,7 +59,8 @@ for (const engine of engines) {
       assert.match(await refused.text(), /Too many attempts[\s\S]*Try again in 1[45] minutes/);
       const problem = await guess('192.0.2.1', { accept: 'application/json' });
       assert.match(String(problem.headers.get('content-type')), /problem\+json/);
-      assert.equal(((await problem.json()) as { status: number }).status, 429);
+      const { status, code } = (await problem.json()) as { status: number; code: string };
+      assert.deepEqual([status, code], [429, 'too_many_attempts']);
 
       const there = await guesser(second);
       const elsewhere = new Browser(`http://127.0.0.1:${second.config.port}`);

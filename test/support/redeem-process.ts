@@ -26,7 +26,7 @@ async function end(one: Given): Promise<string> {
       await redeem({ ...one, name: null, email: null, passwordHash: 'none' });
       return 'made';
     } catch (error) {
-      if (error instanceof LatchkeyError) return error.code;
+      if (error instanceof LatchkeyError) return error.kind;
       if (!/Timeout acquiring/.test(String(error))) return String(error);
     }
   }

@@ -70,7 +70,10 @@ export function accountCommands(
     .option(...json)
     .action(async ({ username, email, name, scope, passwordStdin, json: asJson }: Options) => {
       if (!passwordStdin)
-        refuse('Give the password with --password-stdin, so that it stands in no process list');
+        refuse(
+          'password_on_command_line',
+          'Give the password with --password-stdin, so that it stands in no process list',
+        );
       const password = await readSecret();
       const input = { username: username ?? '', email, name, scope, password };
       print(await use(({ accounts }) => accounts.create(OPERATOR, input)), asJson);

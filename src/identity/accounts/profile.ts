@@ -23,16 +23,16 @@ export interface Profile extends Account {
   }[];
 }
 
+export const accountNotFound = (which: string) =>
+  new LatchkeyError('not_found', 'account_not_found', `There is no account with ${which}.`);
+
 /** @throws LatchkeyError not_found */
 export async function profileOf(
   source: Knex,
   where: { id: string } | { username: string },
 ): Promise<Profile> {
   const row = await source('T_accounts').where(where).first<AccountRow | undefined>(ACCOUNT_COLUMNS);
-  if (!row) {
-    const whose = 'username' in where ? `the username ${where.username}` : 'that id';
-    throw new LatchkeyError('not_found', `There is no account with ${whose}.`);
-  }
+  if (!row) throw accountNotFound('username' in where ? `the username ${where.username}` : 'that id');
   const roles = await source('T_account_roles as r')
     .leftJoin('T_oauth_clients as c', 'c.id', 'r.client_id')
     .where('r.account_id', row.id)

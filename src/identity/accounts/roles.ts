@@ -47,7 +47,12 @@ export function createRoles({ knex }: { knex: Knex }) {
   async function applicationOf(trx: Knex.Transaction, clientId: string | undefined): Promise<string | null> {
     if (clientId === undefined) return null;
     const row = await trx('T_oauth_clients').where({ client_id: clientId }).first('id');
-    if (!row) throw new LatchkeyError('not_found', `There is no application with the client_id ${clientId}.`);
+    if (!row)
+      throw new LatchkeyError(
+        'not_found',
+        'client_not_found',
+        `There is no application with the client_id ${clientId}.`,
+      );
     return row.id;
   }
 
@@ -73,7 +78,11 @@ export function createRoles({ knex }: { knex: Knex }) {
         async (trx, where) => {
           if ((await trx('T_account_roles').where(where).delete()) > 0) return true;
           const place = given.client_id === undefined ? 'in every application' : `in ${given.client_id}`;
-          throw new LatchkeyError('not_found', `This account does not have the role ${given.role} ${place}.`);
+          throw new LatchkeyError(
+            'not_found',
+            'role_not_held',
+            `This account does not have the role ${given.role} ${place}.`,
+          );
         },
         'account.role_withdrawn',
       ),

@@ -1,13 +1,13 @@
 import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
-import { LatchkeyError, refuse } from '../../kit/errors.ts';
+import { invalidFields } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
 import type { Passwords } from '../passwords/hashing.ts';
 import type { PasswordRules } from '../passwords/rules.ts';
 import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
-import { type Profile, profileOf } from './profile.ts';
+import { accountNotFound, type Profile, profileOf } from './profile.ts';
 import { type AccountInput, accountInput } from './schema.ts';
 import { endAll } from './sign-out-everywhere.ts';
 import { insertAccount, takenUsername } from './store.ts';
@@ -24,7 +24,7 @@ export function createAccounts(deps: {
     const row = await source('T_accounts')
       .where({ username: normalise(username) })
       .first<AccountRow>(ACCOUNT_COLUMNS);
-    if (!row) throw new LatchkeyError('not_found', `There is no account with the username ${username}.`);
+    if (!row) throw accountNotFound(`the username ${username}`);
     return toAccount(row);
   }
 
@@ -33,7 +33,7 @@ export function createAccounts(deps: {
     async create(actor: Actor, given: AccountInput): Promise<Account> {
       const { username, email = null, name = null, scope: scopes, password } = parse(accountInput, given);
       const fault = deps.rules.fault(password, { username, email, name });
-      if (fault !== undefined) refuse(fault);
+      if (fault !== undefined) throw invalidFields({ password: fault }, fault);
       const passwordHash = await passwords.hash(password);
       try {
         return await inTransaction(knex, async (trx) => {

@@ -90,7 +90,8 @@ const freeEmail = (trx: Knex.Transaction, email: string) =>
 export function takenUsername(cause: unknown): LatchkeyError {
   return new LatchkeyError(
     'conflict',
+    'username_taken',
     'This username or e-mail address is taken. Choose another one.',
-    cause,
+    { cause },
   );
 }

@@ -64,11 +64,15 @@ export function inviteCommands(
     .action(async (options: Options) => {
       const count = Number(options.count);
       const format = options.format ?? (count > 1 ? 'csv' : 'text');
-      if (!['text', 'csv', 'html'].includes(format)) refuse('The format is one of text, csv and html');
-      if (options.send && !options.email) refuse('Say with --email to whom it is to be sent');
-      if (options.send && count !== 1) refuse('One invitation is sent at a time: leave out --count');
+      if (!['text', 'csv', 'html'].includes(format))
+        refuse('invitation_format_unknown', 'The format is one of text, csv and html');
+      if (options.send && !options.email)
+        refuse('invitation_recipient_missing', 'Say with --email to whom it is to be sent');
+      if (options.send && count !== 1)
+        refuse('invitation_count_with_send', 'One invitation is sent at a time: leave out --count');
       const made = await use(async ({ invitations, actorNamed, send }) => {
-        if (options.send && !send) refuse('This server has no mail server. Set LATCHKEY_SMTP_URL');
+        if (options.send && !send)
+          refuse('mail_off', 'This server has no mail server. Set LATCHKEY_SMTP_URL');
         const actor = options.as === undefined ? OPERATOR : await actorNamed(options.as);
         const { scope, role: roles, label, email, maxUses, expiresIn } = options;
         const list = await invitations.create(

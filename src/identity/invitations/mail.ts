@@ -34,8 +34,9 @@ export function createInvitationMail(deps: {
       await invitations.revoke({ accountId: null }, id);
       throw new LatchkeyError(
         'unavailable',
+        'invitation_mail_failed',
         'The mail server did not take the mail, so the invitation was withdrawn. Look at latchkey doctor, then make a new one.',
-        error,
+        { cause: error },
       );
     }
   };

@@ -27,7 +27,7 @@ export interface Offer {
 }
 
 /** `isUnknown`: a code that was never given out, which may be a guess. */
-export type Look = { offer: Offer } | { refusal: string; isUnknown: boolean };
+export type Look = { offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean };
 
 export interface Redeemed {
   accountId: string;
@@ -55,10 +55,11 @@ const SENTENCES = {
   revoked: 'This invitation was withdrawn.',
 };
 
-/** The sentence for an invitation that is good no more, and whom to ask. */
-function refusalOf(state: keyof typeof SENTENCES, row?: InvitationRow): string {
+/** Why an invitation cannot be used, and whom to ask for a new one. */
+function refusalOf(state: keyof typeof SENTENCES, row?: InvitationRow): LatchkeyError {
   const whom = row?.inviter_name ?? row?.inviter ?? 'whoever invited you';
-  return state === 'unknown' ? SENTENCES.unknown : `${SENTENCES[state]} Ask ${whom} for a new one.`;
+  const message = state === 'unknown' ? SENTENCES.unknown : `${SENTENCES[state]} Ask ${whom} for a new one.`;
+  return new LatchkeyError('invalid_input', `invitation_${state}`, message);
 }
 
 /** Coming in by an invitation: who holds its code may make one account, or add what it grants to theirs. */
@@ -95,12 +96,10 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
       .where((either) => either.whereNull('expires_at').orWhere('expires_at', '>', now))
       .increment('uses', 1);
     const row = await find(trx, hash);
-    if (!row) throw new LatchkeyError('invalid_input', refusalOf('unknown'));
+    if (!row) throw refusalOf('unknown');
     const before = stateOf({ ...row, uses: row.uses - used }, now);
-    if (used === 0 || before === 'revoked')
-      throw new LatchkeyError('invalid_input', refusalOf(before === 'waiting' ? 'used' : before, row));
-    if (row.id === SET_UP_ID && (await deps.isAdministered(trx)))
-      throw new LatchkeyError('invalid_input', refusalOf('used'));
+    if (used === 0 || before === 'revoked') throw refusalOf(before === 'waiting' ? 'used' : before, row);
+    if (row.id === SET_UP_ID && (await deps.isAdministered(trx))) throw refusalOf('used');
     return row;
   }
 
@@ -199,6 +198,7 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
             if (!own)
               throw new LatchkeyError(
                 'forbidden',
+                'invitation_for_another_address',
                 'This invitation is for another e-mail address than yours.',
               );
           }
@@ -214,8 +214,9 @@ export function createRedemption(deps: InvitationDeps & Pick<Invitations, 'isAdm
         if (!isDuplicate(error)) throw error;
         throw new LatchkeyError(
           'conflict',
+          'invitation_already_redeemed',
           'You have used this invitation before. Nothing was changed.',
-          error,
+          { cause: error },
         );
       }
     },

@@ -14,7 +14,11 @@ export async function replaceScopes(
     .where({ id: accountId, scopes: row?.scopes ?? '' })
     .update({ scopes: JSON.stringify(after), updated_at: new Date() });
   if (changed !== 1)
-    throw new LatchkeyError('conflict', 'The account was changed meanwhile. Nothing was done: try again.');
+    throw new LatchkeyError(
+      'conflict',
+      'account_changed_concurrently',
+      'The account was changed meanwhile. Nothing was done: try again.',
+    );
   return { before, after };
 }
 

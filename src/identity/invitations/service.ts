@@ -25,7 +25,8 @@ const SET_UP_HOURS = 24;
 /** The power to invite. */
 export const INVITE = 'latchkey:invitations';
 
-const notFound = (id: string) => new LatchkeyError('not_found', `There is no invitation with the id ${id}.`);
+const notFound = (id: string) =>
+  new LatchkeyError('not_found', 'invitation_not_found', `There is no invitation with the id ${id}.`);
 
 export interface InvitationDeps {
   knex: Knex;
@@ -44,7 +45,8 @@ export function createInvitations(deps: InvitationDeps) {
     if (actor.accountId === null) return ['*:*'];
     const row = await knex('T_accounts').where({ id: actor.accountId, is_active: true }).first('scopes');
     const powers: string[] = row ? JSON.parse(row.scopes) : [];
-    if (!covers(powers, power)) throw new LatchkeyError('forbidden', `This needs the power ${power}.`);
+    if (!covers(powers, power))
+      throw new LatchkeyError('forbidden', 'power_required', `This needs the power ${power}.`);
     return powers;
   }
 
@@ -74,6 +76,7 @@ export function createInvitations(deps: InvitationDeps) {
     if (beyond !== undefined || role !== undefined)
       throw new LatchkeyError(
         'forbidden',
+        'grant_beyond_own_powers',
         `You do not hold ${beyond ?? `the role ${role}`}, so you cannot take it back. Nothing was changed.`,
       );
   }
@@ -85,8 +88,9 @@ export function createInvitations(deps: InvitationDeps) {
       if (!isDuplicate(error)) throw error;
       throw new LatchkeyError(
         'conflict',
+        'invitations_already_created',
         'These invitations were made already. Nothing was done twice.',
-        error,
+        { cause: error },
       );
     }
   }
@@ -244,6 +248,7 @@ export function createInvitations(deps: InvitationDeps) {
         if (await isAdministered(trx))
           throw new LatchkeyError(
             'conflict',
+            'already_administered',
             'This server has an administrator. They make invitations: latchkey invite create --as USERNAME',
           );
         await recordEventIn(trx, { action: 'set_up_link.created', actorId: actor.accountId });

@@ -56,8 +56,9 @@ export class Refusal extends Error {
 export const malformed = (cause?: unknown) =>
   new LatchkeyError(
     'invalid_input',
+    'passkey_response_unreadable',
     'The answer of the passkey could not be read. Nothing was changed.',
-    cause,
+    { cause },
   );
 
 const clientData = z.object({

@@ -62,11 +62,15 @@ async function lockAccount(trx: Knex.Transaction, accountId: string): Promise<vo
   const found = await trx('T_accounts')
     .where({ id: accountId, is_active: true })
     .update({ updated_at: new Date() });
-  if (found !== 1) throw new LatchkeyError('not_found', 'This account is not here any more.');
+  if (found !== 1) throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
 }
 
 const noKey = () =>
-  new LatchkeyError('not_found', 'This key is not among yours any more. Nothing was changed.');
+  new LatchkeyError(
+    'not_found',
+    'key_not_yours',
+    'This key is not among yours any more. Nothing was changed.',
+  );
 
 /**
  * Adds a verified key in the transaction of a service. The first of an account is signed at once; a later one when
@@ -113,7 +117,12 @@ export async function insertKey(
     });
   } catch (error) {
     if (!isDuplicate(error)) throw error;
-    throw new LatchkeyError('conflict', 'This key is registered already. Nothing was changed.', error);
+    throw new LatchkeyError(
+      'conflict',
+      'key_already_registered',
+      'This key is registered already. Nothing was changed.',
+      { cause: error },
+    );
   }
   const details = { kind: key.kind, name, signed: isSigned };
   await recordEventIn(trx, { action: 'passkey.added', accountId, target: id, details }, from);
@@ -141,7 +150,7 @@ export function createKeys(deps: KeyDeps) {
     /** Whose key that is. @throws LatchkeyError not_found */
     async ownerOf(id: string): Promise<string> {
       const row = await knex(TABLE).where({ id }).whereNull('deleted_at').first('account_id');
-      if (!row) throw new LatchkeyError('not_found', `There is no key with the id ${id}.`);
+      if (!row) throw new LatchkeyError('not_found', 'key_not_found', `There is no key with the id ${id}.`);
       return row.account_id;
     },
 
@@ -182,7 +191,8 @@ export function createKeys(deps: KeyDeps) {
     /** @throws LatchkeyError invalid_input, not_found */
     async rename(accountId: string, id: string, given: string, from?: Origin): Promise<Key> {
       const name = credentialNameField.safeParse(given);
-      if (!name.success) throw new LatchkeyError('invalid_input', name.error.issues[0]?.message ?? '');
+      if (!name.success)
+        throw new LatchkeyError('invalid_input', 'key_name_invalid', name.error.issues[0]?.message ?? '');
       return inTransaction(knex, async (trx) => {
         const renamed = await alive(trx, accountId).where({ id }).update({ name: name.data });
         if (renamed !== 1) throw noKey();
@@ -206,7 +216,11 @@ export function createKeys(deps: KeyDeps) {
           .update({ signed_at: new Date(), signed_by: signer });
         const key = await get(trx, accountId, id);
         if (done !== 1)
-          throw new LatchkeyError('conflict', `${key.name} is vouched for already. Nothing was changed.`);
+          throw new LatchkeyError(
+            'conflict',
+            'key_already_signed',
+            `${key.name} is vouched for already. Nothing was changed.`,
+          );
         await recordEventIn(
           trx,
           { action: 'passkey.signed', accountId, target: id, details: { by: signer } },
@@ -245,6 +259,7 @@ export function createKeys(deps: KeyDeps) {
         if (done !== 1)
           throw new LatchkeyError(
             'conflict',
+            'last_key',
             `${key.name} is the last key that lets you in. Add another one first. Nothing was changed.`,
           );
         const details = { kind: key.kind, name: key.name };

@@ -50,7 +50,7 @@ export function createPasskeys(deps: PasskeyDeps) {
       recordEventIn(trx, { action, accountId, target: about?.id, success: false, errorCode: reason }, from),
     );
     if (reason === 'counter' && about) await alarm(about.accountId, about.id, from);
-    return new LatchkeyError('unauthenticated', sentence, error);
+    return new LatchkeyError('unauthenticated', 'passkey_refused', sentence, { cause: error });
   }
 
   /** A key may have been copied: whatever the policy lets through, it is told. */

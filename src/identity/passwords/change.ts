@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
-import { LatchkeyError } from '../../kit/errors.ts';
+import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
 import { endGiven } from '../accounts/sign-out-everywhere.ts';
 import type { GivenPassword, Proof } from './authenticate.ts';
 import type { Passwords } from './hashing.ts';
@@ -31,6 +31,13 @@ export interface PasswordChange {
   from?: Origin;
 }
 
+function changedConcurrently(): LatchkeyError {
+  const message = 'Your password was changed meanwhile. Nothing was done: try again.';
+  return new LatchkeyError('conflict', 'own_password_changed_concurrently', message, {
+    faults: { current: message },
+  });
+}
+
 /** Changing one's own password, which ends everything else that was given in the account's name. */
 export function createPasswordChange(deps: PasswordChangeDeps) {
   const { knex, passwords } = deps;
@@ -48,10 +55,6 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     return faults;
   }
 
-  function refuse(code: 'invalid_input' | 'conflict', faults: Record<string, string>): never {
-    throw new LatchkeyError(code, Object.values(faults)[0] ?? '', undefined, { faults });
-  }
-
   /**
    * Other sessions, sign-ins under way, codes, links and tokens, refresh tokens too, end in the same transaction.
    * @throws LatchkeyError invalid_input with a sentence for `current` or `password`; conflict when the password was
@@ -62,23 +65,22 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     const person = await knex('T_accounts')
       .where({ id: accountId, is_active: true })
       .first<PasswordOwner | undefined>('username', 'email', 'name');
-    if (!person) throw new LatchkeyError('conflict', 'This account is not there any more.');
+    if (!person) throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
     // Before the guess is counted: whoever looks for a new password that will do is not guessing at the old one.
     const faults = faultsOf(given, person);
-    if (Object.keys(faults).length > 0) refuse('invalid_input', faults);
+    if (Object.keys(faults).length > 0) throw invalidFields(faults);
     const { username } = person;
     const proof = isTooLong(current)
       ? undefined
       : await deps.prove({ username, password: current, browserHash });
     if (proof?.accountId !== accountId)
-      return refuse('invalid_input', { current: 'This is not the password that you have now' });
+      throw invalidFields({ current: 'This is not the password that you have now' });
     const password_hash = await passwords.hash(given.password);
     await inTransaction(knex, async (trx) => {
       const changed = await trx('T_credentials')
         .where({ id: proof.credentialId, password_hash: proof.passwordHash })
         .update({ password_hash, ...NO_GUESSES, updated_at: new Date() });
-      if (changed !== 1)
-        refuse('conflict', { current: 'Your password was changed meanwhile. Nothing was done: try again.' });
+      if (changed !== 1) throw changedConcurrently();
       await endGiven(trx, accountId, { session: given.sessionUid, browser: proof.browserId });
       await recordEventIn(
         trx,

@@ -18,6 +18,7 @@ function createQueue(limit: number, longest: number) {
     if (waiting.length >= longest) {
       throw new LatchkeyError(
         'unavailable',
+        'password_checks_overloaded',
         'Too many people are signing in just now. Try again in a moment.',
       );
     }

@@ -8,7 +8,7 @@ import { normalise } from '../fields.ts';
 import { insertKey } from '../passkeys/credentials.ts';
 import type { NewKey } from '../passkeys/registration.ts';
 import { type Bearer, lookAt, makeLink, useLink } from './links.ts';
-import { LINK_IS_OVER } from './password-reset.ts';
+import { linkExpired } from './password-reset.ts';
 
 const MINUTES = 60;
 
@@ -39,7 +39,11 @@ export function createEnrolment(deps: {
         .where({ username: normalise(username), is_active: true })
         .first('id', 'email');
       if (!account)
-        throw new LatchkeyError('not_found', `There is no active account with the username ${username}.`);
+        throw new LatchkeyError(
+          'not_found',
+          'active_account_not_found',
+          `There is no active account with the username ${username}.`,
+        );
       const token = await inTransaction(knex, async (trx) => {
         const given = {
           accountId: account.id,
@@ -64,11 +68,10 @@ export function createEnrolment(deps: {
      * @throws LatchkeyError invalid_input when the link opens nothing, conflict for a key that is registered already
      */
     async use(token: string, key: NewKey, given: { endOthers: boolean; from?: Origin }): Promise<string> {
-      if (!(await look(token))) throw new LatchkeyError('invalid_input', LINK_IS_OVER);
+      if (!(await look(token))) throw linkExpired();
       return inTransaction(knex, async (trx) => {
         const bearer = await useLink(trx, token, 'enrol_passkey', 'recover_passkey');
-        if (!bearer || bearer.account_id !== key.challenge.accountId)
-          throw new LatchkeyError('invalid_input', LINK_IS_OVER);
+        if (!bearer || bearer.account_id !== key.challenge.accountId) throw linkExpired();
         const { account_id: accountId } = bearer;
         const { from, endOthers } = given;
         await insertKey(trx, { accountId, key, names: deps.names, from, isVouched: true });

@@ -32,7 +32,7 @@ interface AccountRow {
   email_verified: boolean | number;
 }
 
-const over = () => new LatchkeyError('invalid_input', LINK_IS_OVER);
+export const linkExpired = () => new LatchkeyError('invalid_input', 'link_expired', LINK_IS_OVER);
 
 /**
  * Ways back to an account, and the proof that an address is its owner's. What depends on whether an address is known
@@ -127,7 +127,7 @@ export function createRecovery(deps: RecoveryDeps) {
     const moved = await trx('T_accounts')
       .where({ id, email: before })
       .update({ email, email_verified: true, updated_at: new Date() });
-    if (moved !== 1) throw over();
+    if (moved !== 1) throw linkExpired();
     return before;
   }
 
@@ -178,11 +178,11 @@ export function createRecovery(deps: RecoveryDeps) {
      */
     async reset(token: string, password: string, from?: Origin): Promise<void> {
       // Before the slow hash: made-up tokens cost no more than a look.
-      if (!(await lookAt(knex, token, 'reset_password'))) throw over();
+      if (!(await lookAt(knex, token, 'reset_password'))) throw linkExpired();
       const password_hash = await deps.hashPassword(password);
       await inTransaction(knex, async (trx) => {
         const used = await useLink(trx, token, 'reset_password');
-        if (!used) throw over();
+        if (!used) throw linkExpired();
         const { account_id: accountId, email } = used;
         const updated_at = new Date();
         await trx('T_credentials')
@@ -202,7 +202,7 @@ export function createRecovery(deps: RecoveryDeps) {
       try {
         const { used, before } = await inTransaction(knex, async (trx) => {
           const used = await useLink(trx, token, 'verify_email');
-          if (!used) throw over();
+          if (!used) throw linkExpired();
           const { account_id: accountId, email } = used;
           const before = await moveTo(trx, used);
           const action = before === null || before === email ? 'email.verified' : 'email.changed';
@@ -214,7 +214,7 @@ export function createRecovery(deps: RecoveryDeps) {
           background.run('changed', () => post.deliver(letters.changed({ username }), before, { accountId }));
         return used;
       } catch (error) {
-        throw isDuplicate(error) ? over() : error;
+        throw isDuplicate(error) ? linkExpired() : error;
       }
     },
   };

@@ -92,8 +92,9 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
         if (!isDuplicate(error)) throw error;
         throw new LatchkeyError(
           'conflict',
+          'totp_already_set_up',
           'An authenticator app is set up already. Remove it first.',
-          error,
+          { cause: error },
         );
       }
       return { uri: of(secret, username).toString(), secret };
@@ -121,7 +122,8 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     remove: (accountId: string, from?: Origin): Promise<void> =>
       inTransaction(knex, async (trx) => {
         const gone = await trx(TABLE).where({ account_id: accountId }).delete();
-        if (gone !== 1) throw new LatchkeyError('not_found', 'There is no authenticator app here.');
+        if (gone !== 1)
+          throw new LatchkeyError('not_found', 'totp_not_found', 'There is no authenticator app here.');
         await recordEventIn(trx, { action: 'totp.removed', accountId }, from);
       }),
   };

@@ -65,18 +65,26 @@ function checkShape(input: {
 }): void {
   const usesCode = input.grantTypes.includes('authorization_code');
   if (input.displayCode && input.redirectUris.length > 0)
-    refuse('A display client has no redirect URI. Leave out one of the two.');
-  if (input.displayCode && !usesCode) refuse('A display client needs the grant type authorization_code.');
+    refuse(
+      'display_client_with_redirect_uri',
+      'A display client has no redirect URI. Leave out one of the two.',
+    );
+  if (input.displayCode && !usesCode)
+    refuse('display_client_without_code', 'A display client needs the grant type authorization_code.');
   if (usesCode && !input.displayCode && input.redirectUris.length === 0) {
     refuse(
+      'redirect_uri_missing',
       'An application that people sign in to needs a redirect URI. Add --redirect-uri, or --display-code to show its code.',
     );
   }
   if (input.public && input.grantTypes.includes('client_credentials')) {
-    refuse('A public application cannot use client_credentials: it has no secret.');
+    refuse(
+      'public_client_with_client_credentials',
+      'A public application cannot use client_credentials: it has no secret.',
+    );
   }
   if (input.grantTypes.includes('refresh_token') && !usesCode)
-    refuse('refresh_token needs authorization_code beside it.');
+    refuse('refresh_token_without_code', 'refresh_token needs authorization_code beside it.');
 }
 
 /** Applications: registered, changed, disabled, their secrets rotated; each change and its audit row in one transaction. */
@@ -85,7 +93,12 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
 
   async function get(source: Knex, clientId: string): Promise<ClientRow> {
     const row = await source<ClientRow>('T_oauth_clients').where({ client_id: clientId }).first();
-    if (!row) throw new LatchkeyError('not_found', `There is no application with the client_id ${clientId}.`);
+    if (!row)
+      throw new LatchkeyError(
+        'not_found',
+        'client_not_found',
+        `There is no application with the client_id ${clientId}.`,
+      );
     return row;
   }
 
@@ -126,7 +139,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       const input = parse(clientInput, given);
       const grantTypes = input.grantTypes ?? ['authorization_code', 'refresh_token'];
       checkShape({ ...input, grantTypes });
-      if (input.public && !input.requirePkce) refuse('A public application cannot do without PKCE.');
+      if (input.public && !input.requirePkce)
+        refuse('public_client_without_pkce', 'A public application cannot do without PKCE.');
       const metadata: Metadata = {
         grant_types: grantTypes,
         post_logout_redirect_uris: input.postLogoutRedirectUris,
@@ -189,7 +203,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           grantTypes: metadata.grant_types,
         });
         if (row.client_type === 'public' && input.requirePkce === false)
-          refuse('A public application cannot do without PKCE.');
+          refuse('public_client_without_pkce', 'A public application cannot do without PKCE.');
         return {
           metadata: JSON.stringify(metadata),
           redirect_uris: JSON.stringify(redirectUris),
@@ -216,7 +230,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         // The row's lock: of two rotations at once the second sees the secret of the first.
         await trx('T_oauth_clients').where({ client_id: clientId }).update({ updated_at: new Date() });
         const row = await get(trx, clientId);
-        if (row.client_type === 'public') refuse('A public application has no secret.');
+        if (row.client_type === 'public')
+          refuse('public_client_without_secret', 'A public application has no secret.');
         const active = await trx('T_oauth_client_secrets')
           .where({ client_id: row.id, is_active: true })
           .orderBy('id', 'desc');

@@ -68,7 +68,12 @@ export function createSigningKeys(deps: { database: Database; secrets: Secrets }
       return JSON.parse(deps.secrets.open(row.private_jwk_sealed, at(row.id)));
     } catch (cause) {
       const how = 'Set LATCHKEY_SECRETS to a ring that holds the key it was sealed with.';
-      throw new LatchkeyError('conflict', `The signing key ${row.kid} does not open. ${how}`, cause);
+      throw new LatchkeyError(
+        'conflict',
+        'signing_key_unreadable',
+        `The signing key ${row.kid} does not open. ${how}`,
+        { cause },
+      );
     }
   }
 

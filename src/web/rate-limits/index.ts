@@ -51,8 +51,8 @@ function refused(reason: unknown): never {
   const minutes = Math.ceil(seconds / 60);
   throw new LatchkeyError(
     'rate_limited',
+    'too_many_attempts',
     `Too many attempts came from your network. Try again in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`,
-    undefined,
     { retryAfter: seconds },
   );
 }
