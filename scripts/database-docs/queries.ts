@@ -4,40 +4,38 @@ import { reports } from '../../src/maintenance/reports.ts';
 import { conditionOf, rules } from '../../src/maintenance/retention.ts';
 import { QUESTIONS } from './questions.ts';
 
-const NAMES: Record<Engine, string> = { sqlite: 'sqlite', postgres: 'postgres', mysql: 'mysql' };
-
-/** One block for all engines where they agree; the words after `sql` say whose it is otherwise. */
-export function blocks(sql: Sql): string {
-  const texts = new Map<string, Engine[]>();
-  for (const engine of Object.keys(NAMES) as Engine[]) {
-    const text = inDialect(sql, engine);
-    texts.set(text, [...(texts.get(text) ?? []), engine]);
-  }
-  return [...texts]
-    .map(([text, engines]) => {
-      const whose = engines.length === 3 ? '' : ` ${engines.map((engine) => NAMES[engine]).join(' ')}`;
-      const told = whose === '' ? '' : `${engines.map((one) => TITLES[one]).join(', ')}:\n\n`;
-      return `${told}\`\`\`sql${whose}\n${text};\n\`\`\``;
-    })
-    .join('\n\n');
-}
-
 const TITLES: Record<Engine, string> = {
   sqlite: 'SQLite',
   postgres: 'PostgreSQL',
   mysql: 'MySQL and MariaDB',
 };
 
-const entry = (name: string, tells: string, sql: Sql) =>
-  `#### ${name}\n\n${tells.charAt(0).toUpperCase()}${tells.slice(1)}.\n\n${blocks(sql)}`;
+/** One code block if the statement is the same on every engine; otherwise one for each, its engines named after `sql`. */
+function codeBlocks(sql: Sql): string {
+  const texts = new Map<string, Engine[]>();
+  for (const engine of Object.keys(TITLES) as Engine[]) {
+    const text = inDialect(sql, engine);
+    texts.set(text, [...(texts.get(text) ?? []), engine]);
+  }
+  return [...texts]
+    .map(([text, engines]) => {
+      if (texts.size === 1) return `\`\`\`sql\n${text};\n\`\`\``;
+      const title = engines.map((engine) => TITLES[engine]).join(', ');
+      return `${title}:\n\n\`\`\`sql ${engines.join(' ')}\n${text};\n\`\`\``;
+    })
+    .join('\n\n');
+}
 
-/** The clean-up of every table, as `latchkey db purge` does it, in one statement each. */
+const entry = (name: string, description: string, sql: Sql) =>
+  `#### ${name}\n\n${description.charAt(0).toUpperCase()}${description.slice(1)}.\n\n${codeBlocks(sql)}`;
+
+/** The clean-up of every table as one statement each; `latchkey db purge` deletes the same rows in batches. */
 export const cleanUps = () =>
   rules
     .map((rule) =>
       entry(
         `clean-up ${rule.table} ${rule.column}`,
-        `${rule.days === 0 ? 'as soon as it is over' : `${rule.days} days after that`}${rule.only ? `, where ${rule.only}` : ''}`,
+        `${rule.days === 0 ? 'immediately' : `${rule.days} days`} after \`${rule.column}\`${rule.only ? `, where \`${rule.only}\`` : ''}`,
         `DELETE FROM ${rule.table} WHERE ${conditionOf(rule)}`,
       ),
     )

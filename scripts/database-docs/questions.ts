@@ -1,20 +1,20 @@
 import { ALIVE_TOKENS } from '../../src/maintenance/live-tokens.ts';
 import type { Report } from '../../src/maintenance/reports.ts';
 
-/** What an owner asks about one person or thing; the names are those of `npm run seed`. */
+/** Questions about one account, invitation or token. The examples use the accounts of `npm run seed`. */
 export const QUESTIONS: Record<string, Report> = {
   'is-locked': {
-    tells: 'is this person locked, and until when',
+    tells: 'whether the account `ada` is locked, and until when',
     sql: `SELECT username, failed_login_attempts, locked_until
 FROM T_credentials
 WHERE username = 'ada' AND locked_until > CURRENT_TIMESTAMP`,
   },
   unlock: {
-    tells: 'unlock them',
+    tells: 'unlock the account',
     sql: `UPDATE T_credentials SET failed_login_attempts = 0, locked_until = NULL WHERE username = 'ada'`,
   },
   'came-by': {
-    tells: 'who came by this invitation: its id stands in the report `arrivals`',
+    tells: 'which accounts used an invitation. Find its id with the report `arrivals`',
     sql: `SELECT a.username, r.redeemed_at, r.ip_address
 FROM T_invitations i
 JOIN T_invitation_redemptions r ON r.invitation_id = i.id
@@ -22,7 +22,7 @@ LEFT JOIN T_accounts a ON a.id = r.redeemed_by
 WHERE i.id = 'the-id-of-the-invitation'`,
   },
   'holds-tokens': {
-    tells: 'which applications hold tokens of this person',
+    tells: 'which applications have valid tokens of the account',
     sql: `SELECT t.client_id, c.client_name, t.token, COUNT(*) AS tokens
 ${ALIVE_TOKENS}
   AND a.username = 'ada'
@@ -31,13 +31,13 @@ ORDER BY t.client_id, t.token`,
   },
   'signed-by': {
     tells:
-      'which key signed this token: `kid` in its header names it, the JSON that stands in base64url before the first dot; that it did, only the signature proves',
+      'which key a token claims to be signed with. Take `kid` from its header, the base64url JSON before the first dot. Only verifying the signature proves it',
     sql: `SELECT alg, status, not_before, retired_at
 FROM T_signing_keys
 WHERE kid = 'the-kid-of-the-token'`,
   },
   history: {
-    tells: 'what happened to this person last',
+    tells: 'the latest audit events of the account',
     sql: `SELECT l.created_at, l.action, l.client_id, l.ip_address, l.error_code
 FROM T_auth_audit_log l JOIN T_accounts a ON a.id = l.account_id
 WHERE a.username = 'ada'
@@ -45,12 +45,12 @@ ORDER BY l.created_at DESC
 LIMIT 20`,
   },
   'sign-out': {
-    tells: 'end every session of this person; their tokens end with them',
+    tells: 'end every session of the account. Tokens that belong to a session end with it',
     sql: `UPDATE T_user_sessions SET is_active = false
 WHERE is_active = true AND account_id = (SELECT id FROM T_accounts WHERE username = 'ada')`,
   },
   'shut-out': {
-    tells: 'shut this person out, at once and everywhere',
+    tells: 'disable the account, immediately and on every server',
     sql: `UPDATE T_accounts SET is_active = false WHERE username = 'ada'`,
   },
 };

@@ -4,22 +4,22 @@ import { PARTS } from '../../src/database/documentation/model.ts';
 import { diagram } from './diagram.ts';
 import { cleanUps, monitoring, questionNames, questions, reportNames } from './queries.ts';
 import { readSchema, type Table } from './schema.ts';
-import { secretsTable, section } from './tables.ts';
+import { secretsTable, tableSection } from './tables.ts';
 
 const parts = (tables: Table[]) =>
   Object.entries(PARTS)
     .map(([part, title]) => {
       const own = Object.entries(descriptions)
-        .filter(([, described]) => described.part === part)
+        .filter(([, description]) => description.part === part)
         .flatMap(([name]) => tables.filter((table) => table.name === name));
-      return [`### ${title}`, diagram(own, true), ...own.map(section)].join('\n\n');
+      return [`### ${title}`, diagram(own, true), ...own.map(tableSection)].join('\n\n');
     })
     .join('\n\n');
 
-/** The whole of docs/DATABASE.md: what template.md says, around what is read from the migrated schema. */
+/** @returns docs/DATABASE.md: template.md with the sections that are generated from the migrated schema. */
 export async function renderDocument(): Promise<string> {
   const tables = await readSchema();
-  const made: Record<string, string> = {
+  const generated: Record<string, string> = {
     diagram: diagram(tables, false),
     tables: parts(tables),
     secrets: secretsTable(),
@@ -30,5 +30,5 @@ export async function renderDocument(): Promise<string> {
     reportNames: reportNames(),
   };
   const template = readFileSync(new URL('./template.md', import.meta.url), 'utf8');
-  return template.replace(/\{\{(\w+)\}\}/g, (_, name) => made[name] ?? '');
+  return template.replace(/\{\{(\w+)\}\}/g, (_, name) => generated[name] ?? '');
 }

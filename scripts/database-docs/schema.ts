@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/database/open.ts';
 
 export interface Column {
   name: string;
-  /** On SQLite, PostgreSQL, MySQL and MariaDB. */
+  /** The column's type on each engine; MariaDB has that of MySQL. */
   types: [sqlite: string, postgres: string, mysql: string];
   required: boolean;
 }
@@ -32,7 +32,10 @@ export interface Table {
   references: Reference[];
 }
 
-/** What the column builders of src/database/create-table.ts make elsewhere of what SQLite has; a test holds it to each engine. */
+/**
+ * The types that src/database/create-table.ts uses on the other engines for a column of that type on SQLite;
+ * test/engines/schema.test.ts compares them with each engine.
+ */
 function typesOf(name: string, sqlite: string): Column['types'] {
   if (sqlite === 'text' && /_(at|until|before)$/.test(name)) return ['text', 'timestamptz(3)', 'datetime(3)'];
   if (sqlite === 'text') return ['text', 'text', 'mediumtext'];
@@ -61,7 +64,7 @@ async function tableOf(knex: Knex, name: string): Promise<Table> {
     });
   for (const key of keys)
     table.references.push({
-      // SQLite keeps the name in the text of the table alone.
+      // SQLite keeps the constraint's name only in the CREATE TABLE statement.
       name:
         new RegExp(`constraint \\W(FK_\\w+)\\W foreign key\\(\\W${key.from}\\W\\)`, 'i').exec(sql)?.[1] ?? '',
       column: key.from,
@@ -74,7 +77,7 @@ async function tableOf(knex: Knex, name: string): Promise<Table> {
   return table;
 }
 
-/** Every table of the schema, as the migrations make it on SQLite. */
+/** Every table of the schema, read from a temporary SQLite database that the migrations create. */
 export async function readSchema(): Promise<Table[]> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-docs-'));
   const url = `sqlite:${folder}/schema.sqlite`;

@@ -1,93 +1,103 @@
 import { descriptions } from '../../src/database/documentation/index.ts';
-import type { Described } from '../../src/database/documentation/model.ts';
+import type { TableDescription } from '../../src/database/documentation/model.ts';
 import { conditionOf, rules } from '../../src/maintenance/retention.ts';
 import type { Table } from './schema.ts';
 
 /** What `id` and `created_at` mean in every table. */
-const COMMON: Record<string, string> = {
-  id: 'UUID version 7: time-ordered.',
+const COMMON_COLUMNS: Record<string, string> = {
+  id: 'UUID version 7, ordered by time.',
   created_at: 'When the row was written.',
 };
 
-/** A cell of a Markdown table. */
-const cell = (text: string) => text.replaceAll('|', '\\|');
+const escapeCell = (text: string) => text.replaceAll('|', '\\|');
 
-/** A table of Markdown. */
-export const grid = (head: string[], rows: string[][]) =>
-  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
+const markdownTable = (head: string[], rows: string[][]) =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(escapeCell).join(' | ')} |`).join('\n');
 
-const WORDS: Record<string, string> = { CASCADE: 'goes with it', 'SET NULL': 'becomes NULL' };
+const ON_DELETE: Record<string, string> = {
+  CASCADE: 'this row is deleted too (CASCADE)',
+  'SET NULL': 'this column becomes NULL (SET NULL)',
+};
 
-function relationships({ references }: Table, { loose = {} }: Described): string {
-  const enforced = references.map(({ name, column, table, onDelete }) => [
+function relationships({ references }: Table, { unenforced = {} }: TableDescription): string {
+  const foreignKeys = references.map(({ name, column, table, onDelete }) => [
     `\`${column}\``,
     `\`${table}.id\``,
     `\`${name}\``,
-    `${WORDS[onDelete]} (${onDelete})`,
+    ON_DELETE[onDelete] ?? onDelete,
   ]);
-  const others = Object.entries(loose).map(([column, { names, why }]) => [
+  const others = Object.entries(unenforced).map(([column, { target, why }]) => [
     `\`${column}\``,
-    `\`${names}\``,
-    'not enforced',
+    `\`${target}\``,
+    'none',
     why,
   ]);
-  if (enforced.length + others.length === 0) return '';
-  return grid(
-    ['column', 'names', 'foreign key', 'when that row is deleted, or why it is not enforced'],
-    [...enforced, ...others],
+  if (foreignKeys.length + others.length === 0) return '';
+  return markdownTable(
+    ['column', 'refers to', 'foreign key', 'when that row is deleted, or why there is no foreign key'],
+    [...foreignKeys, ...others],
   );
 }
 
-function life(name: string, described: Described): string {
-  const kept = rules.filter(({ table }) => table === name);
-  const purged = kept.map((rule) => `\`${conditionOf(rule).replace(/[{}]/g, '')}\``);
-  return `**Life time.** ${described.life}${purged.length > 0 ? ` The clean-up deletes where ${purged.join(', and where ')}.` : ''}`;
+function lifetime(name: string, { lifetime }: TableDescription): string {
+  const conditions = rules
+    .filter(({ table }) => table === name)
+    .map((rule) => `\`${conditionOf(rule).replace(/[{}]/g, '')}\``);
+  const cleanUp = conditions.length > 0 ? ` The clean-up deletes rows with ${conditions.join(' or ')}.` : '';
+  return `**Lifetime.** ${lifetime}${cleanUp}`;
 }
 
-/** All that the document says of one table. @throws Error for a table that nobody described */
-export function section(table: Table): string {
-  const described = descriptions[table.name];
-  if (!described) throw new Error(`${table.name} has no description in migrations/descriptions/.`);
+/** The section of one table. @throws Error for a table without a description */
+export function tableSection(table: Table): string {
+  const description = descriptions[table.name];
+  if (!description)
+    throw new Error(`${table.name} has no description in src/database/documentation/. Add one.`);
   const columns = table.columns.map(({ name, types, required }) => [
     `\`${name}\`${required ? ' \\*' : ''}`,
     ...types,
-    described.columns[name] ?? COMMON[name] ?? '',
+    description.columns[name] ?? COMMON_COLUMNS[name] ?? '',
   ]);
-  const values = Object.entries(described.values ?? {}).map(([column, words]) =>
+  const values = Object.entries(description.values ?? {}).map(([column, meanings]) =>
     [
-      `\`${column}\` is one of`,
+      `Values of \`${column}\`:`,
       '',
-      ...Object.entries(words).map(([word, means]) => `- \`${word}\`: ${means}`),
+      ...Object.entries(meanings).map(([value, meaning]) => `- \`${value}\`: ${meaning}`),
     ].join('\n'),
   );
   const indices = table.indices.map(({ name, unique, columns }) => [
     `\`${name}\``,
     `${columns.join(', ')}${unique ? ' (unique)' : ''}`,
-    described.indices[name] ?? '',
+    description.indices[name] ?? '',
   ]);
   return [
     `#### ${table.name}`,
-    described.purpose,
-    grid(['column', 'SQLite', 'PostgreSQL', 'MySQL, MariaDB', 'meaning'], columns),
+    description.purpose,
+    markdownTable(['column', 'SQLite', 'PostgreSQL', 'MySQL, MariaDB', 'meaning'], columns),
     ...values,
-    grid(['index', 'columns', 'what for'], [['primary key', 'id', 'What names this row.'], ...indices]),
-    relationships(table, described),
-    described.security.length > 0 ? `**Security.** ${described.security.join(' ')}` : '',
-    life(table.name, described),
-    `**Content.** ${described.content}`,
+    markdownTable(
+      ['index', 'columns', 'used for'],
+      [['primary key', 'id', 'Identifying a row.'], ...indices],
+    ),
+    relationships(table, description),
+    description.security.length > 0 ? `**Security.** ${description.security.join(' ')}` : '',
+    lifetime(table.name, description),
+    `**Initial content.** ${description.initialContent}`,
   ]
     .filter((part) => part !== '')
     .join('\n\n');
 }
 
-/** How secrets rest: each column that holds or derives from one. */
+/** Every column that stores a secret or a value derived from one. */
 export function secretsTable(): string {
   const rows = Object.entries(descriptions).flatMap(([table, { secrets = {} }]) =>
-    Object.entries(secrets).map(([column, { rests, member, thief }]) => [
+    Object.entries(secrets).map(([column, { stored, member, ifStolen }]) => [
       `\`${table}.${column}\`${member ? `, member \`${member}\`` : ''}`,
-      rests,
-      thief,
+      stored,
+      ifStolen,
     ]),
   );
-  return grid(['column', 'rests', 'what a thief of the database could do with it'], rows);
+  return markdownTable(
+    ['column', 'stored', 'what someone with a copy of the database could do with it'],
+    rows,
+  );
 }

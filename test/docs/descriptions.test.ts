@@ -17,7 +17,7 @@ describe('docs/DATABASE.md', () => {
   });
   const described = (name: string) => {
     const found = descriptions[name];
-    assert.ok(found, `${name} has no description in migrations/descriptions/`);
+    assert.ok(found, `${name} has no description in src/database/documentation/`);
     return found;
   };
 
@@ -85,9 +85,9 @@ describe('docs/DATABASE.md', () => {
     for (const { name, columns } of tables) {
       const secrets = described(name).secrets ?? {};
       for (const { name: column } of columns) {
-        const rests = /_(hash|sealed)$/.exec(column)?.[1];
-        if (rests)
-          assert.equal(secrets[column]?.rests, rests === 'hash' ? 'hashed' : 'sealed', `${name}.${column}`);
+        const suffix = /_(hash|sealed)$/.exec(column)?.[1];
+        if (suffix)
+          assert.equal(secrets[column]?.stored, suffix === 'hash' ? 'hashed' : 'sealed', `${name}.${column}`);
       }
       for (const [column, { member }] of Object.entries(secrets)) {
         assert.ok(

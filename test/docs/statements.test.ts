@@ -87,7 +87,7 @@ const EXPECTED: Record<string, Expected> = {
 };
 
 /** Statements of which what they did is looked at, each by a test of its own below. */
-const CHANGES = ['unlock', 'sign-out', 'shut-out', 'rows', 'bytes', 'Before you ask'];
+const CHANGES = ['unlock', 'sign-out', 'shut-out', 'rows', 'bytes', 'Before you start'];
 
 const INSTANT = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})?(\+00)?$/;
 
@@ -154,7 +154,7 @@ for (const engine of engines) {
     });
 
     test('what is to be said first is understood', () => {
-      const said = printedSql('Before you ask');
+      const said = printedSql('Before you start');
       const ask = {
         sqlite: 'PRAGMA foreign_keys',
         postgres: 'SHOW TIME ZONE',

@@ -65,29 +65,29 @@ for (const engine of engines) {
       const seen = new Set<string>();
       for (const [there, rows] of Object.entries(tables)) {
         const table = nameOf(there);
-        const told = descriptions[table]?.secrets ?? {};
+        const secretColumns = descriptions[table]?.secrets ?? {};
         for (const row of rows) {
           for (const [column, value] of Object.entries(row)) {
             if (typeof value !== 'string') continue;
             const where = `${table}.${column}`;
-            const resting = told[column];
-            if (resting?.member !== undefined) {
-              const sealed = JSON.parse(value)[resting.member];
+            const description = secretColumns[column];
+            if (description?.member !== undefined) {
+              const sealed = JSON.parse(value)[description.member];
               if (sealed === undefined) continue;
               assert.match(sealed, SEALED, where);
               seen.add(where);
               const id = String(table === 'T_user_sessions' ? row.uid : row.id);
               secrets.open(sealed, { table, column, id });
-            } else if (resting?.rests === 'hashed') {
+            } else if (description?.stored === 'hashed') {
               assert.match(value, column === 'password_hash' ? BCRYPT : DIGEST, where);
               seen.add(where);
-            } else if (resting?.rests === 'sealed') {
+            } else if (description?.stored === 'sealed') {
               assert.match(value, SEALED, where);
               seen.add(where);
               const id = String(row.id);
               secrets.open(value, { table, column, id });
               assert.throws(() => secrets.open(value, { table, column, id: `${id}0` }), where);
-            } else if (resting === undefined && !NAMES.some((name) => where.endsWith(name))) {
+            } else if (description === undefined && !NAMES.some((name) => where.endsWith(name))) {
               for (const form of [DIGEST, BCRYPT, SEALED])
                 assert.doesNotMatch(value, form, `${where} looks like a secret and is not in the table`);
             }
@@ -96,7 +96,7 @@ for (const engine of engines) {
       }
       const expected = Object.entries(descriptions).flatMap(([table, { secrets: own = {} }]) =>
         Object.entries(own)
-          .filter(([, { rests }]) => rests !== 'plain')
+          .filter(([, { stored }]) => stored !== 'plain')
           .map(([column]) => `${table}.${column}`),
       );
       assert.deepEqual(

@@ -1,17 +1,19 @@
+import { accounts } from './accounts.ts';
 import { applications } from './applications.ts';
+import { audit } from './audit.ts';
+import { authorization } from './authorization.ts';
 import { factors } from './factors.ts';
 import { invitations } from './invitations.ts';
-import type { Described } from './model.ts';
-import { people } from './people.ts';
-import { protocol } from './protocol.ts';
-import { upkeep } from './upkeep.ts';
+import type { TableDescription } from './model.ts';
+import { tokens } from './tokens.ts';
 
-/** Every table of the migrated schema, by the parts of the document. */
-export const descriptions: Record<string, Described> = {
-  ...people,
+/** Every table of the schema, in the order of docs/DATABASE.md. */
+export const descriptions: Record<string, TableDescription> = {
+  ...accounts,
   ...factors,
   ...invitations,
   ...applications,
-  ...protocol,
-  ...upkeep,
+  ...authorization,
+  ...tokens,
+  ...audit,
 };

@@ -1,54 +1,58 @@
-import { type Described, DIGEST } from './model.ts';
+import { DIGEST, type TableDescription } from './model.ts';
 
-export const invitations: Record<string, Described> = {
+export const invitations: Record<string, TableDescription> = {
   T_invitations: {
     part: 'invitations',
-    purpose: 'A code that makes an account, or adds to one, with what it grants.',
+    purpose: 'An invitation: a code that creates an account, or adds scopes and roles to one.',
     columns: {
       code_hash: 'Digest of the code.',
-      label: 'Whom it is for, in the words of who invited.',
-      email: 'The address it was made for; an account that comes by its mail has that address confirmed.',
-      scopes: 'JSON list: what it adds to the ceiling of the account.',
+      label: 'Whom it is for, as the inviter wrote it.',
+      email:
+        'The address it was made for. An account created from the invitation mail has this address confirmed.',
+      scopes: 'JSON list: the scopes it adds to the account’s ceiling.',
       roles: 'JSON list: the roles it grants.',
-      by_operator: 'Made at the command line, where nobody is signed in.',
-      created_by: 'Who invited; NULL for the operator, and for somebody who was deleted.',
-      max_uses: 'How many accounts may come by it.',
-      uses: 'How many did.',
-      revoked_at: 'When it was withdrawn.',
-      expires_at: 'When it opens nothing any more; NULL: never.',
+      by_operator: 'True if it was made at the command line, where no one is signed in.',
+      created_by: 'The inviter; NULL for the operator, and after the inviter’s account was deleted.',
+      max_uses: 'How many accounts can use it.',
+      uses: 'How many accounts used it.',
+      revoked_at: 'When it was revoked.',
+      expires_at: 'When it stops working; NULL: never.',
     },
     indices: {
-      I_invitations_code_hash: 'Coming in by it.',
-      I_invitations_created_by: 'Deleting who invited, which sets it to NULL.',
+      I_invitations_code_hash: 'Opening an invitation.',
+      I_invitations_created_by: 'Deleting the inviter, which sets it to NULL.',
       I_invitations_expires_at: 'The clean-up.',
     },
     secrets: { code_hash: DIGEST },
     security: [
-      'A use is counted by one conditional statement: of a hundred at once, `max_uses` come in.',
-      'It grants nothing any more when who invited was disabled or deleted, or lost what it grants.',
+      'One conditional statement counts a use: of a hundred concurrent attempts, exactly `max_uses` succeed.',
+      'It grants nothing once its inviter is disabled, deleted, or has lost the scopes it grants.',
     ],
-    life: 'One that nobody used goes some time after its end; one that somebody came by stays, for the ledger to tell of it.',
-    content:
-      'The first start in development makes the set-up link: one row, renewed at each start until somebody administers.',
+    lifetime:
+      'Unused ones are deleted some time after they expire. Used ones stay, because redemptions refer to them.',
+    initialContent:
+      'In development the first start creates the set-up link: one row, renewed at each start until there is an administrator.',
   },
   T_invitation_redemptions: {
     part: 'invitations',
-    purpose: 'The ledger: who came in by which invitation, and what they got.',
+    purpose: 'A use of an invitation: which account, and what it received.',
     columns: {
-      invitation_id: 'By which they came.',
-      redeemed_by: 'Who; NULL when the account was deleted.',
-      scopes: 'JSON list: what was added to the ceiling.',
+      invitation_id: 'The invitation.',
+      redeemed_by: 'The account; NULL after it was deleted.',
+      scopes: 'JSON list: the scopes that were added to the ceiling.',
       roles: 'JSON list: the roles that were granted.',
-      redeemed_at: 'When they came.',
-      ip_address: 'From where.',
+      redeemed_at: 'When it was used.',
+      ip_address: 'The address of the browser.',
     },
     indices: {
-      I_invitation_redemptions_invitation_id_redeemed_by: 'Who came by an invitation; nobody uses one twice.',
-      I_invitation_redemptions_redeemed_by: "A person's invitations; deleting the account sets it to NULL.",
+      I_invitation_redemptions_invitation_id_redeemed_by:
+        'Who used an invitation; an account uses it at most once.',
+      I_invitation_redemptions_redeemed_by:
+        'The invitations an account used; deleting the account, which sets it to NULL.',
       I_invitation_redemptions_redeemed_at: 'The clean-up.',
     },
-    security: ['Written in the transaction that makes the account: neither is there without the other.'],
-    life: 'Kept long: ten years, unless LATCHKEY_RETENTION says otherwise.',
-    content: 'Empty.',
+    security: ['Written in the transaction that creates the account, so neither exists without the other.'],
+    lifetime: 'Ten years, unless LATCHKEY_RETENTION sets another time.',
+    initialContent: 'Empty.',
   },
 };

@@ -1,66 +1,71 @@
+/** The sections of docs/DATABASE.md, in its order. */
 export const PARTS = {
-  people: 'Who a person is',
-  factors: 'Keys, apps and codes of a person',
+  accounts: 'Accounts and sessions',
+  factors: 'Passkeys, authenticator apps and recovery codes',
   invitations: 'Invitations',
-  applications: 'Applications',
-  protocol: 'What an application was given',
-  upkeep: 'What happened, and limits',
+  applications: 'Applications and signing keys',
+  protocol: 'Authorization requests, grants, codes and tokens',
+  audit: 'Audit log and limits',
 };
 
-/** How what is or derives from a secret rests, and what whoever stole the database could do with it. */
-export interface Resting {
-  rests: 'plain' | 'hashed' | 'sealed';
-  /** In a JSON column, the member that is meant. */
+/** How a column stores a value that is a secret or derived from one. */
+export interface StoredSecret {
+  stored: 'plain' | 'hashed' | 'sealed';
+  /** In a JSON column, the member that holds the value. */
   member?: string;
-  thief: string;
+  /** What someone with a copy of the database could do with it. */
+  ifStolen: string;
 }
 
-/** What docs/DATABASE.md says of a table and the schema cannot. Held to the migrated schema by a test. */
-export interface Described {
+/** What docs/DATABASE.md says about a table beyond its schema. A test compares it with the migrated schema. */
+export interface TableDescription {
   part: keyof typeof PARTS;
   purpose: string;
-  /** Every column but `id` and `created_at`, which mean the same everywhere. */
+  /** Every column except `id` and `created_at`, which mean the same in every table. */
   columns: Record<string, string>;
-  /** Columns that hold one of a few words: each word. */
+  /** For columns with a fixed set of values: what each value means. */
   values?: Record<string, Record<string, string>>;
-  /** Every index and the query it serves. */
+  /** Every index and the query that needs it. */
   indices: Record<string, string>;
-  /** Columns that name a row elsewhere without a foreign key, and why. */
-  loose?: Record<string, { names: string; why: string }>;
-  secrets?: Record<string, Resting>;
+  /** Columns that refer to another table without a foreign key, and why they have none. */
+  unenforced?: Record<string, Reference>;
+  secrets?: Record<string, StoredSecret>;
   security: string[];
-  /** Until when a row lives, and what ends it. */
-  life: string;
-  /** What is in it after the migrations, the first start and `npm run seed`. */
-  content: string;
+  /** How long a row exists and what ends it. */
+  lifetime: string;
+  /** What the table contains after the migrations, the first start and `npm run seed`. */
+  initialContent: string;
 }
 
-/** Why the protocol's tables name applications without a foreign key. */
-export const OUTLIVES = {
-  names: 'T_oauth_clients.client_id',
-  why: 'Latchkey itself is an application without a row, and what happened is still told when an application is gone.',
+interface Reference {
+  target: string;
+  why: string;
+}
+
+export const CLIENT_REFERENCE: Reference = {
+  target: 'T_oauth_clients.client_id',
+  why: 'Latchkey’s own pages are a client without a row, and rows outlive their client.',
 };
 
-/** Tokens name what they hang on without a foreign key: each would be another look-up at each token. */
-export const GRANT = {
-  names: 'T_grants.id',
-  why: 'A token whose grant is gone or revoked opens nothing: it is read together with its grant.',
+/** Tokens have no foreign keys to these: each would cost another lookup for every token issued. */
+export const GRANT_REFERENCE: Reference = {
+  target: 'T_grants.id',
+  why: 'A token is read together with its grant and is invalid without it.',
 };
 
-export const SESSION = {
-  names: 'T_user_sessions.uid',
-  why: 'A token that came from a session ends with it: both are read together.',
+export const SESSION_REFERENCE: Reference = {
+  target: 'T_user_sessions.uid',
+  why: 'A token that belongs to a session is read together with it and ends with it.',
 };
 
-/** 256 random bits, of which the digest alone rests. */
-export const DIGEST: Resting = {
-  rests: 'hashed',
-  thief: 'Nothing: SHA-256 of a random value that nobody can find again.',
+export const DIGEST: StoredSecret = {
+  stored: 'hashed',
+  ifStolen: 'Nothing: SHA-256 of a random value that cannot be recovered.',
 };
 
-/** As DIGEST, with the time in its first 48 bits. */
-export const ORDERED_DIGEST: Resting = {
-  rests: 'hashed',
-  thief:
-    'Nothing but when it was issued: the rest is 208 bits of the SHA-256 of a random value that nobody can find again.',
+/** As DIGEST, with the time of issue in the first 48 bits. */
+export const TIMED_DIGEST: StoredSecret = {
+  stored: 'hashed',
+  ifStolen:
+    'See when it was issued. The other 208 bits are from the SHA-256 of a random value that cannot be recovered.',
 };

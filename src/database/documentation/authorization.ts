@@ -1,0 +1,202 @@
+import {
+  CLIENT_REFERENCE,
+  DIGEST,
+  GRANT_REFERENCE,
+  SESSION_REFERENCE,
+  type StoredSecret,
+  type TableDescription,
+  TIMED_DIGEST,
+} from './model.ts';
+
+export const PAYLOAD = 'JSON: the remaining members of the protocol engine, without any bearer value.';
+export const CLIENT = 'The `client_id` of the application.';
+export const CLEAN_UP = 'The clean-up.';
+export const BY_ACCOUNT = 'Revoking one grant or everything of an account; deleting the account.';
+
+const CHALLENGE: StoredSecret = {
+  stored: 'plain',
+  ifStolen: 'Nothing: PKCE makes the challenge public. The verifier is never stored.',
+};
+
+/** A request that the user confirms elsewhere, while the application polls for the tokens. */
+const polled = (name: string, purpose: string): TableDescription => ({
+  part: 'protocol',
+  purpose,
+  columns: {
+    code_hash: 'Digest of the code the application polls with.',
+    user_code_hash: 'Digest of the code the user types; NULL without one.',
+    code_sealed: 'Both codes, for the engine.',
+    account_id: 'The account that confirmed it.',
+    client_id: CLIENT,
+    grant_id: 'What the user allowed.',
+    scope: 'The requested scopes.',
+    consumed_at: 'When it was exchanged for tokens.',
+    payload: PAYLOAD,
+    expires_at: 'When it expires.',
+  },
+  indices: {
+    [`I_${name}_code_hash`]: 'Polling.',
+    [`I_${name}_user_code_hash`]: 'Finding the request for the code the user typed.',
+    [`I_${name}_account_id`]: BY_ACCOUNT,
+    [`I_${name}_expires_at`]: CLEAN_UP,
+  },
+  unenforced: { client_id: CLIENT_REFERENCE, grant_id: GRANT_REFERENCE },
+  secrets: {
+    code_hash: DIGEST,
+    user_code_hash: {
+      stored: 'hashed',
+      ifStolen: 'Guess the code while it is valid: it is short. It only identifies the request.',
+    },
+    code_sealed: {
+      stored: 'sealed',
+      ifStolen: 'Nothing without LATCHKEY_SECRETS. With it, collect the tokens once the user has agreed.',
+    },
+  },
+  security: ['One conditional statement exchanges it, once.'],
+  lifetime: 'Minutes.',
+  initialContent: 'Empty; not supported yet.',
+});
+
+export const authorization: Record<string, TableDescription> = {
+  T_authorization_requests: {
+    part: 'protocol',
+    purpose: 'One authorization request, from `/auth` until its code is issued, however many pages it takes.',
+    columns: {
+      uid_hash: 'Digest of the interaction’s id in the URL, which changes at each step.',
+      client_id: CLIENT,
+      account_id: 'The account, once the user has signed in.',
+      redirect_uri: 'Where the response goes.',
+      scope: 'The requested scopes.',
+      state: 'The application’s `state`, returned to it.',
+      nonce: 'The application’s `nonce`, copied to the ID token.',
+      response_type: 'Always `code`.',
+      code_challenge: 'The PKCE challenge (RFC 7636).',
+      code_challenge_method: '`S256`, or NULL without PKCE.',
+      prompt: 'The page the user is on: `login`, `consent`, …',
+      status: 'The outcome.',
+      payload: `${PAYLOAD} The id of a device or pushed request is sealed in it.`,
+      expires_at: 'An hour after it started.',
+    },
+    values: {
+      status: {
+        pending: 'the user has not finished',
+        approved: 'a code was issued',
+        denied: 'the user or the server refused it',
+        expired: 'it was not finished in time, or a password change ended it',
+      },
+    },
+    indices: {
+      I_authorization_requests_uid_hash: 'Every page of the request.',
+      I_authorization_requests_account_id: 'Ending pending requests when a password changes.',
+      I_authorization_requests_expires_at: 'The clean-up; setting the status `expired`.',
+    },
+    unenforced: {
+      client_id: CLIENT_REFERENCE,
+      account_id: { target: 'T_accounts.id', why: 'A request outlives its account, as a record.' },
+    },
+    secrets: {
+      uid_hash: DIGEST,
+      payload: {
+        stored: 'sealed',
+        member: 'sealed',
+        ifStolen:
+          'Nothing without LATCHKEY_SECRETS. With it, learn the id of a pushed or device request that is already used up.',
+      },
+      code_challenge: CHALLENGE,
+    },
+    security: ['An ended request cannot come back: every change is an UPDATE of a pending row.'],
+    lifetime: 'An hour. The row then stays for a week, so that it can be queried.',
+    initialContent: 'Empty.',
+  },
+  T_grants: {
+    part: 'protocol',
+    purpose: 'What a user allowed an application.',
+    columns: {
+      account_id: 'The user.',
+      client_id: CLIENT,
+      scope: 'The OpenID scopes that were allowed.',
+      payload: PAYLOAD,
+      revoked_at: 'When it was revoked: all its tokens are invalid.',
+      expires_at: 'Ten years after it was made.',
+    },
+    indices: {
+      I_grants_account_id_client_id: 'What a user allowed; deleting the account.',
+      I_grants_expires_at: CLEAN_UP,
+      I_grants_revoked_at: 'The clean-up of revoked grants.',
+    },
+    unenforced: { client_id: CLIENT_REFERENCE },
+    security: [
+      'Revoking marks the row instead of deleting it: a request that lost a race may still write tokens, and must find the grant revoked.',
+    ],
+    lifetime: 'Until `expires_at`, or some time after `revoked_at`.',
+    initialContent: 'Empty.',
+  },
+  T_authorization_codes: {
+    part: 'protocol',
+    purpose: 'An authorization code, on its way from the browser to the application.',
+    columns: {
+      code_hash: 'Digest of the code.',
+      authorization_request_id:
+        'The request it answers; NULL if no page was shown, or once that row is deleted.',
+      account_id: 'The account.',
+      client_id: CLIENT,
+      grant_id: 'What the user allowed.',
+      session_uid: 'The session that issued it.',
+      redirect_uri: 'Where it was sent.',
+      scope: 'The scopes the token will have.',
+      state: 'The application’s `state`.',
+      nonce: 'The application’s `nonce`; an account uses each one once.',
+      response_type: 'Always `code`.',
+      code_challenge: 'The PKCE challenge (RFC 7636).',
+      code_challenge_method: '`S256`, or NULL without PKCE.',
+      consumed_at: 'When it was exchanged. A second attempt revokes the tokens of the first.',
+      payload: PAYLOAD,
+      expires_at: 'A minute after it was issued.',
+    },
+    indices: {
+      I_authorization_codes_code_hash: 'The exchange.',
+      I_authorization_codes_account_id_nonce:
+        'No nonce twice for an account; revoking everything of an account; deleting the account.',
+      I_authorization_codes_authorization_request_id: 'The clean-up of requests, which sets it to NULL.',
+      I_authorization_codes_expires_at: CLEAN_UP,
+    },
+    unenforced: {
+      client_id: CLIENT_REFERENCE,
+      grant_id: GRANT_REFERENCE,
+      session_uid: SESSION_REFERENCE,
+    },
+    secrets: { code_hash: TIMED_DIGEST, code_challenge: CHALLENGE },
+    security: [
+      'One conditional statement exchanges it, in the commit that writes the tokens (RFC 9700 section 2.1.1).',
+    ],
+    lifetime:
+      'A minute. The row then stays for a week: for that time a second use is detected and its nonce is not accepted again.',
+    initialContent: 'Empty.',
+  },
+  T_device_codes: polled(
+    'device_codes',
+    'A device without a browser, waiting for its user to confirm elsewhere (RFC 8628).',
+  ),
+  T_backchannel_authentication_requests: polled(
+    'backchannel_authentication_requests',
+    'An application waiting for a user who is asked on another device (CIBA).',
+  ),
+  T_pushed_authorization_requests: {
+    part: 'protocol',
+    purpose: 'An authorization request that the application sent before redirecting the browser (RFC 9126).',
+    columns: {
+      request_hash: 'Digest of its `request_uri`.',
+      consumed_at: 'When the browser arrived with it.',
+      payload: PAYLOAD,
+      expires_at: 'A minute after it was pushed.',
+    },
+    indices: {
+      I_pushed_authorization_requests_request_hash: 'When the browser arrives.',
+      I_pushed_authorization_requests_expires_at: CLEAN_UP,
+    },
+    secrets: { request_hash: DIGEST },
+    security: ['Works once.'],
+    lifetime: 'A minute.',
+    initialContent: 'Empty; not supported yet.',
+  },
+};

@@ -1,0 +1,162 @@
+import { BY_ACCOUNT, CLEAN_UP, CLIENT, PAYLOAD } from './authorization.ts';
+import {
+  CLIENT_REFERENCE,
+  DIGEST,
+  GRANT_REFERENCE,
+  SESSION_REFERENCE,
+  type TableDescription,
+  TIMED_DIGEST,
+} from './model.ts';
+
+export const tokens: Record<string, TableDescription> = {
+  T_access_tokens: {
+    part: 'protocol',
+    purpose: 'An access token.',
+    columns: {
+      token_hash: 'Digest of the token.',
+      kind: 'Whom it acts for.',
+      authorization_code_id: 'The code it was issued for; NULL if a refresh token was used.',
+      account_id: 'The user; NULL if the application acts as itself.',
+      client_id: CLIENT,
+      grant_id: 'What the user allowed.',
+      session_uid: 'The session it belongs to and ends with.',
+      scope: 'The scopes of the token.',
+      payload: PAYLOAD,
+      expires_at: 'LATCHKEY_ACCESS_TOKEN_TTL after it was issued.',
+    },
+    values: {
+      kind: {
+        access_token: 'a user',
+        client_credentials: 'the application itself',
+      },
+    },
+    indices: {
+      I_access_tokens_token_hash: 'Introspection and userinfo.',
+      I_access_tokens_authorization_code_id: 'The database itself ensures that a code yields one token.',
+      I_access_tokens_account_id: BY_ACCOUNT,
+      I_access_tokens_expires_at: CLEAN_UP,
+    },
+    unenforced: {
+      client_id: CLIENT_REFERENCE,
+      grant_id: GRANT_REFERENCE,
+      session_uid: SESSION_REFERENCE,
+      authorization_code_id: { target: 'T_authorization_codes.id', why: 'A token can outlive its code.' },
+    },
+    secrets: { token_hash: TIMED_DIGEST },
+    security: [
+      'Read together with its grant, session and account: when one of them ends, so does the token.',
+    ],
+    lifetime: 'Until `expires_at`. Revocation deletes it.',
+    initialContent: 'Empty.',
+  },
+  T_refresh_tokens: {
+    part: 'protocol',
+    purpose: 'A refresh token. Each use issues the next one.',
+    columns: {
+      token_hash: 'Digest of the token.',
+      account_id: 'The user.',
+      client_id: CLIENT,
+      grant_id: 'What the user allowed; also identifies the family of the token.',
+      session_uid: 'The session it belongs to and ends with.',
+      scope: 'The scopes it can be refreshed to.',
+      rotated_from: 'The token it replaced; NULL for the first of a family.',
+      consumed_at: 'When it was used. A second use revokes the family.',
+      payload: PAYLOAD,
+      expires_at: 'LATCHKEY_REFRESH_TOKEN_TTL after it was issued.',
+    },
+    indices: {
+      I_refresh_tokens_token_hash: 'Refreshing.',
+      I_refresh_tokens_account_id: BY_ACCOUNT,
+      I_refresh_tokens_expires_at: CLEAN_UP,
+    },
+    unenforced: {
+      client_id: CLIENT_REFERENCE,
+      grant_id: GRANT_REFERENCE,
+      session_uid: SESSION_REFERENCE,
+      rotated_from: {
+        target: 'T_refresh_tokens.id',
+        why: 'The clean-up may delete the earlier token first.',
+      },
+    },
+    secrets: { token_hash: TIMED_DIGEST },
+    security: [
+      'A used token stays until it expires, so that a second use is detected (RFC 9700 section 4.14.2).',
+    ],
+    lifetime: 'Until `expires_at`, then a week. Revocation deletes it.',
+    initialContent: 'Empty.',
+  },
+  T_replay_detections: {
+    part: 'protocol',
+    purpose: 'A proof or assertion that was already used, so that it is not accepted twice.',
+    columns: {
+      replay_hash: 'Digest of its `jti` and issuer.',
+      issuer: 'Who issued it.',
+      payload: PAYLOAD,
+      expires_at: 'When it would be rejected as too old anyway.',
+    },
+    indices: {
+      I_replay_detections_replay_hash: 'Of two concurrent uses, this index rejects the second.',
+      I_replay_detections_expires_at: CLEAN_UP,
+    },
+    secrets: { replay_hash: DIGEST },
+    security: ['Rows are only inserted, never changed.'],
+    lifetime: 'Minutes.',
+    initialContent: 'Empty; not used yet.',
+  },
+  T_registration_tokens: {
+    part: 'protocol',
+    purpose: 'A token to register an application or to change its registration (RFC 7591, RFC 7592).',
+    columns: {
+      token_hash: 'Digest of the token.',
+      kind: 'What it allows.',
+      client_id: CLIENT,
+      payload: PAYLOAD,
+      expires_at: 'When it expires; NULL: never.',
+    },
+    values: {
+      kind: {
+        InitialAccessToken: 'registering an application',
+        RegistrationAccessToken: 'changing one registration',
+      },
+    },
+    indices: {
+      I_registration_tokens_token_hash: 'Its use.',
+      I_registration_tokens_expires_at: CLEAN_UP,
+    },
+    unenforced: { client_id: CLIENT_REFERENCE },
+    secrets: { token_hash: DIGEST },
+    security: [],
+    lifetime: 'Until `expires_at`.',
+    initialContent: 'Empty; not supported yet.',
+  },
+  T_revoked_tokens: {
+    part: 'protocol',
+    purpose: 'Evidence: a code or refresh token that was used twice. Outlives the rows that were revoked.',
+    columns: {
+      token_hash: 'Digest of the code or token.',
+      reason: 'What was used twice.',
+      client_id: CLIENT,
+      account_id: 'The user.',
+      revoked_at: 'When it was used the second time.',
+      expires_at: 'A year later.',
+    },
+    values: {
+      reason: {
+        code_replay: 'an authorization code',
+        refresh_token_reuse: 'a refresh token',
+      },
+    },
+    indices: {
+      I_revoked_tokens_token_hash: 'One row, however often it is used again.',
+      I_revoked_tokens_expires_at: CLEAN_UP,
+    },
+    unenforced: {
+      client_id: CLIENT_REFERENCE,
+      account_id: { target: 'T_accounts.id', why: 'Evidence outlives the account.' },
+    },
+    secrets: { token_hash: TIMED_DIGEST },
+    security: ['Written in a separate commit, so that it stays although the request is refused.'],
+    lifetime: 'A year.',
+    initialContent: 'Empty.',
+  },
+};
