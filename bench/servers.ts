@@ -38,11 +38,11 @@ export async function start(variant: Variant, purges = true): Promise<Measured |
   const inMemory = variant === 'plain' || variant === 'bare';
   const database = inMemory ? undefined : await createDatabase(variant).catch(() => null);
   if (database === null) return undefined;
-  const file = fileURLToPath(new URL(`./server-${inMemory ? variant : 'latchkey'}.ts`, import.meta.url));
+  const file = fileURLToPath(new URL(`./server-${inMemory ? variant : 'latchkey'}.js`, import.meta.url));
   const folder = process.env.BENCH_PROF;
   const profile = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}/${variant}`] : [];
   const child = fork(file, database ? [database.url, purges ? 'purges' : ''] : [], {
-    execArgv: ['--import', 'tsx', ...profile],
+    execArgv: profile,
     // The log is written, as in earnest, but not shown.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: { ...process.env, NODE_NO_WARNINGS: '1' },

@@ -1,6 +1,3 @@
 #!/usr/bin/env node
-import { register } from 'tsx/esm/api';
-
-register();
-const { run } = await import('../src/cli.ts');
+const { run } = await import('../dist/src/cli.js');
 await run(process.argv);

@@ -7,6 +7,7 @@ import { APPLICATION, PEOPLE, seedDevelopment } from '../seeds/development.ts';
 import { migrateLatest } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { createPasswords } from '../src/identity/passwords/hashing.ts';
+import { projectPath } from '../src/kit/project-root.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 
 /** `npm run demo`: a throw-away server with seeded people beside the example application. */
@@ -27,7 +28,7 @@ function stop(code: number): void {
 /** Starts a program and waits for the line that says that it is there. */
 function start(file: string, env: Record<string, string>, ready: RegExp): Promise<void> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    const child = spawn(process.execPath, [projectPath(file)], {
       env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -53,14 +54,14 @@ const server = {
   LATCHKEY_SECRETS: secret,
   LATCHKEY_LOG_LEVEL: 'warn',
 };
-await start('src/main.ts', server, /Latchkey is ready/);
+await start('dist/src/main.js', server, /Latchkey is ready/);
 const application = {
   ISSUER: issuer,
   CLIENT_ID: APPLICATION.id,
   CLIENT_SECRET: APPLICATION.secret,
   PORT: String(port + 1000),
 };
-await start('examples/relying-party/index.ts', application, /application is at/);
+await start('examples/relying-party/index.js', application, /application is at/);
 
 process.stdout.write(`
 Go to    ${home}   and press "Sign in".

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { relative, resolve } from 'node:path';
 import knex from 'knex';
 import { adminUrls } from '../test/support/engines.ts';
 
@@ -53,10 +54,10 @@ if (missing.length > 0) {
 }
 
 const given = process.argv.slice(2);
-const files = given.length > 0 ? given : find('test');
+const files = (given.length > 0 ? given : find('test')).map(built);
 const child = spawn(
   process.execPath,
-  ['--import', 'tsx', '--test', '--test-concurrency=3', '--test-timeout=240000', ...files],
+  ['--enable-source-maps', '--test', '--test-concurrency=3', '--test-timeout=240000', ...files],
   {
     stdio: 'inherit',
     env: {
@@ -68,6 +69,11 @@ const child = spawn(
   },
 );
 child.on('exit', (code) => process.exit(code ?? 1));
+
+/** A test as `tsc` leaves it; what begins with a dash is an option of `node --test`. */
+function built(file: string): string {
+  return file.startsWith('-') ? file : resolve('dist', relative('.', file)).replace(/\.ts$/, '.js');
+}
 
 function find(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

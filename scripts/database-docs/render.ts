@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { descriptions } from '../../src/database/documentation/index.ts';
 import { PARTS } from '../../src/database/documentation/model.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { diagram } from './diagram.ts';
 import { cleanUps, monitoring, questionNames, questions, reportNames } from './queries.ts';
 import { readSchema, type Table } from './schema.ts';
@@ -29,6 +30,6 @@ export async function renderDocument(): Promise<string> {
     questionNames: questionNames(),
     reportNames: reportNames(),
   };
-  const template = readFileSync(new URL('./template.md', import.meta.url), 'utf8');
+  const template = readFileSync(projectPath('scripts/database-docs/template.md'), 'utf8');
   return template.replace(/\{\{(\w+)\}\}/g, (_, name) => generated[name] ?? '');
 }

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Middleware } from 'koa';
+import { projectPath } from '../kit/project-root.ts';
 
 const SCRIPT = 'text/javascript; charset=utf-8';
-const own = (name: string) => new URL(`../../assets/${name}`, import.meta.url);
+const own = (name: string) => projectPath(`assets/${name}`);
 
 /** The browser's side of the WebAuthn library as it ships: no bundler stands between it and the page. */
 const LIBRARY = new URL(
@@ -11,7 +12,7 @@ const LIBRARY = new URL(
   import.meta.resolve('@simplewebauthn/browser').replace(/\/(esm|script)\/index\.js$/, '/esm/'),
 );
 
-const FILES: Record<string, { type: string; at: URL }> = {
+const FILES: Record<string, { type: string; at: string | URL }> = {
   'latchkey.css': { type: 'text/css; charset=utf-8', at: own('latchkey.css') },
   'logo.svg': { type: 'image/svg+xml', at: own('logo.svg') },
   'webauthn.js': { type: SCRIPT, at: LIBRARY },

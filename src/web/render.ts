@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import ejs, { type TemplateFunction } from 'ejs';
 import { memo } from '../database/driver/memo.ts';
+import { projectPath } from '../kit/project-root.ts';
 import type { Assets } from './assets.ts';
 
 /** A title has no element to hold these in: left there, a name could turn the words that follow it. */
 const TURNS_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
-const directory = fileURLToPath(new URL('../../views/', import.meta.url));
+const directory = projectPath('views');
 
 function compile(name: string): TemplateFunction {
-  const filename = `${directory}${name}.ejs`;
+  const filename = `${directory}/${name}.ejs`;
   return ejs.compile(readFileSync(filename, 'utf8'), {
     filename,
     strict: true,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ConfigError, loadConfig, variables } from '../../src/config/index.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
 
 const STRONG = 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1';
 const production = {
@@ -123,7 +124,7 @@ describe('configuration', () => {
   });
 
   test('.env.example names every variable, and no other', () => {
-    const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
+    const example = readFileSync(projectPath('.env.example'), 'utf8');
     const named = [...example.matchAll(/^#?(LATCHKEY_\w+)=/gm)].map(([, name]) => name);
     assert.deepEqual(named.sort(), Object.keys(variables.shape).sort());
   });

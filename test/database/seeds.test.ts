@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { createDatabase, engines } from '../support/engines.ts';
 import { SECRETS } from '../support/server.ts';
 
@@ -15,7 +16,7 @@ function seed(url: string, env: Record<string, string> = {}): Promise<{ code: nu
   return new Promise((done) => {
     execFile(
       process.execPath,
-      ['--import', 'tsx', 'scripts/seed.ts'],
+      [projectPath('dist/scripts/seed.js')],
       { env: settings },
       (error, _stdout, stderr) => {
         done({ code: error ? Number(error.code ?? 1) : 0, stderr });

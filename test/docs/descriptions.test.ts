@@ -4,6 +4,7 @@ import { before, describe, test } from 'node:test';
 import { renderDocument } from '../../scripts/database-docs/render.ts';
 import { readSchema, type Table } from '../../scripts/database-docs/schema.ts';
 import { descriptions } from '../../src/database/documentation/index.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
 
 const EVERYWHERE = ['id', 'created_at'];
 /** Columns of one of a few words. */
@@ -22,7 +23,7 @@ describe('docs/DATABASE.md', () => {
   };
 
   test('is what npm run docs:database makes of the schema and the descriptions', async () => {
-    const kept = readFileSync(new URL('../../docs/DATABASE.md', import.meta.url), 'utf8');
+    const kept = readFileSync(projectPath('docs/DATABASE.md'), 'utf8');
     assert.ok(kept === (await renderDocument()), 'it is stale: run npm run docs:database');
   });
 
@@ -63,12 +64,12 @@ describe('docs/DATABASE.md', () => {
 
   test('tells of every action that the code writes to the audit log', () => {
     const actions = Object.keys(described('T_auth_audit_log').values?.action ?? {});
-    const root = new URL('../../src/', import.meta.url);
+    const root = projectPath('src');
     const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
       file.endsWith('.ts'),
     );
     const written = files.flatMap((file) => {
-      const text = readFileSync(new URL(file, root), 'utf8');
+      const text = readFileSync(`${root}/${file}`, 'utf8');
       return [
         ...text.matchAll(/\baction: '([a-z_]+\.[a-z_]+)'/g),
         ...text.matchAll(/'([a-z_.]+)\.refused'/g),

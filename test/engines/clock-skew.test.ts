@@ -16,7 +16,7 @@ import { openWorld, rounds } from '../support/world.ts';
 
 const SKEW_MS = 2000;
 const PARALLEL = 50;
-const preload = new URL('../support/skewed-clock.mjs', import.meta.url).href;
+const preload = new URL('../support/skewed-clock.js', import.meta.url).href;
 
 const clock = (ms: number) => ({ NODE_OPTIONS: `--import=${preload}`, TEST_CLOCK_SKEW_MS: String(ms) });
 

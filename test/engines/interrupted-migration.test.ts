@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { latchkey } from '../support/command.ts';
 import { createDatabase, engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
 import { SECRETS } from '../support/server.ts';
 
-const bin = resolve(import.meta.dirname, '../../bin/latchkey.js');
+const bin = projectPath('bin/latchkey.js');
 
 /** Every table with its columns, indices and foreign keys, as the database prints it. */
 async function schemaOf(database: Database): Promise<Record<string, string>> {

@@ -12,7 +12,7 @@ import { engines } from '../support/engines.ts';
 import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
 
 const PARALLEL = 100;
-const redeemers = resolve(import.meta.dirname, '../support/redeem-process.ts');
+const redeemers = resolve(import.meta.dirname, '../support/redeem-process.js');
 
 const invitationsOf = (world: World, server: { issuer: string }) =>
   createInvitations({ knex: world.database.knex, issuer: server.issuer, covers });
@@ -51,7 +51,7 @@ async function sendAll(ready: [Browser, Response][], username: (index: number) =
 
 /** One process of redeemers: a line in, a line out. */
 async function redeemer(t: TestContext, url: string) {
-  const child = spawn(process.execPath, ['--import', 'tsx', redeemers, url], {
+  const child = spawn(process.execPath, [redeemers, url], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.after(() => child.kill());

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { describe, test } from 'node:test';
+import { projectPath } from '../../src/kit/project-root.ts';
 
-const root = resolve(import.meta.dirname, '../../src');
+const root = projectPath('src');
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
   /(?<!\.d)\.ts$/.test(file),
 );

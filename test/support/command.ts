@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
+import { projectPath } from '../../src/kit/project-root.ts';
 
-const bin = resolve(import.meta.dirname, '../../bin/latchkey.js');
+const bin = projectPath('bin/latchkey.js');
 
 export interface CommandResult {
   code: number;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { projectPath } from '../../src/kit/project-root.ts';
 
-const text = readFileSync(new URL('../../docs/DATABASE.md', import.meta.url), 'utf8');
+const text = readFileSync(projectPath('docs/DATABASE.md'), 'utf8');
 
 export interface Statement {
   /** The heading that it stands under. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
+import { projectPath } from '../../src/kit/project-root.ts';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
 import { freePort } from './free-port.ts';
 import type { TestServer } from './server.ts';
@@ -22,7 +23,7 @@ export async function startApplication(
     CLIENT_SECRET: client.client_secret,
     PORT: String(port),
   };
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/relying-party/index.ts'], {
+  const child = spawn(process.execPath, [projectPath('examples/relying-party/index.js')], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

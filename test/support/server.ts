@@ -21,7 +21,7 @@ import { type Sink, startSink } from './mail-server.ts';
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
 /** Import it where a real bcrypt would only cost time. */
-export const cheapHashes = new URL('./cheap-hashes.mjs', import.meta.url).href;
+export const cheapHashes = new URL('./cheap-hashes.js', import.meta.url).href;
 /** What a test sets is not judged: the dictionaries would be loaded in every process. */
 export const NO_RULES = { fault: () => undefined };
 const OPERATOR = { accountId: null };

@@ -8,7 +8,7 @@ export const pairs = (inSuite: number) => Number(process.env.LATCHKEY_TEST_PAIRS
 export const compared: EngineName[] = process.env.LATCHKEY_TEST_PAIRS ? engines : ['sqlite'];
 
 /**
- * Hashes are cheap in these tests (cheap-hashes.mjs): what is compared is all the rest of the work, which a hash of real
+ * Hashes are cheap in these tests (cheap-hashes.ts): what is compared is all the rest of the work, which a hash of real
  * cost would hide under its own noise. Times interleaved pairs, the one kind first in every other pair, and applies the
  * sign test: were they alike, the share of pairs in which the first kind took longer would be 0.5 with a standard error
  * of 0.5/√n. Allowed are 3.5 standard errors and one percentage point, which 10,000 pairs turn into 0.4725 to 0.5275.

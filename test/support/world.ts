@@ -5,6 +5,7 @@ import { migrateLatest } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
 import { createPasswords } from '../../src/identity/passwords/hashing.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
@@ -12,7 +13,7 @@ import { createDatabase, type EngineName, type TestDatabase } from './engines.ts
 import { freePort } from './free-port.ts';
 import { cheapHashes, NO_RULES, PASSWORD, SECRETS } from './server.ts';
 
-const root = resolve(import.meta.dirname, '../..');
+const main = resolve(import.meta.dirname, '../../src/main.js');
 const OPERATOR = { accountId: null };
 const READY = 'Latchkey is ready at';
 
@@ -30,8 +31,8 @@ export interface ServerProcess {
 }
 
 function spawnServer(env: NodeJS.ProcessEnv, told: (text: string) => void): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', cheapHashes, 'src/main.ts'], {
-    cwd: root,
+  const child = spawn(process.execPath, ['--import', cheapHashes, main], {
+    cwd: projectPath('.'),
     env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', LATCHKEY_HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import Koa from 'koa';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { createAssets } from '../../src/web/assets.ts';
 import { createRenderer } from '../../src/web/render.ts';
 import { withoutOwnScript } from '../support/page-script.ts';
@@ -163,7 +164,7 @@ const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
 
 describe('the pages', () => {
   test('no view is left out of these tests', () => {
-    const files = readdirSync(new URL('../../views/', import.meta.url), {
+    const files = readdirSync(projectPath('views'), {
       recursive: true,
       encoding: 'utf8',
     });
@@ -171,7 +172,7 @@ describe('the pages', () => {
     const tested = new Set(everyView('').map(([name]) => name));
     // Parts of the others; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/email-address.test.ts).
     const parts =
-      /^(layout|account\/keys|parts\/.*|mail\/.*|invitations\/(facts|sheet)|admin\/invitations\/(state|grants))$/;
+      /^(layout|account\/keys|parts\/.*|mail\/.*|invitations\/(facts|sheet)|console\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 
@@ -268,7 +269,7 @@ describe('the assets', () => {
       assert.equal(answer.headers.get('content-type'), type);
       assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
       assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
-      assert.deepEqual(body, readFileSync(new URL(`../../assets/${name}`, import.meta.url)));
+      assert.deepEqual(body, readFileSync(projectPath(`assets/${name}`)));
     }
   });
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import ejs from 'ejs';
+import { projectPath } from '../../kit/project-root.ts';
 import type { MadeInvitation } from './store.ts';
 
 /** A cell that begins like a formula is one to a spreadsheet: it gets an apostrophe. */
@@ -25,7 +26,7 @@ export async function qrCode(url: string): Promise<string> {
 
 /** A page of its own to print and cut: a QR code, the code and its end for each invitation. */
 export async function toSheet(invitations: MadeInvitation[]): Promise<string> {
-  const file = new URL('../../../views/invitations/sheet.ejs', import.meta.url);
+  const file = projectPath('views/invitations/sheet.ejs');
   const cards = await Promise.all(
     invitations.map(async (invitation) => ({ ...invitation, qr: await qrCode(invitation.url) })),
   );

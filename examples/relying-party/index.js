@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
 
 /** A small application that signs people in with OpenID Connect: code flow, PKCE, state and nonce. */
@@ -13,31 +13,23 @@ const issuer = new URL(ISSUER);
 const insecure = issuer.protocol === 'http:' ? { execute: [oidc.allowInsecureRequests] } : undefined;
 const config = await oidc.discovery(issuer, CLIENT_ID, CLIENT_SECRET, undefined, insecure);
 
-interface Visit {
-  verifier?: string;
-  state?: string;
-  nonce?: string;
-  idToken?: string;
-  claims?: Record<string, unknown>;
-}
+/** In memory, by a cookie: enough for an example. Each has verifier, state, nonce, idToken and claims. */
+const visits = new Map();
 
-/** In memory, by a cookie: enough for an example. */
-const visits = new Map<string, Visit>();
-
-function visitOf(request: IncomingMessage, response: ServerResponse): Visit {
+function visitOf(request, response) {
   const known = /(?:^|; )visit=([\w-]+)/.exec(request.headers.cookie ?? '')?.[1];
   const found = known && visits.get(known);
   if (found) return found;
   const id = randomUUID();
-  const visit: Visit = {};
+  const visit = {};
   visits.set(id, visit);
   response.setHeader('Set-Cookie', `visit=${id}; HttpOnly; SameSite=Lax; Path=/`);
   return visit;
 }
 
-const escaped = (value: unknown) => String(value).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+const escaped = (value) => String(value).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
-function page(response: ServerResponse, status: number, title: string, body: string): void {
+function page(response, status, title, body) {
   response.writeHead(status, {
     'Content-Type': 'text/html; charset=utf-8',
     'Content-Security-Policy':
@@ -50,12 +42,12 @@ function page(response: ServerResponse, status: number, title: string, body: str
 <body><main><h1>${escaped(title)}</h1>${body}</main></body></html>`);
 }
 
-function redirect(response: ServerResponse, url: URL | string): void {
+function redirect(response, url) {
   response.writeHead(303, { Location: String(url) });
   response.end();
 }
 
-function showHome(response: ServerResponse, visit: Visit): void {
+function showHome(response, visit) {
   if (!visit.claims) {
     page(
       response,
@@ -73,7 +65,7 @@ function showHome(response: ServerResponse, visit: Visit): void {
   page(response, 200, 'Fieldnotes', body);
 }
 
-async function signIn(response: ServerResponse, visit: Visit): Promise<void> {
+async function signIn(response, visit) {
   Object.assign(visit, {
     verifier: oidc.randomPKCECodeVerifier(),
     state: oidc.randomState(),
@@ -90,7 +82,7 @@ async function signIn(response: ServerResponse, visit: Visit): Promise<void> {
   redirect(response, url);
 }
 
-async function callback(request: IncomingMessage, response: ServerResponse, visit: Visit): Promise<void> {
+async function callback(request, response, visit) {
   const { verifier, state, nonce } = visit;
   const tokens = await oidc.authorizationCodeGrant(config, new URL(request.url ?? '/', home), {
     pkceCodeVerifier: verifier,
@@ -103,7 +95,7 @@ async function callback(request: IncomingMessage, response: ServerResponse, visi
   redirect(response, home);
 }
 
-function signOut(response: ServerResponse, visit: Visit): void {
+function signOut(response, visit) {
   const url = oidc.buildEndSessionUrl(config, {
     post_logout_redirect_uri: `${home}/`,
     ...(visit.idToken ? { id_token_hint: visit.idToken } : {}),
@@ -112,7 +104,7 @@ function signOut(response: ServerResponse, visit: Visit): void {
   redirect(response, url);
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(request, response) {
   const path = new URL(request.url ?? '/', home).pathname;
   if (path === '/style.css') {
     response.writeHead(200, { 'Content-Type': 'text/css; charset=utf-8' }).end(style);
@@ -127,7 +119,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 createServer((request, response) => {
-  handle(request, response).catch((error: Error & { error?: string; error_description?: string }) => {
+  handle(request, response).catch((error) => {
     const why = error.error ? `${error.error}: ${error.error_description ?? ''}` : error.message;
     page(response, 400, 'You were not signed in', `<p>${escaped(why)}</p><p><a href="/">Back</a></p>`);
   });

@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+function findProjectRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(resolve(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
+const root = findProjectRoot();
+
+/**
+ * The path of a file that the compiler does not copy into `dist/`: views, assets, documents.
+ * @param path below the folder that holds package.json, whether the caller was built or not
+ */
+export const projectPath = (path: string): string => resolve(root, path);
