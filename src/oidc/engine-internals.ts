@@ -1,13 +1,210 @@
-import formPost from 'oidc-provider/lib/response_modes/form_post.js';
-import fragment from 'oidc-provider/lib/response_modes/fragment.js';
-import query from 'oidc-provider/lib/response_modes/query.js';
+import { readFileSync } from 'node:fs';
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+
+/**
+ * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file and nowhere
+ * else, so that an upgrade of the engine is a review of one file. `checkEngine` runs before any of it is used.
+ */
+
+/** Members of the provider that are replaced or called below. */
+const MEMBERS = [
+  'OIDCContext.prototype.requestParamOIDCScopes',
+  'AccessToken.prototype.save',
+  'AccessToken.prototype.generateTokenId',
+  'ClientCredentials.prototype.save',
+  'ClientCredentials.prototype.generateTokenId',
+  'AuthorizationCode.prototype.generateTokenId',
+  'RefreshToken.prototype.generateTokenId',
+  'Grant.prototype.generateTokenId',
+  'Client.find',
+  'Client.adapter',
+  'Client.prototype.compareClientSecret',
+  'Session.prototype.resetIdentifier',
+  'Session.prototype.persist',
+];
+
+/** Wording by which errors and pages are told apart, and the file below lib/ that contains it. */
+const WORDING = {
+  codeReplay: ['helpers/grant_source.js', 'already consumed'],
+  refreshTokenReplay: ['actions/grants/refresh_token.js', 'refresh token already used'],
+  noCredentials: ['shared/client_auth.js', 'no client authentication mechanism provided'],
+  secretNotInHeader: ['shared/client_auth.js', 'client_secret must be provided in the Authorization header'],
+  forgedSignOut: ['shared/xsrf.js', 'xsrf token invalid'],
+  unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
+  submittingPage: ['response_modes/form_post.js', '<title>Submitting Callback</title>'],
+} satisfies Record<string, [file: string, text: string]>;
+
+type Wording = keyof typeof WORDING;
 
 type ResponseMode = (ctx: object, redirectUri: string, out: Record<string, string>) => void | Promise<void>;
 
-/**
- * The engine's own response modes, for an error that only the commit brings to light. They are internal to it:
- * its version is pinned and test/flows/nonce.test.ts holds them.
- */
-const responseModes: Record<string, ResponseMode> = { query, fragment, form_post: formPost };
+const load = (module: Promise<{ default: ResponseMode }>) =>
+  module.then(
+    (loaded) => loaded.default,
+    () => undefined,
+  );
 
-export default responseModes;
+/** The engine's own response modes, to send an error that is known only once the commit has failed. */
+export const responseModes: Record<string, ResponseMode | undefined> = {
+  query: await load(import('oidc-provider/lib/response_modes/query.js')),
+  fragment: await load(import('oidc-provider/lib/response_modes/fragment.js')),
+  form_post: await load(import('oidc-provider/lib/response_modes/form_post.js')),
+};
+
+const readEngineFile = (file: string) =>
+  readFileSync(new URL(import.meta.resolve(`oidc-provider/${file}`)), 'utf8');
+
+function hasMember(provider: object, path: string): boolean {
+  const names = path.split('.');
+  const last = names.pop() as string;
+  let holder: unknown = provider;
+  for (const name of names) holder = (holder as Record<string, unknown> | undefined)?.[name];
+  // `in`, since reading a getter of a prototype would run it.
+  return (typeof holder === 'object' || typeof holder === 'function') && holder !== null && last in holder;
+}
+
+function hasWording([file, text]: readonly [string, string]): boolean {
+  try {
+    return readEngineFile(`lib/${file}`).includes(text);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws Error that names the engine's version and the first thing that is missing in it */
+export function checkEngine(provider: object): void {
+  const missing =
+    MEMBERS.find((path) => !hasMember(provider, path)) ??
+    Object.keys(responseModes).find((mode) => typeof responseModes[mode] !== 'function') ??
+    Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
+  if (missing === undefined) return;
+  const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };
+  throw new Error(
+    `Latchkey does not work with oidc-provider ${version}, which lacks "${missing}". Run npm ci to install the version it was tested with.`,
+  );
+}
+
+/** A token as far as its scope is limited before it is stored. */
+export interface EngineToken<Client> {
+  scope?: string;
+  client?: Client;
+}
+
+interface TokenModel<Client> {
+  prototype: EngineToken<Client> & { save(): Promise<string>; generateTokenId(): string };
+}
+
+interface ClientModel {
+  adapter: { find(clientId: string): Promise<object | undefined> };
+  find(clientId: string): Promise<object | undefined>;
+}
+
+/** The engine accepts scopes from a fixed list. @param select returns those of a request's scopes that it may see */
+export function replaceRequestedScopes(
+  provider: Provider,
+  select: (oidc: KoaContextWithOIDC['oidc']) => string[],
+): void {
+  Object.defineProperty(provider.OIDCContext.prototype, 'requestParamOIDCScopes', {
+    get(this: KoaContextWithOIDC['oidc']) {
+      return new Set(select(this));
+    },
+  });
+}
+
+/** Runs `change` on every access token before it is stored; the request's context is undefined outside of one. */
+export function beforeAccessTokenSave<Client>(
+  provider: Provider,
+  change: (token: EngineToken<Client>, ctx: KoaContextWithOIDC | undefined) => void,
+): void {
+  for (const model of [provider.AccessToken, provider.ClientCredentials]) {
+    const { prototype } = model as unknown as TokenModel<Client>;
+    const { save } = prototype;
+    prototype.save = function () {
+      change(this, Provider.ctx);
+      return save.call(this);
+    };
+  }
+}
+
+type OpaqueModel = 'AuthorizationCode' | 'AccessToken' | 'ClientCredentials' | 'RefreshToken' | 'Grant';
+
+/** @param make gets the engine's own value, 256 random bits in 43 characters, and returns the value to use */
+export function replaceTokenIds(
+  provider: Provider,
+  model: OpaqueModel,
+  make: (random: string) => string,
+): void {
+  const { prototype } = provider[model] as unknown as TokenModel<unknown>;
+  const { generateTokenId } = prototype;
+  prototype.generateTokenId = function () {
+    return make(generateTokenId.call(this));
+  };
+}
+
+/** @param matches gets the secret that was stored and the one that was presented */
+export function replaceSecretComparison(
+  provider: Provider,
+  matches: (stored: string | undefined, presented: string) => boolean,
+): void {
+  provider.Client.prototype.compareClientSecret = function (presented) {
+    return matches(this.clientSecret, presented);
+  };
+}
+
+/**
+ * Keeps each validated client with the document it was made of. Otherwise the engine serialises and hashes the
+ * document in every request to find out whether it has validated it before.
+ */
+export function cacheClientsByDocument(provider: Provider): void {
+  const model = provider.Client as unknown as ClientModel;
+  const { find } = model;
+  const clients = new WeakMap<object, object>();
+  model.find = async function (clientId) {
+    const document = await this.adapter.find(clientId);
+    if (!document) return undefined;
+    const client = clients.get(document) ?? (await find.call(this, clientId));
+    if (client) clients.set(document, client);
+    return client;
+  };
+}
+
+/** Moves a session to a new id and stores it; the old id is no longer accepted. @returns the new id */
+export async function renewSessionId(session: InstanceType<Provider['Session']>): Promise<string> {
+  session.resetIdentifier();
+  await session.persist();
+  return session.jti;
+}
+
+/** What the engine keeps in the session while the user is asked whether to sign out. */
+export function signOutState(ctx: KoaContextWithOIDC) {
+  return ctx.oidc.session?.state as { secret?: string; postLogoutRedirectUri?: string } | undefined;
+}
+
+/** The parts of an engine's error: two for the client, and the detail for the log. */
+export interface EngineError {
+  error?: string;
+  error_description?: string;
+  error_detail?: string;
+}
+
+const isWorded = (text: string | undefined, ...wordings: Wording[]) =>
+  wordings.some((wording) => text === WORDING[wording][1]);
+
+/** Whether the code had been marked as used when this request read it. */
+export const isCodeReplay = ({ error_detail }: EngineError) =>
+  error_detail === `authorization code ${WORDING.codeReplay[1]}`;
+
+/** Whether the refresh token had been marked as used when this request read it. */
+export const isRefreshTokenReplay = ({ error_detail }: EngineError) =>
+  isWorded(error_detail, 'refreshTokenReplay');
+
+/** Whether a 400 of the token endpoint means that the client presented no credentials. */
+export const lacksClientAuthentication = ({ error_description }: EngineError) =>
+  isWorded(error_description, 'noCredentials', 'secretNotInHeader');
+
+/** Whether a sign-out was refused because no page of ours had asked for it in this session. */
+export const isForgedSignOut = ({ error_detail, error_description }: EngineError) =>
+  isWorded(error_detail ?? error_description, 'forgedSignOut', 'unexpectedSignOut');
+
+/** Whether the body is the engine's page with a form that a script submits. */
+export const isSubmittingPage = (body: string) => body.includes(WORDING.submittingPage[1]);

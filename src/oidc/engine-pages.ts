@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
+import { errors } from 'oidc-provider';
 import { type Render, showError } from '../web/error-page.ts';
 import { allowFormTarget } from '../web/security.ts';
 import { findAccount } from './claims.ts';
+import { type EngineError, isForgedSignOut, signOutState } from './engine-internals.ts';
 import type { EnginePages } from './provider.ts';
 
 /** What a person reads for a protocol error: what happened, whether anything changed, what to do. */
@@ -32,9 +34,8 @@ const OTHER = {
 export function createEnginePages(render: Render): EnginePages {
   return {
     error(ctx, out, error) {
-      const detail = (error as { error_detail?: string }).error_detail ?? out.error_description ?? '';
-      if (/xsrf|logout details/.test(detail)) ctx.status = 403;
-      const gone = error.name === 'SessionNotFound';
+      if (isForgedSignOut(error as EngineError)) ctx.status = 403;
+      const gone = error instanceof errors.SessionNotFound;
       showError(
         ctx as unknown as Context,
         render,
@@ -49,7 +50,7 @@ export function createEnginePages(render: Render): EnginePages {
     async signOut(ctx) {
       const { session, client } = ctx.oidc;
       const account = session?.accountId ? await findAccount(ctx, session.accountId) : undefined;
-      const state = session?.state as { secret?: string; postLogoutRedirectUri?: string } | undefined;
+      const state = signOutState(ctx);
       allowFormTarget(ctx as unknown as Context, state?.postLogoutRedirectUri);
       ctx.type = 'html';
       ctx.body = render('sign-out/confirm', {

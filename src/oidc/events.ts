@@ -3,8 +3,9 @@ import { recordEvent } from '../audit/index.ts';
 import { type Unit, unit } from '../database/unit-of-work.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
-import { auditRefusals, type EngineError } from './refusals.ts';
-import { keyOf } from './storage/token-values.ts';
+import { type EngineError, isCodeReplay, isRefreshTokenReplay } from './engine-internals.ts';
+import { auditRefusals } from './refusals.ts';
+import { hashTokenValue } from './storage/token-values.ts';
 
 /** How long the evidence of a replay is kept. */
 const EVIDENCE_MS = 365 * 86_400_000;
@@ -55,18 +56,17 @@ export function recordReplay(of: Unit, replay: Replay): void {
  */
 function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
   const { params, client, entities } = ctx.oidc;
-  const detail = error.error_detail ?? '';
-  if (detail === 'authorization code already consumed') {
+  if (isCodeReplay(error)) {
     recordReplay(unit(), {
-      tokenHash: keyOf(String(params?.code)),
+      tokenHash: hashTokenValue(String(params?.code)),
       kind: 'code',
       clientId: client?.clientId,
     });
     return true;
   }
-  if (detail === 'refresh token already used') {
+  if (isRefreshTokenReplay(error)) {
     recordReplay(unit(), {
-      tokenHash: keyOf(String(params?.refresh_token)),
+      tokenHash: hashTokenValue(String(params?.refresh_token)),
       kind: 'refresh_token',
       clientId: client?.clientId,
       accountId: entities.RefreshToken?.accountId,

@@ -6,18 +6,15 @@ import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { claims, type EngineAccount } from './claims.ts';
+import type { EngineClient } from './clients/document.ts';
+import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { listen } from './events.ts';
-import {
-  accessTokenTtl,
-  type EngineClient,
-  issueRefreshToken,
-  limitScopes,
-  loadExistingGrant,
-} from './grants.ts';
+import { issueRefreshToken, loadExistingGrant, useRowIdsForGrants } from './grants.ts';
 import { prompts } from './prompts.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
-import { mintInOrder } from './storage/token-values.ts';
+import { mintOrderedValues } from './storage/token-values.ts';
+import { accessTokenTtl, limitScopes } from './token-scope.ts';
 
 /** The pages that the engine asks for. Each sets the body of the response. */
 export interface EnginePages {
@@ -151,7 +148,7 @@ function configuration(deps: EngineDeps): Configuration {
   return settings as unknown as Configuration;
 }
 
-/** What the request says of its host and scheme is never believed: every URL is the issuer's. */
+/** Every URL is the issuer's, whatever the request's Host and X-Forwarded-Proto headers claim. */
 function pinIssuer(provider: Provider, issuer: string): void {
   const { host, protocol } = new URL(issuer);
   const pinned = { host, protocol: protocol.slice(0, -1), secure: protocol === 'https:' };
@@ -160,47 +157,31 @@ function pinIssuer(provider: Provider, issuer: string): void {
   }
 }
 
-/** Secrets rest as digests; two may be valid at once, so that one can be rotated. */
+/** Secrets are stored as digests. Two may be valid at once, so that one can be rotated without an outage. */
 function compareSecretsByDigest(provider: Provider): void {
-  Object.assign(provider.Client.prototype, {
-    compareClientSecret(this: EngineClient, actual: string): boolean {
-      const given = Buffer.from(digest(actual));
-      const stored = (this.clientSecret ?? '').split(' ').map((hash) => Buffer.from(hash));
-      return stored.some((hash) => hash.length === given.length && timingSafeEqual(hash, given));
-    },
+  replaceSecretComparison(provider, (stored = '', presented) => {
+    const actual = Buffer.from(digest(presented));
+    const accepted = stored.split(' ').map((hash) => Buffer.from(hash));
+    return accepted.some((hash) => hash.length === actual.length && timingSafeEqual(hash, actual));
   });
 }
 
-interface ClientModel {
-  adapter: { find(id: string): Promise<object | undefined> };
-  find(id: string): Promise<object | undefined>;
-}
-
-/** The engine serialises and hashes a document at each request to see whether it validated it; here it is known by itself. */
-function keepClients(provider: Provider): void {
-  const model = provider.Client as unknown as ClientModel;
-  const find = model.find;
-  const known = new WeakMap<object, object>();
-  model.find = async function (id) {
-    const document = await this.adapter.find(id);
-    if (!document) return undefined;
-    const client = known.get(document) ?? (await find.call(this, id));
-    if (client) known.set(document, client);
-    return client;
-  };
-}
-
-/** The protocol engine (node-oidc-provider), set up for OAuth 2.1 and our storage. It is the Koa application. */
+/**
+ * The protocol engine (node-oidc-provider), set up for OAuth 2.1 and our storage. It is the Koa application.
+ * @throws Error when the installed engine is not one that this server was made for
+ */
 export function createProvider(deps: EngineDeps): Provider {
   const provider = new Provider(deps.config.issuer, configuration(deps));
+  checkEngine(provider);
   provider.proxy = deps.config.trustProxy;
-  // The entry that the proxy itself wrote: whoever is before it may have written the others.
+  // Only the last address of X-Forwarded-For was written by our own proxy; a client may have sent the others.
   provider.maxIpsCount = 1;
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
-  keepClients(provider);
+  cacheClientsByDocument(provider);
   limitScopes(provider);
-  mintInOrder(provider);
+  mintOrderedValues(provider);
+  useRowIdsForGrants(provider);
   listen(provider, deps.log, deps.onUse);
   return provider;
 }

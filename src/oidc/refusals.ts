@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { type AuditEvent, recordEvent } from '../audit/index.ts';
 import type { Logger } from '../kit/log.ts';
+import type { EngineError } from './engine-internals.ts';
 
 /** What the engine refuses at its endpoints, and what the audit log calls it. */
 const ACTIONS: Record<string, string> = {
@@ -45,12 +46,6 @@ export function createRefusalLimit(now: () => number = Date.now) {
     window.rows += 1;
     return omitted > 0 ? { details: { omitted } } : {};
   };
-}
-
-export interface EngineError {
-  error?: string;
-  error_description?: string;
-  error_detail?: string;
 }
 
 /**

@@ -5,7 +5,7 @@ import { classify, type HotPath } from '../database/driver/contract.ts';
 import { type Unit, Unit as UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { addressOf } from '../web/address.ts';
-import responseModes from './engine-internals.ts';
+import { responseModes } from './engine-internals.ts';
 import { BROKEN, recordReplay } from './events.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
 import type { Payload } from './storage/models.ts';

@@ -1,20 +1,12 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { renewSessionId } from './engine-internals.ts';
 
-/** What the engine's session has and its types leave out. */
-interface EngineSession {
-  id: string;
-  exp: number;
-  resetIdentifier(): void;
-  persist(): Promise<string>;
-}
-
-/** The session of this browser goes on under another id; the old one opens nothing any more. */
+/** Gives the browser's session a new id, after a change of credentials: whoever copied the old cookie is signed out. */
 export async function rotateSession(provider: Provider, secure: boolean, ctx: Context): Promise<void> {
-  const session = (await provider.Session.get(ctx as never)) as unknown as EngineSession;
-  session.resetIdentifier();
-  await session.persist();
-  ctx.cookies.set(provider.cookieName('session'), session.id, {
+  const session = await provider.Session.get(ctx);
+  const id = await renewSessionId(session);
+  ctx.cookies.set(provider.cookieName('session'), id, {
     httpOnly: true,
     sameSite: 'lax',
     secure,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { covers, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
-import { accessTokenTtl } from '../../src/oidc/grants.ts';
+import { accessTokenTtl } from '../../src/oidc/token-scope.ts';
 
 describe('powers', () => {
   const cases: [string[], string, boolean][] = [

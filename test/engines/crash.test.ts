@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
-import { keyOf } from '../../src/oidc/storage/token-values.ts';
+import { hashTokenValue } from '../../src/oidc/storage/token-values.ts';
 import { Browser } from '../support/browser.ts';
 import {
   type Authorization,
@@ -130,7 +130,7 @@ for (const engine of engines) {
           assert.equal((await redeem(server, client, request, code)).status, 200, 'a code works');
         for (const page of told.pages) assert.equal((await page.browser.get(page.url)).status, 200);
         for (const [code, request] of told.underWay) {
-          const where = { code_hash: keyOf(code) };
+          const where = { code_hash: hashTokenValue(code) };
           const row = await world.database.knex('T_authorization_codes').where(where).first();
           // Either all of it happened, which `orphans` looked at, or the client can do it again.
           if (!row.consumed_at) assert.equal((await redeem(server, client, request, code)).status, 200);

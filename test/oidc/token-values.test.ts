@@ -1,30 +1,30 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { digest } from '../../src/kit/ids.ts';
-import { isOfAnother, keyOf } from '../../src/oidc/storage/token-values.ts';
+import { hashTokenValue, isOfOtherKind } from '../../src/oidc/storage/token-values.ts';
 
 const random = 'R'.repeat(43);
-const issued = (letter: string, at: string, rest = random) => `${letter}${at}${rest}`;
+const mint = (letter: string, time: string, rest = random) => `${letter}${time}${rest}`;
 
 describe('the values of codes and tokens', () => {
-  test('rest in the order in which they were issued, each under a key of its own', () => {
-    const [early, late] = [issued('a', '0mgx2b4c'), issued('a', '0mgx2b4d')];
-    assert.ok(keyOf(early) < keyOf(late));
-    assert.notEqual(keyOf(early), keyOf(issued('a', '0mgx2b4c', random.replace('R', 'S'))));
-    assert.equal(keyOf(early).length, 43);
-    assert.ok(!keyOf(early).includes(random.slice(0, 8)));
+  test('are stored in the order in which they were issued, each under a key of its own', () => {
+    const [early, late] = [mint('a', '0mgx2b4c'), mint('a', '0mgx2b4d')];
+    assert.ok(hashTokenValue(early) < hashTokenValue(late));
+    assert.notEqual(hashTokenValue(early), hashTokenValue(mint('a', '0mgx2b4c', random.replace('R', 'S'))));
+    assert.equal(hashTokenValue(early).length, 43);
+    assert.ok(!hashTokenValue(early).includes(random.slice(0, 8)));
   });
 
-  test('of any other shape rest under their digest, and nothing of them reaches the database', () => {
-    const strange = [issued('a', '0mgx\0b4c'), issued('x', '0mgx2b4c'), issued('a', '0MGX2B4C')];
-    for (const value of [random, '', 'a0mgx2b4c', `${issued('a', '0mgx2b4c')}x`, ...strange])
-      assert.equal(keyOf(value), digest(value));
+  test('of any other shape are stored under their digest, so none of their characters reach the database', () => {
+    const strange = [mint('a', '0mgx\0b4c'), mint('x', '0mgx2b4c'), mint('a', '0MGX2B4C')];
+    for (const value of [random, '', 'a0mgx2b4c', `${mint('a', '0mgx2b4c')}x`, ...strange])
+      assert.equal(hashTokenValue(value), digest(value));
   });
 
-  test('say of what kind they are, and others say nothing', () => {
-    assert.equal(isOfAnother('RefreshToken', issued('a', '0mgx2b4c')), true);
-    assert.equal(isOfAnother('ClientCredentials', issued('a', '0mgx2b4c')), false);
-    assert.equal(isOfAnother('RefreshToken', random), false);
-    assert.equal(isOfAnother('DeviceCode', issued('a', '0mgx2b4c')), false);
+  test('name their kind by the first letter; values of other shapes name none', () => {
+    assert.equal(isOfOtherKind('RefreshToken', mint('a', '0mgx2b4c')), true);
+    assert.equal(isOfOtherKind('ClientCredentials', mint('a', '0mgx2b4c')), false);
+    assert.equal(isOfOtherKind('RefreshToken', random), false);
+    assert.equal(isOfOtherKind('DeviceCode', mint('a', '0mgx2b4c')), false);
   });
 });

@@ -7,7 +7,7 @@ import type { Secrets } from '../../kit/secrets.ts';
 import { completed, requestOf } from './authorization-requests.ts';
 import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated, selectWithRelated } from './preload.ts';
-import { isOfAnother } from './token-values.ts';
+import { isOfOtherKind } from './token-values.ts';
 
 /** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
 interface Known {
@@ -105,7 +105,7 @@ export class Adapter {
 
   /** @returns the payload with its `jti` put back; expired rows too: the engine answers for those */
   async find(id: string): Promise<Payload | undefined> {
-    if (isOfAnother(this.#name, id)) return undefined;
+    if (isOfOtherKind(this.#name, id)) return undefined;
     const known = await this.#read(storedKey(this.#model, id));
     return known && this.#payload(known, id);
   }

@@ -1,7 +1,7 @@
 import { fromEpoch } from '../../database/instants.ts';
 import type { Row } from '../../database/writes.ts';
 import { digest } from '../../kit/ids.ts';
-import { keyOf } from './token-values.ts';
+import { hashTokenValue } from './token-values.ts';
 
 /** What the engine hands over to be stored; each model's IN_PAYLOAD names its members. */
 export interface Payload {
@@ -125,7 +125,7 @@ export const models: Record<string, Model> = {
 
 /** The key that a row is stored under: grants have ids of our own, all else is presented and so is hashed. */
 export function storedKey(model: Model, id: string): string {
-  return model.key === 'id' ? id : keyOf(id);
+  return model.key === 'id' ? id : hashTokenValue(id);
 }
 
 export function expiry(payload: Payload): Date | null {

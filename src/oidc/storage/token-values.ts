@@ -1,49 +1,46 @@
 import type { Provider } from 'oidc-provider';
 import { digest } from '../../kit/ids.ts';
+import { replaceTokenIds } from '../engine-internals.ts';
 
-/** What a value begins with. */
-const KINDS: Record<string, string> = {
+/** The letter that a code or token begins with. */
+const LETTERS = {
   AuthorizationCode: 'c',
   AccessToken: 'a',
   ClientCredentials: 'a',
   RefreshToken: 'r',
-};
+} as const;
 
 const TIME = 8;
 const RANDOM = 43;
-/** What a stranger made up otherwise is only a value to be hashed: no other characters reach the database. */
-const MINTED = new RegExp(`^[acr][0-9a-z]{${TIME}}[\\w-]{${RANDOM}}$`);
-
-interface Minted {
-  prototype: { generateTokenId(): string };
-}
+/** Values that we made. Anything else that is presented is only hashed, so none of its characters reach the database. */
+const OWN_VALUE = new RegExp(`^[acr][0-9a-z]{${TIME}}[\\w-]{${RANDOM}}$`);
 
 /**
- * Codes and tokens are the letter of their kind, the milliseconds since 1970 in base 36, which sort as text until 2059,
- * and the engine's own 256 random bits. So what is issued together rests together.
+ * Makes each code and token begin with its letter and the milliseconds since 1970 in base 36 (which sort as text
+ * until 2059), followed by the engine's own 256 random bits. Rows that are issued together are then stored together.
  */
-export function mintInOrder(provider: Provider): void {
-  for (const [name, letter] of Object.entries(KINDS)) {
-    const { prototype } = provider[name as 'AccessToken'] as unknown as Minted;
-    const random = prototype.generateTokenId;
-    prototype.generateTokenId = function () {
-      return letter + Date.now().toString(36).padStart(TIME, '0') + random.call(this);
-    };
+export function mintOrderedValues(provider: Provider): void {
+  for (const [model, letter] of Object.entries(LETTERS)) {
+    replaceTokenIds(
+      provider,
+      model as keyof typeof LETTERS,
+      (random) => letter + Date.now().toString(36).padStart(TIME, '0') + random,
+    );
   }
 }
 
-/** @returns whether the value says of itself that it is of another kind, so that the database need not be asked */
-export function isOfAnother(model: string, value: string): boolean {
-  const letter = KINDS[model];
-  return letter !== undefined && !value.startsWith(letter) && MINTED.test(value);
+/** Whether the value's letter names another kind of token, so that the database need not be asked. */
+export function isOfOtherKind(model: string, value: string): boolean {
+  const letter = (LETTERS as Record<string, string>)[model];
+  return letter !== undefined && !value.startsWith(letter) && OWN_VALUE.test(value);
 }
 
 /**
- * The key that a presented value rests under: its digest, the first 48 bits of which give way to the time that the
- * value tells. With a random place in the index for each token a commit would write as many pages more, and a
- * large database would have to read them first.
+ * The key under which a presented value is stored: its digest, of which the first 48 bits are replaced by the time
+ * in the value. With a random place in the index for every token, each commit would write that many more pages,
+ * and a large database would have to read them first.
  */
-export function keyOf(value: string): string {
+export function hashTokenValue(value: string): string {
   const hashed = digest(value);
-  return MINTED.test(value) ? value.slice(1, 1 + TIME) + hashed.slice(TIME) : hashed;
+  return OWN_VALUE.test(value) ? value.slice(1, 1 + TIME) + hashed.slice(TIME) : hashed;
 }

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { Provider } from 'oidc-provider';
+import { checkEngine } from '../../src/oidc/engine-internals.ts';
+
+const source = resolve(import.meta.dirname, '../../src');
+const others = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !/^oidc\/engine-(internals\.ts|modules\.d\.ts)$/.test(file),
+);
+
+/** What a file contains when it reaches into the engine: its modules, its prototypes, its wording. */
+const SIGNS = [
+  /oidc-provider\/lib/,
+  /\bprovider\.\w+\.prototype|\bmodel\.prototype/,
+  /\b(generateTokenId|resetIdentifier|compareClientSecret|requestParamOIDCScopes'|OIDCContext'?\.)/,
+  /already (consumed|used)'|xsrf token|logout details|Submitting Callback|client authentication mechanism/,
+];
+
+describe('the internals of oidc-provider', () => {
+  for (const sign of SIGNS) {
+    test(`matching ${sign} are used in engine-internals.ts only`, () => {
+      const users = others.filter((file) => sign.test(readFileSync(join(source, file), 'utf8')));
+      assert.deepEqual(users, []);
+    });
+  }
+
+  test('are all there in the installed version', () => {
+    assert.doesNotThrow(() => checkEngine(new Provider('https://id.example.com')));
+  });
+
+  test('that are missing stop the start with one sentence that names the version', () => {
+    const provider = new Provider('https://id.example.com');
+    const changed = { OIDCContext: provider.OIDCContext, AccessToken: { prototype: {} } };
+    assert.throws(() => checkEngine(changed), {
+      message:
+        /^Latchkey does not work with oidc-provider \d+\.\d+\.\d+, which lacks "AccessToken\.prototype\.save"\. /,
+    });
+  });
+});
