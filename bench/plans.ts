@@ -4,6 +4,7 @@ import { engines } from '../test/support/engines.ts';
 import { scansOf, watch } from '../test/support/query-plans.ts';
 import { startServer } from '../test/support/server.ts';
 import { fillMany } from './fill.ts';
+import { hasServer } from './servers.ts';
 
 /**
  * `npm run bench:plans -- [--live 1000000] [--expired 5000000]`: whether anything that a server asks reads a growing table whole, on
@@ -16,6 +17,7 @@ const { values } = parseArgs({
 const FEW = 1000;
 
 for (const engine of engines) {
+  await hasServer(engine);
   const ends: (() => unknown)[] = [];
   const server = await startServer({ after: (end: unknown) => void ends.push(end as () => unknown) }, engine);
   try {

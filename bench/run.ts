@@ -95,7 +95,7 @@ try {
   for (const variant of ['bare', 'plain', ...values.engines.split(',')] as Variant[]) {
     const server = await start(variant);
     if (server) servers.push(server);
-    else process.stdout.write(`LEFT OUT, because it does not answer: ${variant}.\n`);
+    else process.stdout.write(`LEFT OUT, because it is not installed: ${variant}.\n`);
   }
   const variants: Actor[][] = [];
   for (const server of servers) variants.push(await actorsOf(server));

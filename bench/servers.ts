@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { createDatabase, type EngineName } from '../test/support/engines.ts';
+import { createDatabase } from '../test/support/databases.ts';
+import { type EngineName, urlVariable } from '../test/support/engines.ts';
+import { isInstalled, startThrowaway, temporaryFolder } from '../test/support/throwaway/index.ts';
 import type { Facts, Usage } from './control.ts';
 
 /** `plain` is the engine with nothing around it, `bare` the engine in memory with Latchkey's settings. */
@@ -29,15 +31,27 @@ function message<T>(child: ChildProcess, name: string): Promise<T> {
   });
 }
 
+let folder: string | undefined;
+
+/** @returns whether there is a server of that engine; one that the environment does not name is started, with durable commits */
+export async function hasServer(engine: EngineName): Promise<boolean> {
+  if (engine === 'sqlite' || process.env[urlVariable(engine)]) return true;
+  if (engine === 'mysql' || !isInstalled(engine)) return false;
+  folder ??= temporaryFolder(false);
+  const { url } = await startThrowaway(engine, folder, { durable: true });
+  process.env[urlVariable(engine)] = url;
+  return true;
+}
+
 /**
  * With BENCH_PROF=folder the CPU profile of each server is left there.
  * @param purges whether it deletes what has expired by itself, as in earnest
- * @returns the server, or undefined when its engine does not answer here
+ * @returns the server, or undefined when its engine is not installed here
  */
 export async function start(variant: Variant, purges = true): Promise<Measured | undefined> {
   const inMemory = variant === 'plain' || variant === 'bare';
-  const database = inMemory ? undefined : await createDatabase(variant).catch(() => null);
-  if (database === null) return undefined;
+  if (!inMemory && !(await hasServer(variant))) return undefined;
+  const database = inMemory ? undefined : await createDatabase(variant);
   const file = fileURLToPath(new URL(`./server-${inMemory ? variant : 'latchkey'}.js`, import.meta.url));
   const folder = process.env.BENCH_PROF;
   const profile = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}/${variant}`] : [];

@@ -1,83 +1,122 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { connect } from 'node:net';
+import { readdirSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import knex from 'knex';
-import { adminUrls } from '../test/support/engines.ts';
+import { Readable } from 'node:stream';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
+import { prepareTemplates } from '../test/support/databases.ts';
+import { type EngineName, urlVariable } from '../test/support/engines.ts';
+import { withLongestTests } from '../test/support/longest-tests.ts';
+import {
+  isInstalled,
+  type ServerName,
+  startThrowaway,
+  temporaryFolder,
+} from '../test/support/throwaway/index.ts';
+import { findProgram } from '../test/support/throwaway/program.ts';
 
 /**
- * `npm test [-- file…]`: everything, on SQLite and on each engine and browser that is here. What was left out
- * is named; with CI=true it fails.
+ * `npm test -- [options] [file…]` runs the tests on SQLite and on throw-away servers of every engine whose programs are
+ * installed. With CI=true a missing one is an error. CONTRIBUTING.md explains the options.
  */
-async function answers(client: string, url: string): Promise<boolean> {
-  const connection = knex({ client, connection: url, acquireConnectionTimeout: 3000 });
-  try {
-    await connection.raw('SELECT 1');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await connection.destroy();
-  }
-}
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** Comma-separated; instead of all that are found. */
+    engines: { type: 'string' },
+    /** Only tests whose name matches this regular expression. */
+    name: { type: 'string' },
+    /** How often a race is repeated. */
+    rounds: { type: 'string' },
+    concurrency: { type: 'string', default: '3' },
+  },
+});
 
-const listens = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(socket.end() !== undefined));
-    socket.on('error', () => resolve(false));
-  });
+const FILE_TIMEOUT_MS = 300_000;
+/** The folders with the longest tests; they start first, so that none is left alone at the end. */
+const FIRST = ['test/engines/', 'test/browser/', 'test/flows/'];
 
-const chromium =
-  process.env.LATCHKEY_TEST_CHROMIUM ??
-  ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
-const found = {
-  sqlite: true,
-  postgres: await answers('pg', adminUrls.postgres),
-  mariadb: await answers('mysql2', adminUrls.mariadb),
+const SERVERS: ServerName[] = ['postgres', 'mariadb', 'redis'];
+const PACKAGES = {
+  ...{ postgres: 'postgresql', mariadb: 'mariadb-server', redis: 'redis-server' },
+  ...{ chromium: 'chromium', sqlite3: 'sqlite3' },
 };
-const engines = Object.entries(found)
-  .filter(([, here]) => here)
-  .map(([name]) => name);
-const missing = Object.entries(found)
-  .filter(([, here]) => !here)
-  .map(([name]) => name);
-if (!chromium) missing.push('chromium');
-if (!(await listens(6379))) missing.push('redis');
 
-process.stdout.write(`Engines: ${engines.join(', ')}. Browser: ${chromium ?? 'none'}.\n`);
+const isSet = (engine: string) => Boolean(process.env[urlVariable(engine)]);
+const isWanted = (engine: string) => !values.engines || values.engines.split(',').includes(engine);
+
+process.env.LATCHKEY_TEST_CHROMIUM ??= ['chromium', 'google-chrome'].map(findProgram).find(Boolean);
+if (!process.env.LATCHKEY_TEST_CHROMIUM) delete process.env.LATCHKEY_TEST_CHROMIUM;
+const missing: (keyof typeof PACKAGES)[] = SERVERS.filter(
+  (name) => (name === 'redis' || isWanted(name)) && !isSet(name) && !isInstalled(name),
+);
+if (!process.env.LATCHKEY_TEST_CHROMIUM) missing.push('chromium');
+if (!findProgram('sqlite3')) missing.push('sqlite3');
 if (missing.length > 0) {
-  process.stdout.write(`LEFT OUT, because it does not answer or is not installed: ${missing.join(', ')}.\n`);
+  const packages = missing.map((name) => PACKAGES[name]).join(' ');
+  process.stdout.write(`Not tested: ${missing.join(', ')}. On Debian: apt-get install ${packages}\n`);
   if (process.env.CI === 'true') {
-    process.stderr.write('With CI=true nothing may be left out.\n');
+    process.stderr.write('With CI=true nothing may be missing.\n');
     process.exit(1);
   }
 }
 
-const given = process.argv.slice(2);
-const files = (given.length > 0 ? given : find('test')).map(built);
-const child = spawn(
-  process.execPath,
-  ['--enable-source-maps', '--test', '--test-concurrency=3', '--test-timeout=240000', ...files],
-  {
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      NODE_NO_WARNINGS: '1',
-      LATCHKEY_TEST_ENGINES: engines.join(','),
-      ...(chromium ? { LATCHKEY_TEST_CHROMIUM: chromium } : {}),
-    },
-  },
-);
-child.on('exit', (code) => process.exit(code ?? 1));
-
-/** A test as `tsc` leaves it; what begins with a dash is an option of `node --test`. */
-function built(file: string): string {
-  return file.startsWith('-') ? file : resolve('dist', relative('.', file)).replace(/\.ts$/, '.js');
+const cancel = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    cancel.abort();
+    process.exit(1);
+  });
 }
 
-function find(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+const folder = temporaryFolder(true);
+const servers = await Promise.all(
+  SERVERS.filter((name) => isWanted(name) && !isSet(name) && !missing.includes(name)).map(async (name) => {
+    const server = await startThrowaway(name, folder);
+    process.env[urlVariable(name)] = server.url;
+    return server;
+  }),
+);
+const engines = (['sqlite', 'postgres', 'mariadb', 'mysql'] as EngineName[]).filter(
+  (engine) => isWanted(engine) && (engine === 'sqlite' || isSet(engine)),
+);
+const templates = await prepareTemplates([...new Set(['sqlite' as const, ...engines])], folder);
+Object.assign(process.env, {
+  LATCHKEY_TEST_ENGINES: engines.join(','),
+  LATCHKEY_TEST_TEMPLATE: templates.file,
+  ...(values.rounds ? { LATCHKEY_TEST_ROUNDS: values.rounds } : {}),
+  NODE_NO_WARNINGS: '1',
+  TMPDIR: folder,
+});
+process.stdout.write(`Engines: ${engines.join(', ')}.\n`);
+
+const tests = run({
+  files: (positionals.length > 0 ? positionals : allFiles()).map(compiled),
+  concurrency: Number(values.concurrency),
+  timeout: FILE_TIMEOUT_MS,
+  signal: cancel.signal,
+  ...(values.name ? { testNamePatterns: [new RegExp(values.name)] } : {}),
+});
+tests.on('test:fail', () => {
+  process.exitCode = 1;
+});
+const report = Readable.from(withLongestTests(tests)).pipe(new spec());
+for await (const text of report) process.stdout.write(text);
+await templates.drop();
+await Promise.all(servers.map((server) => server.stop()));
+
+function allFiles(): string[] {
+  const rank = (file: string) => {
+    const index = FIRST.findIndex((folder) => file.startsWith(folder));
+    return index < 0 ? FIRST.length : index;
+  };
+  return readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
-    .map((file) => `${folder}/${file}`)
-    .sort();
+    .map((file) => `test/${file}`)
+    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/** @returns where the compiler writes that test */
+function compiled(file: string): string {
+  return resolve('dist', relative('.', file)).replace(/\.ts$/, '.js');
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
 import { latchkey } from '../support/command.ts';
-import { createDatabase, engines } from '../support/engines.ts';
+import { createDatabase } from '../support/databases.ts';
+import { engines } from '../support/engines.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
 const CB = ['--redirect-uri', 'https://fieldnotes.example/cb'];

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
-import { createDatabase, engines } from '../support/engines.ts';
-import { SECRETS } from '../support/server.ts';
+import { createDatabase, SECRETS } from '../support/databases.ts';
+import { engines } from '../support/engines.ts';
 
 function seed(url: string, env: Record<string, string> = {}): Promise<{ code: number; stderr: string }> {
   const settings = {

@@ -10,7 +10,8 @@ import { expiringRows } from '../support/builders/expiring-rows.ts';
 import { latchkey } from '../support/command.ts';
 import { statements } from '../support/database-document.ts';
 import { commandLine } from '../support/database-shell.ts';
-import { createDatabase, engines, type TestDatabase } from '../support/engines.ts';
+import { createDatabase, type TestDatabase } from '../support/databases.ts';
+import { engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
 
 const [ada, mei] = PEOPLE.map(({ id }) => id);

@@ -6,9 +6,9 @@ import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { latchkey } from '../support/command.ts';
-import { createDatabase, engines } from '../support/engines.ts';
+import { createDatabase, SECRETS } from '../support/databases.ts';
+import { engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
-import { SECRETS } from '../support/server.ts';
 
 const bin = projectPath('bin/latchkey.js');
 

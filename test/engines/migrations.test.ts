@@ -4,7 +4,8 @@ import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { latchkey } from '../support/command.ts';
-import { createDatabase, engines } from '../support/engines.ts';
+import { createDatabase } from '../support/databases.ts';
+import { engines } from '../support/engines.ts';
 import { fill, tableNames } from '../support/rows.ts';
 import { openWorld } from '../support/world.ts';
 

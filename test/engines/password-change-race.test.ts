@@ -4,8 +4,8 @@ import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
 import { signIn } from '../../src/identity/passwords/authenticate.ts';
 import { createPasswords } from '../../src/identity/passwords/hashing.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
+import { SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
-import { SECRETS } from '../support/server.ts';
 import { openWorld } from '../support/world.ts';
 
 for (const engine of engines) {

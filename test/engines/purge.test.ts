@@ -71,7 +71,7 @@ for (const engine of engines) {
     test('goes in batches with rests between; what was cut off is gone on with', async (t) => {
       const { database } = await openWorld(t, engine);
       const table = 'T_rate_limits';
-      const size = { sqlite: 25, postgres: 500, mariadb: 100 }[engine];
+      const size = { sqlite: 25, postgres: 500, mysql: 100 }[database.engine];
       const at = ago(HOUR);
       const rows = Array.from({ length: 2 * size + 7 }, () => ({
         ...{ id: uuidv7(), created_at: at, key_hash: uuidv7(), points: 1, expires_at: at },

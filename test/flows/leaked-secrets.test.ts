@@ -13,9 +13,9 @@ import {
   signInWith,
   walk,
 } from '../support/builders/authorization.ts';
+import { SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { dump, found } from '../support/rows.ts';
-import { SECRETS } from '../support/server.ts';
 import { openWorld } from '../support/world.ts';
 
 /** A browser that notes what it was trusted with: cookies, addresses of interactions, form tokens. */

@@ -5,9 +5,9 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrateLatest, migrateRollback } from '../../src/database/migrate.ts';
 import { call, signInWith } from '../support/builders/authorization.ts';
-import { createDatabase, engines } from '../support/engines.ts';
+import { createDatabase, SECRETS } from '../support/databases.ts';
+import { engines } from '../support/engines.ts';
 import { freePort } from '../support/free-port.ts';
-import { SECRETS } from '../support/server.ts';
 import { openWorld, runToExit } from '../support/world.ts';
 
 const OTHER_SECRET = 'YW5vdGhlciBrZXkgdGhhdCBzZWFsZWQgbm90aGluZyBoZXJlIGF0IGFsbA';

@@ -6,9 +6,10 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import { createStorage } from '../../src/oidc/storage/index.ts';
 import { useAll } from '../support/builders/every-feature.ts';
 import { payloadOf } from '../support/builders/token-storage.ts';
+import { SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { dump, found } from '../support/rows.ts';
-import { SECRETS, startServer, type TestServer } from '../support/server.ts';
+import { startServer, type TestServer } from '../support/server.ts';
 
 const DIGEST = /^[\w-]{43}$/;
 const BCRYPT = /^[0-9a-f]{8}:\$2b\$\d\d\$.{53}$/;

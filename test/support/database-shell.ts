@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { TestDatabase } from './engines.ts';
+import type { TestDatabase } from './databases.ts';
 
 /**
  * What an administrator types, in the client that comes with the engine.

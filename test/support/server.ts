@@ -4,7 +4,6 @@ import type { TestContext } from 'node:test';
 import { covers } from '../../src/access/scopes.ts';
 import { createApp } from '../../src/app/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
-import { migrateLatest } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Account } from '../../src/identity/accounts/model.ts';
 import { createAccounts } from '../../src/identity/accounts/service.ts';
@@ -15,10 +14,10 @@ import { createLog, type Logger } from '../../src/kit/log.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
-import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
+import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
+import type { EngineName } from './engines.ts';
 import { type Sink, startSink } from './mail-server.ts';
 
-export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const PASSWORD = 'a quiet harbour at dawn';
 /** Import it where a real bcrypt would only cost time. */
 export const cheapHashes = new URL('./cheap-hashes.js', import.meta.url).href;
@@ -67,9 +66,8 @@ export async function startServer(
   } = {},
 ): Promise<TestServer> {
   await import(cheapHashes);
-  const storage = options.storage ?? (await createDatabase(engine));
+  const storage = options.storage ?? (await createMigratedDatabase(engine));
   const database = openDatabase(storage.url, 5);
-  await migrateLatest(database, storage.url);
   const http = createServer({ maxHeaderSize: 16_384 });
   const port = await listen(http);
   const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
-import { migrateLatest } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
 import { createPasswords } from '../../src/identity/passwords/hashing.ts';
@@ -9,9 +8,10 @@ import { projectPath } from '../../src/kit/project-root.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
-import { createDatabase, type EngineName, type TestDatabase } from './engines.ts';
+import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
+import type { EngineName } from './engines.ts';
 import { freePort } from './free-port.ts';
-import { cheapHashes, NO_RULES, PASSWORD, SECRETS } from './server.ts';
+import { cheapHashes, NO_RULES, PASSWORD } from './server.ts';
 
 const main = resolve(import.meta.dirname, '../../src/main.js');
 const OPERATOR = { accountId: null };
@@ -99,7 +99,7 @@ export async function openWorld(
   options: { empty?: boolean } = {},
 ): Promise<World> {
   await import(cheapHashes);
-  const storage = await createDatabase(engine);
+  const storage = await (options.empty ? createDatabase : createMigratedDatabase)(engine);
   const database = openDatabase(storage.url, 3);
   const servers: ServerProcess[] = [];
   t.after(async () => {
@@ -107,7 +107,6 @@ export async function openWorld(
     await database.close();
     await storage.drop();
   });
-  if (!options.empty) await migrateLatest(database, storage.url);
   let issuer: string | undefined;
   const accounts = createAccounts({
     knex: database.knex,

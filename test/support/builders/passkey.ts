@@ -2,7 +2,8 @@ import { accountCsrf } from '../../../src/account/passkeys.ts';
 import { createSecrets } from '../../../src/kit/secrets.ts';
 import { Authenticator, type Options, type Tweaks } from '../authenticator.ts';
 import { Browser, formOf } from '../browser.ts';
-import { SECRETS, type TestServer } from '../server.ts';
+import { SECRETS } from '../databases.ts';
+import type { TestServer } from '../server.ts';
 import { authorization, authorizeUrl } from './authorization.ts';
 import { invite, open } from './invitation.ts';
 

@@ -2,7 +2,8 @@ import { Secret, TOTP } from 'otpauth';
 import { createSecondFactor } from '../../../src/identity/second-factor/index.ts';
 import { createSecrets } from '../../../src/kit/secrets.ts';
 import { Browser, formOf } from '../browser.ts';
-import { PASSWORD, SECRETS, type TestServer } from '../server.ts';
+import { SECRETS } from '../databases.ts';
+import { PASSWORD, type TestServer } from '../server.ts';
 import { answerOf, authorization, authorizeUrl, redeem } from './authorization.ts';
 import { typePassword } from './passkey.ts';
 

@@ -5,8 +5,8 @@ import { uuidv7 } from '../../../src/kit/ids.ts';
 import { createSecrets } from '../../../src/kit/secrets.ts';
 import { createStorage } from '../../../src/oidc/storage/index.ts';
 import type { Payload } from '../../../src/oidc/storage/models.ts';
+import { SECRETS } from '../databases.ts';
 import type { EngineName } from '../engines.ts';
-import { SECRETS } from '../server.ts';
 import { openWorld } from '../world.ts';
 
 /** What the engine asks of the storage of a model. */
