@@ -12,11 +12,18 @@ interface Finished {
 /** Passes the events of a test run on, and names the longest tests before the closing counts. */
 export async function* withLongestTests(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
   const finished: Finished[] = [];
+  /** The names of the test that a file is in, outermost first. */
+  const names = new Map<string, string[]>();
   let isListed = false;
   for await (const event of events) {
+    if (event.type === 'test:start') {
+      const { file = '', nesting, name } = event.data;
+      names.set(file, [...(names.get(file) ?? []).slice(0, nesting), name]);
+    }
     if (event.type === 'test:pass' || event.type === 'test:fail') {
-      const { name, file = '', details } = event.data;
-      if (details.type !== 'suite') finished.push({ name, file, milliseconds: details.duration_ms });
+      const { file = '', nesting, name, details } = event.data;
+      const path = [...(names.get(file) ?? []).slice(0, nesting), name].join(' › ');
+      if (details.type !== 'suite') finished.push({ name: path, file, milliseconds: details.duration_ms });
     }
     if (!isListed && event.type === 'test:diagnostic' && /^tests \d+$/.test(event.data.message)) {
       isListed = true;
