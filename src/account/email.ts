@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { type Origin, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in.ts';
 import type { FactorPagesDeps } from './factors.ts';
@@ -91,7 +91,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       if (hasPassword && !(await deps.proves({ accountId, username, password: current, browserHash })))
         return show(ctx, user, typed, { current: 'This is not your password' });
       await deps.limitMail(email.data);
-      await recovery.changeEmail(accountId, email.data, unit().origin);
+      await recovery.changeEmail(accountId, email.data, currentUnit().origin);
       ctx.status = 303;
       ctx.redirect('/account/security?done=email');
     }),

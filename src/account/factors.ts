@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { type Origin, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Key, Keys } from '../identity/passkeys/credentials.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -62,7 +62,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       const { amr, isFresh } = await deps.standing(ctx);
       const { keys: signed, totp: app } = await factorsOf(user.accountId);
       const needed = signed > 0 || app;
-      if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, user, fields, unit().origin);
+      if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, user, fields, currentUnit().origin);
       ctx.status = 303;
       ctx.redirect(deps.signInAgain({ max_age: '300', ...(needed ? { acr_values: 'mfa' } : {}) }));
     };
@@ -79,7 +79,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       const { accountId } = user;
       const { key = '', act, name = '' } = fields;
       if (act === 'rename') {
-        await keys.rename(accountId, key, name, unit().origin);
+        await keys.rename(accountId, key, name, currentUnit().origin);
         return back(ctx, 'renamed');
       }
       if (act !== 'remove')

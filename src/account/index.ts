@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { type Origin, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Profile } from '../identity/accounts/profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -79,7 +79,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     SECURITY,
     signedIn.form(async (ctx, user, { current = '', password = '' }) => {
       const { accountId, sessionUid } = user;
-      const from: Origin = unit().origin;
+      const from: Origin = currentUnit().origin;
       try {
         const browserHash = deps.browser.read(ctx).hash;
         await deps.changePassword({ accountId, current, password, browserHash, sessionUid, from });

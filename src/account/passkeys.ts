@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { fromEpoch } from '../database/instants.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import { now } from '../interactions/authentication-state.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -93,7 +93,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     async finishRegistration(ctx, asked) {
       const here = await currentUser(ctx, asked);
       const { accountId, amr } = here;
-      const from = unit().origin;
+      const from = currentUnit().origin;
       const key = await passkeys.finishRegistration({
         ...{ accountId, from, ceremony: asked.ceremony, response: asked.response },
         boundTo: ceremony.resume(ctx, place(here)),
@@ -125,7 +125,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       const here = await currentUser(ctx, asked);
       if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
       const { accountId } = here;
-      const from = unit().origin;
+      const from = currentUnit().origin;
       const signer = await passkeys.finishAuthentication({
         ...{ purpose: 'sign_key' as const, accountId, response: asked.response, from },
         boundTo: `${asked.key} ${ceremony.resume(ctx, place(here))}`,

@@ -5,7 +5,7 @@ import type { AccountPagesDeps } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies, isFresh } from '../account/passkeys.ts';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/open.ts';
-import { Unit, withUnit } from '../database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import type { Newcomer } from '../identity/invitations/redeem.ts';
 import type { FactorEvent } from '../identity/mail/messages.ts';
 import { createFactorMail } from '../identity/mail/security-notices.ts';
@@ -75,7 +75,7 @@ export function createFactors(deps: FactorDeps) {
   async function mailOpens(accountId: string): Promise<boolean> {
     if (!config.recoverByEmail) return false;
     const { demanded: hasAddedFactor } = await secondFactor.factorsOf(accountId);
-    return withUnit(new Unit(database.hot), async () => {
+    return withUnit(new UnitOfWork(database.driver), async () => {
       const account = await deps.findAccount(accountId);
       if (!account) return false;
       const { scopes } = account;

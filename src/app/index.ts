@@ -9,7 +9,7 @@ import { createInvitationPages } from '../console/invitations.ts';
 import { createConsoleLayout } from '../console/layout.ts';
 import type { Database } from '../database/open.ts';
 import { readiness } from '../database/readiness.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import { profileOf } from '../identity/accounts/profile.ts';
 import { qrCode } from '../identity/invitations/export.ts';
 import { clearGuess, provePassword, signIn } from '../identity/passwords/authenticate.ts';
@@ -83,7 +83,7 @@ const HEADINGS: Record<number, string> = {
  */
 export async function createApp(deps: { config: Config; database: Database; log: Logger }): Promise<App> {
   const { config, database, log } = deps;
-  const { hot } = database;
+  const { driver } = database;
   const secure = config.issuer.startsWith('https:');
   const secrets = createSecrets(config.secrets);
   const passwords = createPasswords(secrets, config.threads);
@@ -91,7 +91,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const renderer = createRenderer({ assets, issuer: config.issuer });
   const render = renderer.page;
   const keys = await createSigningKeys({ database, secrets }).load();
-  const clients = createClientSource({ hot, issuer: config.issuer });
+  const clients = createClientSource({ driver, issuer: config.issuer });
   const usage = createClientUsage(database.knex);
   const provider = createProvider({
     ...{ config, secrets, findAccount: findEngineAccount, keys, log },
@@ -125,7 +125,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const door = { issuer: config.issuer, held: held('invitation') };
   const { fault: passwordFault } = createPasswordRules({ minimum: config.passwordMinLength });
   const limitMail = async (email: string) => {
-    await limits.reset.take(unit().origin.ip);
+    await limits.reset.take(currentUnit().origin.ip);
     await limits.takeMessage(email);
   };
   const browser = createBrowserCookie({ secure });
@@ -222,7 +222,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
       paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,
       jsonPaths: /^\/webauthn(\/|$)/,
     }),
-    requestUnit({ hot }),
+    requestUnit({ driver }),
     answers({
       allowFormTarget,
       continueSignOut(ctx, xsrf) {

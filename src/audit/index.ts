@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Origin, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Row } from '../database/writes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 
@@ -51,7 +51,7 @@ function toRow(event: AuditEvent, origin: Origin): Row {
 
 /** Adds the event to the current unit of work, so that it is committed with the request's other writes or not at all. */
 export function recordEvent(event: AuditEvent): void {
-  const current = unit();
+  const current = currentUnit();
   current.write({ kind: 'insert', table: 'T_auth_audit_log', row: toRow(event, current.origin) });
 }
 

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexFactory, { type Knex } from 'knex';
-import { DEADLINE_MS, failFast, type HotPath, withDeadline } from './driver/contract.ts';
-import { createMysqlHotPath, MYSQL_ISOLATION, mysqlSession } from './driver/mysql.ts';
-import { createPostgresHotPath } from './driver/postgres.ts';
-import { createSqliteHotPath } from './driver/sqlite.ts';
+import { DEADLINE_MS, type Driver, failFast, withDeadline } from './driver/contract.ts';
+import { createMysqlDriver, MYSQL_ISOLATION, mysqlSession } from './driver/mysql.ts';
+import { createPostgresDriver } from './driver/postgres.ts';
+import { createSqliteDriver } from './driver/sqlite.ts';
 import { BUSY_MS, SqliteDialect } from './knex-sqlite.ts';
 import type { Engine } from './writes.ts';
 
@@ -13,7 +13,7 @@ export interface Database {
   /** Administration, services and migrations. What runs in a transaction takes the transaction. */
   knex: Knex;
   /** The engine's storage and whatever else each request needs; opened at its first use. */
-  hot: HotPath;
+  driver: Driver;
   /** @throws LatchkeyError unavailable within DEADLINE_MS */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -100,37 +100,37 @@ export function knexConfig(url: string, poolSize = 10): Knex.Config {
   };
 }
 
-function hotPath(url: string, knex: Knex, poolSize: number): HotPath {
+function createDriver(url: string, knex: Knex, poolSize: number): Driver {
   const engine = engineOf(url);
-  if (engine === 'sqlite') return createSqliteHotPath(knex, sqliteFile(url));
+  if (engine === 'sqlite') return createSqliteDriver(knex, sqliteFile(url));
   return failFast(
     engine === 'postgres'
-      ? createPostgresHotPath(url, poolSize)
-      : createMysqlHotPath(url.replace(/^mariadb:/, 'mysql:'), poolSize),
+      ? createPostgresDriver(url, poolSize)
+      : createMysqlDriver(url.replace(/^mariadb:/, 'mysql:'), poolSize),
   );
 }
 
 /** Opens the database of that URL; connections are made when they are first needed. */
 export function openDatabase(url: string, poolSize = 10): Database {
   const knex = knexFactory(knexConfig(url, poolSize));
-  let hot: HotPath | undefined;
-  const opened = () => (hot ??= hotPath(url, knex, poolSize));
+  let driver: Driver | undefined;
+  const opened = () => (driver ??= createDriver(url, knex, poolSize));
   return {
     engine: engineOf(url),
     knex,
-    hot: {
-      get: (sql, values) => opened().get(sql, values),
+    driver: {
+      readOne: (sql, values) => opened().readOne(sql, values),
       commit: (writes) => opened().commit(writes),
-      close: async () => hot?.close(),
+      close: async () => driver?.close(),
     },
     async ping() {
       // By the way that requests take; SQLite's may have no file yet.
       await (engineOf(url) === 'sqlite'
         ? withDeadline(Promise.resolve(knex.raw('SELECT 1')))
-        : opened().get('SELECT 1', []));
+        : opened().readOne('SELECT 1', []));
     },
     async close() {
-      await hot?.close();
+      await driver?.close();
       await knex.destroy();
     },
   };

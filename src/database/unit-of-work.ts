@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Found, HotPath } from './driver/contract.ts';
+import type { Driver, Found } from './driver/contract.ts';
 import type { Value, Write } from './writes.ts';
 
-/** Where a request came from, for the rows that tell of it. */
+/** Where a request came from, for the rows that record it. */
 export interface Origin {
   ip?: string;
   userAgent?: string;
@@ -10,29 +10,29 @@ export interface Origin {
 }
 
 /**
- * All that one request reads and writes. Reads are remembered, writes coalesce by row, and everything is
- * committed at once before the response leaves: a crash leaves all of a request or nothing.
+ * Everything that one request reads and writes. Reads are remembered, a later write to a row replaces an earlier one,
+ * and all writes are committed at once before the response leaves: a crash keeps all of a request or nothing.
  */
-export class Unit {
+export class UnitOfWork {
   readonly origin: Origin;
-  /** What the rooms remember of this request, each under a key of its own. */
+  /** What other rooms keep for the length of this request, each under a key of its own. */
   readonly memory = new Map<string, unknown>();
-  /** Why a read or the commit could not be done, if so: the response becomes 503. */
+  /** Why a read or the commit failed, if one did: the response becomes 503. */
   failure: unknown;
-  readonly #hot: HotPath;
-  /** By key what was read, or the promise of it while it is. */
-  readonly #reads = new Map<string, unknown>();
+  readonly #driver: Driver;
+  /** The results of reads by key, or their promises while they are under way. */
+  readonly #known = new Map<string, unknown>();
   readonly #writes = new Map<string, Write>();
   #sequence = 0;
 
-  constructor(hot: HotPath, origin: Origin = {}) {
-    this.#hot = hot;
+  constructor(driver: Driver, origin: Origin = {}) {
+    this.#driver = driver;
     this.origin = origin;
   }
 
-  /** Reads past what this unit remembers. */
-  get(sql: string, values: Value[]): Promise<Found> {
-    return this.#hot.get(sql, values).catch((error) => this.#fail(error));
+  /** Reads from the database, whatever this unit knows already. */
+  readOne(sql: string, values: Value[]): Promise<Found> {
+    return this.#driver.readOne(sql, values).catch((error) => this.#fail(error));
   }
 
   #fail(error: unknown): never {
@@ -40,51 +40,52 @@ export class Unit {
     throw error;
   }
 
-  /** @returns what `read` gave the first time that this key was asked for, also to those who ask meanwhile */
-  once<T>(key: string, read: () => T | Promise<T>): T | Promise<T> {
-    if (this.#reads.has(key)) return this.#reads.get(key) as T | Promise<T>;
+  /** Calls `read` at the first use of that key. Later and concurrent callers get the same result. */
+  readOnce<T>(key: string, read: () => T | Promise<T>): T | Promise<T> {
+    if (this.#known.has(key)) return this.#known.get(key) as T | Promise<T>;
     const found = read();
-    this.#reads.set(key, found);
+    this.#known.set(key, found);
     return found;
   }
 
-  /** What is remembered under that key, or is being read just now; undefined also when it was not asked for. */
-  known<T>(key: string): T | Promise<T> | undefined {
-    return this.#reads.get(key) as T | Promise<T> | undefined;
+  /** The result, or the promise of a read under way; undefined when nothing was read, or nothing found. */
+  findKnown<T>(key: string): T | Promise<T> | undefined {
+    return this.#known.get(key) as T | Promise<T> | undefined;
   }
 
-  /** Remembers what came along with another read, unless that key is known already. */
-  prime(key: string, value: unknown): void {
-    if (!this.#reads.has(key)) this.#reads.set(key, value);
+  /** Remembers a row that came with another read, unless that key is known already. */
+  addKnown(key: string, value: unknown): void {
+    if (!this.#known.has(key)) this.#known.set(key, value);
   }
 
-  /** Replaces what is remembered under that key. */
-  remember(key: string, value: unknown): void {
-    this.#reads.set(key, value);
+  /** Replaces what is known under that key. */
+  setKnown(key: string, value: unknown): void {
+    this.#known.set(key, value);
   }
 
-  /** @param key names the row: a later write under the same key takes the place of this one */
+  /** @param key names the row: a later write under the same key replaces this one */
   write(write: Write, key = `#${this.#sequence++}`): void {
     this.#writes.set(key, write);
   }
 
-  pending(key: string): Write | undefined {
+  /** The write that is not committed yet under that key. */
+  findWrite(key: string): Write | undefined {
     return this.#writes.get(key);
   }
 
   /** Gives up every write, as after an unexpected error. */
-  drop(): void {
+  discardWrites(): void {
     this.#writes.clear();
   }
 
-  /** Commits those writes at once, apart from this unit: what a dropped unit must not take back. */
+  /** Commits those writes at once and apart from this unit, so that they stay when this unit is given up. */
   commitNow(writes: Write[]): Promise<string | undefined> {
-    return this.#hot.commit(writes);
+    return this.#driver.commit(writes);
   }
 
-  /** An empty unit of the same request, for what is told after this one failed. */
-  fresh(): Unit {
-    return new Unit(this.#hot, this.origin);
+  /** An empty unit of the same request, to record that this one failed. */
+  createSibling(): UnitOfWork {
+    return new UnitOfWork(this.#driver, this.origin);
   }
 
   /** @returns the guard that failed (then nothing was written), or undefined */
@@ -93,23 +94,23 @@ export class Unit {
     const writes = [...this.#writes.values()];
     this.#writes.clear();
     try {
-      return await this.#hot.commit(writes);
+      return await this.#driver.commit(writes);
     } catch (error) {
       return this.#fail(error);
     }
   }
 }
 
-const current = new AsyncLocalStorage<Unit>();
+const current = new AsyncLocalStorage<UnitOfWork>();
 
-/** @throws Error outside of `withUnit`: what reads or writes must be part of a unit */
-export function unit(): Unit {
+/** @throws Error outside of `withUnit`: storage works only inside a unit */
+export function currentUnit(): UnitOfWork {
   const found = current.getStore();
   if (!found) throw new Error('There is no unit of work here.');
   return found;
 }
 
-/** Runs `work` in that unit; who opened it commits it. */
-export function withUnit<T>(opened: Unit, work: () => T): T {
-  return current.run(opened, work);
+/** Runs `work` with that unit as the current one. The caller commits it. */
+export function withUnit<T>(unit: UnitOfWork, work: () => T): T {
+  return current.run(unit, work);
 }

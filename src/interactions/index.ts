@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { describeScope } from '../access/scope-descriptions.ts';
 import { recordEvent } from '../audit/index.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
@@ -140,7 +140,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
 
   /** Counts a failure before it happens, so that many at once do not slip by; nothing else of an address counts. */
   async function counted<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
-    const { ip } = unit().origin;
+    const { ip } = currentUnit().origin;
     await deps.guesses.take(ip);
     let failed = false;
     try {

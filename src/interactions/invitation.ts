@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { describeScope } from '../access/scope-descriptions.ts';
-import { type Origin, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Offer } from '../identity/invitations/redeem.ts';
 import { rememberBrowser } from '../identity/passwords/trusted-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -62,7 +62,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
 
   /** Stops guessing: only a code that is none of ours counts. @throws LatchkeyError rate_limited */
   async function look(code: string) {
-    const { ip } = unit().origin;
+    const { ip } = currentUnit().origin;
     await deps.guesses.check(ip);
     const seen = await deps.look(code);
     if ('refusal' in seen && seen.isUnknown) await deps.guesses.take(ip);
@@ -170,7 +170,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   async function add(ctx: Context, details: Details, code: string): Promise<void> {
     const person = await personOf(details);
     if (!person) return again(ctx, details);
-    await deps.add(person.accountId, code, unit().origin);
+    await deps.add(person.accountId, code, currentUnit().origin);
     held.clear(ctx);
     await interactions.finish(ctx, { create: {} });
   }
@@ -191,7 +191,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const read = readNewcomer(given, deps.passwordFault);
     if ('faults' in read) return showOffer(ctx, details, seen.offer, fields, read.faults);
     try {
-      const accountId = await deps.redeem({ ...read.newcomer, code, from: unit().origin });
+      const accountId = await deps.redeem({ ...read.newcomer, code, from: currentUnit().origin });
       held.clear(ctx);
       const browser = deps.browser.read(ctx);
       rememberBrowser(accountId, browser.hash);

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import { fromEpoch } from '../database/instants.ts';
-import { type Origin, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewKey } from '../identity/passkeys/registration.ts';
 import { linkExpired } from '../identity/recovery/password-reset.ts';
@@ -135,7 +135,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     async finishRegistration(ctx, asked) {
       const details = await load(asked);
       const boundTo = ceremony.resume(ctx, place(details));
-      const from = unit().origin;
+      const from = currentUnit().origin;
       const { response } = asked;
       if (asked.purpose === 'recovery') {
         const { token, accountId } = await recovering(ctx);
@@ -178,7 +178,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     async finishAuthentication(ctx, asked) {
       const details = await load(asked);
       const boundTo = ceremony.resume(ctx, place(details));
-      const from = unit().origin;
+      const from = currentUnit().origin;
       const at = now();
       const common = { boundTo, from, response: asked.response, at: fromEpoch(at) };
       const clientId = String(details.params.client_id);
@@ -208,5 +208,5 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
 
 function noteSignIn(accountId: string): void {
   const set = { last_login_at: new Date() };
-  unit().write({ kind: 'update', table: 'T_accounts', set, where: { id: accountId } });
+  currentUnit().write({ kind: 'update', table: 'T_accounts', set, where: { id: accountId } });
 }

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
 import { LINK_IS_OVER, type Recovery } from '../identity/recovery/password-reset.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -85,7 +85,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     const email = emailField.safeParse(typed);
     if (!email.success) return showForgot(ctx, email.error.issues[0]?.message, typed);
     await deps.limitMail(email.data);
-    recovery.requestReset(email.data, unit().origin);
+    recovery.requestReset(email.data, currentUnit().origin);
     go(ctx, '/forgot/sent');
   });
 
@@ -121,7 +121,8 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
           ? 'Use at most 256 characters'
           : deps.passwordFault(password, bearer);
     if (fault !== undefined) return showReset(ctx, bearer.username, fault);
-    if (!(await done(() => recovery.reset(token, password, unit().origin)))) return showOver(ctx, 'reset');
+    if (!(await done(() => recovery.reset(token, password, currentUnit().origin))))
+      return showOver(ctx, 'reset');
     held.reset.clear(ctx);
     go(ctx, '/reset/done');
   });
@@ -154,7 +155,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     const { csrf } = await readForm(ctx);
     forms.check(ctx, 'verify', csrf);
     const token = held.verify.read(ctx) ?? '';
-    if (!(await done(() => recovery.verify(token, unit().origin)))) return showOver(ctx, 'verify');
+    if (!(await done(() => recovery.verify(token, currentUnit().origin)))) return showOver(ctx, 'verify');
     held.verify.clear(ctx);
     go(ctx, '/verify/done');
   });

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { qrImage } from '../web/qr.ts';
@@ -85,7 +85,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   }
 
   async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
-    if (!(await totp.confirm(first.accountId, code, unit().origin)))
+    if (!(await totp.confirm(first.accountId, code, currentUnit().origin)))
       return showEnrolAgain(ctx, details, first);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   }

@@ -1,7 +1,7 @@
 import { Provider } from 'oidc-provider';
 import { covers } from '../access/scopes.ts';
 import { toDate, toEpoch } from '../database/instants.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { Row } from '../database/writes.ts';
 
 /** The columns of `T_accounts a`, for every SELECT that brings an account along. */
@@ -41,7 +41,7 @@ const NEXT_ROLE = `SELECT r.id, r.role FROM T_account_roles r LEFT JOIN T_oauth_
 async function rolesOf(id: string, clientId: string): Promise<string[]> {
   const roles = new Set<string>();
   for (let last = ''; ; ) {
-    const row = await unit().get(NEXT_ROLE, [id, last, clientId]);
+    const row = await currentUnit().readOne(NEXT_ROLE, [id, last, clientId]);
     if (!row) return [...roles];
     roles.add(String(row.role));
     last = String(row.id);
@@ -84,10 +84,12 @@ export function toAccount(id: string, row: Row | undefined): EngineAccount | und
 
 /** An account that came along with another row. */
 export function rememberAccount(id: string, row: Row): void {
-  unit().prime(`account:${id}`, toAccount(id, row));
+  currentUnit().addKnown(`account:${id}`, toAccount(id, row));
 }
 
 /** @returns the account, or undefined when there is none or it is disabled: everything given to it fails then */
 export async function findAccount(_ctx: unknown, id: string): Promise<EngineAccount | undefined> {
-  return unit().once(`account:${id}`, async () => toAccount(id, await unit().get(SQL, [id])));
+  return currentUnit().readOnce(`account:${id}`, async () =>
+    toAccount(id, await currentUnit().readOne(SQL, [id])),
+  );
 }

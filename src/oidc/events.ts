@@ -1,6 +1,6 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
-import { type Unit, unit } from '../database/unit-of-work.ts';
+import { currentUnit, type UnitOfWork } from '../database/unit-of-work.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import { type EngineError, isCodeReplay, isRefreshTokenReplay } from './engine-internals.ts';
@@ -21,7 +21,7 @@ export interface Replay {
 }
 
 /** A code or refresh token came a second time: evidence that outlives the rows it killed. */
-export function recordReplay(of: Unit, replay: Replay): void {
+export function recordReplay(of: UnitOfWork, replay: Replay): void {
   const now = new Date();
   const reason = replay.kind === 'code' ? 'code_replay' : 'refresh_token_reuse';
   const row = {
@@ -57,7 +57,7 @@ export function recordReplay(of: Unit, replay: Replay): void {
 function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
   const { params, client, entities } = ctx.oidc;
   if (isCodeReplay(error)) {
-    recordReplay(unit(), {
+    recordReplay(currentUnit(), {
       tokenHash: hashTokenValue(String(params?.code)),
       kind: 'code',
       clientId: client?.clientId,
@@ -65,7 +65,7 @@ function recordSecondUse(ctx: KoaContextWithOIDC, error: EngineError): boolean {
     return true;
   }
   if (isRefreshTokenReplay(error)) {
-    recordReplay(unit(), {
+    recordReplay(currentUnit(), {
       tokenHash: hashTokenValue(String(params?.refresh_token)),
       kind: 'refresh_token',
       clientId: client?.clientId,
@@ -103,7 +103,7 @@ export function listen(provider: Provider, log: Logger, onUse: (clientId: string
     });
   }
   on('server_error', (_ctx: KoaContextWithOIDC, error: Error) => {
-    unit().memory.set(BROKEN, error);
+    currentUnit().memory.set(BROKEN, error);
     log.error({ event: 'server_error', err: error });
   });
 }

@@ -1,8 +1,8 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
-import { classify, type HotPath } from '../database/driver/contract.ts';
-import { type Unit, Unit as UnitOfWork, withUnit } from '../database/unit-of-work.ts';
+import { classify, type Driver } from '../database/driver/contract.ts';
+import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { addressOf } from '../web/address.ts';
 import { responseModes } from './engine-internals.ts';
@@ -40,10 +40,10 @@ const REVOKED_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_authorization_
  * Another request used the value first. That is told in a unit of its own, so that nothing takes it back: what
  * the first one got is revoked too (RFC 9700 sections 2.1.1 and 4.14.2).
  */
-async function loseRace(ctx: Context, failed: Unit): Promise<void> {
+async function loseRace(ctx: Context, failed: UnitOfWork): Promise<void> {
   const consumed = failed.memory.get(CONSUMED) as Consumed;
   const { grantId, clientId, accountId }: Payload = JSON.parse(consumed.json);
-  const after = failed.fresh();
+  const after = failed.createSibling();
   await withUnit(after, async () => {
     if (grantId && accountId) {
       const set = { revoked_at: new Date() };
@@ -62,9 +62,9 @@ async function loseRace(ctx: Context, failed: Unit): Promise<void> {
 }
 
 /** The nonce was used by this account before: an error to the application, as if the request had been refused. */
-async function refuseNonce(ctx: KoaContextWithOIDC & Context, failed: Unit): Promise<void> {
+async function refuseNonce(ctx: KoaContextWithOIDC & Context, failed: UnitOfWork): Promise<void> {
   const { params, client, account, provider } = ctx.oidc;
-  const after = failed.fresh();
+  const after = failed.createSibling();
   await withUnit(after, async () => {
     const who = { accountId: account?.accountId, clientId: client?.clientId };
     recordEvent({ action: 'authorization.refused', ...who, success: false, errorCode: 'nonce_reused' });
@@ -85,9 +85,9 @@ async function refuseNonce(ctx: KoaContextWithOIDC & Context, failed: Unit): Pro
  * One unit for each request, committed before its response leaves: what a client was told holds after a crash,
  * and what it was not told was never there.
  */
-export function requestUnit(deps: { hot: HotPath }): Middleware {
+export function requestUnit(deps: { driver: Driver }): Middleware {
   return async (ctx, next) => {
-    const unit = new UnitOfWork(deps.hot, {
+    const unit = new UnitOfWork(deps.driver, {
       ip: addressOf(ctx.ip),
       userAgent: ctx.get('user-agent') || undefined,
       requestId: ctx.state.requestId,
@@ -96,7 +96,7 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
       try {
         await next();
         if (unit.memory.has(BROKEN)) {
-          unit.drop();
+          unit.discardWrites();
           // A new session's id may be in it, and that session was just given up.
           ctx.remove('Set-Cookie');
           // What is read past the unit (applications are) fails here alone.
@@ -113,7 +113,7 @@ export function requestUnit(deps: { hot: HotPath }): Middleware {
           );
         else if (failed) throw new Error(`the guard ${failed} failed`);
       } catch (error) {
-        unit.drop();
+        unit.discardWrites();
         unit.failure ??= classify(error);
         // Whatever the response says by now: it was not committed.
         if (!isUnavailable(unit.failure)) throw error;

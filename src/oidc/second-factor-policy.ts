@@ -1,6 +1,6 @@
 import { acrLevel, MFA_LEVEL } from '../access/acr.ts';
 import { covers, parseScopes } from '../access/scopes.ts';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
 /** Where the operator requires a second factor (LATCHKEY_SECOND_FACTOR). */
@@ -44,7 +44,7 @@ export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactor
     );
 
   async function hasRuledRole(accountId: string): Promise<boolean> {
-    for (const role of rules.roles) if (await unit().get(ROLE, [accountId, role])) return true;
+    for (const role of rules.roles) if (await currentUnit().readOne(ROLE, [accountId, role])) return true;
     return false;
   }
 

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { unit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { parse } from '../kit/parse.ts';
 import { readJson } from './json-body.ts';
@@ -56,7 +56,7 @@ export function createPasskeyEndpoints(
           'passkey_response_missing',
           'The answer of the passkey is missing.',
         );
-      if (step.startsWith('start')) await begun.take(unit().origin.ip);
+      if (step.startsWith('start')) await begun.take(currentUnit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');
       ctx.body = await side[step](ctx, asked);

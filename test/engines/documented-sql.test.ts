@@ -100,7 +100,9 @@ for (const engine of engines) {
       const at = new Date('2031-03-30T02:30:00.123Z');
       const database = openDatabase(url);
       await database.knex('T_accounts').where({ id: accountId }).update({ last_login_at: at });
-      const row = await database.hot.get('SELECT last_login_at FROM T_accounts WHERE id = ?', [accountId]);
+      const row = await database.driver.readOne('SELECT last_login_at FROM T_accounts WHERE id = ?', [
+        accountId,
+      ]);
       await database.close();
       const text = row?.last_login_at;
       const told = text instanceof Date ? text : new Date(`${String(text).replace(' ', 'T')}Z`);

@@ -58,7 +58,7 @@ for (const engine of engines) {
 
     test('or an error in the middle of a request, takes back what it would have written', async (t) => {
       const server = await startServer(t, engine);
-      const { hot, knex } = server.database;
+      const { driver, knex } = server.database;
       const client = await server.createClient({ firstParty: true });
       const person = await server.createAccount();
       const role = { id: uuidv7(), created_at: new Date(), account_id: person.id, role: 'editor' };
@@ -70,17 +70,17 @@ for (const engine of engines) {
       const before = await knex('T_access_tokens').count({ n: '*' });
 
       // Roles are read for the ID token, when the code was used up and the access token is made.
-      const get = hot.get.bind(hot);
+      const readOne = driver.readOne.bind(driver);
       let broken = 0;
-      hot.get = async (sql, values) => {
-        if (!sql.includes('SELECT r.id, r.role')) return get(sql, values);
+      driver.readOne = async (sql, values) => {
+        if (!sql.includes('SELECT r.id, r.role')) return readOne(sql, values);
         broken += 1;
         throw new Error('nobody foresaw this: secret-detail');
       };
       const refused = await redeem(server, client, request, code);
       assert.deepEqual([refused.status, refused.body.error, broken], [500, 'server_error', 1]);
       assert.ok(!JSON.stringify(refused.body).includes('secret-detail'));
-      hot.get = get;
+      driver.readOne = readOne;
       assert.deepEqual(await knex('T_access_tokens').count({ n: '*' }), before);
       const late = await redeem(server, client, request, code);
       assert.equal(late.status, 200, 'the code is not burnt');

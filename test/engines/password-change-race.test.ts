@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
 import { signIn } from '../../src/identity/passwords/authenticate.ts';
 import { createPasswords } from '../../src/identity/passwords/hashing.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
@@ -15,7 +15,7 @@ for (const engine of engines) {
     const passwords = createPasswords(createSecrets(SECRETS));
     const browserHash = 'b'.repeat(43);
     const attempt = async (meanwhile: () => Promise<unknown>) => {
-      const unit = new Unit(database.hot);
+      const unit = new UnitOfWork(database.driver);
       return withUnit(unit, async () => {
         assert.equal(await signIn(passwords, { username, password, browserHash }), id);
         await meanwhile();

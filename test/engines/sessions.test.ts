@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toDate, toEpoch } from '../../src/database/instants.ts';
-import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
 import type { Payload } from '../../src/oidc/storage/models.ts';
 import { storageOf } from '../support/builders/token-storage.ts';
 import { engines } from '../support/engines.ts';
@@ -22,7 +22,7 @@ for (const engine of engines) {
       await request(() => sessions.upsert(id, { ...payload, jti: id }, ttl));
       /** Reads in a unit of its own; what comes back writes in it, and commits. */
       const overlapping = async (sessionId = id) => {
-        const unit = new Unit(database.hot);
+        const unit = new UnitOfWork(database.driver);
         const read = await withUnit(unit, () => sessions.find(sessionId));
         return async (change: (read: Payload) => Promise<void>) => {
           await withUnit(unit, () => change(read as Payload));

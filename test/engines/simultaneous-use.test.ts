@@ -17,14 +17,14 @@ import { startServer, type TestServer } from '../support/server.ts';
  * Holds the commits that use something up until there are two of them: both requests have then read it unused, and
  * only the database can tell who was first.
  */
-function holdTwo({ database: { hot } }: TestServer): void {
-  const commit = hot.commit.bind(hot);
+function holdTwo({ database: { driver } }: TestServer): void {
+  const commit = driver.commit.bind(driver);
   let release = () => {};
   const both = new Promise<void>((done) => {
     release = done;
   });
   let held = 0;
-  hot.commit = async (writes) => {
+  driver.commit = async (writes) => {
     if (writes.some(({ guard }) => guard === 'consume')) {
       held += 1;
       if (held === 2) release();

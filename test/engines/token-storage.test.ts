@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { models, type Payload } from '../../src/oidc/storage/models.ts';
 import { payloadOf, storageOf } from '../support/builders/token-storage.ts';
@@ -140,7 +140,7 @@ for (const engine of engines) {
       const payload = { kind: 'ReplayDetection', iss: 'one', jti: id, exp: 4e9 };
       const results = await Promise.allSettled(
         Array.from({ length: 20 }, () =>
-          withUnit(new Unit(database.hot), () => of('ReplayDetection').upsert(id, payload)),
+          withUnit(new UnitOfWork(database.driver), () => of('ReplayDetection').upsert(id, payload)),
         ),
       );
       assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
@@ -153,7 +153,7 @@ for (const engine of engines) {
       const given = { ...payloadOf('Grant', accountId), jti: id };
       await request(() => of('Grant').upsert(id, given));
       // Two requests that overlap: one has read the grant when the other revokes it.
-      const slow = new Unit(database.hot);
+      const slow = new UnitOfWork(database.driver);
       await withUnit(slow, () => of('Grant').find(id));
       await request(() => of('Grant').destroy(id));
       await withUnit(slow, () => of('Grant').upsert(id, { ...given, extra: 1 }));

@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3';
 import type { Found } from '../../src/database/driver/contract.ts';
 import { openDatabase, sqliteFile } from '../../src/database/open.ts';
 import { inTransaction } from '../../src/database/transaction.ts';
-import { Unit } from '../../src/database/unit-of-work.ts';
+import { UnitOfWork } from '../../src/database/unit-of-work.ts';
 import type { Write } from '../../src/database/writes.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { storageOf } from '../support/builders/token-storage.ts';
@@ -35,7 +35,7 @@ for (const engine of engines) {
     const hashes = async () =>
       (await storage().database.knex('T_revoked_tokens').orderBy('token_hash')).map((row) => row.token_hash);
     const unitOf = (...writes: Write[]) => {
-      const unit = new Unit(storage().database.hot);
+      const unit = new UnitOfWork(storage().database.driver);
       for (const write of writes) unit.write(write);
       return unit;
     };
@@ -44,7 +44,7 @@ for (const engine of engines) {
     test('a unit that is dropped writes nothing', async () => {
       await reset();
       const unit = unitOf(evidence('a'), evidence('b'));
-      unit.drop();
+      unit.discardWrites();
       assert.equal(await unit.commit(), undefined);
       assert.deepEqual(await hashes(), []);
     });
@@ -106,17 +106,17 @@ for (const engine of engines) {
       await reset();
       const known = Array.from({ length: 9 }, (_, index) => `k${index}`);
       await unitOf(...known.map((hash) => evidence(hash))).commit();
-      const { hot } = storage().database;
+      const { driver } = storage().database;
       const byHash = 'SELECT token_hash, reason FROM T_revoked_tokens WHERE token_hash = ?';
       const byReason = 'SELECT reason FROM T_revoked_tokens WHERE reason = ?';
       const find = () => [
-        ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) => hot.get(byHash, [hash])),
-        ...['nobody', 'test', 'test'].map((reason) => hot.get(byReason, [reason])),
+        ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) => driver.readOne(byHash, [hash])),
+        ...['nobody', 'test', 'test'].map((reason) => driver.readOne(byReason, [reason])),
       ];
       const told = (rows: Found[]) => rows.map((row) => row?.token_hash ?? row?.reason);
       const found = [...known, undefined, 'k3', undefined, undefined, 'test', 'test'];
       assert.deepEqual(told(await Promise.all(find())), found);
-      const broken = [1, 2].map(() => assert.rejects(hot.get('SELECT nothing FROM T_nothing', [])));
+      const broken = [1, 2].map(() => assert.rejects(driver.readOne('SELECT nothing FROM T_nothing', [])));
       const [rows] = await Promise.all([Promise.all(find()), ...broken]);
       assert.deepEqual(told(rows), found);
     });
@@ -143,9 +143,9 @@ for (const engine of engines) {
     const onFile = async () => {
       await reset();
       await unitOf(evidence('there')).commit();
-      const { knex, hot } = storage().database;
+      const { knex, driver } = storage().database;
       const other = new Sqlite(sqliteFile(storage().url));
-      const look = () => hot.get('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['there']);
+      const look = () => driver.readOne('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['there']);
       const byService = (hash: string) =>
         inTransaction(knex, (trx) => trx('T_revoked_tokens').insert((evidence(hash) as { row: object }).row));
       other.exec('BEGIN IMMEDIATE');
@@ -183,7 +183,7 @@ for (const engine of engines) {
     const onRow = async () => {
       await reset();
       await unitOf(evidence('kept')).commit();
-      const { knex, hot } = storage().database;
+      const { knex, driver } = storage().database;
       const owner = await knex.transaction();
       try {
         await owner('T_revoked_tokens').where({ token_hash: 'kept' }).update({ reason: 'mine' });
@@ -197,7 +197,7 @@ for (const engine of engines) {
         );
         assert.ok(performance.now() - began < 3000, 'nobody waits for long');
         // And whoever comes right after is served.
-        assert.ok(await hot.get('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['kept']));
+        assert.ok(await driver.readOne('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['kept']));
         assert.equal(await unitOf(evidence('after'), evidence('that')).commit(), undefined);
       } finally {
         await owner.rollback();
@@ -211,18 +211,18 @@ for (const engine of engines) {
     const onGarbledAnswer = async (t: TestContext) => {
       await reset();
       const proxy = await openProxy(t, storage().url);
-      const { hot, close } = openDatabase(proxy.url, 1);
+      const { driver, close } = openDatabase(proxy.url, 1);
       t.after(close);
       await unitOf(evidence('a'), evidence('b')).commit();
       const use = (hash: string) => [unused(hash, 'consume'), evidence(`for ${hash}`)];
       const reasons = () => storage().database.knex('T_revoked_tokens').orderBy('token_hash').pluck('reason');
       // Connected, and prepared.
       assert.deepEqual(
-        await Promise.all(['x', 'y'].map((hash) => hot.commit(use(hash)))),
+        await Promise.all(['x', 'y'].map((hash) => driver.commit(use(hash)))),
         Array(2).fill('consume'),
       );
       proxy.garble();
-      const settled = await Promise.allSettled(['a', 'b'].map((hash) => hot.commit(use(hash))));
+      const settled = await Promise.allSettled(['a', 'b'].map((hash) => driver.commit(use(hash))));
       assert.deepEqual(
         settled.map((one) => (one.status === 'rejected' ? one.reason.kind : (one.value ?? 'done'))),
         Array(2).fill('unavailable'),
@@ -230,7 +230,7 @@ for (const engine of engines) {
       const rows = (await reasons()).join();
       assert.ok(['test,test', 'used,used,test,test'].includes(rows), `all of it or nothing: ${rows}`);
       await sleep(200);
-      assert.equal(await hot.commit([evidence('later')]), undefined);
+      assert.equal(await driver.commit([evidence('later')]), undefined);
     };
 
     // SQLite has no locks of rows, the others none of the whole database.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { descriptions } from '../../src/database/documentation/index.ts';
-import { Unit, withUnit } from '../../src/database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import { createStorage } from '../../src/oidc/storage/index.ts';
 import { useAll } from '../support/builders/every-feature.ts';
@@ -28,7 +28,7 @@ async function storeTheRest(server: TestServer): Promise<void> {
     clients: { find: async () => undefined },
   });
   const { id } = await database.knex('T_accounts').first('id');
-  const unit = new Unit(database.hot);
+  const unit = new UnitOfWork(database.driver);
   await withUnit(unit, async () => {
     for (const name of [
       'DeviceCode',

@@ -9,20 +9,20 @@ export interface Asked {
 const KNEX_ONLY = /^(begin|commit|rollback|release|savepoint|set |pragma|select 1$|insert)/i;
 
 /** Notes every statement that a server asks from now on, one of each shape; inserts need no plan. */
-export function watch({ hot, knex, engine }: Database): Map<string, Asked> {
+export function watch({ driver, knex, engine }: Database): Map<string, Asked> {
   const asked = new Map<string, Asked>();
   const note = (sql: string, values: unknown[]) => {
     if (!KNEX_ONLY.test(sql) && !asked.has(sql)) asked.set(sql, { sql, values });
   };
-  const { get, commit } = hot;
-  hot.get = (sql, values) => {
+  const { readOne, commit } = driver;
+  driver.readOne = (sql, values) => {
     note(
       sql,
       values.map((value) => bind(value as Value, engine)),
     );
-    return get(sql, values);
+    return readOne(sql, values);
   };
-  hot.commit = (writes) => {
+  driver.commit = (writes) => {
     for (const write of writes) {
       const { sql, values } = toStatement(write, engine);
       note(sql, values as Bound[]);

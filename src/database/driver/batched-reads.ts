@@ -1,6 +1,6 @@
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Row, Value } from '../writes.ts';
-import { type Found, type HotPath, retried } from './contract.ts';
+import { type Driver, type Found, retried } from './contract.ts';
 import { byTurn } from './group-commit.ts';
 import { sizesOf } from './many-rows.ts';
 import { memo } from './memo.ts';
@@ -63,9 +63,9 @@ function answer({ readings }: Shared, rows: Row[] = []): void {
  * What the same SELECT reads in one turn of the event loop is read by one statement: to be told of its columns costs
  * more than a row.
  * @param ask resolves with the rows of each
- * @returns what reads one row, as `HotPath.get`
+ * @returns what reads one row, as `Driver.readOne`
  */
-export function readInStep(ask: (selects: Select[]) => Promise<Row[][]>): HotPath['get'] {
+export function readInStep(ask: (selects: Select[]) => Promise<Row[][]>): Driver['readOne'] {
   const alone = ({ sql, values, resolve, reject }: Reading) =>
     retried(() => ask([{ sql, values }])).then(([rows]) => resolve(rows?.[0]), reject);
 

@@ -10,12 +10,12 @@ export type Found = Row | undefined;
  * What every request to the engine runs through: prepared statements, no query builder.
  * Both reject with LatchkeyError `unavailable` when the database does not answer within DEADLINE_MS.
  */
-export interface HotPath {
+export interface Driver {
   /**
    * @param sql a SELECT of columns that it names (a migration may add some), `?` for each value, the very same string at each call
    * @returns its first row
    */
-  get(sql: string, values: Value[]): Promise<Found>;
+  readOne(sql: string, values: Value[]): Promise<Found>;
   /**
    * Writes all or nothing, durable when it resolves.
    * @returns the guard that touched no row (then nothing was written), or undefined
@@ -95,7 +95,7 @@ const PAUSE_MS = 100;
  * When one call waited in vain, the next ones fail at once for a moment: no request waits more than once, and
  * none queues behind a database that stands still.
  */
-export function failFast(hot: HotPath): HotPath {
+export function failFast(driver: Driver): Driver {
   let until = 0;
   async function guarded<T>(work: () => Promise<T>): Promise<T> {
     if (performance.now() < until) throw unavailable(new NoAnswer('it did not answer a moment ago'));
@@ -107,9 +107,9 @@ export function failFast(hot: HotPath): HotPath {
     }
   }
   return {
-    get: (sql, values) => guarded(async () => hot.get(sql, values)),
-    commit: (writes) => guarded(() => hot.commit(writes)),
-    close: () => hot.close(),
+    readOne: (sql, values) => guarded(async () => driver.readOne(sql, values)),
+    commit: (writes) => guarded(() => driver.commit(writes)),
+    close: () => driver.close(),
   };
 }
 

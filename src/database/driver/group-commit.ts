@@ -28,7 +28,7 @@ interface Waiting {
 /**
  * Units that become ready in the same turn share a transaction; when it fails, each is done by itself.
  * @param attempt writes all of those units or nothing of any
- * @returns what commits a unit, as `HotPath.commit`
+ * @returns what commits a unit, as `Driver.commit`
  */
 export function inStep(attempt: (units: Write[][]) => Promise<string | undefined>) {
   function alone({ writes, resolve, reject }: Waiting): void {

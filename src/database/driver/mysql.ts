@@ -1,7 +1,7 @@
 import mysql from 'mysql2';
 import { bind, type Row, type Value, type Write } from '../writes.ts';
 import { readInStep, type Select } from './batched-reads.ts';
-import { DEADLINE_MS, type HotPath, LOCK_WAIT_MS, withDeadline } from './contract.ts';
+import { DEADLINE_MS, type Driver, LOCK_WAIT_MS, withDeadline } from './contract.ts';
 import { inStep } from './group-commit.ts';
 import { type Connection, execute, GuardFailed, query, run } from './mysql-statements.ts';
 import { type Step, stepsOf } from './steps.ts';
@@ -32,7 +32,7 @@ function openPool(url: string, size: number, session: string[]): mysql.Pool {
  * transaction, and a statement for each table that they add rows to. What is one statement commits by itself; more run
  * where the first of them begins the transaction, which spares a round trip.
  */
-export function createMysqlHotPath(url: string, size: number): HotPath {
+export function createMysqlDriver(url: string, size: number): Driver {
   // As PostgreSQL: without it a revocation locks the gaps beside its rows, and others die of it.
   const session = [mysqlSession, MYSQL_ISOLATION];
   const single = openPool(url, size, session);
@@ -113,7 +113,7 @@ export function createMysqlHotPath(url: string, size: number): HotPath {
     );
 
   return {
-    get: readInStep(ask),
+    readOne: readInStep(ask),
     commit: inStep(attempt),
     async close() {
       await Promise.all([single, several].map((pool) => new Promise((resolve) => pool.end(resolve))));

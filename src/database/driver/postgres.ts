@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { bind, type Write } from '../writes.ts';
 import { readInStep, type Select } from './batched-reads.ts';
-import type { HotPath } from './contract.ts';
+import type { Driver } from './contract.ts';
 import { inStep } from './group-commit.ts';
 import { forRows } from './many-rows.ts';
 import { memo } from './memo.ts';
@@ -37,7 +37,7 @@ const statement = (sql: string) => memo(plain, sql, () => named(sql));
  * Pipelined connections beside Knex's pool, so that none waits for an answer before the next is sent. What is read in
  * one turn of the event loop is one message to the server and one from it, and so is what is written.
  */
-export function createPostgresHotPath(url: string, size: number): HotPath {
+export function createPostgresDriver(url: string, size: number): Driver {
   const connections = new Connections(url, size);
 
   async function attempt(units: Write[][]): Promise<string | undefined> {
@@ -62,7 +62,7 @@ export function createPostgresHotPath(url: string, size: number): HotPath {
     );
 
   return {
-    get: readInStep(ask),
+    readOne: readInStep(ask),
     commit: inStep(attempt),
     close: () => connections.close(),
   };

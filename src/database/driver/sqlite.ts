@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { isBusy, pauseMs } from '../knex-sqlite.ts';
 import { bind, guardedFirst, toStatement, type Value, type Write } from '../writes.ts';
-import { classify, type Found, type HotPath, LOCK_WAIT_MS } from './contract.ts';
+import { classify, type Driver, type Found, LOCK_WAIT_MS } from './contract.ts';
 
 interface Asked {
   sql: string;
@@ -76,7 +76,7 @@ function write(connection: Connection, writes: Write[]): string | undefined {
  * use Knex's one connection, whose cache then stays warm; while a transaction of a service is open on it, writes wait and reads go through a
  * connection of their own, which sees only what is committed. While another process is writing, units come again and reads go on.
  */
-export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
+export function createSqliteDriver(knex: Knex, filename: string): Driver {
   const reader: Connection = new Sqlite(filename, { readonly: true });
   reader.pragma('busy_timeout = 1000');
   let writer: Connection | undefined;
@@ -178,7 +178,7 @@ export function createSqliteHotPath(knex: Knex, filename: string): HotPath {
   }
 
   return {
-    get(sql, values) {
+    readOne(sql, values) {
       return new Promise((resolve, reject) => {
         if (asked.length === 0) setImmediate(answer);
         asked.push({ sql, values, resolve, reject });

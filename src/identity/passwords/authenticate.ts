@@ -1,6 +1,6 @@
 import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
-import { unit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import { normalise } from '../fields.ts';
 import type { Passwords } from './hashing.ts';
 import { type GuessCount, NO_GUESSES, reserveGuess } from './lockout.ts';
@@ -42,7 +42,7 @@ const failureOf = (row: unknown, allowed: boolean, matches: boolean) => {
  */
 export async function provePassword(passwords: Passwords, given: GivenPassword): Promise<Proof | undefined> {
   const { clientId, browserHash } = given;
-  const row = await unit().get(SQL, [browserHash, new Date(), normalise(given.username)]);
+  const row = await currentUnit().readOne(SQL, [browserHash, new Date(), normalise(given.username)]);
   const hash = row ? String(row.password_hash) : undefined;
   const browserId = row?.browser_id ? String(row.browser_id) : undefined;
   const isOpen = !row?.locked_until || toDate(row.locked_until) <= new Date();
@@ -67,7 +67,7 @@ export async function provePassword(passwords: Passwords, given: GivenPassword):
 /** The guess was right: what it counted is taken back, in the commit of the request under way. */
 export function clearGuess({ browserId, credentialId: id }: Proof): void {
   if (browserId) touchBrowser(browserId);
-  else unit().write({ kind: 'update', table: 'T_credentials', set: NO_GUESSES, where: { id } });
+  else currentUnit().write({ kind: 'update', table: 'T_credentials', set: NO_GUESSES, where: { id } });
 }
 
 /**
@@ -81,9 +81,14 @@ export async function signIn(passwords: Passwords, given: GivenPassword): Promis
   if (browserId) touchBrowser(browserId);
   else rememberBrowser(accountId, given.browserHash);
   const last_login_at = new Date();
-  unit().write({ kind: 'update', table: 'T_accounts', set: { last_login_at }, where: { id: accountId } });
+  currentUnit().write({
+    kind: 'update',
+    table: 'T_accounts',
+    set: { last_login_at },
+    where: { id: accountId },
+  });
   const stale = passwords.isStale(passwordHash);
-  unit().write({
+  currentUnit().write({
     kind: 'update',
     table: 'T_credentials',
     set: {

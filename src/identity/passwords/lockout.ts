@@ -1,4 +1,4 @@
-import { unit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import type { Value, Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
@@ -47,13 +47,13 @@ const DAY_MS = 86_400_000;
 async function countRefused(isRefused: boolean, now: Date): Promise<void> {
   const values = [isRefused ? REFUSED.key_hash : ''];
   const sql = COUNT_REFUSED;
-  const missed = await unit().commitNow([
+  const missed = await currentUnit().commitNow([
     { kind: 'statement', table: 'T_rate_limits', sql, values, guard: 'refused' },
   ]);
   if (!missed || !isRefused) return;
   const expires_at = new Date(now.getTime() + 30 * DAY_MS);
   const row = { id: uuidv7(), created_at: now, ...REFUSED, points: 1, expires_at };
-  await unit().commitNow([{ kind: 'insert', table: 'T_rate_limits', row, ignore: true }]);
+  await currentUnit().commitNow([{ kind: 'insert', table: 'T_rate_limits', row, ignore: true }]);
 }
 
 /**
@@ -72,7 +72,7 @@ export async function reserveGuess(count: GuessCount | undefined): Promise<boole
   ];
   const reserve: Write = { kind: 'statement', table, sql: RESERVE(table), values, guard: 'guess' };
   const [refused] = await Promise.all([
-    unit().commitNow([reserve]),
+    currentUnit().commitNow([reserve]),
     countRefused(!count?.isOpen, new Date(now)),
   ]);
   return !refused;

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { unit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { NO_GUESSES } from './lockout.ts';
 
@@ -11,7 +11,7 @@ const nextExpiry = (now: Date) => new Date(now.getTime() + KNOWN_DAYS * 86_400_0
 /** Marks this browser as one from which the person signed in, in the commit of the request under way. */
 export function rememberBrowser(accountId: string, tokenHash: string): void {
   const now = new Date();
-  unit().write({
+  currentUnit().write({
     kind: 'insert',
     table: 'T_known_browsers',
     row: {
@@ -32,7 +32,7 @@ export function rememberBrowser(accountId: string, tokenHash: string): void {
 export function touchBrowser(id: string): void {
   const now = new Date();
   const set = { last_used_at: now, expires_at: nextExpiry(now), ...NO_GUESSES };
-  unit().write({ kind: 'update', table: 'T_known_browsers', set, where: { id } });
+  currentUnit().write({ kind: 'update', table: 'T_known_browsers', set, where: { id } });
 }
 
 /**

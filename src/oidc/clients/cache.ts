@@ -1,4 +1,4 @@
-import type { HotPath } from '../../database/driver/contract.ts';
+import type { Driver } from '../../database/driver/contract.ts';
 import type { Row } from '../../database/writes.ts';
 import type { ClientSource } from '../storage/index.ts';
 import { OWN_CLIENT_ID, ownClient } from './own-client.ts';
@@ -32,13 +32,14 @@ function forEngine(row: Row, secrets: Row | undefined, issuer: string): Document
 }
 
 /** Applications as the engine asks for them at each request, read again when older than a second. */
-export function createClientSource(deps: { hot: HotPath; issuer: string }): ClientSource {
+export function createClientSource(deps: { driver: Driver; issuer: string }): ClientSource {
   const cache = new Map<string, { at: number; document: Promise<Document | undefined> }>();
 
   async function read(clientId: string): Promise<Document | undefined> {
-    const row = await deps.hot.get(CLIENT, [clientId]);
+    const row = await deps.driver.readOne(CLIENT, [clientId]);
     if (!row) return undefined;
-    const secrets = row.client_type === 'public' ? undefined : await deps.hot.get(SECRETS, [String(row.id)]);
+    const secrets =
+      row.client_type === 'public' ? undefined : await deps.driver.readOne(SECRETS, [String(row.id)]);
     return forEngine(row, secrets, deps.issuer);
   }
 

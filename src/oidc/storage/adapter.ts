@@ -1,6 +1,6 @@
 import { errors, Provider } from 'oidc-provider';
 import { toDate, toEpoch } from '../../database/instants.ts';
-import { unit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import type { Row, Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
@@ -30,10 +30,10 @@ const remembered = (model: Model, key: string) => `${model.table}:${key}`;
 
 /** Whose grant it is, also when it was revoked. */
 async function ownerOf(grantId: string): Promise<string | undefined> {
-  const grant = await unit().known<Known>(`T_grants:${grantId}`);
+  const grant = await currentUnit().findKnown<Known>(`T_grants:${grantId}`);
   if (grant) return JSON.parse(grant.json).accountId;
-  const row = await unit().once(`T_grants:owner:${grantId}`, () =>
-    unit().get('SELECT account_id FROM T_grants WHERE id = ?', [grantId]),
+  const row = await currentUnit().readOnce(`T_grants:owner:${grantId}`, () =>
+    currentUnit().readOne('SELECT account_id FROM T_grants WHERE id = ?', [grantId]),
   );
   return row && String(row.account_id);
 }
@@ -68,13 +68,13 @@ export class Adapter {
   }
 
   async #row(sql: string, value: string): Promise<Known | undefined> {
-    const row = await unit().get(sql, [value]);
+    const row = await currentUnit().readOne(sql, [value]);
     if (row && this.#model.related) rememberRelated(row);
     return row && this.#known(row);
   }
 
   #read(key: string): Known | undefined | Promise<Known | undefined> {
-    return unit().once(remembered(this.#model, key), () => this.#row(this.#byKey, key));
+    return currentUnit().readOnce(remembered(this.#model, key), () => this.#row(this.#byKey, key));
   }
 
   #known(row: Row): Known {
@@ -113,9 +113,9 @@ export class Adapter {
   async findByUserCode(userCode: string): Promise<Payload | undefined> {
     const hash = digest(userCode);
     const key = `${this.#model.table}:user_code_hash:${hash}`;
-    const known = await unit().once(key, () => this.#row(this.#byUserCode, hash));
+    const known = await currentUnit().readOnce(key, () => this.#row(this.#byUserCode, hash));
     const payload = known && this.#payload(known);
-    if (known && payload) unit().remember(remembered(this.#model, digest(String(payload.jti))), known);
+    if (known && payload) currentUnit().setKnown(remembered(this.#model, digest(String(payload.jti))), known);
     return payload;
   }
 
@@ -124,7 +124,7 @@ export class Adapter {
 
   async upsert(id: string, payload: Payload): Promise<void> {
     const key = storedKey(this.#model, id);
-    const found = await unit().known<Known>(remembered(this.#model, key));
+    const found = await currentUnit().findKnown<Known>(remembered(this.#model, key));
     const rowId = found?.id ?? (this.#model.key === 'id' ? id : uuidv7());
     const rest: Payload = Object.assign({}, payload, { jti: undefined, consumed: undefined });
     const columns = Object.assign(this.#model.columns(payload), { expires_at: expiry(payload) });
@@ -136,15 +136,19 @@ export class Adapter {
     const json = JSON.stringify(rest);
     columns.payload = json;
     const full = this.#model.sealed ? JSON.stringify({ ...payload, consumed: undefined }) : json;
-    unit().remember(remembered(this.#model, key), { id: rowId, json: full, consumed: found?.consumed });
+    currentUnit().setKnown(remembered(this.#model, key), {
+      id: rowId,
+      json: full,
+      consumed: found?.consumed,
+    });
 
     const writeKey = `${this.#model.table}:${rowId}`;
-    const pending = unit().pending(writeKey);
+    const pending = currentUnit().findWrite(writeKey);
     if (found && pending?.kind !== 'insert') {
       // `consumed_at` is not among the columns: no upsert brings a consumed row back.
       const earlier = pending?.kind === 'update' ? pending : undefined;
       const set = Object.assign({}, earlier?.set, columns);
-      unit().write(
+      currentUnit().write(
         { kind: 'update', table: this.#model.table, set, where: { id: rowId }, guard: earlier?.guard },
         writeKey,
       );
@@ -153,16 +157,16 @@ export class Adapter {
     const row: Row = Object.assign({ id: rowId, created_at: new Date() }, columns, this.#links());
     row[this.#model.key] = key;
     const guard = this.#name === 'AuthorizationCode' && columns.nonce !== null ? 'nonce' : undefined;
-    unit().write({ kind: 'insert', table: this.#model.table, row, guard }, writeKey);
+    currentUnit().write({ kind: 'insert', table: this.#model.table, row, guard }, writeKey);
   }
 
   /** Which rows of this unit the new one comes from. */
   #links(): Row {
-    const consumed = unit().memory.get(CONSUMED) as Consumed | undefined;
+    const consumed = currentUnit().memory.get(CONSUMED) as Consumed | undefined;
     if (this.#name === 'AuthorizationCode') {
-      completed(unit());
+      completed(currentUnit());
       return {
-        authorization_request_id: requestOf(unit()) ?? null,
+        authorization_request_id: requestOf(currentUnit()) ?? null,
         state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,
       };
     }
@@ -192,23 +196,27 @@ export class Adapter {
       where: { id: known.id, consumed_at: null },
       guard: 'consume',
     };
-    unit().write(write, `${table}:${known.id}`);
-    unit().remember(remembered(this.#model, key), { id: known.id, json: known.json, consumed: toEpoch(now) });
+    currentUnit().write(write, `${table}:${known.id}`);
+    currentUnit().setKnown(remembered(this.#model, key), {
+      id: known.id,
+      json: known.json,
+      consumed: toEpoch(now),
+    });
     const consumed: Consumed = { model: this.#name, id: known.id, key, json: known.json };
-    unit().memory.set(CONSUMED, consumed);
+    currentUnit().memory.set(CONSUMED, consumed);
   }
 
   async destroy(id: string): Promise<void> {
     const key = storedKey(this.#model, id);
     const { table } = this.#model;
-    const known = await unit().known<Known>(remembered(this.#model, key));
-    unit().remember(remembered(this.#model, key), undefined);
+    const known = await currentUnit().findKnown<Known>(remembered(this.#model, key));
+    currentUnit().setKnown(remembered(this.#model, key), undefined);
     // It takes the place of what this unit wrote of the row, all but that it is the one who used it.
     const writeKey = `${table}:${known?.id ?? key}`;
-    const pending = unit().pending(writeKey);
+    const pending = currentUnit().findWrite(writeKey);
     const used = pending?.kind === 'update' && pending.guard ? { consumed_at: null } : undefined;
     // A grant leaves a tombstone: what the loser of a race wrote meanwhile must find it.
-    unit().write(
+    currentUnit().write(
       this.#name === 'Grant'
         ? { kind: 'update', table, set: { revoked_at: new Date() }, where: { id, revoked_at: null } }
         : {
@@ -227,7 +235,7 @@ export class Adapter {
     const account_id = await ownerOf(grantId);
     if (account_id === undefined) return;
     const where = { account_id, grant_id: grantId };
-    unit().write({ kind: 'delete', table, where }, `${table}:grant:${grantId}`);
+    currentUnit().write({ kind: 'delete', table, where }, `${table}:grant:${grantId}`);
   }
 }
 
@@ -240,7 +248,7 @@ export class ReplayAdapter extends Adapter {
       payload: '{"kind":"ReplayDetection"}',
       expires_at: expiry(payload),
     });
-    const refused = await unit().commitNow([{ kind: 'insert', table, row, guard: 'replay' }]);
+    const refused = await currentUnit().commitNow([{ kind: 'insert', table, row, guard: 'replay' }]);
     if (refused) throw new errors.InvalidRequest('this proof was used before');
   }
 }

@@ -1,4 +1,4 @@
-import { type Unit, unit } from '../../database/unit-of-work.ts';
+import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Row } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
@@ -33,12 +33,12 @@ function whose({ result, session, accountId }: Payload): string | null {
 const writeKey = (id: string) => `${TABLE}:${id}`;
 
 /** The row of the request that this unit brought to its end, if it had one. */
-export function requestOf(of: Unit): string | undefined {
+export function requestOf(of: UnitOfWork): string | undefined {
   return (of.memory.get(ENDED) as Ended | undefined)?.id;
 }
 
 /** A code is issued: the request that led to it is approved, in the same commit. */
-export function completed(of: Unit): void {
+export function completed(of: UnitOfWork): void {
   const ended = of.memory.get(ENDED) as Ended | undefined;
   if (ended) ended.set.status = 'approved';
 }
@@ -58,8 +58,8 @@ export class AuthorizationRequests {
 
   #known(id: string): Known | undefined | Promise<Known | undefined> {
     const hash = digest(id);
-    return unit().once(`${TABLE}:${hash}`, async () => {
-      const row = await unit().get(SELECT, [hash]);
+    return currentUnit().readOnce(`${TABLE}:${hash}`, async () => {
+      const row = await currentUnit().readOne(SELECT, [hash]);
       if (!row) return undefined;
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       return { id: String(row.id), json: String(row.payload) };
@@ -96,12 +96,12 @@ export class AuthorizationRequests {
 
   async upsert(id: string, payload: Payload): Promise<void> {
     const hash = digest(id);
-    const found = await unit().known<Known>(`${TABLE}:${hash}`);
-    const ended = unit().memory.get(ENDED) as Ended | undefined;
+    const found = await currentUnit().findKnown<Known>(`${TABLE}:${hash}`);
+    const ended = currentUnit().memory.get(ENDED) as Ended | undefined;
     const moved = ended && ended.cid === payload.cid ? ended.id : undefined;
     const rowId = found?.id ?? moved ?? uuidv7();
     const json = this.#rest(payload, rowId);
-    unit().remember(`${TABLE}:${hash}`, { id: rowId, json });
+    currentUnit().setKnown(`${TABLE}:${hash}`, { id: rowId, json });
 
     const params = payload.params ?? {};
     const set: Row = {
@@ -115,7 +115,7 @@ export class AuthorizationRequests {
     if (found || moved) {
       // What was ended meanwhile (a new password ends all that the old one began) is not brought back.
       const where = { id: rowId, status: 'pending' };
-      unit().write({ kind: 'update', table: TABLE, set, where }, writeKey(rowId));
+      currentUnit().write({ kind: 'update', table: TABLE, set, where }, writeKey(rowId));
       return;
     }
     const row: Row = Object.assign({ id: rowId, created_at: new Date() }, set, {
@@ -128,7 +128,7 @@ export class AuthorizationRequests {
       code_challenge: params.code_challenge ?? null,
       code_challenge_method: params.code_challenge_method ?? null,
     });
-    unit().write({ kind: 'insert', table: TABLE, row }, writeKey(rowId));
+    currentUnit().write({ kind: 'insert', table: TABLE, row }, writeKey(rowId));
   }
 
   /** The interaction is over: denied, unless this unit goes on to another prompt or to a code. */
@@ -136,8 +136,8 @@ export class AuthorizationRequests {
     const known = await this.#known(id);
     if (!known) return;
     const set: Row = { status: 'denied' };
-    unit().memory.set(ENDED, { id: known.id, cid: JSON.parse(known.json).cid, set } satisfies Ended);
-    unit().remember(`${TABLE}:${digest(id)}`, undefined);
-    unit().write({ kind: 'update', table: TABLE, set, where: { id: known.id } }, writeKey(known.id));
+    currentUnit().memory.set(ENDED, { id: known.id, cid: JSON.parse(known.json).cid, set } satisfies Ended);
+    currentUnit().setKnown(`${TABLE}:${digest(id)}`, undefined);
+    currentUnit().write({ kind: 'update', table: TABLE, set, where: { id: known.id } }, writeKey(known.id));
   }
 }

@@ -1,4 +1,4 @@
-import { unit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import type { Row } from '../../database/writes.ts';
 import { ACCOUNT_COLUMNS, rememberAccount } from '../claims.ts';
 import { rememberSession } from './sessions.ts';
@@ -24,7 +24,7 @@ export function rememberRelated(row: Row): void {
   const [grantId, accountId, uid] = [text(row.grant_id), text(row.account_id), text(row.session_uid)];
   if (grantId) {
     const json = text(row.grant_payload);
-    unit().prime(`T_grants:${grantId}`, json === undefined ? undefined : { id: grantId, json });
+    currentUnit().addKnown(`T_grants:${grantId}`, json === undefined ? undefined : { id: grantId, json });
   }
   if (accountId) rememberAccount(accountId, row);
   if (uid) rememberSession(uid, text(row.session_payload), text(row.session_authorizations));

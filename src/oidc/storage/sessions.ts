@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { unit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import type { Row } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
@@ -39,7 +39,7 @@ const LATE = 60;
 export function rememberSession(uid: string, json?: string, authorizations?: string): void {
   const known: Known | undefined =
     json === undefined ? undefined : { uid, json, authorizations: authorizations ?? '{}' };
-  unit().prime(`${TABLE}:uid:${uid}`, known);
+  currentUnit().addKnown(`${TABLE}:uid:${uid}`, known);
 }
 
 /** What to merge so that the JSON `was` becomes `is` (RFC 7396), or undefined when they say the same. */
@@ -70,8 +70,8 @@ export class Sessions {
   }
 
   #known(column: 'token_hash' | 'uid', value: string): Known | undefined | Promise<Known | undefined> {
-    return unit().once(`${TABLE}:${column}:${value}`, async () => {
-      const row = await unit().get(SELECT_BY[column], [value]);
+    return currentUnit().readOnce(`${TABLE}:${column}:${value}`, async () => {
+      const row = await currentUnit().readOne(SELECT_BY[column], [value]);
       if (!row) return undefined;
       const known: Known = {
         uid: String(row.uid),
@@ -80,7 +80,7 @@ export class Sessions {
         hash: column === 'token_hash' ? value : undefined,
       };
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
-      unit().remember(`${TABLE}:loaded:${known.uid}`, known);
+      currentUnit().setKnown(`${TABLE}:loaded:${known.uid}`, known);
       return known;
     });
   }
@@ -114,14 +114,14 @@ export class Sessions {
     const left = { jti: undefined, authorizations: undefined, state: undefined, sealed };
     const rest: Payload = Object.assign({}, payload, left);
     const json = JSON.stringify(rest);
-    const loaded = await unit().known<Known>(`${TABLE}:loaded:${uid}`);
+    const loaded = await currentUnit().findKnown<Known>(`${TABLE}:loaded:${uid}`);
     const now: Known = { uid, json, authorizations: JSON.stringify(authorizations) };
     const hash = digest(id);
-    unit().remember(`${TABLE}:token_hash:${hash}`, now);
-    unit().remember(`${TABLE}:uid:${uid}`, now);
+    currentUnit().setKnown(`${TABLE}:token_hash:${hash}`, now);
+    currentUnit().setKnown(`${TABLE}:uid:${uid}`, now);
     const patch = loaded && difference(loaded.authorizations, now.authorizations);
     const writeKey = `${TABLE}:${uid}`;
-    if (loaded?.hash === hash && !patch && !unit().pending(writeKey)) {
+    if (loaded?.hash === hash && !patch && !currentUnit().findWrite(writeKey)) {
       const { exp = 0 } = loaded;
       const late = Math.abs(Number(payload.exp) - exp) < Math.min(LATE, ttl / 100);
       if (late && loaded.json === JSON.stringify(Object.assign({}, rest, { exp }))) return;
@@ -139,25 +139,28 @@ export class Sessions {
       // Only while it has the id that it was found by: a request under way does not bring back one that was given up.
       const where: Row = { uid, is_active: true };
       if (loaded.hash) where.token_hash = loaded.hash;
-      unit().write({ kind: 'update', table: TABLE, set, merge, where }, writeKey);
+      currentUnit().write({ kind: 'update', table: TABLE, set, merge, where }, writeKey);
       return;
     }
     const row: Row = Object.assign({ id: uuidv7(), created_at: new Date(), uid }, set, {
       authorizations: now.authorizations,
-      ip_address: unit().origin.ip ?? null,
-      user_agent: unit().origin.userAgent?.slice(0, 512) ?? null,
+      ip_address: currentUnit().origin.ip ?? null,
+      user_agent: currentUnit().origin.userAgent?.slice(0, 512) ?? null,
       is_active: true,
     });
-    unit().write({ kind: 'insert', table: TABLE, row }, writeKey);
+    currentUnit().write({ kind: 'insert', table: TABLE, row }, writeKey);
   }
 
   /** Ends the session, unless the same unit goes on under another id (then its later write takes the place). */
   async destroy(id: string): Promise<void> {
     const known = await this.#known('token_hash', digest(id));
     if (!known) return;
-    unit().remember(`${TABLE}:token_hash:${digest(id)}`, undefined);
-    unit().remember(`${TABLE}:uid:${known.uid}`, undefined);
+    currentUnit().setKnown(`${TABLE}:token_hash:${digest(id)}`, undefined);
+    currentUnit().setKnown(`${TABLE}:uid:${known.uid}`, undefined);
     const where = { uid: known.uid };
-    unit().write({ kind: 'update', table: TABLE, set: { is_active: false }, where }, `${TABLE}:${known.uid}`);
+    currentUnit().write(
+      { kind: 'update', table: TABLE, set: { is_active: false }, where },
+      `${TABLE}:${known.uid}`,
+    );
   }
 }

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../../../src/database/open.ts';
-import { Unit, withUnit } from '../../../src/database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../../../src/database/unit-of-work.ts';
 import { signIn } from '../../../src/identity/passwords/authenticate.ts';
 import type { Passwords } from '../../../src/identity/passwords/hashing.ts';
 import { digest } from '../../../src/kit/ids.ts';
@@ -30,15 +30,15 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
       return hash !== undefined && password === RIGHT;
     },
   };
-  const watched = ({ hot }: Database): Database['hot'] => ({
-    ...hot,
+  const watched = ({ driver }: Database): Database['driver'] => ({
+    ...driver,
     async commit(writes) {
-      const failed = await hot.commit(writes);
+      const failed = await driver.commit(writes);
       if (failed === undefined) durable += 1;
       return failed;
     },
   });
-  const hots = pools.map(watched);
+  const drivers = pools.map(watched);
   let turn = 0;
   return {
     world,
@@ -47,7 +47,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
     durable: () => durable,
     /** One request from the form, at one server after the other. */
     async guess(password: string, options: { username?: string; browser?: string } = {}) {
-      const unit = new Unit(hots[turn++ % hots.length] as Database['hot']);
+      const unit = new UnitOfWork(drivers[turn++ % drivers.length] as Database['driver']);
       return withUnit(unit, async () => {
         const browserHash = digest(options.browser ?? `stranger ${turn}`);
         const username = options.username ?? person.username;

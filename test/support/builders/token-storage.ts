@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { after, before, type TestContext } from 'node:test';
-import { Unit, withUnit } from '../../../src/database/unit-of-work.ts';
+import { UnitOfWork, withUnit } from '../../../src/database/unit-of-work.ts';
 import { uuidv7 } from '../../../src/kit/ids.ts';
 import { createSecrets } from '../../../src/kit/secrets.ts';
 import { createStorage } from '../../../src/oidc/storage/index.ts';
@@ -63,7 +63,7 @@ export async function openStorage(t: Pick<TestContext, 'after'>, engine: EngineN
     clients: { find: async () => undefined },
   });
   async function run<T>(work: () => Promise<T>) {
-    const unit = new Unit(database.hot);
+    const unit = new UnitOfWork(database.driver);
     const result = await withUnit(unit, work);
     return { result, guard: await unit.commit() };
   }
