@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Provider } from 'oidc-provider';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { checkEngine } from '../../src/oidc/engine-internals.ts';
 
-const source = resolve(import.meta.dirname, '../../src');
+const source = projectPath('src');
 const others = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
   (file) => file.endsWith('.ts') && !/^oidc\/engine-(internals\.ts|modules\.d\.ts)$/.test(file),
 );
@@ -19,6 +20,9 @@ const SIGNS = [
 ];
 
 describe('the internals of oidc-provider', () => {
+  test('are looked for in the source', () => assert.ok(others.includes('oidc/provider.ts')));
+
+
   for (const sign of SIGNS) {
     test(`matching ${sign} are used in engine-internals.ts only`, () => {
       const users = others.filter((file) => sign.test(readFileSync(join(source, file), 'utf8')));
