@@ -9,7 +9,7 @@ import { createPasswordRules } from '../src/identity/passwords/rules.ts';
 import { every } from '../src/kit/jobs.ts';
 import { createLog } from '../src/kit/log.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
-import { createExpiry, purge } from '../src/maintenance/purge.ts';
+import { createRequestExpiry, purge } from '../src/maintenance/purge.ts';
 import { createClients } from '../src/oidc/clients/service.ts';
 import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from './control.ts';
 
@@ -31,10 +31,10 @@ await serve(async (origin) => {
   });
   const log = createLog(config.logLevel);
   const { provider } = await createApp({ config, database, log });
-  const expire = createExpiry(database);
+  const expire = createRequestExpiry(database);
   every(5000, log, 'expire-requests', () => expire());
   let purging = false;
-  const sweep = () => purge(database, { retention: {} }, { goOn: () => purging });
+  const sweep = () => purge(database, { retention: {} }, { shouldContinue: () => purging });
   if (process.argv[3] === 'purges') {
     purging = true;
     every(60_000, log, 'purge', sweep);

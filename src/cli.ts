@@ -22,7 +22,7 @@ import { LatchkeyError } from './kit/errors.ts';
 import { createMailer } from './kit/mail.ts';
 import { createSecrets } from './kit/secrets.ts';
 import { print } from './kit/terminal.ts';
-import { upkeepCommands } from './maintenance/cli.ts';
+import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { createClients } from './oidc/clients/service.ts';
 import { createMailRenderer } from './web/render.ts';
@@ -57,7 +57,7 @@ export function createProgram(): Command {
     .description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server')
     .exitOverride();
   const db = databaseCommands(program, withDatabase);
-  upkeepCommands(db, (work) =>
+  maintenanceCommands(db, (work) =>
     withCurrentSchema((database) => work(database, loadConfig(process.env).retention)),
   );
   clientCommands(program, (work) =>

@@ -8,7 +8,7 @@ import { zxcvbn } from './identity/passwords/rules.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
-import { createExpiry, purge } from './maintenance/purge.ts';
+import { createRequestExpiry, purge } from './maintenance/purge.ts';
 
 const DRAIN_MS = 10_000;
 /** How long mail that still waits may take then. */
@@ -35,12 +35,12 @@ async function start(): Promise<void> {
     provider.callback(),
   );
   let stopping = false;
-  const goOn = () => !stopping;
-  const expire = createExpiry(database);
+  const shouldContinue = () => !stopping;
+  const expire = createRequestExpiry(database);
   const { retention } = config;
   const jobs = [
-    every(5000, log, 'expire-requests', () => expire({ goOn })),
-    every(60_000, log, 'purge', () => purge(database, { retention }, { goOn })),
+    every(5000, log, 'expire-requests', () => expire({ shouldContinue })),
+    every(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
     every(30_000, log, 'client-usage', () => writeClientUsage()),
   ];
 

@@ -1,7 +1,7 @@
 import type { Engine } from '../../src/database/writes.ts';
-import { inDialect, type Sql } from '../../src/maintenance/dialect.ts';
+import { type Sql, toDialect } from '../../src/maintenance/dialect.ts';
 import { reports } from '../../src/maintenance/reports.ts';
-import { conditionOf, rules } from '../../src/maintenance/retention.ts';
+import { purgeCondition, retentionRules } from '../../src/maintenance/retention.ts';
 import { QUESTIONS } from './questions.ts';
 
 const TITLES: Record<Engine, string> = {
@@ -14,7 +14,7 @@ const TITLES: Record<Engine, string> = {
 function codeBlocks(sql: Sql): string {
   const texts = new Map<string, Engine[]>();
   for (const engine of Object.keys(TITLES) as Engine[]) {
-    const text = inDialect(sql, engine);
+    const text = toDialect(sql, engine);
     texts.set(text, [...(texts.get(text) ?? []), engine]);
   }
   return [...texts]
@@ -31,12 +31,12 @@ const entry = (name: string, description: string, sql: Sql) =>
 
 /** The clean-up of every table as one statement each; `latchkey db purge` deletes the same rows in batches. */
 export const cleanUps = () =>
-  rules
+  retentionRules
     .map((rule) =>
       entry(
         `clean-up ${rule.table} ${rule.column}`,
         `${rule.days === 0 ? 'immediately' : `${rule.days} days`} after \`${rule.column}\`${rule.only ? `, where \`${rule.only}\`` : ''}`,
-        `DELETE FROM ${rule.table} WHERE ${conditionOf(rule)}`,
+        `DELETE FROM ${rule.table} WHERE ${purgeCondition(rule)}`,
       ),
     )
     .join('\n\n');
@@ -50,10 +50,10 @@ export const reportNames = () => links(reports());
 
 export const monitoring = () =>
   Object.entries(reports())
-    .map(([name, { tells, sql }]) => entry(name, tells, sql))
+    .map(([name, { description, sql }]) => entry(name, description, sql))
     .join('\n\n');
 
 export const questions = () =>
   Object.entries(QUESTIONS)
-    .map(([name, { tells, sql }]) => entry(name, tells, sql))
+    .map(([name, { description, sql }]) => entry(name, description, sql))
     .join('\n\n');

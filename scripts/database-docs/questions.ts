@@ -1,20 +1,20 @@
-import { ALIVE_TOKENS } from '../../src/maintenance/live-tokens.ts';
+import { LIVE_TOKENS } from '../../src/maintenance/live-tokens.ts';
 import type { Report } from '../../src/maintenance/reports.ts';
 
 /** Questions about one account, invitation or token. The examples use the accounts of `npm run seed`. */
 export const QUESTIONS: Record<string, Report> = {
   'is-locked': {
-    tells: 'whether the account `ada` is locked, and until when',
+    description: 'whether the account `ada` is locked, and until when',
     sql: `SELECT username, failed_login_attempts, locked_until
 FROM T_credentials
 WHERE username = 'ada' AND locked_until > CURRENT_TIMESTAMP`,
   },
   unlock: {
-    tells: 'unlock the account',
+    description: 'unlock the account',
     sql: `UPDATE T_credentials SET failed_login_attempts = 0, locked_until = NULL WHERE username = 'ada'`,
   },
   'came-by': {
-    tells: 'which accounts used an invitation. Find its id with the report `arrivals`',
+    description: 'which accounts used an invitation. Find its id with the report `arrivals`',
     sql: `SELECT a.username, r.redeemed_at, r.ip_address
 FROM T_invitations i
 JOIN T_invitation_redemptions r ON r.invitation_id = i.id
@@ -22,22 +22,22 @@ LEFT JOIN T_accounts a ON a.id = r.redeemed_by
 WHERE i.id = 'the-id-of-the-invitation'`,
   },
   'holds-tokens': {
-    tells: 'which applications have valid tokens of the account',
+    description: 'which applications have valid tokens of the account',
     sql: `SELECT t.client_id, c.client_name, t.token, COUNT(*) AS tokens
-${ALIVE_TOKENS}
+${LIVE_TOKENS}
   AND a.username = 'ada'
 GROUP BY t.client_id, c.client_name, t.token
 ORDER BY t.client_id, t.token`,
   },
   'signed-by': {
-    tells:
+    description:
       'which key a token claims to be signed with. Take `kid` from its header, the base64url JSON before the first dot. Only verifying the signature proves it',
     sql: `SELECT alg, status, not_before, retired_at
 FROM T_signing_keys
 WHERE kid = 'the-kid-of-the-token'`,
   },
   history: {
-    tells: 'the latest audit events of the account',
+    description: 'the latest audit events of the account',
     sql: `SELECT l.created_at, l.action, l.client_id, l.ip_address, l.error_code
 FROM T_auth_audit_log l JOIN T_accounts a ON a.id = l.account_id
 WHERE a.username = 'ada'
@@ -45,12 +45,12 @@ ORDER BY l.created_at DESC
 LIMIT 20`,
   },
   'sign-out': {
-    tells: 'end every session of the account. Tokens that belong to a session end with it',
+    description: 'end every session of the account. Tokens that belong to a session end with it',
     sql: `UPDATE T_user_sessions SET is_active = false
 WHERE is_active = true AND account_id = (SELECT id FROM T_accounts WHERE username = 'ada')`,
   },
   'shut-out': {
-    tells: 'disable the account, immediately and on every server',
+    description: 'disable the account, immediately and on every server',
     sql: `UPDATE T_accounts SET is_active = false WHERE username = 'ada'`,
   },
 };

@@ -1,6 +1,6 @@
 import { descriptions } from '../../src/database/documentation/index.ts';
 import type { TableDescription } from '../../src/database/documentation/model.ts';
-import { conditionOf, rules } from '../../src/maintenance/retention.ts';
+import { purgeCondition, retentionRules } from '../../src/maintenance/retention.ts';
 import type { Table } from './schema.ts';
 
 /** What `id` and `created_at` mean in every table. */
@@ -40,9 +40,9 @@ function relationships({ references }: Table, { unenforced = {} }: TableDescript
 }
 
 function lifetime(name: string, { lifetime }: TableDescription): string {
-  const conditions = rules
+  const conditions = retentionRules
     .filter(({ table }) => table === name)
-    .map((rule) => `\`${conditionOf(rule).replace(/[{}]/g, '')}\``);
+    .map((rule) => `\`${purgeCondition(rule).replace(/[{}]/g, '')}\``);
   const cleanUp = conditions.length > 0 ? ` The clean-up deletes rows with ${conditions.join(' or ')}.` : '';
   return `**Lifetime.** ${lifetime}${cleanUp}`;
 }

@@ -2,68 +2,69 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Database } from '../database/open.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { inDialect } from './dialect.ts';
+import { toDialect } from './dialect.ts';
 
 /**
- * On SQLite who writes keeps everybody else from writing, and this process from answering: few rows at a time. A
- * server's locks are those of the rows alone; MySQL's log, which every commit waits for, is written by all.
+ * Rows in one batch. On SQLite a batch blocks every other writer and this process, so it is small. Servers lock only
+ * the rows themselves, but on MySQL every commit waits for the log that a batch writes to.
  */
-const ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
+const BATCH_ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
 /**
- * Requests have the database for themselves at least so long after each batch. On SQLite it is not the batch that they
- * feel, which takes a millisecond: it is the checkpoint after every 4000 pages, which copies what batches changed here and there.
+ * The shortest pause after a batch, in which requests have the database to themselves. On SQLite requests do not
+ * notice a batch, which takes a millisecond; they notice the checkpoint after every 4000 pages, which copies the
+ * pages that batches changed all over the file. So batches come slowly.
  */
-const REST_MS = { sqlite: 100, postgres: 20, mysql: 20 };
-/** How much longer they have it than a batch took: on SQLite it stands still for all, on others it takes CPU and disk. */
-const REST_TIMES = { sqlite: 4, postgres: 4, mysql: 4 };
+const PAUSE_MS = { sqlite: 100, postgres: 20, mysql: 20 };
+/** A pause lasts at least this many times as long as the batch took, so that a slow database is left more time. */
+const PAUSE_PER_BATCH = 4;
 
 export interface Sweep {
   table: string;
-  /** An instant with an index: batches go along it, past what the ones before left behind. */
+  /** An instant with an index. Batches follow it, so that none reads again what earlier ones passed over. */
   column: string;
-  /** See `inDialect`. */
+  /** SQL for `toDialect`. */
   condition: string;
-  /** Nothing before it is looked at. */
+  /** Rows before it are not looked at. */
   since?: Date;
 }
 
-export interface Pace {
-  /** Hears how many rows each batch changed. */
-  told?(rows: number): void;
-  /** Asked before each batch; false ends the sweep, and the next one goes on where it was. */
-  goOn?(): boolean;
+export interface SweepControl {
+  /** Called after each batch with the number of rows it changed. */
+  onBatch?(rows: number): void;
+  /** Called before each batch; false ends the sweep. The next sweep continues where this one ended. */
+  shouldContinue?(): boolean;
 }
 
 /**
- * Changes every row of a condition, a batch at a time, each committed by itself.
- * @param change what is done to a batch. The condition is asked again: a row that is alive again meanwhile stays, and
- *   one that another sweep took first is counted there
- * @returns how many rows it changed
+ * Changes every row that meets a condition, in batches that are committed one by one.
+ * @param change updates or deletes a batch. The batch repeats the condition, so a row that no longer meets it is left
+ *   alone, and a row that another sweep has taken is counted there only
+ * @returns how many rows were changed
  */
-export async function inBatches(
+export async function changeInBatches(
   { knex, engine }: Database,
   { table, column, condition, since }: Sweep,
   change: (batch: Knex.QueryBuilder) => PromiseLike<number>,
-  { told = () => {}, goOn = () => true }: Pace = {},
+  { onBatch = () => {}, shouldContinue = () => true }: SweepControl = {},
 ): Promise<number> {
-  const where = inDialect(condition, engine);
+  const where = toDialect(condition, engine);
   let from: unknown = since;
   let changed = 0;
-  while (goOn()) {
+  while (shouldContinue()) {
     const began = performance.now();
-    const due = knex(table).select('id', column).whereRaw(where).orderBy(column).limit(ROWS[engine]);
+    const due = knex(table).select('id', column).whereRaw(where).orderBy(column).limit(BATCH_ROWS[engine]);
     if (from !== undefined) due.where(column, '>=', from as Date);
     const batch = await due;
     if (batch.length === 0) break;
     const ids = batch.map(({ id }) => id).sort();
     const work = (source: Knex) => change(source(table).whereIn('id', ids).whereRaw(where));
-    // One statement on SQLite is one turn of the event loop: no request waits for a transaction between.
+    // On SQLite a single statement takes one turn of the event loop, so no request has to wait for a transaction.
     const rows = engine === 'sqlite' ? await work(knex) : await inTransaction(knex, async (trx) => work(trx));
     changed += rows;
-    told(rows);
-    if (batch.length < ROWS[engine]) break;
+    onBatch(rows);
+    if (batch.length < BATCH_ROWS[engine]) break;
     from = batch.at(-1)?.[column];
-    await sleep(Math.max(REST_MS[engine], REST_TIMES[engine] * (performance.now() - began)));
+    await sleep(Math.max(PAUSE_MS[engine], PAUSE_PER_BATCH * (performance.now() - began)));
   }
   return changed;
 }

@@ -11,15 +11,19 @@ interface PurgeArguments {
   json?: boolean;
 }
 
+/** `tells` is a documented member of the JSON output. */
+const listReports = () =>
+  Object.entries(reports()).map(([report, { description: tells }]) => ({ report, tells }));
+
 /** `latchkey db purge` and `latchkey db report` */
-export function upkeepCommands(
+export function maintenanceCommands(
   db: Command,
   use: <T>(work: (database: Database, retention: Retention) => Promise<T>) => Promise<T>,
 ): void {
   db.command('purge')
-    .description('delete what has expired, a few rows at a time; safe beside running servers')
-    .option('--dry-run', 'count it and delete nothing')
-    .option('--table <T>', 'of one table alone')
+    .description('delete expired rows in small batches; safe while servers run')
+    .option('--dry-run', 'count the rows and delete none')
+    .option('--table <T>', 'purge this table only')
     .option('--json', 'print one JSON document')
     .action(async ({ dryRun = false, table, json }: PurgeArguments) => {
       const tables = await use(async (database, retention) => {
@@ -27,7 +31,7 @@ export function upkeepCommands(
         if (dryRun) return countPurge(database, options);
         const bar = process.stderr.isTTY ? progress(await countPurge(database, options)) : undefined;
         try {
-          return await purge(database, options, { told: (_table, rows) => bar?.add(rows) });
+          return await purge(database, options, { onBatch: (_table, rows) => bar?.add(rows) });
         } finally {
           bar?.end();
         }
@@ -39,13 +43,13 @@ export function upkeepCommands(
     });
 
   db.command('report')
-    .description('what is there: without a name, which reports there are')
+    .description('run a monitoring query; without a name, list the queries')
     .argument('[name]')
     .option('--json', 'print one JSON document')
     .action(async (name: string | undefined, { json }: { json?: boolean }) => {
       const rows =
         name === undefined
-          ? Object.entries(reports()).map(([report, { tells }]) => ({ report, tells }))
+          ? listReports()
           : await use((database, retention) => runReport(database, name, retention));
       if (json) print(rows, json);
       else printTable(rows);

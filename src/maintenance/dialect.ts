@@ -2,11 +2,11 @@ import { toDate } from '../database/instants.ts';
 import type { Database } from '../database/open.ts';
 import type { Engine } from '../database/writes.ts';
 
-/** SQL that runs as it is on every engine but for `{30 days ago}`, or a text for each. */
+/** SQL that every engine runs as it stands, except for `{30 days ago}`; or a text for each engine. */
 export type Sql = string | Record<Engine, string>;
 
-/** @returns the very text that a person types into that engine's own command line */
-export function inDialect(sql: Sql, engine: Engine): string {
+/** @returns the text that one can paste into the engine's own command line */
+export function toDialect(sql: Sql, engine: Engine): string {
   const text = typeof sql === 'string' ? sql : sql[engine];
   return text.replace(/\{(\d+) days ago\}/g, (_, days) =>
     engine === 'sqlite'
@@ -17,20 +17,20 @@ export function inDialect(sql: Sql, engine: Engine): string {
 
 export type Cell = string | number | boolean | null;
 
-/** Counts come as text from some drivers, and instants in a form of each engine's own. */
-function cell(name: string, value: unknown): Cell {
+/** Some drivers return counts as text, and each has its own form for instants; the column's name tells which it is. */
+function toCell(column: string, value: unknown): Cell {
   if (value === null || value === undefined) return null;
-  if (/_(at|until|before)$/.test(name)) return toDate(value).toISOString();
+  if (/_(at|until|before)$/.test(column)) return toDate(value).toISOString();
   const text = String(value);
   if (typeof value === 'number' || typeof value === 'bigint' || /^\d{1,15}$/.test(text)) return Number(text);
   return text;
 }
 
 /** Runs a SELECT. @returns its rows, with the same values on every engine */
-export async function select({ knex, engine }: Database, sql: Sql): Promise<Record<string, Cell>[]> {
-  const answer = await knex.raw(inDialect(sql, engine));
+export async function selectRows({ knex, engine }: Database, sql: Sql): Promise<Record<string, Cell>[]> {
+  const answer = await knex.raw(toDialect(sql, engine));
   const rows = engine === 'postgres' ? answer.rows : engine === 'mysql' ? answer[0] : answer;
   return (rows as Record<string, unknown>[]).map((row) =>
-    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(name, value)])),
+    Object.fromEntries(Object.entries(row).map(([column, value]) => [column, toCell(column, value)])),
   );
 }

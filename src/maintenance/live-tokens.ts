@@ -1,8 +1,8 @@
 /**
- * The tokens that still open something, as `t`: in time, unused, of an application and a person that are not disabled,
- * whose grant was not withdrawn and whose session goes on, unless they outlive it (`offline_access` was asked for).
+ * FROM and WHERE of a query over live tokens, as `t`: unexpired, unused, of an active application and account, with a
+ * grant that is not revoked, and with a live session unless the token outlives it (`offline_access` was granted).
  */
-export const ALIVE_TOKENS = `FROM (
+export const LIVE_TOKENS = `FROM (
   SELECT client_id, account_id, grant_id, session_uid, payload, 'access' AS token FROM T_access_tokens
   WHERE expires_at > CURRENT_TIMESTAMP
   UNION ALL SELECT client_id, account_id, grant_id, session_uid, payload, 'refresh' AS token FROM T_refresh_tokens

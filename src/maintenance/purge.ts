@@ -1,64 +1,74 @@
 import type { Database } from '../database/open.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { inBatches, type Pace } from './batches.ts';
-import { inDialect } from './dialect.ts';
-import { conditionOf, purgedTables, type Retention, rules } from './retention.ts';
+import { changeInBatches, type SweepControl } from './batches.ts';
+import { toDialect } from './dialect.ts';
+import { purgeCondition, purgedTables, type Retention, retentionRules } from './retention.ts';
 
-export interface Purged {
+/** How many rows of a table were deleted, or would be. */
+export interface PurgedTable {
   table: string;
   rows: number;
 }
 
 export interface PurgeOptions {
   retention: Retention;
-  /** One table; else every one whose rows expire. */
+  /** The only table to purge; every table whose rows expire unless given. */
   table?: string;
 }
 
-function chosen({ table }: PurgeOptions): string[] {
+export interface PurgeControl {
+  /** Called after each batch. */
+  onBatch?(table: string, rows: number): void;
+  shouldContinue?: SweepControl['shouldContinue'];
+}
+
+/** @throws LatchkeyError invalid_input for a table whose rows do not expire */
+function chooseTables({ table }: PurgeOptions): string[] {
   if (table === undefined) return purgedTables;
   if (purgedTables.includes(table)) return [table];
   throw new LatchkeyError(
     'invalid_input',
     'table_not_purged',
-    `Nothing of ${table} expires. Name one of: ${purgedTables.join(', ')}. Nothing was deleted.`,
+    `Rows of ${table} do not expire. Choose one of: ${purgedTables.join(', ')}. Nothing was deleted.`,
   );
 }
 
+const rulesOf = (table: string) => retentionRules.filter((rule) => rule.table === table);
+
 /**
- * How many rows wait to be deleted; deletes none.
+ * Counts the rows that `purge` would delete, and deletes none.
  * @throws LatchkeyError invalid_input for a table whose rows do not expire
  */
-export async function countPurge({ knex, engine }: Database, options: PurgeOptions): Promise<Purged[]> {
-  const purged: Purged[] = [];
-  for (const table of chosen(options)) {
+export async function countPurge({ knex, engine }: Database, options: PurgeOptions): Promise<PurgedTable[]> {
+  const counted: PurgedTable[] = [];
+  for (const table of chooseTables(options)) {
     const query = knex(table);
-    for (const rule of rules.filter((one) => one.table === table))
-      query.orWhereRaw(`(${inDialect(conditionOf(rule, options.retention), engine)})`);
+    for (const rule of rulesOf(table))
+      query.orWhereRaw(`(${toDialect(purgeCondition(rule, options.retention), engine)})`);
     const row = await query.count({ n: '*' }).first();
-    purged.push({ table, rows: Number(row?.n) });
+    counted.push({ table, rows: Number(row?.n) });
   }
-  return purged;
+  return counted;
 }
 
 /**
- * Deletes what has expired, a batch at a time. Safe beside servers and beside another purge; what was cut off is gone
- * on with by the next.
+ * Deletes expired rows in batches. It is safe beside servers and other purges; an interrupted purge is continued by
+ * the next one.
  * @throws LatchkeyError invalid_input for a table whose rows do not expire
  */
 export async function purge(
   database: Database,
   options: PurgeOptions,
-  pace: { told?(table: string, rows: number): void; goOn?: Pace['goOn'] } = {},
-): Promise<Purged[]> {
-  const purged: Purged[] = [];
-  for (const table of chosen(options)) {
+  { onBatch, shouldContinue }: PurgeControl = {},
+): Promise<PurgedTable[]> {
+  const purged: PurgedTable[] = [];
+  for (const table of chooseTables(options)) {
     let rows = 0;
-    for (const rule of rules.filter((one) => one.table === table)) {
-      const sweep = { table, column: rule.column, condition: conditionOf(rule, options.retention) };
-      rows += await inBatches(database, sweep, (batch) => batch.delete(), {
-        told: (count) => pace.told?.(table, count),
-        goOn: pace.goOn,
+    for (const rule of rulesOf(table)) {
+      const sweep = { table, column: rule.column, condition: purgeCondition(rule, options.retention) };
+      rows += await changeInBatches(database, sweep, (batch) => batch.delete(), {
+        onBatch: (count) => onBatch?.(table, count),
+        shouldContinue,
       });
     }
     purged.push({ table, rows });
@@ -66,16 +76,16 @@ export async function purge(
   return purged;
 }
 
-/** How far servers' clocks and turns may be apart. */
+/** By how much the clocks of several servers, and the times at which they run, may differ. */
 const OVERLAP_MS = 3_600_000;
 
 /**
- * Authorization requests that nobody finished become `expired` as their time comes.
- * @returns what a job calls again and again: the first time it looks at all, then at the last hour
+ * Marks pending authorization requests as `expired` once their time is over.
+ * @returns the job. Its first run looks at all requests, later runs at those of the last hour
  */
-export function createExpiry(database: Database): (pace?: Pace) => Promise<number> {
+export function createRequestExpiry(database: Database): (control?: SweepControl) => Promise<number> {
   let since: Date | undefined;
-  return async (pace) => {
+  return async (control) => {
     const began = Date.now();
     const sweep = {
       table: 'T_authorization_requests',
@@ -83,7 +93,12 @@ export function createExpiry(database: Database): (pace?: Pace) => Promise<numbe
       condition: "expires_at < CURRENT_TIMESTAMP AND status = 'pending'",
       since,
     };
-    const expired = await inBatches(database, sweep, (batch) => batch.update({ status: 'expired' }), pace);
+    const expired = await changeInBatches(
+      database,
+      sweep,
+      (batch) => batch.update({ status: 'expired' }),
+      control,
+    );
     since = new Date(began - OVERLAP_MS);
     return expired;
   };

@@ -1,49 +1,50 @@
 import { descriptions } from '../database/documentation/index.ts';
 import type { Database } from '../database/open.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { type Cell, type Sql, select } from './dialect.ts';
-import { ALIVE_TOKENS } from './live-tokens.ts';
-import { conditionOf, purgedTables, type Retention, rules } from './retention.ts';
+import { type Cell, type Sql, selectRows } from './dialect.ts';
+import { LIVE_TOKENS } from './live-tokens.ts';
+import { purgeCondition, purgedTables, type Retention, retentionRules } from './retention.ts';
 
-/** A question about what is there; docs/DATABASE.md prints the same text. */
+/** A query over the tables. docs/DATABASE.md prints both members as they are here. */
 export interface Report {
-  tells: string;
+  /** What the rows are; begins in lower case, without a full stop. */
+  description: string;
   sql: Sql;
 }
 
-const rowCounts = Object.keys(descriptions)
+const countAllRows = Object.keys(descriptions)
   .map((table) => `SELECT '${table}' AS table_name, COUNT(*) AS row_count FROM ${table}`)
   .join('\nUNION ALL ');
 
-/** How many rows of each table wait for the purge. */
-const waiting = (retention: Retention) =>
+/** Counts the rows of each table that the purge would delete. */
+const countPurgeableRows = (retention: Retention) =>
   purgedTables
     .map((table) => {
-      const conditions = rules.filter((rule) => rule.table === table);
-      const where = conditions.map((rule) => conditionOf(rule, retention)).join(' OR ');
+      const rules = retentionRules.filter((rule) => rule.table === table);
+      const where = rules.map((rule) => purgeCondition(rule, retention)).join(' OR ');
       return `SELECT '${table}' AS table_name, COUNT(*) AS row_count FROM ${table} WHERE ${where}`;
     })
     .join('\nUNION ALL ');
 
-/** The monitoring queries, by the names that `latchkey db report` knows. */
+/** The monitoring queries, by the names that `latchkey db report` accepts. */
 export const reports = (retention: Retention = {}): Record<string, Report> => ({
   locked: {
-    tells:
-      'whose password is locked, until when, after how many failures: a browser in which they were signed in before still lets them in',
+    description:
+      'accounts whose password is locked, until when, and after how many failed attempts. They can still sign in from a trusted browser',
     sql: `SELECT a.username, a.email, c.locked_until, c.failed_login_attempts
 FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id
 WHERE c.locked_until > CURRENT_TIMESTAMP
 ORDER BY a.username`,
   },
   requests: {
-    tells: 'authorization requests by application and what became of them',
+    description: 'authorization requests by application and outcome',
     sql: `SELECT client_id, status, COUNT(*) AS requests
 FROM T_authorization_requests
 GROUP BY client_id, status
 ORDER BY client_id, status`,
   },
   'sign-ins': {
-    tells: 'sign-ins of the last 30 days by day and outcome',
+    description: 'sign-ins of the last 30 days by day and outcome',
     sql: `SELECT SUBSTR(CAST(created_at AS CHAR(30)), 1, 10) AS day,
   CASE WHEN success = true THEN 'succeeded' ELSE error_code END AS outcome, COUNT(*) AS sign_ins
 FROM T_auth_audit_log
@@ -52,7 +53,7 @@ GROUP BY day, outcome
 ORDER BY day, outcome`,
   },
   invitations: {
-    tells: 'invitations by state; the set-up link is not counted',
+    description: 'invitations by state, without the set-up link',
     sql: `SELECT CASE
     WHEN i.revoked_at IS NOT NULL THEN 'revoked'
     WHEN i.by_operator = false AND (a.id IS NULL OR a.is_active = false) THEN 'revoked'
@@ -65,7 +66,7 @@ GROUP BY invitation_state
 ORDER BY invitation_state`,
   },
   arrivals: {
-    tells: 'who came in by which invitation',
+    description: 'accounts that used an invitation, latest first',
     sql: `SELECT r.redeemed_at, i.id AS invitation, i.label, i.email AS invited_email, a.username, r.ip_address
 FROM T_invitation_redemptions r
 JOIN T_invitations i ON i.id = r.invitation_id
@@ -73,21 +74,22 @@ LEFT JOIN T_accounts a ON a.id = r.redeemed_by
 ORDER BY r.redeemed_at DESC`,
   },
   'keys-unsigned': {
-    tells: 'keys that nobody vouched for yet: they open nothing',
+    description:
+      'passkeys and security keys that wait for confirmation by another key and cannot sign in yet',
     sql: `SELECT a.username, k.name, k.kind, k.created_at
 FROM T_webauthn_credentials k JOIN T_accounts a ON a.id = k.account_id
 WHERE k.signed_at IS NULL AND k.deleted_at IS NULL
 ORDER BY k.created_at`,
   },
   'keys-unused': {
-    tells: 'keys that were not used for a year',
+    description: 'passkeys and security keys that have not been used for a year',
     sql: `SELECT a.username, k.name, k.kind, k.created_at, k.last_used_at
 FROM T_webauthn_credentials k JOIN T_accounts a ON a.id = k.account_id
 WHERE k.deleted_at IS NULL AND COALESCE(k.last_used_at, k.created_at) < {365 days ago}
 ORDER BY a.username, k.name`,
   },
   counters: {
-    tells: 'keys whose counter went back: each may have been copied',
+    description: 'passkeys and security keys whose counter went back; each may have been copied',
     sql: `SELECT l.created_at, a.username, k.name, l.ip_address
 FROM T_auth_audit_log l
 LEFT JOIN T_accounts a ON a.id = l.account_id
@@ -96,7 +98,7 @@ WHERE l.action = 'passkey.counter_regressed'
 ORDER BY l.created_at DESC`,
   },
   sessions: {
-    tells: 'who is signed in, in how many browsers, and when they were used last',
+    description: 'signed-in accounts, the number of their sessions, and when the latest was used',
     sql: `SELECT a.username, COUNT(*) AS sessions, MAX(s.last_used_at) AS last_used_at
 FROM T_user_sessions s JOIN T_accounts a ON a.id = s.account_id
 WHERE s.is_active = true AND s.expires_at > CURRENT_TIMESTAMP
@@ -104,27 +106,30 @@ GROUP BY a.username
 ORDER BY sessions DESC, a.username`,
   },
   tokens: {
-    tells: 'tokens that are alive, by application',
+    description: 'live tokens by application',
     sql: `SELECT t.client_id, t.token, COUNT(*) AS tokens
-${ALIVE_TOKENS}
+${LIVE_TOKENS}
 GROUP BY t.client_id, t.token
 ORDER BY t.client_id, t.token`,
   },
   replays: {
-    tells: 'codes and refresh tokens that came a second time: somebody may have stolen them',
+    description: 'codes and refresh tokens that were used a second time; each may have been stolen',
     sql: `SELECT t.revoked_at, t.reason, t.client_id, a.username
 FROM T_revoked_tokens t LEFT JOIN T_accounts a ON a.id = t.account_id
 ORDER BY t.revoked_at DESC`,
   },
   'signing-keys': {
-    tells: 'signing keys by state',
+    description: 'signing keys by state',
     sql: `SELECT alg, status, kid, not_before, retired_at
 FROM T_signing_keys
 ORDER BY alg, status, kid`,
   },
-  rows: { tells: 'rows by table; counts each, which takes a while where there are millions', sql: rowCounts },
+  rows: {
+    description: 'rows by table. Counts every row, which is slow in tables of millions',
+    sql: countAllRows,
+  },
   bytes: {
-    tells: 'bytes by table, with its indices',
+    description: 'bytes by table, including its indexes',
     sql: {
       sqlite: `SELECT m.tbl_name AS table_name, SUM(s.pgsize) AS bytes
 FROM dbstat s JOIN sqlite_master m ON m.name = s.name
@@ -141,15 +146,15 @@ ORDER BY bytes DESC, table_name`,
     },
   },
   waiting: {
-    tells:
-      'how many rows of each table the next purge deletes, within a minute: here where LATCHKEY_RETENTION says nothing else, by the command as it is set',
-    sql: waiting(retention),
+    description:
+      'rows by table that the next purge will delete, within a minute. Printed here with the default retention; the command uses LATCHKEY_RETENTION',
+    sql: countPurgeableRows(retention),
   },
 });
 
 /**
  * Runs one of the monitoring queries.
- * @throws LatchkeyError invalid_input for a name that is none of them
+ * @throws LatchkeyError invalid_input for a name that is not in the list
  */
 export async function runReport(
   database: Database,
@@ -158,7 +163,7 @@ export async function runReport(
 ): Promise<Record<string, Cell>[]> {
   const known = reports(retention);
   const report = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (report) return select(database, report.sql);
+  if (report) return selectRows(database, report.sql);
   throw new LatchkeyError(
     'invalid_input',
     'report_not_found',

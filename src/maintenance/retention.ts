@@ -1,16 +1,16 @@
-/** Which rows of a table go, and when. */
-export interface Rule {
+/** Which rows of a table the purge deletes, and when. */
+export interface RetentionRule {
   table: string;
-  /** The instant that decides; it has an index. A row without it stays. */
+  /** The instant that decides; it has an index. Rows in which it is NULL are kept. */
   column: string;
-  /** For how many days after that instant a row is kept, unless LATCHKEY_RETENTION says otherwise. */
+  /** For how many days after that instant a row is kept, unless LATCHKEY_RETENTION names the table. */
   days: number;
-  /** What else must be true of a row that goes. */
+  /** A further condition, in SQL, that a row must meet to be deleted. */
   only?: string;
 }
 
-/** Every table whose rows expire. What hangs on a row goes, or forgets it, as its foreign keys say. */
-export const rules: Rule[] = [
+/** Every table whose rows expire. Foreign keys decide whether rows that refer to a deleted row are deleted too. */
+export const retentionRules: RetentionRule[] = [
   { table: 'T_authorization_requests', column: 'expires_at', days: 7 },
   { table: 'T_authorization_codes', column: 'expires_at', days: 7 },
   { table: 'T_access_tokens', column: 'expires_at', days: 0 },
@@ -28,19 +28,22 @@ export const rules: Rule[] = [
   { table: 'T_account_links', column: 'expires_at', days: 90 },
   { table: 'T_webauthn_challenges', column: 'expires_at', days: 0 },
   { table: 'T_rate_limits', column: 'expires_at', days: 0 },
-  // With an invitation its part of the ledger would go.
+  // Deleting a used invitation would delete the record of who joined by it (its rows in T_invitation_redemptions).
   { table: 'T_invitations', column: 'expires_at', days: 365, only: 'uses = 0' },
   { table: 'T_invitation_redemptions', column: 'redeemed_at', days: 3650 },
   { table: 'T_auth_audit_log', column: 'created_at', days: 730 },
 ];
 
-export const purgedTables = [...new Set(rules.map(({ table }) => table))];
+export const purgedTables = [...new Set(retentionRules.map(({ table }) => table))];
 
-/** Days by table, where they differ from those above. */
+/** LATCHKEY_RETENTION: days by table, for tables that differ from the rules above. */
 export type Retention = Record<string, number>;
 
-/** The condition in the SQL that the documentation prints; see `inDialect`. */
-export function conditionOf({ table, column, days, only }: Rule, retention: Retention = {}): string {
+/** The rule's condition in the SQL that docs/DATABASE.md prints; `toDialect` makes it executable. */
+export function purgeCondition(
+  { table, column, days, only }: RetentionRule,
+  retention: Retention = {},
+): string {
   const kept = retention[table] ?? days;
   const before = kept === 0 ? 'CURRENT_TIMESTAMP' : `{${kept} days ago}`;
   return `${column} < ${before}${only ? ` AND ${only}` : ''}`;

@@ -4,7 +4,7 @@ import { APPLICATION, PEOPLE } from '../../seeds/development.ts';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { reports } from '../../src/maintenance/reports.ts';
-import { purgedTables, rules } from '../../src/maintenance/retention.ts';
+import { purgedTables, retentionRules } from '../../src/maintenance/retention.ts';
 import { knownRows } from '../support/builders/documented-rows.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
 import { latchkey } from '../support/command.ts';
@@ -106,7 +106,7 @@ const sorted = (rows: string[][]) => rows.map((row) => row.join('|')).toSorted()
 
 test('every statement of docs/DATABASE.md is looked at here', () => {
   const known = [...Object.keys(EXPECTED), ...CHANGES];
-  const cleanUps = rules.map(({ table, column }) => `clean-up ${table} ${column}`);
+  const cleanUps = retentionRules.map(({ table, column }) => `clean-up ${table} ${column}`);
   const found = new Set(statements().map(({ under }) => under));
   assert.deepEqual([...found].toSorted(), [...known, ...cleanUps].toSorted());
 });
@@ -192,7 +192,7 @@ for (const engine of engines) {
     });
 
     test('each clean-up deletes what is past its time, and no other row', async () => {
-      for (const rule of rules) {
+      for (const rule of retentionRules) {
         const stay = await expiringRows(database, rule);
         const before: string[] = await database.knex(rule.table).pluck('id');
         type(`clean-up ${rule.table} ${rule.column}`);

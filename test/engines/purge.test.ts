@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { inBatches } from '../../src/maintenance/batches.ts';
-import { countPurge, createExpiry, purge } from '../../src/maintenance/purge.ts';
-import { conditionOf, purgedTables, rules } from '../../src/maintenance/retention.ts';
+import { changeInBatches } from '../../src/maintenance/batches.ts';
+import { countPurge, createRequestExpiry, purge } from '../../src/maintenance/purge.ts';
+import { purgeCondition, purgedTables, retentionRules } from '../../src/maintenance/retention.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
 import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
@@ -16,14 +16,14 @@ const ago = (ms: number) => new Date(Date.now() - ms);
 
 for (const engine of engines) {
   describe(`the purge on ${engine}`, () => {
-    const limits = async (database: Parameters<typeof fill>[0], rows: number, at: Date) => {
+    const addRateLimits = async (database: Parameters<typeof fill>[0], rows: number, at: Date) => {
       for (let row = 0; row < rows; row += 1)
         await fill(database, 'T_rate_limits', { id: uuidv7(), key_hash: uuidv7(), expires_at: at });
     };
 
-    test('deletes of every table what is past its time, and no other row', async (t) => {
+    test('deletes the rows of every table that are past their time, and no others', async (t) => {
       const { database } = await openWorld(t, engine);
-      for (const rule of rules) {
+      for (const rule of retentionRules) {
         const { table } = rule;
         const before: string[] = await database.knex(table).pluck('id');
         const stay = await expiringRows(database, rule);
@@ -40,7 +40,7 @@ for (const engine of engines) {
       );
     });
 
-    test('keeps an invitation that somebody came by, and with it the ledger, and the log of a year ago', async (t) => {
+    test('keeps used invitations with their redemptions, and audit events of a year ago', async (t) => {
       const { database, createAccount } = await openWorld(t, engine);
       const { id: redeemed_by } = await createAccount();
       const invitation_id = uuidv7();
@@ -56,9 +56,9 @@ for (const engine of engines) {
       assert.equal((await database.knex('T_auth_audit_log').where({ created_at: over })).length, 1);
     });
 
-    test('keeps rows for as long as the configuration says', async (t) => {
+    test('keeps rows for as long as LATCHKEY_RETENTION sets', async (t) => {
       const { database } = await openWorld(t, engine);
-      await limits(database, 1, ago(40 * HOUR));
+      await addRateLimits(database, 1, ago(40 * HOUR));
       const table = 'T_rate_limits';
       assert.deepEqual(await purge(database, { table, retention: { T_rate_limits: 2 } }), [
         { table, rows: 0 },
@@ -68,29 +68,34 @@ for (const engine of engines) {
       ]);
     });
 
-    test('goes in batches with rests between; what was cut off is gone on with', async (t) => {
+    test('deletes in batches; the next purge continues an interrupted one', async (t) => {
       const { database } = await openWorld(t, engine);
       const table = 'T_rate_limits';
       const size = { sqlite: 25, postgres: 500, mysql: 100 }[database.engine];
       const at = ago(HOUR);
       const rows = Array.from({ length: 2 * size + 7 }, () => ({
-        ...{ id: uuidv7(), created_at: at, key_hash: uuidv7(), points: 1, expires_at: at },
+        id: uuidv7(),
+        created_at: at,
+        key_hash: uuidv7(),
+        points: 1,
+        expires_at: at,
       }));
       await database.knex.batchInsert(table, rows, 100);
-      await limits(database, 1, new Date(Date.now() + HOUR));
-      const told: number[] = [];
-      const cut = { told: (_: string, count: number) => told.push(count), goOn: () => told.length < 1 };
-      assert.deepEqual(await purge(database, { retention: {}, table }, cut), [{ table, rows: size }]);
-      const [rest] = await purge(database, { retention: {}, table }, { told: cut.told });
+      await addRateLimits(database, 1, new Date(Date.now() + HOUR));
+      const batches: number[] = [];
+      const onBatch = (_: string, count: number) => void batches.push(count);
+      const onlyOne = { onBatch, shouldContinue: () => batches.length < 1 };
+      assert.deepEqual(await purge(database, { retention: {}, table }, onlyOne), [{ table, rows: size }]);
+      const [rest] = await purge(database, { retention: {}, table }, { onBatch });
       assert.equal(rest?.rows, size + 7);
-      assert.deepEqual(told, [size, size, 7]);
+      assert.deepEqual(batches, [size, size, 7]);
       assert.equal((await database.knex(table)).length, 1);
     });
 
-    test('of three at once each row is deleted once', async (t) => {
+    test('that runs three times at once deletes each row once', async (t) => {
       const { database, storage } = await openWorld(t, engine);
       const table = 'T_rate_limits';
-      await limits(database, 120, ago(HOUR));
+      await addRateLimits(database, 120, ago(HOUR));
       const others = [openDatabase(storage.url, 3), openDatabase(storage.url, 3)];
       t.after(() => Promise.all(others.map((other) => other.close())));
       const results = await Promise.all(
@@ -101,24 +106,28 @@ for (const engine of engines) {
       assert.equal((await database.knex(table)).length, 0);
     });
 
-    test('leaves a row that is alive again when its batch is deleted', async (t) => {
+    test('keeps a row that was extended before its batch is deleted', async (t) => {
       const { database } = await openWorld(t, engine);
       const table = 'T_rate_limits';
-      await limits(database, 3, ago(HOUR));
+      await addRateLimits(database, 3, ago(HOUR));
       const id = await database.knex(table).first('id');
-      const condition = conditionOf({ table, column: 'expires_at', days: 0 });
-      const rows = await inBatches(database, { table, column: 'expires_at', condition }, async (batch) => {
-        await database
-          .knex(table)
-          .where(id)
-          .update({ expires_at: new Date(Date.now() + HOUR) });
-        return batch.delete();
-      });
+      const condition = purgeCondition({ table, column: 'expires_at', days: 0 });
+      const rows = await changeInBatches(
+        database,
+        { table, column: 'expires_at', condition },
+        async (batch) => {
+          await database
+            .knex(table)
+            .where(id)
+            .update({ expires_at: new Date(Date.now() + HOUR) });
+          return batch.delete();
+        },
+      );
       assert.equal(rows, 2);
       assert.deepEqual(await database.knex(table).select('id'), [id]);
     });
 
-    test('marks requests that nobody finished, and looks back only once', async (t) => {
+    test('marks unfinished authorization requests as expired, and looks at all of them only once', async (t) => {
       const { database } = await openWorld(t, engine);
       const table = 'T_authorization_requests';
       const request = (at: Date, status = 'pending') =>
@@ -127,7 +136,7 @@ for (const engine of engines) {
       await request(ago(2000));
       await request(new Date(Date.now() + HOUR));
       await request(ago(HOUR), 'approved');
-      const expire = createExpiry(database);
+      const expire = createRequestExpiry(database);
       assert.equal(await expire(), 2);
       await request(ago(2000));
       await request(ago(50 * HOUR));
@@ -136,9 +145,9 @@ for (const engine of engines) {
       assert.deepEqual(statuses, ['approved', 'expired', 'expired', 'expired', 'pending', 'pending']);
     });
 
-    test('at the command line counts, deletes, and refuses a table of which nothing expires', async (t) => {
+    test('counts and deletes from the command line, and refuses a table whose rows do not expire', async (t) => {
       const { database, storage } = await openWorld(t, engine);
-      await limits(database, 3, ago(HOUR));
+      await addRateLimits(database, 3, ago(HOUR));
       const run = (...args: string[]) => latchkey(['db', 'purge', ...args], { url: storage.url });
       const dry = JSON.parse((await run('--dry-run', '--json')).stdout);
       assert.deepEqual([dry.dry_run, dry.rows], [true, 3]);
@@ -146,7 +155,7 @@ for (const engine of engines) {
       assert.equal((await database.knex('T_rate_limits')).length, 3);
       const wrong = await run('--table', 'T_accounts');
       assert.equal(wrong.code, 1);
-      assert.match(wrong.stderr, /Nothing of T_accounts expires/);
+      assert.match(wrong.stderr, /Rows of T_accounts do not expire/);
       const { stdout, stderr } = await run('--table', 'T_rate_limits');
       assert.match(stdout, /T_rate_limits\s+3\n3 row\(s\) deleted\./);
       assert.equal(stderr, '');

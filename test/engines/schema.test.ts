@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readSchema } from '../../scripts/database-docs/schema.ts';
-import { select } from '../../src/maintenance/dialect.ts';
+import { selectRows } from '../../src/maintenance/dialect.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/world.ts';
 
@@ -29,7 +29,7 @@ for (const engine of engines) {
     test('is the one that the migrations make there: columns, types, what must be there, indices', async (t) => {
       const { database } = await openWorld(t, engine);
       const isPostgres = engine === 'postgres';
-      const rows = await select(database, isPostgres ? POSTGRES : MYSQL);
+      const rows = await selectRows(database, isPostgres ? POSTGRES : MYSQL);
       const there = rows
         .filter(({ table_name }) => !/^t_migrations/i.test(String(table_name)))
         .map((row) =>
@@ -42,7 +42,7 @@ for (const engine of engines) {
         ),
       );
       assert.deepEqual(there.toSorted(), told.toSorted());
-      const names = await select(database, isPostgres ? INDICES.postgres : INDICES.mysql);
+      const names = await selectRows(database, isPostgres ? INDICES.postgres : INDICES.mysql);
       const indices = names
         .map(({ name }) => String(name).toLowerCase())
         .filter((name) => name.startsWith('i_'));

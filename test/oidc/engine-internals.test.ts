@@ -22,7 +22,6 @@ const SIGNS = [
 describe('the internals of oidc-provider', () => {
   test('are looked for in the source', () => assert.ok(others.includes('oidc/provider.ts')));
 
-
   for (const sign of SIGNS) {
     test(`matching ${sign} are used in engine-internals.ts only`, () => {
       const users = others.filter((file) => sign.test(readFileSync(join(source, file), 'utf8')));

@@ -1,6 +1,6 @@
 import type { Database } from '../../../src/database/open.ts';
 import { uuidv7 } from '../../../src/kit/ids.ts';
-import type { Rule } from '../../../src/maintenance/retention.ts';
+import type { RetentionRule } from '../../../src/maintenance/retention.ts';
 import { fill } from '../rows.ts';
 
 const DAY = 86_400_000;
@@ -14,7 +14,7 @@ const PARENTS: Record<string, string> = {
 };
 
 /** Rows of that table on both sides of the line. @returns the ids of those that stay */
-export async function expiringRows(database: Database, rule: Rule): Promise<string[]> {
+export async function expiringRows(database: Database, rule: RetentionRule): Promise<string[]> {
   const parent = uuidv7();
   const { knex } = database;
   const columns = await knex(rule.table).columnInfo();
