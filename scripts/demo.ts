@@ -61,7 +61,7 @@ const application = {
   CLIENT_SECRET: APPLICATION.secret,
   PORT: String(port + 1000),
 };
-await start('examples/relying-party/index.js', application, /application is at/);
+await start('examples/web-application/index.js', application, /application is at/);
 
 process.stdout.write(`
 Go to    ${home}   and press "Sign in".

@@ -23,7 +23,7 @@ export async function startApplication(
     CLIENT_SECRET: client.client_secret,
     PORT: String(port),
   };
-  const child = spawn(process.execPath, [projectPath('examples/relying-party/index.js')], {
+  const child = spawn(process.execPath, [projectPath('examples/web-application/index.js')], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
