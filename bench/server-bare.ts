@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { digest } from '../src/kit/ids.ts';
 import { createLog } from '../src/kit/log.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
-import { toAccount } from '../src/oidc/claims.ts';
+import { toEngineAccount } from '../src/oidc/claims.ts';
 import { createProvider } from '../src/oidc/provider.ts';
 import { answers } from '../src/oidc/responses.ts';
 import { shell } from '../src/web/shell.ts';
@@ -11,15 +11,14 @@ import { MapAdapter } from './map-adapter.ts';
 
 const CLIENT = { client_id: 'fieldnotes', client_secret: 's'.repeat(43), redirect_uris: [REDIRECT_URI] };
 const ACCOUNT = {
-  account_username: 'ada',
-  account_email: 'ada@harbour.example',
-  account_email_verified: false,
-  account_name: null,
-  account_picture: null,
-  account_scopes: JSON.stringify(SCOPE.split(' ')),
-  account_updated_at: null,
-  account_created_at: '2026-11-21 08:00:00.000',
-  account_has_roles: 0,
+  username: 'ada',
+  email: 'ada@harbour.example',
+  emailVerified: false,
+  name: null,
+  picture: null,
+  scopes: SCOPE.split(' '),
+  updatedAt: new Date('2026-11-21T08:00:00Z'),
+  hasRoles: false,
 };
 
 function key(alg: string, { privateKey }: ReturnType<typeof generateKeyPairSync>) {
@@ -60,7 +59,7 @@ await serve(async (origin) => {
     },
     secrets: createSecrets(SECRETS),
     adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
-    findAccount: async (_ctx, id) => toAccount(id, ACCOUNT),
+    findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
     keys: [
       key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),
       key('ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })),

@@ -22,7 +22,7 @@ import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
-import { findAccount as findEngineAccount } from '../oidc/claims.ts';
+import { findAccount } from '../oidc/claims.ts';
 import { createClientSource } from '../oidc/clients/cache.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
@@ -94,7 +94,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const clients = createClientSource({ driver, issuer: config.issuer });
   const usage = createClientUsage(database.knex);
   const provider = createProvider({
-    ...{ config, secrets, findAccount: findEngineAccount, keys, log },
+    ...{ config, secrets, findAccount, keys, log },
     adapter: createStorage({ secrets, issuer: config.issuer, clients }),
     pages: createEnginePages(render),
     onUse: usage.note,
@@ -129,7 +129,6 @@ export async function createApp(deps: { config: Config; database: Database; log:
     await limits.takeMessage(email);
   };
   const browser = createBrowserCookie({ secure });
-  const findAccount = (accountId: string) => findEngineAccount(undefined, accountId);
   const factors = createFactors({
     ...{ config, database, secrets, provider, post, background, comeIn, findAccount },
   });

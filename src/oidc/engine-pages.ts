@@ -49,7 +49,7 @@ export function createEnginePages(render: Render): EnginePages {
     },
     async signOut(ctx) {
       const { session, client } = ctx.oidc;
-      const account = session?.accountId ? await findAccount(ctx, session.accountId) : undefined;
+      const account = session?.accountId ? await findAccount(session.accountId) : undefined;
       const state = signOutState(ctx);
       allowFormTarget(ctx as unknown as Context, state?.postLogoutRedirectUri);
       ctx.type = 'html';
@@ -63,7 +63,7 @@ export function createEnginePages(render: Render): EnginePages {
     },
     async signedOut(ctx) {
       const session = await ctx.oidc.provider.Session.get(ctx as never);
-      const account = session.accountId ? await findAccount(ctx, session.accountId) : undefined;
+      const account = session.accountId ? await findAccount(session.accountId) : undefined;
       ctx.type = 'html';
       ctx.body = render('sign-out/done', {
         title: account ? 'You are still signed in' : 'You are signed out',

@@ -5,7 +5,7 @@ import type { Config } from '../config/index.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { claims, type EngineAccount } from './claims.ts';
+import { claimsByScope, type EngineAccount } from './claims.ts';
 import type { EngineClient } from './clients/document.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { listen } from './events.ts';
@@ -29,7 +29,7 @@ export interface EngineDeps {
   /** The engine's storage for each model by name; what `Client` finds is the RFC 7591 document. */
   adapter: (model: string) => object;
   /** @returns the account, or undefined when it is gone or disabled */
-  findAccount(ctx: unknown, id: string): Promise<EngineAccount | undefined>;
+  findAccount(accountId: string): Promise<EngineAccount | undefined>;
   keys: PrivateJwk[];
   pages: EnginePages;
   log: Logger;
@@ -52,8 +52,8 @@ function configuration(deps: EngineDeps): Configuration {
   const settings = {
     adapter: deps.adapter,
     jwks: { keys: deps.keys },
-    findAccount: deps.findAccount,
-    claims,
+    findAccount: (_ctx: unknown, accountId: string) => deps.findAccount(accountId),
+    claims: claimsByScope,
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
     acrValues: [...ACR_VALUES],
@@ -108,8 +108,7 @@ function configuration(deps: EngineDeps): Configuration {
           token: { clientId?: string; accountId?: string },
         ) =>
           token.clientId === client.clientId &&
-          (token.accountId === undefined ||
-            (await deps.findAccount(undefined, token.accountId)) !== undefined),
+          (token.accountId === undefined || (await deps.findAccount(token.accountId)) !== undefined),
       },
       revocation: {
         enabled: true,

@@ -2,7 +2,7 @@ import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Row } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { ACCOUNT_COLUMNS, rememberAccount } from '../claims.ts';
+import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_authorization_requests';

@@ -1,6 +1,6 @@
 import { currentUnit } from '../../database/unit-of-work.ts';
 import type { Row } from '../../database/writes.ts';
-import { ACCOUNT_COLUMNS, rememberAccount } from '../claims.ts';
+import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
 import { rememberSession } from './sessions.ts';
 
 /**

@@ -1,0 +1,75 @@
+import { toDate } from '../../database/instants.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
+import type { Row } from '../../database/writes.ts';
+
+/**
+ * The columns of `T_accounts a`, for every SELECT that reads an account along with another row
+ * (docs/decisions/0005). `toStoredAccount` reads them.
+ */
+export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS account_email,
+  a.email_verified AS account_email_verified, a.name AS account_name, a.picture AS account_picture,
+  a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at,
+  EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
+
+const ACTIVE_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM T_accounts a WHERE a.id = ? AND a.is_active = true`;
+
+const NEXT_ROLE = `SELECT r.id, r.role FROM T_account_roles r LEFT JOIN T_oauth_clients c ON c.id = r.client_id
+  WHERE r.account_id = ? AND r.id > ? AND (r.client_id IS NULL OR c.client_id = ?) ORDER BY r.id LIMIT 1`;
+
+/** An active account, as far as tokens and claims need it. */
+export interface StoredAccount {
+  id: string;
+  username: string;
+  email: string | null;
+  emailVerified: boolean;
+  name: string | null;
+  picture: string | null;
+  scopes: string[];
+  updatedAt: Date;
+  /** Whether it has any role, in whichever application: most have none, and need no second SELECT. */
+  hasRoles: boolean;
+}
+
+const textOrNull = (value: unknown) => (typeof value === 'string' ? value : null);
+
+/** @param row with ACCOUNT_COLUMNS @returns undefined when a LEFT JOIN found no account */
+export function toStoredAccount(id: string, row: Row | undefined): StoredAccount | undefined {
+  if (typeof row?.account_username !== 'string') return undefined;
+  return {
+    id,
+    username: row.account_username,
+    email: textOrNull(row.account_email),
+    emailVerified: Boolean(row.account_email_verified),
+    name: textOrNull(row.account_name),
+    picture: textOrNull(row.account_picture),
+    scopes: JSON.parse(String(row.account_scopes)),
+    updatedAt: toDate(row.account_updated_at ?? row.account_created_at),
+    hasRoles: Boolean(row.account_has_roles),
+  };
+}
+
+const memoryKey = (id: string) => `account:${id}`;
+
+/** Keeps an account that was read along with another row for the rest of the request. */
+export function rememberAccount(id: string, row: Row): void {
+  currentUnit().addKnown(memoryKey(id), toStoredAccount(id, row));
+}
+
+/** Reads an account once per request. @returns undefined when there is none or it is disabled */
+export async function findStoredAccount(id: string): Promise<StoredAccount | undefined> {
+  const unit = currentUnit();
+  return unit.readOnce(memoryKey(id), async () =>
+    toStoredAccount(id, await unit.readOne(ACTIVE_ACCOUNT, [id])),
+  );
+}
+
+/** @param clientId of the application that asks @returns the account's roles there, and those it has everywhere */
+export async function findRoles(accountId: string, clientId: string): Promise<string[]> {
+  const roles = new Set<string>();
+  for (let last = ''; ; ) {
+    const row = await currentUnit().readOne(NEXT_ROLE, [accountId, last, clientId]);
+    if (!row) return [...roles];
+    roles.add(String(row.role));
+    last = String(row.id);
+  }
+}
