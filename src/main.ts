@@ -16,7 +16,7 @@ const MAIL_MS = 5000;
 /** How long whoever keeps a connection has to hear that it goes. */
 const FAREWELL_MS = 300;
 
-/** Configuration → database → app → listen → drain. */
+/** `latchkey start`: configuration → database → app → listen → drain. */
 async function start(): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLog(config.logLevel);

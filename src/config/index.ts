@@ -101,6 +101,7 @@ function unknownVariables(env: NodeJS.ProcessEnv): string[] {
 
 /** All that is wrong with the configuration, one line a fault, each with its remedy. */
 export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
   readonly faults: string[];
   constructor(faults: string[]) {
     super(

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import type { Database } from '../database/open.ts';
 import { print, printTable, progress } from '../kit/terminal.ts';
-import { countPurge, purge } from './purge.ts';
-import { reports, runReport } from './reports.ts';
 import type { Retention } from './retention.ts';
 
 interface PurgeArguments {
@@ -26,6 +24,7 @@ export function maintenanceCommands(
     .option('--table <T>', 'purge this table only')
     .option('--json', 'print one JSON document')
     .action(async ({ dryRun = false, table, json }: PurgeArguments) => {
+      const { countPurge, purge } = await import('./purge.ts');
       const tables = await use(async (database, retention) => {
         const options = { retention, table };
         if (dryRun) return countPurge(database, options);
@@ -47,6 +46,7 @@ export function maintenanceCommands(
     .argument('[name]')
     .option('--json', 'print one JSON document')
     .action(async (name: string | undefined, { json }: { json?: boolean }) => {
+      const { reports, runReport } = await import('./reports.ts');
       const rows =
         name === undefined
           ? listReports()

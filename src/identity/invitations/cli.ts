@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
-import { toCsv, toSheet } from './export.ts';
 import type { Invitations } from './service.ts';
 import type { Invitation, MadeInvitation } from './store.ts';
 
@@ -85,6 +84,7 @@ export function inviteCommands(
       });
       const [first] = made;
       if (options.json) return print(count > 1 ? made : first, true);
+      const { toCsv, toSheet } = await import('./export.ts');
       if (format === 'csv') return print(toCsv(made), false);
       if (format === 'html') return print(await toSheet(made), false);
       for (const { id, code, url, scopes, max_uses, expires_at } of made)
