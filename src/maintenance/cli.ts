@@ -10,8 +10,10 @@ interface PurgeArguments {
 }
 
 /** `tells` is a documented member of the JSON output. */
-const listReports = () =>
-  Object.entries(reports()).map(([report, { description: tells }]) => ({ report, tells }));
+async function listReports(): Promise<{ report: string; tells: string }[]> {
+  const { reports } = await import('./reports.ts');
+  return Object.entries(reports()).map(([report, { description: tells }]) => ({ report, tells }));
+}
 
 /** `latchkey db purge` and `latchkey db report` */
 export function maintenanceCommands(
@@ -46,10 +48,10 @@ export function maintenanceCommands(
     .argument('[name]')
     .option('--json', 'print one JSON document')
     .action(async (name: string | undefined, { json }: { json?: boolean }) => {
-      const { reports, runReport } = await import('./reports.ts');
+      const { runReport } = await import('./reports.ts');
       const rows =
         name === undefined
-          ? listReports()
+          ? await listReports()
           : await use((database, retention) => runReport(database, name, retention));
       if (json) print(rows, json);
       else printTable(rows);
