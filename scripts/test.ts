@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -86,6 +86,7 @@ Object.assign(process.env, {
   LATCHKEY_TEST_TEMPLATE: templates.file,
   ...(values.rounds ? { LATCHKEY_TEST_ROUNDS: values.rounds } : {}),
   NODE_NO_WARNINGS: '1',
+  NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
   TMPDIR: folder,
 });
 process.stdout.write(`Engines: ${engines.join(', ')}.\n`);

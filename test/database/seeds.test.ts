@@ -3,16 +3,16 @@ import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
+import { childEnvironment } from '../support/child-environment.ts';
 import { createDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 
 function seed(url: string, env: Record<string, string> = {}): Promise<{ code: number; stderr: string }> {
-  const settings = {
-    PATH: process.env.PATH,
+  const settings = childEnvironment({
     LATCHKEY_DATABASE_URL: url,
     LATCHKEY_SECRETS: SECRETS.join(','),
     ...env,
-  };
+  });
   return new Promise((done) => {
     execFile(
       process.execPath,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
+import { childEnvironment } from '../support/child-environment.ts';
 import { latchkey } from '../support/command.ts';
 import { createDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
@@ -63,7 +64,7 @@ describe('a migration that dies halfway on mariadb', { skip: !engines.includes('
   test('killed at any point is brought to its end by the next one', async (t) => {
     for (const table of ['T_authorization_codes', 'T_invitations']) {
       const { url, database, expected } = await prepare(t);
-      const env = { PATH: process.env.PATH, LATCHKEY_DATABASE_URL: url, LATCHKEY_SECRETS: SECRETS.join() };
+      const env = childEnvironment({ LATCHKEY_DATABASE_URL: url, LATCHKEY_SECRETS: SECRETS.join() });
       const child = spawn(process.execPath, [bin, 'db', 'migrate'], { env, stdio: 'ignore' });
       const ended = new Promise((done) => child.once('exit', done));
       while (child.exitCode === null && !(await database.knex.schema.hasTable(table))) await sleep(1);

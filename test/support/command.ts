@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { projectPath } from '../../src/kit/project-root.ts';
+import { childEnvironment } from './child-environment.ts';
 
 const bin = projectPath('bin/latchkey.js');
 
@@ -15,12 +16,11 @@ export function latchkey(
   options: { url: string; input?: string; env?: NodeJS.ProcessEnv },
 ): Promise<CommandResult> {
   return new Promise((done) => {
-    const env = {
-      PATH: process.env.PATH,
+    const env = childEnvironment({
       LATCHKEY_DATABASE_URL: options.url,
       LATCHKEY_SECRETS: 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1',
       ...options.env,
-    };
+    });
     const child = execFile(process.execPath, [bin, ...args], { env }, (error, stdout, stderr) => {
       done({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
     });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 import type { ClientDocument } from '../../src/oidc/clients/service.ts';
+import { childEnvironment } from './child-environment.ts';
 import { freePort } from './free-port.ts';
 import type { TestServer } from './server.ts';
 
@@ -16,13 +17,12 @@ export async function startApplication(
     redirectUris: [`${home}/callback`],
     postLogoutRedirectUris: [`${home}/`],
   });
-  const env = {
-    PATH: process.env.PATH,
+  const env = childEnvironment({
     ISSUER: server.issuer,
     CLIENT_ID: client.client_id,
     CLIENT_SECRET: client.client_secret,
     PORT: String(port),
-  };
+  });
   const child = spawn(process.execPath, [projectPath('examples/web-application/index.js')], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -8,6 +8,7 @@ import { projectPath } from '../../src/kit/project-root.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
+import { childEnvironment } from './child-environment.ts';
 import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
 import { freePort } from './free-port.ts';
@@ -33,7 +34,7 @@ export interface ServerProcess {
 function spawnServer(env: NodeJS.ProcessEnv, told: (text: string) => void): ChildProcess {
   const child = spawn(process.execPath, ['--import', cheapHashes, main], {
     cwd: projectPath('.'),
-    env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', LATCHKEY_HOST: '127.0.0.1', ...env },
+    env: childEnvironment({ LATCHKEY_HOST: '127.0.0.1', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout?.on('data', (chunk) => told(String(chunk)));
