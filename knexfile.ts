@@ -1,6 +1,6 @@
 import { loadConfig } from './src/config/index.ts';
+import { engineOf, knexConfig } from './src/database/knex.ts';
 import { migrationConfig } from './src/database/migrate.ts';
-import { engineOf, knexConfig } from './src/database/open.ts';
 
 const { databaseUrl } = loadConfig(process.env);
 

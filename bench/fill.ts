@@ -1,5 +1,5 @@
 import type { Database } from '../src/database/open.ts';
-import type { Engine } from '../src/database/writes.ts';
+import type { Engine } from '../src/database/statements.ts';
 
 /** So many rows beyond those of the bench, live and past their time, the latter also past the time they are kept. */
 export interface Filling {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { createApp } from './app/index.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
-import { classify } from './database/driver/contract.ts';
+import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, schemaStatus } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
 import { zxcvbn } from './identity/passwords/rules.ts';
@@ -76,7 +76,7 @@ async function start(): Promise<void> {
 }
 
 start().catch((thrown) => {
-  const error = classify(thrown) as Error & { code?: string };
+  const error = toUnavailable(thrown) as Error & { code?: string };
   const known = error instanceof ConfigError || error instanceof LatchkeyError;
   const address =
     error.code === 'EADDRINUSE' ? 'The port is in use. Set LATCHKEY_PORT to another one.' : undefined;

@@ -1,4 +1,4 @@
-import type { Engine } from '../../src/database/writes.ts';
+import type { Engine } from '../../src/database/statements.ts';
 import { type Sql, toDialect } from '../../src/maintenance/dialect.ts';
 import { reports } from '../../src/maintenance/reports.ts';
 import { purgeCondition, retentionRules } from '../../src/maintenance/retention.ts';

@@ -8,7 +8,7 @@ import type { Config } from '../config/index.ts';
 import { createInvitationPages } from '../console/invitations.ts';
 import { createConsoleLayout } from '../console/layout.ts';
 import type { Database } from '../database/open.ts';
-import { readiness } from '../database/readiness.ts';
+import { createReadiness } from '../database/readiness.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { profileOf } from '../identity/accounts/profile.ts';
 import { qrCode } from '../identity/invitations/export.ts';
@@ -99,7 +99,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     pages: createEnginePages(render),
     onUse: usage.note,
   });
-  const notReady = readiness(database);
+  const notReady = createReadiness(database, log);
 
   const page = (ctx: Context, { status, code, message }: ErrorAnswer) => {
     if (endpointError(ctx, status, message)) return;

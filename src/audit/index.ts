@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
+import { insertInto } from '../database/statements.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
-import type { Row } from '../database/writes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 
 /** One row of the audit log (T_auth_audit_log). `details` must never hold a secret: operators export this table. */
@@ -29,7 +29,24 @@ export interface Actor {
 /** Shortens a value to its column's length: clients and browsers choose some of these, and an INSERT must not fail. */
 const cut = (value: string | null | undefined, length: number) => value?.slice(0, length) ?? null;
 
-function toRow(event: AuditEvent, origin: Origin): Row {
+const INSERT_EVENT = insertInto('T_auth_audit_log', [
+  'id',
+  'created_at',
+  'account_id',
+  'actor_id',
+  'action',
+  'target',
+  'client_id',
+  'ip_address',
+  'user_agent',
+  'session_uid',
+  'success',
+  'error_code',
+  'error_message',
+  'details',
+]);
+
+function toRow(event: AuditEvent, origin: Origin) {
   return {
     id: uuidv7(),
     created_at: new Date(),
@@ -52,7 +69,7 @@ function toRow(event: AuditEvent, origin: Origin): Row {
 /** Adds the event to the current unit of work, so that it is committed with the request's other writes or not at all. */
 export function recordEvent(event: AuditEvent): void {
   const current = currentUnit();
-  current.write({ kind: 'insert', table: 'T_auth_audit_log', row: toRow(event, current.origin) });
+  current.write({ statement: INSERT_EVENT, values: toRow(event, current.origin) });
 }
 
 /** Adds the event within a service's transaction. @param origin where the request came from; none at the command line */

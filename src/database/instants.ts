@@ -1,15 +1,15 @@
-/** `YYYY-MM-DD HH:MM:SS.sss` in UTC: how an instant rests on SQLite and is bound on MySQL. */
+/** `YYYY-MM-DD HH:MM:SS.sss` in UTC: an instant as SQLite stores it and as MySQL binds it. */
 export function toText(instant: Date): string {
   const iso = instant.toISOString();
   return `${iso.slice(0, 10)} ${iso.slice(11, 23)}`;
 }
 
-/** An instant as any of the engines gives it: a Date, or the text above. */
+/** An instant as any engine returns it: a Date, or text as `toText` writes it. */
 export function toDate(value: unknown): Date {
   return value instanceof Date ? value : new Date(`${String(value).replace(' ', 'T')}Z`);
 }
 
-/** Seconds since 1970, as JWTs count (RFC 7519 section 2). */
+/** From seconds since 1970, as JWTs count (RFC 7519 section 2). */
 export function fromEpoch(seconds: number): Date {
   return new Date(seconds * 1000);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import BetterSqlite from 'knex/lib/dialects/better-sqlite3/index.js';
 import { LOCK_WAIT_MS } from './driver/contract.ts';
+import { failureOf } from './driver/failures.ts';
 import { toText } from './instants.ts';
 
 interface Query {
@@ -8,26 +9,38 @@ interface Query {
 }
 
 /**
- * How long the driver waits for another process that is writing. It keeps the whole process waiting, so it is short: who
- * still finds it busy comes again after `pauseMs`, and others are served meanwhile.
+ * How long better-sqlite3 waits for another process that is writing. It blocks this whole process, so it is short:
+ * `waitForFile` then tries again later, and other requests are served in between.
  */
 export const BUSY_MS = 4;
 
-/** Another process is writing, or mends the file after a crash, and nothing was done. */
-export const isBusy = (error: unknown) =>
-  /^SQLITE_BUSY(_RECOVERY)?$/.test((error as { code?: string }).code ?? '');
-
-/** A moment of its own length, so that two processes do not keep step. */
-export const pauseMs = () => 5 + Math.random() * 15;
-
-/** When the file was last waited for in vain on that connection, as `performance.now()` counts. */
-const inVain = new WeakMap<object, number>();
+/** When the file was last waited for in vain, as `performance.now()` counts. */
+const waitedInVain = new WeakMap<object, number>();
 
 /**
- * Knex's dialect with three traps taken out: a `Date` is bound as text that sorts and compares like
- * CURRENT_TIMESTAMP (the driver's epoch milliseconds are smaller than any text), and a transaction takes the
- * write lock at its start, so that two processes wait for each other instead of failing half-way; and that wait does not
- * keep this process from its other work.
+ * Repeats `work` while another process is writing to the file, or repairs it after a crash, for up to LOCK_WAIT_MS.
+ * @param queue stands for all that wait for each other: after one waited in vain, the others give up at once
+ */
+export async function waitForFile<T>(queue: object, work: () => Promise<T>): Promise<T> {
+  for (const began = performance.now(); ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      if (failureOf(error) !== 'locked') throw error;
+      const now = performance.now();
+      if (now - began > LOCK_WAIT_MS) waitedInVain.set(queue, now);
+      if (now - (waitedInVain.get(queue) ?? -LOCK_WAIT_MS) < LOCK_WAIT_MS) throw error;
+      // Random, so that two processes do not keep step.
+      await sleep(5 + Math.random() * 15);
+    }
+  }
+}
+
+/**
+ * Knex's dialect with three changes. A `Date` is bound as text that sorts and compares like CURRENT_TIMESTAMP: the
+ * library would bind milliseconds, which SQLite takes to be smaller than any text. A transaction takes the write lock at
+ * its start, so that two processes wait for each other instead of failing half-way. And that wait does not block this
+ * process.
  */
 export class SqliteDialect extends (BetterSqlite as unknown as {
   new (config: unknown): { _query(connection: unknown, query: Query): Promise<unknown> };
@@ -41,16 +54,6 @@ export class SqliteDialect extends (BetterSqlite as unknown as {
 
   override async _query(connection: object, query: Query): Promise<unknown> {
     if (query.sql === 'BEGIN;') query.sql = 'BEGIN IMMEDIATE;';
-    for (const began = performance.now(); ; await sleep(pauseMs())) {
-      try {
-        return await super._query(connection, query);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        const now = performance.now();
-        if (now - began > LOCK_WAIT_MS) inVain.set(connection, now);
-        // Those who queued for the connection meanwhile have waited as well.
-        if (now - (inVain.get(connection) ?? -LOCK_WAIT_MS) < LOCK_WAIT_MS) throw error;
-      }
-    }
+    return waitForFile(connection, () => super._query(connection, query));
   }
 }

@@ -3,8 +3,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
-import { type Database, sqliteFile } from './open.ts';
-import type { Engine } from './writes.ts';
+import { sqliteFile } from './knex.ts';
+import type { Database } from './open.ts';
+import type { Engine } from './statements.ts';
 
 /** MySQL's named locks are the server's; this one is the database's. */
 const MYSQL_LOCK = "SHA2(CONCAT('latchkey migration ', DATABASE()), 224)";

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Driver, Found } from './driver/contract.ts';
-import type { Value, Write } from './writes.ts';
+import type { Statement, Value } from './statements.ts';
+import type { Write } from './writes.ts';
 
 /** Where a request came from, for the rows that record it. */
 export interface Origin {
@@ -31,8 +32,11 @@ export class UnitOfWork {
   }
 
   /** Reads from the database, whatever this unit knows already. */
-  readOne(sql: string, values: Value[]): Promise<Found> {
-    return this.#driver.readOne(sql, values).catch((error) => this.#fail(error));
+  readOne<Name extends string>(
+    statement: Statement<Name>,
+    values: Record<NoInfer<Name>, Value>,
+  ): Promise<Found> {
+    return this.#driver.readOne(statement, values).catch((error) => this.#fail(error));
   }
 
   #fail(error: unknown): never {
@@ -64,8 +68,8 @@ export class UnitOfWork {
   }
 
   /** @param key names the row: a later write under the same key replaces this one */
-  write(write: Write, key = `#${this.#sequence++}`): void {
-    this.#writes.set(key, write);
+  write<Name extends string>(write: Write<Name>, key = `#${this.#sequence++}`): void {
+    this.#writes.set(key, write as Write);
   }
 
   /** The write that is not committed yet under that key. */

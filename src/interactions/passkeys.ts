@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import { fromEpoch } from '../database/instants.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
+import { recordLogin } from '../identity/accounts/store.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewKey } from '../identity/passkeys/registration.ts';
 import { linkExpired } from '../identity/recovery/password-reset.ts';
@@ -190,7 +191,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const location = await authentication.next(details, { accountId, amr, keyId }, at);
         const told = { method: 'passkey', key: used.id };
         recordEvent({ action: 'sign_in.succeeded', accountId, clientId, details: told });
-        noteSignIn(accountId);
+        recordLogin(accountId);
         return { location };
       }
       const first = authentication.firstFactor(details);
@@ -204,9 +205,4 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };
     },
   };
-}
-
-function noteSignIn(accountId: string): void {
-  const set = { last_login_at: new Date() };
-  currentUnit().write({ kind: 'update', table: 'T_accounts', set, where: { id: accountId } });
 }

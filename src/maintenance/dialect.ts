@@ -1,6 +1,6 @@
 import { toDate } from '../database/instants.ts';
 import type { Database } from '../database/open.ts';
-import type { Engine } from '../database/writes.ts';
+import type { Engine } from '../database/statements.ts';
 
 /** SQL that every engine runs as it stands, except for `{30 days ago}`; or a text for each engine. */
 export type Sql = string | Record<Engine, string>;

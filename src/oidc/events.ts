@@ -1,11 +1,18 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
+import { insertInto } from '../database/statements.ts';
 import { currentUnit, type UnitOfWork } from '../database/unit-of-work.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import { type EngineError, isCodeReplay, isRefreshTokenReplay } from './engine-internals.ts';
 import { auditRefusals } from './refusals.ts';
 import { hashTokenValue } from './storage/token-values.ts';
+
+const INSERT_REVOKED = insertInto(
+  'T_revoked_tokens',
+  ['id', 'created_at', 'token_hash', 'reason', 'client_id', 'account_id', 'revoked_at', 'expires_at'],
+  { onConflict: 'nothing' },
+);
 
 /** How long the evidence of a replay is kept. */
 const EVIDENCE_MS = 365 * 86_400_000;
@@ -24,7 +31,7 @@ export interface Replay {
 export function recordReplay(of: UnitOfWork, replay: Replay): void {
   const now = new Date();
   const reason = replay.kind === 'code' ? 'code_replay' : 'refresh_token_reuse';
-  const row = {
+  const values = {
     id: uuidv7(),
     created_at: now,
     token_hash: replay.tokenHash,
@@ -37,10 +44,7 @@ export function recordReplay(of: UnitOfWork, replay: Replay): void {
   const known = of.memory.get('oidc.replay');
   if (known) return;
   of.memory.set('oidc.replay', replay);
-  of.write(
-    { kind: 'insert', table: 'T_revoked_tokens', row, ignore: true },
-    `T_revoked_tokens:${replay.tokenHash}`,
-  );
+  of.write({ statement: INSERT_REVOKED, values }, `T_revoked_tokens:${replay.tokenHash}`);
   recordEvent({
     action: `${reason}.detected`,
     accountId: replay.accountId,

@@ -1,14 +1,16 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
-import { classify, type Driver } from '../database/driver/contract.ts';
+import type { Driver } from '../database/driver/contract.ts';
+import { toUnavailable } from '../database/driver/failures.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { addressOf } from '../web/address.ts';
 import { responseModes } from './engine-internals.ts';
 import { BROKEN, recordReplay } from './events.ts';
 import { CONSUMED, type Consumed } from './storage/adapter.ts';
-import type { Payload } from './storage/models.ts';
+import { type Model, models, type Payload } from './storage/models.ts';
+import { REVOKE_GRANT, statementsOf } from './storage/statements.ts';
 
 type Context = Parameters<Middleware>[0];
 
@@ -34,7 +36,7 @@ function answerUnavailable(ctx: Context, failure: unknown): void {
   };
 }
 
-const REVOKED_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_authorization_codes'];
+const REVOKED_MODELS = [models.AccessToken, models.RefreshToken, models.AuthorizationCode] as Model[];
 
 /**
  * Another request used the value first. That is told in a unit of its own, so that nothing takes it back: what
@@ -46,10 +48,12 @@ async function loseRace(ctx: Context, failed: UnitOfWork): Promise<void> {
   const after = failed.createSibling();
   await withUnit(after, async () => {
     if (grantId && accountId) {
-      const set = { revoked_at: new Date() };
-      after.write({ kind: 'update', table: 'T_grants', set, where: { id: grantId, revoked_at: null } });
-      for (const table of REVOKED_TABLES)
-        after.write({ kind: 'delete', table, where: { account_id: accountId, grant_id: grantId } });
+      after.write({ statement: REVOKE_GRANT, values: { id: grantId, revoked_at: new Date() } });
+      for (const model of REVOKED_MODELS)
+        after.write({
+          statement: statementsOf(model).removeByGrant,
+          values: { account_id: accountId, grant_id: grantId },
+        });
       recordEvent({ action: 'grant.revoked', accountId, clientId, target: grantId });
     }
     const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';
@@ -114,7 +118,7 @@ export function requestUnit(deps: { driver: Driver }): Middleware {
         else if (failed) throw new Error(`the guard ${failed} failed`);
       } catch (error) {
         unit.discardWrites();
-        unit.failure ??= classify(error);
+        unit.failure ??= toUnavailable(error);
         // Whatever the response says by now: it was not committed.
         if (!isUnavailable(unit.failure)) throw error;
       }

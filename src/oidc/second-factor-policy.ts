@@ -1,5 +1,6 @@
 import { acrLevel, MFA_LEVEL } from '../access/acr.ts';
 import { covers, parseScopes } from '../access/scopes.ts';
+import { selectOne, sql } from '../database/statements.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
@@ -33,7 +34,11 @@ export interface SecondFactorPolicy {
   isRequired(signIn: SignInToJudge): Promise<boolean>;
 }
 
-const ROLE = 'SELECT id FROM T_account_roles WHERE account_id = ? AND role = ?';
+const SELECT_ROLE = selectOne({
+  columns: 'id',
+  from: 'T_account_roles',
+  where: sql`account_id = ${'account_id'} AND role = ${'role'}`,
+});
 
 /** Decides for interactions, sessions of our own pages and recovery by mail alike. */
 export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactorPolicy {
@@ -44,7 +49,8 @@ export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactor
     );
 
   async function hasRuledRole(accountId: string): Promise<boolean> {
-    for (const role of rules.roles) if (await currentUnit().readOne(ROLE, [accountId, role])) return true;
+    for (const role of rules.roles)
+      if (await currentUnit().readOne(SELECT_ROLE, { account_id: accountId, role })) return true;
     return false;
   }
 

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import ejs, { type TemplateFunction } from 'ejs';
-import { memo } from '../database/driver/memo.ts';
 import { projectPath } from '../kit/project-root.ts';
 import type { Assets } from './assets.ts';
 
@@ -43,7 +42,11 @@ export function createRenderer(deps: { assets: Assets; issuer: string; brand?: s
     passkeyScript: deps.assets.url('passkeys.js'),
     passkeyLibrary: deps.assets.url('webauthn.js'),
   };
-  const view = (name: string) => memo(compiled, name, () => compile(name));
+  function view(name: string): TemplateFunction {
+    const template = compiled.get(name) ?? compile(name);
+    compiled.set(name, template);
+    return template;
+  }
   return {
     page(name, data) {
       const title = String(data.title).replace(TURNS_DIRECTION, '');

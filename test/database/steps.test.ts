@@ -1,35 +1,40 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stepsOf } from '../../src/database/driver/steps.ts';
+import { insertInto, sql, update } from '../../src/database/statements.ts';
 import type { Write } from '../../src/database/writes.ts';
 
+const USE_CODE = update('T_codes', { set: ['used'], where: sql`id = ${'id'}` });
+const INSERT_TOKEN = insertInto('T_tokens', ['id']);
+const INSERT_NEW_TOKEN = insertInto('T_tokens', ['id'], { onConflict: 'nothing' });
+
 const used = (id: string, guard?: string): Write => ({
-  ...{ kind: 'update', table: 'T_codes', set: { used: true }, where: { id }, guard },
+  statement: USE_CODE,
+  values: { used: true, id },
+  guard,
 });
-const added = (id: string, ignore?: boolean): Write => ({
-  kind: 'insert',
-  table: 'T_tokens',
-  row: { id },
-  ignore,
-});
+const added = (id: string, statement = INSERT_TOKEN): Write => ({ statement, values: { id } });
 
 describe('the writes of several units', () => {
   const told = (...writes: Write[]) =>
-    stepsOf(writes, 'postgres').map(({ sql, values, rows }) => `${sql.split(' ')[0]} ${rows} ${values}`);
+    stepsOf(writes, 'postgres').map(({ statement, values, times }) => `${statement.kind} ${times} ${values}`);
 
   test('touch rows in one order whichever unit came first, guarded or not, so that none waits for another', () => {
     for (const guard of [undefined, 'consume']) {
       const [a, b, c] = ['a', 'b', 'c'].map((id) => used(id, guard)) as [Write, Write, Write];
-      assert.deepEqual(told(a, b, c), ['UPDATE 1 true,a', 'UPDATE 1 true,b', 'UPDATE 1 true,c']);
+      assert.deepEqual(told(a, b, c), ['update 1 true,a', 'update 1 true,b', 'update 1 true,c']);
       assert.deepEqual(told(c, a, b), told(a, b, c));
     }
   });
 
   test('add rows of one table together, behind what is guarded', () => {
     assert.deepEqual(told(added('a'), used('x', 'consume'), added('b'), added('c')), [
-      'UPDATE 1 true,x',
-      ...['INSERT 2 a,b', 'INSERT 1 c'],
+      'update 1 true,x',
+      ...['insert 2 a,b', 'insert 1 c'],
     ]);
-    assert.deepEqual(told(added('a', true), added('b', true)), ['INSERT 1 a', 'INSERT 1 b']);
+    assert.deepEqual(told(added('a', INSERT_NEW_TOKEN), added('b', INSERT_NEW_TOKEN)), [
+      'insert 1 a',
+      'insert 1 b',
+    ]);
   });
 });

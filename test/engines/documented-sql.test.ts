@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
+import { selectOne, sql } from '../../src/database/statements.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { storageOf } from '../support/builders/token-storage.ts';
 import { commandLine } from '../support/database-shell.ts';
@@ -11,6 +12,12 @@ import { openWorld } from '../support/world.ts';
 const CLEAN_UP = 'DELETE FROM T_authorization_requests WHERE expires_at < CURRENT_TIMESTAMP';
 const LOCKED =
   'SELECT a.email, c.locked_until, c.failed_login_attempts FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id WHERE c.locked_until > CURRENT_TIMESTAMP';
+
+const SELECT_LAST_LOGIN = selectOne({
+  columns: 'last_login_at',
+  from: 'T_accounts',
+  where: sql`id = ${'id'}`,
+});
 
 const MINUTE = 60_000;
 
@@ -100,9 +107,7 @@ for (const engine of engines) {
       const at = new Date('2031-03-30T02:30:00.123Z');
       const database = openDatabase(url);
       await database.knex('T_accounts').where({ id: accountId }).update({ last_login_at: at });
-      const row = await database.driver.readOne('SELECT last_login_at FROM T_accounts WHERE id = ?', [
-        accountId,
-      ]);
+      const row = await database.driver.readOne(SELECT_LAST_LOGIN, { id: accountId });
       await database.close();
       const text = row?.last_login_at;
       const told = text instanceof Date ? text : new Date(`${String(text).replace(' ', 'T')}Z`);

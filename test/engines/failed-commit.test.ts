@@ -72,8 +72,9 @@ for (const engine of engines) {
       // Roles are read for the ID token, when the code was used up and the access token is made.
       const readOne = driver.readOne.bind(driver);
       let broken = 0;
-      driver.readOne = async (sql, values) => {
-        if (!sql.includes('SELECT r.id, r.role')) return readOne(sql, values);
+      driver.readOne = async (statement, values) => {
+        if (!statement.sql(engine === 'mariadb' ? 'mysql' : engine).includes('SELECT r.id, r.role'))
+          return readOne(statement, values);
         broken += 1;
         throw new Error('nobody foresaw this: secret-detail');
       };

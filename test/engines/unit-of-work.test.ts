@@ -3,7 +3,9 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import type { Found } from '../../src/database/driver/contract.ts';
-import { openDatabase, sqliteFile } from '../../src/database/open.ts';
+import { sqliteFile } from '../../src/database/knex.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { deleteFrom, insertInto, selectOne, sql, update } from '../../src/database/statements.ts';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { UnitOfWork } from '../../src/database/unit-of-work.ts';
 import type { Write } from '../../src/database/writes.ts';
@@ -12,21 +14,44 @@ import { storageOf } from '../support/builders/token-storage.ts';
 import { openProxy } from '../support/database-proxy.ts';
 import { engines } from '../support/engines.ts';
 
+const TABLE = 'T_revoked_tokens';
+const COLUMNS = ['id', 'created_at', 'token_hash', 'reason', 'revoked_at', 'expires_at'];
+const INSERT = insertInto(TABLE, COLUMNS);
+const INSERT_IF_NEW = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
+const USE = update(TABLE, { set: ['reason'], where: sql`token_hash = ${'token_hash'} AND reason = 'test'` });
+const TOUCH = update(TABLE, { set: ['reason'], where: sql`token_hash = ${'token_hash'}` });
+const DELETE = deleteFrom(TABLE, sql`id = ${'id'}`);
+/** It lacks what the table demands. */
+const INSERT_WRONGLY = insertInto('T_credentials', ['id', 'created_at', 'account_id', 'username']);
+const BY_HASH = selectOne({
+  columns: 'token_hash, reason',
+  from: TABLE,
+  where: sql`token_hash = ${'token_hash'}`,
+});
+const BY_REASON = selectOne({ columns: 'reason', from: TABLE, where: sql`reason = ${'reason'}` });
+const OF_NO_TABLE = selectOne({ columns: 'nothing', from: 'T_nothing' });
+
 /** A row of evidence; its hash is unique. */
 function evidence(hash: string, more: { guard?: string; ignore?: boolean } = {}): Write {
+  const { guard, ignore = guard !== undefined } = more;
   const now = new Date();
-  const row = { id: uuidv7(), created_at: now, token_hash: hash, reason: 'test', revoked_at: now };
-  return { kind: 'insert', table: 'T_revoked_tokens', row: { ...row, expires_at: now }, ...more };
+  const values = { id: uuidv7(), created_at: now, token_hash: hash, reason: 'test', revoked_at: now };
+  return {
+    statement: ignore ? INSERT_IF_NEW : INSERT,
+    values: { ...values, expires_at: now },
+    guard,
+  };
 }
 
 const unused = (hash: string, guard: string): Write => ({
-  ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason: 'used' } },
-  ...{ where: { token_hash: hash, reason: 'test' }, guard },
+  statement: USE,
+  values: { reason: 'used', token_hash: hash },
+  guard,
 });
 
 const touched = (hash: string, reason = 'touched'): Write => ({
-  ...{ kind: 'update', table: 'T_revoked_tokens', set: { reason } },
-  where: { token_hash: hash },
+  statement: TOUCH,
+  values: { reason, token_hash: hash },
 });
 
 for (const engine of engines) {
@@ -56,7 +81,7 @@ for (const engine of engines) {
         [unused('nobody', 'consume'), evidence('a')],
         [evidence('a'), unused('nobody', 'consume')],
         [evidence('a'), evidence('b'), evidence('taken', { guard: 'consume' })],
-        [evidence('a'), { kind: 'delete', table: 'T_revoked_tokens', where: { id: '0' }, guard: 'consume' }],
+        [evidence('a'), { statement: DELETE, values: { id: '0' }, guard: 'consume' }],
       ] as Write[][]) {
         assert.equal(await unitOf(...writes).commit(), 'consume');
         assert.deepEqual(await hashes(), ['taken']);
@@ -84,8 +109,8 @@ for (const engine of engines) {
       await reset();
       await unitOf(evidence('taken')).commit();
       const broken = unitOf(evidence('x'), {
-        ...{ kind: 'insert', table: 'T_credentials' },
-        ...{ row: { id: uuidv7(), created_at: new Date(), account_id: 'nobody', username: 'x' } },
+        statement: INSERT_WRONGLY,
+        values: { id: uuidv7(), created_at: new Date(), account_id: 'nobody', username: 'x' },
       });
       const refused = unitOf(unused('taken', 'a'), unused('nobody', 'consume'), evidence('y'));
       const second = unitOf(evidence('taken'));
@@ -107,16 +132,16 @@ for (const engine of engines) {
       const known = Array.from({ length: 9 }, (_, index) => `k${index}`);
       await unitOf(...known.map((hash) => evidence(hash))).commit();
       const { driver } = storage().database;
-      const byHash = 'SELECT token_hash, reason FROM T_revoked_tokens WHERE token_hash = ?';
-      const byReason = 'SELECT reason FROM T_revoked_tokens WHERE reason = ?';
       const find = () => [
-        ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) => driver.readOne(byHash, [hash])),
-        ...['nobody', 'test', 'test'].map((reason) => driver.readOne(byReason, [reason])),
+        ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) =>
+          driver.readOne(BY_HASH, { token_hash: hash }),
+        ),
+        ...['nobody', 'test', 'test'].map((reason) => driver.readOne(BY_REASON, { reason })),
       ];
       const told = (rows: Found[]) => rows.map((row) => row?.token_hash ?? row?.reason);
       const found = [...known, undefined, 'k3', undefined, undefined, 'test', 'test'];
       assert.deepEqual(told(await Promise.all(find())), found);
-      const broken = [1, 2].map(() => assert.rejects(driver.readOne('SELECT nothing FROM T_nothing', [])));
+      const broken = [1, 2].map(() => assert.rejects(driver.readOne(OF_NO_TABLE, {})));
       const [rows] = await Promise.all([Promise.all(find()), ...broken]);
       assert.deepEqual(told(rows), found);
     });
@@ -145,9 +170,9 @@ for (const engine of engines) {
       await unitOf(evidence('there')).commit();
       const { knex, driver } = storage().database;
       const other = new Sqlite(sqliteFile(storage().url));
-      const look = () => driver.readOne('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['there']);
+      const look = () => driver.readOne(BY_HASH, { token_hash: 'there' });
       const byService = (hash: string) =>
-        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert((evidence(hash) as { row: object }).row));
+        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert(evidence(hash).values));
       other.exec('BEGIN IMMEDIATE');
       let done = 0;
       const count = () => {
@@ -197,7 +222,7 @@ for (const engine of engines) {
         );
         assert.ok(performance.now() - began < 3000, 'nobody waits for long');
         // And whoever comes right after is served.
-        assert.ok(await driver.readOne('SELECT id FROM T_revoked_tokens WHERE token_hash = ?', ['kept']));
+        assert.ok(await driver.readOne(BY_HASH, { token_hash: 'kept' }));
         assert.equal(await unitOf(evidence('after'), evidence('that')).commit(), undefined);
       } finally {
         await owner.rollback();

@@ -1,12 +1,13 @@
 import type { Database } from '../../src/database/open.ts';
-import { type Bound, bind, type Engine, toStatement, type Value } from '../../src/database/writes.ts';
+import type { Engine } from '../../src/database/statements.ts';
+import { bindValues, type Write } from '../../src/database/writes.ts';
 
 export interface Asked {
   sql: string;
   values: unknown[];
 }
 
-const KNEX_ONLY = /^(begin|commit|rollback|release|savepoint|set |pragma|select 1$|insert)/i;
+const KNEX_ONLY = /^(begin|commit|rollback|release|savepoint|set |pragma|select 1( as one)?$|insert)/i;
 
 /** Notes every statement that a server asks from now on, one of each shape; inserts need no plan. */
 export function watch({ driver, knex, engine }: Database): Map<string, Asked> {
@@ -15,18 +16,14 @@ export function watch({ driver, knex, engine }: Database): Map<string, Asked> {
     if (!KNEX_ONLY.test(sql) && !asked.has(sql)) asked.set(sql, { sql, values });
   };
   const { readOne, commit } = driver;
-  driver.readOne = (sql, values) => {
-    note(
-      sql,
-      values.map((value) => bind(value as Value, engine)),
-    );
-    return readOne(sql, values);
+  const noteOne = (one: Pick<Write, 'statement' | 'values'>) =>
+    note(one.statement.sql(engine), bindValues(one, engine));
+  driver.readOne = (statement, values) => {
+    noteOne({ statement, values });
+    return readOne(statement, values);
   };
   driver.commit = (writes) => {
-    for (const write of writes) {
-      const { sql, values } = toStatement(write, engine);
-      note(sql, values as Bound[]);
-    }
+    for (const write of writes) noteOne(write);
     return commit(writes);
   };
   knex.on('query', ({ sql, bindings }: { sql: string; bindings: unknown[] }) => note(sql, bindings));

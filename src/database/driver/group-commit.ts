@@ -1,62 +1,115 @@
-import { LatchkeyError } from '../../kit/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LatchkeyError, unavailable } from '../../kit/errors.ts';
 import type { Write } from '../writes.ts';
-import { retried } from './contract.ts';
+import { type Driver, LOCK_WAIT_MS } from './contract.ts';
+import { failureOf } from './failures.ts';
 
-/** What comes in one turn of the event loop is handed over at its end, in groups of no more than `size`. */
-export function byTurn<T>(size: number, handOver: (group: T[]) => void): (one: T) => void {
-  let waiting: T[] = [];
-  function drain(): void {
-    const all = waiting;
-    waiting = [];
-    for (let from = 0; from < all.length; from += size) handOver(all.slice(from, from + size));
-  }
-  return (one) => {
-    if (waiting.length === 0) setImmediate(drain);
-    waiting.push(one);
-  };
-}
-
-/** How many units share a transaction at most: more would wait long for each other. */
-const UNITS = 8;
-
-interface Waiting {
-  writes: Write[];
-  resolve(guard: string | undefined): void;
+interface Waiting<Job, Result> {
+  job: Job;
+  resolve(result: Result): void;
   reject(error: unknown): void;
 }
 
-/**
- * Units that become ready in the same turn share a transaction; when it fails, each is done by itself.
- * @param attempt writes all of those units or nothing of any
- * @returns what commits a unit, as `Driver.commit`
- */
-export function inStep(attempt: (units: Write[][]) => Promise<string | undefined>) {
-  function alone({ writes, resolve, reject }: Waiting): void {
-    retried(() => attempt([writes])).then(resolve, reject);
-  }
+export interface Grouping<Job, Result> {
+  /** Does all of the jobs or none. */
+  attempt(jobs: Job[]): Promise<Result[]>;
+  /** How many jobs share an attempt at most. */
+  size: number;
+  /** How many turns of the event loop a group waits at most, while each turn brings more jobs. */
+  turns?: number;
+  /** Whether a group waits until the one before it is done. */
+  oneAtATime?: boolean;
+  /** Whether a job is attempted at once and alone. */
+  isApart?(job: Job): boolean;
+}
 
-  async function together(group: Waiting[]): Promise<void> {
-    const outcome = await attempt(group.map(({ writes }) => writes)).then(
-      (guard) => ({ failed: guard !== undefined, away: undefined }),
-      (error: unknown) => ({ failed: true, away: error instanceof LatchkeyError ? error : undefined }),
-    );
-    for (const one of group) {
-      if (!outcome.failed) one.resolve(undefined);
-      // Whether that was committed nobody knows, so it is not done again.
-      else if (outcome.away) one.reject(outcome.away);
-      // One of them is at fault: each again by itself, so that no other pays for it.
-      else alone(one);
+const TRIES = 6;
+
+/** Another transaction was in the way, and nothing was done: try again after a random pause. */
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure !== 'locked' && failure !== 'retry') throw error;
+      const waited = performance.now() - began;
+      if (tries === TRIES || (failure === 'locked' && waited > LOCK_WAIT_MS)) throw unavailable(error);
+      await sleep(Math.random() * 20 * tries);
+    }
+  }
+}
+
+/**
+ * Jobs of the same turn of the event loop share one attempt. When it fails, each is attempted alone, so that only the
+ * job at fault fails. Only an attempt that ended as `unavailable` is not repeated: it may have been done.
+ */
+export function grouped<Job, Result>(options: Grouping<Job, Result>): (job: Job) => Promise<Result> {
+  const { attempt, size, turns = 1, oneAtATime = false, isApart = () => false } = options;
+  const queue: Waiting<Job, Result>[] = [];
+  let isScheduled = false;
+  let seen = 0;
+  let turn = 0;
+
+  const alone = ({ job, resolve, reject }: Waiting<Job, Result>) =>
+    retried(() => attempt([job])).then(([result]) => resolve(result as Result), reject);
+
+  async function together(group: Waiting<Job, Result>[]): Promise<void> {
+    const [only] = group;
+    if (only && group.length === 1) return alone(only);
+    try {
+      const results = await attempt(group.map(({ job }) => job));
+      for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
+    } catch (error) {
+      if (error instanceof LatchkeyError) for (const { reject } of group) reject(error);
+      else await Promise.all(group.map(alone));
     }
   }
 
-  const add = byTurn<Waiting>(UNITS, (group) => {
-    if (group.length === 1) alone(group[0] as Waiting);
-    else together(group);
-  });
-  return (writes: Write[]): Promise<string | undefined> =>
+  function schedule(): void {
+    isScheduled = true;
+    setImmediate(drain);
+  }
+
+  async function drain(): Promise<void> {
+    turn += 1;
+    if (turn < turns && queue.length > seen) {
+      seen = queue.length;
+      return schedule();
+    }
+    [seen, turn] = [0, 0];
+    const groups: Promise<void>[] = [];
+    while (queue.length > 0) groups.push(together(queue.splice(0, size)));
+    if (oneAtATime) await Promise.all(groups);
+    isScheduled = false;
+    if (queue.length > 0) schedule();
+  }
+
+  return (job) =>
     new Promise((resolve, reject) => {
-      // One guarded write is one round trip as it is, and anybody can make it fail (a guess at a password): at no one's cost.
-      const isOneGuarded = writes.length === 1 && writes[0]?.guard !== undefined;
-      (isOneGuarded ? alone : add)({ writes, resolve, reject });
+      if (isApart(job)) return alone({ job, resolve, reject });
+      queue.push({ job, resolve, reject });
+      if (!isScheduled) schedule();
+    });
+}
+
+/** A guarded write touched no row, so nothing of its unit was written. */
+export class GuardFailed extends Error {
+  readonly guard: string;
+
+  constructor(guard: string) {
+    super(`the guard ${guard} failed`);
+    this.guard = guard;
+  }
+}
+
+/** Units of work share a transaction. @param options `attempt` may throw GuardFailed */
+export function groupCommit(options: Grouping<Write[], string | undefined>): Driver['commit'] {
+  const commit = grouped(options);
+  return (writes) =>
+    commit(writes).catch((error) => {
+      if (error instanceof GuardFailed) return error.guard;
+      throw error;
     });
 }

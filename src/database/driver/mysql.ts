@@ -1,122 +1,67 @@
-import mysql from 'mysql2';
-import { bind, type Row, type Value, type Write } from '../writes.ts';
-import { readInStep, type Select } from './batched-reads.ts';
-import { DEADLINE_MS, type Driver, LOCK_WAIT_MS, withDeadline } from './contract.ts';
-import { inStep } from './group-commit.ts';
-import { type Connection, execute, GuardFailed, query, run } from './mysql-statements.ts';
+import type mysql from 'mysql2';
+import type { Row } from '../statements.ts';
+import { batchReads } from './batched-reads.ts';
+import type { Driver } from './contract.ts';
+import { failureOf } from './failures.ts';
+import { GuardFailed, groupCommit } from './group-commit.ts';
+import { type Connection, execute, MYSQL_SESSION, MysqlPool, query } from './mysql-connections.ts';
 import { type Step, stepsOf } from './steps.ts';
 
-/** What a connection of this program always is: UTC, strict, and rows counted as matched. */
-export const mysqlSession = `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000}`;
-export const MYSQL_ISOLATION = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
+/** @throws GuardFailed */
+async function run(connection: Connection, { statement, times, values, guard }: Step): Promise<void> {
+  let touched = 0;
+  try {
+    const result = await execute(connection, statement.sql('mysql', times), values);
+    touched = (result as mysql.ResultSetHeader).affectedRows;
+  } catch (error) {
+    if (!statement.skipsDuplicates || failureOf(error) !== 'duplicate') throw error;
+  }
+  if (guard !== undefined && touched === 0) throw new GuardFailed(guard);
+}
 
-const bound = (value: Value) => bind(value, 'mysql');
-
-/** Connections on which that stands of every session. */
-function openPool(url: string, size: number, session: string[]): mysql.Pool {
-  const pool = mysql.createPool({
-    uri: url,
-    connectionLimit: size,
-    connectTimeout: DEADLINE_MS,
-    timezone: 'Z',
-  });
-  pool.on('connection', (connection) => {
-    // A failure ends the connection, and with it the request that waits for it.
-    for (const sql of session) connection.query(sql, (error) => error && connection.destroy());
-  });
-  return pool;
+async function transact(connection: Connection, steps: Step[]): Promise<void> {
+  try {
+    for (const step of steps) await run(connection, step);
+    await query(connection, 'COMMIT');
+  } catch (error) {
+    await query(connection, 'ROLLBACK').catch(() => connection.destroy());
+    throw error;
+  }
 }
 
 /**
- * Prepared statements on pools of their own. Units that become ready in the same turn of the event loop share a
- * transaction, and a statement for each table that they add rows to. What is one statement commits by itself; more run
- * where the first of them begins the transaction, which spares a round trip.
+ * The client library waits for the answer to each statement, so what is asked in one turn of the event loop shares
+ * statements where it can. A single statement commits by itself. Several run on a connection without autocommit, where
+ * the first begins the transaction, which saves a round trip.
  */
-export function createMysqlDriver(url: string, size: number): Driver {
-  // As PostgreSQL: without it a revocation locks the gaps beside its rows, and others die of it.
-  const session = [mysqlSession, MYSQL_ISOLATION];
-  const single = openPool(url, size, session);
-  const several = openPool(url, size, [...session, 'SET autocommit = 0']);
+export function createMysqlDriver(url: string, connections: number): Driver {
+  const outage = { at: 0 };
+  const single = new MysqlPool(url, connections, MYSQL_SESSION, outage);
+  const several = new MysqlPool(url, connections, [...MYSQL_SESSION, 'SET autocommit = 0'], outage);
 
-  /** When the database was last waited for in vain, as `performance.now()` counts. */
-  let gone = 0;
-
-  /** One that lay idle while the database was gone may be dead without a word: nobody is to wait for it again. */
-  function take(pool: mysql.Pool): Promise<Connection> {
-    return new Promise((resolve, reject) => {
-      pool.getConnection((error, connection: Connection) => {
-        if (error) return reject(error);
-        if ((connection.releasedAt ?? gone) >= gone) return resolve(connection);
-        connection.destroy();
-        take(pool).then(resolve, reject);
-      });
+  const ask = ({ statement, times, values }: Step) =>
+    single.use(async (connection) => {
+      const rows = await execute(connection, statement.sql('mysql', times), values);
+      return rows as Row[];
     });
-  }
-
-  function giveBack(connection: Connection): void {
-    connection.releasedAt = performance.now();
-    connection.release();
-  }
-
-  function withConnection<T>(pool: mysql.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
-    let taken: Connection | undefined;
-    let late = false;
-    const job = take(pool).then(async (connection) => {
-      if (late) {
-        giveBack(connection);
-        throw new Error('timeout exceeded');
-      }
-      taken = connection;
-      try {
-        return await work(connection);
-      } finally {
-        if (!late) giveBack(connection);
-      }
-    });
-    job.catch(() => {});
-    return withDeadline(job, () => {
-      late = true;
-      gone = performance.now();
-      taken?.destroy();
-    });
-  }
-
-  async function transaction(connection: Connection, steps: Step[]): Promise<void> {
-    try {
-      for (const step of steps) await run(connection, step);
-      await query(connection, 'COMMIT');
-    } catch (error) {
-      await query(connection, 'ROLLBACK').catch(() => connection.destroy());
-      throw error;
-    }
-  }
-
-  async function attempt(units: Write[][]): Promise<string | undefined> {
-    const steps = stepsOf(units.flat(), 'mysql');
-    const [only] = steps;
-    try {
-      if (only && steps.length === 1) await withConnection(single, (connection) => run(connection, only));
-      else await withConnection(several, (connection) => transaction(connection, steps));
-      return undefined;
-    } catch (error) {
-      if (error instanceof GuardFailed) return error.guard;
-      throw error;
-    }
-  }
-
-  const ask = (selects: Select[]) =>
-    Promise.all(
-      selects.map(async ({ sql, values }) => {
-        const rows = await withConnection(single, (one) => execute(one, sql, values.map(bound)));
-        return rows as Row[];
-      }),
-    );
 
   return {
-    readOne: readInStep(ask),
-    commit: inStep(attempt),
+    readOne: batchReads('mysql', (steps) => Promise.all(steps.map(ask))),
+    commit: groupCommit({
+      // More units would wait long for each other.
+      size: 8,
+      // A single guarded write is one round trip anyway, and anybody can make it fail (by guessing a password).
+      isApart: (writes) => writes.length === 1 && writes[0]?.guard !== undefined,
+      async attempt(units) {
+        const steps = stepsOf(units.flat(), 'mysql');
+        const [only] = steps;
+        if (only && steps.length === 1) await single.use((connection) => run(connection, only));
+        else await several.use((connection) => transact(connection, steps));
+        return units.map(() => undefined);
+      },
+    }),
     async close() {
-      await Promise.all([single, several].map((pool) => new Promise((resolve) => pool.end(resolve))));
+      await Promise.all([single.close(), several.close()]);
     },
   };
 }

@@ -1,69 +1,64 @@
-import { hash } from 'node:crypto';
-import { bind, type Write } from '../writes.ts';
-import { readInStep, type Select } from './batched-reads.ts';
+import type { Statement } from '../statements.ts';
+import { batchReads } from './batched-reads.ts';
 import type { Driver } from './contract.ts';
-import { inStep } from './group-commit.ts';
-import { forRows } from './many-rows.ts';
-import { memo } from './memo.ts';
-import { Connections, type Named } from './postgres-pipeline.ts';
+import { GuardFailed, groupCommit } from './group-commit.ts';
+import { PostgresPipeline, type Query } from './postgres-pipeline.ts';
 import { type Step, stepsOf } from './steps.ts';
 
-const NOT_A_NUMBER = '22P02';
-const GUARD_FAILED = /"guard:(\w+)"/;
+type Prepared = Pick<Query, 'name' | 'text'>;
 
-/** `?` to `$1…`, under a name, so that the server parses and plans each statement once for a connection. */
-function named(sql: string): Named {
-  let index = 0;
-  const text = sql.replaceAll('?', () => `$${++index}`);
-  return { name: hash('sha256', text, 'base64url').slice(0, 20), text };
-}
-
-const plain = new Map<string, Named>();
-const guarded = new Map<string, Map<string, Named>>();
-
-/** A guard that touched no row is a number that does not parse and says which guard: the whole transaction is undone. */
-const guardedSql = (sql: string, guard: string) =>
-  `WITH w AS (${sql} RETURNING 1) SELECT (SELECT CASE WHEN count(*) > 0 THEN '1' ELSE 'guard:${guard}' END FROM w)::int`;
-
-function statementOf({ sql, rows, guard }: Step): Named {
-  if (guard === undefined) return statement(forRows(sql, rows));
-  const ofGuard = memo(guarded, guard, () => new Map<string, Named>());
-  return memo(ofGuard, sql, () => named(guardedSql(sql, guard)));
-}
-
-const statement = (sql: string) => memo(plain, sql, () => named(sql));
+/** By statement: with a guard, then by the number of rows or readings. */
+const prepared = new WeakMap<Statement, Prepared[]>();
+let count = 0;
 
 /**
- * Pipelined connections beside Knex's pool, so that none waits for an answer before the next is sent. What is read in
- * one turn of the event loop is one message to the server and one from it, and so is what is written.
+ * PostgreSQL is not asked whether a guarded write touched a row, because that would take a round trip. Instead, a write
+ * that touched none reads the name of its guard as a number: the error undoes the transaction and names the guard.
  */
-export function createPostgresDriver(url: string, size: number): Driver {
-  const connections = new Connections(url, size);
+function guarded(statement: Statement): string {
+  const write = statement.sql('postgres');
+  const guard = `$${statement.names.length + 1}`;
+  return `WITH w AS (${write} RETURNING 1) SELECT (SELECT CASE WHEN count(*) > 0 THEN '1' ELSE ${guard} END FROM w)::int`;
+}
 
-  async function attempt(units: Write[][]): Promise<string | undefined> {
-    try {
-      const steps = stepsOf(units.flat(), 'postgres');
-      await connections.send(steps.map((step) => ({ statement: statementOf(step), values: step.values })));
-      return undefined;
-    } catch (error) {
-      const { code, message = '' } = error as { code?: string; message?: string };
-      const guard = code === NOT_A_NUMBER ? GUARD_FAILED.exec(message)?.[1] : undefined;
-      if (guard) return guard;
-      throw error;
-    }
-  }
+function toQuery({ statement, times, values, guard }: Step): Query {
+  const own = prepared.get(statement) ?? [];
+  prepared.set(statement, own);
+  const index = guard === undefined ? times : 0;
+  own[index] ??= {
+    name: `latchkey_${count++}`,
+    text: index === 0 ? guarded(statement) : statement.sql('postgres', times),
+  };
+  const { name, text } = own[index];
+  return { name, text, values: guard === undefined ? values : [...values, `guard:${guard}`] };
+}
 
-  const ask = (selects: Select[]) =>
-    connections.send(
-      selects.map(({ sql, values }) => ({
-        statement: statement(sql),
-        values: values.map((value) => bind(value, 'postgres')),
-      })),
-    );
+const NOT_A_NUMBER = '22P02';
 
+function toGuardFailed(error: unknown): unknown {
+  const { code, message = '' } = error as { code?: string; message?: string };
+  const guard = code === NOT_A_NUMBER ? /"guard:(\w+)"/.exec(message)?.[1] : undefined;
+  return guard === undefined ? error : new GuardFailed(guard);
+}
+
+/** Pipelined connections beside Knex's pool. What is asked in one turn of the event loop is sent in one go. */
+export function createPostgresDriver(url: string, connections: number): Driver {
+  const pipeline = new PostgresPipeline(url, connections);
   return {
-    readOne: readInStep(ask),
-    commit: inStep(attempt),
-    close: () => connections.close(),
+    readOne: batchReads('postgres', (steps) => pipeline.read(steps.map(toQuery))),
+    commit: groupCommit({
+      // More units would wait long for each other.
+      size: 8,
+      // A single guarded write is one round trip anyway, and anybody can make it fail (by guessing a password).
+      isApart: (writes) => writes.length === 1 && writes[0]?.guard !== undefined,
+      async attempt(units) {
+        const queries = stepsOf(units.flat(), 'postgres').map(toQuery);
+        await pipeline.transact(queries).catch((error) => {
+          throw toGuardFailed(error);
+        });
+        return units.map(() => undefined);
+      },
+    }),
+    close: () => pipeline.close(),
   };
 }

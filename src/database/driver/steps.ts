@@ -1,40 +1,48 @@
-import { type Bound, type Engine, guardedFirst, toStatement, type Write } from '../writes.ts';
-import { sizesOf } from './many-rows.ts';
+import type { Engine, Statement } from '../statements.ts';
+import { type Bound, bindValues, inOrder, type Write } from '../writes.ts';
 
-/** One statement to run: a guarded write, or the free ones of several units that are alike. */
+/** A statement to send, with so many sets of values in a row. */
 export interface Step {
-  sql: string;
+  statement: Statement;
+  times: number;
   values: Bound[];
-  rows: number;
   guard?: string;
 }
 
-function inSizes({ sql, values, rows, guard }: Step): Step[] {
-  const width = values.length / rows;
-  let from = 0;
-  return sizesOf(rows).map((size) => {
-    const part = values.slice(from * width, (from + size) * width);
-    from += size;
-    return { sql, values: part, rows: size, guard };
-  });
+/** Only so many rows or readings share a statement, so that few texts need to be prepared. */
+const SIZES = [8, 4, 2, 1];
+
+/** Cuts what uses one statement into parts of those sizes, the largest first. */
+export function inSizes<T>(all: T[]): T[][] {
+  const parts: T[][] = [];
+  for (let from = 0; from < all.length; from += parts.at(-1)?.length ?? 1) {
+    const size = SIZES.find((one) => one <= all.length - from);
+    parts.push(all.slice(from, from + (size ?? 1)));
+  }
+  return parts;
 }
 
-/** The writes of several units: rows for one table go there together, where the first of them stood. */
+/** @param part uses one statement throughout */
+export function toStep(part: Pick<Write, 'statement' | 'values' | 'guard'>[], engine: Engine): Step {
+  const [first] = part as [Write];
+  const values = part.flatMap((one) => bindValues(one, engine));
+  return { statement: first.statement, times: part.length, values, guard: first.guard };
+}
+
+/** The writes of several units. Rows that use the same INSERT are added together, in the place of the first. */
 export function stepsOf(writes: Write[], engine: Engine): Step[] {
-  const steps: Step[] = [];
-  const inserts = new Map<string, Step>();
-  for (const write of guardedFirst(writes)) {
-    const { sql, values } = toStatement(write, engine);
-    const { guard } = write;
-    const alike = guard === undefined ? inserts.get(sql) : undefined;
-    if (alike) {
-      alike.rows += 1;
-      for (const value of values) alike.values.push(value);
+  const groups: Write[][] = [];
+  const inserts = new Map<Statement, Write[]>();
+  for (const write of inOrder(writes)) {
+    const { statement, guard } = write;
+    const canJoin = statement.kind === 'insert' && guard === undefined && !statement.skipsDuplicates;
+    const group = canJoin ? inserts.get(statement) : undefined;
+    if (group) {
+      group.push(write);
       continue;
     }
-    const step = { sql, values, rows: 1, guard };
-    steps.push(step);
-    if (write.kind === 'insert' && guard === undefined && !write.ignore) inserts.set(sql, step);
+    groups.push([write]);
+    if (canJoin) inserts.set(statement, groups.at(-1) as Write[]);
   }
-  return steps.flatMap((step) => (step.rows === 1 ? step : inSizes(step)));
+  return groups.flatMap((group) => inSizes(group).map((part) => toStep(part, engine)));
 }

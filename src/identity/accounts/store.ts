@@ -1,4 +1,6 @@
 import type { Knex } from 'knex';
+import { sql, update } from '../../database/statements.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 
@@ -94,4 +96,11 @@ export function takenUsername(cause: unknown): LatchkeyError {
     'This username or e-mail address is taken. Choose another one.',
     { cause },
   );
+}
+
+const UPDATE_LAST_LOGIN = update('T_accounts', { set: ['last_login_at'], where: sql`id = ${'id'}` });
+
+/** Records that the account signed in just now, in the current unit of work. */
+export function recordLogin(id: string): void {
+  currentUnit().write({ statement: UPDATE_LAST_LOGIN, values: { id, last_login_at: new Date() } });
 }

@@ -1,16 +1,35 @@
 import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
+import { selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
+import { recordLogin } from '../accounts/store.ts';
 import { normalise } from '../fields.ts';
 import type { Passwords } from './hashing.ts';
 import { type GuessCount, NO_GUESSES, reserveGuess } from './lockout.ts';
 import { rememberBrowser, touchBrowser } from './trusted-browsers.ts';
 
-const SQL = `SELECT a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id,
-  CASE WHEN b.id IS NULL THEN c.locked_until ELSE b.locked_until END AS locked_until FROM T_accounts a
-  JOIN T_credentials c ON c.account_id = a.id
-  LEFT JOIN T_known_browsers b ON b.account_id = a.id AND b.token_hash = ? AND b.expires_at > ?
-  WHERE a.username = ?`;
+const SELECT_CREDENTIAL = selectOne({
+  columns: `a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id,
+    CASE WHEN b.id IS NULL THEN c.locked_until ELSE b.locked_until END AS locked_until`,
+  from: sql`T_accounts a JOIN T_credentials c ON c.account_id = a.id
+    LEFT JOIN T_known_browsers b
+      ON b.account_id = a.id AND b.token_hash = ${'browser_hash'} AND b.expires_at > ${'now'}`,
+  where: sql`a.username = ${'username'}`,
+});
+
+const GUESSES = ['failed_login_attempts', 'locked_until'] as const;
+const CLEAR_GUESSES = update('T_credentials', { set: GUESSES, where: sql`id = ${'id'}` });
+
+/**
+ * Only while the hash is the one that was verified: a concurrent change of the password is not undone, and locks out
+ * whoever knew the old one.
+ */
+const AS_VERIFIED = sql`id = ${'id'} AND password_hash = ${'verified_hash'}`;
+const KEEP_PASSWORD = update('T_credentials', { set: ['password_hash'], where: AS_VERIFIED });
+const KEEP_PASSWORD_AND_CLEAR_GUESSES = update('T_credentials', {
+  set: ['password_hash', ...GUESSES],
+  where: AS_VERIFIED,
+});
 
 export interface GivenPassword {
   username: string;
@@ -42,7 +61,11 @@ const failureOf = (row: unknown, allowed: boolean, matches: boolean) => {
  */
 export async function provePassword(passwords: Passwords, given: GivenPassword): Promise<Proof | undefined> {
   const { clientId, browserHash } = given;
-  const row = await currentUnit().readOne(SQL, [browserHash, new Date(), normalise(given.username)]);
+  const row = await currentUnit().readOne(SELECT_CREDENTIAL, {
+    browser_hash: browserHash,
+    now: new Date(),
+    username: normalise(given.username),
+  });
   const hash = row ? String(row.password_hash) : undefined;
   const browserId = row?.browser_id ? String(row.browser_id) : undefined;
   const isOpen = !row?.locked_until || toDate(row.locked_until) <= new Date();
@@ -67,7 +90,7 @@ export async function provePassword(passwords: Passwords, given: GivenPassword):
 /** The guess was right: what it counted is taken back, in the commit of the request under way. */
 export function clearGuess({ browserId, credentialId: id }: Proof): void {
   if (browserId) touchBrowser(browserId);
-  else currentUnit().write({ kind: 'update', table: 'T_credentials', set: NO_GUESSES, where: { id } });
+  else currentUnit().write({ statement: CLEAR_GUESSES, values: { id, ...NO_GUESSES } });
 }
 
 /**
@@ -80,25 +103,18 @@ export async function signIn(passwords: Passwords, given: GivenPassword): Promis
   const { accountId, credentialId: id, passwordHash, browserId } = proof;
   if (browserId) touchBrowser(browserId);
   else rememberBrowser(accountId, given.browserHash);
-  const last_login_at = new Date();
-  currentUnit().write({
-    kind: 'update',
-    table: 'T_accounts',
-    set: { last_login_at },
-    where: { id: accountId },
-  });
+  recordLogin(accountId);
   const stale = passwords.isStale(passwordHash);
   currentUnit().write({
-    kind: 'update',
-    table: 'T_credentials',
-    set: {
+    // Guesses from elsewhere stay counted when the browser has a count of its own.
+    statement: browserId ? KEEP_PASSWORD : KEEP_PASSWORD_AND_CLEAR_GUESSES,
+    values: {
+      id,
+      verified_hash: passwordHash,
       password_hash: stale ? await passwords.hash(given.password) : passwordHash,
-      // What others guessed stays counted when a browser with a count of its own comes in.
-      ...(browserId ? {} : NO_GUESSES),
+      ...NO_GUESSES,
     },
-    // Only while it is still the hash that was verified: who changes the password meanwhile is not undone, and locks
-    // out whoever knew the old one. A stale hash may have been renewed by the same person's other sign-in.
-    where: { id, password_hash: passwordHash },
+    // A stale hash may have been renewed by another sign-in of the same person.
     guard: stale ? undefined : 'password',
   });
   recordEvent({

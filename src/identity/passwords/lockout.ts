@@ -1,5 +1,5 @@
+import { insertInto, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
-import type { Value, Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
 /** Guesses in each round; what they count up to (NIST SP 800-63B section 5.2.2 allows 100 in a row). */
@@ -25,18 +25,42 @@ function lockedUntil(count: number, now: number): Date {
   return new Date(now + Math.min(minutes, LONGEST_LOCK_MINUTES) * 60_000);
 }
 
-/** MySQL assigns from left to right and would see the new count: the lock is set before it. */
-const RESERVE = (table: string) =>
-  `UPDATE ${table} SET locked_until = CASE failed_login_attempts ${lockingGuesses
-    .map((count) => `WHEN ${count - 1} THEN ?`)
-    .join(' ')} ELSE locked_until END, failed_login_attempts = failed_login_attempts + 1
-  WHERE id = ? AND failed_login_attempts < ${MOST_GUESSES} AND (locked_until IS NULL OR locked_until <= ?)`;
-
 const lockingGuesses = Array.from({ length: MOST_GUESSES / ROUND }, (_, index) => (index + 1) * ROUND);
+
+const lockName = (guess: number) => `lock_${guess}`;
+
+/** MySQL assigns from left to right and would see the new count, so the lock is set before the count. */
+const COUNT_AND_LOCK = sql(
+  [
+    ...lockingGuesses.map(
+      (guess, index) =>
+        `${index === 0 ? 'locked_until = CASE failed_login_attempts' : ''} WHEN ${guess - 1} THEN `,
+    ),
+    ' ELSE locked_until END, failed_login_attempts = failed_login_attempts + 1',
+  ],
+  ...lockingGuesses.map(lockName),
+);
+
+const reserveIn = (table: string) =>
+  update(table, {
+    set: COUNT_AND_LOCK,
+    where: sql`id = ${'id'} AND failed_login_attempts < ${'most'} AND (locked_until IS NULL OR locked_until <= ${'now'})`,
+  });
+
+const RESERVE = {
+  T_credentials: reserveIn('T_credentials'),
+  T_known_browsers: reserveIn('T_known_browsers'),
+};
 
 /** The one row that counts the guesses at accounts that are locked or unknown. */
 const REFUSED = { key_hash: digest('refused guesses') };
-const COUNT_REFUSED = 'UPDATE T_rate_limits SET points = points + 1 WHERE key_hash = ?';
+const COUNT_REFUSED = update('T_rate_limits', {
+  set: sql`points = points + 1`,
+  where: sql`key_hash = ${'key_hash'}`,
+});
+const INSERT_REFUSED = insertInto('T_rate_limits', ['id', 'created_at', 'key_hash', 'points', 'expires_at'], {
+  onConflict: 'nothing',
+});
 const DAY_MS = 86_400_000;
 
 /**
@@ -45,15 +69,14 @@ const DAY_MS = 86_400_000;
  * row; a commit that comes after another, or only at times, could be measured as well.
  */
 async function countRefused(isRefused: boolean, now: Date): Promise<void> {
-  const values = [isRefused ? REFUSED.key_hash : ''];
-  const sql = COUNT_REFUSED;
+  const key_hash = isRefused ? REFUSED.key_hash : '';
   const missed = await currentUnit().commitNow([
-    { kind: 'statement', table: 'T_rate_limits', sql, values, guard: 'refused' },
+    { statement: COUNT_REFUSED, values: { key_hash }, guard: 'refused' },
   ]);
   if (!missed || !isRefused) return;
   const expires_at = new Date(now.getTime() + 30 * DAY_MS);
-  const row = { id: uuidv7(), created_at: now, ...REFUSED, points: 1, expires_at };
-  await currentUnit().commitNow([{ kind: 'insert', table: 'T_rate_limits', row, ignore: true }]);
+  const values = { id: uuidv7(), created_at: now, ...REFUSED, points: 1, expires_at };
+  await currentUnit().commitNow([{ statement: INSERT_REFUSED, values }]);
 }
 
 /**
@@ -65,12 +88,14 @@ async function countRefused(isRefused: boolean, now: Date): Promise<void> {
 export async function reserveGuess(count: GuessCount | undefined): Promise<boolean> {
   const table = count?.table ?? 'T_credentials';
   const now = Date.now();
-  const values: Value[] = [
-    ...lockingGuesses.map((guess) => lockedUntil(guess, now)),
-    count?.id ?? '',
-    new Date(now),
-  ];
-  const reserve: Write = { kind: 'statement', table, sql: RESERVE(table), values, guard: 'guess' };
+  const locks = lockingGuesses.map((guess) => [lockName(guess), lockedUntil(guess, now)]);
+  const values = {
+    ...Object.fromEntries(locks),
+    id: count?.id ?? '',
+    most: MOST_GUESSES,
+    now: new Date(now),
+  };
+  const reserve = { statement: RESERVE[table], values, guard: 'guess' };
   const [refused] = await Promise.all([
     currentUnit().commitNow([reserve]),
     countRefused(!count?.isOpen, new Date(now)),

@@ -1,5 +1,5 @@
 import type { Driver } from '../../database/driver/contract.ts';
-import type { Row } from '../../database/writes.ts';
+import { type Row, selectOne, sql } from '../../database/statements.ts';
 import type { ClientSource } from '../storage/index.ts';
 import { OWN_CLIENT_ID, ownClient } from './own-client.ts';
 import { type ClientRow, toDocument } from './service.ts';
@@ -9,11 +9,21 @@ const FRESH_MS = 900;
 const MOST = 1000;
 const CLIENT_ID = /^[\x21-\x7e]{1,255}$/;
 
-const CLIENT = `SELECT id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
-  is_first_party, is_active, metadata FROM T_oauth_clients WHERE client_id = ? AND is_active = true`;
-const SECRETS = `SELECT a.secret_hash AS first, b.secret_hash AS second FROM T_oauth_client_secrets a
-  LEFT JOIN T_oauth_client_secrets b ON b.client_id = a.client_id AND b.id < a.id AND b.is_active = true
-  WHERE a.client_id = ? AND a.is_active = true ORDER BY a.id DESC, b.id DESC LIMIT 1`;
+const SELECT_CLIENT = selectOne({
+  columns: `id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
+    is_first_party, is_active, metadata`,
+  from: 'T_oauth_clients',
+  where: sql`client_id = ${'client_id'} AND is_active = true`,
+});
+
+/** The two newest secrets of a client in one row. */
+const SELECT_SECRETS = selectOne({
+  columns: 'a.secret_hash AS first, b.secret_hash AS second',
+  from: `T_oauth_client_secrets a
+    LEFT JOIN T_oauth_client_secrets b ON b.client_id = a.client_id AND b.id < a.id AND b.is_active = true`,
+  where: sql`a.client_id = ${'id'} AND a.is_active = true`,
+  orderBy: 'a.id DESC, b.id DESC',
+});
 
 type Document = Record<string, unknown>;
 
@@ -36,10 +46,12 @@ export function createClientSource(deps: { driver: Driver; issuer: string }): Cl
   const cache = new Map<string, { at: number; document: Promise<Document | undefined> }>();
 
   async function read(clientId: string): Promise<Document | undefined> {
-    const row = await deps.driver.readOne(CLIENT, [clientId]);
+    const row = await deps.driver.readOne(SELECT_CLIENT, { client_id: clientId });
     if (!row) return undefined;
     const secrets =
-      row.client_type === 'public' ? undefined : await deps.driver.readOne(SECRETS, [String(row.id)]);
+      row.client_type === 'public'
+        ? undefined
+        : await deps.driver.readOne(SELECT_SECRETS, { id: String(row.id) });
     return forEngine(row, secrets, deps.issuer);
   }
 

@@ -1,6 +1,6 @@
 import { toDate } from '../../database/instants.ts';
+import { type Row, selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
-import type { Row } from '../../database/writes.ts';
 
 /**
  * The columns of `T_accounts a`, for every SELECT that reads an account along with another row
@@ -11,10 +11,19 @@ export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS accou
   a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at,
   EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
 
-const ACTIVE_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM T_accounts a WHERE a.id = ? AND a.is_active = true`;
+const SELECT_ACTIVE = selectOne({
+  columns: ACCOUNT_COLUMNS,
+  from: 'T_accounts a',
+  where: sql`a.id = ${'id'} AND a.is_active = true`,
+});
 
-const NEXT_ROLE = `SELECT r.id, r.role FROM T_account_roles r LEFT JOIN T_oauth_clients c ON c.id = r.client_id
-  WHERE r.account_id = ? AND r.id > ? AND (r.client_id IS NULL OR c.client_id = ?) ORDER BY r.id LIMIT 1`;
+const SELECT_NEXT_ROLE = selectOne({
+  columns: 'r.id, r.role',
+  from: 'T_account_roles r LEFT JOIN T_oauth_clients c ON c.id = r.client_id',
+  where: sql`r.account_id = ${'account_id'} AND r.id > ${'last'}
+    AND (r.client_id IS NULL OR c.client_id = ${'client_id'})`,
+  orderBy: 'r.id',
+});
 
 /** An active account, as far as tokens and claims need it. */
 export interface StoredAccount {
@@ -59,7 +68,7 @@ export function rememberAccount(id: string, row: Row): void {
 export async function findStoredAccount(id: string): Promise<StoredAccount | undefined> {
   const unit = currentUnit();
   return unit.readOnce(memoryKey(id), async () =>
-    toStoredAccount(id, await unit.readOne(ACTIVE_ACCOUNT, [id])),
+    toStoredAccount(id, await unit.readOne(SELECT_ACTIVE, { id })),
   );
 }
 
@@ -67,7 +76,11 @@ export async function findStoredAccount(id: string): Promise<StoredAccount | und
 export async function findRoles(accountId: string, clientId: string): Promise<string[]> {
   const roles = new Set<string>();
   for (let last = ''; ; ) {
-    const row = await currentUnit().readOne(NEXT_ROLE, [accountId, last, clientId]);
+    const row = await currentUnit().readOne(SELECT_NEXT_ROLE, {
+      account_id: accountId,
+      last,
+      client_id: clientId,
+    });
     if (!row) return [...roles];
     roles.add(String(row.role));
     last = String(row.id);

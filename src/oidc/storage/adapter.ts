@@ -1,12 +1,13 @@
 import { errors, Provider } from 'oidc-provider';
 import { toDate, toEpoch } from '../../database/instants.ts';
+import { type Row, type Statement, selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
-import type { Row, Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { completed, requestOf } from './authorization-requests.ts';
 import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
-import { rememberRelated, selectWithRelated } from './preload.ts';
+import { rememberRelated } from './preload.ts';
+import { type ModelStatements, REVOKE_GRANT, statementsOf } from './statements.ts';
 import { isOfOtherKind } from './token-values.ts';
 
 /** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
@@ -28,12 +29,18 @@ export const CONSUMED = 'oidc.consumed';
 
 const remembered = (model: Model, key: string) => `${model.table}:${key}`;
 
+const SELECT_OWNER = selectOne({
+  columns: 'account_id',
+  from: 'T_grants',
+  where: sql`id = ${'id'}`,
+});
+
 /** Whose grant it is, also when it was revoked. */
 async function ownerOf(grantId: string): Promise<string | undefined> {
   const grant = await currentUnit().findKnown<Known>(`T_grants:${grantId}`);
   if (grant) return JSON.parse(grant.json).accountId;
   const row = await currentUnit().readOnce(`T_grants:owner:${grantId}`, () =>
-    currentUnit().readOne('SELECT account_id FROM T_grants WHERE id = ?', [grantId]),
+    currentUnit().readOne(SELECT_OWNER, { id: grantId }),
   );
   return row && String(row.account_id);
 }
@@ -46,8 +53,7 @@ export class Adapter {
   readonly #name: string;
   readonly #model: Model;
   readonly #secrets: Secrets;
-  readonly #byKey: string;
-  readonly #byUserCode: string;
+  readonly #statements: ModelStatements;
 
   constructor(name: string, secrets: Secrets) {
     const model = models[name];
@@ -55,26 +61,19 @@ export class Adapter {
     this.#name = name;
     this.#model = model;
     this.#secrets = secrets;
-    this.#byKey = this.#select(model.key);
-    this.#byUserCode = this.#select('user_code_hash');
+    this.#statements = statementsOf(model);
   }
 
-  #select(column: string): string {
-    const { table, consumable, sealed, related } = this.#model;
-    if (related) return selectWithRelated(table, column, consumable === true);
-    const columns = ['id', 'payload', consumable && 'consumed_at', sealed && 'code_sealed'].filter(Boolean);
-    const alive = this.#name === 'Grant' ? ' AND revoked_at IS NULL' : '';
-    return `SELECT ${columns.join(', ')} FROM ${table} WHERE ${column} = ?${alive}`;
-  }
-
-  async #row(sql: string, value: string): Promise<Known | undefined> {
-    const row = await currentUnit().readOne(sql, [value]);
+  async #row(statement: Statement<'key'>, key: string): Promise<Known | undefined> {
+    const row = await currentUnit().readOne(statement, { key });
     if (row && this.#model.related) rememberRelated(row);
     return row && this.#known(row);
   }
 
   #read(key: string): Known | undefined | Promise<Known | undefined> {
-    return currentUnit().readOnce(remembered(this.#model, key), () => this.#row(this.#byKey, key));
+    return currentUnit().readOnce(remembered(this.#model, key), () =>
+      this.#row(this.#statements.findByKey, key),
+    );
   }
 
   #known(row: Row): Known {
@@ -113,7 +112,7 @@ export class Adapter {
   async findByUserCode(userCode: string): Promise<Payload | undefined> {
     const hash = digest(userCode);
     const key = `${this.#model.table}:user_code_hash:${hash}`;
-    const known = await currentUnit().readOnce(key, () => this.#row(this.#byUserCode, hash));
+    const known = await currentUnit().readOnce(key, () => this.#row(this.#statements.findByUserCode, hash));
     const payload = known && this.#payload(known);
     if (known && payload) currentUnit().setKnown(remembered(this.#model, digest(String(payload.jti))), known);
     return payload;
@@ -144,20 +143,20 @@ export class Adapter {
 
     const writeKey = `${this.#model.table}:${rowId}`;
     const pending = currentUnit().findWrite(writeKey);
-    if (found && pending?.kind !== 'insert') {
-      // `consumed_at` is not among the columns: no upsert brings a consumed row back.
-      const earlier = pending?.kind === 'update' ? pending : undefined;
-      const set = Object.assign({}, earlier?.set, columns);
-      currentUnit().write(
-        { kind: 'update', table: this.#model.table, set, where: { id: rowId }, guard: earlier?.guard },
-        writeKey,
-      );
+    if (found && pending?.statement.kind !== 'insert') {
+      // `consumed_at` is not among the columns: no upsert makes a consumed row usable again.
+      const consumed_at = pending?.values.consumed_at;
+      const isConsuming = consumed_at !== undefined;
+      const values: Row = Object.assign(columns, { id: rowId }, isConsuming && { consumed_at });
+      const statement = isConsuming ? this.#statements.changeAndConsume : this.#statements.change;
+      currentUnit().write({ statement, values, guard: pending?.guard }, writeKey);
       return;
     }
     const row: Row = Object.assign({ id: rowId, created_at: new Date() }, columns, this.#links());
     row[this.#model.key] = key;
-    const guard = this.#name === 'AuthorizationCode' && columns.nonce !== null ? 'nonce' : undefined;
-    currentUnit().write({ kind: 'insert', table: this.#model.table, row, guard }, writeKey);
+    const isOnce = this.#name === 'AuthorizationCode' && columns.nonce !== null;
+    const statement = isOnce ? this.#statements.insertIfNew : this.#statements.insert;
+    currentUnit().write({ statement, values: row, guard: isOnce ? 'nonce' : undefined }, writeKey);
   }
 
   /** Which rows of this unit the new one comes from. */
@@ -170,7 +169,7 @@ export class Adapter {
         state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,
       };
     }
-    if (this.#name === 'AccessToken') {
+    if (this.#model === models.AccessToken) {
       return { authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null };
     }
     if (this.#name === 'RefreshToken') {
@@ -189,14 +188,14 @@ export class Adapter {
     if (!known) throw new errors.InvalidGrant('it is gone');
     const { table } = this.#model;
     const now = new Date();
-    const write: Write = {
-      kind: 'update',
-      table,
-      set: { consumed_at: now },
-      where: { id: known.id, consumed_at: null },
-      guard: 'consume',
-    };
-    currentUnit().write(write, `${table}:${known.id}`);
+    currentUnit().write(
+      {
+        statement: this.#statements.consume,
+        values: { id: known.id, consumed_at: now },
+        guard: 'consume',
+      },
+      `${table}:${known.id}`,
+    );
     currentUnit().setKnown(remembered(this.#model, key), {
       id: known.id,
       json: known.json,
@@ -211,44 +210,41 @@ export class Adapter {
     const { table } = this.#model;
     const known = await currentUnit().findKnown<Known>(remembered(this.#model, key));
     currentUnit().setKnown(remembered(this.#model, key), undefined);
-    // It takes the place of what this unit wrote of the row, all but that it is the one who used it.
     const writeKey = `${table}:${known?.id ?? key}`;
+    if (this.#name === 'Grant') {
+      currentUnit().write({ statement: REVOKE_GRANT, values: { id, revoked_at: new Date() } }, writeKey);
+      return;
+    }
+    // Replaces what this unit wrote to the row, but keeps the guard: another request may have used it first.
     const pending = currentUnit().findWrite(writeKey);
-    const used = pending?.kind === 'update' && pending.guard ? { consumed_at: null } : undefined;
-    // A grant leaves a tombstone: what the loser of a race wrote meanwhile must find it.
-    currentUnit().write(
-      this.#name === 'Grant'
-        ? { kind: 'update', table, set: { revoked_at: new Date() }, where: { id, revoked_at: null } }
-        : {
-            kind: 'delete',
-            table,
-            where: { [this.#model.key]: key, ...used },
-            guard: used && pending?.guard,
-          },
-      writeKey,
-    );
+    const isConsuming = pending?.values.consumed_at !== undefined;
+    const statement = isConsuming ? this.#statements.removeUnused : this.#statements.remove;
+    const guard = isConsuming ? pending?.guard : undefined;
+    currentUnit().write({ statement, values: { key }, guard }, writeKey);
   }
 
-  /** The account finds them: what hangs on one grant is not worth an index at every token. */
   async revokeByGrantId(grantId: string): Promise<void> {
     const { table } = this.#model;
     const account_id = await ownerOf(grantId);
     if (account_id === undefined) return;
-    const where = { account_id, grant_id: grantId };
-    currentUnit().write({ kind: 'delete', table, where }, `${table}:grant:${grantId}`);
+    currentUnit().write(
+      { statement: this.#statements.removeByGrant, values: { account_id, grant_id: grantId } },
+      `${table}:grant:${grantId}`,
+    );
   }
 }
 
 /** Insert-only: of two proofs with one id in parallel the unique index refuses the second, not a look before. */
 export class ReplayAdapter extends Adapter {
   override async upsert(id: string, payload: Payload): Promise<void> {
-    const { table, key, columns } = models.ReplayDetection as Model;
-    const row: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, columns(payload), {
+    const { key, columns } = models.ReplayDetection as Model;
+    const values: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, columns(payload), {
       [key]: digest(id),
       payload: '{"kind":"ReplayDetection"}',
       expires_at: expiry(payload),
     });
-    const refused = await currentUnit().commitNow([{ kind: 'insert', table, row, guard: 'replay' }]);
+    const { insertIfNew: statement } = statementsOf(models.ReplayDetection as Model);
+    const refused = await currentUnit().commitNow([{ statement, values, guard: 'replay' }]);
     if (refused) throw new errors.InvalidRequest('this proof was used before');
   }
 }

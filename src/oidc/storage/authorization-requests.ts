@@ -1,5 +1,5 @@
+import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
-import type { Row } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
@@ -7,9 +7,35 @@ import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_authorization_requests';
 /** With who it is, once that is known: the engine asks for the account next. */
-const SELECT = `SELECT t.id, t.payload, t.account_id, ${ACCOUNT_COLUMNS} FROM ${TABLE} t
-  LEFT JOIN T_accounts a ON a.id = t.account_id AND a.is_active = true
-  WHERE t.uid_hash = ? AND t.status = 'pending'`;
+const SELECT_PENDING = selectOne({
+  columns: `t.id, t.payload, t.account_id, ${ACCOUNT_COLUMNS}`,
+  from: `${TABLE} t LEFT JOIN T_accounts a ON a.id = t.account_id AND a.is_active = true`,
+  where: sql`t.uid_hash = ${'uid_hash'} AND t.status = 'pending'`,
+});
+
+const CHANGED = ['uid_hash', 'account_id', 'prompt', 'payload', 'expires_at'] as const;
+
+const INSERT = insertInto(TABLE, [
+  'id',
+  'created_at',
+  ...CHANGED,
+  'status',
+  'client_id',
+  'redirect_uri',
+  'scope',
+  'state',
+  'nonce',
+  'response_type',
+  'code_challenge',
+  'code_challenge_method',
+]);
+/** A request that was ended concurrently is not brought back: a new password ends all that the old one began. */
+const CHANGE_PENDING = update(TABLE, {
+  set: CHANGED,
+  where: sql`id = ${'id'} AND status = 'pending'`,
+});
+const END = update(TABLE, { set: ['status'], where: sql`id = ${'id'}` });
+
 const ENDED = 'oidc.ended-interaction';
 
 interface Known {
@@ -20,7 +46,7 @@ interface Known {
 interface Ended {
   id: string;
   cid: unknown;
-  set: Row;
+  values: { id: string; status: string };
 }
 
 /** Who has just proved to be somebody is it, before the session says so: what ends their sessions ends this too. */
@@ -40,7 +66,7 @@ export function requestOf(of: UnitOfWork): string | undefined {
 /** A code is issued: the request that led to it is approved, in the same commit. */
 export function completed(of: UnitOfWork): void {
   const ended = of.memory.get(ENDED) as Ended | undefined;
-  if (ended) ended.set.status = 'approved';
+  if (ended) ended.values.status = 'approved';
 }
 
 /**
@@ -59,7 +85,7 @@ export class AuthorizationRequests {
   #known(id: string): Known | undefined | Promise<Known | undefined> {
     const hash = digest(id);
     return currentUnit().readOnce(`${TABLE}:${hash}`, async () => {
-      const row = await currentUnit().readOne(SELECT, [hash]);
+      const row = await currentUnit().readOne(SELECT_PENDING, { uid_hash: hash });
       if (!row) return undefined;
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       return { id: String(row.id), json: String(row.payload) };
@@ -104,21 +130,19 @@ export class AuthorizationRequests {
     currentUnit().setKnown(`${TABLE}:${hash}`, { id: rowId, json });
 
     const params = payload.params ?? {};
-    const set: Row = {
+    const changed = {
       uid_hash: hash,
       account_id: whose(payload),
       prompt: (payload.prompt as { name?: string } | undefined)?.name ?? null,
-      status: 'pending',
       payload: json,
       expires_at: expiry(payload),
     };
     if (found || moved) {
-      // What was ended meanwhile (a new password ends all that the old one began) is not brought back.
-      const where = { id: rowId, status: 'pending' };
-      currentUnit().write({ kind: 'update', table: TABLE, set, where }, writeKey(rowId));
+      const values = Object.assign(changed, { id: rowId });
+      currentUnit().write({ statement: CHANGE_PENDING, values }, writeKey(rowId));
       return;
     }
-    const row: Row = Object.assign({ id: rowId, created_at: new Date() }, set, {
+    const values = Object.assign({ id: rowId, created_at: new Date(), status: 'pending' }, changed, {
       client_id: params.client_id ?? '',
       redirect_uri: params.redirect_uri ?? '',
       scope: params.scope ?? '',
@@ -128,16 +152,17 @@ export class AuthorizationRequests {
       code_challenge: params.code_challenge ?? null,
       code_challenge_method: params.code_challenge_method ?? null,
     });
-    currentUnit().write({ kind: 'insert', table: TABLE, row }, writeKey(rowId));
+    currentUnit().write({ statement: INSERT, values }, writeKey(rowId));
   }
 
   /** The interaction is over: denied, unless this unit goes on to another prompt or to a code. */
   async destroy(id: string): Promise<void> {
     const known = await this.#known(id);
     if (!known) return;
-    const set: Row = { status: 'denied' };
-    currentUnit().memory.set(ENDED, { id: known.id, cid: JSON.parse(known.json).cid, set } satisfies Ended);
+    const values = { id: known.id, status: 'denied' };
+    const { cid } = JSON.parse(known.json);
+    currentUnit().memory.set(ENDED, { id: known.id, cid, values } satisfies Ended);
     currentUnit().setKnown(`${TABLE}:${digest(id)}`, undefined);
-    currentUnit().write({ kind: 'update', table: TABLE, set, where: { id: known.id } }, writeKey(known.id));
+    currentUnit().write({ statement: END, values }, writeKey(known.id));
   }
 }

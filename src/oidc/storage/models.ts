@@ -1,5 +1,5 @@
 import { fromEpoch } from '../../database/instants.ts';
-import type { Row } from '../../database/writes.ts';
+import type { Row } from '../../database/statements.ts';
 import { digest } from '../../kit/ids.ts';
 import { hashTokenValue } from './token-values.ts';
 
@@ -27,6 +27,9 @@ export interface Model {
   related?: boolean;
   /** Members that would hand a thief something to present; they rest sealed in the column `code_sealed`. */
   sealed?: string[];
+  /** Columns that say which rows of the same request a new row comes from. */
+  links?: string[];
+  /** The same columns whatever the payload holds. */
   columns(payload: Payload): Row;
 }
 
@@ -55,6 +58,7 @@ const polled: Omit<Model, 'table'> = {
 const accessToken: Model = {
   table: 'T_access_tokens',
   key: 'token_hash',
+  links: ['authorization_code_id'],
   grantable: true,
   related: true,
   columns: (payload) =>
@@ -76,6 +80,7 @@ export const models: Record<string, Model> = {
   AuthorizationCode: {
     table: 'T_authorization_codes',
     key: 'code_hash',
+    links: ['authorization_request_id', 'state'],
     consumable: true,
     grantable: true,
     related: true,
@@ -92,6 +97,7 @@ export const models: Record<string, Model> = {
   RefreshToken: {
     table: 'T_refresh_tokens',
     key: 'token_hash',
+    links: ['rotated_from'],
     consumable: true,
     grantable: true,
     related: true,

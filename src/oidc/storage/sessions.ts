@@ -1,18 +1,44 @@
 import { isDeepStrictEqual } from 'node:util';
+import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
-import type { Row } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
 import { expiry, type Payload } from './models.ts';
 
 const TABLE = 'T_user_sessions';
-const SELECT = `SELECT s.uid, s.payload, s.authorizations, s.account_id, ${ACCOUNT_COLUMNS} FROM ${TABLE} s
-  LEFT JOIN T_accounts a ON a.id = s.account_id AND a.is_active = true`;
-const SELECT_BY = {
-  token_hash: `${SELECT} WHERE s.token_hash = ? AND s.is_active = true`,
-  uid: `${SELECT} WHERE s.uid = ? AND s.is_active = true`,
-};
+
+const selectBy = (column: 'token_hash' | 'uid') =>
+  selectOne({
+    columns: `s.uid, s.token_hash, s.payload, s.authorizations, s.account_id, ${ACCOUNT_COLUMNS}`,
+    from: `${TABLE} s LEFT JOIN T_accounts a ON a.id = s.account_id AND a.is_active = true`,
+    where: sql([`s.${column} = `, ' AND s.is_active = true'], 'value'),
+  });
+
+const SELECT_BY = { token_hash: selectBy('token_hash'), uid: selectBy('uid') };
+
+const CHANGED = ['token_hash', 'account_id', 'payload', 'last_used_at', 'expires_at'] as const;
+
+const INSERT = insertInto(TABLE, [
+  'id',
+  'created_at',
+  'uid',
+  ...CHANGED,
+  'authorizations',
+  'ip_address',
+  'user_agent',
+  'is_active',
+]);
+
+/** Only while it has the id that it was read with: a request under way does not bring back an id that was given up. */
+const AS_READ = sql`uid = ${'uid'} AND token_hash = ${'read_hash'} AND is_active = true`;
+const CHANGE = update(TABLE, { set: CHANGED, where: AS_READ });
+const CHANGE_AND_MERGE = update(TABLE, {
+  set: CHANGED,
+  merge: 'authorizations',
+  where: AS_READ,
+});
+const END = update(TABLE, { set: ['is_active'], where: sql`uid = ${'uid'}` });
 
 const place = (uid: string) => ({ table: TABLE, column: 'payload', id: uid });
 
@@ -23,7 +49,7 @@ interface Known {
   uid: string;
   json: string;
   authorizations: string;
-  /** By which id it was found; none when it came along with a token, and is only read. */
+  /** Of its id; none when it came along with a token, and is only read. */
   hash?: string;
   /** When it ends, in seconds since 1970, once its payload was looked at. */
   exp?: number;
@@ -71,13 +97,13 @@ export class Sessions {
 
   #known(column: 'token_hash' | 'uid', value: string): Known | undefined | Promise<Known | undefined> {
     return currentUnit().readOnce(`${TABLE}:${column}:${value}`, async () => {
-      const row = await currentUnit().readOne(SELECT_BY[column], [value]);
+      const row = await currentUnit().readOne(SELECT_BY[column], { value });
       if (!row) return undefined;
       const known: Known = {
         uid: String(row.uid),
         json: String(row.payload),
         authorizations: String(row.authorizations),
-        hash: column === 'token_hash' ? value : undefined,
+        hash: String(row.token_hash),
       };
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       currentUnit().setKnown(`${TABLE}:loaded:${known.uid}`, known);
@@ -127,7 +153,7 @@ export class Sessions {
       if (late && loaded.json === JSON.stringify(Object.assign({}, rest, { exp }))) return;
     }
 
-    const set: Row = {
+    const changed = {
       token_hash: hash,
       account_id: payload.accountId ?? null,
       payload: json,
@@ -135,20 +161,22 @@ export class Sessions {
       expires_at: expiry(payload),
     };
     if (loaded) {
-      const merge = patch ? { authorizations: patch } : undefined;
-      // Only while it has the id that it was found by: a request under way does not bring back one that was given up.
-      const where: Row = { uid, is_active: true };
-      if (loaded.hash) where.token_hash = loaded.hash;
-      currentUnit().write({ kind: 'update', table: TABLE, set, merge, where }, writeKey);
+      const values = Object.assign(changed, { uid, read_hash: loaded.hash ?? '' });
+      if (!patch) currentUnit().write({ statement: CHANGE, values }, writeKey);
+      else
+        currentUnit().write(
+          { statement: CHANGE_AND_MERGE, values: Object.assign(values, { authorizations: patch }) },
+          writeKey,
+        );
       return;
     }
-    const row: Row = Object.assign({ id: uuidv7(), created_at: new Date(), uid }, set, {
+    const values = Object.assign({ id: uuidv7(), created_at: new Date(), uid }, changed, {
       authorizations: now.authorizations,
       ip_address: currentUnit().origin.ip ?? null,
       user_agent: currentUnit().origin.userAgent?.slice(0, 512) ?? null,
       is_active: true,
     });
-    currentUnit().write({ kind: 'insert', table: TABLE, row }, writeKey);
+    currentUnit().write({ statement: INSERT, values }, writeKey);
   }
 
   /** Ends the session, unless the same unit goes on under another id (then its later write takes the place). */
@@ -157,10 +185,7 @@ export class Sessions {
     if (!known) return;
     currentUnit().setKnown(`${TABLE}:token_hash:${digest(id)}`, undefined);
     currentUnit().setKnown(`${TABLE}:uid:${known.uid}`, undefined);
-    const where = { uid: known.uid };
-    currentUnit().write(
-      { kind: 'update', table: TABLE, set: { is_active: false }, where },
-      `${TABLE}:${known.uid}`,
-    );
+    const values = { uid: known.uid, is_active: false };
+    currentUnit().write({ statement: END, values }, `${TABLE}:${known.uid}`);
   }
 }

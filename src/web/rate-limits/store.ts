@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { type IRateLimiterStoreOptions, RateLimiterRes } from 'rate-limiter-flexible';
 // The class that its documentation says to extend for a store of one's own is in its types and not in its index.
 import RateLimiterStoreAbstract from 'rate-limiter-flexible/lib/RateLimiterStoreAbstract.js';
-import { withDeadline } from '../../database/driver/contract.ts';
+import { withDeadline } from '../../database/driver/deadline.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';

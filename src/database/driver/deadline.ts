@@ -1,0 +1,51 @@
+import { unavailable } from '../../kit/errors.ts';
+import { DEADLINE_MS, type Driver } from './contract.ts';
+import { failureOf, toUnavailable } from './failures.ts';
+
+/** The deadline passed. */
+class NoAnswer extends Error {}
+
+/** Rejects after DEADLINE_MS, whatever the client library does: a paused database must not hold requests. */
+export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      onTimeout?.();
+      reject(unavailable(new NoAnswer(`no answer within ${DEADLINE_MS} ms`)));
+    }, DEADLINE_MS);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        // A lock is not the fault of the other units in a group: they are attempted again, each alone.
+        reject(failureOf(error) === 'locked' ? error : toUnavailable(error));
+      },
+    );
+  });
+}
+
+const PAUSE_MS = 100;
+
+/**
+ * After one call has waited in vain, calls fail at once for a moment. So a request waits for the deadline once, and
+ * none queues behind a database that does not answer.
+ */
+export function failFast(driver: Driver): Driver {
+  let until = 0;
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (performance.now() < until) throw unavailable(new NoAnswer('it did not answer a moment ago'));
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as Error).cause instanceof NoAnswer) until = performance.now() + PAUSE_MS;
+      throw error;
+    }
+  }
+  return {
+    readOne: (statement, values) => guarded(() => driver.readOne(statement, values)),
+    commit: (writes) => guarded(() => driver.commit(writes)),
+    close: () => driver.close(),
+  };
+}

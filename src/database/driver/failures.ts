@@ -1,0 +1,70 @@
+import { unavailable } from '../../kit/errors.ts';
+import type { Engine } from '../statements.ts';
+
+/**
+ * What an error means for the request. `unavailable`: the database cannot be reached, or cannot write. `locked`: another
+ * transaction kept a lock for too long. `retry`: the engine gave this transaction up so that another could go on. After
+ * `locked` and `retry` nothing was done. Any other error is a mistake in this program: 500, with its stack in the log.
+ */
+export type Failure = 'unavailable' | 'locked' | 'retry' | 'duplicate';
+
+const words = (text: string) => text.trim().split(/\s+/);
+
+/** Codes of Node's sockets, which the client libraries of both servers pass on. */
+const NETWORK = words('ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH');
+
+const CODES: Record<Engine, Record<Failure, string[]>> = {
+  // https://www.sqlite.org/rescode.html; SQLITE_IOERR stands for SQLITE_IOERR_FSYNC and its other extended codes too.
+  sqlite: {
+    unavailable: words(
+      'SQLITE_LOCKED SQLITE_FULL SQLITE_READONLY SQLITE_IOERR SQLITE_CANTOPEN SQLITE_BUSY_SNAPSHOT',
+    ),
+    locked: words('SQLITE_BUSY SQLITE_BUSY_RECOVERY'),
+    retry: [],
+    duplicate: words('SQLITE_CONSTRAINT_UNIQUE SQLITE_CONSTRAINT_PRIMARYKEY'),
+  },
+  // PostgreSQL, Appendix A: connections, read-only, log-in, no such database, full, too many connections, shut down.
+  postgres: {
+    unavailable: words('08000 08001 08003 08004 08006 25006 28000 28P01 3D000 53100 53300 57P01 57P02 57P03'),
+    locked: ['55P03'],
+    // 26000: the statement is not prepared, because the transaction that was to prepare it failed.
+    retry: words('40001 40P01 26000'),
+    duplicate: ['23505'],
+  },
+  mysql: {
+    unavailable: words(
+      `ER_CON_COUNT_ERROR ER_SERVER_SHUTDOWN ER_DISK_FULL ER_RECORD_FILE_FULL ER_OPTION_PREVENTS_STATEMENT
+       ER_READ_ONLY_MODE PROTOCOL_CONNECTION_LOST PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR`,
+    ),
+    locked: ['ER_LOCK_WAIT_TIMEOUT'],
+    retry: ['ER_LOCK_DEADLOCK'],
+    duplicate: ['ER_DUP_ENTRY'],
+  },
+};
+
+const failures = new Map<string, Failure>(NETWORK.map((code) => [code, 'unavailable']));
+for (const engine of Object.values(CODES))
+  for (const [failure, codes] of Object.entries(engine) as [Failure, string[]][])
+    for (const code of codes) failures.set(code, failure);
+
+/** What pg and Knex's pool throw without a code; Knex puts the statement before the message. */
+const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not queryable)$/;
+
+/** @returns undefined for an error that is none of the database's */
+export function failureOf(error: unknown): Failure | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '', fatal } = error as Error & { code?: unknown; fatal?: boolean };
+  if (typeof code !== 'string') return undefined;
+  const known = failures.get(code) ?? failures.get(/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? '');
+  if (known) return known;
+  // mysql2 says `fatal` of what ends a connection.
+  const isLost =
+    fatal === true || error.name === 'KnexTimeoutError' || (code === '' && LOST.test(error.message));
+  return isLost ? 'unavailable' : undefined;
+}
+
+/** @returns LatchkeyError `unavailable` where the same request may succeed later, else the error as it is */
+export function toUnavailable(error: unknown): unknown {
+  const failure = failureOf(error);
+  return failure === 'unavailable' || failure === 'locked' ? unavailable(error) : error;
+}

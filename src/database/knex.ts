@@ -1,0 +1,99 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Knex } from 'knex';
+import { DEADLINE_MS } from './driver/contract.ts';
+import { MYSQL_SESSION } from './driver/mysql-connections.ts';
+import { BUSY_MS, SqliteDialect } from './knex-sqlite.ts';
+import type { Engine } from './statements.ts';
+
+export function engineOf(url: string): Engine {
+  if (url.startsWith('sqlite:')) return 'sqlite';
+  return /^postgres/.test(url) ? 'postgres' : 'mysql';
+}
+
+/** The file of `sqlite:path` or `sqlite:///absolute/path`. */
+export function sqliteFile(url: string): string {
+  return resolve(url.replace(/^sqlite:(\/\/)?/, ''));
+}
+
+/** The URL of MariaDB or MySQL as mysql2 takes it. */
+export function mysqlUrl(url: string): string {
+  return url.replace(/^mariadb:/, 'mysql:');
+}
+
+type Done = (error: unknown, connection: unknown) => void;
+
+const PRAGMAS = [
+  // Two processes that open a new file at once both switch it to WAL, so the later one must wait.
+  `busy_timeout = ${DEADLINE_MS}`,
+  'journal_mode = WAL',
+  'synchronous = FULL',
+  'foreign_keys = ON',
+  'wal_autocheckpoint = 4000',
+  'cache_size = -32768',
+  `busy_timeout = ${BUSY_MS}`,
+];
+
+function sqliteConfig(url: string): Knex.Config {
+  const filename = sqliteFile(url);
+  mkdirSync(dirname(filename), { recursive: true });
+  return {
+    client: SqliteDialect as unknown as typeof Knex.Client,
+    connection: { filename },
+    useNullAsDefault: true,
+    pool: {
+      min: 1,
+      max: 1,
+      afterCreate(connection: { pragma(sql: string): void }, done: Done) {
+        for (const pragma of PRAGMAS) connection.pragma(pragma);
+        done(null, connection);
+      },
+    },
+  };
+}
+
+function postgresConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
+  return {
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      connectionTimeoutMillis: DEADLINE_MS,
+      application_name: 'latchkey',
+    },
+    // PostgreSQL folds unquoted names to lower case. With quoted names folded too, printed SQL also runs in psql.
+    wrapIdentifier: (value, original) => original(value.toLowerCase()),
+    acquireConnectionTimeout: DEADLINE_MS,
+    pool,
+  };
+}
+
+interface MysqlConnection {
+  query(sql: string, done: (error: unknown) => void): void;
+}
+
+function mysqlConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
+  return {
+    client: 'mysql2',
+    connection: { uri: mysqlUrl(url), timezone: 'Z', connectTimeout: DEADLINE_MS },
+    acquireConnectionTimeout: DEADLINE_MS,
+    pool: {
+      ...pool,
+      afterCreate(connection: MysqlConnection, done: Done) {
+        const [settings, isolation] = MYSQL_SESSION;
+        connection.query(settings, (wrong) => {
+          if (wrong) return done(wrong, connection);
+          connection.query(isolation, (error) => done(error, connection));
+        });
+      },
+    },
+  };
+}
+
+/** Knex's configuration for a database URL: one pool, UTC, and names as the documentation prints them. */
+export function knexConfig(url: string, poolSize = 10): Knex.Config {
+  const engine = engineOf(url);
+  if (engine === 'sqlite') return sqliteConfig(url);
+  // A migration holds its lock on one connection and works on another.
+  const pool = { min: 0, max: Math.max(2, poolSize) };
+  return engine === 'postgres' ? postgresConfig(url, pool) : mysqlConfig(url, pool);
+}

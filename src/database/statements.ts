@@ -1,0 +1,145 @@
+export type Engine = 'sqlite' | 'postgres' | 'mysql';
+export type Value = string | number | boolean | Date | null;
+export type Row = Record<string, Value>;
+
+/** SQL that is cut where its values go: one text more than names. */
+export interface Fragment<Name extends string = string> {
+  readonly texts: readonly string[];
+  readonly names: readonly Name[];
+}
+
+/** SQL with the names of its values in their places: sql`id = ${'id'} AND used_at IS NULL`. */
+export function sql<Name extends string>(texts: readonly string[], ...names: Name[]): Fragment<Name> {
+  return { texts, names };
+}
+
+function concat(...parts: (string | Fragment)[]): Fragment {
+  const texts = [''];
+  const names: string[] = [];
+  for (const part of parts) {
+    const [first, ...rest] = typeof part === 'string' ? [part] : part.texts;
+    texts.push(`${texts.pop()}${first}`, ...rest);
+    if (typeof part !== 'string') names.push(...part.names);
+  }
+  return { texts, names };
+}
+
+const list = (parts: (string | Fragment)[], separator: string) =>
+  concat(...parts.flatMap((part, index) => (index === 0 ? [part] : [separator, part])));
+
+type Compose = (engine: Engine, times: number) => Fragment;
+
+/**
+ * A statement is declared once, beside its table, and prepared once for each connection. Drivers put together what
+ * uses the same statement object. Names of tables and columns come from code alone.
+ */
+export class Statement<Name extends string = string> {
+  readonly kind: 'select' | 'insert' | 'update' | 'delete';
+  /** Of the values, in the order of their places. */
+  readonly names: readonly Name[];
+  /** Of an UPDATE: the table, and the names of the values that say which row. */
+  readonly target: { table: string; keys: readonly Name[] } | undefined;
+  /** Whether a row that a unique index refuses counts as a row that was not touched. */
+  readonly skipsDuplicates: boolean;
+  readonly #compose: Compose;
+  readonly #texts: Record<Engine, string[]> = { sqlite: [], postgres: [], mysql: [] };
+
+  constructor(
+    kind: Statement['kind'],
+    compose: Compose,
+    more: { target?: Statement<Name>['target']; skipsDuplicates?: boolean } = {},
+  ) {
+    this.kind = kind;
+    this.target = more.target;
+    this.skipsDuplicates = more.skipsDuplicates ?? false;
+    this.names = compose('sqlite', 1).names as readonly Name[];
+    this.#compose = compose;
+  }
+
+  /**
+   * @param times for how many sets of values: rows of an INSERT, readings of a SELECT
+   * @returns the very same string at each call
+   */
+  sql(engine: Engine, times = 1): string {
+    const made = this.#texts[engine];
+    made[times] ??= this.#compose(engine, times).texts.reduce(
+      (text, next, place) => `${text}${engine === 'postgres' ? `$${place}` : '?'}${next}`,
+    );
+    return made[times];
+  }
+}
+
+/** @param options `onConflict: 'nothing'` keeps a row that is there already, and adds none */
+export function insertInto<Name extends string>(
+  table: string,
+  columns: readonly Name[],
+  options: { onConflict?: 'nothing' } = {},
+): Statement<Name> {
+  const skipsDuplicates = options.onConflict === 'nothing';
+  const row = concat(
+    '(',
+    list(
+      columns.map((name) => sql(['', ''], name)),
+      ', ',
+    ),
+    ')',
+  );
+  const compose: Compose = (engine, times) =>
+    concat(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES `,
+      list(Array<Fragment>(times).fill(row), ', '),
+      // MySQL's INSERT IGNORE would also cut values that are too long: its driver looks at the error instead.
+      skipsDuplicates && engine !== 'mysql' ? ' ON CONFLICT DO NOTHING' : '',
+    );
+  return new Statement('insert', compose, { skipsDuplicates });
+}
+
+/** RFC 7396 merge into a column of JSON text, done by the database, so that no concurrent change is lost. */
+const MERGE: Record<Engine, (column: string) => string[]> = {
+  sqlite: (column) => [`${column} = json_patch(${column}, `, ')'],
+  mysql: (column) => [`${column} = JSON_MERGE_PATCH(${column}, `, ')'],
+  postgres: (column) => [`${column} = jsonb_strip_nulls(${column}::jsonb || `, '::jsonb)::text'],
+};
+
+/** @param change `set` names columns that get new values, or is SQL; `merge` names a column of JSON that gets a patch */
+export function update<Name extends string, Key extends string>(
+  table: string,
+  change: { set: readonly Name[] | Fragment<Name>; merge?: Name; where: Fragment<Key> },
+): Statement<Name | Key> {
+  const { set, merge, where } = change;
+  const changes = 'texts' in set ? [set] : set.map((name) => sql([`${name} = `, ''], name));
+  const compose: Compose = (engine) => {
+    const all = merge ? [...changes, sql(MERGE[engine](merge), merge)] : changes;
+    return concat(`UPDATE ${table} SET `, list(all, ', '), ' WHERE ', where);
+  };
+  return new Statement('update', compose, { target: { table, keys: where.names } });
+}
+
+export function deleteFrom<Name extends string>(table: string, where: Fragment<Name>): Statement<Name> {
+  return new Statement('delete', () => concat(`DELETE FROM ${table} WHERE `, where));
+}
+
+/** The column that says which of several readings a row is for. */
+export const READING = 'reading';
+
+/** Reads the first row. Columns are named, never `*`: a migration may add some while statements are prepared. */
+export function selectOne<Name extends string = never>(query: {
+  columns: string;
+  /** A table or a join. */
+  from?: string | Fragment<Name>;
+  where?: Fragment<Name>;
+  orderBy?: string;
+}): Statement<Name> {
+  const { columns, from, where, orderBy } = query;
+  const rest = concat(
+    columns,
+    ...(from ? [' FROM ', from] : []),
+    ...(where ? [' WHERE ', where] : []),
+    orderBy ? ` ORDER BY ${orderBy} LIMIT 1` : '',
+  );
+  return new Statement('select', (_engine, times) => {
+    if (times === 1) return concat('SELECT ', rest);
+    const each = (_: unknown, index: number) => concat(`(SELECT ${index} AS ${READING}, `, rest, ')');
+    return list(Array.from({ length: times }, each), ' UNION ALL ');
+  });
+}
