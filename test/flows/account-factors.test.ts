@@ -5,7 +5,6 @@ import type { Browser } from '../support/browser.ts';
 import { accountPlace, newcomer, register } from '../support/builders/passkey.ts';
 import { codeOf, secondFactorOf, withApp } from '../support/builders/second-factor.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
-import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const PATH = '/account/security';
@@ -35,84 +34,76 @@ const idOf = async (server: TestServer, accountId: string) =>
       .first('id')
   ).id;
 
-for (const engine of engines) {
-  describe(`the factors on the page of one's account on ${engine}`, () => {
-    test('a key is renamed and removed there, never another person’s, nor the last', async (t) => {
-      const server = await startServer(t, engine);
-      const mei = await newcomer(server, 'mei');
-      const eve = await newcomer(server, 'eve');
-      const first = await idOf(server, mei.id);
-      const page = await forms(mei.browser);
-      assert.match(page.html, /This device/);
-      const hostile = '<b>"Blue"</b>';
-      const renamed = await page.send(`${PATH}/keys`, { key: first, act: 'rename', name: hostile });
-      assert.equal(renamed.headers.get('location'), `${PATH}?done=renamed`);
-      const { html } = await forms(mei.browser);
-      assert.ok(html.includes('&lt;b&gt;&#34;Blue&#34;&lt;/b&gt;') && !html.includes(hostile));
-      assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'remove' })).status, 409);
-      const other = await forms(eve.browser);
-      for (const act of ['rename', 'remove'])
-        assert.equal((await other.send(`${PATH}/keys`, { key: first, act, name: 'x' })).status, 404);
-      assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'burn' })).status, 400);
-      assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'remove', csrf: 'x' })).status, 403);
-      assert.equal(
-        (await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length,
-        0,
-      );
-    });
-
-    test('an app is set up, and recovery codes are made; each only a short time after the sign-in', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount();
-      const { browser } = await visit(server, ada, PATH);
-      const page = await forms(browser);
-      const shown = await (await page.send(`${PATH}/app`, {})).text();
-      const secret = /class="mono">([A-Z2-7 ]+)</.exec(shown)?.[1]?.replaceAll(' ', '') ?? '';
-      const csrf = /name="csrf" value="([^"]+)"/.exec(shown)?.[1] ?? '';
-      const wrong = await browser.post(`${PATH}/app`, { csrf, code: '12' });
-      assert.equal(wrong.status, 400);
-      assert.equal(
-        (await browser.post(`${PATH}/app`, { csrf, code: codeOf(secret) })).status,
-        400,
-        'the old secret',
-      );
-      const again =
-        /class="mono">([A-Z2-7 ]+)</.exec(await (await page.send(`${PATH}/app`, {})).text())?.[1] ?? '';
-      const done = await browser.post(`${PATH}/app`, { csrf, code: codeOf(again.replaceAll(' ', '')) });
-      assert.equal(done.headers.get('location'), `${PATH}?done=app`);
-      assert.ok((await secondFactorOf(server).factorsOf(ada.id)).demanded);
-
-      // The session knows but the password: what is there now is asked for.
-      const weak = await page.send(`${PATH}/recovery-codes`, {});
-      assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
-      assert.equal((await page.send(`${PATH}/app`, { act: 'remove' })).status, 303);
-      assert.ok((await secondFactorOf(server).factorsOf(ada.id)).totp);
-    });
-
-    test('who only knows the password neither removes a key nor adds one that opens anything', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount();
-      const own = await visit(server, ada, PATH);
-      await register(own.browser, await accountPlace(server, ada.id), new Authenticator(server.issuer));
-      const key = await idOf(server, ada.id);
-      const thief = await visit(server, ada, PATH);
-      const page = await forms(thief.browser);
-      const answer = await page.send(`${PATH}/keys`, { key, act: 'remove' });
-      assert.match(String(answer.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
-      const added = await register(
-        thief.browser,
-        await accountPlace(server, ada.id),
-        new Authenticator(server.issuer),
-      );
-      assert.equal(added.body.is_signed, false);
-      assert.equal(
-        (await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length,
-        0,
-      );
-      assert.match(await textOf(await thief.browser.get(PATH)), /Not yet vouched for/);
-    });
+describe("the factors on the page of one's account", () => {
+  test('a key is renamed and removed there, never another person’s, nor the last', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const mei = await newcomer(server, 'mei');
+    const eve = await newcomer(server, 'eve');
+    const first = await idOf(server, mei.id);
+    const page = await forms(mei.browser);
+    assert.match(page.html, /This device/);
+    const hostile = '<b>"Blue"</b>';
+    const renamed = await page.send(`${PATH}/keys`, { key: first, act: 'rename', name: hostile });
+    assert.equal(renamed.headers.get('location'), `${PATH}?done=renamed`);
+    const { html } = await forms(mei.browser);
+    assert.ok(html.includes('&lt;b&gt;&#34;Blue&#34;&lt;/b&gt;') && !html.includes(hostile));
+    assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'remove' })).status, 409);
+    const other = await forms(eve.browser);
+    for (const act of ['rename', 'remove'])
+      assert.equal((await other.send(`${PATH}/keys`, { key: first, act, name: 'x' })).status, 404);
+    assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'burn' })).status, 400);
+    assert.equal((await page.send(`${PATH}/keys`, { key: first, act: 'remove', csrf: 'x' })).status, 403);
+    assert.equal((await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length, 0);
   });
-}
+
+  test('an app is set up, and recovery codes are made; each only a short time after the sign-in', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, PATH);
+    const page = await forms(browser);
+    const shown = await (await page.send(`${PATH}/app`, {})).text();
+    const secret = /class="mono">([A-Z2-7 ]+)</.exec(shown)?.[1]?.replaceAll(' ', '') ?? '';
+    const csrf = /name="csrf" value="([^"]+)"/.exec(shown)?.[1] ?? '';
+    const wrong = await browser.post(`${PATH}/app`, { csrf, code: '12' });
+    assert.equal(wrong.status, 400);
+    assert.equal(
+      (await browser.post(`${PATH}/app`, { csrf, code: codeOf(secret) })).status,
+      400,
+      'the old secret',
+    );
+    const again =
+      /class="mono">([A-Z2-7 ]+)</.exec(await (await page.send(`${PATH}/app`, {})).text())?.[1] ?? '';
+    const done = await browser.post(`${PATH}/app`, { csrf, code: codeOf(again.replaceAll(' ', '')) });
+    assert.equal(done.headers.get('location'), `${PATH}?done=app`);
+    assert.ok((await secondFactorOf(server).factorsOf(ada.id)).demanded);
+
+    // The session knows but the password: what is there now is asked for.
+    const weak = await page.send(`${PATH}/recovery-codes`, {});
+    assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
+    assert.equal((await page.send(`${PATH}/app`, { act: 'remove' })).status, 303);
+    assert.ok((await secondFactorOf(server).factorsOf(ada.id)).totp);
+  });
+
+  test('who only knows the password neither removes a key nor adds one that opens anything', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const own = await visit(server, ada, PATH);
+    await register(own.browser, await accountPlace(server, ada.id), new Authenticator(server.issuer));
+    const key = await idOf(server, ada.id);
+    const thief = await visit(server, ada, PATH);
+    const page = await forms(thief.browser);
+    const answer = await page.send(`${PATH}/keys`, { key, act: 'remove' });
+    assert.match(String(answer.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
+    const added = await register(
+      thief.browser,
+      await accountPlace(server, ada.id),
+      new Authenticator(server.issuer),
+    );
+    assert.equal(added.body.is_signed, false);
+    assert.equal((await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length, 0);
+    assert.match(await textOf(await thief.browser.get(PATH)), /Not yet vouched for/);
+  });
+});
 
 test('a session from before a second factor was demanded opens no page of ours', async (t) => {
   const server = await startServer(t, 'sqlite');

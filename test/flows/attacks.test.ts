@@ -5,52 +5,49 @@ import { formOf } from '../support/browser.ts';
 import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
 import { NEW_PASSWORD, openLink } from '../support/builders/password-reset.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
-import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
 const MEI = 'mei@harbour.example';
 const OVER = /This link is good no more/;
 
-for (const engine of engines) {
-  describe(`an attacker on ${engine}`, { concurrency: true }, () => {
-    test('swaps no invitation: one opened in another tab is not what the form before the person agrees to', async (t) => {
-      const server = await startServer(t, engine);
-      const mine = await invite(server, { label: 'From ada', scope: 'openid notes:read' });
-      const evil = await invite(server, { label: 'From eve', email: 'eve@evil.example', scope: 'openid' });
-      const { browser, page } = await open(server, mine.code);
-      await open(server, evil.code, browser);
-      const answer = await browser.follow(await signUp(browser, page, { username: 'mei', email: MEI }));
-      assert.match(await textOf(answer.clone()), /From eve/, 'it is shown first');
-      assert.equal((await server.accounts.list()).length, 0);
-      await browser.follow(await signUp(browser, answer, { username: 'mei' }));
-      assert.equal((await server.accounts.show('mei')).email, 'eve@evil.example');
-    });
-
-    test('keeps no way in: another address that was asked for is void once the password changed', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount();
-      const { browser, page } = await visit(server, ada, '/account/security');
-      await server.recovery.changeEmail(ada.id, 'thief@evil.example');
-      const { action, fields } = await formOf(page);
-      const typed = { current: ada.password, password: NEW_PASSWORD };
-      assert.equal((await browser.post(action, { ...fields, ...typed })).status, 303);
-      const { link = '' } = await server.sink.to('thief@evil.example');
-      assert.match(await (await openLink(server, link)).page.text(), OVER);
-    });
-
-    test('waits in vain: a disabled account leaves no link and no known browser for the day it is enabled', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount();
-      await visit(server, ada, '/account/security');
-      await server.recovery.changeEmail(ada.id, MEI);
-      const { link = '' } = await server.sink.to(MEI);
-      await server.accounts.disable(OPERATOR, 'ada');
-      await server.accounts.enable(OPERATOR, 'ada');
-      assert.match(await (await openLink(server, link)).page.text(), OVER);
-      assert.equal((await server.database.knex('T_known_browsers')).length, 0);
-    });
+describe('an attacker', { concurrency: true }, () => {
+  test('swaps no invitation: one opened in another tab is not what the form before the person agrees to', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const mine = await invite(server, { label: 'From ada', scope: 'openid notes:read' });
+    const evil = await invite(server, { label: 'From eve', email: 'eve@evil.example', scope: 'openid' });
+    const { browser, page } = await open(server, mine.code);
+    await open(server, evil.code, browser);
+    const answer = await browser.follow(await signUp(browser, page, { username: 'mei', email: MEI }));
+    assert.match(await textOf(answer.clone()), /From eve/, 'it is shown first');
+    assert.equal((await server.accounts.list()).length, 0);
+    await browser.follow(await signUp(browser, answer, { username: 'mei' }));
+    assert.equal((await server.accounts.show('mei')).email, 'eve@evil.example');
   });
-}
+
+  test('keeps no way in: another address that was asked for is void once the password changed', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser, page } = await visit(server, ada, '/account/security');
+    await server.recovery.changeEmail(ada.id, 'thief@evil.example');
+    const { action, fields } = await formOf(page);
+    const typed = { current: ada.password, password: NEW_PASSWORD };
+    assert.equal((await browser.post(action, { ...fields, ...typed })).status, 303);
+    const { link = '' } = await server.sink.to('thief@evil.example');
+    assert.match(await (await openLink(server, link)).page.text(), OVER);
+  });
+
+  test('waits in vain: a disabled account leaves no link and no known browser for the day it is enabled', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    await visit(server, ada, '/account/security');
+    await server.recovery.changeEmail(ada.id, MEI);
+    const { link = '' } = await server.sink.to(MEI);
+    await server.accounts.disable(OPERATOR, 'ada');
+    await server.accounts.enable(OPERATOR, 'ada');
+    assert.match(await (await openLink(server, link)).page.text(), OVER);
+    assert.equal((await server.database.knex('T_known_browsers')).length, 0);
+  });
+});
 
 test('who signs up again and again fills nobody’s mailbox', async (t) => {
   const server = await startServer(t, 'sqlite');

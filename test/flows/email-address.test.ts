@@ -30,6 +30,105 @@ const emailOf = async (server: TestServer, username: string) => {
   return [email, email_verified];
 };
 
+describe('an e-mail address', { concurrency: true }, () => {
+  test('that another has makes the account without it, and its owner is told', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    await server.createAccount();
+    await server.database.knex('T_accounts').update({ email_verified: true });
+    await comeIn(server, (await invite(server)).code, { username: 'eve', email: ADA });
+    const { subject, text } = await server.sink.to(ADA);
+    assert.equal(subject, 'You already have an account');
+    assert.doesNotMatch(text, /token|eve/);
+    assert.deepEqual(await emailOf(server, 'eve'), [null, false]);
+  });
+
+  test('is replaced only when the new one is confirmed; the old one is told, and its links are void', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { id } = await server.createAccount();
+    const reset = await resetLink(server, ADA);
+    await server.recovery.changeEmail(id, MEI);
+    const { link } = await server.sink.to(MEI);
+    assert.match((await server.sink.to(ADA, 1)).text, /asked to have another/);
+    assert.deepEqual(await emailOf(server, 'ada'), [ADA, false]);
+    assert.match(await (await confirm(server, link)).text(), /is confirmed/);
+    assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
+    assert.match((await server.sink.to(ADA, 2)).text, /has another e-mail address now/);
+    assert.match(await (await openLink(server, reset)).page.text(), OVER);
+  });
+
+  test('that somebody took and never proved is whose mailbox it is', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    await comeIn(server, (await invite(server)).code, { username: 'squatter', email: ADA });
+    await server.sink.to(ADA);
+    await comeIn(server, (await invite(server, { email: ADA })).code, { username: 'ada' });
+    const { link, text } = await server.sink.to(ADA, 1);
+    assert.match(text, /The account ada has this/);
+    assert.match(await (await confirm(server, link)).text(), /is confirmed/);
+    assert.deepEqual(await emailOf(server, 'ada'), [ADA, true]);
+    assert.deepEqual(await emailOf(server, 'squatter'), [null, false]);
+  });
+
+  test('that waits reads the same on the account’s page, whoever has it', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    await server.createAccount();
+    const seen = [];
+    for (const [username, email] of [
+      ['eve', ADA],
+      ['mei', MEI],
+    ] as const) {
+      const { browser, page } = await open(server, (await invite(server)).code);
+      const home = await browser.follow(await signUp(browser, page, { username, email }));
+      const text = (await textOf(home)).replaceAll(email, '@').replaceAll(username, '*');
+      assert.match(text, /E-mail @ Not confirmed/);
+      seen.push(text.replace(/\d\d:\d\d/g, ''));
+    }
+    assert.equal(seen[0], seen[1]);
+  });
+
+  test('is asked for on a page of the account, with the password', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, '/account/email');
+    const ask = async (fields: Record<string, string>) => {
+      const form = await formOf(await browser.get('/account/email'));
+      return browser.post(form.action, { ...form.fields, email: MEI, current: ada.password, ...fields });
+    };
+    const wrong: [Record<string, string>, number, RegExp][] = [
+      [{ current: 'wrong' }, 400, /This is not your password/],
+      [{ current: '' }, 400, /Enter your password/],
+      [{ email: '' }, 400, /Enter an e-mail address/],
+      [{ email: 'nowhere' }, 400, /in the format name@example.com/],
+      [{ csrf: 'x' }, 403, /not from here/],
+    ];
+    for (const [fields, status, says] of wrong) {
+      const answer = await ask(fields);
+      assert.equal(answer.status, status);
+      assert.match(await textOf(answer), says);
+    }
+    assert.equal((await server.database.knex('T_account_links')).length, 0);
+    const done = await browser.follow(await ask({}));
+    assert.match(await textOf(done), /A mail is on its way/);
+    assert.equal(await confirm(server, (await server.sink.to(MEI)).link).then(({ status }) => status), 200);
+    assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
+    const credential = await server.database.knex('T_credentials').first();
+    assert.equal(Number(credential.failed_login_attempts), 0);
+  });
+
+  test('of an invitation is the one it is bound to, and is confirmed like every other', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const env = { LATCHKEY_SMTP_URL: server.sink.url, LATCHKEY_ISSUER: server.issuer };
+    const create = ['invite', 'create', '--email', MEI, '--label', 'http://evil.example', '--json'];
+    const { stdout } = await latchkey([...create, '--send'], { url: server.storage.url, env });
+    const { link = '', text } = await server.sink.to(MEI);
+    const { code, url } = JSON.parse(stdout) as { code: string; url: string };
+    assert.ok(url.endsWith(link) && url.includes(code) && !text.includes('evil.example'), stdout);
+    await comeIn(server, code, { username: 'mei' });
+    assert.deepEqual(await emailOf(server, 'mei'), [MEI, false]);
+    assert.match(await (await confirm(server, (await server.sink.to(MEI, 1)).link)).text(), /is confirmed/);
+    assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
+  });
+});
+
 for (const engine of engines) {
   describe(`an e-mail address on ${engine}`, { concurrency: true }, () => {
     test('given at sign-up is confirmed by a link, once, also when 20 use it at once', async (t) => {
@@ -45,31 +144,6 @@ for (const engine of engines) {
       assert.equal(answers.filter(({ status }) => status === 303).length, 1);
       assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
       assert.match(await (await confirm(server, link)).text(), OVER);
-    });
-
-    test('that another has makes the account without it, and its owner is told', async (t) => {
-      const server = await startServer(t, engine);
-      await server.createAccount();
-      await server.database.knex('T_accounts').update({ email_verified: true });
-      await comeIn(server, (await invite(server)).code, { username: 'eve', email: ADA });
-      const { subject, text } = await server.sink.to(ADA);
-      assert.equal(subject, 'You already have an account');
-      assert.doesNotMatch(text, /token|eve/);
-      assert.deepEqual(await emailOf(server, 'eve'), [null, false]);
-    });
-
-    test('is replaced only when the new one is confirmed; the old one is told, and its links are void', async (t) => {
-      const server = await startServer(t, engine);
-      const { id } = await server.createAccount();
-      const reset = await resetLink(server, ADA);
-      await server.recovery.changeEmail(id, MEI);
-      const { link } = await server.sink.to(MEI);
-      assert.match((await server.sink.to(ADA, 1)).text, /asked to have another/);
-      assert.deepEqual(await emailOf(server, 'ada'), [ADA, false]);
-      assert.match(await (await confirm(server, link)).text(), /is confirmed/);
-      assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
-      assert.match((await server.sink.to(ADA, 2)).text, /has another e-mail address now/);
-      assert.match(await (await openLink(server, reset)).page.text(), OVER);
     });
 
     test('that is taken is asked for in the same silence, and never becomes two accounts’', async (t) => {
@@ -88,78 +162,6 @@ for (const engine of engines) {
       assert.deepEqual(ends.map(({ status }) => status).sort(), [200, 400]);
       const accounts = await server.database.knex('T_accounts').where({ email: MEI });
       assert.equal(accounts.length, 1);
-    });
-
-    test('that somebody took and never proved is whose mailbox it is', async (t) => {
-      const server = await startServer(t, engine);
-      await comeIn(server, (await invite(server)).code, { username: 'squatter', email: ADA });
-      await server.sink.to(ADA);
-      await comeIn(server, (await invite(server, { email: ADA })).code, { username: 'ada' });
-      const { link, text } = await server.sink.to(ADA, 1);
-      assert.match(text, /The account ada has this/);
-      assert.match(await (await confirm(server, link)).text(), /is confirmed/);
-      assert.deepEqual(await emailOf(server, 'ada'), [ADA, true]);
-      assert.deepEqual(await emailOf(server, 'squatter'), [null, false]);
-    });
-
-    test('that waits reads the same on the account’s page, whoever has it', async (t) => {
-      const server = await startServer(t, engine);
-      await server.createAccount();
-      const seen = [];
-      for (const [username, email] of [
-        ['eve', ADA],
-        ['mei', MEI],
-      ] as const) {
-        const { browser, page } = await open(server, (await invite(server)).code);
-        const home = await browser.follow(await signUp(browser, page, { username, email }));
-        const text = (await textOf(home)).replaceAll(email, '@').replaceAll(username, '*');
-        assert.match(text, /E-mail @ Not confirmed/);
-        seen.push(text.replace(/\d\d:\d\d/g, ''));
-      }
-      assert.equal(seen[0], seen[1]);
-    });
-
-    test('is asked for on a page of the account, with the password', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount();
-      const { browser } = await visit(server, ada, '/account/email');
-      const ask = async (fields: Record<string, string>) => {
-        const form = await formOf(await browser.get('/account/email'));
-        return browser.post(form.action, { ...form.fields, email: MEI, current: ada.password, ...fields });
-      };
-      const wrong: [Record<string, string>, number, RegExp][] = [
-        [{ current: 'wrong' }, 400, /This is not your password/],
-        [{ current: '' }, 400, /Enter your password/],
-        [{ email: '' }, 400, /Enter an e-mail address/],
-        [{ email: 'nowhere' }, 400, /in the format name@example.com/],
-        [{ csrf: 'x' }, 403, /not from here/],
-      ];
-      for (const [fields, status, says] of wrong) {
-        const answer = await ask(fields);
-        assert.equal(answer.status, status);
-        assert.match(await textOf(answer), says);
-      }
-      assert.equal((await server.database.knex('T_account_links')).length, 0);
-      const done = await browser.follow(await ask({}));
-      assert.match(await textOf(done), /A mail is on its way/);
-      assert.equal(await confirm(server, (await server.sink.to(MEI)).link).then(({ status }) => status), 200);
-      assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
-      const credential = await server.database.knex('T_credentials').first();
-      assert.equal(Number(credential.failed_login_attempts), 0);
-    });
-
-    test('of an invitation is the one it is bound to, and is confirmed like every other', async (t) => {
-      const server = await startServer(t, engine);
-      const env = { LATCHKEY_SMTP_URL: server.sink.url, LATCHKEY_ISSUER: server.issuer };
-      const create = ['invite', 'create', '--email', MEI, '--label', 'http://evil.example', '--json'];
-      const { stdout } = await latchkey([...create, '--send'], { url: server.storage.url, env });
-      const { link = '', text } = await server.sink.to(MEI);
-      const { code, url } = JSON.parse(stdout) as { code: string; url: string };
-      assert.ok(url.endsWith(link) && url.includes(code) && !text.includes('evil.example'), stdout);
-      await comeIn(server, code, { username: 'mei' });
-      assert.deepEqual(await emailOf(server, 'mei'), [MEI, false]);
-      assert.match(await (await confirm(server, (await server.sink.to(MEI, 1)).link)).text(), /is confirmed/);
-      assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
     });
   });
 }

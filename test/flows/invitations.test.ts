@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
 import { invite, OPERATOR, open, signUp, typeCode } from '../support/builders/invitation.ts';
-import { engines } from '../support/engines.ts';
 import { PASSWORD, startServer } from '../support/server.ts';
 
 const textOf = async (response: Response) =>
@@ -12,246 +11,244 @@ const textOf = async (response: Response) =>
     .replace(/&#39;/g, "'")
     .replace(/\s+/g, ' ');
 
-for (const engine of engines) {
-  describe(`an invitation on ${engine}`, { concurrency: true }, () => {
-    test('leads a new person through the sign-in page back into the application, with exactly its scopes', async (t) => {
-      const server = await startServer(t, engine);
-      const client = await server.createClient({ scope: 'openid profile email notes:read notes:write' });
-      const { code } = await invite(server, { scope: 'openid profile notes:read', roles: ['editor'] });
-      const browser = new Browser(server.issuer);
-      const request = authorization(client, { scope: 'openid profile email notes:read notes:write' });
-      const login = await browser.follow(await browser.get(authorizeUrl(request)));
-      const link = /href="([^"]+\/invitation)"/.exec(await login.text())?.[1] ?? '';
-      const typed = ` ${code.toLowerCase().replaceAll('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')}`;
-      const offer = await typeCode(browser, await browser.get(link), typed);
-      const words = await textOf(offer.clone());
-      assert.match(words, /See your notes/);
-      assert.match(words, /The role editor/);
-      let page = await browser.follow(
-        await signUp(browser, offer, { username: 'Mei', email: 'mei@harbour.example' }),
-      );
-      const { action, fields } = await formOf(page);
-      page = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
-      const answer = answerOf(page);
-      assert.equal(answer.get('state'), request.params.state);
-      const tokens = await redeem(server, client, request, answer.get('code'));
-      assert.equal(tokens.body.scope, 'openid profile notes:read');
-      const me = await fetch(`${server.issuer}/me`, {
-        headers: { authorization: `Bearer ${tokens.body.access_token}` },
-      });
-      const claims = (await me.json()) as Record<string, unknown>;
-      assert.equal(claims.preferred_username, 'mei');
-      assert.deepEqual(claims.roles, ['editor']);
-      assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'profile', 'notes:read']);
+describe('an invitation', { concurrency: true }, () => {
+  test('leads a new person through the sign-in page back into the application, with exactly its scopes', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient({ scope: 'openid profile email notes:read notes:write' });
+    const { code } = await invite(server, { scope: 'openid profile notes:read', roles: ['editor'] });
+    const browser = new Browser(server.issuer);
+    const request = authorization(client, { scope: 'openid profile email notes:read notes:write' });
+    const login = await browser.follow(await browser.get(authorizeUrl(request)));
+    const link = /href="([^"]+\/invitation)"/.exec(await login.text())?.[1] ?? '';
+    const typed = ` ${code.toLowerCase().replaceAll('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')}`;
+    const offer = await typeCode(browser, await browser.get(link), typed);
+    const words = await textOf(offer.clone());
+    assert.match(words, /See your notes/);
+    assert.match(words, /The role editor/);
+    let page = await browser.follow(
+      await signUp(browser, offer, { username: 'Mei', email: 'mei@harbour.example' }),
+    );
+    const { action, fields } = await formOf(page);
+    page = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
+    const answer = answerOf(page);
+    assert.equal(answer.get('state'), request.params.state);
+    const tokens = await redeem(server, client, request, answer.get('code'));
+    assert.equal(tokens.body.scope, 'openid profile notes:read');
+    const me = await fetch(`${server.issuer}/me`, {
+      headers: { authorization: `Bearer ${tokens.body.access_token}` },
     });
-
-    test('by prompt=create is asked for at once, and a link goes on to our own pages', async (t) => {
-      const server = await startServer(t, engine);
-      const client = await server.createClient();
-      const browser = new Browser(server.issuer);
-      const asked = await browser.follow(
-        await browser.get(authorizeUrl(authorization(client, { prompt: 'create' }))),
-      );
-      assert.match(await asked.text(), /name="invitation_code"/);
-      const { code } = await invite(server);
-      const { page } = await open(server, code, browser);
-      assert.ok(!page.url.includes(code.slice(0, 5)));
-      const done = await browser.follow(await signUp(browser, page, { username: 'mei' }));
-      assert.equal(new URL(done.url).pathname, '/account/security');
-    });
-
-    test('is used up by nobody who only looks', async (t) => {
-      const server = await startServer(t, engine);
-      const { code, id } = await invite(server);
-      for (let times = 0; times < 5; times += 1) await open(server, code);
-      await fetch(`${server.issuer}/invitation?code=${code}`, { method: 'HEAD' });
-      assert.equal((await server.invitations.show(OPERATOR, id)).uses, 0);
-    });
-
-    test('says apart that it is unknown, expired, used and withdrawn', async (t) => {
-      const server = await startServer(t, engine);
-      const { knex } = server.database;
-      const expired = await invite(server);
-      await knex('T_invitations')
-        .where({ id: expired.id })
-        .update({ expires_at: new Date(Date.now() - 1000) });
-      const used = await invite(server);
-      await signUp(...(await offerOf(server, used.code)), { username: 'first' });
-      const revoked = await invite(server);
-      await server.invitations.revoke(OPERATOR, revoked.id);
-      const cases: [string, RegExp][] = [
-        ['K7QF2-2XWM9', /not an invitation code of ours/],
-        [`${'Z'.repeat(30)}`, /not an invitation code of ours/],
-        [expired.code, /has expired/],
-        [used.code, /has been used/],
-        [revoked.code, /was withdrawn/],
-      ];
-      for (const [code, sentence] of cases) {
-        const { page } = await open(server, code);
-        assert.equal(page.status, 400);
-        assert.match(await textOf(page), sentence);
-      }
-    });
-
-    test('withdrawn or used while the form is open makes no account', async (t) => {
-      const server = await startServer(t, engine);
-      const [one, two] = [await invite(server), await invite(server)];
-      const late = await offerOf(server, one.code);
-      await server.invitations.revoke(OPERATOR, one.id);
-      assert.match(await textOf(await signUp(...late, { username: 'late' })), /was withdrawn/);
-      const slow = await offerOf(server, two.code);
-      await signUp(...(await offerOf(server, two.code)), { username: 'quick' });
-      assert.match(await textOf(await signUp(...slow, { username: 'slow' })), /has been used/);
-      assert.deepEqual(
-        (await server.accounts.list()).map(({ username }) => username),
-        ['quick'],
-      );
-    });
-
-    test('gives nothing that the form adds, and keeps its address', async (t) => {
-      const server = await startServer(t, engine);
-      const { code } = await invite(server, { scope: 'openid', email: 'mei@harbour.example' });
-      const added = {
-        scope: '*:*',
-        scopes: '["*:*"]',
-        role: 'admin',
-        roles: 'admin',
-        is_active: 'true',
-        id: 'x',
-      };
-      const offer = await offerOf(server, code);
-      await signUp(...offer, { username: 'mei', email: 'eve@elsewhere.example', ...added });
-      const account = await server.accounts.show('mei');
-      assert.deepEqual(account.scopes, ['openid']);
-      assert.equal(account.email, 'mei@harbour.example');
-      assert.equal((await server.database.knex('T_account_roles')).length, 0);
-    });
-
-    test('of a signed-in person asks whether to add or to begin anew, and merges nothing unasked', async (t) => {
-      const server = await startServer(t, engine);
-      const client = await server.createClient();
-      const ada = await server.createAccount('ada', 'openid profile');
-      const browser = new Browser(server.issuer);
-      await walk(browser, authorization(client), ada);
-      const { code, id } = await invite(server, { scope: 'openid notes:read' });
-      const { page } = await open(server, code, browser);
-      assert.match(await textOf(page.clone()), /signed in as ada/);
-      assert.deepEqual((await server.accounts.show('ada')).scopes, ['openid', 'profile']);
-      const { action, fields } = await formOf(page.clone());
-      const fresh = await browser.follow(await browser.post(action, { ...fields, decision: 'new' }));
-      assert.match(await fresh.text(), /Choose a username/);
-      await browser.follow(await browser.post(action, { ...fields, decision: 'add' }));
-      assert.deepEqual((await server.accounts.show('ada')).scopes, ['openid', 'profile', 'notes:read']);
-      const { redemptions } = await server.invitations.show(OPERATOR, id);
-      assert.deepEqual(
-        redemptions.map(({ username, scopes }) => [username, scopes]),
-        [['ada', ['notes:read']]],
-      );
-    });
-
-    test('for a new account beside a signed-in one signs the other out by a question of its own', async (t) => {
-      const server = await startServer(t, engine);
-      const client = await server.createClient();
-      const ada = await server.createAccount('ada', 'openid profile');
-      const browser = new Browser(server.issuer);
-      await walk(browser, authorization(client), ada);
-      const { code } = await invite(server);
-      const { page } = await open(server, code, browser);
-      const { action, fields } = await formOf(page);
-      const offer = await browser.follow(await browser.post(action, { ...fields, decision: 'new' }));
-      const question = await browser.follow(await signUp(browser, offer, { username: 'mei' }));
-      const next = await formOf(question);
-      await browser.follow(await browser.post(next.action, next.fields));
-      assert.match(await (await browser.get('/')).text(), /mei/);
-    });
-
-    test('grants no more than its maker holds, today and on the day it is used', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount('ada', 'openid profile latchkey:invitations notes:read');
-      const actor = { accountId: ada.id };
-      const over = server.invitations.create(actor, { scope: 'openid notes:write' });
-      await assert.rejects(over, /You do not hold notes:write/);
-      await assert.rejects(
-        server.invitations.create(actor, { roles: ['editor'], scope: 'openid' }),
-        /the role editor/,
-      );
-      const mei = await server.createAccount('mei', 'openid');
-      for (const work of [
-        () => server.invitations.create({ accountId: mei.id }, { scope: 'openid' }),
-        () => server.invitations.list({ accountId: mei.id }),
-        () => server.invitations.revoke({ accountId: mei.id }, 'x'),
-      ])
-        await assert.rejects(work, { kind: 'forbidden' });
-      const { knex } = server.database;
-      const role = { id: 'r', created_at: new Date(), account_id: ada.id, client_id: null, role: 'editor' };
-      await knex('T_account_roles').insert(role);
-      const [made] = await server.invitations.create(actor, {
-        scope: 'openid offline_access profile notes:read',
-        roles: ['editor'],
-        maxUses: 2,
-      });
-      await knex('T_account_roles').delete();
-      const accounts = server.database.knex('T_accounts').where({ id: ada.id });
-      await accounts.clone().update({ scopes: '["openid","profile","latchkey:invitations"]' });
-      await signUp(...(await offerOf(server, made?.code ?? '')), { username: 'jo' });
-      assert.deepEqual((await server.accounts.show('jo')).scopes, ['openid', 'offline_access', 'profile']);
-      assert.equal((await knex('T_account_roles')).length, 0);
-      await server.accounts.disable(OPERATOR, 'ada');
-      assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
-      // Who is deleted leaves no invitation that would count as the operator's.
-      await server.accounts.delete(OPERATOR, 'ada');
-      assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
-    });
-
-    test('withdrawn with what it gave takes that and nothing else from those who came by it', async (t) => {
-      const server = await startServer(t, engine);
-      const roles = ['editor'];
-      const { code, id } = await invite(server, { scope: 'openid notes:read', roles, maxUses: 2 });
-      await signUp(...(await offerOf(server, code)), { username: 'mei' });
-      const { knex } = server.database;
-      await knex('T_accounts').update({ scopes: '["openid","notes:read","files:read"]' });
-      const { withdrawn_from, state } = await server.invitations.revoke(OPERATOR, id, { withdraw: true });
-      assert.deepEqual([withdrawn_from, state], [['mei'], 'revoked']);
-      assert.deepEqual((await server.accounts.show('mei')).scopes, ['files:read']);
-      assert.equal((await knex('T_account_roles')).length, 0);
-    });
-
-    test('tells nobody whether an e-mail address has an account', async (t) => {
-      const server = await startServer(t, engine);
-      await server.createAccount('ada');
-      const { code } = await invite(server, { maxUses: 2 });
-      const known = await signUp(...(await offerOf(server, code)), {
-        username: 'x1',
-        email: 'ada@harbour.example',
-      });
-      const free = await signUp(...(await offerOf(server, code)), {
-        username: 'x2',
-        email: 'new@harbour.example',
-      });
-      assert.deepEqual([known.status, free.status], [303, 303]);
-      assert.equal((await server.accounts.show('x1')).email, null);
-      assert.equal((await server.accounts.show('x2')).email, 'new@harbour.example');
-    });
-
-    test('is refused for a taken username, a weak password and a form of another, and stays unused', async (t) => {
-      const server = await startServer(t, engine);
-      await server.createAccount('ada');
-      const { code, id } = await invite(server);
-      const [browser, page] = await offerOf(server, code);
-      const { action, fields } = await formOf(page);
-      const send = (more: Record<string, string>) =>
-        browser.post(action, { ...fields, username: 'mei', password: PASSWORD, ...more });
-      assert.match(await textOf(await send({ username: 'ADA' })), /is taken/);
-      assert.match(await textOf(await send({ password: 'short' })), /Use at least/);
-      assert.match(await textOf(await send({ email: 'nowhere' })), /in the format name@example.com/);
-      assert.match(await textOf(await send({ username: 'a b' })), /must not contain spaces/);
-      assert.equal((await send({ csrf: 'x' })).status, 403);
-      assert.equal((await browser.post(action, fields)).status, 400);
-      assert.equal((await server.invitations.show(OPERATOR, id)).uses, 0);
-      assert.equal((await server.accounts.list()).length, 1);
-    });
+    const claims = (await me.json()) as Record<string, unknown>;
+    assert.equal(claims.preferred_username, 'mei');
+    assert.deepEqual(claims.roles, ['editor']);
+    assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'profile', 'notes:read']);
   });
-}
+
+  test('by prompt=create is asked for at once, and a link goes on to our own pages', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient();
+    const browser = new Browser(server.issuer);
+    const asked = await browser.follow(
+      await browser.get(authorizeUrl(authorization(client, { prompt: 'create' }))),
+    );
+    assert.match(await asked.text(), /name="invitation_code"/);
+    const { code } = await invite(server);
+    const { page } = await open(server, code, browser);
+    assert.ok(!page.url.includes(code.slice(0, 5)));
+    const done = await browser.follow(await signUp(browser, page, { username: 'mei' }));
+    assert.equal(new URL(done.url).pathname, '/account/security');
+  });
+
+  test('is used up by nobody who only looks', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { code, id } = await invite(server);
+    for (let times = 0; times < 5; times += 1) await open(server, code);
+    await fetch(`${server.issuer}/invitation?code=${code}`, { method: 'HEAD' });
+    assert.equal((await server.invitations.show(OPERATOR, id)).uses, 0);
+  });
+
+  test('says apart that it is unknown, expired, used and withdrawn', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { knex } = server.database;
+    const expired = await invite(server);
+    await knex('T_invitations')
+      .where({ id: expired.id })
+      .update({ expires_at: new Date(Date.now() - 1000) });
+    const used = await invite(server);
+    await signUp(...(await offerOf(server, used.code)), { username: 'first' });
+    const revoked = await invite(server);
+    await server.invitations.revoke(OPERATOR, revoked.id);
+    const cases: [string, RegExp][] = [
+      ['K7QF2-2XWM9', /not an invitation code of ours/],
+      [`${'Z'.repeat(30)}`, /not an invitation code of ours/],
+      [expired.code, /has expired/],
+      [used.code, /has been used/],
+      [revoked.code, /was withdrawn/],
+    ];
+    for (const [code, sentence] of cases) {
+      const { page } = await open(server, code);
+      assert.equal(page.status, 400);
+      assert.match(await textOf(page), sentence);
+    }
+  });
+
+  test('withdrawn or used while the form is open makes no account', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const [one, two] = [await invite(server), await invite(server)];
+    const late = await offerOf(server, one.code);
+    await server.invitations.revoke(OPERATOR, one.id);
+    assert.match(await textOf(await signUp(...late, { username: 'late' })), /was withdrawn/);
+    const slow = await offerOf(server, two.code);
+    await signUp(...(await offerOf(server, two.code)), { username: 'quick' });
+    assert.match(await textOf(await signUp(...slow, { username: 'slow' })), /has been used/);
+    assert.deepEqual(
+      (await server.accounts.list()).map(({ username }) => username),
+      ['quick'],
+    );
+  });
+
+  test('gives nothing that the form adds, and keeps its address', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { code } = await invite(server, { scope: 'openid', email: 'mei@harbour.example' });
+    const added = {
+      scope: '*:*',
+      scopes: '["*:*"]',
+      role: 'admin',
+      roles: 'admin',
+      is_active: 'true',
+      id: 'x',
+    };
+    const offer = await offerOf(server, code);
+    await signUp(...offer, { username: 'mei', email: 'eve@elsewhere.example', ...added });
+    const account = await server.accounts.show('mei');
+    assert.deepEqual(account.scopes, ['openid']);
+    assert.equal(account.email, 'mei@harbour.example');
+    assert.equal((await server.database.knex('T_account_roles')).length, 0);
+  });
+
+  test('of a signed-in person asks whether to add or to begin anew, and merges nothing unasked', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient();
+    const ada = await server.createAccount('ada', 'openid profile');
+    const browser = new Browser(server.issuer);
+    await walk(browser, authorization(client), ada);
+    const { code, id } = await invite(server, { scope: 'openid notes:read' });
+    const { page } = await open(server, code, browser);
+    assert.match(await textOf(page.clone()), /signed in as ada/);
+    assert.deepEqual((await server.accounts.show('ada')).scopes, ['openid', 'profile']);
+    const { action, fields } = await formOf(page.clone());
+    const fresh = await browser.follow(await browser.post(action, { ...fields, decision: 'new' }));
+    assert.match(await fresh.text(), /Choose a username/);
+    await browser.follow(await browser.post(action, { ...fields, decision: 'add' }));
+    assert.deepEqual((await server.accounts.show('ada')).scopes, ['openid', 'profile', 'notes:read']);
+    const { redemptions } = await server.invitations.show(OPERATOR, id);
+    assert.deepEqual(
+      redemptions.map(({ username, scopes }) => [username, scopes]),
+      [['ada', ['notes:read']]],
+    );
+  });
+
+  test('for a new account beside a signed-in one signs the other out by a question of its own', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient();
+    const ada = await server.createAccount('ada', 'openid profile');
+    const browser = new Browser(server.issuer);
+    await walk(browser, authorization(client), ada);
+    const { code } = await invite(server);
+    const { page } = await open(server, code, browser);
+    const { action, fields } = await formOf(page);
+    const offer = await browser.follow(await browser.post(action, { ...fields, decision: 'new' }));
+    const question = await browser.follow(await signUp(browser, offer, { username: 'mei' }));
+    const next = await formOf(question);
+    await browser.follow(await browser.post(next.action, next.fields));
+    assert.match(await (await browser.get('/')).text(), /mei/);
+  });
+
+  test('grants no more than its maker holds, today and on the day it is used', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount('ada', 'openid profile latchkey:invitations notes:read');
+    const actor = { accountId: ada.id };
+    const over = server.invitations.create(actor, { scope: 'openid notes:write' });
+    await assert.rejects(over, /You do not hold notes:write/);
+    await assert.rejects(
+      server.invitations.create(actor, { roles: ['editor'], scope: 'openid' }),
+      /the role editor/,
+    );
+    const mei = await server.createAccount('mei', 'openid');
+    for (const work of [
+      () => server.invitations.create({ accountId: mei.id }, { scope: 'openid' }),
+      () => server.invitations.list({ accountId: mei.id }),
+      () => server.invitations.revoke({ accountId: mei.id }, 'x'),
+    ])
+      await assert.rejects(work, { kind: 'forbidden' });
+    const { knex } = server.database;
+    const role = { id: 'r', created_at: new Date(), account_id: ada.id, client_id: null, role: 'editor' };
+    await knex('T_account_roles').insert(role);
+    const [made] = await server.invitations.create(actor, {
+      scope: 'openid offline_access profile notes:read',
+      roles: ['editor'],
+      maxUses: 2,
+    });
+    await knex('T_account_roles').delete();
+    const accounts = server.database.knex('T_accounts').where({ id: ada.id });
+    await accounts.clone().update({ scopes: '["openid","profile","latchkey:invitations"]' });
+    await signUp(...(await offerOf(server, made?.code ?? '')), { username: 'jo' });
+    assert.deepEqual((await server.accounts.show('jo')).scopes, ['openid', 'offline_access', 'profile']);
+    assert.equal((await knex('T_account_roles')).length, 0);
+    await server.accounts.disable(OPERATOR, 'ada');
+    assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
+    // Who is deleted leaves no invitation that would count as the operator's.
+    await server.accounts.delete(OPERATOR, 'ada');
+    assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
+  });
+
+  test('withdrawn with what it gave takes that and nothing else from those who came by it', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const roles = ['editor'];
+    const { code, id } = await invite(server, { scope: 'openid notes:read', roles, maxUses: 2 });
+    await signUp(...(await offerOf(server, code)), { username: 'mei' });
+    const { knex } = server.database;
+    await knex('T_accounts').update({ scopes: '["openid","notes:read","files:read"]' });
+    const { withdrawn_from, state } = await server.invitations.revoke(OPERATOR, id, { withdraw: true });
+    assert.deepEqual([withdrawn_from, state], [['mei'], 'revoked']);
+    assert.deepEqual((await server.accounts.show('mei')).scopes, ['files:read']);
+    assert.equal((await knex('T_account_roles')).length, 0);
+  });
+
+  test('tells nobody whether an e-mail address has an account', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    await server.createAccount('ada');
+    const { code } = await invite(server, { maxUses: 2 });
+    const known = await signUp(...(await offerOf(server, code)), {
+      username: 'x1',
+      email: 'ada@harbour.example',
+    });
+    const free = await signUp(...(await offerOf(server, code)), {
+      username: 'x2',
+      email: 'new@harbour.example',
+    });
+    assert.deepEqual([known.status, free.status], [303, 303]);
+    assert.equal((await server.accounts.show('x1')).email, null);
+    assert.equal((await server.accounts.show('x2')).email, 'new@harbour.example');
+  });
+
+  test('is refused for a taken username, a weak password and a form of another, and stays unused', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    await server.createAccount('ada');
+    const { code, id } = await invite(server);
+    const [browser, page] = await offerOf(server, code);
+    const { action, fields } = await formOf(page);
+    const send = (more: Record<string, string>) =>
+      browser.post(action, { ...fields, username: 'mei', password: PASSWORD, ...more });
+    assert.match(await textOf(await send({ username: 'ADA' })), /is taken/);
+    assert.match(await textOf(await send({ password: 'short' })), /Use at least/);
+    assert.match(await textOf(await send({ email: 'nowhere' })), /in the format name@example.com/);
+    assert.match(await textOf(await send({ username: 'a b' })), /must not contain spaces/);
+    assert.equal((await send({ csrf: 'x' })).status, 403);
+    assert.equal((await browser.post(action, fields)).status, 400);
+    assert.equal((await server.invitations.show(OPERATOR, id)).uses, 0);
+    assert.equal((await server.accounts.list()).length, 1);
+  });
+});
 
 type Server = Awaited<ReturnType<typeof startServer>>;
 

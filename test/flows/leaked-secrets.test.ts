@@ -14,7 +14,6 @@ import {
   walk,
 } from '../support/builders/authorization.ts';
 import { SECRETS } from '../support/databases.ts';
-import { engines } from '../support/engines.ts';
 import { dump, found } from '../support/rows.ts';
 import { openWorld } from '../support/world.ts';
 
@@ -40,95 +39,91 @@ class Witness extends Browser {
   }
 }
 
-for (const engine of engines) {
-  describe(`at rest on ${engine}`, () => {
-    test('nothing that anybody was handed stands in a table, a file or the log', async (t) => {
-      const world = await openWorld(t, engine);
-      const server = await world.start({ LATCHKEY_LOG_LEVEL: 'trace' });
-      const client = await world.createClient({
-        scope: 'openid profile email offline_access',
-        grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
-        postLogoutRedirectUris: ['https://fieldnotes.example/bye'],
-      });
-      const person = await world.createAccount();
-      const secrets = new Map<string, string>([
-        ['password', person.password],
-        ['client secret', String(client.client_secret)],
-        ['key ring', SECRETS[0] as string],
-      ]);
-      const note = (what: string, value: unknown) =>
-        typeof value === 'string' && secrets.set(`${what} #${secrets.size}`, value);
-      const tokens = (body: Record<string, unknown>) => {
-        for (const what of ['access_token', 'refresh_token', 'id_token']) note(what, body[what]);
-      };
-      const witness = () => new Witness(server.issuer, secrets);
-
-      // Signs in and allows; refreshes; asks about and gives back tokens; reuses one.
-      const asked = { scope: 'openid profile email offline_access', prompt: 'consent' };
-      const {
-        browser,
-        request,
-        answer,
-        tokens: first,
-      } = await signInWith(...([server, client, person, asked, witness()] as const));
-      note('code', answer.get('code'));
-      note('verifier', request.verifier);
-      tokens(first.body);
-      const second = await refresh(server, client, first.body.refresh_token);
-      tokens(second.body);
-      await call(server, client, '/token/introspection', { token: second.body.access_token });
-      await fetch(`${server.issuer}/me`, {
-        headers: { authorization: `Bearer ${second.body.access_token}` },
-      });
-      await call(server, client, '/token/revocation', { token: second.body.access_token });
-      await refresh(server, client, first.body.refresh_token);
-      const machine = await call(server, client, '/token', { grant_type: 'client_credentials' });
-      assert.equal(machine.status, 200);
-      tokens(machine.body);
-      // Codes: one that nobody redeems, one that comes twice, one that is made up.
-      for (const times of [0, 2]) {
-        const again = authorization(client, { scope: 'openid', prompt: 'consent' });
-        const code = answerOf(await walk(browser, again, person)).get('code');
-        note('code', code);
-        for (let time = 0; time < times; time += 1) tokens((await redeem(server, client, again, code)).body);
-      }
-      const invented = 'Zm9yZ2VkLWNvZGUtdGhhdC1uby1zZXJ2ZXItbWFkZQ';
-      note('invented code', invented);
-      await redeem(server, client, request, invented);
-      // Fails to sign in, leaves another request open, is refused, and signs out, with the question on the way.
-      const failed = 'a wrong password of somebody';
-      note('wrong password', failed);
-      const stranger = witness();
-      const { action, fields } = await formOf(
-        await stranger.follow(await stranger.get(authorizeUrl(authorization(client)))),
-      );
-      await stranger.post(action, { ...fields, username: 'ada', password: failed });
-      await walk(witness(), authorization(client), person, 'deny');
-      const hint = new URLSearchParams({
-        id_token_hint: String(first.body.id_token),
-        post_logout_redirect_uri: 'https://fieldnotes.example/bye',
-      });
-      const half = await browser.get(`/session/end?${hint}`);
-      const look = async (when: string) => {
-        assert.deepEqual(found(JSON.stringify(await dump(world.database)), secrets), [], `tables, ${when}`);
-      };
-      await look('while signing out');
-      const out = await formOf(half);
-      const bye = await browser.post(out.action, { ...out.fields, logout: 'yes' });
-      assert.match(bye.headers.get('location') ?? '', /bye/);
-
-      await look('at the end');
-      assert.ok(secrets.size > 25, `${secrets.size} secrets were watched`);
-      if (engine === 'sqlite') {
-        const folder = dirname(world.storage.url.slice('sqlite:'.length));
-        const files = readdirSync(folder).filter((name) => name.startsWith('test.sqlite'));
-        assert.ok(files.includes('test.sqlite-wal'));
-        for (const name of files)
-          assert.deepEqual(found(readFileSync(join(folder, name), 'latin1'), secrets), [], name);
-      }
-      await server.kill('SIGTERM');
-      assert.ok(server.output().includes('"path":"/token"'), 'the log tells of requests');
-      assert.deepEqual(found(server.output(), secrets), [], 'log');
+describe('at rest', () => {
+  test('nothing that anybody was handed stands in a table, a file or the log', async (t) => {
+    const world = await openWorld(t, 'sqlite');
+    const server = await world.start({ LATCHKEY_LOG_LEVEL: 'trace' });
+    const client = await world.createClient({
+      scope: 'openid profile email offline_access',
+      grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+      postLogoutRedirectUris: ['https://fieldnotes.example/bye'],
     });
+    const person = await world.createAccount();
+    const secrets = new Map<string, string>([
+      ['password', person.password],
+      ['client secret', String(client.client_secret)],
+      ['key ring', SECRETS[0] as string],
+    ]);
+    const note = (what: string, value: unknown) =>
+      typeof value === 'string' && secrets.set(`${what} #${secrets.size}`, value);
+    const tokens = (body: Record<string, unknown>) => {
+      for (const what of ['access_token', 'refresh_token', 'id_token']) note(what, body[what]);
+    };
+    const witness = () => new Witness(server.issuer, secrets);
+
+    // Signs in and allows; refreshes; asks about and gives back tokens; reuses one.
+    const asked = { scope: 'openid profile email offline_access', prompt: 'consent' };
+    const {
+      browser,
+      request,
+      answer,
+      tokens: first,
+    } = await signInWith(...([server, client, person, asked, witness()] as const));
+    note('code', answer.get('code'));
+    note('verifier', request.verifier);
+    tokens(first.body);
+    const second = await refresh(server, client, first.body.refresh_token);
+    tokens(second.body);
+    await call(server, client, '/token/introspection', { token: second.body.access_token });
+    await fetch(`${server.issuer}/me`, {
+      headers: { authorization: `Bearer ${second.body.access_token}` },
+    });
+    await call(server, client, '/token/revocation', { token: second.body.access_token });
+    await refresh(server, client, first.body.refresh_token);
+    const machine = await call(server, client, '/token', { grant_type: 'client_credentials' });
+    assert.equal(machine.status, 200);
+    tokens(machine.body);
+    // Codes: one that nobody redeems, one that comes twice, one that is made up.
+    for (const times of [0, 2]) {
+      const again = authorization(client, { scope: 'openid', prompt: 'consent' });
+      const code = answerOf(await walk(browser, again, person)).get('code');
+      note('code', code);
+      for (let time = 0; time < times; time += 1) tokens((await redeem(server, client, again, code)).body);
+    }
+    const invented = 'Zm9yZ2VkLWNvZGUtdGhhdC1uby1zZXJ2ZXItbWFkZQ';
+    note('invented code', invented);
+    await redeem(server, client, request, invented);
+    // Fails to sign in, leaves another request open, is refused, and signs out, with the question on the way.
+    const failed = 'a wrong password of somebody';
+    note('wrong password', failed);
+    const stranger = witness();
+    const { action, fields } = await formOf(
+      await stranger.follow(await stranger.get(authorizeUrl(authorization(client)))),
+    );
+    await stranger.post(action, { ...fields, username: 'ada', password: failed });
+    await walk(witness(), authorization(client), person, 'deny');
+    const hint = new URLSearchParams({
+      id_token_hint: String(first.body.id_token),
+      post_logout_redirect_uri: 'https://fieldnotes.example/bye',
+    });
+    const half = await browser.get(`/session/end?${hint}`);
+    const look = async (when: string) => {
+      assert.deepEqual(found(JSON.stringify(await dump(world.database)), secrets), [], `tables, ${when}`);
+    };
+    await look('while signing out');
+    const out = await formOf(half);
+    const bye = await browser.post(out.action, { ...out.fields, logout: 'yes' });
+    assert.match(bye.headers.get('location') ?? '', /bye/);
+
+    await look('at the end');
+    assert.ok(secrets.size > 25, `${secrets.size} secrets were watched`);
+    const folder = dirname(world.storage.url.slice('sqlite:'.length));
+    const files = readdirSync(folder).filter((name) => name.startsWith('test.sqlite'));
+    assert.ok(files.includes('test.sqlite-wal'));
+    for (const name of files)
+      assert.deepEqual(found(readFileSync(join(folder, name), 'latin1'), secrets), [], name);
+    await server.kill('SIGTERM');
+    assert.ok(server.output().includes('"path":"/token"'), 'the log tells of requests');
+    assert.deepEqual(found(server.output(), secrets), [], 'log');
   });
-}
+});

@@ -7,61 +7,76 @@ import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
+describe('roles', { concurrency: true }, () => {
+  test('are granted and withdrawn everywhere or in one application, and told to that one alone', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const [notes, files] = [await server.createClient(), await server.createClient({ name: 'Files' })];
+    const roles = createRoles({ knex: server.database.knex });
+    const told = async (client: typeof notes) => {
+      const { tokens } = await signInWith(server, client, ada);
+      const headers = { authorization: `Bearer ${tokens.body.access_token}` };
+      const claims = (await (await fetch(`${server.issuer}/me`, { headers })).json()) as {
+        roles?: string[];
+      };
+      return claims.roles;
+    };
+    const chief = { username: 'ada', role: 'chief', client_id: notes.client_id };
+    await roles.grant(OPERATOR, { username: 'ADA', role: 'editor' });
+    assert.deepEqual((await roles.grant(OPERATOR, chief)).roles, [
+      { role: 'editor', client_id: null, client_name: null },
+      { role: 'chief', client_id: notes.client_id, client_name: 'Fieldnotes' },
+    ]);
+    assert.deepEqual([await told(notes), await told(files)], [['editor', 'chief'], ['editor']]);
+
+    const { username, role } = chief;
+    const refused: [() => Promise<unknown>, RegExp][] = [
+      [() => roles.withdraw(OPERATOR, { username, role }), /does not have the role chief in every/],
+      [() => roles.withdraw(OPERATOR, { username: 'nobody', role }), /no account with the username nobody/],
+      [
+        () => roles.grant(OPERATOR, { ...chief, client_id: 'none' }),
+        /no application with the client_id none/,
+      ],
+      [() => roles.grant(OPERATOR, { username, role: 'two words' }), /one word/],
+    ];
+    for (const [change, says] of refused) await assert.rejects(change, says);
+    await roles.withdraw(OPERATOR, { username, role: 'editor' });
+    assert.deepEqual([await told(notes), await told(files)], [['chief'], []]);
+    const log = await server.database
+      .knex('T_auth_audit_log')
+      .where('action', 'like', 'account.role%')
+      .orderBy('id');
+    assert.deepEqual(
+      log.map(({ action, actor_id, account_id, details }) => [
+        action,
+        actor_id,
+        account_id,
+        JSON.parse(details),
+      ]),
+      [
+        ['account.role_granted', null, ada.id, { role: 'editor' }],
+        ['account.role_granted', null, ada.id, { role: 'chief', client_id: notes.client_id }],
+        ['account.role_withdrawn', null, ada.id, { role: 'editor' }],
+      ],
+    );
+  });
+
+  test('and the invitation by which an account came stand in what is shown of it', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { code, id } = await invite(server, { label: 'Mei', roles: ['editor'], scope: 'openid' });
+    const { browser, page } = await open(server, code);
+    await signUp(browser, page, { username: 'mei' });
+    const { roles, invitations } = await server.accounts.show('mei');
+    assert.deepEqual(roles, [{ role: 'editor', client_id: null, client_name: null }]);
+    assert.ok(invitations[0]);
+    const { redeemed_at, ...ledger } = invitations[0];
+    assert.deepEqual(ledger, { id, label: 'Mei', invited_by: null, scopes: ['openid'], roles: ['editor'] });
+    assert.ok(Date.now() - Date.parse(redeemed_at) < 600_000);
+  });
+});
+
 for (const engine of engines) {
   describe(`roles on ${engine}`, { concurrency: true }, () => {
-    test('are granted and withdrawn everywhere or in one application, and told to that one alone', async (t) => {
-      const server = await startServer(t, engine);
-      const ada = await server.createAccount();
-      const [notes, files] = [await server.createClient(), await server.createClient({ name: 'Files' })];
-      const roles = createRoles({ knex: server.database.knex });
-      const told = async (client: typeof notes) => {
-        const { tokens } = await signInWith(server, client, ada);
-        const headers = { authorization: `Bearer ${tokens.body.access_token}` };
-        const claims = (await (await fetch(`${server.issuer}/me`, { headers })).json()) as {
-          roles?: string[];
-        };
-        return claims.roles;
-      };
-      const chief = { username: 'ada', role: 'chief', client_id: notes.client_id };
-      await roles.grant(OPERATOR, { username: 'ADA', role: 'editor' });
-      assert.deepEqual((await roles.grant(OPERATOR, chief)).roles, [
-        { role: 'editor', client_id: null, client_name: null },
-        { role: 'chief', client_id: notes.client_id, client_name: 'Fieldnotes' },
-      ]);
-      assert.deepEqual([await told(notes), await told(files)], [['editor', 'chief'], ['editor']]);
-
-      const { username, role } = chief;
-      const refused: [() => Promise<unknown>, RegExp][] = [
-        [() => roles.withdraw(OPERATOR, { username, role }), /does not have the role chief in every/],
-        [() => roles.withdraw(OPERATOR, { username: 'nobody', role }), /no account with the username nobody/],
-        [
-          () => roles.grant(OPERATOR, { ...chief, client_id: 'none' }),
-          /no application with the client_id none/,
-        ],
-        [() => roles.grant(OPERATOR, { username, role: 'two words' }), /one word/],
-      ];
-      for (const [change, says] of refused) await assert.rejects(change, says);
-      await roles.withdraw(OPERATOR, { username, role: 'editor' });
-      assert.deepEqual([await told(notes), await told(files)], [['chief'], []]);
-      const log = await server.database
-        .knex('T_auth_audit_log')
-        .where('action', 'like', 'account.role%')
-        .orderBy('id');
-      assert.deepEqual(
-        log.map(({ action, actor_id, account_id, details }) => [
-          action,
-          actor_id,
-          account_id,
-          JSON.parse(details),
-        ]),
-        [
-          ['account.role_granted', null, ada.id, { role: 'editor' }],
-          ['account.role_granted', null, ada.id, { role: 'chief', client_id: notes.client_id }],
-          ['account.role_withdrawn', null, ada.id, { role: 'editor' }],
-        ],
-      );
-    });
-
     test('granted by many at once is one role', async (t) => {
       const server = await startServer(t, engine);
       await server.createAccount();
@@ -71,19 +86,6 @@ for (const engine of engines) {
       await Promise.all(Array.from({ length: 8 }, () => roles.grant(OPERATOR, given)));
       assert.equal((await knex('T_account_roles')).length, 1);
       assert.equal((await knex('T_auth_audit_log').where({ action: 'account.role_granted' })).length, 1);
-    });
-
-    test('and the invitation by which an account came stand in what is shown of it', async (t) => {
-      const server = await startServer(t, engine);
-      const { code, id } = await invite(server, { label: 'Mei', roles: ['editor'], scope: 'openid' });
-      const { browser, page } = await open(server, code);
-      await signUp(browser, page, { username: 'mei' });
-      const { roles, invitations } = await server.accounts.show('mei');
-      assert.deepEqual(roles, [{ role: 'editor', client_id: null, client_name: null }]);
-      assert.ok(invitations[0]);
-      const { redeemed_at, ...ledger } = invitations[0];
-      assert.deepEqual(ledger, { id, label: 'Mei', invited_by: null, scopes: ['openid'], roles: ['editor'] });
-      assert.ok(Date.now() - Date.parse(redeemed_at) < 600_000);
     });
   });
 }
