@@ -23,7 +23,7 @@ import { createRecoveryPages } from '../interactions/password-reset.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { findAccount } from '../oidc/claims.ts';
-import { createClientSource } from '../oidc/clients/cache.ts';
+import { createClientCache } from '../oidc/clients/cache.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
@@ -91,13 +91,13 @@ export async function createApp(deps: { config: Config; database: Database; log:
   const renderer = createRenderer({ assets, issuer: config.issuer });
   const render = renderer.page;
   const keys = await createSigningKeys({ database, secrets }).load();
-  const clients = createClientSource({ driver, issuer: config.issuer });
+  const clients = createClientCache({ driver, issuer: config.issuer });
   const usage = createClientUsage(database.knex);
   const provider = createProvider({
     ...{ config, secrets, findAccount, keys, log },
     adapter: createStorage({ secrets, issuer: config.issuer, clients }),
     pages: createEnginePages(render),
-    onUse: usage.note,
+    onUse: usage.noteUse,
   });
   const notReady = createReadiness(database, log);
 

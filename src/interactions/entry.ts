@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { pageOf, SIGNED_IN_PATH, signInUrl } from '../oidc/clients/own-client.ts';
+import { SIGNED_IN_PATH, signInUrl, toOwnPage } from '../oidc/clients/own-client.ts';
 import { readForm } from '../web/form-body.ts';
 import type { InvitationDeps } from './invitation.ts';
 
@@ -32,6 +32,6 @@ export function createEntryPages(router: Router, deps: { issuer: string } & Pick
   router.get(SIGNED_IN_PATH, (ctx) => {
     ctx.status = 303;
     ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(pageOf(ctx.query.state));
+    ctx.redirect(toOwnPage(ctx.query.state));
   });
 }

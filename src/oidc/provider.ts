@@ -6,7 +6,7 @@ import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { claimsByScope, type EngineAccount } from './claims.ts';
-import type { EngineClient } from './clients/document.ts';
+import { type EngineClient, OWN_METADATA } from './clients/document.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { listen } from './events.ts';
 import { issueRefreshToken, loadExistingGrant, useRowIdsForGrants } from './grants.ts';
@@ -77,7 +77,7 @@ function configuration(deps: EngineDeps): Configuration {
       userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       introspectionSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
     },
-    extraClientMetadata: { properties: ['allowed_scopes', 'require_pkce', 'is_first_party', 'display_code'] },
+    extraClientMetadata: { properties: OWN_METADATA },
     clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
       client.redirectUris.some((uri) => originOf(uri) === origin),
     cookies: {

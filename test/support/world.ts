@@ -6,8 +6,9 @@ import { type Accounts, createAccounts } from '../../src/identity/accounts/servi
 import { createPasswords } from '../../src/identity/passwords/hashing.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
+import type { ClientDocument } from '../../src/oidc/clients/document.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
-import { type ClientDocument, createClients } from '../../src/oidc/clients/service.ts';
+import { createClients } from '../../src/oidc/clients/service.ts';
 import { childEnvironment } from './child-environment.ts';
 import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';

@@ -1,4 +1,13 @@
-/** What our own metadata adds to the engine's client. */
+import { toDate, toEpoch } from '../../database/instants.ts';
+import type { ClientMetadata, ClientRow } from './store.ts';
+
+/** A client with the members of RFC 7591 section 3.2.1, and ours. */
+export type ClientDocument = Record<string, unknown> & { client_id: string; client_secret?: string };
+
+/** Our own members of the document that the engine keeps on its client. */
+export const OWN_METADATA = ['allowed_scopes', 'require_pkce', 'is_first_party', 'display_code'];
+
+/** The engine's client, as far as we use it. */
 export interface EngineClient {
   clientId: string;
   clientName?: string;
@@ -10,4 +19,51 @@ export interface EngineClient {
   is_first_party: boolean;
   display_code: boolean;
   grantTypeAllowed(type: string): boolean;
+}
+
+/** The redirect URI of clients that have none: our own page, which shows the code to be copied. */
+const codePage = (issuer: string) => `${issuer}/code`;
+
+/** The document that pages, API and command line show. */
+export function toDocument(row: ClientRow, issuer: string): ClientDocument {
+  const metadata: ClientMetadata = JSON.parse(row.metadata);
+  const redirectUris: string[] = JSON.parse(row.redirect_uris);
+  return {
+    client_id: row.client_id,
+    client_id_issued_at: toEpoch(toDate(row.created_at)),
+    client_name: row.client_name,
+    redirect_uris: metadata.display_code ? [codePage(issuer)] : redirectUris,
+    post_logout_redirect_uris: metadata.post_logout_redirect_uris,
+    grant_types: metadata.grant_types,
+    response_types: metadata.grant_types.includes('authorization_code') ? ['code'] : [],
+    token_endpoint_auth_method: row.client_type === 'public' ? 'none' : 'client_secret_basic',
+    // Native applications may use private-use schemes (RFC 8252 section 7.1). The engine also lets them use any
+    // loopback port, so an application without such a scheme is not declared native.
+    application_type: redirectUris.every((uri) => /^https?:/.test(uri)) ? 'web' : 'native',
+    id_token_signed_response_alg: metadata.id_token_signed_response_alg,
+    scope: JSON.parse(row.allowed_scopes).join(' '),
+    require_pkce: Boolean(row.require_pkce),
+    is_first_party: Boolean(row.is_first_party),
+    display_code: metadata.display_code,
+    is_active: Boolean(row.is_active),
+  };
+}
+
+/**
+ * The document that the engine validates. Digests take the place of the secret (see compareSecretsByDigest), and the
+ * scopes have a name of ours: the engine would refuse those that it does not know.
+ */
+export function toEngineDocument(
+  row: ClientRow,
+  secretHashes: string[],
+  issuer: string,
+): Record<string, unknown> {
+  const { scope, is_active, client_id_issued_at, ...document } = toDocument(row, issuer);
+  const isPublic = row.client_type === 'public';
+  return {
+    ...document,
+    allowed_scopes: scope,
+    // A confidential client must have a secret. Without any in use, this one matches no digest.
+    ...(isPublic ? {} : { client_secret: secretHashes.join(' ') || 'none' }),
+  };
 }

@@ -1,12 +1,12 @@
 /**
- * Our own pages (the account, the console) are an application of this server like any other: who opens one
- * without a session is sent through the same authorization request, so that sign-in, invitation and every later
- * step have one way. The session is all it wants: its code is never redeemed, and no secret in the world is its own.
+ * The client that stands for our own pages (account and console). A browser without a session is sent through an
+ * authorization request like that of any application, so that sign-in, sign-up and every later step exist only once.
+ * The pages need the session alone: the code is never redeemed, and no secret matches this client.
  */
 export const OWN_CLIENT_ID = 'latchkey';
 export const SIGNED_IN_PATH = '/signed-in';
 
-/** What the engine knows of our own pages; it stands in no table. */
+/** Its document for the engine; it has no row in T_oauth_clients. */
 export function ownClient(issuer: string): Record<string, unknown> {
   return {
     client_id: OWN_CLIENT_ID,
@@ -15,7 +15,7 @@ export function ownClient(issuer: string): Record<string, unknown> {
     response_types: ['code'],
     grant_types: ['authorization_code'],
     token_endpoint_auth_method: 'client_secret_basic',
-    // Secrets are compared as digests: this is none.
+    // Secrets are compared by their digests, and no digest is this text.
     client_secret: 'none',
     allowed_scopes: 'openid',
     require_pkce: false,
@@ -24,15 +24,18 @@ export function ownClient(issuer: string): Record<string, unknown> {
   };
 }
 
-/** Only a page of ours is returned to: the path is one of these, letter by letter. */
+/** The pages to return to. The whole path must match, so that `state` cannot redirect anywhere else. */
 const PAGE = /^\/(account|admin)(\/[a-z0-9-]+){0,3}$/;
 
-/** @returns the page to go on to after sign-in; the front page for anything else (open redirect) */
-export function pageOf(state: unknown): string {
+/** @param state of the sign-in's response @returns the page that it names; the front page if it names none of ours */
+export function toOwnPage(state: unknown): string {
   return typeof state === 'string' && PAGE.test(state) ? state : '/';
 }
 
-/** Where a browser goes to sign in, or to come in by an invitation, and then on to a page of ours. */
+/**
+ * The authorization request by which a browser signs in, or signs up, and then continues to one of our pages.
+ * @param params further parameters, such as `prompt`
+ */
 export function signInUrl(issuer: string, page: string, params: Record<string, string> = {}): string {
   return `/auth?${new URLSearchParams({
     client_id: OWN_CLIENT_ID,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
+import { refuse } from '../../kit/errors.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
@@ -84,3 +85,38 @@ export const clientChange = z.strictObject({
 
 export type ClientInput = z.input<typeof clientInput>;
 export type ClientChange = z.input<typeof clientChange>;
+
+/** Refuses combinations of members that make no working application. @throws LatchkeyError invalid_input */
+export function checkCombination(client: {
+  redirectUris: unknown[];
+  displayCode: boolean;
+  public: boolean;
+  grantTypes: string[];
+  requirePkce: boolean | undefined;
+}): void {
+  const usesCode = client.grantTypes.includes('authorization_code');
+  if (client.displayCode && client.redirectUris.length > 0)
+    refuse(
+      'display_client_with_redirect_uri',
+      'A display client has no redirect URI. Leave out one of the two.',
+    );
+  if (client.displayCode && !usesCode)
+    refuse('display_client_without_code', 'A display client needs the grant type authorization_code.');
+  if (usesCode && !client.displayCode && client.redirectUris.length === 0)
+    refuse(
+      'redirect_uri_missing',
+      'An application that people sign in to needs a redirect URI. Add --redirect-uri, or --display-code to show its code.',
+    );
+  if (client.public && client.grantTypes.includes('client_credentials'))
+    refuse(
+      'public_client_with_client_credentials',
+      'A public application cannot use client_credentials: it has no secret.',
+    );
+  if (client.grantTypes.includes('refresh_token') && !usesCode)
+    refuse(
+      'refresh_token_without_code',
+      'The grant type refresh_token works only together with authorization_code. Add it, or leave out refresh_token.',
+    );
+  if (client.public && client.requirePkce === false)
+    refuse('public_client_without_pkce', 'A public application cannot work without PKCE: it has no secret.');
+}

@@ -1,24 +1,25 @@
 import type { Knex } from 'knex';
+import { markUsed } from './store.ts';
 
 const HOUR_MS = 3_600_000;
-/** Bound values are limited on every engine, and a statement should be short. */
+/** Clients in one UPDATE: engines limit the bound values of a statement. */
 const BATCH = 200;
 
 /**
- * When an application was last used (`T_oauth_clients.last_used_at`), to the hour: what a request notes is a word in
- * memory, and a job writes it.
+ * When each client was last used (`T_oauth_clients.last_used_at`), to the hour. Requests only note a client in
+ * memory, and a job writes what they noted: a write per request would be as expensive as the request.
  */
 export function createClientUsage(knex: Knex) {
   const used = new Set<string>();
   return {
-    /** An application was given a code or a token. */
-    note(clientId: string): void {
+    /** To be called when a client was given a code or a token. */
+    noteUse(clientId: string): void {
       used.add(clientId);
     },
 
     /**
-     * Writes what was noted since the last time, at most once an hour for each application whichever server saw it.
-     * @returns how many rows were written; what a failure left unwritten is noted again
+     * Writes the clients noted since the last call, each at most once an hour, counting all servers.
+     * @returns how many rows were written; if it throws, clients that were not written are noted again
      */
     async write(now = new Date()): Promise<number> {
       const noted = [...used];
@@ -27,10 +28,7 @@ export function createClientUsage(knex: Knex) {
       let written = 0;
       try {
         while (noted.length > 0) {
-          written += await knex('T_oauth_clients')
-            .whereIn('client_id', noted.slice(0, BATCH))
-            .where((row) => row.whereNull('last_used_at').orWhere('last_used_at', '<', hourAgo))
-            .update({ last_used_at: now });
+          written += await markUsed(knex, noted.slice(0, BATCH), now, hourAgo);
           noted.splice(0, BATCH);
         }
       } catch (error) {
@@ -41,5 +39,3 @@ export function createClientUsage(knex: Knex) {
     },
   };
 }
-
-export type ClientUsage = ReturnType<typeof createClientUsage>;
