@@ -22,7 +22,7 @@ function expiring({ instant, text, index }: Columns): void {
   index('expires_at');
 }
 
-/** A request that a person confirms elsewhere, then redeemed by polling. */
+/** A request that the user confirms elsewhere, while the application polls for the tokens. */
 function polled(columns: Columns): void {
   const { table, instant, reference, text, unique, index } = columns;
   table.string('code_hash', 43).notNullable();

@@ -17,7 +17,7 @@ export async function up(knex: Knex): Promise<void> {
     table.string('email', 255);
     text('scopes').notNullable();
     text('roles').notNullable();
-    // Kept apart from created_by, which is NULL for an inviter who was deleted as well.
+    // created_by cannot tell: it is also NULL after the inviter was deleted.
     table.boolean('by_operator').notNullable();
     reference('created_by', 'T_accounts', 'SET NULL');
     table.integer('max_uses').notNullable();

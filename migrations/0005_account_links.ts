@@ -9,7 +9,7 @@ export async function up(knex: Knex): Promise<void> {
     table.string('email', 255).notNullable();
     instant('consumed_at');
     instant('expires_at').notNullable();
-    // A new link takes the place of the one before it: the database itself keeps no two.
+    // A new link replaces the previous one for the same purpose.
     unique('account_id', 'purpose');
     unique('token_hash');
   });

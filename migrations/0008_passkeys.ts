@@ -5,10 +5,10 @@ export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_webauthn_challenges', ({ table, instant, reference, text, unique, index }) => {
     table.string('challenge_hash', 43).notNullable();
     table.string('purpose', 16).notNullable();
-    // The browser, and the interaction or session in it, to which the challenge was given.
+    // The browser, and the interaction or session in it, that the challenge was issued to.
     table.string('bound_to_hash', 43).notNullable();
     reference('account_id', 'T_accounts');
-    // The id that an account being signed up will have.
+    // During sign-up: the id that the account will get.
     table.string('user_handle', 36);
     text('allowed_credential_ids');
     table.string('user_verification', 16).notNullable();
@@ -23,7 +23,7 @@ export async function up(knex: Knex): Promise<void> {
     text('key_id').notNullable();
     table.string('key_id_hash', 43).notNullable();
     reference('account_id', 'T_accounts').notNullable();
-    // `passkey` signs in by itself, `security_key` stands after a password.
+    // `passkey` signs in on its own, `security_key` is a second factor after a password.
     table.string('kind', 16).notNullable();
     table.string('name', 255).notNullable();
     text('public_key').notNullable();
@@ -47,7 +47,7 @@ export async function up(knex: Knex): Promise<void> {
     text('secret_sealed').notNullable();
     instant('confirmed_at');
     table.bigInteger('last_step');
-    // Guesses in the window that ends then.
+    // Failed attempts in the window that ends at guesses_expire_at.
     table.integer('guesses').notNullable();
     instant('guesses_expire_at').notNullable();
     unique('account_id');

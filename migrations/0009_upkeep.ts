@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-/** What the clean-up and the end of an account look for, without reading a whole table. */
+/** Columns that the clean-up and deleting an account search by; without an index they would scan whole tables. */
 const INDICES: Record<string, string> = {
   T_authorization_requests: 'account_id',
   T_grants: 'revoked_at',
@@ -11,7 +11,7 @@ const INDICES: Record<string, string> = {
 
 const nameOf = (table: string, column: string) => `I_${table.slice(2)}_${column}`;
 
-/** MySQL keeps each step of a migration that died: what is done there already is no fault. */
+/** MySQL commits each step, so after an interrupted run a step may already be done. */
 const unless = (code: string) => (error: { code?: string }) => {
   if (error.code !== code) throw error;
 };

@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 
 /**
- * What hangs on a grant is found among what its account has: an index of its own made each token a write to one more
- * page somewhere in the middle of a tree.
+ * Codes and tokens of a grant are found through the index on account_id. An index on grant_id cost a write to a random
+ * page for every token.
  */
 const TABLES = [
   'T_authorization_codes',
@@ -14,7 +14,7 @@ const TABLES = [
 
 const nameOf = (table: string) => `I_${table.slice(2)}_grant_id`;
 
-/** MySQL keeps each step of a migration that died: what is done there already is no fault. */
+/** MySQL commits each step, so after an interrupted run a step may already be done. */
 const unless = (code: string) => (error: { code?: string }) => {
   if (error.code !== code) throw error;
 };

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { APPLICATION, PEOPLE, seedDevelopment } from '../seeds/development.ts';
+import { ACCOUNTS, APPLICATION, seedDevelopment } from '../seeds/development.ts';
 import { migrateLatest } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { createPasswords } from '../src/identity/passwords/hashing.ts';
@@ -66,7 +66,7 @@ await start('examples/web-application/index.js', application, /application is at
 process.stdout.write(`
 Go to    ${home}   and press "Sign in".
 Sign in as
-${PEOPLE.map(({ username, password }) => `         ${username.padEnd(6)} password: ${password}`).join('\n')}
+${ACCOUNTS.map(({ username, password }) => `         ${username.padEnd(6)} password: ${password}`).join('\n')}
 
 The server is at ${issuer}. Everything is thrown away when you press Ctrl-C.
 `);

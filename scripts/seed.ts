@@ -1,9 +1,9 @@
-import { APPLICATION, PEOPLE, seed } from '../seeds/development.ts';
+import { ACCOUNTS, APPLICATION, seed } from '../seeds/development.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { migrateLatest } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 
-/** `npm run seed`: development data with passwords that anybody can read; never in production. */
+/** `npm run seed`: writes development data. Its passwords are public, so it refuses to run in production. */
 try {
   const { databaseUrl, production } = loadConfig(process.env);
   const database = openDatabase(databaseUrl);
@@ -13,7 +13,7 @@ try {
   } finally {
     await database.close();
   }
-  for (const { username, password } of PEOPLE)
+  for (const { username, password } of ACCOUNTS)
     process.stdout.write(`account  ${username}  password: ${password}\n`);
   process.stdout.write(`client   ${APPLICATION.id}  secret: ${APPLICATION.secret}\n`);
 } catch (error) {

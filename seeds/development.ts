@@ -5,8 +5,8 @@ import { LatchkeyError } from '../src/kit/errors.ts';
 import { digest } from '../src/kit/ids.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 
-/** Fixed ids, so that examples in the documentation can be followed by typing them. */
-export const PEOPLE = [
+/** Fixed ids, so that the examples in the documentation work as printed. */
+export const ACCOUNTS = [
   {
     id: '01930000-0000-7000-8000-000000000001',
     credentialId: '01930000-0000-7000-8000-000000000011',
@@ -27,7 +27,7 @@ export const PEOPLE = [
   },
 ];
 
-/** Known to everybody who can read this file: for development alone. */
+/** For development only: anyone can read this secret here. */
 export const APPLICATION = {
   id: '01930000-0000-7000-8000-000000000101',
   secretId: '01930000-0000-7000-8000-000000000111',
@@ -36,13 +36,13 @@ export const APPLICATION = {
 };
 
 /**
- * Two people and an application, as they are written here; run again it puts them back.
- * @param home where the application is: `http://localhost:4000`
+ * Writes two accounts and an application. Running it again restores them.
+ * @param home the application's origin: `http://localhost:4000`
  */
 export async function seedDevelopment(knex: Knex, passwords: Passwords, home: string): Promise<void> {
   const created_at = new Date('2026-01-01T00:00:00Z');
   const put = (table: string, row: { id: string }) => knex(table).insert(row).onConflict('id').merge();
-  for (const { id, credentialId, username, email, name, scopes, password } of PEOPLE) {
+  for (const { id, credentialId, username, email, name, scopes, password } of ACCOUNTS) {
     const account = { id, created_at, username, email, email_verified: true, name, auth_provider: 'native' };
     await put('T_accounts', { ...account, scopes: JSON.stringify(scopes), is_active: true } as never);
     const credential = { id: credentialId, created_at, account_id: id, username, failed_login_attempts: 0 };
@@ -84,8 +84,8 @@ export async function seedDevelopment(knex: Knex, passwords: Passwords, home: st
 }
 
 /**
- * What `npm run seed` and Knex's `seed:run` call.
- * @throws LatchkeyError in production: the passwords are public
+ * Called by `npm run seed` and by Knex's `seed:run`.
+ * @throws LatchkeyError in production, because the passwords are public
  */
 export async function seed(knex: Knex): Promise<void> {
   const { production, secrets } = loadConfig(process.env);
@@ -93,7 +93,7 @@ export async function seed(knex: Knex): Promise<void> {
     throw new LatchkeyError(
       'conflict',
       'seeds_in_production',
-      'The seeds are for development: their passwords are public. Nothing was written.',
+      'Seeds are for development only: their passwords are public. Nothing was written.',
     );
   await seedDevelopment(knex, createPasswords(createSecrets(secrets)), 'http://localhost:4000');
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { APPLICATION, PEOPLE } from '../../seeds/development.ts';
+import { ACCOUNTS, APPLICATION } from '../../seeds/development.ts';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { reports } from '../../src/maintenance/reports.ts';
@@ -14,7 +14,7 @@ import { createDatabase, type TestDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
 
-const [ada, mei] = PEOPLE.map(({ id }) => id);
+const [ada, mei] = ACCOUNTS.map(({ id }) => id);
 const app = APPLICATION.id;
 const yesterday = () => new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
 
@@ -82,8 +82,8 @@ const EXPECTED: Record<string, Expected> = {
     return purgedTables.map((table) => [table, rows[table] ?? '0']);
   },
   'Development data': () => [
-    [ada as string, 'ada', PEOPLE[0]?.credentialId as string],
-    [mei as string, 'mei', PEOPLE[1]?.credentialId as string],
+    [ada as string, 'ada', ACCOUNTS[0]?.credentialId as string],
+    [mei as string, 'mei', ACCOUNTS[1]?.credentialId as string],
   ],
 };
 

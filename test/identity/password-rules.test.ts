@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import bcrypt from 'bcrypt';
-import { PEOPLE } from '../../seeds/development.ts';
+import { ACCOUNTS } from '../../seeds/development.ts';
 import { COST } from '../../src/identity/passwords/hashing.ts';
 import { createPasswordRules, isTooLong } from '../../src/identity/passwords/rules.ts';
 import { PASSWORD } from '../support/server.ts';
@@ -28,7 +28,7 @@ describe('a new password', () => {
     test(`may be ${what}`, () => assert.equal(fault(password, ada), undefined));
   }
 
-  for (const { username, email, name, password } of PEOPLE) {
+  for (const { username, email, name, password } of ACCOUNTS) {
     test(`of the seeds passes: ${username}`, () =>
       assert.equal(fault(password, { username, email, name }), undefined));
   }

@@ -1,4 +1,4 @@
-import { APPLICATION, PEOPLE, seedDevelopment } from '../../../seeds/development.ts';
+import { ACCOUNTS, APPLICATION, seedDevelopment } from '../../../seeds/development.ts';
 import type { Database } from '../../../src/database/open.ts';
 import { SET_UP_ID } from '../../../src/identity/invitations/store.ts';
 import { uuidv7 } from '../../../src/kit/ids.ts';
@@ -13,7 +13,7 @@ const soon = () => ago(-HOUR);
 export async function knownRows(database: Database): Promise<void> {
   const { knex } = database;
   await seedDevelopment(knex, { hash: async () => 'x', verify: async () => true, isStale: () => false }, '');
-  const [ada, mei] = PEOPLE.map(({ id }) => id) as [string, string];
+  const [ada, mei] = ACCOUNTS.map(({ id }) => id) as [string, string];
   const client_id = APPLICATION.id;
   const put = async (table: string, row: Record<string, unknown>) => {
     const id = (row.id as string | undefined) ?? uuidv7();
