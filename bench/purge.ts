@@ -84,7 +84,7 @@ for (const variant of values.engines.split(',') as Variant[]) {
     // What was live is used once more: each answers or throws.
     for (const actor of actors) for (const flow of Object.values(flows)) await flow(actor);
     process.stdout.write(
-      `${variant}: ${expired - left} of ${expired} expired rows deleted meanwhile; all that was live was used again\n`,
+      `${variant}: ${expired - left} of ${expired} expired rows deleted at the same time; every live row still worked\n`,
     );
   } finally {
     closeConnections();
