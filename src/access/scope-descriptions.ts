@@ -1,4 +1,4 @@
-const WORDS: Record<string, string> = {
+const DESCRIPTIONS: Record<string, string> = {
   profile: 'See your name, username and picture',
   email: 'See your e-mail address',
   'latchkey:accounts': 'Manage the accounts of this server',
@@ -10,9 +10,9 @@ const WORDS: Record<string, string> = {
   'latchkey:operations': 'Operate this server',
 };
 
-/** A scope in the words of a person: what an application will be able to do. */
+/** @returns what an application with this scope can do, for the consent page; guessed from the name of an unknown one */
 export function describeScope(scope: string): string {
-  const known = WORDS[scope];
+  const known = DESCRIPTIONS[scope];
   if (known) return known;
   const [, thing = scope, verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
   const name = thing.replaceAll(/[-_]/g, ' ');

@@ -1,4 +1,4 @@
-/** Every sign-in may request these and they carry no power, so an account's ceiling does not list them. */
+/** Any sign-in may request these. They give no access by themselves, so an account's ceiling does not list them. */
 export const PROTOCOL_SCOPES = new Set(['openid', 'offline_access']);
 
 /** A scope-token (RFC 6749 section 3.3). */
@@ -10,40 +10,37 @@ export function parseScopes(scope: string | undefined | null): string[] {
 }
 
 /**
- * Whether a list of powers covers a scope: by name, by `*:*` (everything), by `group:*`, or because a power
- * includes its `.read`.
+ * Whether the held scopes include a scope: by name, by `*:*` (everything), by `group:*`, or because a scope includes
+ * its `.read`.
  */
-export function covers(powers: string[], scope: string): boolean {
+export function covers(held: string[], scope: string): boolean {
   const group = scope.slice(0, scope.indexOf(':') + 1);
-  return powers.some(
-    (power) =>
-      power === scope ||
-      power === '*:*' ||
-      `${power}.read` === scope ||
-      (group !== '' && power === `${group}*`),
+  return held.some(
+    (one) =>
+      one === scope || one === '*:*' || `${one}.read` === scope || (group !== '' && one === `${group}*`),
   );
 }
 
-/** What of `asked` the powers cover. Wildcards are powers, never scopes of a token: they are not asked for. */
-export function within(asked: Iterable<string>, powers: string[]): string[] {
-  return [...asked].filter((scope) => !scope.includes('*') && covers(powers, scope));
+/** Those of the requested scopes that are held. A wildcard can be held, but not requested: no token carries one. */
+function limitTo(requested: Iterable<string>, held: string[]): string[] {
+  return [...requested].filter((scope) => !scope.includes('*') && covers(held, scope));
 }
 
-/** What of `asked` may be asked through an application. Whether it may keep access is its grant type's question. */
-export function limitToClient(asked: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
-  const list = [...asked];
-  const named = new Set(within(list, allowed));
-  return list.filter((scope) => (scope === 'offline_access' ? mayRefresh : named.has(scope)));
+/** Those of the requested scopes that a client may have. @param mayRefresh decides on `offline_access` instead */
+export function limitToClient(requested: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
+  const scopes = [...requested];
+  const limited = new Set(limitTo(scopes, allowed));
+  return scopes.filter((scope) => (scope === 'offline_access' ? mayRefresh : limited.has(scope)));
 }
 
-/** What of `asked` an account's ceiling lets through. */
-export function limitToCeiling(asked: Iterable<string>, ceiling: string[]): string[] {
-  const list = [...asked];
-  const named = new Set(within(list, ceiling));
-  return list.filter((scope) => PROTOCOL_SCOPES.has(scope) || named.has(scope));
+/** Those of the requested scopes that an account's ceiling allows. */
+export function limitToCeiling(requested: Iterable<string>, ceiling: string[]): string[] {
+  const scopes = [...requested];
+  const limited = new Set(limitTo(scopes, ceiling));
+  return scopes.filter((scope) => PROTOCOL_SCOPES.has(scope) || limited.has(scope));
 }
 
-/** Whether a scope gives power over Latchkey itself. */
+/** Whether a scope is one over Latchkey itself. */
 export function isLatchkeyScope(scope: string): boolean {
   return scope.startsWith('latchkey:');
 }

@@ -6,10 +6,8 @@ import type { SecondFactorPolicy } from './second-factor-policy.ts';
 
 const { Check, Prompt } = interactionPolicy;
 
-/** As long as the column in which a nonce is unique for its account. */
-const LONGEST_NONCE = 255;
-
-const UNMET = 'unmet_authentication_requirements';
+/** The length of the column that makes a nonce unique for its account. */
+const MAX_NONCE_LENGTH = 255;
 
 interface AcrRequest {
   essential?: boolean;
@@ -17,89 +15,93 @@ interface AcrRequest {
   values?: unknown;
 }
 
-/** What the application asks for by the claims parameter (OpenID Connect Core section 5.5.1.1). */
+/** The `acr` values that the claims parameter declares essential (OpenID Connect Core section 5.5.1.1). */
 function essentialAcr(ctx: KoaContextWithOIDC): string[] | undefined {
-  const asked = ctx.oidc.claims?.id_token?.acr as AcrRequest | null | undefined;
-  if (!asked?.essential) return undefined;
-  if (asked.values !== undefined && !Array.isArray(asked.values))
+  const request = ctx.oidc.claims?.id_token?.acr as AcrRequest | null | undefined;
+  if (!request?.essential) return undefined;
+  if (request.values !== undefined && !Array.isArray(request.values))
     throw new errors.InvalidRequest('invalid claims.id_token.acr.values type');
-  const values = [...((asked.values as unknown[]) ?? []), asked.value].filter(
-    (one) => typeof one === 'string',
+  const values = [...((request.values as unknown[]) ?? []), request.value].filter(
+    (value) => typeof value === 'string',
   );
   return values.length > 0 ? values : undefined;
 }
 
-/** @returns the values asked for, and the level that satisfies them */
-function askedStrength(ctx: KoaContextWithOIDC) {
+/** The level that the application requests by the claims parameter, or else by `acr_values`. */
+function requestedLevel(ctx: KoaContextWithOIDC): { isEssential: boolean; level: number } {
   const essential = essentialAcr(ctx);
   const values = essential ?? parseScopes(ctx.oidc.params?.acr_values as string | undefined);
-  return { essential: essential !== undefined, wanted: requestedAcrLevel(values) };
+  return { isEssential: essential !== undefined, level: requestedAcrLevel(values) };
 }
 
-/** Step-up: the session is not as sure as the application asks for. */
-const strength = new Check(
+/** Step-up: asks for another sign-in when the session is weaker than the application requests. */
+const stepUp = new Check(
   'acr_values',
-  'a stronger sign-in is asked for',
-  UNMET,
+  'a stronger sign-in is requested',
+  'unmet_authentication_requirements',
   (ctx: KoaContextWithOIDC) => {
-    const { essential, wanted } = askedStrength(ctx);
-    const isKnown = wanted > 0;
-    if (!isKnown && !essential) return Check.NO_NEED_TO_PROMPT;
-    if (isKnown && acrLevel(ctx.oidc.session?.acr) >= wanted) return Check.NO_NEED_TO_PROMPT;
-    if (!(ctx.oidc.result as { login?: object } | undefined)?.login) return Check.REQUEST_PROMPT;
-    // Voluntary: the application sees in `acr` what it was. Essential: it is an error.
-    if (essential)
+    const { isEssential, level } = requestedLevel(ctx);
+    const isKnown = level > 0;
+    if (!isKnown && !isEssential) return Check.NO_NEED_TO_PROMPT;
+    if (isKnown && acrLevel(ctx.oidc.session?.acr) >= level) return Check.NO_NEED_TO_PROMPT;
+    if (!ctx.oidc.result?.login) return Check.REQUEST_PROMPT;
+    // The user has just signed in and could do no better. A voluntary request goes on: the ID token's `acr` tells the
+    // application. An essential one is an error (OpenID Connect Core section 5.5.1.1).
+    if (isEssential)
       throw new errors.UnmetAuthenticationRequirements('the requested acr could not be obtained');
     return Check.NO_NEED_TO_PROMPT;
   },
-  (ctx: KoaContextWithOIDC) => ({ acr_level: askedStrength(ctx).wanted }),
+  (ctx: KoaContextWithOIDC) => ({ acr_level: requestedLevel(ctx).level }),
 );
 
-/** When a person is asked for something: the engine's own policy, and what it leaves to us. */
-export function prompts(secondFactorPolicy: SecondFactorPolicy) {
+/** Refuses a nonce that would not fit its column. */
+const nonceLength = new Check(
+  'nonce_length',
+  'the nonce is too long',
+  'invalid_request',
+  (ctx: KoaContextWithOIDC) => {
+    const { nonce } = ctx.oidc.params ?? {};
+    if (typeof nonce === 'string' && nonce.length > MAX_NONCE_LENGTH)
+      throw new errors.InvalidRequest(`nonce must not be longer than ${MAX_NONCE_LENGTH} characters`);
+    return Check.NO_NEED_TO_PROMPT;
+  },
+);
+
+/** A session can outlive its account for a moment: the user then has to sign in as someone else. */
+const accountExists = new Check(
+  'account_gone',
+  'the account is deleted or disabled',
+  'login_required',
+  (ctx: KoaContextWithOIDC) => ctx.oidc.session?.accountId !== undefined && !ctx.oidc.account,
+);
+
+const secondFactor = (policy: SecondFactorPolicy) =>
+  new Check(
+    'second_factor',
+    'a second factor is required',
+    'login_required',
+    async (ctx: KoaContextWithOIDC) => {
+      const account = ctx.oidc.account as unknown as EngineAccount | undefined;
+      if (!account) return Check.NO_NEED_TO_PROMPT;
+      return policy.isRequired({
+        account: { id: account.accountId, scopes: account.scopes },
+        clientId: String(ctx.oidc.client?.clientId),
+        scope: ctx.oidc.params?.scope as string | undefined,
+        acr: ctx.oidc.session?.acr,
+      });
+    },
+  );
+
+/** When a user is prompted: the engine's own policy, changed where we are stricter. */
+export function createPromptPolicy(secondFactorPolicy: SecondFactorPolicy) {
   const policy = interactionPolicy.base();
-  const login = policy.get('login');
-  login?.checks.add(
-    new Check('nonce_length', 'the nonce is too long', 'invalid_request', (ctx: KoaContextWithOIDC) => {
-      const { nonce } = ctx.oidc.params ?? {};
-      if (typeof nonce === 'string' && nonce.length > LONGEST_NONCE) {
-        throw new errors.InvalidRequest(`nonce must not be longer than ${LONGEST_NONCE} characters`);
-      }
-      return Check.NO_NEED_TO_PROMPT;
-    }),
-  );
-  // A session can outlive its account by moments; it is then nobody's.
-  login?.checks.add(
-    new Check(
-      'account_gone',
-      'the account is gone or disabled',
-      'login_required',
-      (ctx: KoaContextWithOIDC) =>
-        ctx.oidc.session?.accountId && !ctx.oidc.account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
-    ),
-  );
-  // The engine's own two know no order: who did more than was asked would be asked for ever.
-  login?.checks.remove('essential_acrs');
-  login?.checks.remove('essential_acr');
-  login?.checks.add(strength);
-  login?.checks.add(
-    new Check(
-      'second_factor',
-      'a second factor is demanded here',
-      'login_required',
-      async (ctx: KoaContextWithOIDC) => {
-        const account = ctx.oidc.account as unknown as EngineAccount | undefined;
-        if (!account) return Check.NO_NEED_TO_PROMPT;
-        return secondFactorPolicy.isRequired({
-          account: { id: account.accountId, scopes: account.scopes },
-          clientId: String(ctx.oidc.client?.clientId),
-          scope: ctx.oidc.params?.scope as string | undefined,
-          acr: ctx.oidc.session?.acr,
-        });
-      },
-    ),
-  );
-  // Initiating User Registration via OpenID Connect 1.0: comes in by an invitation, before the question who it is.
+  const checks = policy.get('login')?.checks;
+  // The engine's checks compare acr values for equality: a user with a stronger sign-in would be asked again and again.
+  checks?.remove('essential_acrs');
+  checks?.remove('essential_acr');
+  for (const check of [nonceLength, accountExists, stepUp, secondFactor(secondFactorPolicy)])
+    checks?.add(check);
+  // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);
   return policy;
 }

@@ -8,9 +8,9 @@ import type { Secrets } from '../kit/secrets.ts';
 import { claimsByScope, type EngineAccount } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/document.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
-import { listen } from './events.ts';
+import { auditEngineEvents } from './events.ts';
 import { issueRefreshToken, loadExistingGrant, useRowIdsForGrants } from './grants.ts';
-import { prompts } from './prompts.ts';
+import { createPromptPolicy } from './prompts.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
@@ -95,7 +95,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
-      policy: prompts(createSecondFactorPolicy(config.secondFactor)),
+      policy: createPromptPolicy(createSecondFactorPolicy(config.secondFactor)),
     },
     features: {
       devInteractions: { enabled: false },
@@ -181,6 +181,6 @@ export function createProvider(deps: EngineDeps): Provider {
   limitScopes(provider);
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
-  listen(provider, deps.log, deps.onUse);
+  auditEngineEvents(provider, deps.log, deps.onUse);
   return provider;
 }

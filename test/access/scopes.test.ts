@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { covers, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
 import { accessTokenTtl } from '../../src/oidc/token-scope.ts';
 
-describe('powers', () => {
-  const cases: [string[], string, boolean][] = [
+describe('scopes', () => {
+  const cases: [held: string[], scope: string, expected: boolean][] = [
     [['*:*'], 'calendar:write', true],
     [['*:*'], 'profile', true],
     [['calendar:*'], 'calendar:write', true],
@@ -19,16 +19,16 @@ describe('powers', () => {
     [['*'], 'profile', false],
     [[], 'profile', false],
   ];
-  for (const [powers, scope, expected] of cases) {
-    test(`${JSON.stringify(powers)} ${expected ? 'cover' : 'do not cover'} ${scope}`, () =>
-      assert.equal(covers(powers, scope), expected));
+  for (const [held, scope, expected] of cases) {
+    test(`${JSON.stringify(held)} ${expected ? 'cover' : 'do not cover'} ${scope}`, () =>
+      assert.equal(covers(held, scope), expected));
   }
 
-  test('a wildcard is never a scope of a token', () => {
+  test('that are wildcards are never carried by a token', () => {
     assert.deepEqual(limitToClient(['openid', '*:*', 'calendar:*'], ['*:*'], true), ['openid']);
   });
 
-  test('offline_access is for who registered the refresh token grant, whatever the list says', () => {
+  test('include offline_access for a client with the refresh token grant only, whatever its list contains', () => {
     assert.deepEqual(limitToClient(['openid', 'offline_access'], ['openid', 'offline_access'], false), [
       'openid',
     ]);
@@ -38,7 +38,7 @@ describe('powers', () => {
     ]);
   });
 
-  test('a ceiling speaks of powers, not of signing in', () => {
+  test('of the protocol are not limited by a ceiling', () => {
     assert.deepEqual(limitToCeiling(['openid', 'offline_access', 'profile', 'email'], ['email']), [
       'openid',
       'offline_access',
@@ -46,7 +46,7 @@ describe('powers', () => {
     ]);
   });
 
-  test('power over Latchkey itself lasts an hour at most', () => {
+  test('over Latchkey itself are granted for an hour at most', () => {
     assert.equal(accessTokenTtl(86_400, 'openid latchkey:audit.read'), 3600);
     assert.equal(accessTokenTtl(600, 'latchkey:keys'), 600);
     assert.equal(accessTokenTtl(86_400, 'openid'), 86_400);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AuditEvent } from '../../src/audit/index.ts';
-import { createRefusalLimit, ROWS_AN_HOUR } from '../../src/oidc/refusals.ts';
+import { createRefusalLimit, REFUSALS_PER_HOUR } from '../../src/oidc/refusals.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
@@ -76,9 +76,9 @@ describe('what is refused', () => {
     assert.equal((await server.database.knex('T_auth_audit_log').where({ success: false })).length, 0);
     const garbage = { grant_type: 'authorization_code', code: 'x', redirect_uri: 'https://x.example' };
     const fields = { ...garbage, code_verifier: 'a'.repeat(43) };
-    for (let index = 0; index < ROWS_AN_HOUR + 10; index += 10)
+    for (let index = 0; index < REFUSALS_PER_HOUR + 10; index += 10)
       await Promise.all(Array.from({ length: 10 }, () => call(server, client, '/token', fields)));
-    assert.equal((await refused(server)).length, ROWS_AN_HOUR);
+    assert.equal((await refused(server)).length, REFUSALS_PER_HOUR);
   });
 });
 
@@ -111,7 +111,7 @@ test('what was left out of the log is counted in the first row of the next hour'
   let now = 0;
   const admit = createRefusalLimit(() => now);
   const event: AuditEvent = { action: 'token_request.refused', clientId: 'a', errorCode: 'invalid_grant' };
-  for (let index = 0; index < ROWS_AN_HOUR; index += 1) assert.deepEqual(admit(event), {});
+  for (let index = 0; index < REFUSALS_PER_HOUR; index += 1) assert.deepEqual(admit(event), {});
   for (let index = 0; index < 3; index += 1) assert.equal(admit(event), undefined);
   assert.deepEqual(admit({ ...event, errorCode: 'invalid_client' }), {}, 'another error has its own room');
   assert.deepEqual(admit({ ...event, clientId: 'b' }), {}, 'and so has another application');

@@ -7,7 +7,7 @@ import type { Secrets } from '../../kit/secrets.ts';
 
 const generate = promisify(generateKeyPair);
 
-/** RS256 is what OpenID Connect Core obliges everybody to understand; the others are smaller and quicker. */
+/** OpenID Connect Core requires every client to support RS256. The others are smaller and faster. */
 const ALGORITHMS = {
   RS256: () => generate('rsa', { modulusLength: 2048 }),
   ES256: () => generate('ec', { namedCurve: 'P-256' }),
@@ -24,7 +24,7 @@ interface KeyRow {
   private_jwk_sealed: string;
 }
 
-/** RFC 7638: the digest of the required members in their order. */
+/** The key id: RFC 7638's digest of the required members, in their order. */
 function thumbprint(jwk: Record<string, unknown>): string {
   const members =
     { EC: ['crv', 'kty', 'x', 'y'], RSA: ['e', 'kty', 'n'], OKP: ['crv', 'kty', 'x'] }[String(jwk.kty)] ?? [];
@@ -36,14 +36,14 @@ function thumbprint(jwk: Record<string, unknown>): string {
 }
 
 /**
- * The keys that the engine signs with, sealed in T_signing_keys. Missing ones are made; `active_slot` is unique,
- * so that of two servers that start at once one makes the key and both use it.
+ * The keys with which the engine signs. Missing ones are created. `active_slot` is unique, so when two servers start
+ * at once, one stores its key and both use that one.
  */
 export function createSigningKeys(deps: { database: Database; secrets: Secrets }) {
   const { knex } = deps.database;
-  const at = (id: string) => ({ table: 'T_signing_keys', column: 'private_jwk_sealed', id });
+  const place = (id: string) => ({ table: 'T_signing_keys', column: 'private_jwk_sealed', id });
 
-  async function make(alg: keyof typeof ALGORITHMS): Promise<void> {
+  async function createKey(alg: keyof typeof ALGORITHMS): Promise<void> {
     const { publicKey, privateKey } = await ALGORITHMS[alg]();
     const jwk = publicKey.export({ format: 'jwk' }) as Record<string, unknown>;
     const kid = thumbprint(jwk);
@@ -57,28 +57,30 @@ export function createSigningKeys(deps: { database: Database; secrets: Secrets }
       status: 'active',
       active_slot: alg,
       public_jwk: JSON.stringify({ ...jwk, kid, alg, use: 'sig' }),
-      private_jwk_sealed: deps.secrets.seal(secret, at(id)),
+      private_jwk_sealed: deps.secrets.seal(secret, place(id)),
       not_before: new Date(),
     };
     await knex('T_signing_keys').insert(row).onConflict('active_slot').ignore();
   }
 
-  function open(row: KeyRow): PrivateJwk {
+  function openKey(row: KeyRow): PrivateJwk {
     try {
-      return JSON.parse(deps.secrets.open(row.private_jwk_sealed, at(row.id)));
+      return JSON.parse(deps.secrets.open(row.private_jwk_sealed, place(row.id)));
     } catch (cause) {
-      const how = 'Set LATCHKEY_SECRETS to a ring that holds the key it was sealed with.';
       throw new LatchkeyError(
         'conflict',
         'signing_key_unreadable',
-        `The signing key ${row.kid} does not open. ${how}`,
+        `The signing key ${row.kid} cannot be decrypted. Add the secret that encrypted it to LATCHKEY_SECRETS.`,
         { cause },
       );
     }
   }
 
   return {
-    /** @returns every key that still signs or verifies, the active ones first @throws LatchkeyError when one does not open */
+    /**
+     * @returns every key that signs or that clients may still verify with, the active ones first
+     * @throws LatchkeyError conflict when a key cannot be decrypted
+     */
     async load(): Promise<PrivateJwk[]> {
       const read = () =>
         knex<KeyRow>('T_signing_keys').whereIn('status', ['active', 'next', 'retired']).orderBy('id');
@@ -86,10 +88,10 @@ export function createSigningKeys(deps: { database: Database; secrets: Secrets }
       const missing = Object.keys(ALGORITHMS).filter(
         (alg) => !rows.some((row) => row.alg === alg && row.status === 'active'),
       );
-      for (const alg of missing) await make(alg as keyof typeof ALGORITHMS);
+      for (const alg of missing) await createKey(alg as keyof typeof ALGORITHMS);
       if (missing.length > 0) rows = await read();
       const order = ['active', 'next', 'retired'];
-      return rows.toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status)).map(open);
+      return rows.toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status)).map(openKey);
     },
   };
 }

@@ -1,53 +1,44 @@
 import { errors, Provider } from 'oidc-provider';
 import { toDate, toEpoch } from '../../database/instants.ts';
-import { type Row, type Statement, selectOne, sql } from '../../database/statements.ts';
-import { currentUnit } from '../../database/unit-of-work.ts';
+import type { Row, Statement } from '../../database/statements.ts';
+import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { completed, requestOf } from './authorization-requests.ts';
-import { expiry, type Model, models, type Payload, storedKey } from './models.ts';
+import { expiryOf, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated } from './preload.ts';
-import { type ModelStatements, REVOKE_GRANT, statementsOf } from './statements.ts';
+import {
+  approveEndedRequest,
+  findConsumedRow,
+  findEndedInteraction,
+  setConsumedRow,
+} from './request-links.ts';
+import { type ModelStatements, REVOKE_GRANT, SELECT_GRANT_OWNER, statementsOf } from './statements.ts';
 import { isOfOtherKind } from './token-values.ts';
 
-/** A row as this unit knows it. The payload stays text: the engine changes what it is given. */
-interface Known {
+/** A row as this request knows it. The payload stays text, since the engine changes the objects it is given. */
+interface KnownRow {
   id: string;
   json: string;
+  /** When it was used, in seconds since 1970. */
   consumed?: number;
 }
 
-/** What a consumed row of this unit was, for the token that takes its place and for the loser of a race. */
-export interface Consumed {
-  model: string;
-  id: string;
-  key: string;
-  json: string;
-}
+const memoryKey = (model: Model, key: string) => `${model.table}:${key}`;
 
-export const CONSUMED = 'oidc.consumed';
-
-const remembered = (model: Model, key: string) => `${model.table}:${key}`;
-
-const SELECT_OWNER = selectOne({
-  columns: 'account_id',
-  from: 'T_grants',
-  where: sql`id = ${'id'}`,
-});
-
-/** Whose grant it is, also when it was revoked. */
-async function ownerOf(grantId: string): Promise<string | undefined> {
-  const grant = await currentUnit().findKnown<Known>(`T_grants:${grantId}`);
+/** The account of a grant, even of a revoked one. */
+async function findGrantOwner(unit: UnitOfWork, grantId: string): Promise<string | undefined> {
+  const grant = await unit.findKnown<KnownRow>(`T_grants:${grantId}`);
   if (grant) return JSON.parse(grant.json).accountId;
-  const row = await currentUnit().readOnce(`T_grants:owner:${grantId}`, () =>
-    currentUnit().readOne(SELECT_OWNER, { id: grantId }),
+  const row = await unit.readOnce(`T_grants:owner:${grantId}`, () =>
+    unit.readOne(SELECT_GRANT_OWNER, { id: grantId }),
   );
   return row && String(row.account_id);
 }
 
 /**
- * The engine's storage for every model that is a row of its own. It reads and writes in the unit of the
- * request; nothing it stores can be presented to anyone.
+ * The engine's storage of every model that is a row of its own; the engine's documentation specifies the methods.
+ * All reads and writes belong to the request's unit of work. Values that could be presented are stored as hashes or
+ * sealed, so a stolen database opens nothing.
  */
 export class Adapter {
   readonly #name: string;
@@ -64,23 +55,23 @@ export class Adapter {
     this.#statements = statementsOf(model);
   }
 
-  async #row(statement: Statement<'key'>, key: string): Promise<Known | undefined> {
+  async #select(statement: Statement<'key'>, key: string): Promise<KnownRow | undefined> {
     const row = await currentUnit().readOne(statement, { key });
     if (row && this.#model.related) rememberRelated(row);
-    return row && this.#known(row);
+    return row && this.#toKnownRow(row);
   }
 
-  #read(key: string): Known | undefined | Promise<Known | undefined> {
-    return currentUnit().readOnce(remembered(this.#model, key), () =>
-      this.#row(this.#statements.findByKey, key),
+  #findByKey(key: string): KnownRow | undefined | Promise<KnownRow | undefined> {
+    return currentUnit().readOnce(memoryKey(this.#model, key), () =>
+      this.#select(this.#statements.findByKey, key),
     );
   }
 
-  #known(row: Row): Known {
+  #toKnownRow(row: Row): KnownRow {
     let json = String(row.payload);
     if (typeof row.code_sealed === 'string') {
-      const hidden = this.#secrets.open(row.code_sealed, this.#place(String(row.id)));
-      json = JSON.stringify({ ...JSON.parse(json), ...JSON.parse(hidden) });
+      const sealed = this.#secrets.open(row.code_sealed, this.#place(String(row.id)));
+      json = JSON.stringify({ ...JSON.parse(json), ...JSON.parse(sealed) });
     }
     return {
       id: String(row.id),
@@ -93,158 +84,131 @@ export class Adapter {
     return { table: this.#model.table, column: 'code_sealed', id };
   }
 
-  #payload(known: Known, jti?: string): Payload | undefined {
+  #toPayload(known: KnownRow, jti?: string): Payload | undefined {
     const payload: Payload = JSON.parse(known.json);
-    // Access tokens and client credentials share a table: each model sees only its own.
+    // Access tokens and client credentials share a table: each model finds only its own rows.
     if (payload.kind !== this.#name) return undefined;
     if (jti !== undefined) payload.jti = jti;
     if (known.consumed !== undefined) payload.consumed = known.consumed;
     return payload;
   }
 
-  /** @returns the payload with its `jti` put back; expired rows too: the engine answers for those */
+  /** Finds expired rows too: the engine itself decides what to answer for those. */
   async find(id: string): Promise<Payload | undefined> {
     if (isOfOtherKind(this.#name, id)) return undefined;
-    const known = await this.#read(storedKey(this.#model, id));
-    return known && this.#payload(known, id);
+    const known = await this.#findByKey(storedKey(this.#model, id));
+    return known && this.#toPayload(known, id);
   }
 
   async findByUserCode(userCode: string): Promise<Payload | undefined> {
+    const unit = currentUnit();
     const hash = digest(userCode);
-    const key = `${this.#model.table}:user_code_hash:${hash}`;
-    const known = await currentUnit().readOnce(key, () => this.#row(this.#statements.findByUserCode, hash));
-    const payload = known && this.#payload(known);
-    if (known && payload) currentUnit().setKnown(remembered(this.#model, digest(String(payload.jti))), known);
+    const known = await unit.readOnce(`${this.#model.table}:user_code_hash:${hash}`, () =>
+      this.#select(this.#statements.findByUserCode, hash),
+    );
+    const payload = known && this.#toPayload(known);
+    if (known && payload) unit.setKnown(memoryKey(this.#model, digest(String(payload.jti))), known);
     return payload;
   }
 
-  /** Sessions alone are found by uid. */
+  /** Only sessions are found by uid, and they have an adapter of their own. */
   async findByUid(): Promise<undefined> {}
 
   async upsert(id: string, payload: Payload): Promise<void> {
+    const unit = currentUnit();
+    const { table, sealed } = this.#model;
     const key = storedKey(this.#model, id);
-    const found = await currentUnit().findKnown<Known>(remembered(this.#model, key));
+    const found = await unit.findKnown<KnownRow>(memoryKey(this.#model, key));
     const rowId = found?.id ?? (this.#model.key === 'id' ? id : uuidv7());
     const rest: Payload = Object.assign({}, payload, { jti: undefined, consumed: undefined });
-    const columns = Object.assign(this.#model.columns(payload), { expires_at: expiry(payload) });
-    if (this.#model.sealed) {
-      const hidden = Object.fromEntries(this.#model.sealed.map((member) => [member, payload[member]]));
-      for (const member of this.#model.sealed) delete rest[member];
-      columns.code_sealed = this.#secrets.seal(JSON.stringify(hidden), this.#place(rowId));
+    const columns = Object.assign(this.#model.columns(payload), { expires_at: expiryOf(payload) });
+    if (sealed) {
+      const secret = Object.fromEntries(sealed.map((member) => [member, payload[member]]));
+      for (const member of sealed) delete rest[member];
+      columns.code_sealed = this.#secrets.seal(JSON.stringify(secret), this.#place(rowId));
     }
-    const json = JSON.stringify(rest);
-    columns.payload = json;
-    const full = this.#model.sealed ? JSON.stringify({ ...payload, consumed: undefined }) : json;
-    currentUnit().setKnown(remembered(this.#model, key), {
-      id: rowId,
-      json: full,
-      consumed: found?.consumed,
-    });
+    columns.payload = JSON.stringify(rest);
+    const json = sealed ? JSON.stringify({ ...payload, consumed: undefined }) : columns.payload;
+    unit.setKnown(memoryKey(this.#model, key), { id: rowId, json, consumed: found?.consumed });
 
-    const writeKey = `${this.#model.table}:${rowId}`;
-    const pending = currentUnit().findWrite(writeKey);
+    const writeKey = `${table}:${rowId}`;
+    const pending = unit.findWrite(writeKey);
     if (found && pending?.statement.kind !== 'insert') {
-      // `consumed_at` is not among the columns: no upsert makes a consumed row usable again.
+      // An UPDATE never resets `consumed_at`: the engine saves device codes again while they are polled.
       const consumed_at = pending?.values.consumed_at;
       const isConsuming = consumed_at !== undefined;
       const values: Row = Object.assign(columns, { id: rowId }, isConsuming && { consumed_at });
       const statement = isConsuming ? this.#statements.changeAndConsume : this.#statements.change;
-      currentUnit().write({ statement, values, guard: pending?.guard }, writeKey);
+      unit.write({ statement, values, guard: pending?.guard }, writeKey);
       return;
     }
-    const row: Row = Object.assign({ id: rowId, created_at: new Date() }, columns, this.#links());
+    const row: Row = Object.assign({ id: rowId, created_at: new Date() }, columns, this.#linksOf(unit));
     row[this.#model.key] = key;
-    const isOnce = this.#name === 'AuthorizationCode' && columns.nonce !== null;
-    const statement = isOnce ? this.#statements.insertIfNew : this.#statements.insert;
-    currentUnit().write({ statement, values: row, guard: isOnce ? 'nonce' : undefined }, writeKey);
+    const hasNonce = this.#name === 'AuthorizationCode' && columns.nonce !== null;
+    const statement = hasNonce ? this.#statements.insertIfNew : this.#statements.insert;
+    unit.write({ statement, values: row, guard: hasNonce ? 'nonce' : undefined }, writeKey);
   }
 
-  /** Which rows of this unit the new one comes from. */
-  #links(): Row {
-    const consumed = currentUnit().memory.get(CONSUMED) as Consumed | undefined;
+  /** The columns that name the rows of this request from which the new row comes (`Model.links`). */
+  #linksOf(unit: UnitOfWork): Row {
+    const consumed = findConsumedRow(unit);
     if (this.#name === 'AuthorizationCode') {
-      completed(currentUnit());
+      approveEndedRequest(unit);
       return {
-        authorization_request_id: requestOf(currentUnit()) ?? null,
+        authorization_request_id: findEndedInteraction(unit)?.id ?? null,
         state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,
       };
     }
-    if (this.#model === models.AccessToken) {
+    if (this.#model === models.AccessToken)
       return { authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null };
-    }
-    if (this.#name === 'RefreshToken') {
+    if (this.#name === 'RefreshToken')
       return { rotated_from: consumed?.model === 'RefreshToken' ? consumed.id : null };
-    }
     return {};
   }
 
   /**
-   * Single use, decided by the database in the commit of this unit: of all requests that come this far with the
-   * same value one is committed, the others fail by the guard.
+   * Marks the row as used. The database decides who used it first, when the unit commits: of all requests that come
+   * this far with the same value, one is committed and the others fail by the guard `consume`.
    */
   async consume(id: string): Promise<void> {
+    const unit = currentUnit();
     const key = storedKey(this.#model, id);
-    const known = await this.#read(key);
-    if (!known) throw new errors.InvalidGrant('it is gone');
-    const { table } = this.#model;
+    const known = await this.#findByKey(key);
+    if (!known) throw new errors.InvalidGrant('the row is gone');
+    const { id: rowId, json } = known;
     const now = new Date();
-    currentUnit().write(
-      {
-        statement: this.#statements.consume,
-        values: { id: known.id, consumed_at: now },
-        guard: 'consume',
-      },
-      `${table}:${known.id}`,
+    unit.write(
+      { statement: this.#statements.consume, values: { id: rowId, consumed_at: now }, guard: 'consume' },
+      `${this.#model.table}:${rowId}`,
     );
-    currentUnit().setKnown(remembered(this.#model, key), {
-      id: known.id,
-      json: known.json,
-      consumed: toEpoch(now),
-    });
-    const consumed: Consumed = { model: this.#name, id: known.id, key, json: known.json };
-    currentUnit().memory.set(CONSUMED, consumed);
+    unit.setKnown(memoryKey(this.#model, key), { id: rowId, json, consumed: toEpoch(now) });
+    setConsumedRow(unit, { model: this.#name, id: rowId, key, json });
   }
 
   async destroy(id: string): Promise<void> {
+    const unit = currentUnit();
     const key = storedKey(this.#model, id);
-    const { table } = this.#model;
-    const known = await currentUnit().findKnown<Known>(remembered(this.#model, key));
-    currentUnit().setKnown(remembered(this.#model, key), undefined);
-    const writeKey = `${table}:${known?.id ?? key}`;
+    const known = await unit.findKnown<KnownRow>(memoryKey(this.#model, key));
+    unit.setKnown(memoryKey(this.#model, key), undefined);
+    const writeKey = `${this.#model.table}:${known?.id ?? key}`;
     if (this.#name === 'Grant') {
-      currentUnit().write({ statement: REVOKE_GRANT, values: { id, revoked_at: new Date() } }, writeKey);
+      unit.write({ statement: REVOKE_GRANT, values: { id, revoked_at: new Date() } }, writeKey);
       return;
     }
     // Replaces what this unit wrote to the row, but keeps the guard: another request may have used it first.
-    const pending = currentUnit().findWrite(writeKey);
+    const pending = unit.findWrite(writeKey);
     const isConsuming = pending?.values.consumed_at !== undefined;
     const statement = isConsuming ? this.#statements.removeUnused : this.#statements.remove;
-    const guard = isConsuming ? pending?.guard : undefined;
-    currentUnit().write({ statement, values: { key }, guard }, writeKey);
+    unit.write({ statement, values: { key }, guard: isConsuming ? pending?.guard : undefined }, writeKey);
   }
 
   async revokeByGrantId(grantId: string): Promise<void> {
-    const { table } = this.#model;
-    const account_id = await ownerOf(grantId);
+    const unit = currentUnit();
+    const account_id = await findGrantOwner(unit, grantId);
     if (account_id === undefined) return;
-    currentUnit().write(
+    unit.write(
       { statement: this.#statements.removeByGrant, values: { account_id, grant_id: grantId } },
-      `${table}:grant:${grantId}`,
+      `${this.#model.table}:grant:${grantId}`,
     );
-  }
-}
-
-/** Insert-only: of two proofs with one id in parallel the unique index refuses the second, not a look before. */
-export class ReplayAdapter extends Adapter {
-  override async upsert(id: string, payload: Payload): Promise<void> {
-    const { key, columns } = models.ReplayDetection as Model;
-    const values: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, columns(payload), {
-      [key]: digest(id),
-      payload: '{"kind":"ReplayDetection"}',
-      expires_at: expiry(payload),
-    });
-    const { insertIfNew: statement } = statementsOf(models.ReplayDetection as Model);
-    const refused = await currentUnit().commitNow([{ statement, values, guard: 'replay' }]);
-    if (refused) throw new errors.InvalidRequest('this proof was used before');
   }
 }

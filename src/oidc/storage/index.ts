@@ -1,21 +1,21 @@
 import type { Secrets } from '../../kit/secrets.ts';
-import { Adapter, ReplayAdapter } from './adapter.ts';
+import { Adapter } from './adapter.ts';
 import { AuthorizationRequests } from './authorization-requests.ts';
+import { ReplayDetection } from './replay-detection.ts';
 import { Sessions } from './sessions.ts';
 
-/** Finds applications for the engine; what it gives is the RFC 7591 document. */
+/** Finds applications for the engine, as documents of RFC 7591. */
 export interface ClientSource {
   find(clientId: string): Promise<Record<string, unknown> | undefined>;
 }
 
-/** The `adapter` of the engine's configuration: its storage for each model by name. */
+/** The engine's `adapter`: returns the storage of a model by the model's name. */
 export function createStorage(deps: { secrets: Secrets; issuer: string; clients: ClientSource }) {
   return (name: string) => {
     if (name === 'Client') return deps.clients;
     if (name === 'Session') return new Sessions(deps.secrets);
     if (name === 'Interaction') return new AuthorizationRequests(deps.secrets, deps.issuer);
-    return name === 'ReplayDetection'
-      ? new ReplayAdapter(name, deps.secrets)
-      : new Adapter(name, deps.secrets);
+    if (name === 'ReplayDetection') return new ReplayDetection(name, deps.secrets);
+    return new Adapter(name, deps.secrets);
   };
 }

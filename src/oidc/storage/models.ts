@@ -3,7 +3,7 @@ import type { Row } from '../../database/statements.ts';
 import { digest } from '../../kit/ids.ts';
 import { hashTokenValue } from './token-values.ts';
 
-/** What the engine hands over to be stored; each model's IN_PAYLOAD names its members. */
+/** What the engine stores of a model; the model's IN_PAYLOAD in the engine lists all members. */
 export interface Payload {
   [member: string]: unknown;
   kind?: string;
@@ -17,42 +17,49 @@ export interface Payload {
   params?: Record<string, string | undefined>;
 }
 
-/** How a model rests: its table, the column that its hashed id stands in, and the columns that are read from SQL. */
+/** How a model is stored: as JSON in `payload`, beside the columns that SQL needs. */
 export interface Model {
   table: string;
+  /** The column of the hashed id. */
   key: string;
+  /** Whether it can be used once: it then has a column `consumed_at`. */
   consumable?: boolean;
+  /** Whether it is issued under a grant, and revoked with it. */
   grantable?: boolean;
-  /** Its grant, account and session are read together with it. */
+  /** Whether its grant, account and session are read together with it (preload.ts). */
   related?: boolean;
-  /** Members that would hand a thief something to present; they rest sealed in the column `code_sealed`. */
+  /** Members that could be presented to us; they are stored sealed, in the column `code_sealed`. */
   sealed?: string[];
-  /** Columns that say which rows of the same request a new row comes from. */
+  /** Columns that name the rows of the same request from which a new row comes. */
   links?: string[];
-  /** The same columns whatever the payload holds. */
+  /** Further columns; always the same ones, whatever the payload holds. */
   columns(payload: Payload): Row;
 }
 
 const text = (value: unknown) => (typeof value === 'string' ? value : null);
 
-const owned = (payload: Payload): Row => ({
+/** Object.assign instead of spread, here and wherever rows are made, is measurably faster: docs/decisions/0014. */
+const ownerColumns = (payload: Payload): Row => ({
   account_id: text(payload.accountId),
   client_id: text(payload.clientId) ?? '',
   grant_id: text(payload.grantId),
   scope: text(payload.scope),
 });
 
-/** Tokens and codes also say which session they came from. Object.assign, as wherever rows are made: see decision 14. */
-const issued = (payload: Payload): Row =>
-  Object.assign(owned(payload), { session_uid: text(payload.sessionUid) });
+/** Codes and tokens also name the session they were issued in. */
+const tokenColumns = (payload: Payload): Row =>
+  Object.assign(ownerColumns(payload), { session_uid: text(payload.sessionUid) });
 
-const polled: Omit<Model, 'table'> = {
+/** Codes for which an application polls while the user decides on another device. */
+const polledCode: Omit<Model, 'table'> = {
   key: 'code_hash',
   consumable: true,
   grantable: true,
   sealed: ['jti', 'userCode'],
   columns: (payload) =>
-    Object.assign(owned(payload), { user_code_hash: payload.userCode ? digest(payload.userCode) : null }),
+    Object.assign(ownerColumns(payload), {
+      user_code_hash: payload.userCode ? digest(payload.userCode) : null,
+    }),
 };
 
 const accessToken: Model = {
@@ -62,7 +69,7 @@ const accessToken: Model = {
   grantable: true,
   related: true,
   columns: (payload) =>
-    Object.assign(issued(payload), {
+    Object.assign(tokenColumns(payload), {
       kind: payload.kind === 'ClientCredentials' ? 'client_credentials' : 'access_token',
     }),
 };
@@ -73,7 +80,7 @@ const registrationToken: Model = {
   columns: (payload) => ({ kind: payload.kind ?? '', client_id: text(payload.clientId) }),
 };
 
-/** Session and Interaction have ways of their own: sessions.ts and authorization-requests.ts. */
+/** Session and Interaction are not here: see sessions.ts and authorization-requests.ts. */
 export const models: Record<string, Model> = {
   AccessToken: accessToken,
   ClientCredentials: accessToken,
@@ -85,7 +92,7 @@ export const models: Record<string, Model> = {
     grantable: true,
     related: true,
     columns: (payload) =>
-      Object.assign(issued(payload), {
+      Object.assign(tokenColumns(payload), {
         scope: payload.scope ?? '',
         redirect_uri: text(payload.redirectUri) ?? '',
         nonce: text(payload.nonce),
@@ -101,7 +108,7 @@ export const models: Record<string, Model> = {
     consumable: true,
     grantable: true,
     related: true,
-    columns: issued,
+    columns: tokenColumns,
   },
   Grant: {
     table: 'T_grants',
@@ -112,8 +119,8 @@ export const models: Record<string, Model> = {
       scope: text((payload.openid as { scope?: string } | undefined)?.scope),
     }),
   },
-  DeviceCode: { table: 'T_device_codes', ...polled },
-  BackchannelAuthenticationRequest: { table: 'T_backchannel_authentication_requests', ...polled },
+  DeviceCode: { table: 'T_device_codes', ...polledCode },
+  BackchannelAuthenticationRequest: { table: 'T_backchannel_authentication_requests', ...polledCode },
   PushedAuthorizationRequest: {
     table: 'T_pushed_authorization_requests',
     key: 'request_hash',
@@ -129,11 +136,11 @@ export const models: Record<string, Model> = {
   RegistrationAccessToken: registrationToken,
 };
 
-/** The key that a row is stored under: grants have ids of our own, all else is presented and so is hashed. */
+/** The key under which a row is stored. A grant's id is never presented; all other ids are, and so are hashed. */
 export function storedKey(model: Model, id: string): string {
   return model.key === 'id' ? id : hashTokenValue(id);
 }
 
-export function expiry(payload: Payload): Date | null {
+export function expiryOf(payload: Payload): Date | null {
   return payload.exp === undefined ? null : fromEpoch(payload.exp);
 }

@@ -4,8 +4,8 @@ import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
 import { rememberSession } from './sessions.ts';
 
 /**
- * A token is never looked at alone: the engine asks for its grant, its account and its session next. One SELECT
- * brings all four, and the unit remembers what was not asked for yet.
+ * Reads a code or token together with its grant, account and session, which the engine asks for next. The unit of
+ * work keeps them until then (docs/decisions/0005).
  */
 export function selectWithRelated(table: string, column: string, consumable: boolean): Statement<'key'> {
   return selectOne({
@@ -22,7 +22,7 @@ export function selectWithRelated(table: string, column: string, consumable: boo
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
-/** What stands beside a token's row, for the unit to remember; what it changed itself stays. */
+/** Keeps the rows that were read beside a token, except those that this request has read or changed already. */
 export function rememberRelated(row: Row): void {
   const [grantId, accountId, uid] = [text(row.grant_id), text(row.account_id), text(row.session_uid)];
   if (grantId) {

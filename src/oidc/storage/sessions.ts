@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
-import { currentUnit } from '../../database/unit-of-work.ts';
+import { insertInto, selectOne, sql, update, type Value } from '../../database/statements.ts';
+import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
-import { expiry, type Payload } from './models.ts';
+import { expiryOf, type Payload } from './models.ts';
 
 const TABLE = 'T_user_sessions';
 
@@ -30,7 +30,7 @@ const INSERT = insertInto(TABLE, [
   'is_active',
 ]);
 
-/** Only while it has the id that it was read with: a request under way does not bring back an id that was given up. */
+/** Only while the row has the id that it was read with: a request under way must not bring back an earlier id. */
 const AS_READ = sql`uid = ${'uid'} AND token_hash = ${'read_hash'} AND is_active = true`;
 const CHANGE = update(TABLE, { set: CHANGED, where: AS_READ });
 const CHANGE_AND_MERGE = update(TABLE, {
@@ -44,49 +44,62 @@ const place = (uid: string) => ({ table: TABLE, column: 'payload', id: uid });
 
 type Authorizations = Record<string, unknown>;
 
-/** A session as the database had it when this unit read it. */
-interface Known {
+/** A session as this request knows it. */
+interface KnownSession {
   uid: string;
   json: string;
+  /** JSON. */
   authorizations: string;
-  /** Of its id; none when it came along with a token, and is only read. */
+  /** The hash of its id; undefined when it was read along with a token, and so is only read. */
   hash?: string;
-  /** When it ends, in seconds since 1970, once its payload was looked at. */
+  /** When it ends, in seconds since 1970; undefined until its payload was parsed. */
   exp?: number;
 }
 
-/**
- * A session that is used again and again need not be written each time for its end alone: that may be off by a
- * hundredth of its life, and by no more than this many seconds.
- */
-const LATE = 60;
+const byHash = (hash: string) => `${TABLE}:token_hash:${hash}`;
+const byUid = (uid: string) => `${TABLE}:uid:${uid}`;
+/** The session as it is in the database, whatever this request has changed since. */
+const asRead = (uid: string) => `${TABLE}:as-read:${uid}`;
+const writeKey = (uid: string) => `${TABLE}:${uid}`;
 
-/** A session that came along with a token; none when it was ended. */
-export function rememberSession(uid: string, json?: string, authorizations?: string): void {
-  const known: Known | undefined =
-    json === undefined ? undefined : { uid, json, authorizations: authorizations ?? '{}' };
-  currentUnit().addKnown(`${TABLE}:uid:${uid}`, known);
+/**
+ * Every use of a session moves its end. That alone is written only once the stored end is off by a hundredth of the
+ * session's life, or by this many seconds.
+ */
+const MAX_STALE_SECONDS = 60;
+
+/** Keeps a session that was read along with a token. @param json undefined when the session has ended */
+export function rememberSession(uid: string, json?: string, authorizations = '{}'): void {
+  const known: KnownSession | undefined = json === undefined ? undefined : { uid, json, authorizations };
+  currentUnit().addKnown(byUid(uid), known);
 }
 
-/** What to merge so that the JSON `was` becomes `is` (RFC 7396), or undefined when they say the same. */
-function difference(was: string, is: string): string | undefined {
-  if (was === is) return undefined;
-  const [before, after]: [Authorizations, Authorizations] = [JSON.parse(was), JSON.parse(is)];
+/** The RFC 7396 patch from one JSON object to another, or undefined when they are equal. */
+function mergePatch(from: string, to: string): string | undefined {
+  if (from === to) return undefined;
+  const [before, after]: [Authorizations, Authorizations] = [JSON.parse(from), JSON.parse(to)];
   const patch: Authorizations = {};
   for (const [clientId, value] of Object.entries(after)) {
     if (isDeepStrictEqual(before[clientId], value)) continue;
-    // Members that went away are named too: the merge goes into them.
-    const gone = Object.keys(Object(before[clientId])).map((member) => [member, null]);
-    patch[clientId] = { ...Object.fromEntries(gone), ...Object(value) };
+    // A merge goes into members, so those that were removed have to be named.
+    const removed = Object.keys(Object(before[clientId])).map((member) => [member, null]);
+    patch[clientId] = Object.assign(Object.fromEntries(removed), value);
   }
   for (const clientId of Object.keys(before)) if (!(clientId in after)) patch[clientId] = null;
   return Object.keys(patch).length > 0 ? JSON.stringify(patch) : undefined;
 }
 
+/** Whether nothing but the session's end would change, and too little to be written. @param ttl seconds */
+function isFreshEnough(known: KnownSession, rest: Payload, ttl: number): boolean {
+  const { exp = 0 } = known;
+  const isNear = Math.abs(Number(rest.exp) - exp) < Math.min(MAX_STALE_SECONDS, ttl / 100);
+  return isNear && known.json === JSON.stringify(Object.assign({}, rest, { exp }));
+}
+
 /**
- * Sessions are rows by `uid`. Their id changes at sign-in: that is an UPDATE by uid, never an upsert, so that a
- * session that was ended cannot come back; and `authorizations` is merged by the database, so that of two
- * applications that sign in at once none loses its part.
+ * The engine's storage of sessions, a row for each `uid`. A session gets a new id at sign-in: that is an UPDATE by
+ * `uid`, never an upsert, so that a session that has ended cannot come back. `authorizations` is merged by the
+ * database: when two applications sign in at once, each would otherwise overwrite the other's part.
  */
 export class Sessions {
   readonly #secrets: Secrets;
@@ -95,23 +108,28 @@ export class Sessions {
     this.#secrets = secrets;
   }
 
-  #known(column: 'token_hash' | 'uid', value: string): Known | undefined | Promise<Known | undefined> {
-    return currentUnit().readOnce(`${TABLE}:${column}:${value}`, async () => {
-      const row = await currentUnit().readOne(SELECT_BY[column], { value });
+  #find(
+    column: 'token_hash' | 'uid',
+    value: string,
+  ): KnownSession | undefined | Promise<KnownSession | undefined> {
+    const unit = currentUnit();
+    const memoryKey = column === 'uid' ? byUid(value) : byHash(value);
+    return unit.readOnce(memoryKey, async () => {
+      const row = await unit.readOne(SELECT_BY[column], { value });
       if (!row) return undefined;
-      const known: Known = {
+      const known: KnownSession = {
         uid: String(row.uid),
         json: String(row.payload),
         authorizations: String(row.authorizations),
         hash: String(row.token_hash),
       };
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
-      currentUnit().setKnown(`${TABLE}:loaded:${known.uid}`, known);
+      unit.setKnown(asRead(known.uid), known);
       return known;
     });
   }
 
-  #payload(known: Known): Payload {
+  #toPayload(known: KnownSession): Payload {
     const { uid, json, authorizations } = known;
     const { sealed, ...payload } = JSON.parse(json);
     known.exp = payload.exp;
@@ -121,71 +139,71 @@ export class Sessions {
   }
 
   async find(id: string): Promise<Payload | undefined> {
-    const known = await this.#known('token_hash', digest(id));
-    return known && Object.assign(this.#payload(known), { jti: id });
+    const known = await this.#find('token_hash', digest(id));
+    return known && Object.assign(this.#toPayload(known), { jti: id });
   }
 
-  /** Without its `jti`: what is found this way is read, never saved. */
+  /** The payload lacks its `jti`, which is not stored: the engine reads sessions found by uid and does not save them. */
   async findByUid(uid: string): Promise<Payload | undefined> {
-    const known = await this.#known('uid', uid);
-    return known && this.#payload(known);
+    const known = await this.#find('uid', uid);
+    return known && this.#toPayload(known);
   }
 
   /** @param ttl seconds until its end */
   async upsert(id: string, payload: Payload, ttl: number): Promise<void> {
+    const unit = currentUnit();
     const { authorizations = {}, state } = payload;
     const uid = String(payload.uid);
-    // The state of a sign-out under way holds its form token.
+    // While a sign-out is being confirmed, `state` holds the token of its form.
     const sealed = state ? this.#secrets.seal(JSON.stringify(state), place(uid)) : undefined;
-    const left = { jti: undefined, authorizations: undefined, state: undefined, sealed };
-    const rest: Payload = Object.assign({}, payload, left);
+    const unstored = { jti: undefined, authorizations: undefined, state: undefined, sealed };
+    const rest: Payload = Object.assign({}, payload, unstored);
     const json = JSON.stringify(rest);
-    const loaded = await currentUnit().findKnown<Known>(`${TABLE}:loaded:${uid}`);
-    const now: Known = { uid, json, authorizations: JSON.stringify(authorizations) };
     const hash = digest(id);
-    currentUnit().setKnown(`${TABLE}:token_hash:${hash}`, now);
-    currentUnit().setKnown(`${TABLE}:uid:${uid}`, now);
-    const patch = loaded && difference(loaded.authorizations, now.authorizations);
-    const writeKey = `${TABLE}:${uid}`;
-    if (loaded?.hash === hash && !patch && !currentUnit().findWrite(writeKey)) {
-      const { exp = 0 } = loaded;
-      const late = Math.abs(Number(payload.exp) - exp) < Math.min(LATE, ttl / 100);
-      if (late && loaded.json === JSON.stringify(Object.assign({}, rest, { exp }))) return;
-    }
+    const changed: KnownSession = { uid, json, authorizations: JSON.stringify(authorizations) };
+    unit.setKnown(byHash(hash), changed);
+    unit.setKnown(byUid(uid), changed);
+    const read = await unit.findKnown<KnownSession>(asRead(uid));
+    const patch = read && mergePatch(read.authorizations, changed.authorizations);
+    const isUnchanged = read?.hash === hash && !patch && !unit.findWrite(writeKey(uid));
+    if (isUnchanged && isFreshEnough(read, rest, ttl)) return;
 
-    const changed = {
+    const columns = {
       token_hash: hash,
       account_id: payload.accountId ?? null,
       payload: json,
       last_used_at: new Date(),
-      expires_at: expiry(payload),
+      expires_at: expiryOf(payload),
     };
-    if (loaded) {
-      const values = Object.assign(changed, { uid, read_hash: loaded.hash ?? '' });
-      if (!patch) currentUnit().write({ statement: CHANGE, values }, writeKey);
-      else
-        currentUnit().write(
-          { statement: CHANGE_AND_MERGE, values: Object.assign(values, { authorizations: patch }) },
-          writeKey,
-        );
-      return;
-    }
-    const values = Object.assign({ id: uuidv7(), created_at: new Date(), uid }, changed, {
-      authorizations: now.authorizations,
-      ip_address: currentUnit().origin.ip ?? null,
-      user_agent: currentUnit().origin.userAgent?.slice(0, 512) ?? null,
-      is_active: true,
-    });
-    currentUnit().write({ statement: INSERT, values }, writeKey);
+    if (!read) return this.#insert(unit, changed, columns);
+    const values = Object.assign(columns, { uid, read_hash: read.hash ?? '' });
+    if (patch) {
+      const merged = Object.assign(values, { authorizations: patch });
+      unit.write({ statement: CHANGE_AND_MERGE, values: merged }, writeKey(uid));
+    } else unit.write({ statement: CHANGE, values }, writeKey(uid));
   }
 
-  /** Ends the session, unless the same unit goes on under another id (then its later write takes the place). */
+  #insert(
+    unit: UnitOfWork,
+    { uid, authorizations }: KnownSession,
+    columns: Record<(typeof CHANGED)[number], Value>,
+  ): void {
+    const values = Object.assign({ id: uuidv7(), created_at: new Date(), uid, authorizations }, columns, {
+      ip_address: unit.origin.ip ?? null,
+      user_agent: unit.origin.userAgent?.slice(0, 512) ?? null,
+      is_active: true,
+    });
+    unit.write({ statement: INSERT, values }, writeKey(uid));
+  }
+
+  /** Ends the session. When the request only moves it to another id, its later `upsert` replaces this write. */
   async destroy(id: string): Promise<void> {
-    const known = await this.#known('token_hash', digest(id));
+    const unit = currentUnit();
+    const hash = digest(id);
+    const known = await this.#find('token_hash', hash);
     if (!known) return;
-    currentUnit().setKnown(`${TABLE}:token_hash:${digest(id)}`, undefined);
-    currentUnit().setKnown(`${TABLE}:uid:${known.uid}`, undefined);
-    const values = { uid: known.uid, is_active: false };
-    currentUnit().write({ statement: END, values }, `${TABLE}:${known.uid}`);
+    unit.setKnown(byHash(hash), undefined);
+    unit.setKnown(byUid(known.uid), undefined);
+    unit.write({ statement: END, values: { uid: known.uid, is_active: false } }, writeKey(known.uid));
   }
 }

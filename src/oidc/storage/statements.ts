@@ -1,21 +1,22 @@
 import { deleteFrom, insertInto, type Statement, selectOne, sql, update } from '../../database/statements.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { type Model, models } from './models.ts';
 import { selectWithRelated } from './preload.ts';
 
-/** What the engine's storage asks about a model that is a row of its own. */
+/** The statements of a model that is a row of its own. */
 export interface ModelStatements {
   findByKey: Statement<'key'>;
   findByUserCode: Statement<'key'>;
   insert: Statement;
-  /** For a guard: touches no row when a unique index has one already. */
+  /** Writes no row when a unique index has one already, so that a guard notices. */
   insertIfNew: Statement;
   change: Statement;
-  /** Mark as used, unless another request did: for a guard. */
+  /** Marks as used, unless another request has done so, which a guard notices. */
   consume: Statement<'id' | 'consumed_at'>;
   changeAndConsume: Statement;
   remove: Statement<'key'>;
   removeUnused: Statement<'key'>;
-  /** The account finds the rows: those of one grant are not worth an index at every token. */
+  /** Finds the rows by the index on the account: an index on the grant would cost a write for every token. */
   removeByGrant: Statement<'account_id' | 'grant_id'>;
 }
 
@@ -61,8 +62,26 @@ export function statementsOf(model: Model): ModelStatements {
   return declared.get(model) as ModelStatements;
 }
 
-/** A revoked grant stays as a tombstone: a request that lost the race may still write tokens for it. */
+export const SELECT_GRANT_OWNER = selectOne({
+  columns: 'account_id',
+  from: 'T_grants',
+  where: sql`id = ${'id'}`,
+});
+
+/** A revoked grant stays as a tombstone: a request that lost a race may still write tokens for it. */
 export const REVOKE_GRANT = update('T_grants', {
   set: ['revoked_at'],
   where: sql`id = ${'id'} AND revoked_at IS NULL`,
 });
+
+const REVOKED_WITH_GRANT = [models.AccessToken, models.RefreshToken, models.AuthorizationCode] as Model[];
+
+/** Revokes a grant of an account, and with it the codes and tokens that were issued under it. */
+export function revokeGrant(unit: UnitOfWork, grantId: string, accountId: string): void {
+  unit.write({ statement: REVOKE_GRANT, values: { id: grantId, revoked_at: new Date() } });
+  for (const model of REVOKED_WITH_GRANT)
+    unit.write({
+      statement: statementsOf(model).removeByGrant,
+      values: { account_id: accountId, grant_id: grantId },
+    });
+}

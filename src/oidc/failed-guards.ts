@@ -1,0 +1,82 @@
+import type { Context } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { recordEvent } from '../audit/index.ts';
+import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { responseModes } from './engine-internals.ts';
+import { recordReplay } from './replays.ts';
+import type { Payload } from './storage/models.ts';
+import { findConsumedRow } from './storage/request-links.ts';
+import { revokeGrant } from './storage/statements.ts';
+
+/** Removes from the response what the request was about to hand out: a session id, a code, tokens. */
+export function withdrawResponse(ctx: Context): void {
+  ctx.remove('Set-Cookie');
+  ctx.remove('Location');
+  ctx.remove('Content-Type');
+}
+
+/**
+ * Guard `consume`: another request used the same code or token first. That is a replay, so the tokens that the other
+ * request got are revoked too (RFC 9700 sections 2.1.1 and 4.14.2).
+ */
+async function refuseReplay(ctx: Context, failed: UnitOfWork): Promise<void> {
+  const consumed = findConsumedRow(failed);
+  if (!consumed) throw new Error('The guard consume failed, and no row was consumed.');
+  const { grantId, clientId, accountId }: Payload = JSON.parse(consumed.json);
+  const unit = failed.createSibling();
+  await withUnit(unit, async () => {
+    if (grantId && accountId) {
+      revokeGrant(unit, grantId, accountId);
+      recordEvent({ action: 'grant.revoked', accountId, clientId, target: grantId });
+    }
+    const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';
+    recordReplay(unit, { tokenHash: consumed.key, kind, clientId, accountId });
+    await unit.commit();
+  });
+  withdrawResponse(ctx);
+  ctx.status = 400;
+  ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' };
+}
+
+/** Guard `nonce`: the account has used this nonce before. The application gets an error instead of the code. */
+async function refuseUsedNonce(ctx: Context & KoaContextWithOIDC, failed: UnitOfWork): Promise<void> {
+  const { params, client, account, provider } = ctx.oidc;
+  const unit = failed.createSibling();
+  await withUnit(unit, async () => {
+    recordEvent({
+      action: 'authorization.refused',
+      accountId: account?.accountId,
+      clientId: client?.clientId,
+      success: false,
+      errorCode: 'nonce_reused',
+    });
+    await unit.commit();
+  });
+  withdrawResponse(ctx);
+  const error: Record<string, string> = {
+    error: 'invalid_request',
+    error_description: 'the nonce was used before',
+    iss: provider.issuer,
+  };
+  if (params?.state !== undefined) error.state = String(params.state);
+  const respond = responseModes[String(params?.response_mode ?? 'query')] ?? responseModes.query;
+  await respond?.(ctx, String(params?.redirect_uri), error);
+}
+
+/**
+ * Answers a request whose commit was refused because another request was faster. What has to be recorded is committed
+ * in a unit of its own, so that the failed one does not take it along.
+ * @throws LatchkeyError conflict, Error for a guard that is not known here
+ */
+export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard: string): Promise<void> {
+  if (guard === 'consume') return refuseReplay(ctx, failed);
+  if (guard === 'nonce') return refuseUsedNonce(ctx as Context & KoaContextWithOIDC, failed);
+  if (guard === 'password')
+    throw new LatchkeyError(
+      'conflict',
+      'password_changed_concurrently',
+      'The password was changed while you were signing in. Go back and sign in again.',
+    );
+  throw new Error(`The guard ${guard} failed.`);
+}

@@ -1,0 +1,27 @@
+import { errors } from 'oidc-provider';
+import type { Row } from '../../database/statements.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
+import { digest, uuidv7 } from '../../kit/ids.ts';
+import { Adapter } from './adapter.ts';
+import { expiryOf, type Model, models, type Payload } from './models.ts';
+import { statementsOf } from './statements.ts';
+
+const model = models.ReplayDetection as Model;
+
+/**
+ * Ids of client assertions and proofs that may be used once (`jti`). The engine looks for an id before it stores it,
+ * which parallel requests can both pass; here the unique index refuses the second INSERT.
+ */
+export class ReplayDetection extends Adapter {
+  /** @throws errors.InvalidRequest when the id is stored already */
+  override async upsert(id: string, payload: Payload): Promise<void> {
+    const values: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, model.columns(payload), {
+      [model.key]: digest(id),
+      payload: '{"kind":"ReplayDetection"}',
+      expires_at: expiryOf(payload),
+    });
+    const statement = statementsOf(model).insertIfNew;
+    const failedGuard = await currentUnit().commitNow([{ statement, values, guard: 'replay' }]);
+    if (failedGuard) throw new errors.InvalidRequest('this proof was used before');
+  }
+}

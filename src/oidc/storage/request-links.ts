@@ -1,0 +1,52 @@
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+
+/**
+ * What the rows of one request owe to each other. The engine handles a code, the tokens it is exchanged for and the
+ * authorization request it ended separately; the unit of work remembers how they belong together.
+ */
+
+/** A row that this request has marked as used. */
+export interface ConsumedRow {
+  model: string;
+  id: string;
+  /** The key under which it is stored. */
+  key: string;
+  /** Its payload. */
+  json: string;
+}
+
+const CONSUMED = 'oidc.consumed-row';
+
+export function setConsumedRow(unit: UnitOfWork, row: ConsumedRow): void {
+  unit.memory.set(CONSUMED, row);
+}
+
+export function findConsumedRow(unit: UnitOfWork): ConsumedRow | undefined {
+  return unit.memory.get(CONSUMED) as ConsumedRow | undefined;
+}
+
+/** An authorization request whose current interaction this request has ended. */
+export interface EndedInteraction {
+  /** Of its row. */
+  id: string;
+  /** The engine's id for the whole request, which stays the same from prompt to prompt. */
+  cid: unknown;
+  /** The values of the write that ends it, which is not committed yet. */
+  values: { id: string; status: string };
+}
+
+const ENDED = 'oidc.ended-interaction';
+
+export function setEndedInteraction(unit: UnitOfWork, ended: EndedInteraction): void {
+  unit.memory.set(ENDED, ended);
+}
+
+export function findEndedInteraction(unit: UnitOfWork): EndedInteraction | undefined {
+  return unit.memory.get(ENDED) as EndedInteraction | undefined;
+}
+
+/** Changes the pending write of the ended request to `approved`: the code that is being issued answers it. */
+export function approveEndedRequest(unit: UnitOfWork): void {
+  const ended = findEndedInteraction(unit);
+  if (ended) ended.values.status = 'approved';
+}
