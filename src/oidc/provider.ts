@@ -16,7 +16,7 @@ import type { PrivateJwk } from './signing-keys/index.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { accessTokenTtl, limitScopes } from './token-scope.ts';
 
-/** The pages that the engine asks for. Each sets the body of the response. */
+/** The pages that the engine lets us render. Each sets the response's body. */
 export interface EnginePages {
   error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): void;
   signOut(ctx: KoaContextWithOIDC): Promise<void>;
@@ -26,21 +26,22 @@ export interface EnginePages {
 export interface EngineDeps {
   config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl' | 'secondFactor'>;
   secrets: Secrets;
-  /** The engine's storage for each model by name; what `Client` finds is the RFC 7591 document. */
+  /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
   adapter: (model: string) => object;
-  /** @returns the account, or undefined when it is gone or disabled */
+  /** @returns undefined for an account that does not exist or is disabled */
   findAccount(accountId: string): Promise<EngineAccount | undefined>;
   keys: PrivateJwk[];
   pages: EnginePages;
   log: Logger;
-  /** An application was given a code or a token. */
+  /** Called with each client that was given a code or a token. */
   onUse(clientId: string): void;
 }
 
+/** Life times in seconds. */
 const CODE_TTL = 60;
 const INTERACTION_TTL = 3600;
 const ID_TOKEN_TTL = 3600;
-/** The grant caps what hangs on it: long. */
+/** A session or refresh token ends with its grant at the latest, so grants live long. */
 const GRANT_TTL = 10 * 365 * 86_400;
 
 const originOf = (uri: string) => URL.parse(uri)?.origin;
@@ -57,8 +58,8 @@ function configuration(deps: EngineDeps): Configuration {
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
     acrValues: [...ACR_VALUES],
-    // A client whose require_pkce an administrator turned off is one whose library cannot do it.
     pkce: {
+      // An operator can turn it off for a confidential client whose library does not support it.
       required: (_ctx: unknown, client: EngineClient) =>
         client.require_pkce || client.clientAuthMethod === 'none',
     },
@@ -68,7 +69,7 @@ function configuration(deps: EngineDeps): Configuration {
     expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) =>
       !source.scopes.has('offline_access'),
     loadExistingGrant,
-    // Widely used clients read the profile from the ID token alone.
+    // Widely used clients read the profile from the ID token only, so it carries those claims too.
     conformIdTokenClaims: false,
     clockTolerance: 0,
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
@@ -84,7 +85,7 @@ function configuration(deps: EngineDeps): Configuration {
       keys: secrets.cookieKeys,
       long: cookie,
       short: cookie,
-      // A path is set on the short ones, which __Host- does not allow.
+      // The engine limits the short-lived cookies to a path, which the prefix __Host- does not allow.
       names: secure
         ? {
             session: '__Host-latchkey_session',
@@ -101,7 +102,7 @@ function configuration(deps: EngineDeps): Configuration {
       devInteractions: { enabled: false },
       introspection: {
         enabled: true,
-        // An application learns of its own tokens alone, and a token is worth no more than its account.
+        // An application can introspect its own tokens only. A token of a disabled account is reported as inactive.
         allowedPolicy: async (
           _ctx: unknown,
           client: EngineClient,

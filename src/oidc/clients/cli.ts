@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { collect, print } from '../../kit/terminal.ts';
+import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
 
-interface Options {
+interface ClientArguments {
   name?: string;
   redirectUri?: string[];
   postLogoutRedirectUri?: string[];
@@ -11,19 +12,35 @@ interface Options {
   firstParty?: boolean;
   displayCode?: boolean;
   scope?: string;
-  grantType?: string[];
+  grantType?: ClientInput['grantTypes'];
   requirePkce?: boolean;
-  idTokenAlg?: string;
+  idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   json?: boolean;
 }
 
 const OPERATOR: Actor = { accountId: null };
 
-/** Leaves out what was not given, so that defaults and what is stored stay. */
-const given = (input: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+/** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
+const toChange = (args: ClientArguments): ClientChange => ({
+  name: args.name,
+  redirectUris: args.redirectUri,
+  postLogoutRedirectUris: args.postLogoutRedirectUri,
+  firstParty: args.firstParty,
+  scope: args.scope,
+  requirePkce: args.requirePkce,
+  idTokenSignedResponseAlg: args.idTokenAlg,
+});
 
-function brief(document: Record<string, unknown>) {
+const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
+  ...toChange(args),
+  name: args.name,
+  public: args.public,
+  displayCode: args.displayCode,
+  grantTypes: args.grantType,
+});
+
+/** One line of `latchkey client list`. */
+function summarize(document: Record<string, unknown>) {
   const { client_id, client_name, token_endpoint_auth_method, is_active } = document;
   const kind = token_endpoint_auth_method === 'none' ? 'public' : 'confidential';
   return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
@@ -34,65 +51,56 @@ export function clientCommands(
   program: Command,
   use: <T>(work: (clients: Clients) => Promise<T>) => Promise<T>,
 ): void {
-  const client = program.command('client').description('register applications and look after them');
+  const client = program.command('client').description('register and manage applications');
   const json = ['--json', 'print one JSON document'] as const;
 
   client
     .command('create')
-    .description('register an application; its secret is told this once')
-    .requiredOption('--name <name>', 'what people read when they are asked')
-    .option('--redirect-uri <uri>', 'where it gets its answers; may be repeated', collect)
+    .description('register an application and print its secret, which cannot be shown again')
+    .requiredOption('--name <name>', 'the name that people see')
+    .option('--redirect-uri <uri>', 'where responses are sent; may be repeated', collect)
     .option(
       '--post-logout-redirect-uri <uri>',
-      'where people come back to after signing out; may be repeated',
+      'where people return after signing out; may be repeated',
       collect,
     )
-    .option('--public', 'it cannot keep a secret (browser, mobile, desktop)')
-    .option('--first-party', 'it is ours: people are not asked for consent')
-    .option('--display-code', 'it has no redirect URI: its code is shown to be copied')
-    .option('--scope <scopes>', 'what it may ask for', 'openid profile email')
+    .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
+    .option('--first-party', 'the application is yours: people are not asked for consent')
+    .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
+    .option('--scope <scopes>', 'the scopes that it may request', 'openid profile email')
     .option(
       '--grant-type <type>',
-      'authorization_code, refresh_token, client_credentials; may be repeated',
+      'authorization_code, refresh_token or client_credentials; may be repeated',
       collect,
     )
-    .option('--no-require-pkce', 'its library cannot do PKCE (confidential only)')
+    .option('--no-require-pkce', 'its library does not support PKCE (applications with a secret only)')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(...json)
-    .action(async (options: Options) => {
-      const input = given({
-        name: options.name,
-        redirectUris: options.redirectUri,
-        postLogoutRedirectUris: options.postLogoutRedirectUri,
-        public: options.public,
-        firstParty: options.firstParty,
-        displayCode: options.displayCode,
-        scope: options.scope,
-        grantTypes: options.grantType,
-        requirePkce: options.requirePkce,
-        idTokenSignedResponseAlg: options.idTokenAlg,
-      });
-      print(await use((clients) => clients.create(OPERATOR, input as never)), options.json);
+    .action(async (args: ClientArguments & { name: string }) => {
+      print(await use((clients) => clients.create(OPERATOR, toInput(args))), args.json);
     });
 
   client
     .command('list')
+    .description('list applications')
     .option(...json)
-    .action(async (options: Options) => {
+    .action(async (args: ClientArguments) => {
       const documents = await use((clients) => clients.list());
-      print(options.json ? documents : documents.map(brief), options.json);
+      if (args.json) return print(documents, true);
+      print(documents.length > 0 ? documents.map(summarize) : 'No applications registered.', false);
     });
 
   client
     .command('show <client_id>')
+    .description('show an application')
     .option(...json)
-    .action(async (id: string, options: Options) =>
-      print(await use((clients) => clients.show(id)), options.json),
+    .action(async (clientId: string, args: ClientArguments) =>
+      print(await use((clients) => clients.show(clientId)), args.json),
     );
 
   client
     .command('update <client_id>')
-    .description('change what is given; lists are replaced')
+    .description('change what the options name; a list replaces the earlier one')
     .option('--name <name>')
     .option('--redirect-uri <uri>', 'may be repeated', collect)
     .option('--post-logout-redirect-uri <uri>', 'may be repeated', collect)
@@ -103,26 +111,22 @@ export function clientCommands(
     .option('--no-require-pkce')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(...json)
-    .action(async (id: string, options: Options) => {
-      const input = given({
-        name: options.name,
-        redirectUris: options.redirectUri,
-        postLogoutRedirectUris: options.postLogoutRedirectUri,
-        firstParty: options.firstParty,
-        scope: options.scope,
-        requirePkce: options.requirePkce,
-        idTokenSignedResponseAlg: options.idTokenAlg,
-      });
-      print(await use((clients) => clients.update(OPERATOR, id, input)), options.json);
+    .action(async (clientId: string, args: ClientArguments) => {
+      print(await use((clients) => clients.update(OPERATOR, clientId, toChange(args))), args.json);
     });
 
-  const acts = { disable: 'disable', enable: 'enable', 'rotate-secret': 'rotateSecret' } as const;
-  for (const [command, method] of Object.entries(acts)) {
+  const actions = [
+    ['disable', 'disable', 'refuse its requests and tokens on every server, within a second'],
+    ['enable', 'enable', 'accept a disabled application again'],
+    ['rotate-secret', 'rotateSecret', 'add a secret; the latest earlier one stays valid beside it'],
+  ] as const;
+  for (const [command, method, description] of actions) {
     client
       .command(`${command} <client_id>`)
+      .description(description)
       .option(...json)
-      .action(async (id: string, options: Options) => {
-        print(await use((clients) => clients[method](OPERATOR, id)), options.json);
+      .action(async (clientId: string, args: ClientArguments) => {
+        print(await use((clients) => clients[method](OPERATOR, clientId)), args.json);
       });
   }
 }

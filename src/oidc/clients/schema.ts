@@ -6,8 +6,8 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
 
 /**
- * @returns what is wrong with a redirect URI, or undefined. It is compared byte for byte later (RFC 9700
- * section 2.1), so here is the only place where a careless one can be stopped.
+ * Requests must name a redirect URI byte for byte (RFC 9700 section 2.1), so a careless one can be stopped only here.
+ * @returns what is wrong with the URI, to follow the URI in a sentence; undefined when nothing is
  */
 export function redirectUriFault(uri: string): string | undefined {
   const url = URL.parse(uri);
@@ -16,23 +16,25 @@ export function redirectUriFault(uri: string): string | undefined {
     /[\s\\]/.test(uri) ||
     [...uri].some((char) => char.charCodeAt(0) < 0x21 || char.charCodeAt(0) > 0x7e)
   ) {
-    return 'is not an absolute URI in plain ASCII';
+    return 'is not an absolute URI in ASCII';
   }
-  if (uri.includes('#')) return 'has a fragment; remove the part from #';
-  if (uri.includes('*')) return 'has a wildcard; register each URI as it is';
-  if (url.username || url.password) return 'carries a user name or password';
+  if (uri.includes('#')) return 'has a fragment; remove # and what follows';
+  if (uri.includes('*')) return 'has a wildcard; register each URI separately';
+  if (url.username || url.password) return 'contains a user name or password';
   if (url.protocol === 'https:') return undefined;
   if (url.protocol === 'http:')
-    return LOOPBACK.has(url.hostname) ? undefined : 'uses http; only loopback may, use https';
-  // RFC 8252 section 7.1: a private-use scheme is a reversed domain name, which keeps javascript: and data: out.
+    return LOOPBACK.has(url.hostname)
+      ? undefined
+      : 'uses http, which is allowed for loopback addresses only; use https';
+  // A private-use scheme is a reversed domain name (RFC 8252 section 7.1), which excludes javascript: and data:.
   return /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol)
     ? undefined
-    : `uses the scheme ${url.protocol} which is not https or a reversed domain name such as com.example.app:`;
+    : `uses the scheme ${url.protocol}, which is neither https nor a reversed domain name such as com.example.app:`;
 }
 
 const redirectUri = z
   .string()
-  .max(2000)
+  .max(2000, 'A redirect URI has at most 2000 characters')
   .check((context) => {
     const fault = redirectUriFault(context.value);
     if (fault)
@@ -43,27 +45,29 @@ const redirectUri = z
       });
   });
 
+const redirectUris = z.array(redirectUri).max(50, 'An application has at most 50 redirect URIs of a kind');
+
 const scope = z
   .string()
-  .max(4000)
+  .max(4000, 'Scopes have at most 4000 characters in total')
   .transform(parseScopes)
   .refine(
     (scopes) => scopes.every((one) => SCOPE_TOKEN.test(one)),
-    'A scope has a character that RFC 6749 does not allow',
+    'A scope contains a character that RFC 6749 does not allow',
   );
 
 const name = z
   .string()
   .trim()
-  .min(1, 'A name is needed')
-  .max(255)
+  .min(1, 'Enter a name')
+  .max(255, 'A name has at most 255 characters')
   .regex(/^\P{Cc}*$/u, 'A name must not have control characters');
 
-/** What an administrator says of an application; the same for pages, API and command line. */
+/** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
   name,
-  redirectUris: z.array(redirectUri).max(50).default([]),
-  postLogoutRedirectUris: z.array(redirectUri).max(50).default([]),
+  redirectUris: redirectUris.default([]),
+  postLogoutRedirectUris: redirectUris.default([]),
   public: z.boolean().default(false),
   firstParty: z.boolean().default(false),
   displayCode: z.boolean().default(false),
@@ -73,10 +77,11 @@ export const clientInput = z.strictObject({
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
 });
 
+/** Members that are undefined keep their value. */
 export const clientChange = z.strictObject({
   name: name.optional(),
-  redirectUris: z.array(redirectUri).max(50).optional(),
-  postLogoutRedirectUris: z.array(redirectUri).max(50).optional(),
+  redirectUris: redirectUris.optional(),
+  postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),
   scope: scope.optional(),
   requirePkce: z.boolean().optional(),
