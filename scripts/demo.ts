@@ -10,7 +10,7 @@ import { createPasswords } from '../src/identity/passwords/hashing.ts';
 import { projectPath } from '../src/kit/project-root.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 
-/** `npm run demo`: a throw-away server with seeded people beside the example application. */
+/** `npm run demo`: a temporary server with two accounts, beside the example web application. */
 const port = Number(process.env.DEMO_PORT ?? 3000);
 const issuer = `http://localhost:${port}`;
 const home = `http://localhost:${port + 1000}`;
@@ -25,7 +25,7 @@ function stop(code: number): void {
   process.exit(code);
 }
 
-/** Starts a program and waits for the line that says that it is there. */
+/** Starts a program and waits for the line it prints when it is ready. */
 function start(file: string, env: Record<string, string>, ready: RegExp): Promise<void> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [projectPath(file)], {
@@ -64,9 +64,9 @@ const application = {
 await start('examples/web-application/index.js', application, /application is at/);
 
 process.stdout.write(`
-Go to    ${home}   and press "Sign in".
-Sign in as
+Open     ${home}   and press "Sign in".
+Use one of these accounts:
 ${ACCOUNTS.map(({ username, password }) => `         ${username.padEnd(6)} password: ${password}`).join('\n')}
 
-The server is at ${issuer}. Everything is thrown away when you press Ctrl-C.
+The server is at ${issuer}. Press Ctrl-C to stop it and delete its data.
 `);
