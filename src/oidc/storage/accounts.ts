@@ -3,13 +3,17 @@ import { type Row, selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 
 /**
- * The columns of `T_accounts a`, for every SELECT that reads an account along with another row
- * (docs/decisions/0005). `toStoredAccount` reads them.
+ * The columns of an account, for every SELECT that reads one along with another row (docs/decisions/0005).
+ * `joinAccount` joins it, and `toStoredAccount` reads the columns.
  */
 export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS account_email,
   a.email_verified AS account_email_verified, a.name AS account_name, a.picture AS account_picture,
   a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at,
   EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
+
+/** @param column that holds the account's id */
+export const joinAccount = (column: string) =>
+  `LEFT JOIN T_accounts a ON a.id = ${column} AND a.is_active = true`;
 
 const SELECT_ACTIVE = selectOne({
   columns: ACCOUNT_COLUMNS,

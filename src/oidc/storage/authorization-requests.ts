@@ -2,7 +2,7 @@ import { insertInto, selectOne, sql, update } from '../../database/statements.ts
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
+import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import { expiryOf, type Payload } from './models.ts';
 import { findEndedInteraction, setEndedInteraction } from './request-links.ts';
 
@@ -10,7 +10,7 @@ const TABLE = 'T_authorization_requests';
 /** Together with the account, once it is known: the engine asks for it next. */
 const SELECT_PENDING = selectOne({
   columns: `t.id, t.payload, t.account_id, ${ACCOUNT_COLUMNS}`,
-  from: `${TABLE} t LEFT JOIN T_accounts a ON a.id = t.account_id AND a.is_active = true`,
+  from: `${TABLE} t ${joinAccount('t.account_id')}`,
   where: sql`t.uid_hash = ${'uid_hash'} AND t.status = 'pending'`,
 });
 

@@ -1,6 +1,6 @@
 import { type Row, type Statement, selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
-import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
+import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import { rememberSession } from './sessions.ts';
 
 /**
@@ -15,7 +15,7 @@ export function selectWithRelated(table: string, column: string, consumable: boo
     from: `${table} t
       LEFT JOIN T_grants g ON g.id = t.grant_id AND g.revoked_at IS NULL
       LEFT JOIN T_user_sessions s ON s.uid = t.session_uid AND s.is_active = true
-      LEFT JOIN T_accounts a ON a.id = t.account_id AND a.is_active = true`,
+      ${joinAccount('t.account_id')}`,
     where: sql([`t.${column} = `, ''], 'key'),
   });
 }

@@ -3,7 +3,7 @@ import { insertInto, selectOne, sql, update, type Value } from '../../database/s
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { ACCOUNT_COLUMNS, rememberAccount } from './accounts.ts';
+import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import { expiryOf, type Payload } from './models.ts';
 
 const TABLE = 'T_user_sessions';
@@ -11,7 +11,7 @@ const TABLE = 'T_user_sessions';
 const selectBy = (column: 'token_hash' | 'uid') =>
   selectOne({
     columns: `s.uid, s.token_hash, s.payload, s.authorizations, s.account_id, ${ACCOUNT_COLUMNS}`,
-    from: `${TABLE} s LEFT JOIN T_accounts a ON a.id = s.account_id AND a.is_active = true`,
+    from: `${TABLE} s ${joinAccount('s.account_id')}`,
     where: sql([`s.${column} = `, ' AND s.is_active = true'], 'value'),
   });
 
