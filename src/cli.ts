@@ -24,20 +24,20 @@ export function createProgram(): Command {
     return withCurrentSchema((database, { retention }) => work(database, retention));
   });
   clientCommands(program, async (work) => {
-    const { withCurrentSchema, clientServices } = await load();
-    return withCurrentSchema((...context) => work(clientServices(...context)));
+    const { withServices } = await load();
+    return withServices(({ clients }) => work(clients));
   });
   accountCommands(program, async (work) => {
-    const { withCurrentSchema, accountServices } = await load();
-    return withCurrentSchema((...context) => work(accountServices(...context)));
+    const { withServices } = await load();
+    return withServices(work);
   });
   passkeyCommands(program, async (work) => {
-    const { withCurrentSchema, passkeyServices } = await load();
-    return withCurrentSchema((...context) => work(passkeyServices(...context)));
+    const { passkeyCommandServices, withServices } = await load();
+    return withServices((services) => work(passkeyCommandServices(services)));
   });
   inviteCommands(program, async (work) => {
-    const { withCurrentSchema, invitationServices } = await load();
-    return withCurrentSchema((...context) => work(invitationServices(...context)));
+    const { inviteCommandServices, withServices } = await load();
+    return withServices((services) => work(inviteCommandServices(services)));
   });
   program
     .command('start')

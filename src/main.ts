@@ -1,9 +1,10 @@
 import { createServer } from 'node:http';
 import { createApp } from './app/index.ts';
+import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, schemaStatus } from './database/migrate.ts';
-import { openDatabase } from './database/open.ts';
+import { type Database, openDatabase } from './database/open.ts';
 import { zxcvbn } from './identity/passwords/rules.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { every } from './kit/jobs.ts';
@@ -15,6 +16,12 @@ const DRAIN_MS = 10_000;
 const MAIL_MS = 5000;
 /** How long whoever keeps a connection has to hear that it goes. */
 const FAREWELL_MS = 300;
+
+/** A link that makes the first administrator, while there is none. */
+async function firstSetUpLink({ invitations }: Services, { knex }: Database): Promise<string | undefined> {
+  if (await invitations.isAdministered(knex)) return undefined;
+  return (await invitations.setUpLink({ accountId: null })).url;
+}
 
 /** `latchkey start`: configuration → database → app → listen → drain. */
 async function start(): Promise<void> {
@@ -29,7 +36,7 @@ async function start(): Promise<void> {
       throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }
   zxcvbn();
-  const { provider, setUpLink, writeClientUsage, close } = await createApp({ config, database, log });
+  const { provider, services, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
     provider.callback(),
@@ -41,7 +48,7 @@ async function start(): Promise<void> {
   const jobs = [
     every(5000, log, 'expire-requests', () => expire({ shouldContinue })),
     every(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
-    every(30_000, log, 'client-usage', () => writeClientUsage()),
+    every(30_000, log, 'client-usage', () => services.clientUsage.write()),
   ];
 
   await new Promise<void>((resolve, reject) => {
@@ -49,7 +56,7 @@ async function start(): Promise<void> {
     server.listen(config.port, config.host, resolve);
   });
   // Before the ready line, so that who waits for that has both.
-  const link = config.production ? undefined : await setUpLink();
+  const link = config.production ? undefined : await firstSetUpLink(services, database);
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 
@@ -64,7 +71,7 @@ async function start(): Promise<void> {
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {
-        await writeClientUsage().catch((error) => log.warn({ job: 'client-usage', err: error }));
+        await services.clientUsage.write().catch((error) => log.warn({ job: 'client-usage', err: error }));
         await close(MAIL_MS);
         await database.close();
         process.exit(0);

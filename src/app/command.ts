@@ -1,24 +1,12 @@
-import { covers } from '../access/scopes.ts';
 import { type Config, loadConfig } from '../config/index.ts';
 import { migrateLatest, schemaStatus } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';
-import { createRoles } from '../identity/accounts/roles.ts';
-import { createAccounts } from '../identity/accounts/service.ts';
 import type { InviteCommands } from '../identity/invitations/cli.ts';
-import { createInvitationMail } from '../identity/invitations/mail.ts';
-import { createInvitations } from '../identity/invitations/service.ts';
-import { createFactorMail } from '../identity/mail/security-notices.ts';
-import { createPost } from '../identity/mail/send.ts';
 import type { PasskeyCommands } from '../identity/passkeys/cli.ts';
-import { createKeys, type KeyDeps } from '../identity/passkeys/credentials.ts';
-import { createPasswords } from '../identity/passwords/hashing.ts';
-import { createPasswordRules } from '../identity/passwords/rules.ts';
-import { createEnrolment } from '../identity/recovery/passkey-recovery.ts';
+import type { Background } from '../kit/background.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { createMailer } from '../kit/mail.ts';
-import { createSecrets } from '../kit/secrets.ts';
-import { createClients } from '../oidc/clients/service.ts';
-import { createMailRenderer } from '../web/render.ts';
+import { createLog } from '../kit/log.ts';
+import type { Services } from './services.ts';
 
 /** What the verbs of the command work with. `src/cli.ts` loads this file when a verb runs, so that help stays quick. */
 
@@ -48,48 +36,56 @@ export function withCurrentSchema<T>(work: (database: Database, config: Config) 
   });
 }
 
-export const clientServices = ({ knex }: Database, { issuer }: Config) => createClients({ knex, issuer });
-
-export function accountServices({ knex }: Database, config: Config) {
-  const { secrets, threads, issuer, mail, passwordMinLength: minimum } = config;
-  const passwords = createPasswords(createSecrets(secrets), threads);
-  const mailer = mail.url === undefined ? undefined : createMailer({ url: mail.url, from: mail.from });
+/** A command answers nobody before it ends, so it sends mail at once and waits for it. */
+function createForeground(): Background {
+  const running: Promise<unknown>[] = [];
   return {
-    accounts: createAccounts({ knex, passwords, rules: createPasswordRules({ minimum }) }),
-    roles: createRoles({ knex }),
-    invitations: createInvitations({ knex, issuer, covers }),
-    enrolment: createEnrolment({ knex, issuer, names: new Map(), mailOpens: async () => false }),
-    post: createPost({ knex, mailer, render: createMailRenderer({ issuer }) }),
-  };
-}
-
-export function passkeyServices(database: Database, config: Config): PasskeyCommands {
-  const { accounts, post } = accountServices(database, config);
-  const { knex } = database;
-  const mail = createFactorMail({ knex, issuer: config.issuer, post });
-  let told: Promise<void> | undefined;
-  const tell: KeyDeps['tell'] = (accountId, what, { name }) => {
-    told = mail(accountId, what, name);
-  };
-  const keys = createKeys({ knex, names: new Map(), tell });
-  return {
-    list: async (username) => keys.list((await accounts.show(username)).id),
-    async remove(id) {
-      const key = await keys.remove(await keys.ownerOf(id), id, null);
-      await told?.catch(() =>
-        process.stderr.write('The key was removed, but its owner could not be told: the mail did not go.\n'),
+    run(_name, work) {
+      running.push(
+        work().catch((error: Error) => {
+          process.stderr.write(`The change was made, but no mail about it was sent: ${error.message}\n`);
+        }),
       );
-      return key;
+    },
+    async drain() {
+      await Promise.all(running);
     },
   };
 }
 
-export function invitationServices(database: Database, config: Config): InviteCommands {
-  const { knex } = database;
-  const { accounts, invitations, post } = accountServices(database, config);
+/** Runs a verb with the services of the server. Loads them at this moment: the verbs of `db` do without. */
+export function withServices<T>(work: (services: Services) => Promise<T>): Promise<T> {
+  return withCurrentSchema(async (database, config) => {
+    const { createServices } = await import('./services.ts');
+    const background = createForeground();
+    const services = createServices({
+      database,
+      background,
+      log: createLog(config.logLevel),
+      // A command is limited by no rate, so it connects to no Redis.
+      config: { ...config, redisUrl: undefined },
+    });
+    try {
+      return await work(services);
+    } finally {
+      await background.drain(0);
+    }
+  });
+}
+
+export function passkeyCommandServices({ accounts, passkeys }: Services): PasskeyCommands {
+  const { keys } = passkeys;
+  return {
+    list: async (username) => keys.list((await accounts.show(username)).id),
+    remove: async (id) => keys.remove(await keys.ownerOf(id), id, null),
+  };
+}
+
+export function inviteCommandServices(services: Services): InviteCommands {
+  const { accounts, invitations, mailInvitation, sendsMail } = services;
   return {
     invitations,
     actorNamed: async (username) => ({ accountId: (await accounts.show(username)).id }),
-    send: post.sends ? createInvitationMail({ knex, post, invitations }) : undefined,
+    send: sendsMail ? mailInvitation : undefined,
   };
 }

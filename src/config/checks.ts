@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { readRoots } from '../identity/passkeys/attestation-roots.ts';
-import { readNames } from '../identity/passkeys/authenticator-names.ts';
 import { purgedTables, type Retention } from '../maintenance/retention.ts';
 import type { variables } from './index.ts';
 
@@ -55,17 +53,23 @@ export function passkeyFaults(values: z.output<typeof variables>): string[] {
           'LATCHKEY_PASSKEY_AAGUIDS needs LATCHKEY_PASSKEY_ROOTS, a PEM file of the root certificates of their makers: without it anybody can say to be of that model.',
         ]
       : []),
-    ...unreadable('LATCHKEY_PASSKEY_ROOTS', values.LATCHKEY_PASSKEY_ROOTS, readRoots),
-    ...unreadable('LATCHKEY_PASSKEY_NAMES', values.LATCHKEY_PASSKEY_NAMES, readNames),
   ];
 }
 
-function unreadable(variable: string, file: string | undefined, read: (file: string) => unknown): string[] {
+/** What `read` makes of the file that a variable names. */
+export function fileOf<T>(
+  variable: string,
+  file: string | undefined,
+  read: (file: string) => T,
+  faults: string[],
+): T | undefined {
   try {
-    if (file !== undefined) read(file);
-    return [];
+    return file === undefined ? undefined : read(file);
   } catch {
-    return [`${variable} names ${file}, which cannot be read, or is not what .env.example says. Correct it.`];
+    faults.push(
+      `${variable} names ${file}, which cannot be read or has another format than .env.example describes. Correct it.`,
+    );
+    return undefined;
   }
 }
 

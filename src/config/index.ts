@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Retention } from '../maintenance/retention.ts';
 import {
+  fileOf,
   issuerFaults,
   keptSecrets,
   passkeyFaults,
@@ -11,6 +12,7 @@ import {
   senderOf,
   smtpFaults,
 } from './checks.ts';
+import { readAuthenticatorNames, readRootCertificates } from './passkey-files.ts';
 
 const flag = z
   .enum(['true', 'false', '1', '0', 'on', 'off', ''])
@@ -84,10 +86,10 @@ export interface Config {
     counter: 'warn' | 'second_factor' | 'block';
     /** Models that may be registered; none: any. */
     aaguids: string[];
-    /** The file of PEM certificates that an attestation must chain to, where there are models to be held to. */
-    rootsFile: string | undefined;
-    /** The file in which AAGUIDs have names. */
-    namesFile: string | undefined;
+    /** The PEM certificates that an attestation must chain to, when `aaguids` lists models. */
+    rootCertificates: string[];
+    /** AAGUID → the name of the model. */
+    names: Map<string, string>;
     /** Origins of ours, besides the issuer, where the same passkeys may be used. */
     relatedOrigins: string[];
   };
@@ -149,6 +151,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     faults.push('LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://.');
   }
   faults.push(...passkeyFaults(values));
+  const { LATCHKEY_PASSKEY_ROOTS: rootsFile, LATCHKEY_PASSKEY_NAMES: namesFile } = values;
+  const rootCertificates = fileOf('LATCHKEY_PASSKEY_ROOTS', rootsFile, readRootCertificates, faults);
+  const names = fileOf('LATCHKEY_PASSKEY_NAMES', namesFile, readAuthenticatorNames, faults);
   if (values.LATCHKEY_SMTP_URL !== undefined) faults.push(...smtpFaults(values.LATCHKEY_SMTP_URL));
   const from = senderOf(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
   if (!/^(rediss?:\/\/|$)/.test(values.LATCHKEY_REDIS_URL ?? ''))
@@ -189,8 +194,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     passkeys: {
       counter: values.LATCHKEY_PASSKEY_COUNTER,
       aaguids: values.LATCHKEY_PASSKEY_AAGUIDS.map((aaguid) => aaguid.toLowerCase()),
-      rootsFile: values.LATCHKEY_PASSKEY_ROOTS,
-      namesFile: values.LATCHKEY_PASSKEY_NAMES,
+      rootCertificates: rootCertificates ?? [],
+      names: names ?? new Map(),
       relatedOrigins: values.LATCHKEY_RELATED_ORIGINS,
     },
   };

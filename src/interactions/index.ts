@@ -59,7 +59,7 @@ export interface InteractionDeps extends InteractionsDeps {
   tellRecovery: SecondFactorStepDeps['tellRecovery'];
   passkeys: Pick<
     InteractionCeremoniesDeps,
-    'passkeys' | 'redeemWithKey' | 'isTaken' | 'secondAfterRegress' | 'recovery'
+    'passkeys' | 'redeemWithKey' | 'refuseTaken' | 'secondAfterRegress' | 'recovery'
   >;
   ceremony: CeremonyCookie;
   recover: Omit<RecoverDeps, 'interactions' | 'render'>;

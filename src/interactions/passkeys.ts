@@ -33,7 +33,8 @@ export interface InteractionCeremoniesDeps {
     lookAt(token: string): Promise<{ account_id: string; username: string } | undefined>;
     use(token: string, key: NewKey, given: { endOthers: boolean; from: Origin }): Promise<string>;
   };
-  isTaken(username: string): Promise<boolean>;
+  /** @throws LatchkeyError conflict when an account has that username */
+  refuseTaken(username: string): Promise<void>;
   /** Whether a key whose counter did not go up must be followed by another factor. */
   secondAfterRegress: boolean;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
@@ -117,12 +118,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         return passkeys.startRegistration({ ...who, boundTo, ceremony: asked.ceremony, known: [] });
       }
       const { person } = await newcomer(ctx, asked);
-      if (await deps.isTaken(person.username))
-        throw new LatchkeyError(
-          'conflict',
-          'username_taken',
-          'This username or e-mail address is taken. Choose another one.',
-        );
+      await deps.refuseTaken(person.username);
       return passkeys.startRegistration({
         boundTo,
         ceremony: 'passkey',

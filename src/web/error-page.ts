@@ -2,7 +2,23 @@ import type { Context } from 'koa';
 
 export type Render = (name: string, data: Record<string, unknown>) => string;
 
-/** A page that says what happened, whether anything changed, and what to do; with a reference to the log's line. */
+/** What an error says to the person or program that sent the request. */
+export interface ErrorAnswer {
+  status: number;
+  /** Names the case for programs. */
+  code: string;
+  message: string;
+}
+
+const HEADINGS: Record<number, string> = {
+  403: 'This was not done',
+  404: 'There is nothing here',
+  409: 'This was not done',
+  429: 'Too many attempts',
+  503: 'We cannot answer just now',
+};
+
+/** A page that says what happened and what to do next, with a reference that finds the line in the log. */
 export function showError(
   ctx: Context,
   render: Render,
@@ -16,4 +32,26 @@ export function showError(
     reference: ctx.state.requestId,
     time: new Date(),
   });
+}
+
+/**
+ * Answers with an error: a page for browsers, `application/problem+json` (RFC 9457) for others.
+ * @param deps.endpointError answers at protocol endpoints, which have an error format of their own; returns whether it did
+ */
+export function createErrorAnswer(deps: {
+  render: Render;
+  endpointError(ctx: Context, status: number, message: string): boolean;
+}) {
+  return (ctx: Context, { status, code, message }: ErrorAnswer): void => {
+    if (deps.endpointError(ctx, status, message)) return;
+    ctx.status = status;
+    if (ctx.accepts('html', 'json') === 'html') {
+      const heading = HEADINGS[status] ?? 'This request could not be completed';
+      showError(ctx, deps.render, { heading, lede: message });
+      return;
+    }
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = { type: 'about:blank', title: message, status, code };
+    ctx.type = 'application/problem+json';
+  };
 }

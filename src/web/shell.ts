@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
+import type { ErrorAnswer } from './error-page.ts';
 import { CONTENT_SECURITY_POLICY } from './security.ts';
 
 /** Ids and codes stand in paths: only the shape of a path is logged, never its query. */
@@ -30,21 +31,14 @@ const PAGE_HEADERS = Object.entries({
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
 });
 
-/** What an error tells the person or program that sent the request. */
-export interface ErrorAnswer {
-  status: number;
-  code: string;
-  message: string;
-}
-
-export type ErrorPage = (ctx: Context, answer: ErrorAnswer) => void;
+type AnswerError = (ctx: Context, answer: ErrorAnswer) => void;
 
 const NOT_FOUND = { status: 404, code: 'page_not_found', message: 'There is no such page.' };
 const MALFORMED = { code: 'request_malformed', message: 'The request could not be understood.' };
 const INTERNAL = { code: 'internal_error', message: 'Something went wrong on our side.' };
 
 /** @returns the code of the error, for the log */
-function answerError(ctx: Context, error: unknown, page: ErrorPage): string {
+function answerError(ctx: Context, error: unknown, page: AnswerError): string {
   const known = error instanceof LatchkeyError ? error : undefined;
   const thrown = (error as { status?: number }).status;
   const status = known?.status ?? (thrown && thrown < 500 ? thrown : 500);
@@ -60,7 +54,7 @@ function answerError(ctx: Context, error: unknown, page: ErrorPage): string {
 /**
  * Around every request: an id, the security headers, one line of the log, and a page for what nobody caught.
  */
-export function shell(deps: { log: Logger; secure: boolean; page: ErrorPage }): Middleware {
+export function shell(deps: { log: Logger; secure: boolean; page: AnswerError }): Middleware {
   return async (ctx, next) => {
     const started = performance.now();
     let code: string | undefined;

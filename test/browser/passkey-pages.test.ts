@@ -99,6 +99,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
         issuer: server.issuer,
         names: new Map(),
         mailOpens: async () => false,
+        notify: () => undefined,
       });
       await page.goto((await links.link({ accountId: null }, person.username)).url);
       await look('recover');

@@ -184,6 +184,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
       issuer: server.issuer,
       names: new Map(),
       mailOpens: async () => false,
+      notify: () => undefined,
     });
     const { url } = await made.link({ accountId: null }, 'mei');
     await page.goto(url);

@@ -11,6 +11,7 @@ import {
   type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import { readRootCertificates } from '../../src/config/passkey-files.ts';
 import { Authenticator, type Tweaks } from '../support/authenticator.ts';
 import { invite, open } from '../support/builders/invitation.ts';
 import { placeOf, register } from '../support/builders/passkey.ts';
@@ -52,9 +53,9 @@ describe('with an allow list of models', () => {
         passkeys: {
           counter: 'block',
           aaguids: [AAGUID],
-          rootsFile,
+          rootCertificates: readRootCertificates(rootsFile),
           relatedOrigins: [],
-          namesFile: undefined,
+          names: new Map(),
         },
       },
     });

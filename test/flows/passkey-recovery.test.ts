@@ -83,6 +83,7 @@ describe('the mailbox as a way back in', () => {
     const enrolment = createEnrolment({
       ...{ knex: server.database.knex, issuer: server.issuer, names: new Map() },
       mailOpens: async () => false,
+      notify: () => undefined,
     });
     const { url } = await enrolment.link({ accountId: null }, 'mei');
     assert.equal((await ask()).length, 1);

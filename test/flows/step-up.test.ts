@@ -135,8 +135,8 @@ describe('a counter that did not go up', () => {
       const passkeys = {
         counter,
         aaguids: [],
-        rootsFile: undefined,
-        namesFile: undefined,
+        rootCertificates: [],
+        names: new Map(),
         relatedOrigins: [],
       };
       const server = await startServer(t, 'sqlite', { config: { passkeys } });

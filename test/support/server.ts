@@ -1,20 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import { covers } from '../../src/access/scopes.ts';
 import { createApp } from '../../src/app/index.ts';
+import type { Services } from '../../src/app/services.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Account } from '../../src/identity/accounts/model.ts';
 import { createAccounts } from '../../src/identity/accounts/service.ts';
-import { createInvitations } from '../../src/identity/invitations/service.ts';
-import { createPasswords } from '../../src/identity/passwords/hashing.ts';
-import type { Recovery } from '../../src/identity/recovery/password-reset.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
-import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientDocument } from '../../src/oidc/clients/document.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
-import { createClients } from '../../src/oidc/clients/service.ts';
 import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
 import { type Sink, startSink } from './mail-server.ts';
@@ -32,13 +27,15 @@ export interface TestServer {
   config: Config;
   database: Database;
   storage: TestDatabase;
-  clients: ReturnType<typeof createClients>;
+  /** Every service of the server. */
+  services: Services;
+  clients: Services['clients'];
   accounts: ReturnType<typeof createAccounts>;
-  invitations: ReturnType<typeof createInvitations>;
+  invitations: Services['invitations'];
   /** The mail server that this one hands its mail to, with what came. */
   sink: Sink;
   /** The ways back to an account, with mail to the same sink. */
-  recovery: Recovery;
+  recovery: Services['recovery'];
   /** When all that was to be done after an answer is done. */
   settled(): Promise<void>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
@@ -86,12 +83,12 @@ export async function startServer(
     issuer,
   };
   const log = options.log ?? createLog('silent');
-  const { provider, recovery, drain, close, writeClientUsage } = await createApp({ config, database, log });
+  const { provider, services, close } = await createApp({ config, database, log });
   http.on('request', provider.callback());
-  const clients = createClients({ knex: database.knex, issuer });
+  const { clients, recovery, passwords, invitations } = services;
   const accounts = createAccounts({
     knex: database.knex,
-    passwords: createPasswords(createSecrets(config.secrets)),
+    passwords,
     rules: NO_RULES,
   });
   let stopped = false;
@@ -114,8 +111,9 @@ export async function startServer(
     accounts,
     sink,
     recovery,
-    settled: () => drain(20_000),
-    invitations: createInvitations({ knex: database.knex, issuer, covers }),
+    services,
+    settled: () => services.background.drain(20_000),
+    invitations,
     createClient: (input = {}) =>
       clients.create(OPERATOR, {
         name: 'Fieldnotes',
@@ -131,7 +129,7 @@ export async function startServer(
       });
       return { ...account, password: PASSWORD };
     },
-    writeClientUsage,
+    writeClientUsage: () => services.clientUsage.write(),
     stop,
   };
 }

@@ -19,7 +19,7 @@ interface Options {
 }
 
 /** The narrow view of the recovery that this command needs. */
-interface Enrol {
+interface PasskeyRecoveryLinks {
   link(actor: Actor, username: string): Promise<{ url: string; expires_at: string }>;
 }
 
@@ -49,7 +49,7 @@ interface Services {
   accounts: Accounts;
   roles: Roles;
   invitations: SetUp;
-  enrolment: Enrol;
+  passkeyRecovery: PasskeyRecoveryLinks;
 }
 
 /** `latchkey account …` */
@@ -114,7 +114,9 @@ export function accountCommands(
     .requiredOption('--username <username>')
     .option(...json)
     .action(async ({ username = '', json: asJson }: Options) => {
-      const { url, expires_at } = await use(({ enrolment }) => enrolment.link(OPERATOR, username));
+      const { url, expires_at } = await use(({ passkeyRecovery }) =>
+        passkeyRecovery.link(OPERATOR, username),
+      );
       print(asJson ? { url, expires_at } : url, asJson);
     });
 

@@ -57,6 +57,9 @@ export function createAccounts(deps: {
     },
 
     /** With its roles and the invitations that it used. @throws LatchkeyError not_found */
+    /** @throws LatchkeyError not_found */
+    profile: (id: string): Promise<Profile> => profileOf(knex, { id }),
+
     show: (username: string): Promise<Profile> => profileOf(knex, { username: normalise(username) }),
 
     /** Sessions, codes and tokens end in the same transaction. @throws LatchkeyError not_found */

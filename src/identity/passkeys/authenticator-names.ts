@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-
 /** What an authenticator told of itself; kept as JSON with its key. */
 export interface Authenticator {
   aaguid: string;
@@ -12,23 +9,6 @@ export interface Authenticator {
 
 /** The id of authenticators that do not say what they are. */
 const NAMELESS = '00000000-0000-0000-0000-000000000000';
-
-const file = z.record(z.string(), z.union([z.string(), z.object({ name: z.string() })]));
-
-/**
- * Reads the file in which AAGUIDs have names: `{"<aaguid>": "<name>"}`, or as the community list of
- * passkey-authenticator-aaguids has it, `{"<aaguid>": {"name": "<name>", …}}`.
- * @throws Error when it cannot be read or is not that
- */
-export function readNames(path: string): Map<string, string> {
-  const parsed = file.parse(JSON.parse(readFileSync(path, 'utf8')));
-  return new Map(
-    Object.entries(parsed).map(([id, value]) => [
-      id.toLowerCase(),
-      (typeof value === 'string' ? value : value.name).slice(0, 100),
-    ]),
-  );
-}
 
 /** What a new key is called until its owner renames it: its model, or how it is reached. */
 export function nameOf(authenticator: Authenticator, names: Map<string, string>): string {

@@ -19,6 +19,8 @@ export function createEnrolment(deps: {
   names: Map<string, string>;
   /** Whether the policy lets a mailed link open this account. */
   mailOpens(accountId: string): Promise<boolean>;
+  /** Mails the owner of the account. */
+  notify(accountId: string, event: 'key_added'): void;
 }) {
   const { knex } = deps;
 
@@ -69,7 +71,7 @@ export function createEnrolment(deps: {
      */
     async use(token: string, key: NewKey, given: { endOthers: boolean; from?: Origin }): Promise<string> {
       if (!(await look(token))) throw linkExpired();
-      return inTransaction(knex, async (trx) => {
+      const owner = await inTransaction(knex, async (trx) => {
         const bearer = await useLink(trx, token, 'enrol_passkey', 'recover_passkey');
         if (!bearer || bearer.account_id !== key.challenge.accountId) throw linkExpired();
         const { account_id: accountId } = bearer;
@@ -79,6 +81,8 @@ export function createEnrolment(deps: {
         await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, from);
         return accountId;
       });
+      deps.notify(owner, 'key_added');
+      return owner;
     },
   };
 }

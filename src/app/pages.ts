@@ -1,0 +1,156 @@
+import Router from '@koa/router';
+import type { Provider } from 'oidc-provider';
+import { covers, limitToCeiling } from '../access/scopes.ts';
+import { SECURITY } from '../account/factors.ts';
+import { createHomePages } from '../account/home.ts';
+import { createAccountPages } from '../account/index.ts';
+import { accountCsrf, createAccountCeremonies, isFresh } from '../account/passkeys.ts';
+import type { Config } from '../config/index.ts';
+import { createInvitationPages } from '../console/invitations.ts';
+import { createConsoleLayout } from '../console/layout.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
+import { qrCode } from '../identity/invitations/export.ts';
+import { isTooLong } from '../identity/passwords/rules.ts';
+import { createEntryPages } from '../interactions/entry.ts';
+import { createInteractionPages } from '../interactions/index.ts';
+import { createRecoveryPages } from '../interactions/password-reset.ts';
+import { signInUrl } from '../oidc/clients/own-client.ts';
+import { createOwnSessions } from '../oidc/own-session.ts';
+import { rotateSession } from '../oidc/session.ts';
+import { createBrowserCookie } from '../web/browser-cookie.ts';
+import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
+import { createCsrfTokens } from '../web/csrf.ts';
+import { qrImage } from '../web/qr.ts';
+import { createSealedCookie } from '../web/sealed-cookie.ts';
+import { createSignedInPages } from '../web/signed-in.ts';
+import { createWellKnown } from '../web/well-known.ts';
+import type { Services } from './services.ts';
+
+export interface PagesDeps {
+  config: Config;
+  services: Services;
+  provider: Provider;
+  render(name: string, data: Record<string, unknown>): string;
+}
+
+/** Every page and script endpoint of our own, on one router. The protocol endpoints are the engine's. */
+export function createPages({ config, services, provider, render }: PagesDeps): Router {
+  const { issuer } = config;
+  const secure = issuer.startsWith('https:');
+  const { secrets, limits, findAccount, invitations, recovery, secondFactor, secondFactorPolicy } = services;
+  const passwordFault = services.passwordRules.fault;
+
+  const sealedCookie = (name: string) => createSealedCookie({ secrets, secure }, name);
+  const invitationCookie = sealedCookie('invitation');
+  const recoveryCookie = sealedCookie('recover');
+  const browser = createBrowserCookie({ secure });
+  const ceremony = createCeremonyCookie({ secure });
+  const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
+  const accountCeremonies = createAccountCeremonies({
+    provider,
+    secrets,
+    passkeys: services.passkeys,
+    ceremony,
+    findAccount,
+  });
+  const signedIn = createSignedInPages({
+    secrets,
+    render,
+    covers,
+    findAccount,
+    sessionOf,
+    signInUrl: (page) => signInUrl(issuer, page),
+  });
+
+  /** Stops floods of mail: counts a message for the address that asks and for the mailbox that gets it. */
+  async function limitMail(email: string): Promise<void> {
+    await limits.reset.take(currentUnit().origin.ip);
+    await limits.takeMessage(email);
+  }
+
+  const router = new Router();
+  const interactions = createInteractionPages({
+    provider,
+    secrets,
+    render,
+    findAccount,
+    browser,
+    ceremony,
+    limitToCeiling,
+    isTooLong,
+    secondFactor,
+    secondFactorPolicy,
+    accountCeremonies,
+    signIn: services.signIn,
+    guesses: limits.signIn,
+    ceremonies: limits.ceremony,
+    byMail: config.recoverByEmail,
+    refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
+    tellRecovery: (accountId) => services.notify(accountId, 'recovery_used'),
+    invitation: {
+      held: invitationCookie,
+      look: services.redemption.look,
+      add: services.redemption.add,
+      redeem: services.signUp.withPassword,
+      passwordFault,
+      guesses: limits.invitation,
+    },
+    recover: { issuer, held: recoveryCookie, lookAt: services.passkeyRecovery.lookAt },
+    passkeys: {
+      passkeys: services.passkeys,
+      secondAfterRegress: config.passkeys.counter === 'second_factor',
+      redeemWithKey: services.signUp.withPasskey,
+      refuseTaken: services.redemption.refuseTaken,
+      recovery: { ...recoveryCookie, ...services.passkeyRecovery },
+    },
+  });
+  router.use(interactions.routes());
+  createEntryPages(router, { issuer, held: invitationCookie });
+  createRecoveryPages(router, {
+    issuer,
+    recovery,
+    render,
+    passwordFault,
+    limitMail,
+    forms: createCsrfTokens({ secrets, secure }),
+    byMail: config.recoverByEmail,
+    held: {
+      reset: sealedCookie('reset'),
+      verify: sealedCookie('verify'),
+      request: sealedCookie('request'),
+    },
+  });
+  createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
+
+  const layout = createConsoleLayout(router, { signedIn, render, covers });
+  const { mayAdminister } = layout;
+  createInvitationPages(router, { signedIn, render, covers, layout, invitations, qrCode });
+
+  createAccountPages(router, {
+    signedIn,
+    render,
+    mayAdminister,
+    browser,
+    recovery,
+    limitMail,
+    profile: services.accounts.profile,
+    changePassword: services.changePassword,
+    proves: services.ownsPassword,
+    rotateSession: (ctx) => rotateSession(provider, secure, ctx),
+    factors: {
+      secondFactor,
+      qrImage,
+      keys: services.passkeys.keys,
+      rpId: new URL(issuer).hostname,
+      tell: services.notify,
+      scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
+      signInAgain: (params) => signInUrl(issuer, SECURITY, params),
+      async standing(ctx) {
+        const session = await accountCeremonies.standing(ctx);
+        return { amr: session?.amr ?? [], isFresh: session !== undefined && isFresh(session) };
+      },
+    },
+  });
+  createHomePages(router, { provider, render, findAccount, mayAdminister });
+  return router;
+}

@@ -1,0 +1,35 @@
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { OWN_CLIENT_ID } from './clients/own-client.ts';
+import type { SecondFactorPolicy } from './second-factor-policy.ts';
+
+interface OwnSessionDeps {
+  provider: Provider;
+  findAccount(accountId: string): Promise<{ scopes: string[] } | undefined>;
+  secondFactorPolicy: SecondFactorPolicy;
+}
+
+/** A browser's session as our own pages see it; without `accountId` the browser is signed out. */
+interface OwnSession {
+  accountId?: string;
+  uid: string;
+}
+
+/**
+ * Finds the session of a browser for our own pages. A session that began before the policy required a second factor
+ * counts as signed out, so that its user signs in again.
+ */
+export function createOwnSessions({ provider, findAccount, secondFactorPolicy }: OwnSessionDeps) {
+  return async (ctx: Context): Promise<OwnSession> => {
+    const session = await provider.Session.get(ctx as never);
+    const { accountId, uid, acr } = session as OwnSession & { acr?: string };
+    const account = accountId ? await findAccount(accountId) : undefined;
+    if (!accountId || !account) return { accountId, uid };
+    const lacksFactor = await secondFactorPolicy.isRequired({
+      account: { id: accountId, scopes: account.scopes },
+      clientId: OWN_CLIENT_ID,
+      acr,
+    });
+    return lacksFactor ? { uid } : { accountId, uid };
+  };
+}
