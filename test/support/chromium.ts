@@ -1,4 +1,4 @@
-import type { TestContext } from 'node:test';
+import { after, type TestContext } from 'node:test';
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 
 /** Where Chromium is, as `npm test` found it; none: the browser tests are skipped, and named as skipped. */
@@ -11,13 +11,17 @@ const QUIET = [
   '--no-first-run',
 ];
 
-/** A browser of a test's own, closed at its end. */
+let launched: Promise<Browser> | undefined;
+after(async () => (await launched)?.close());
+
+/** The browser that all tests of a file share. What a test opened in it is closed at the test's end. */
 export async function launch(t: Pick<TestContext, 'after'>): Promise<Browser> {
-  const browser = await chromium.launch({
+  launched ??= chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', ...QUIET],
   });
-  t.after(() => browser.close());
+  const browser = await launched;
+  t.after(() => Promise.all(browser.contexts().map((context) => context.close())));
   return browser;
 }
 
