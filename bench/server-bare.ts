@@ -4,7 +4,7 @@ import { createLog } from '../src/kit/log.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 import { toEngineAccount } from '../src/oidc/claims.ts';
 import { createProvider } from '../src/oidc/provider.ts';
-import { answers } from '../src/oidc/responses.ts';
+import { correctEngineResponses } from '../src/oidc/responses.ts';
 import { shell } from '../src/web/shell.ts';
 import { REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage, TTL } from './control.ts';
 import { MapAdapter } from './map-adapter.ts';
@@ -71,7 +71,7 @@ await serve(async (origin) => {
   });
   const around = [
     shell({ log, secure: false, page: fail }),
-    answers({ allowFormTarget: fail, continueSignOut: fail }),
+    correctEngineResponses({ allowFormTarget: fail, continueSignOut: fail }),
     signInWithoutPage(provider, 'ada'),
   ];
   for (const one of around) provider.use(one as never);

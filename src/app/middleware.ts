@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import type { Driver } from '../database/driver/contract.ts';
 import type { Logger } from '../kit/log.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
-import { answers, endpointError, inJson } from '../oidc/responses.ts';
+import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import type { Assets } from '../web/assets.ts';
 import { createErrorAnswer } from '../web/error-page.ts';
 import { health } from '../web/health.ts';
@@ -31,12 +31,12 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
   const pages = deps.pages.routes();
   return [
     // The endpoints of applications answer in JSON, whatever the request accepts.
-    inJson,
+    acceptJsonOnly,
     // Request id, security headers, one line in the log; turns every error into an answer.
     shell({
       log,
       secure: issuer.startsWith('https:'),
-      page: createErrorAnswer({ render, endpointError }),
+      page: createErrorAnswer({ render, answerEndpointError }),
     }),
     // Health checks and assets need no database.
     health({ notReady: deps.notReady }),
@@ -52,7 +52,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     // One unit of work, committed before the response leaves.
     requestUnit({ driver: deps.driver }),
     // Corrects responses of the engine.
-    answers({
+    correctEngineResponses({
       allowFormTarget,
       continueSignOut(ctx, xsrf) {
         ctx.body = render('sign-out/continue', {

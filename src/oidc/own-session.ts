@@ -21,8 +21,7 @@ interface OwnSession {
  */
 export function createOwnSessions({ provider, findAccount, secondFactorPolicy }: OwnSessionDeps) {
   return async (ctx: Context): Promise<OwnSession> => {
-    const session = await provider.Session.get(ctx as never);
-    const { accountId, uid, acr } = session as OwnSession & { acr?: string };
+    const { accountId, uid, acr } = await provider.Session.get(ctx);
     const account = accountId ? await findAccount(accountId) : undefined;
     if (!accountId || !account) return { accountId, uid };
     const lacksFactor = await secondFactorPolicy.isRequired({

@@ -7,8 +7,34 @@ import {
   signOutState,
 } from './engine-internals.ts';
 
-/** Endpoints where an application speaks: the answer is never kept, and who did not authenticate hears 401. */
-function clientAnswer(ctx: Context): void {
+/** Endpoints that applications call, and no browser shows. */
+const CLIENT_ENDPOINTS = /^\/(token|me)(\/|$)/;
+
+/**
+ * Makes the endpoints of applications answer in JSON whatever the request accepts (RFC 6749 section 5.2). It has to
+ * be the outermost middleware, since errors are answered by the Accept header too.
+ */
+export const acceptJsonOnly: Middleware = (ctx, next) => {
+  if (CLIENT_ENDPOINTS.test(ctx.path)) ctx.req.headers.accept = 'application/json';
+  return next();
+};
+
+/**
+ * Answers an error that nothing else has handled in the form of RFC 6749 section 5.2.
+ * @param message safe to show to anyone
+ * @returns false, with nothing set, when the path is not an endpoint of applications
+ */
+export function answerEndpointError(ctx: Context, status: number, message: string): boolean {
+  if (!CLIENT_ENDPOINTS.test(ctx.path)) return false;
+  const codes: Record<number, string> = { 500: 'server_error', 503: 'temporarily_unavailable' };
+  ctx.status = status;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = { error: codes[status] ?? 'invalid_request', error_description: message };
+  return true;
+}
+
+/** Forbids caching, and answers 401 to a client that presented no credentials, where the engine answers 400. */
+function correctTokenResponse(ctx: Context): void {
   ctx.set('Cache-Control', 'no-store');
   if (ctx.status !== 400 || !lacksClientAuthentication(Object(ctx.body) as EngineError)) return;
   ctx.status = 401;
@@ -16,46 +42,25 @@ function clientAnswer(ctx: Context): void {
   ctx.body = { error: 'invalid_client', error_description: 'client authentication failed' };
 }
 
-/** Where an application speaks, and no person reads what is answered. */
-const SPOKEN = /^\/(token|me)(\/|$)/;
-
-/** Outermost: those hear JSON whatever they say they accept (RFC 6749 section 5.2); a page would be of no use to them. */
-export const inJson: Middleware = (ctx, next) => {
-  if (SPOKEN.test(ctx.path)) ctx.req.headers.accept = 'application/json';
-  return next();
-};
-
-/**
- * What nobody caught, in the form that the endpoint has for errors: a sentence that is safe to show and no more.
- * @returns whether the endpoint is one of those; else nothing was set
- */
-export function endpointError(ctx: Context, status: number, message: string): boolean {
-  if (!SPOKEN.test(ctx.path)) return false;
-  const known: Record<number, string> = { 500: 'server_error', 503: 'temporarily_unavailable' };
-  ctx.status = status;
-  ctx.set('Cache-Control', 'no-store');
-  ctx.body = { error: known[status] ?? 'invalid_request', error_description: message };
-  return true;
-}
-
-export interface AnswerDeps {
+export interface ResponseDeps {
+  /** Allows the Content-Security-Policy of this response to submit a form to that URI. */
   allowFormTarget(ctx: Context, uri: string | undefined): void;
-  /** The page that stands for the engine's self-submitting form to our own sign-out. */
+  /** Renders our own page in place of the engine's form that signs out the other account. */
   continueSignOut(ctx: Context, xsrf: string): void;
 }
 
-/** What is put right of the engine's answers before they leave. */
-export function answers(deps: AnswerDeps): Middleware {
+/** Corrects the engine's responses before they leave. */
+export function correctEngineResponses(deps: ResponseDeps): Middleware {
   return async (ctx, next) => {
     await next();
-    if (ctx.path.startsWith('/token')) return clientAnswer(ctx);
-    if (!/^\/(auth|session)/.test(ctx.path) || typeof ctx.body !== 'string' || !ctx.response.is('html'))
-      return;
-    if (!isSubmittingPage(ctx.body)) return;
+    if (ctx.path.startsWith('/token')) return correctTokenResponse(ctx);
+    const { body, path } = ctx;
+    if (!/^\/(auth|session)/.test(path) || typeof body !== 'string' || !ctx.response.is('html')) return;
+    if (!isSubmittingPage(body)) return;
     const engineContext = ctx as unknown as KoaContextWithOIDC;
-    const state = signOutState(engineContext);
-    if (ctx.body.includes('/session/end/confirm') && state?.secret) deps.continueSignOut(ctx, state.secret);
-    // form_post: the engine validated this URI.
+    const secret = signOutState(engineContext)?.secret;
+    if (body.includes('/session/end/confirm') && secret) deps.continueSignOut(ctx, secret);
+    // response_mode=form_post: the engine has compared this URI with the registered ones.
     else deps.allowFormTarget(ctx, String(engineContext.oidc.params?.redirect_uri));
   };
 }

@@ -36,14 +36,14 @@ export function showError(
 
 /**
  * Answers with an error: a page for browsers, `application/problem+json` (RFC 9457) for others.
- * @param deps.endpointError answers at protocol endpoints, which have an error format of their own; returns whether it did
+ * @param deps.answerEndpointError answers at protocol endpoints, which have an error format of their own; returns whether it did
  */
 export function createErrorAnswer(deps: {
   render: Render;
-  endpointError(ctx: Context, status: number, message: string): boolean;
+  answerEndpointError(ctx: Context, status: number, message: string): boolean;
 }) {
   return (ctx: Context, { status, code, message }: ErrorAnswer): void => {
-    if (deps.endpointError(ctx, status, message)) return;
+    if (deps.answerEndpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
       const heading = HEADINGS[status] ?? 'This request could not be completed';
