@@ -17,7 +17,7 @@ export function deriveAcr(amr: string[]): string {
   return amr.includes('hwk') || amr.includes('swk') ? 'phr' : 'mfa';
 }
 
-/** @param values of which any one satisfies the request @returns the lowest of their levels; 0 when all are unknown */
+/** @param values any one of which satisfies the request @returns the lowest of their levels; 0 if all are unknown */
 export function requestedAcrLevel(values: string[]): number {
   const known = values.map(acrLevel).filter((level) => level > 0);
   return known.length > 0 ? Math.min(...known) : 0;

@@ -10,7 +10,7 @@ const DESCRIPTIONS: Record<string, string> = {
   'latchkey:operations': 'Operate this server',
 };
 
-/** @returns what an application with this scope can do, for the consent page; guessed from the name of an unknown one */
+/** @returns what the scope lets an application do, for the consent page. For unknown scopes the name is taken apart */
 export function describeScope(scope: string): string {
   const known = DESCRIPTIONS[scope];
   if (known) return known;

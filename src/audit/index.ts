@@ -26,7 +26,7 @@ export interface Actor {
   accountId: string | null;
 }
 
-/** Shortens a value to its column's length: clients and browsers choose some of these, and an INSERT must not fail. */
+/** Shortens a value to its column's length. Clients choose some of these values, and the INSERT must not fail. */
 const cut = (value: string | null | undefined, length: number) => value?.slice(0, length) ?? null;
 
 const INSERT_EVENT = insertInto('T_auth_audit_log', [
@@ -66,13 +66,13 @@ function toRow(event: AuditEvent, origin: Origin) {
   };
 }
 
-/** Adds the event to the current unit of work, so that it is committed with the request's other writes or not at all. */
+/** Adds the event to the current unit of work: it is committed with the request's other writes, or not at all. */
 export function recordEvent(event: AuditEvent): void {
   const current = currentUnit();
   current.write({ statement: INSERT_EVENT, values: toRow(event, current.origin) });
 }
 
-/** Adds the event within a service's transaction. @param origin where the request came from; none at the command line */
+/** Adds the event to a service's transaction. @param origin of the request; empty at the command line */
 export async function recordEventIn(
   trx: Knex.Transaction,
   event: AuditEvent,

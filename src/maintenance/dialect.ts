@@ -17,7 +17,7 @@ export function toDialect(sql: Sql, engine: Engine): string {
 
 export type Cell = string | number | boolean | null;
 
-/** Some drivers return counts as text, and each has its own form for instants; the column's name tells which it is. */
+/** Drivers return counts as numbers or text, and instants in several forms; the column's name shows which it is. */
 function toCell(column: string, value: unknown): Cell {
   if (value === null || value === undefined) return null;
   if (/_(at|until|before)$/.test(column)) return toDate(value).toISOString();

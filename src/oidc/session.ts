@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { renewSessionId } from './engine-internals.ts';
 
-/** Gives the browser's session a new id, after a change of credentials: whoever copied the old cookie is signed out. */
+/** Gives the browser's session a new id after a change of credentials: a stolen copy of the old cookie ends. */
 export async function rotateSession(provider: Provider, secure: boolean, ctx: Context): Promise<void> {
   const session = await provider.Session.get(ctx);
   const id = await renewSessionId(session);

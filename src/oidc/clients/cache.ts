@@ -3,7 +3,7 @@ import { toEngineDocument } from './document.ts';
 import { OWN_CLIENT_ID, ownClient } from './own-client.ts';
 import { findActiveClient } from './store.ts';
 
-/** Every server reads a client again after this time, so that a disabled one is refused everywhere within a second. */
+/** After this time a client is read again, so that every server refuses a disabled one within a second. */
 const FRESH_MS = 900;
 const MAX_CLIENTS = 1000;
 /** RFC 6749 appendix A.1, up to the length of the column. */

@@ -96,7 +96,7 @@ export class AuthorizationRequests {
     return Object.assign(payload, { jti: id, returnTo: `${this.#issuer}/${path}/${id}` });
   }
 
-  /** Leaves out what could be presented to us (its own id, the session's cookie) and seals the ids of other requests. */
+  /** Leaves out its own id and the session's cookie, which could be presented to us, and seals other requests' ids. */
   #toJson(payload: Payload, rowId: string): string {
     const { deviceCode, parJti, session } = payload;
     const secret = JSON.stringify({ deviceCode, parJti });

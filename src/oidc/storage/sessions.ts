@@ -143,7 +143,7 @@ export class Sessions {
     return known && Object.assign(this.#toPayload(known), { jti: id });
   }
 
-  /** The payload lacks its `jti`, which is not stored: the engine reads sessions found by uid and does not save them. */
+  /** The payload lacks its `jti`, which is not stored. The engine only reads sessions that it finds this way. */
   async findByUid(uid: string): Promise<Payload | undefined> {
     const known = await this.#find('uid', uid);
     return known && this.#toPayload(known);

@@ -12,7 +12,7 @@ const LETTERS = {
 
 const TIME = 8;
 const RANDOM = 43;
-/** Values that we made. Anything else that is presented is only hashed, so none of its characters reach the database. */
+/** A value that we made. Any other is only hashed, so none of its characters reach the database. */
 const OWN_VALUE = new RegExp(`^[acr][0-9a-z]{${TIME}}[\\w-]{${RANDOM}}$`);
 
 /**
