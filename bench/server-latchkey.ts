@@ -3,14 +3,9 @@ import { createApp } from '../src/app/index.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { migrateLatest } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
-import { createAccounts } from '../src/identity/accounts/service.ts';
-import { createPasswords } from '../src/identity/passwords/hashing.ts';
-import { createPasswordRules } from '../src/identity/passwords/rules.ts';
 import { every } from '../src/kit/jobs.ts';
 import { createLog } from '../src/kit/log.ts';
-import { createSecrets } from '../src/kit/secrets.ts';
 import { createRequestExpiry, purge } from '../src/maintenance/purge.ts';
-import { createClients } from '../src/oidc/clients/service.ts';
 import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from './control.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
@@ -30,7 +25,7 @@ await serve(async (origin) => {
     UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE,
   });
   const log = createLog(config.logLevel);
-  const { provider } = await createApp({ config, database, log });
+  const { provider, services } = await createApp({ config, database, log });
   const expire = createRequestExpiry(database);
   every(5000, log, 'expire-requests', () => expire());
   let purging = false;
@@ -40,19 +35,14 @@ await serve(async (origin) => {
     every(60_000, log, 'purge', sweep);
   }
 
-  const { client_id, client_secret = '' } = await createClients({
-    knex: database.knex,
-    issuer: origin,
-  }).create(OPERATOR, {
+  const { client_id, client_secret = '' } = await services.clients.create(OPERATOR, {
     name: 'Fieldnotes',
     redirectUris: [REDIRECT_URI],
     firstParty: true,
     grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
     idTokenSignedResponseAlg: 'ES256',
   });
-  const rules = createPasswordRules({ minimum: config.passwordMinLength });
-  const passwords = createPasswords(createSecrets(config.secrets));
-  const { id } = await createAccounts({ knex: database.knex, passwords, rules }).create(OPERATOR, {
+  const { id } = await services.accounts.create(OPERATOR, {
     username: 'ada',
     email: 'ada@harbour.example',
     scope: SCOPE,

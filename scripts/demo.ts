@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ACCOUNTS, APPLICATION, seedDevelopment } from '../seeds/development.ts';
 import { migrateLatest } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
-import { createPasswords } from '../src/identity/passwords/hashing.ts';
+import { createPasswordHashing } from '../src/identity/passwords/hashing.ts';
 import { projectPath } from '../src/kit/project-root.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 
@@ -43,7 +43,7 @@ process.on('SIGTERM', () => stop(0));
 
 const database = openDatabase(url);
 await migrateLatest(database, url);
-await seedDevelopment(database.knex, createPasswords(createSecrets([secret])), home);
+await seedDevelopment(database.knex, createPasswordHashing(createSecrets([secret])), home);
 await database.close();
 
 const server = {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { loadConfig } from '../src/config/index.ts';
-import { createPasswords, type Passwords } from '../src/identity/passwords/hashing.ts';
+import { createPasswordHashing, type PasswordHashing } from '../src/identity/passwords/hashing.ts';
 import { LatchkeyError } from '../src/kit/errors.ts';
 import { digest } from '../src/kit/ids.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
@@ -39,7 +39,7 @@ export const APPLICATION = {
  * Writes two accounts and an application. Running it again restores them.
  * @param home the application's origin: `http://localhost:4000`
  */
-export async function seedDevelopment(knex: Knex, passwords: Passwords, home: string): Promise<void> {
+export async function seedDevelopment(knex: Knex, hashing: PasswordHashing, home: string): Promise<void> {
   const created_at = new Date('2026-01-01T00:00:00Z');
   const put = (table: string, row: { id: string }) => knex(table).insert(row).onConflict('id').merge();
   for (const { id, credentialId, username, email, name, scopes, password } of ACCOUNTS) {
@@ -47,8 +47,8 @@ export async function seedDevelopment(knex: Knex, passwords: Passwords, home: st
     await put('T_accounts', { ...account, scopes: JSON.stringify(scopes), is_active: true } as never);
     const credential = { id: credentialId, created_at, account_id: id, username, failed_login_attempts: 0 };
     const known = await knex('T_credentials').where({ id: credentialId }).first('password_hash');
-    const same = known && (await passwords.verify(password, known.password_hash));
-    const password_hash = same ? known.password_hash : await passwords.hash(password);
+    const same = known && (await hashing.verify(password, known.password_hash));
+    const password_hash = same ? known.password_hash : await hashing.hash(password);
     await put('T_credentials', { ...credential, password_hash } as never);
   }
   const metadata = {
@@ -95,5 +95,5 @@ export async function seed(knex: Knex): Promise<void> {
       'seeds_in_production',
       'Seeds are for development only: their passwords are public. Nothing was written.',
     );
-  await seedDevelopment(knex, createPasswords(createSecrets(secrets)), 'http://localhost:4000');
+  await seedDevelopment(knex, createPasswordHashing(createSecrets(secrets)), 'http://localhost:4000');
 }

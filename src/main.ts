@@ -4,8 +4,8 @@ import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, schemaStatus } from './database/migrate.ts';
-import { type Database, openDatabase } from './database/open.ts';
-import { zxcvbn } from './identity/passwords/rules.ts';
+import { openDatabase } from './database/open.ts';
+import { loadZxcvbn } from './identity/passwords/rules.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
@@ -18,9 +18,9 @@ const MAIL_MS = 5000;
 const FAREWELL_MS = 300;
 
 /** A link that makes the first administrator, while there is none. */
-async function firstSetUpLink({ invitations }: Services, { knex }: Database): Promise<string | undefined> {
-  if (await invitations.isAdministered(knex)) return undefined;
-  return (await invitations.setUpLink({ accountId: null })).url;
+async function firstSetUpLink({ invitations }: Services): Promise<string | undefined> {
+  if (await invitations.isAdministered()) return undefined;
+  return (await invitations.createSetUpLink({ accountId: null })).url;
 }
 
 /** `latchkey start`: configuration → database → app → listen → drain. */
@@ -35,7 +35,7 @@ async function start(): Promise<void> {
     if (advice)
       throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }
-  zxcvbn();
+  loadZxcvbn();
   const { provider, services, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
@@ -56,7 +56,7 @@ async function start(): Promise<void> {
     server.listen(config.port, config.host, resolve);
   });
   // Before the ready line, so that who waits for that has both.
-  const link = config.production ? undefined : await firstSetUpLink(services, database);
+  const link = config.production ? undefined : await firstSetUpLink(services);
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 

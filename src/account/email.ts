@@ -11,7 +11,7 @@ export interface EmailPageDeps {
   recovery: {
     sendsMail: boolean;
     /** Says to nobody whether the address is free. */
-    changeEmail(accountId: string, email: string, from?: Origin): Promise<void>;
+    requestEmailChange(accountId: string, email: string, origin?: Origin): Promise<void>;
   };
   /** Whether that is the person's password, with all that slows guessing at sign-in. */
   proves(given: {
@@ -91,7 +91,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       if (hasPassword && !(await deps.proves({ accountId, username, password: current, browserHash })))
         return show(ctx, user, typed, { current: 'This is not your password' });
       await deps.limitMail(email.data);
-      await recovery.changeEmail(accountId, email.data, currentUnit().origin);
+      await recovery.requestEmailChange(accountId, email.data, currentUnit().origin);
       ctx.status = 303;
       ctx.redirect('/account/security?done=email');
     }),

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
-import type { Key, Keys } from '../identity/passkeys/credentials.ts';
+import type { Credential, Credentials } from '../identity/passkeys/credentials.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in.ts';
@@ -9,7 +9,7 @@ import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in.
 export interface FactorPagesDeps {
   signedIn: SignedInPages;
   render(name: string, data: Record<string, unknown>): string;
-  keys: Keys;
+  keys: Credentials;
   secondFactor: SecondFactor;
   /** How this session came to be. */
   standing(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
@@ -29,7 +29,7 @@ const CODES = `${SECURITY}/recovery-codes`;
 const KEYS = `${SECURITY}/keys`;
 
 /** For the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
-function signals(rpId: string, user: SignedInUser, keys: Key[]): string {
+function signals(rpId: string, user: SignedInUser, keys: Credential[]): string {
   const userId = Buffer.from(user.accountId).toString('base64url');
   const { username: name } = user;
   return JSON.stringify({
@@ -45,7 +45,7 @@ function signals(rpId: string, user: SignedInUser, keys: Key[]): string {
 /** Keys, app and recovery codes on the page of one's account. */
 export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   const { signedIn, keys } = deps;
-  const { totp, recoveryCodes, factorsOf } = deps.secondFactor;
+  const { totp, recoveryCodes, getFactors } = deps.secondFactor;
   const back = (ctx: Context, done?: string) => {
     ctx.status = 303;
     ctx.redirect(done ? `${SECURITY}?done=${done}` : SECURITY);
@@ -60,7 +60,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   ): FormHandler {
     return async (ctx, user, fields) => {
       const { amr, isFresh } = await deps.standing(ctx);
-      const { keys: signed, totp: app } = await factorsOf(user.accountId);
+      const { keys: signed, totp: app } = await getFactors(user.accountId);
       const needed = signed > 0 || app;
       if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, user, fields, currentUnit().origin);
       ctx.status = 303;
@@ -92,7 +92,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   );
 
   async function showApp(ctx: Context, user: SignedInUser, alert?: string): Promise<void> {
-    const { uri, secret } = await totp.begin(user.accountId, user.username);
+    const { uri, secret } = await totp.startSetup(user.accountId, user.username);
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await deps.qrImage(uri) };
     if (alert) ctx.status = 400;
     const faults = alert ? { code: alert } : {};
@@ -114,7 +114,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
           return back(ctx, 'app-removed');
         }
         if (code === undefined) return showApp(ctx, user);
-        if (!(await totp.confirm(accountId, code, from)))
+        if (!(await totp.confirmSetup(accountId, code, from)))
           return showApp(ctx, user, 'That code is not right. Scan the new secret, and enter its code');
         deps.tell(accountId, 'totp_added');
         back(ctx, 'app');
@@ -126,7 +126,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     CODES,
     signedIn.form(
       guarded(async (ctx, user, _fields, from) => {
-        const codes = await recoveryCodes.make(user.accountId, from);
+        const codes = await recoveryCodes.create(user.accountId, from);
         ctx.body = deps.render(
           'account/recovery-codes',
           page(user, 'Your recovery codes', { codes, back: SECURITY }),
@@ -140,7 +140,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     async shown(ctx: Context, user: SignedInUser) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
-      const { totp: app, recoveryCodes: codes } = await factorsOf(accountId);
+      const { totp: app, recoveryCodes: codes } = await getFactors(accountId);
       const { amr, isFresh } = await deps.standing(ctx);
       return {
         passkeyList: list.filter(({ kind }) => kind === 'passkey'),

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { currentUnit, type Origin } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { Profile } from '../identity/accounts/profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -79,10 +79,10 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     SECURITY,
     signedIn.form(async (ctx, user, { current = '', password = '' }) => {
       const { accountId, sessionUid } = user;
-      const from: Origin = currentUnit().origin;
+      const { origin } = currentUnit();
       try {
         const browserHash = deps.browser.read(ctx).hash;
-        await deps.changePassword({ accountId, current, password, browserHash, sessionUid, from });
+        await deps.changePassword({ accountId, current, password, browserHash, sessionUid, origin });
       } catch (error) {
         // Caught here, so that what slows guessing is written with the answer.
         if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;

@@ -41,7 +41,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
   standing(ctx: Context): Promise<Standing | undefined>;
 } {
   const { passkeys, ceremony } = deps;
-  const { keys } = passkeys;
+  const { credentials: keys } = passkeys;
 
   async function standing(ctx: Context): Promise<Standing | undefined> {
     const session = (await deps.provider.Session.get(ctx as never)) as {
@@ -93,14 +93,14 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     async finishRegistration(ctx, asked) {
       const here = await currentUser(ctx, asked);
       const { accountId, amr } = here;
-      const from = currentUnit().origin;
+      const { origin } = currentUnit();
       const key = await passkeys.finishRegistration({
-        ...{ accountId, from, ceremony: asked.ceremony, response: asked.response },
+        ...{ accountId, origin, ceremony: asked.ceremony, response: asked.response },
         boundTo: ceremony.resume(ctx, place(here)),
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
-      const signer = cameByKey ? await keys.signerOf(accountId, fromEpoch(here.loginTs)) : undefined;
-      const { id, name, is_signed } = await keys.add(accountId, key, signer, from);
+      const signerId = cameByKey ? await keys.findSigner(accountId, fromEpoch(here.loginTs)) : undefined;
+      const { id, name, is_signed } = await keys.add({ accountId, credential: key, signerId, origin });
       return { id, name, is_signed };
     },
 
@@ -125,13 +125,13 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       const here = await currentUser(ctx, asked);
       if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
       const { accountId } = here;
-      const from = currentUnit().origin;
+      const { origin } = currentUnit();
       const signer = await passkeys.finishAuthentication({
-        ...{ purpose: 'sign_key' as const, accountId, response: asked.response, from },
+        ...{ purpose: 'sign_key' as const, accountId, response: asked.response, origin },
         boundTo: `${asked.key} ${ceremony.resume(ctx, place(here))}`,
         at: new Date(),
       });
-      const { id, name } = await keys.sign(accountId, asked.key, signer.id, from);
+      const { id, name } = await keys.sign(accountId, asked.key, signer.id, origin);
       return { id, name, is_signed: true };
     },
   };

@@ -74,18 +74,17 @@ export function withServices<T>(work: (services: Services) => Promise<T>): Promi
 }
 
 export function passkeyCommandServices({ accounts, passkeys }: Services): PasskeyCommands {
-  const { keys } = passkeys;
+  const { credentials } = passkeys;
   return {
-    list: async (username) => keys.list((await accounts.show(username)).id),
-    remove: async (id) => keys.remove(await keys.ownerOf(id), id, null),
+    list: async (username) => credentials.list((await accounts.show(username)).id),
+    remove: async (id) => credentials.remove(await credentials.getOwner(id), id, null),
   };
 }
 
-export function inviteCommandServices(services: Services): InviteCommands {
-  const { accounts, invitations, mailInvitation, sendsMail } = services;
+export function inviteCommandServices({ accounts, invitations, recovery }: Services): InviteCommands {
   return {
     invitations,
-    actorNamed: async (username) => ({ accountId: (await accounts.show(username)).id }),
-    send: sendsMail ? mailInvitation : undefined,
+    getActor: async (username) => ({ accountId: (await accounts.show(username)).id }),
+    send: recovery.sendsMail ? invitations.mailInvitation : undefined,
   };
 }

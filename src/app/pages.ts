@@ -11,6 +11,7 @@ import { createConsoleLayout } from '../console/layout.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { qrCode } from '../identity/invitations/export.ts';
 import { isTooLong } from '../identity/passwords/rules.ts';
+import { TRUST_DAYS } from '../identity/passwords/trusted-browsers.ts';
 import { createEntryPages } from '../interactions/entry.ts';
 import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
@@ -38,12 +39,12 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
   const { issuer } = config;
   const secure = issuer.startsWith('https:');
   const { secrets, limits, findAccount, invitations, recovery, secondFactor, secondFactorPolicy } = services;
-  const passwordFault = services.passwordRules.fault;
+  const { passwords } = services;
 
   const sealedCookie = (name: string) => createSealedCookie({ secrets, secure }, name);
   const invitationCookie = sealedCookie('invitation');
   const recoveryCookie = sealedCookie('recover');
-  const browser = createBrowserCookie({ secure });
+  const browser = createBrowserCookie({ secure, days: TRUST_DAYS });
   const ceremony = createCeremonyCookie({ secure });
   const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
   const accountCeremonies = createAccountCeremonies({
@@ -81,7 +82,7 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
     secondFactor,
     secondFactorPolicy,
     accountCeremonies,
-    signIn: services.signIn,
+    signIn: passwords.signIn,
     guesses: limits.signIn,
     ceremonies: limits.ceremony,
     byMail: config.recoverByEmail,
@@ -89,19 +90,19 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
     tellRecovery: (accountId) => services.notify(accountId, 'recovery_used'),
     invitation: {
       held: invitationCookie,
-      look: services.redemption.look,
-      add: services.redemption.add,
-      redeem: services.signUp.withPassword,
-      passwordFault,
+      look: invitations.findOffer,
+      add: invitations.addToAccount,
+      redeem: invitations.signUpWithPassword,
+      passwordFault: passwords.fault,
       guesses: limits.invitation,
     },
-    recover: { issuer, held: recoveryCookie, lookAt: services.passkeyRecovery.lookAt },
+    recover: { issuer, held: recoveryCookie, lookAt: recovery.findRecoveryLink },
     passkeys: {
       passkeys: services.passkeys,
       secondAfterRegress: config.passkeys.counter === 'second_factor',
-      redeemWithKey: services.signUp.withPasskey,
-      refuseTaken: services.redemption.refuseTaken,
-      recovery: { ...recoveryCookie, ...services.passkeyRecovery },
+      redeemWithKey: invitations.signUpWithPasskey,
+      refuseTaken: invitations.refuseTaken,
+      recovery: { ...recoveryCookie, lookAt: recovery.findRecoveryLink, use: recovery.recoverWithPasskey },
     },
   });
   router.use(interactions.routes());
@@ -110,7 +111,7 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
     issuer,
     recovery,
     render,
-    passwordFault,
+    passwordFault: passwords.fault,
     limitMail,
     forms: createCsrfTokens({ secrets, secure }),
     byMail: config.recoverByEmail,
@@ -133,14 +134,14 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
     browser,
     recovery,
     limitMail,
-    profile: services.accounts.profile,
-    changePassword: services.changePassword,
-    proves: services.ownsPassword,
+    profile: services.accounts.getProfile,
+    changePassword: passwords.change,
+    proves: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
     factors: {
       secondFactor,
       qrImage,
-      keys: services.passkeys.keys,
+      keys: services.passkeys.credentials,
       rpId: new URL(issuer).hostname,
       tell: services.notify,
       scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),

@@ -2,29 +2,29 @@ import { covers } from '../access/scopes.ts';
 import type { Config } from '../config/index.ts';
 import type { Database } from '../database/open.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
-import { createRoles } from '../identity/accounts/roles.ts';
-import { createAccounts } from '../identity/accounts/service.ts';
-import { createInvitationMail } from '../identity/invitations/mail.ts';
-import { createRedemption } from '../identity/invitations/redeem.ts';
-import { createInvitations } from '../identity/invitations/service.ts';
-import { createSignUp } from '../identity/invitations/sign-up.ts';
-import type { FactorEvent } from '../identity/mail/messages.ts';
-import { createFactorMail } from '../identity/mail/security-notices.ts';
-import { createPost } from '../identity/mail/send.ts';
+import { createAccounts } from '../identity/accounts/index.ts';
+import * as roleStore from '../identity/accounts/role-store.ts';
+import { createSignOutEverywhere, revokeAccessTokens } from '../identity/accounts/sign-out-everywhere.ts';
+import * as accountStore from '../identity/accounts/store.ts';
+import { createInvitations } from '../identity/invitations/index.ts';
+import { listRedeemedInvitations } from '../identity/invitations/redemption-store.ts';
+import type { SecurityEvent } from '../identity/mail/messages.ts';
+import { createSecurityNotices } from '../identity/mail/security-notices.ts';
+import { createMailSender } from '../identity/mail/send.ts';
+import { trustAttestationRoots } from '../identity/passkeys/attestation.ts';
 import { createPasskeys } from '../identity/passkeys/index.ts';
-import { trustRoots } from '../identity/passkeys/registration.ts';
-import { clearGuess, type GivenPassword, provePassword, signIn } from '../identity/passwords/authenticate.ts';
-import { createPasswordChange } from '../identity/passwords/change.ts';
-import { createPasswords } from '../identity/passwords/hashing.ts';
-import { createPasswordRules, isTooLong } from '../identity/passwords/rules.ts';
-import { createEnrolment } from '../identity/recovery/passkey-recovery.ts';
-import { createRecovery } from '../identity/recovery/password-reset.ts';
+import { listSignedKinds } from '../identity/passkeys/store.ts';
+import { createPasswords } from '../identity/passwords/index.ts';
+import * as passwordStore from '../identity/passwords/store.ts';
+import { forgetBrowsers } from '../identity/passwords/trusted-browsers.ts';
+import { createRecovery } from '../identity/recovery/index.ts';
+import { findPendingEmail, voidLinks } from '../identity/recovery/links.ts';
 import { createSecondFactor } from '../identity/second-factor/index.ts';
 import type { Background } from '../kit/background.ts';
 import type { Logger } from '../kit/log.ts';
 import { createMailer, type Mailer } from '../kit/mail.ts';
 import { createSecrets } from '../kit/secrets.ts';
-import { findAccount } from '../oidc/claims.ts';
+import { findAccount as findEngineAccount } from '../oidc/claims.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import { createClients } from '../oidc/clients/service.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
@@ -57,32 +57,27 @@ export function createServices(deps: ServiceDeps) {
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);
 
-  const passwords = createPasswords(secrets, config.threads);
-  const passwordRules = createPasswordRules({ minimum: config.passwordMinLength });
-  const changePassword = createPasswordChange({
+  const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers });
+  const passwords = createPasswords({
     knex,
-    passwords,
-    passwordFault: passwordRules.fault,
-    prove: (given) => provePassword(passwords, given),
+    secrets,
+    threads: config.threads,
+    minimumLength: config.passwordMinLength,
+    findAccount: accountStore.findAccount,
+    recordSignIn: accountStore.recordSignIn,
+    signOutEverywhere,
   });
-  /** Whether the password is the account's, with everything that slows down guessing at sign-in. */
-  async function ownsPassword({ accountId, ...given }: GivenPassword & { accountId: string }) {
-    const proof = isTooLong(given.password) ? undefined : await provePassword(passwords, given);
-    if (proof) clearGuess(proof);
-    return proof?.accountId === accountId;
-  }
-  const accounts = createAccounts({ knex, passwords, rules: passwordRules });
-  const roles = createRoles({ knex });
+  const findAccount = (id: string) => findEngineAccount(id);
 
   const { url, from } = config.mail;
   const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
-  const post = createPost({ knex, mailer, render: createMailRenderer({ issuer }) });
-  const mailNotice = createFactorMail({ knex, issuer, post });
+  const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
+  const mailNotice = createSecurityNotices({ knex, issuer, mail, findAccount: accountStore.findAccount });
   /** Mails the owner of an account that a way to sign in was added, removed or used. */
-  const notify = (accountId: string, event: FactorEvent, keyName = '') =>
+  const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
     background.run(event, () => mailNotice(accountId, event, keyName));
 
-  if (config.passkeys.rootCertificates.length > 0) trustRoots(config.passkeys.rootCertificates);
+  if (config.passkeys.rootCertificates.length > 0) trustAttestationRoots(config.passkeys.rootCertificates);
   const passkeys = createPasskeys({
     knex,
     rp: {
@@ -93,15 +88,17 @@ export function createServices(deps: ServiceDeps) {
     },
     names: config.passkeys.names,
     counterPolicy: config.passkeys.counter,
-    tell: (accountId, event, { name }) => notify(accountId, event, name),
+    lockAccount: accountStore.lockAccount,
+    hasPassword: passwordStore.hasPassword,
+    notify: (accountId, event, { name }) => notify(accountId, event, name),
   });
-  const secondFactor = createSecondFactor({ knex, secrets, issuer });
+  const secondFactor = createSecondFactor({ knex, secrets, issuer, listSignedKinds, signOutEverywhere });
   const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
 
   /** Whether a link in a confirmed mailbox opens this account. It never replaces a second factor. */
-  async function mailOpens(accountId: string): Promise<boolean> {
+  async function allowsMailRecovery(accountId: string): Promise<boolean> {
     if (!config.recoverByEmail) return false;
-    const { demanded: hasAddedFactor } = await secondFactor.factorsOf(accountId);
+    const { hasAddedFactor } = await secondFactor.getFactors(accountId);
     return withUnit(new UnitOfWork(database.driver), async () => {
       const account = await findAccount(accountId);
       if (!account) return false;
@@ -113,58 +110,61 @@ export function createServices(deps: ServiceDeps) {
       }));
     });
   }
+  const { addIn: addCredential } = passkeys.credentials;
   const recovery = createRecovery({
+    ...accountStore,
+    ...passwordStore,
     knex,
     issuer,
-    post,
+    mail,
     background,
     hashPassword: passwords.hash,
-    mailOpens,
+    addCredential,
+    signOutEverywhere,
+    allowsMailRecovery,
+    notify,
   });
-  const passkeyRecovery = createEnrolment({ knex, issuer, names: config.passkeys.names, mailOpens, notify });
-
-  const invitations = createInvitations({ knex, issuer, covers });
-  const mailInvitation = createInvitationMail({ knex, post, invitations });
-  const redemption = createRedemption({
+  const invitations = createInvitations({
+    ...accountStore,
+    ...roleStore,
+    ...passwordStore,
     knex,
     issuer,
     covers,
-    isAdministered: invitations.isAdministered,
-  });
-  const signUp = createSignUp({
-    redemption,
+    mail,
     hashPassword: passwords.hash,
-    passkeyNames: config.passkeys.names,
-    welcome: recovery.welcome,
+    addCredential,
+    revokeAccessTokens,
+    createVerificationLink: recovery.createVerificationLink,
+    mailVerificationLink: recovery.mailVerificationLink,
     takeMessage: limits.takeMessage,
+  });
+  const accounts = createAccounts({
+    ...passwordStore,
+    knex,
+    passwords,
+    findPendingEmail,
+    listRedeemedInvitations,
+    signOutEverywhere,
   });
 
   return {
     accounts,
     background,
-    changePassword,
     clients,
     clientUsage,
     findAccount,
     invitations,
     limits,
-    mailInvitation,
     notify,
-    ownsPassword,
-    passkeyRecovery,
     passkeys,
-    passwordRules,
     passwords,
     recovery,
-    redemption,
-    roles,
     secondFactor,
     secondFactorPolicy,
     secrets,
-    sendsMail: post.sends,
-    signIn: (given: GivenPassword) => signIn(passwords, given),
     signingKeys,
-    signUp,
+    signOutEverywhere,
   };
 }
 

@@ -1,12 +1,9 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';
+import type { Redemption } from '../identity/invitations/redemption-store.ts';
 import type { InvitationInput, InvitationQuery } from '../identity/invitations/schema.ts';
-import type {
-  Invitation,
-  InvitationState,
-  MadeInvitation,
-  Redemption,
-} from '../identity/invitations/store.ts';
+import type { InvitationState } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { SignedInUser } from '../web/signed-in.ts';
@@ -20,7 +17,7 @@ interface Actor {
 export interface InvitationService {
   list(actor: Actor, query: InvitationQuery): Promise<{ invitations: Invitation[]; next?: string }>;
   show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }>;
-  create(actor: Actor, input: InvitationInput, count: string, firstId: string): Promise<MadeInvitation[]>;
+  create(actor: Actor, input: InvitationInput, count: string, firstId: string): Promise<CreatedInvitation[]>;
   revoke(actor: Actor, id: string, options: { withdraw?: boolean }): Promise<unknown>;
 }
 
@@ -120,7 +117,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
     }, POWER),
   );
 
-  async function pictures(made: MadeInvitation[]) {
+  async function pictures(made: CreatedInvitation[]) {
     const cards = [];
     for (const one of made) {
       cards.push({ ...one, qr: `data:image/svg+xml;base64,${btoa(await deps.qrCode(one.url))}` });

@@ -19,7 +19,7 @@ export interface FirstFactor {
 export interface AuthenticationStateDeps {
   interactions: Interactions;
   secondFactorPolicy: SecondFactorPolicy;
-  factorsOf(accountId: string): Promise<Factors>;
+  getFactors(accountId: string): Promise<Factors>;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
 }
 
@@ -39,7 +39,7 @@ export const methodOf = ({ device_type }: { device_type: string }) =>
 export function createAuthenticationState({
   interactions,
   secondFactorPolicy,
-  factorsOf,
+  getFactors,
   findAccount,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
@@ -68,7 +68,7 @@ export function createAuthenticationState({
       const done = () =>
         interactions.conclude(details, { login: { accountId, amr, acr, ts: at }, ...answered(details) });
       if (acrLevel(acr) >= MFA_LEVEL && keyId === undefined) return done();
-      const factors = await factorsOf(accountId);
+      const factors = await getFactors(accountId);
       const has = factors.totp || factors.recoveryCodes > 0 || factors.keys > (keyId === undefined ? 0 : 1);
       if (keyId !== undefined && !has)
         throw new LatchkeyError(
@@ -83,7 +83,7 @@ export function createAuthenticationState({
           clientId: String(details.params.client_id),
           scope: details.params.scope as string | undefined,
           acr,
-          hasAddedFactor: factors.demanded,
+          hasAddedFactor: factors.hasAddedFactor,
         }));
       return isRequired || (has && asksForMore(details)) ? hold(details, first) : done();
     },

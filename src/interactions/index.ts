@@ -74,8 +74,8 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   const { provider } = deps;
   const interactions = createInteractions(deps);
   const { load, common, finish } = interactions;
-  const { factorsOf } = deps.secondFactor;
-  const authentication = createAuthenticationState({ ...deps, interactions, factorsOf });
+  const { getFactors } = deps.secondFactor;
+  const authentication = createAuthenticationState({ ...deps, interactions, getFactors });
 
   async function showLogin(
     ctx: Context,
@@ -228,7 +228,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   createRecoverSteps(router, { ...deps.recover, render: deps.render, interactions });
   const interaction = createInteractionCeremonies({
     ...{ ...deps, ...deps.invitation, ...deps.passkeys },
-    ...{ interactions, authentication, factorsOf },
+    ...{ interactions, authentication, getFactors },
   });
   createPasskeyEndpoints(router, { interaction, account: deps.accountCeremonies }, deps.ceremonies);
   router.get('/interaction/:uid', async (ctx) => {

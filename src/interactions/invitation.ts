@@ -2,8 +2,8 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { describeScope } from '../access/scope-descriptions.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
-import type { Offer } from '../identity/invitations/redeem.ts';
-import { rememberBrowser } from '../identity/passwords/trusted-browsers.ts';
+import type { Offer } from '../identity/invitations/offer.ts';
+import { trustBrowser } from '../identity/passwords/trusted-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { digest } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
@@ -16,8 +16,8 @@ export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
   look(code: string): Promise<{ offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean }>;
   /** @returns the account's id @throws LatchkeyError with a sentence for the person */
-  redeem(newcomer: Newcomer & { code: string; from: Origin }): Promise<string>;
-  add(accountId: string, code: string, from: Origin): Promise<unknown>;
+  redeem(newcomer: Newcomer & { code: string; origin: Origin }): Promise<string>;
+  add(accountId: string, code: string, origin: Origin): Promise<unknown>;
   passwordFault(
     password: string,
     person: { username: string; email: string | null; name: string | null },
@@ -191,10 +191,10 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const read = readNewcomer(given, deps.passwordFault);
     if ('faults' in read) return showOffer(ctx, details, seen.offer, fields, read.faults);
     try {
-      const accountId = await deps.redeem({ ...read.newcomer, code, from: currentUnit().origin });
+      const accountId = await deps.redeem({ ...read.newcomer, code, origin: currentUnit().origin });
       held.clear(ctx);
       const browser = deps.browser.read(ctx);
-      rememberBrowser(accountId, browser.hash);
+      trustBrowser(accountId, browser.hash);
       deps.browser.set(ctx, browser.token);
       seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {

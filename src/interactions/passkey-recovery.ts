@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import type { Enrolment } from '../identity/recovery/passkey-recovery.ts';
-import { linkExpired } from '../identity/recovery/password-reset.ts';
+import type { Recovery } from '../identity/recovery/index.ts';
+import { linkExpired } from '../identity/recovery/links.ts';
 import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { type Details, type Interactions, seeOther } from './interaction.ts';
@@ -14,7 +14,7 @@ export interface RecoverDeps {
   issuer: string;
   interactions: Interactions;
   held: SealedCookie;
-  lookAt: Enrolment['lookAt'];
+  lookAt: Recovery['findRecoveryLink'];
   render(name: string, data: Record<string, unknown>): string;
 }
 

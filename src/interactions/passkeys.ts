@@ -2,10 +2,10 @@ import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import { fromEpoch } from '../database/instants.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
-import { recordLogin } from '../identity/accounts/store.ts';
+import { recordSignIn } from '../identity/accounts/store.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
-import type { NewKey } from '../identity/passkeys/registration.ts';
-import { linkExpired } from '../identity/recovery/password-reset.ts';
+import type { NewCredential } from '../identity/passkeys/registration.ts';
+import { linkExpired } from '../identity/recovery/links.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { invalidFields, LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
@@ -21,17 +21,23 @@ export interface InteractionCeremoniesDeps {
   authentication: AuthenticationState;
   passkeys: Passkeys;
   ceremony: CeremonyCookie;
-  factorsOf: SecondFactor['factorsOf'];
+  getFactors: SecondFactor['getFactors'];
   look: InvitationDeps['look'];
   held: InvitationDeps['held'];
   /** The account, its first key and the redemption in one transaction. @returns the account's id */
-  redeemWithKey(given: KeyHolder & { code: string; from: Origin; id: string; key: NewKey }): Promise<string>;
+  redeemWithKey(
+    given: KeyHolder & { code: string; origin: Origin; id: string; credential: NewCredential },
+  ): Promise<string>;
   /** The link of who has lost every key, and what it is good for. */
   recovery: {
     read(ctx: Context): string | undefined;
     clear(ctx: Context): void;
-    lookAt(token: string): Promise<{ account_id: string; username: string } | undefined>;
-    use(token: string, key: NewKey, given: { endOthers: boolean; from: Origin }): Promise<string>;
+    lookAt(token: string): Promise<{ accountId: string; username: string } | undefined>;
+    use(
+      token: string,
+      credential: NewCredential,
+      options: { endOthers: boolean; origin: Origin },
+    ): Promise<string>;
   };
   /** @throws LatchkeyError conflict when an account has that username */
   refuseTaken(username: string): Promise<void>;
@@ -57,7 +63,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   async function enrolling(details: Details): Promise<FirstFactor | undefined> {
     const first = authentication.firstFactor(details);
     if (!first) return undefined;
-    const { keys, totp } = await deps.factorsOf(first.accountId);
+    const { keys, totp } = await deps.getFactors(first.accountId);
     if (keys > 0 || totp)
       throw new LatchkeyError(
         'forbidden',
@@ -98,7 +104,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     const token = deps.recovery.read(ctx) ?? '';
     const bearer = await deps.recovery.lookAt(token);
     if (!bearer) throw linkExpired();
-    return { token, accountId: bearer.account_id, username: bearer.username };
+    return { token, accountId: bearer.accountId, username: bearer.username };
   }
 
   return {
@@ -132,13 +138,13 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     async finishRegistration(ctx, asked) {
       const details = await load(asked);
       const boundTo = ceremony.resume(ctx, place(details));
-      const from = currentUnit().origin;
+      const { origin } = currentUnit();
       const { response } = asked;
       if (asked.purpose === 'recovery') {
         const { token, accountId } = await recovering(ctx);
-        const given = { boundTo, ceremony: 'passkey' as const, response, accountId, from };
+        const given = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
         const key = await passkeys.finishRegistration(given);
-        await deps.recovery.use(token, key, { endOthers: asked.fields.end === 'on', from });
+        await deps.recovery.use(token, key, { endOthers: asked.fields.end === 'on', origin });
         deps.recovery.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
         return { location: await authentication.next(details, { accountId, amr }) };
@@ -146,16 +152,16 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const first = await enrolling(details);
       if (first) {
         const { accountId } = first;
-        const given = { boundTo, ceremony: asked.ceremony, response, accountId, from };
+        const given = { boundTo, ceremony: asked.ceremony, response, accountId, origin };
         const key = await passkeys.finishRegistration(given);
-        await passkeys.keys.add(accountId, key, undefined, from);
+        await passkeys.credentials.add({ accountId, credential: key, origin });
         return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }
       const { code, person } = await newcomer(ctx, asked);
-      const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, from });
+      const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, origin });
       const id = key.challenge.userHandle;
       if (id === null) throw stepOver();
-      const accountId = await deps.redeemWithKey({ ...person, code, from, id, key });
+      const accountId = await deps.redeemWithKey({ ...person, code, origin, id, credential: key });
       deps.held.clear(ctx);
       const amr = [methodOf(key.authenticator), 'user', 'mfa'];
       return { location: await authentication.next(details, { accountId, amr }) };
@@ -175,19 +181,19 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     async finishAuthentication(ctx, asked) {
       const details = await load(asked);
       const boundTo = ceremony.resume(ctx, place(details));
-      const from = currentUnit().origin;
+      const { origin } = currentUnit();
       const at = now();
-      const common = { boundTo, from, response: asked.response, at: fromEpoch(at) };
+      const common = { boundTo, origin, response: asked.response, at: fromEpoch(at) };
       const clientId = String(details.params.client_id);
       if (asked.purpose === 'authentication') {
         const used = await passkeys.finishAuthentication({ ...common, purpose: 'authentication' });
         const { accountId } = used;
         const amr = [methodOf(used.authenticator), 'user', 'mfa'];
-        const keyId = used.regressed && deps.secondAfterRegress ? used.id : undefined;
+        const keyId = used.counterRegressed && deps.secondAfterRegress ? used.id : undefined;
         const location = await authentication.next(details, { accountId, amr, keyId }, at);
         const told = { method: 'passkey', key: used.id };
         recordEvent({ action: 'sign_in.succeeded', accountId, clientId, details: told });
-        recordLogin(accountId);
+        recordSignIn(accountId);
         return { location };
       }
       const first = authentication.firstFactor(details);

@@ -2,7 +2,8 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
-import { LINK_IS_OVER, type Recovery } from '../identity/recovery/password-reset.ts';
+import type { Recovery } from '../identity/recovery/index.ts';
+import { LINK_EXPIRED } from '../identity/recovery/links.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import type { CsrfTokens } from '../web/csrf.ts';
@@ -44,7 +45,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   function showOver(ctx: Context, which: 'reset' | 'verify'): void {
     ctx.status = 400;
     held[which].clear(ctx);
-    show(ctx, 'over', { title: 'This link is good no more', lede: LINK_IS_OVER, again: which === 'reset' });
+    show(ctx, 'over', { title: 'This link no longer works', lede: LINK_EXPIRED, again: which === 'reset' });
   }
 
   /** The token goes out of the address bar at once, and no address that had it is told to another site. */
@@ -104,7 +105,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.get('/reset', async (ctx) => {
     const { token } = ctx.query;
     if (typeof token === 'string' && token !== '') return takeToken(ctx, 'reset', token);
-    const bearer = await recovery.lookAtReset(held.reset.read(ctx) ?? '');
+    const bearer = await recovery.findResetLink(held.reset.read(ctx) ?? '');
     return bearer ? showReset(ctx, bearer.username) : showOver(ctx, 'reset');
   });
 
@@ -112,7 +113,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     const { csrf, password = '' } = await readForm(ctx);
     forms.check(ctx, 'reset', csrf);
     const token = held.reset.read(ctx) ?? '';
-    const bearer = await recovery.lookAtReset(token);
+    const bearer = await recovery.findResetLink(token);
     if (!bearer) return showOver(ctx, 'reset');
     const fault =
       password === ''
@@ -121,7 +122,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
           ? 'Use at most 256 characters'
           : deps.passwordFault(password, bearer);
     if (fault !== undefined) return showReset(ctx, bearer.username, fault);
-    if (!(await done(() => recovery.reset(token, password, currentUnit().origin))))
+    if (!(await done(() => recovery.resetPassword(token, password, currentUnit().origin))))
       return showOver(ctx, 'reset');
     held.reset.clear(ctx);
     go(ctx, '/reset/done');
@@ -141,7 +142,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.get('/verify', async (ctx) => {
     const { token } = ctx.query;
     if (typeof token === 'string' && token !== '') return takeToken(ctx, 'verify', token);
-    const bearer = await recovery.lookAtVerify(held.verify.read(ctx) ?? '');
+    const bearer = await recovery.findVerificationLink(held.verify.read(ctx) ?? '');
     if (!bearer) return showOver(ctx, 'verify');
     show(ctx, 'verify', {
       title: 'Confirm your e-mail address',
@@ -155,7 +156,8 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     const { csrf } = await readForm(ctx);
     forms.check(ctx, 'verify', csrf);
     const token = held.verify.read(ctx) ?? '';
-    if (!(await done(() => recovery.verify(token, currentUnit().origin)))) return showOver(ctx, 'verify');
+    if (!(await done(() => recovery.verifyEmail(token, currentUnit().origin))))
+      return showOver(ctx, 'verify');
     held.verify.clear(ctx);
     go(ctx, '/verify/done');
   });

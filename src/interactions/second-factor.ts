@@ -30,7 +30,7 @@ const firstFactorMissing = () =>
 /** After the password: a key, a code of an app, or a recovery code; or the first of them is set up here. */
 export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDeps): void {
   const { interactions, authentication } = deps;
-  const { totp, recoveryCodes, factorsOf } = deps.secondFactor;
+  const { totp, recoveryCodes, getFactors } = deps.secondFactor;
 
   /** @throws LatchkeyError for who jumps to this step */
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
@@ -60,14 +60,14 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     alert?: string,
   ): Promise<void> {
     const data = await pageData(ctx, details, first);
-    const { uri, secret } = await totp.begin(first.accountId, data.accountName);
+    const { uri, secret } = await totp.startSetup(first.accountId, data.accountName);
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await qrImage(uri) };
     if (alert) ctx.status = 401;
     ctx.body = deps.render('interactions/enrol', { ...data, title: 'Set up a second factor', app, alert });
   }
 
   async function show(ctx: Context, details: Details, first: FirstFactor, alert?: string): Promise<void> {
-    const factors = await factorsOf(first.accountId);
+    const factors = await getFactors(first.accountId);
     const { keys, totp: app, recoveryCodes: left } = factors;
     if (keys === 0 && !app && left === 0) return showEnrol(ctx, details, first, alert);
     const recovery = left > 0 && (ctx.query.with === 'recovery' || (keys === 0 && !app));
@@ -80,12 +80,13 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   /** @returns the method (RFC 8176) by which it was shown, or undefined */
   async function verify(details: Details, accountId: string, code: string, end: boolean) {
     if (/^[\d\s]{6,9}$/.test(code)) return (await totp.verify(accountId, code)) ? 'totp' : undefined;
-    const kept = end ? { session: details.session?.uid, request: details.uid } : undefined;
-    return (await recoveryCodes.consume(accountId, code, kept)) ? 'recovery_code' : undefined;
+    const except = { session: details.session?.uid, request: details.uid };
+    const options = end ? { endOthers: { except } } : {};
+    return (await recoveryCodes.consume(accountId, code, options)) ? 'recovery_code' : undefined;
   }
 
   async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
-    if (!(await totp.confirm(first.accountId, code, currentUnit().origin)))
+    if (!(await totp.confirmSetup(first.accountId, code, currentUnit().origin)))
       return showEnrolAgain(ctx, details, first);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   }
@@ -103,7 +104,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const { code = '', end } = await interactions.form(ctx);
     const { details, first } = await load(ctx);
     const { accountId } = first;
-    const factors = await factorsOf(accountId);
+    const factors = await getFactors(accountId);
     if (code.trim() === '') return show(ctx, details, first, 'Enter a code');
     if (factors.keys === 0 && !factors.totp && factors.recoveryCodes === 0)
       return enrol(ctx, details, first, code);

@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
-import { KNOWN_DAYS } from '../identity/passwords/trusted-browsers.ts';
 import { digest, randomToken } from '../kit/ids.ts';
 
 /**
  * By what a browser is known again. It opens nothing by itself: whoever has it may guess at the password a few
  * times of their own.
+ * @param options `days`: how long the browser keeps it
  */
-export function createBrowserCookie({ secure }: { secure: boolean }) {
+export function createBrowserCookie({ secure, days }: { secure: boolean; days: number }) {
   const name = secure ? '__Host-latchkey_browser' : 'latchkey_browser';
   return {
     /** What this browser has, or will have when `keep` is called; how that rests in the database. */
@@ -23,7 +23,7 @@ export function createBrowserCookie({ secure }: { secure: boolean }) {
         secure,
         path: '/',
         signed: false,
-        maxAge: KNOWN_DAYS * 86_400_000,
+        maxAge: days * 86_400_000,
       });
     },
   };

@@ -61,15 +61,15 @@ export function createRenderer(deps: { assets: Assets; issuer: string; brand?: s
 const wrap = (text: string) => text.replace(/(.{1,72})(?:\s+|$)/g, '$1\n').trimEnd();
 
 /**
- * The two forms of a mail, of the views `mail/letter.txt` and `mail/letter.html`; everything in the second is escaped.
+ * The two forms of a mail, of the views `mail/message.txt` and `mail/message.html`; everything in the second is escaped.
  * @param deps `issuer` gives the host that every mail names
  */
 export function createMailRenderer(deps: { issuer: string }) {
-  const text = compile('mail/letter.txt');
-  const html = compile('mail/letter.html');
+  const text = compile('mail/message.txt');
+  const html = compile('mail/message.html');
   const { host } = new URL(deps.issuer);
-  return (letter: object): { text: string; html: string } => {
-    const all = { ...letter, host, wrap };
+  return (message: object): { text: string; html: string } => {
+    const all = { ...message, host, wrap };
     return { text: text(all), html: html(all) };
   };
 }

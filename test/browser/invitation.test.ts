@@ -26,7 +26,7 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
 
       const administrator = await watch(browser, { javaScriptEnabled });
       const desk = await administrator.context.newPage();
-      const { url } = await server.invitations.setUpLink(OPERATOR);
+      const { url } = await server.invitations.createSetUpLink(OPERATOR);
       await desk.goto(url);
       assert.equal(await desk.locator('h1').innerText(), 'Set up this server');
       assert.ok(!desk.url().includes('code='), 'the code is out of the address bar');

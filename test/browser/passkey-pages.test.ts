@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
 import { invite } from '../support/builders/invitation.ts';
 import { codeOf, secondFactorOf, withApp } from '../support/builders/second-factor.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
@@ -92,16 +91,11 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.waitForURL(security);
       await look('security-all');
-      assert.ok((await secondFactorOf(server).factorsOf(person.id)).totp);
+      assert.ok((await secondFactorOf(server).getFactors(person.id)).totp);
 
-      const links = createEnrolment({
-        knex: server.database.knex,
-        issuer: server.issuer,
-        names: new Map(),
-        mailOpens: async () => false,
-        notify: () => undefined,
-      });
-      await page.goto((await links.link({ accountId: null }, person.username)).url);
+      await page.goto(
+        (await server.services.recovery.createRecoveryLink({ accountId: null }, person.username)).url,
+      );
       await look('recover');
     });
 

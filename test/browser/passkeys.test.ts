@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
 import { invite } from '../support/builders/invitation.ts';
 import { secondFactorOf } from '../support/builders/second-factor.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
@@ -179,14 +178,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await signOut(here);
     await lost.unplug();
     await VirtualAuthenticator.plugIn(page, 'platform');
-    const made = createEnrolment({
-      knex: server.database.knex,
-      issuer: server.issuer,
-      names: new Map(),
-      mailOpens: async () => false,
-      notify: () => undefined,
-    });
-    const { url } = await made.link({ accountId: null }, 'mei');
+    const { url } = await server.services.recovery.createRecoveryLink({ accountId: null }, 'mei');
     await page.goto(url);
     assert.equal(await heading(page), 'Get back into your account');
     assert.ok(!page.url().includes('token'));
@@ -198,7 +190,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     const { context } = await watch(await launch(t));
     const eve = await context.newPage();
     await eve.goto(url);
-    assert.match(await eve.locator('main').innerText(), /This link is good no more/);
+    assert.match(await eve.locator('main').innerText(), /This link no longer works/);
   });
 
   test('is told when it is the wrong key, the wrong finger, a copy, or nothing, and tries again', async (t) => {
@@ -251,6 +243,6 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await typePassword(plain, person);
     assert.equal(await heading(plain), 'Security');
     assert.equal(await plain.getByRole('button', { name: 'Add a passkey' }).isVisible(), false);
-    await secondFactorOf(server).recoveryCodes.make(person.id);
+    await secondFactorOf(server).recoveryCodes.create(person.id);
   });
 });

@@ -4,18 +4,17 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { covers } from '../../src/access/scopes.ts';
-import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { Browser } from '../support/browser.ts';
 import { OPERATOR, open, signUp } from '../support/builders/invitation.ts';
 import { engines } from '../support/engines.ts';
+import { servicesOn } from '../support/services.ts';
 import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
 
 const PARALLEL = 100;
 const redeemers = resolve(import.meta.dirname, '../support/redeem-process.js');
 
 const invitationsOf = (world: World, server: { issuer: string }) =>
-  createInvitations({ knex: world.database.knex, issuer: server.issuer, covers });
+  servicesOn(world.database, server.issuer).invitations;
 
 /** Everybody has the form before them, half of them at each server. */
 async function offers(servers: ServerProcess[], codes: string[]): Promise<[Browser, Response][]> {
@@ -105,7 +104,7 @@ for (const engine of engines) {
       const world = await openWorld(t, engine);
       const invitations = invitationsOf(world, { issuer: 'http://127.0.0.1' });
       const code = async () =>
-        new URL((await invitations.setUpLink(OPERATOR)).url).searchParams.get('code') as string;
+        new URL((await invitations.createSetUpLink(OPERATOR)).url).searchParams.get('code') as string;
       const earlier = await code();
       const link = await code();
       const people = Array.from({ length: 50 }, (_, index) => ({ code: link, username: `ada${index}` }));
@@ -114,7 +113,7 @@ for (const engine of engines) {
       assert.deepEqual(ends, { made: 1, invalid_input: 50 });
       const accounts = await world.database.knex('T_accounts').select('scopes');
       assert.deepEqual(accounts, [{ scopes: '["*:*"]' }]);
-      await assert.rejects(invitations.setUpLink(OPERATOR), /has an administrator/);
+      await assert.rejects(invitations.createSetUpLink(OPERATOR), /has an administrator/);
     });
 
     test('10 forms sent at once to two servers make one account', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toDate } from '../../src/database/instants.ts';
-import { MOST_GUESSES, NO_GUESSES } from '../../src/identity/passwords/lockout.ts';
+import { MAX_FAILED_ATTEMPTS, NO_FAILED_ATTEMPTS } from '../../src/identity/passwords/lockout.ts';
 import { forgetBrowsers } from '../../src/identity/passwords/trusted-browsers.ts';
 import { purge } from '../../src/maintenance/purge.ts';
 import { openGuessing, RIGHT } from '../support/builders/password-attempts.ts';
@@ -32,13 +32,13 @@ for (const engine of engines) {
     test('lock it for longer with each round, and at 100 in a row until it is reset', async (t) => {
       const { guess, looked, credential, wait, world, person } = await openGuessing(t, engine);
       const locks: number[] = [];
-      while (looked() < MOST_GUESSES) {
+      while (looked() < MAX_FAILED_ATTEMPTS) {
         const before = looked();
         await Promise.all(Array.from({ length: 8 }, () => guess('wrong')));
         assert.equal(looked(), before + 5);
         const left = Math.round(minutesLeft((await credential()).locked_until));
         locks.push(left);
-        if (looked() < MOST_GUESSES) await wait(left + 1);
+        if (looked() < MAX_FAILED_ATTEMPTS) await wait(left + 1);
       }
       assert.deepEqual(locks.slice(0, 9), [15, 30, 60, 120, 240, 480, 960, 1440, 1440]);
       assert.equal(locks.length, 20);
@@ -46,7 +46,7 @@ for (const engine of engines) {
       // Not even by a clock that is wrong.
       await world.database.knex('T_credentials').update({ locked_until: null });
       assert.equal(await guess(RIGHT), undefined);
-      await world.database.knex('T_credentials').update(NO_GUESSES);
+      await world.database.knex('T_credentials').update(NO_FAILED_ATTEMPTS);
       assert.equal(await guess(RIGHT), person.id);
     });
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createKeys } from '../../src/identity/passkeys/credentials.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
 import {
@@ -14,8 +13,7 @@ import {
 import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
-const keysOf = (server: TestServer) =>
-  createKeys({ knex: server.database.knex, names: new Map(), tell: () => {} });
+const keysOf = (server: TestServer) => server.services.passkeys.credentials;
 
 /** A second server on the database of the first, under its name. */
 const second = (t: Parameters<typeof startServer>[0], first: TestServer) =>
@@ -83,17 +81,20 @@ for (const engine of engines) {
       for (let round = 0; round < 4; round += 1) {
         const key = new Authenticator(one.issuer);
         const added = await register(mei.browser, place, key);
-        const [first] = await keysOf(one).signed(mei.id);
+        const [first] = await keysOf(one).listSigned(mei.id);
         if (!added.body.is_signed) await keysOf(one).sign(mei.id, String(added.body.id), String(first?.id));
-        const ids = (await keysOf(one).signed(mei.id)).map(({ id }) => id);
+        const ids = (await keysOf(one).listSigned(mei.id)).map(({ id }) => id);
         assert.equal(ids.length, 2);
         const ends = await Promise.allSettled(
           ids.map((id, index) => keysOf(index ? one : two).remove(mei.id, id, mei.id)),
         );
         assert.deepEqual(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
         const lost = ends.find((end) => end.status === 'rejected');
-        assert.match(String((lost as PromiseRejectedResult).reason), /the last key that lets you in/);
-        assert.equal((await keysOf(one).signed(mei.id)).length, 1);
+        assert.match(
+          String((lost as PromiseRejectedResult).reason),
+          /the last key with which you can sign in/,
+        );
+        assert.equal((await keysOf(one).listSigned(mei.id)).length, 1);
       }
     });
 
@@ -116,11 +117,11 @@ for (const engine of engines) {
       await keys.remove(mei.id, first.id, mei.id);
       const late = { ...open, response: mei.key.get(options.body) };
       assert.equal((await post(at(two, browser), 'authentication/verify', late)).status, 401);
-      await assert.rejects(keys.remove(mei.id, first.id, mei.id), /not among yours/);
-      await assert.rejects(keys.rename(mei.id, first.id, 'x'), /not among yours/);
+      await assert.rejects(keys.remove(mei.id, first.id, mei.id), /no longer on your account/);
+      await assert.rejects(keys.rename(mei.id, first.id, 'x'), /no longer on your account/);
       const eve = await newcomer(one, 'eve');
-      await assert.rejects(keys.remove(eve.id, unsigned.id, eve.id), /not among yours/);
-      await assert.rejects(keys.rename(eve.id, unsigned.id, 'x'), /not among yours/);
+      await assert.rejects(keys.remove(eve.id, unsigned.id, eve.id), /no longer on your account/);
+      await assert.rejects(keys.rename(eve.id, unsigned.id, 'x'), /no longer on your account/);
       assert.equal(
         (await one.database.knex('T_webauthn_credentials').where({ account_id: mei.id })).length,
         2,

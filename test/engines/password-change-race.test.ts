@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
-import { signIn } from '../../src/identity/passwords/authenticate.ts';
-import { createPasswords } from '../../src/identity/passwords/hashing.ts';
-import { createSecrets } from '../../src/kit/secrets.ts';
-import { SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
+import { servicesOn } from '../support/services.ts';
 import { openWorld } from '../support/world.ts';
 
 for (const engine of engines) {
   test(`a sign-in that a new password overtakes is given up whole on ${engine}`, async (t) => {
     const { database, createAccount } = await openWorld(t, engine);
     const { id, username, password } = await createAccount();
-    const passwords = createPasswords(createSecrets(SECRETS));
+    const { passwords } = servicesOn(database);
     const browserHash = 'b'.repeat(43);
     const attempt = async (meanwhile: () => Promise<unknown>) => {
       const unit = new UnitOfWork(database.driver);
       return withUnit(unit, async () => {
-        assert.equal(await signIn(passwords, { username, password, browserHash }), id);
+        assert.equal(await passwords.signIn({ username, password, browserHash }), id);
         await meanwhile();
         return unit.commit();
       });

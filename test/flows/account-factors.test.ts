@@ -75,13 +75,13 @@ describe("the factors on the page of one's account", () => {
       /class="mono">([A-Z2-7 ]+)</.exec(await (await page.send(`${PATH}/app`, {})).text())?.[1] ?? '';
     const done = await browser.post(`${PATH}/app`, { csrf, code: codeOf(again.replaceAll(' ', '')) });
     assert.equal(done.headers.get('location'), `${PATH}?done=app`);
-    assert.ok((await secondFactorOf(server).factorsOf(ada.id)).demanded);
+    assert.ok((await secondFactorOf(server).getFactors(ada.id)).hasAddedFactor);
 
     // The session knows but the password: what is there now is asked for.
     const weak = await page.send(`${PATH}/recovery-codes`, {});
     assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
     assert.equal((await page.send(`${PATH}/app`, { act: 'remove' })).status, 303);
-    assert.ok((await secondFactorOf(server).factorsOf(ada.id)).totp);
+    assert.ok((await secondFactorOf(server).getFactors(ada.id)).totp);
   });
 
   test('who only knows the password neither removes a key nor adds one that opens anything', async (t) => {
@@ -137,5 +137,5 @@ test('a key that comes or goes is told by mail, without what it is worth', async
   await server.settled();
   const { subject, text } = await server.sink.to('ada@harbour.example');
   assert.equal(subject, 'A key was added to your account');
-  assert.match(text, /Account: ada\. Key: This device\./);
+  assert.match(text, /Account: ada\n\nKey: This device\n/);
 });

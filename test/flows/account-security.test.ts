@@ -124,15 +124,15 @@ describe('the account page', { concurrency: true }, () => {
     const both = await change(browser, { current: '', password: 'short' });
     assert.equal(both.status, 400);
     const html = await both.text();
-    assert.match(html, /<a href="#current">Enter the password that you have now<\/a>/);
-    assert.match(html, /<a href="#password">Use at least 15 characters\.<\/a>/);
+    assert.match(html, /<a href="#current">Enter your current password<\/a>/);
+    assert.match(html, /<a href="#password">Use at least 15 characters\. Yours has 5\.<\/a>/);
     assert.ok(!html.includes('value="short"'));
     const cases: [Record<string, string>, RegExp][] = [
-      [{ current: 'wrong' }, /This is not the password that you have now/],
+      [{ current: 'wrong' }, /This is not your current password/],
       [{ password: '' }, /Enter a new password/],
-      [{ password: PASSWORD }, /Choose another password/],
+      [{ password: PASSWORD }, /Choose a password that differs/],
       [{ password: 'x'.repeat(257) }, /at most 256/],
-      [{ current: 'x'.repeat(257) }, /not the password/],
+      [{ current: 'x'.repeat(257) }, /not your current password/],
     ];
     for (const [fields, says] of cases) {
       const answer = await change(browser, fields);

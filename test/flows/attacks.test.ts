@@ -8,7 +8,7 @@ import { textOf, visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 
 const MEI = 'mei@harbour.example';
-const OVER = /This link is good no more/;
+const OVER = /This link no longer works/;
 
 describe('an attacker', { concurrency: true }, () => {
   test('swaps no invitation: one opened in another tab is not what the form before the person agrees to', async (t) => {
@@ -28,7 +28,7 @@ describe('an attacker', { concurrency: true }, () => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser, page } = await visit(server, ada, '/account/security');
-    await server.recovery.changeEmail(ada.id, 'thief@evil.example');
+    await server.recovery.requestEmailChange(ada.id, 'thief@evil.example');
     const { action, fields } = await formOf(page);
     const typed = { current: ada.password, password: NEW_PASSWORD };
     assert.equal((await browser.post(action, { ...fields, ...typed })).status, 303);
@@ -40,7 +40,7 @@ describe('an attacker', { concurrency: true }, () => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     await visit(server, ada, '/account/security');
-    await server.recovery.changeEmail(ada.id, MEI);
+    await server.recovery.requestEmailChange(ada.id, MEI);
     const { link = '' } = await server.sink.to(MEI);
     await server.accounts.disable(OPERATOR, 'ada');
     await server.accounts.enable(OPERATOR, 'ada');

@@ -20,7 +20,7 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     const answers = await Promise.all([browser.post(NEW, given), browser.post(NEW, given)]);
     assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
     const late = await browser.post(NEW, given);
-    assert.match(await textOf(late), /were made already/);
+    assert.match(await textOf(late), /were created already/);
     assert.equal((await server.database.knex('T_invitations')).length, 3);
     const forged = { ...given, once: '01930000-0000-7000-8000-00000000000a' };
     assert.equal((await browser.post(NEW, forged)).status, 403);

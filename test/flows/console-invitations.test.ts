@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createRoles } from '../../src/identity/accounts/roles.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
 import {
@@ -106,7 +105,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
   test('of an administrator are not taken back by who may only invite, and the set-up link is not there for them', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');
-    const setUp = new URL((await server.invitations.setUpLink(OPERATOR)).url).searchParams.get('code');
+    const setUp = new URL((await server.invitations.createSetUpLink(OPERATOR)).url).searchParams.get('code');
     const root = await open(server, setUp ?? '');
     await signUp(root.browser, root.page, { username: 'root' });
     const setUpPath = `${PATH}/00000000-0000-7000-8000-000000000001`;
@@ -135,7 +134,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
       roles: ['editor'],
       maxUses: 9,
     });
-    await createRoles(server.database).grant(OPERATOR, { username: 'ada', role: 'editor' });
+    await server.accounts.roles.grant(OPERATOR, { username: 'ada', role: 'editor' });
     const came = await open(server, code);
     await signUp(came.browser, came.page, { username: 'mei' });
     const late = await open(server, code);
@@ -205,7 +204,7 @@ for (const engine of engines) {
       const revoked = await invite(server, { label: 'taken back' });
       await server.invitations.revoke(OPERATOR, revoked.id);
       await invite(server, { label: '100% Wool_', email: 'wool@harbour.example', expiresIn: 'never' });
-      await server.invitations.setUpLink(OPERATOR).catch(() => undefined);
+      await server.invitations.createSetUpLink(OPERATOR).catch(() => undefined);
       const labels = async (query: Record<string, string>) => {
         const html = await (await browser.get(`${PATH}?${new URLSearchParams(query)}`)).text();
         return [...html.matchAll(/<bdi>([^<]*)<\/bdi><\/a>/g)].map(([, label]) => label);

@@ -77,7 +77,7 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
   },
   async 'the confirmation of an address'(server) {
     const { id } = await server.createAccount();
-    await server.recovery.changeEmail(id, 'mei@harbour.example');
+    await server.recovery.requestEmailChange(id, 'mei@harbour.example');
     const { link = '' } = await server.sink.to('mei@harbour.example');
     const { browser, page } = await openLink(server, link);
     return { browser, ...(await formOf(page)), typed: {} };

@@ -78,8 +78,8 @@ describe('an invitation', { concurrency: true }, () => {
     const revoked = await invite(server);
     await server.invitations.revoke(OPERATOR, revoked.id);
     const cases: [string, RegExp][] = [
-      ['K7QF2-2XWM9', /not an invitation code of ours/],
-      [`${'Z'.repeat(30)}`, /not an invitation code of ours/],
+      ['K7QF2-2XWM9', /not a valid invitation code/],
+      [`${'Z'.repeat(30)}`, /not a valid invitation code/],
       [expired.code, /has expired/],
       [used.code, /has been used/],
       [revoked.code, /was withdrawn/],

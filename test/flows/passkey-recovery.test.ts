@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createEnrolment } from '../../src/identity/recovery/passkey-recovery.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { authenticate, newcomer, placeOf, register, signInPage } from '../support/builders/passkey.ts';
 import { forgot, openLink, send } from '../support/builders/password-reset.ts';
 import { withApp } from '../support/builders/second-factor.ts';
 import { startServer } from '../support/server.ts';
+import { servicesOn } from '../support/services.ts';
 
 type Options = NonNullable<Parameters<typeof startServer>[2]>['config'];
 
@@ -55,7 +55,10 @@ describe('the mailbox as a way back in', () => {
       'the session from before has ended',
     );
     await server.settled();
-    assert.deepEqual(subjects(), [`${email} Make a new passkey`, `${email} A key was added to your account`]);
+    assert.deepEqual(subjects(), [
+      `${email} Create a new passkey`,
+      `${email} A key was added to your account`,
+    ]);
   });
 
   test('without the policy, to an address that was not confirmed, or where a second factor is demanded: none', async (t) => {
@@ -80,16 +83,12 @@ describe('the mailbox as a way back in', () => {
     assert.ok(secret);
     assert.deepEqual(await ask(), []);
     await server.database.knex('T_totp_secrets').where({ account_id: person.id }).delete();
-    const enrolment = createEnrolment({
-      ...{ knex: server.database.knex, issuer: server.issuer, names: new Map() },
-      mailOpens: async () => false,
-      notify: () => undefined,
-    });
-    const { url } = await enrolment.link({ accountId: null }, 'mei');
+    const { recovery: withoutPolicy } = servicesOn(server.database, server.issuer);
+    const { url } = await withoutPolicy.createRecoveryLink({ accountId: null }, 'mei');
     assert.equal((await ask()).length, 1);
-    assert.ok(await enrolment.lookAt(url.slice(-24)), 'of the administrator');
+    assert.ok(await withoutPolicy.findRecoveryLink(url.slice(-24)), 'of the administrator');
     const mailed = new URL(server.sink.mails[0]?.link ?? '', server.issuer).searchParams.get('token') ?? '';
-    assert.equal(await enrolment.lookAt(mailed), undefined, 'the policy is asked again');
+    assert.equal(await withoutPolicy.findRecoveryLink(mailed), undefined, 'the policy is asked again');
   });
 
   test('who has no password changes the address after a fresh sign-in, and not long after', async (t) => {

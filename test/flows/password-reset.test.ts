@@ -9,7 +9,7 @@ import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const EMAIL = 'ada@harbour.example';
-const OVER = /This link is good no more/;
+const OVER = /This link no longer works/;
 const textOf = async (response: Response) => (await response.text()).replace(/<[^>]+>/g, ' ');
 
 /** Whether that password signs in. */

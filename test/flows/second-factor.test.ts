@@ -88,7 +88,7 @@ describe('the second factor', () => {
     const client = await server.createClient();
     const ada = await server.createAccount();
     const secret = await withApp(server, ada);
-    const codes = await secondFactorOf(server).recoveryCodes.make(ada.id);
+    const codes = await secondFactorOf(server).recoveryCodes.create(ada.id);
     const lost = await afterPassword(server, client);
     await land(
       server,
@@ -120,9 +120,9 @@ describe('the second factor', () => {
     const eve = await server.createAccount('eve');
     await withApp(server, ada);
     const { recoveryCodes } = secondFactorOf(server);
-    const earlier = await recoveryCodes.make(ada.id);
-    const codes = await recoveryCodes.make(ada.id);
-    const foreign = await recoveryCodes.make(eve.id);
+    const earlier = await recoveryCodes.create(ada.id);
+    const codes = await recoveryCodes.create(ada.id);
+    const foreign = await recoveryCodes.create(eve.id);
     assert.equal(new Set(codes).size, 10);
     const rows = JSON.stringify(await server.database.knex('T_recovery_codes'));
     for (const code of codes) assert.ok(!rows.includes(code) && !rows.includes(code.replaceAll('-', '')));
@@ -137,7 +137,7 @@ describe('the second factor', () => {
     const consent = await sendCode(browser, page, String(codes[3]).toLowerCase().replaceAll('-', ' '));
     const claims = await land(server, client, browser, request, consent);
     assert.deepEqual(claims.amr, ['pwd', 'otp', 'mfa']);
-    assert.equal(await recoveryCodes.left(ada.id), 9);
+    assert.equal(await recoveryCodes.countUnused(ada.id), 9);
     await server.settled();
     assert.equal(server.sink.mails.filter(({ subject }) => subject === 'A recovery code was used').length, 1);
     const both = await Promise.all([1, 2].map(() => recoveryCodes.consume(ada.id, String(codes[4]))));

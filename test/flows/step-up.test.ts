@@ -154,7 +154,7 @@ describe('a counter that did not go up', () => {
       else {
         assert.equal(answer.status, 401);
         assert.match(String(answer.body.title), /no other factor/);
-        await secondFactorOf(server).recoveryCodes.make(id);
+        await secondFactorOf(server).recoveryCodes.create(id);
         const copied = await come(key.clone());
         // The original goes on counting: only the copy stands still.
         assert.equal(copied.answer.status, 200);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toCsv, toSheet } from '../../src/identity/invitations/export.ts';
-import type { MadeInvitation } from '../../src/identity/invitations/store.ts';
+import type { CreatedInvitation } from '../../src/identity/invitations/invitation.ts';
 
-const made = (label: string): MadeInvitation => ({
+const made = (label: string): CreatedInvitation => ({
   id: '0190',
   label,
   email: null,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { COST, createPasswords } from '../../src/identity/passwords/hashing.ts';
+import { COST, createPasswordHashing } from '../../src/identity/passwords/hashing.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 
@@ -8,7 +8,7 @@ const OLD = 'b2xkLXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC0wMTIz';
 const NEW = 'bmV3LXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC00NTY3';
 
 describe('passwords', () => {
-  const passwords = createPasswords(createSecrets([NEW]));
+  const passwords = createPasswordHashing(createSecrets([NEW]));
 
   test('rest as bcrypt of the documented cost, under the pepper that is named', async () => {
     assert.match(await passwords.hash('a quiet harbour'), new RegExp(`^[0-9a-f]{8}:\\$2b\\$${COST}\\$`));
@@ -27,12 +27,12 @@ describe('passwords', () => {
 
   test('do not open with the hash alone: another pepper fails', async () => {
     const stored = await passwords.hash('a quiet harbour');
-    assert.equal(await createPasswords(createSecrets([OLD])).verify('a quiet harbour', stored), false);
+    assert.equal(await createPasswordHashing(createSecrets([OLD])).verify('a quiet harbour', stored), false);
   });
 
   test('go on working when the ring is rotated, and are then known as stale', async () => {
-    const stored = await createPasswords(createSecrets([OLD])).hash('a quiet harbour');
-    const rotated = createPasswords(createSecrets([NEW, OLD]));
+    const stored = await createPasswordHashing(createSecrets([OLD])).hash('a quiet harbour');
+    const rotated = createPasswordHashing(createSecrets([NEW, OLD]));
     assert.equal(await rotated.verify('a quiet harbour', stored), true);
     assert.equal(rotated.isStale(stored), true);
     assert.equal(passwords.isStale(await passwords.hash('x')), false);
@@ -44,7 +44,7 @@ describe('passwords', () => {
   });
 
   test('beyond the bounded queue are refused at once instead of waiting', async () => {
-    const small = createPasswords(createSecrets([NEW]), 3);
+    const small = createPasswordHashing(createSecrets([NEW]), 3);
     const jobs = Array.from({ length: 40 }, () => small.verify('x', undefined));
     const refused = (await Promise.allSettled(jobs)).filter((job) => job.status === 'rejected');
     assert.ok(refused.length > 0);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createRoles } from '../../src/identity/accounts/roles.ts';
 import { signInWith } from '../support/builders/authorization.ts';
 import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
 import { latchkey } from '../support/command.ts';
@@ -12,7 +11,7 @@ describe('roles', { concurrency: true }, () => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const [notes, files] = [await server.createClient(), await server.createClient({ name: 'Files' })];
-    const roles = createRoles({ knex: server.database.knex });
+    const { roles } = server.accounts;
     const told = async (client: typeof notes) => {
       const { tokens } = await signInWith(server, client, ada);
       const headers = { authorization: `Bearer ${tokens.body.access_token}` };
@@ -81,7 +80,7 @@ for (const engine of engines) {
       const server = await startServer(t, engine);
       await server.createAccount();
       const { knex } = server.database;
-      const roles = createRoles({ knex });
+      const { roles } = server.accounts;
       const given = { username: 'ada', role: 'editor' };
       await Promise.all(Array.from({ length: 8 }, () => roles.grant(OPERATOR, given)));
       assert.equal((await knex('T_account_roles')).length, 1);
@@ -102,7 +101,7 @@ test('the command grants, withdraws and shows roles, and says in one line what i
   assert.equal(JSON.parse(granted.stdout).roles.length, 2);
   const { stdout } = await run('show', 'mei');
   assert.match(stdout, new RegExp(`editor chief@${client.client_id}`));
-  assert.match(stdout, new RegExp(`came_by +${id} \\(of an operator, `));
+  assert.match(stdout, new RegExp(`invitations +${id} \\(from an operator, `));
   assert.equal((await run('withdraw-role', 'mei', '--role', 'editor')).code, 0);
   const refused = await run('withdraw-role', 'mei', '--role', 'editor');
   assert.deepEqual([refused.code, refused.stdout], [1, '']);

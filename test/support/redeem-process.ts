@@ -1,9 +1,7 @@
 import { createInterface } from 'node:readline';
-import { covers } from '../../src/access/scopes.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { createRedemption } from '../../src/identity/invitations/redeem.ts';
-import { createInvitations } from '../../src/identity/invitations/service.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
+import { servicesOn } from './services.ts';
 
 /**
  * A process that redeems all that one line of its input names at once, without the wait for bcrypt that would put a
@@ -15,8 +13,7 @@ interface Given {
   username: string;
 }
 const database = openDatabase(process.argv[2] as string, 20);
-const deps = { knex: database.knex, issuer: 'http://127.0.0.1', covers };
-const { redeem } = createRedemption({ ...deps, ...createInvitations(deps) });
+const { redeem } = servicesOn(database).invitations;
 await database.ping();
 
 /** Who finds no connection free in time comes again, as after a 503. */

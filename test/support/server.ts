@@ -5,20 +5,18 @@ import { createApp } from '../../src/app/index.ts';
 import type { Services } from '../../src/app/services.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
-import type { Account } from '../../src/identity/accounts/model.ts';
-import { createAccounts } from '../../src/identity/accounts/service.ts';
+import type { Account } from '../../src/identity/accounts/store.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import type { ClientDocument } from '../../src/oidc/clients/document.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
 import { type Sink, startSink } from './mail-server.ts';
+import { accountsWithoutRules } from './services.ts';
 
 export const PASSWORD = 'a quiet harbour at dawn';
 /** Import it where a real bcrypt would only cost time. */
 export const cheapHashes = new URL('./cheap-hashes.js', import.meta.url).href;
-/** What a test sets is not judged: the dictionaries would be loaded in every process. */
-export const NO_RULES = { fault: () => undefined };
 const OPERATOR = { accountId: null };
 
 /** A real server on a port of its own, with what a test needs of its rooms. */
@@ -30,7 +28,7 @@ export interface TestServer {
   /** Every service of the server. */
   services: Services;
   clients: Services['clients'];
-  accounts: ReturnType<typeof createAccounts>;
+  accounts: Services['accounts'];
   invitations: Services['invitations'];
   /** The mail server that this one hands its mail to, with what came. */
   sink: Sink;
@@ -85,12 +83,8 @@ export async function startServer(
   const log = options.log ?? createLog('silent');
   const { provider, services, close } = await createApp({ config, database, log });
   http.on('request', provider.callback());
-  const { clients, recovery, passwords, invitations } = services;
-  const accounts = createAccounts({
-    knex: database.knex,
-    passwords,
-    rules: NO_RULES,
-  });
+  const { clients, recovery, invitations } = services;
+  const accounts = accountsWithoutRules(services, database);
   let stopped = false;
   const stop = async () => {
     if (stopped) return;

@@ -2,10 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Database, openDatabase } from '../../src/database/open.ts';
-import { type Accounts, createAccounts } from '../../src/identity/accounts/service.ts';
-import { createPasswords } from '../../src/identity/passwords/hashing.ts';
+import type { Accounts } from '../../src/identity/accounts/index.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
-import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientDocument } from '../../src/oidc/clients/document.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
@@ -13,7 +11,8 @@ import { childEnvironment } from './child-environment.ts';
 import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
 import { freePort } from './free-port.ts';
-import { cheapHashes, NO_RULES, PASSWORD } from './server.ts';
+import { cheapHashes, PASSWORD } from './server.ts';
+import { accountsWithoutRules, servicesOn } from './services.ts';
 
 const main = resolve(import.meta.dirname, '../../src/main.js');
 const OPERATOR = { accountId: null };
@@ -110,11 +109,7 @@ export async function openWorld(
     await storage.drop();
   });
   let issuer: string | undefined;
-  const accounts = createAccounts({
-    knex: database.knex,
-    passwords: createPasswords(createSecrets(SECRETS)),
-    rules: NO_RULES,
-  });
+  const accounts = accountsWithoutRules(servicesOn(database), database);
   return {
     storage,
     database,

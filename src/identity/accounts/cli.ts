@@ -2,10 +2,9 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { print, readSecret } from '../../kit/terminal.ts';
-import type { Account } from './model.ts';
+import type { Accounts } from './index.ts';
 import type { Profile } from './profile.ts';
-import type { Roles } from './roles.ts';
-import type { Accounts } from './service.ts';
+import type { Account } from './store.ts';
 
 interface Options {
   username?: string;
@@ -18,61 +17,53 @@ interface Options {
   json?: boolean;
 }
 
-/** The narrow view of the recovery that this command needs. */
-interface PasskeyRecoveryLinks {
-  link(actor: Actor, username: string): Promise<{ url: string; expires_at: string }>;
+export interface AccountCommands {
+  accounts: Accounts;
+  recovery: {
+    createRecoveryLink(actor: Actor, username: string): Promise<{ url: string; expires_at: string }>;
+  };
+  invitations: { createSetUpLink(actor: Actor): Promise<{ url: string; expires_at: string }> };
 }
 
-/** The narrow view of the invitations that this command needs. */
-interface SetUp {
-  setUpLink(actor: Actor): Promise<{ url: string; expires_at: string }>;
-}
+const OPERATOR: Actor = { accountId: null };
 
-const OPERATOR = { accountId: null };
-
-const brief = ({ id, username, email, is_active }: Account) => ({
+const summary = ({ id, username, email, is_active }: Account) => ({
   id,
   username,
   email,
   state: is_active ? 'active' : 'disabled',
 });
 
-const told = ({ roles, invitations, ...account }: Profile) => ({
+const details = ({ roles, invitations, ...account }: Profile) => ({
   ...account,
   roles: roles.map(({ role, client_id }) => (client_id === null ? role : `${role}@${client_id}`)),
-  came_by: invitations.map(
-    ({ id, invited_by, redeemed_at }) => `${id} (of ${invited_by ?? 'an operator'}, ${redeemed_at})`,
+  invitations: invitations.map(
+    ({ id, invited_by, redeemed_at }) => `${id} (from ${invited_by ?? 'an operator'}, ${redeemed_at})`,
   ),
 });
-
-interface Services {
-  accounts: Accounts;
-  roles: Roles;
-  invitations: SetUp;
-  passkeyRecovery: PasskeyRecoveryLinks;
-}
 
 /** `latchkey account …` */
 export function accountCommands(
   program: Command,
-  use: <T>(work: (services: Services) => Promise<T>) => Promise<T>,
+  use: <T>(work: (commands: AccountCommands) => Promise<T>) => Promise<T>,
 ): void {
-  const account = program.command('account').description('the people who sign in');
+  const account = program.command('account').description('manage accounts');
   const json = ['--json', 'print one JSON document'] as const;
 
   account
     .command('create')
+    .description('create an account with a password')
     .requiredOption('--username <username>')
     .option('--email <address>')
     .option('--name <name>')
-    .option('--scope <ceiling>', 'all that a token of this account may carry', 'openid profile email')
+    .option('--scope <ceiling>', 'the most that a token of this account may carry', 'openid profile email')
     .option('--password-stdin', 'read the password from standard input')
     .option(...json)
     .action(async ({ username, email, name, scope, passwordStdin, json: asJson }: Options) => {
       if (!passwordStdin)
         refuse(
           'password_on_command_line',
-          'Give the password with --password-stdin, so that it stands in no process list',
+          'Pass the password on standard input with --password-stdin, so that it does not appear in the list of processes.',
         );
       const password = await readSecret();
       const input = { username: username ?? '', email, name, scope, password };
@@ -81,60 +72,69 @@ export function accountCommands(
 
   account
     .command('list')
+    .description('list all accounts')
     .option(...json)
     .action(async (options: Options) => {
       const list = await use(({ accounts }) => accounts.list());
-      print(options.json ? list : list.map(brief), options.json);
+      print(options.json ? list : list.map(summary), options.json);
     });
 
   account
     .command('show <username>')
+    .description('show an account, its roles and the invitations that it used')
     .option(...json)
     .action(async (username: string, options: Options) => {
       const profile = await use(({ accounts }) => accounts.show(username));
-      print(options.json ? profile : told(profile), options.json);
+      print(options.json ? profile : details(profile), options.json);
     });
 
-  for (const [command, method] of Object.entries({ 'grant-role': 'grant', 'withdraw-role': 'withdraw' })) {
+  for (const [command, verb] of [
+    ['grant-role', 'grant'],
+    ['withdraw-role', 'withdraw'],
+  ] as const) {
     account
       .command(`${command} <username>`)
+      .description(`${verb} a role`)
       .requiredOption('--role <role>')
-      .option('--client <client_id>', 'in that application; without it in every one')
+      .option('--client <client_id>', 'only in this application; without it, in all of them')
       .option(...json)
       .action(async (username: string, { role = '', client: client_id, json: asJson }: Options) => {
-        const act = method as 'grant' | 'withdraw';
-        const profile = await use(({ roles }) => roles[act](OPERATOR, { username, role, client_id }));
-        print(asJson ? profile : told(profile), asJson);
+        const input = { username, role, client_id };
+        const profile = await use(({ accounts }) => accounts.roles[verb](OPERATOR, input));
+        print(asJson ? profile : details(profile), asJson);
       });
   }
 
   account
     .command('recovery-link')
-    .description('a link by which a person who lost every key makes a new one, good once and for an hour')
+    .description('create a link to add a passkey, for people who lost every key; works once, within an hour')
     .requiredOption('--username <username>')
     .option(...json)
     .action(async ({ username = '', json: asJson }: Options) => {
-      const { url, expires_at } = await use(({ passkeyRecovery }) =>
-        passkeyRecovery.link(OPERATOR, username),
-      );
-      print(asJson ? { url, expires_at } : url, asJson);
+      const link = await use(({ recovery }) => recovery.createRecoveryLink(OPERATOR, username));
+      print(asJson ? link : link.url, asJson);
     });
 
   account
     .command('set-up-link')
-    .description('a link that makes the first administrator, good once')
+    .description('create a link to create the first administrator; works once, within a day')
     .option(...json)
-    .action(async (options: Options) => {
-      const { url, expires_at } = await use(({ invitations }) => invitations.setUpLink(OPERATOR));
-      print(options.json ? { url, expires_at } : url, options.json);
+    .action(async ({ json: asJson }: Options) => {
+      const link = await use(({ invitations }) => invitations.createSetUpLink(OPERATOR));
+      print(asJson ? link : link.url, asJson);
     });
 
-  for (const method of ['disable', 'enable', 'delete'] as const) {
+  for (const [verb, description] of [
+    ['disable', 'disable an account, and end its sessions and tokens'],
+    ['enable', 'enable a disabled account'],
+    ['delete', 'delete an account and everything that belongs to it'],
+  ] as const) {
     account
-      .command(`${method} <username>`)
+      .command(`${verb} <username>`)
+      .description(description)
       .option(...json)
       .action(async (username: string, options: Options) => {
-        print(await use(({ accounts }) => accounts[method](OPERATOR, username)), options.json);
+        print(await use(({ accounts }) => accounts[verb](OPERATOR, username)), options.json);
       });
   }
 }

@@ -1,62 +1,55 @@
 import type { Knex } from 'knex';
-import { toDate } from '../../database/instants.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { pendingEmail } from '../recovery/links.ts';
-import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
+import { type AccountRole, listRoles } from './role-store.ts';
+import { type Account, type AccountFilter, findAccount } from './store.ts';
 
-/** An account with what it holds and how it came to be. */
+/** An invitation that the account used, and what it added. */
+export interface RedeemedInvitation {
+  id: string;
+  label: string | null;
+  /** Null for the operator. */
+  invited_by: string | null;
+  redeemed_at: string;
+  scopes: string[];
+  roles: string[];
+}
+
+/** An account with everything that a profile page or `latchkey account show` needs. */
 export interface Profile extends Account {
-  /** An address that waits to be confirmed. */
+  /** A requested e-mail address that is not confirmed yet. */
   pending_email: string | null;
-  /** Who comes in by a passkey alone has none. */
   has_password: boolean;
-  /** Each with the application in which it holds; none for everywhere. */
-  roles: { role: string; client_id: string | null; client_name: string | null }[];
-  /** The ledger, from the account's side; the first is by which it came in, unless an operator made it. */
-  invitations: {
-    id: string;
-    label: string | null;
-    invited_by: string | null;
-    redeemed_at: string;
-    scopes: string[];
-    roles: string[];
-  }[];
+  roles: AccountRole[];
+  /** Oldest first. The account was created with the first one, unless an operator created it. */
+  invitations: RedeemedInvitation[];
+}
+
+export interface ProfileDeps {
+  hasPassword(source: Knex, accountId: string): Promise<boolean>;
+  findPendingEmail(source: Knex, accountId: string): Promise<string | null>;
+  listRedeemedInvitations(source: Knex, accountId: string): Promise<RedeemedInvitation[]>;
 }
 
 export const accountNotFound = (which: string) =>
   new LatchkeyError('not_found', 'account_not_found', `There is no account with ${which}.`);
 
-/** @throws LatchkeyError not_found */
-export async function profileOf(
-  source: Knex,
-  where: { id: string } | { username: string },
-): Promise<Profile> {
-  const row = await source('T_accounts').where(where).first<AccountRow | undefined>(ACCOUNT_COLUMNS);
-  if (!row) throw accountNotFound('username' in where ? `the username ${where.username}` : 'that id');
-  const roles = await source('T_account_roles as r')
-    .leftJoin('T_oauth_clients as c', 'c.id', 'r.client_id')
-    .where('r.account_id', row.id)
-    .orderBy('r.id')
-    .select('r.role', 'c.client_id', 'c.client_name');
-  const ledger = await source('T_invitation_redemptions as r')
-    .join('T_invitations as i', 'i.id', 'r.invitation_id')
-    .leftJoin('T_accounts as a', 'a.id', 'i.created_by')
-    .where('r.redeemed_by', row.id)
-    .orderBy('r.id')
-    .select('i.id', 'i.label', 'a.username', 'a.name', 'r.redeemed_at', 'r.scopes', 'r.roles');
-  const credential = await source('T_credentials').where({ account_id: row.id }).first('id');
+export function createProfiles(deps: ProfileDeps) {
   return {
-    ...toAccount(row),
-    pending_email: await pendingEmail(source, row.id),
-    has_password: credential !== undefined,
-    roles,
-    invitations: ledger.map((one) => ({
-      id: one.id,
-      label: one.label,
-      invited_by: one.name ?? one.username,
-      redeemed_at: toDate(one.redeemed_at).toISOString(),
-      scopes: JSON.parse(one.scopes),
-      roles: JSON.parse(one.roles),
-    })),
+    /** @throws LatchkeyError not_found */
+    async getProfile(source: Knex, filter: AccountFilter): Promise<Profile> {
+      const account = await findAccount(source, filter);
+      if (!account)
+        throw accountNotFound('username' in filter ? `the username ${filter.username}` : 'that id');
+      const { id } = account;
+      return {
+        ...account,
+        pending_email: await deps.findPendingEmail(source, id),
+        has_password: await deps.hasPassword(source, id),
+        roles: await listRoles(source, id),
+        invitations: await deps.listRedeemedInvitations(source, id),
+      };
+    },
   };
 }
+
+export type Profiles = ReturnType<typeof createProfiles>;

@@ -2,36 +2,39 @@ import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise, roleField } from '../fields.ts';
-import { type Profile, profileOf } from './profile.ts';
+import type { Profile, Profiles } from './profile.ts';
+import { deleteRole, findClientRowId, insertRole, type RoleKey } from './role-store.ts';
+import { lockAccount } from './store.ts';
 
-/** Which role of which account, in one application or, without a client_id, in every one. */
+/** A role of an account in one application or, without a client_id, in all of them. */
 export interface RoleInput {
   username: string;
   role: string;
   client_id?: string;
 }
 
-/** Roles of accounts; each change and its audit row in one transaction. */
-export function createRoles({ knex }: { knex: Knex }) {
-  /** @throws LatchkeyError not_found for an unknown account or application */
+/** Roles of accounts. Each change and its audit row are one transaction. */
+export function createRoles(deps: { knex: Knex } & Profiles) {
+  /**
+   * @param apply changes the row, and returns whether anything changed
+   * @throws LatchkeyError not_found for an unknown account or application
+   */
   async function change(
     actor: Actor,
-    given: RoleInput,
-    work: (trx: Knex.Transaction, where: Record<string, string | null>) => Promise<boolean>,
+    input: RoleInput,
     action: string,
+    apply: (trx: Knex.Transaction, key: RoleKey) => Promise<boolean>,
   ): Promise<Profile> {
-    const name = parse(roleField, given.role);
-    const username = normalise(given.username);
-    return inTransaction(knex, async (trx) => {
-      // Claims the account's row: of two who change its roles at once, the second sees what the first did.
-      await trx('T_accounts').where({ username }).update({ updated_at: new Date() });
-      const { id } = await profileOf(trx, { username });
-      const where = { account_id: id, client_id: await applicationOf(trx, given.client_id), role: name };
-      if (await work(trx, where)) {
-        const details = { role: name, client_id: given.client_id };
+    const role = parse(roleField, input.role);
+    const username = normalise(input.username);
+    return inTransaction(deps.knex, async (trx) => {
+      await lockAccount(trx, { username });
+      const { id } = await deps.getProfile(trx, { username });
+      const client_id = await getClientRowId(trx, input.client_id);
+      if (await apply(trx, { account_id: id, client_id, role })) {
+        const details = { role, client_id: input.client_id };
         await recordEventIn(trx, {
           action,
           actorId: actor.accountId,
@@ -40,52 +43,36 @@ export function createRoles({ knex }: { knex: Knex }) {
           details,
         });
       }
-      return profileOf(trx, { username });
+      return deps.getProfile(trx, { username });
     });
   }
 
-  async function applicationOf(trx: Knex.Transaction, clientId: string | undefined): Promise<string | null> {
+  async function getClientRowId(trx: Knex.Transaction, clientId: string | undefined): Promise<string | null> {
     if (clientId === undefined) return null;
-    const row = await trx('T_oauth_clients').where({ client_id: clientId }).first('id');
-    if (!row)
-      throw new LatchkeyError(
-        'not_found',
-        'client_not_found',
-        `There is no application with the client_id ${clientId}.`,
-      );
-    return row.id;
+    const id = await findClientRowId(trx, clientId);
+    if (id !== undefined) return id;
+    throw new LatchkeyError(
+      'not_found',
+      'client_not_found',
+      `There is no application with the client_id ${clientId}.`,
+    );
   }
 
   return {
-    /** A role that the account has already stays one. @throws LatchkeyError invalid_input, not_found */
-    grant: (actor: Actor, given: RoleInput) =>
-      change(
-        actor,
-        given,
-        async (trx, where) => {
-          if (await trx('T_account_roles').where(where).first('id')) return false;
-          await trx('T_account_roles').insert({ id: uuidv7(), created_at: new Date(), ...where });
-          return true;
-        },
-        'account.role_granted',
-      ),
+    /** Granting a role that the account already has changes nothing. @throws LatchkeyError invalid_input, not_found */
+    grant: (actor: Actor, input: RoleInput) => change(actor, input, 'account.role_granted', insertRole),
 
-    /** @throws LatchkeyError invalid_input; not_found, also when the account has no such role there */
-    withdraw: (actor: Actor, given: RoleInput) =>
-      change(
-        actor,
-        given,
-        async (trx, where) => {
-          if ((await trx('T_account_roles').where(where).delete()) > 0) return true;
-          const place = given.client_id === undefined ? 'in every application' : `in ${given.client_id}`;
-          throw new LatchkeyError(
-            'not_found',
-            'role_not_held',
-            `This account does not have the role ${given.role} ${place}.`,
-          );
-        },
-        'account.role_withdrawn',
-      ),
+    /** @throws LatchkeyError invalid_input; not_found, also when the account does not have the role there */
+    withdraw: (actor: Actor, input: RoleInput) =>
+      change(actor, input, 'account.role_withdrawn', async (trx, key) => {
+        if (await deleteRole(trx, key)) return true;
+        const place = input.client_id === undefined ? 'in every application' : `in ${input.client_id}`;
+        throw new LatchkeyError(
+          'not_found',
+          'role_not_held',
+          `This account does not have the role ${input.role} ${place}.`,
+        );
+      }),
   };
 }
 

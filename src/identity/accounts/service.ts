@@ -4,40 +4,66 @@ import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { invalidFields } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
-import type { Passwords } from '../passwords/hashing.ts';
-import type { PasswordRules } from '../passwords/rules.ts';
-import { ACCOUNT_COLUMNS, type Account, type AccountRow, toAccount } from './model.ts';
-import { accountNotFound, type Profile, profileOf } from './profile.ts';
+import { accountNotFound, type Profile, type Profiles } from './profile.ts';
 import { type AccountInput, accountInput } from './schema.ts';
-import { endAll } from './sign-out-everywhere.ts';
-import { insertAccount, takenUsername } from './store.ts';
+import type { SignOutEverywhere } from './sign-out-everywhere.ts';
+import {
+  type Account,
+  deleteAccount,
+  findAccount,
+  insertAccount,
+  listAccounts,
+  lockAccount,
+  setAccountActive,
+  usernameTaken,
+} from './store.ts';
 
-/** Accounts and what an operator does with them; each change and its audit row in one transaction. */
-export function createAccounts(deps: {
+export interface AccountServiceDeps extends Profiles {
   knex: Knex;
-  passwords: Passwords;
-  rules: Pick<PasswordRules, 'fault'>;
-}) {
+  passwords: {
+    hash(password: string): Promise<string>;
+    /** Why this password may not be set, in a sentence; undefined when it may. */
+    fault(
+      password: string,
+      owner: { username: string; email: string | null; name: string | null },
+    ): string | undefined;
+  };
+  insertPassword(
+    trx: Knex.Transaction,
+    password: { accountId: string; username: string; passwordHash: string },
+  ): Promise<void>;
+  signOutEverywhere: SignOutEverywhere;
+}
+
+/** What an operator does with accounts. Each change and its audit row are one transaction. */
+export function createAccountService(deps: AccountServiceDeps) {
   const { knex, passwords } = deps;
 
-  async function get(source: Knex, username: string): Promise<Account> {
-    const row = await source('T_accounts')
-      .where({ username: normalise(username) })
-      .first<AccountRow>(ACCOUNT_COLUMNS);
-    if (!row) throw accountNotFound(`the username ${username}`);
-    return toAccount(row);
+  /** Runs a change of one account, with its row locked. @throws LatchkeyError not_found */
+  function change(
+    name: string,
+    apply: (trx: Knex.Transaction, account: Account) => Promise<Account>,
+  ): Promise<Account> {
+    const username = normalise(name);
+    return inTransaction(knex, async (trx) => {
+      await lockAccount(trx, { username });
+      const account = await findAccount(trx, { username });
+      if (!account) throw accountNotFound(`the username ${username}`);
+      return apply(trx, account);
+    });
   }
 
   return {
-    /** @throws LatchkeyError invalid_input, conflict when the username or address is taken */
-    async create(actor: Actor, given: AccountInput): Promise<Account> {
-      const { username, email = null, name = null, scope: scopes, password } = parse(accountInput, given);
-      const fault = deps.rules.fault(password, { username, email, name });
+    /** @throws LatchkeyError invalid_input; conflict when the username or e-mail address is taken */
+    async create(actor: Actor, input: AccountInput): Promise<Account> {
+      const { username, email = null, name = null, scope: scopes, password } = parse(accountInput, input);
+      const fault = passwords.fault(password, { username, email, name });
       if (fault !== undefined) throw invalidFields({ password: fault }, fault);
       const passwordHash = await passwords.hash(password);
       try {
         return await inTransaction(knex, async (trx) => {
-          const id = await insertAccount(trx, { username, email, name, scopes, passwordHash });
+          const id = await insertAccount(trx, { username, email, name, scopes });
+          await deps.insertPassword(trx, { accountId: id, username, passwordHash });
           await recordEventIn(trx, {
             action: 'account.created',
             actorId: actor.accountId,
@@ -47,29 +73,23 @@ export function createAccounts(deps: {
           return { id, username, email, email_verified: false, name, scopes, is_active: true };
         });
       } catch (error) {
-        throw isDuplicate(error) ? takenUsername(error) : error;
+        throw isDuplicate(error) ? usernameTaken(error) : error;
       }
     },
 
-    async list(): Promise<Account[]> {
-      const rows = await knex('T_accounts').select<AccountRow[]>(ACCOUNT_COLUMNS).orderBy('username');
-      return rows.map(toAccount);
-    },
+    list: (): Promise<Account[]> => listAccounts(knex),
 
-    /** With its roles and the invitations that it used. @throws LatchkeyError not_found */
     /** @throws LatchkeyError not_found */
-    profile: (id: string): Promise<Profile> => profileOf(knex, { id }),
+    show: (username: string): Promise<Profile> => deps.getProfile(knex, { username: normalise(username) }),
 
-    show: (username: string): Promise<Profile> => profileOf(knex, { username: normalise(username) }),
+    /** @throws LatchkeyError not_found */
+    getProfile: (id: string): Promise<Profile> => deps.getProfile(knex, { id }),
 
-    /** Sessions, codes and tokens end in the same transaction. @throws LatchkeyError not_found */
-    disable(actor: Actor, username: string): Promise<Account> {
-      return knex.transaction(async (trx) => {
-        const account = await get(trx, username);
-        await trx('T_accounts')
-          .where({ id: account.id })
-          .update({ is_active: false, updated_at: new Date() });
-        await endAll(trx, account.id);
+    /** Also ends every session, code, token and grant of the account. @throws LatchkeyError not_found */
+    disable: (actor: Actor, username: string): Promise<Account> =>
+      change(username, async (trx, account) => {
+        await setAccountActive(trx, account.id, false);
+        await deps.signOutEverywhere(trx, account.id, { revokeGrants: true });
         await recordEventIn(trx, {
           action: 'account.disabled',
           actorId: actor.accountId,
@@ -77,13 +97,12 @@ export function createAccounts(deps: {
           target: account.username,
         });
         return { ...account, is_active: false };
-      });
-    },
+      }),
 
-    enable(actor: Actor, username: string): Promise<Account> {
-      return knex.transaction(async (trx) => {
-        const account = await get(trx, username);
-        await trx('T_accounts').where({ id: account.id }).update({ is_active: true, updated_at: new Date() });
+    /** @throws LatchkeyError not_found */
+    enable: (actor: Actor, username: string): Promise<Account> =>
+      change(username, async (trx, account) => {
+        await setAccountActive(trx, account.id, true);
         await recordEventIn(trx, {
           action: 'account.enabled',
           actorId: actor.accountId,
@@ -91,14 +110,15 @@ export function createAccounts(deps: {
           target: account.username,
         });
         return { ...account, is_active: true };
-      });
-    },
+      }),
 
-    /** The account and all that hangs on it; the audit log stays, without the account. @throws LatchkeyError not_found */
-    delete(actor: Actor, username: string): Promise<Account> {
-      return knex.transaction(async (trx) => {
-        const account = await get(trx, username);
-        await trx('T_accounts').where({ id: account.id }).delete();
+    /**
+     * Deletes the account and everything that belongs to it. Audit rows stay, without a reference to the account.
+     * @throws LatchkeyError not_found
+     */
+    delete: (actor: Actor, username: string): Promise<Account> =>
+      change(username, async (trx, account) => {
+        await deleteAccount(trx, account.id);
         await recordEventIn(trx, {
           action: 'account.deleted',
           actorId: actor.accountId,
@@ -106,9 +126,6 @@ export function createAccounts(deps: {
           details: { id: account.id },
         });
         return account;
-      });
-    },
+      }),
   };
 }
-
-export type Accounts = ReturnType<typeof createAccounts>;

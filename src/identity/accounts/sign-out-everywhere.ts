@@ -1,9 +1,7 @@
 import type { Knex } from 'knex';
 import { digest } from '../../kit/ids.ts';
-import { forgetBrowsers } from '../passwords/trusted-browsers.ts';
-import { voidLinks } from '../recovery/links.ts';
 
-const GIVEN = [
+const TABLES = [
   'T_authorization_codes',
   'T_access_tokens',
   'T_refresh_tokens',
@@ -11,38 +9,57 @@ const GIVEN = [
   'T_backchannel_authentication_requests',
 ];
 
-export interface Kept {
-  /** By uid. */
+/** What continues when everything else ends. */
+export interface SignOutExceptions {
+  /** The uid of a session. */
   session?: string;
-  /** The sign-in at which this is asked for, by uid. */
+  /** The uid of a pending authorization request. */
   request?: string;
-  /** A known browser, by id. */
+  /** The id of a trusted browser. */
   browser?: string;
 }
 
-/**
- * Ends what was given in the account's name: sessions, sign-ins under way, codes, tokens, links and known browsers. What the person has
- * allowed applications stays allowed: without a session or a token nobody makes anything of it.
- * @param kept what goes on all the same
- */
-export async function endGiven(trx: Knex.Transaction, accountId: string, kept: Kept = {}): Promise<void> {
-  const sessions = trx('T_user_sessions').where({ account_id: accountId });
-  if (kept.session !== undefined) sessions.whereNot({ uid: kept.session });
-  await sessions.update({ is_active: false });
-  // Whoever has proved the old password and not gone on yet would get a session by going on later.
-  const requests = trx('T_authorization_requests').where({ account_id: accountId, status: 'pending' });
-  if (kept.request !== undefined) requests.whereNot({ uid_hash: digest(kept.request) });
-  await requests.update({ status: 'expired' });
-  for (const table of GIVEN) await trx(table).where({ account_id: accountId }).delete();
-  await voidLinks(trx, accountId);
-  await forgetBrowsers(trx, accountId, kept.browser);
+export interface SignOutOptions {
+  except?: SignOutExceptions;
+  /** Also revokes what the user has allowed applications. For an account that is disabled. */
+  revokeGrants?: boolean;
 }
 
-/** And what the person has allowed: for an account that is disabled. */
-export async function endAll(trx: Knex.Transaction, accountId: string): Promise<void> {
-  await endGiven(trx, accountId);
-  await trx('T_grants')
-    .where({ account_id: accountId })
-    .whereNull('revoked_at')
-    .update({ revoked_at: new Date() });
+export type SignOutEverywhere = (
+  trx: Knex.Transaction,
+  accountId: string,
+  options?: SignOutOptions,
+) => Promise<void>;
+
+/** @param deps the rooms above that keep something which would let somebody sign in again */
+export function createSignOutEverywhere(deps: {
+  voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
+  forgetBrowsers(trx: Knex.Transaction, accountId: string, except?: string): Promise<void>;
+}): SignOutEverywhere {
+  /**
+   * Ends every session, pending sign-in, code, token, mailed link and trusted browser of an account. Grants stay:
+   * without a session or a token nobody can use them.
+   */
+  return async (trx, accountId, { except = {}, revokeGrants = false } = {}) => {
+    const sessions = trx('T_user_sessions').where({ account_id: accountId });
+    if (except.session !== undefined) sessions.whereNot({ uid: except.session });
+    await sessions.update({ is_active: false });
+    // A pending request may have passed the old password already: continuing it later would start a session.
+    const requests = trx('T_authorization_requests').where({ account_id: accountId, status: 'pending' });
+    if (except.request !== undefined) requests.whereNot({ uid_hash: digest(except.request) });
+    await requests.update({ status: 'expired' });
+    for (const table of TABLES) await trx(table).where({ account_id: accountId }).delete();
+    await deps.voidLinks(trx, accountId);
+    await deps.forgetBrowsers(trx, accountId, except.browser);
+    if (!revokeGrants) return;
+    await trx('T_grants')
+      .where({ account_id: accountId })
+      .whereNull('revoked_at')
+      .update({ revoked_at: new Date() });
+  };
+}
+
+/** Deletes the access tokens of an account. Its refresh tokens then yield only what its ceiling still allows. */
+export async function revokeAccessTokens(trx: Knex.Transaction, accountId: string): Promise<void> {
+  await trx('T_access_tokens').where({ account_id: accountId }).delete();
 }

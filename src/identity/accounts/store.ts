@@ -4,92 +4,107 @@ import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 
-export interface NewAccount {
-  /** What a passkey was made for before the account was; else one is made. */
-  id?: string;
+const TABLE = 'T_accounts';
+
+export interface Account {
+  id: string;
   username: string;
-  email?: string | null;
-  name?: string | null;
+  email: string | null;
+  email_verified: boolean;
+  name: string | null;
+  /** The ceiling: the most that a token of this account may carry. */
   scopes: string[];
-  roles?: string[];
-  /** What `password_hash` holds; none for who signs in without a password. */
-  passwordHash?: string;
+  is_active: boolean;
+}
+
+/** Selects one account by a unique column, on request only while it is active. */
+export type AccountFilter = ({ id: string } | { username: string } | { email: string }) & {
+  is_active?: true;
+};
+
+interface AccountRow extends Omit<Account, 'scopes' | 'is_active' | 'email_verified'> {
+  scopes: string;
+  is_active: boolean | number;
+  email_verified: boolean | number;
+}
+
+const COLUMNS = ['id', 'username', 'email', 'email_verified', 'name', 'scopes', 'is_active'];
+
+function toAccount(row: AccountRow): Account {
+  return {
+    id: row.id,
+    username: row.username,
+    email: row.email,
+    email_verified: Boolean(row.email_verified),
+    name: row.name,
+    scopes: JSON.parse(row.scopes),
+    is_active: Boolean(row.is_active),
+  };
+}
+
+export async function findAccount(source: Knex, filter: AccountFilter): Promise<Account | undefined> {
+  const row = await source(TABLE).where(filter).first<AccountRow | undefined>(COLUMNS);
+  return row && toAccount(row);
+}
+
+/** All accounts by username. */
+export async function listAccounts(source: Knex): Promise<Account[]> {
+  const rows = await source(TABLE).select<AccountRow[]>(COLUMNS).orderBy('username');
+  return rows.map(toAccount);
 }
 
 /**
- * Makes an account, its credential and its roles in the transaction of a service.
- * @param options `emailIfFree`: an address that another account has is left out in silence, at the same cost, so
- *   that nobody learns by signing up who has an account
+ * Locks an account's row until the transaction ends, so that two changes to what belongs to one account run one after
+ * the other, and the second sees what the first did.
+ * @returns whether there is one
+ */
+export async function lockAccount(trx: Knex.Transaction, filter: AccountFilter): Promise<boolean> {
+  return (await trx(TABLE).where(filter).update({ updated_at: new Date() })) === 1;
+}
+
+export interface NewAccount {
+  /** Set when a passkey was created for this id before the account exists. */
+  id?: string;
+  username: string;
+  email: string | null;
+  name: string | null;
+  scopes: string[];
+}
+
+/**
+ * @param options `emailIfFree`: leaves out an e-mail address that another account has, at the same cost, so that
+ *   signing up does not reveal who has an account
  * @returns its id
- * @throws a unique violation, which `takenUsername` puts into words
+ * @throws a unique violation, for which `usernameTaken` is the error to show
  */
 export async function insertAccount(
   trx: Knex.Transaction,
   account: NewAccount,
   options: { emailIfFree?: boolean } = {},
 ): Promise<string> {
-  const id = account.id ?? uuidv7();
-  const created_at = new Date();
-  const email = account.email ?? null;
-  await trx('T_accounts').insert({
+  const { id = uuidv7(), username, email, name, scopes } = account;
+  await trx(TABLE).insert({
     id,
-    created_at,
-    username: account.username,
-    email: options.emailIfFree && email !== null ? freeEmail(trx, email) : email,
+    created_at: new Date(),
+    username,
+    email: options.emailIfFree && email !== null ? emailIfFree(trx, email) : email,
     email_verified: false,
-    name: account.name ?? null,
+    name,
     auth_provider: 'native',
-    scopes: JSON.stringify(account.scopes),
+    scopes: JSON.stringify(scopes),
     is_active: true,
   });
-  if (account.passwordHash !== undefined) {
-    await trx('T_credentials').insert({
-      id: uuidv7(),
-      created_at,
-      account_id: id,
-      username: account.username,
-      password_hash: account.passwordHash,
-      failed_login_attempts: 0,
-    });
-  }
-  await insertRoles(trx, id, account.roles ?? []);
   return id;
 }
 
-/** The roles of an account that hold in every application. */
-export function rolesOf(source: Knex, accountId: string): Promise<string[]> {
-  return source('T_account_roles').where({ account_id: accountId }).whereNull('client_id').pluck('role');
-}
-
-/** Gives roles that hold in every application. @returns those that the account had not yet */
-export async function insertRoles(
-  trx: Knex.Transaction,
-  accountId: string,
-  roles: string[],
-): Promise<string[]> {
-  if (roles.length === 0) return [];
-  const held = await rolesOf(trx, accountId);
-  const added = roles.filter((role) => !held.includes(role));
-  const created_at = new Date();
-  const rows = added.map((role) => ({
-    id: uuidv7(),
-    created_at,
-    account_id: accountId,
-    client_id: null,
-    role,
-  }));
-  if (rows.length > 0) await trx('T_account_roles').insert(rows);
-  return added;
-}
-
-/** MySQL reads from the table that it writes to only through a derived one. */
-const freeEmail = (trx: Knex.Transaction, email: string) =>
+/** MySQL cannot read from the table of an INSERT, except through a derived table. */
+const emailIfFree = (trx: Knex.Transaction, email: string) =>
   trx.raw(
-    'CASE WHEN EXISTS (SELECT 1 FROM (SELECT id FROM T_accounts WHERE email = ?) known) THEN NULL ELSE ? END',
+    `CASE WHEN EXISTS (SELECT 1 FROM (SELECT id FROM ${TABLE} WHERE email = ?) known) THEN NULL ELSE ? END`,
     [email, email],
   );
 
-export function takenUsername(cause: unknown): LatchkeyError {
+export function usernameTaken(cause?: unknown): LatchkeyError {
   return new LatchkeyError(
     'conflict',
     'username_taken',
@@ -98,9 +113,75 @@ export function takenUsername(cause: unknown): LatchkeyError {
   );
 }
 
-const UPDATE_LAST_LOGIN = update('T_accounts', { set: ['last_login_at'], where: sql`id = ${'id'}` });
+export async function setAccountActive(trx: Knex.Transaction, id: string, is_active: boolean): Promise<void> {
+  await trx(TABLE).where({ id }).update({ is_active, updated_at: new Date() });
+}
 
-/** Records that the account signed in just now, in the current unit of work. */
-export function recordLogin(id: string): void {
+/** Foreign keys delete everything that belongs to the account, except for the audit log. */
+export async function deleteAccount(trx: Knex.Transaction, id: string): Promise<void> {
+  await trx(TABLE).where({ id }).delete();
+}
+
+/**
+ * Changes an account's ceiling, if it is still the one that was read.
+ * @throws LatchkeyError conflict when another request changed it concurrently
+ */
+export async function replaceScopes(
+  trx: Knex.Transaction,
+  id: string,
+  change: (scopes: string[]) => string[],
+): Promise<{ before: string[]; after: string[] }> {
+  const row = await trx(TABLE).where({ id }).first('scopes');
+  const before: string[] = row ? JSON.parse(row.scopes) : [];
+  const after = change(before);
+  const changed = await trx(TABLE)
+    .where({ id, scopes: row?.scopes ?? '' })
+    .update({ scopes: JSON.stringify(after), updated_at: new Date() });
+  if (changed !== 1)
+    throw new LatchkeyError(
+      'conflict',
+      'account_changed_concurrently',
+      'Another request changed the account at the same time. Nothing was changed. Try again.',
+    );
+  return { before, after };
+}
+
+/** Marks the e-mail address of an account as confirmed, if it is still that one. */
+export async function confirmEmail(trx: Knex.Transaction, id: string, email: string): Promise<void> {
+  await trx(TABLE).where({ id, email }).update({ email_verified: true });
+}
+
+/**
+ * Gives an account a confirmed e-mail address, and takes it from any account that never confirmed it.
+ * @returns the address before it, or undefined when another request changed the address concurrently
+ * @throws a unique violation when another account confirmed it
+ */
+export async function replaceEmail(
+  trx: Knex.Transaction,
+  id: string,
+  email: string,
+): Promise<{ before: string | null } | undefined> {
+  const row = await trx(TABLE).where({ id }).first('email');
+  const before: string | null = row?.email ?? null;
+  await trx(TABLE).where({ email, email_verified: false }).whereNot({ id }).update({ email: null });
+  const replaced = await trx(TABLE)
+    .where({ id, email: before })
+    .update({ email, email_verified: true, updated_at: new Date() });
+  return replaced === 1 ? { before } : undefined;
+}
+
+/** Whether an active account holds `latchkey:*`. */
+export async function hasAdministrator(source: Knex): Promise<boolean> {
+  const row = await source(TABLE)
+    .where({ is_active: true })
+    .where((any) => any.where('scopes', 'like', '%"*:*"%').orWhere('scopes', 'like', '%"latchkey:*"%'))
+    .first('id');
+  return row !== undefined;
+}
+
+const UPDATE_LAST_LOGIN = update(TABLE, { set: ['last_login_at'], where: sql`id = ${'id'}` });
+
+/** Records the time of a sign-in, in the commit of the current request. */
+export function recordSignIn(id: string): void {
   currentUnit().write({ statement: UPDATE_LAST_LOGIN, values: { id, last_login_at: new Date() } });
 }

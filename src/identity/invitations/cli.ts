@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
-import type { Invitations } from './service.ts';
-import type { Invitation, MadeInvitation } from './store.ts';
+import type { Invitations } from './index.ts';
+import type { CreatedInvitation, Invitation } from './invitation.ts';
 
 interface Options {
   scope?: string;
@@ -21,16 +21,16 @@ interface Options {
 }
 
 export interface InviteCommands {
-  invitations: Invitations;
-  /** Who that username is. @throws LatchkeyError not_found */
-  actorNamed(username: string): Promise<Actor>;
-  /** Mails the invitation; none where no mail server is known. @throws LatchkeyError when it was not handed over */
-  send?(invitation: MadeInvitation): Promise<void>;
+  invitations: Pick<Invitations, 'create' | 'list' | 'show' | 'revoke'>;
+  /** @throws LatchkeyError not_found */
+  getActor(username: string): Promise<Actor>;
+  /** Unset without a mail server. @throws LatchkeyError unavailable */
+  send?(invitation: CreatedInvitation): Promise<void>;
 }
 
 const OPERATOR: Actor = { accountId: null };
 
-const brief = ({ id, label, email, state, uses, max_uses, scopes, expires_at }: Invitation) => ({
+const summary = ({ id, label, email, state, uses, max_uses, scopes, expires_at }: Invitation) => ({
   id,
   state,
   uses: `${uses}/${max_uses}`,
@@ -39,88 +39,92 @@ const brief = ({ id, label, email, state, uses, max_uses, scopes, expires_at }: 
   expires: expires_at ?? 'never',
 });
 
+/** @throws LatchkeyError invalid_input for options that exclude each other */
+function checkCreateOptions({ format, send, email }: Options, count: number): void {
+  if (format !== undefined && !['text', 'csv', 'html'].includes(format))
+    refuse('invitation_format_unknown', `The format is text, csv or html, not ${format}.`);
+  if (send && !email) refuse('invitation_recipient_missing', 'With --send, set the recipient with --email.');
+  if (send && count !== 1)
+    refuse('invitation_count_with_send', 'With --send, create one invitation at a time: leave out --count.');
+}
+
+async function create(options: Options, count: number, { invitations, getActor, send }: InviteCommands) {
+  if (options.send && !send)
+    refuse('mail_off', 'This server has no mail server. Set LATCHKEY_SMTP_URL to send mail.');
+  const actor = options.as === undefined ? OPERATOR : await getActor(options.as);
+  const { scope, role: roles, label, email, maxUses, expiresIn } = options;
+  const input = { scope, roles, label, email, maxUses, expiresIn };
+  const created = await invitations.create(actor, input, count);
+  if (options.send) for (const invitation of created) await send?.(invitation);
+  return created;
+}
+
 /** `latchkey invite …` */
 export function inviteCommands(
   program: Command,
   use: <T>(work: (commands: InviteCommands) => Promise<T>) => Promise<T>,
 ): void {
-  const invite = program.command('invite').description('the codes by which people come in');
+  const invite = program.command('invite').description('invite people to create accounts');
   const json = ['--json', 'print one JSON document'] as const;
 
   invite
     .command('create')
-    .option('--scope <scopes>', 'all that the account will hold', 'openid profile email')
-    .option('--role <role>', 'a role that the account will hold (again for more)', collect)
-    .option('--label <label>', 'whom or what it is for')
-    .option('--email <address>', 'only an account with this address comes in by it')
-    .option('--send', 'mail it to that address; its code is then in the mail alone')
-    .option('--max-uses <n>', 'how many accounts, 1 to 10000', '1')
+    .description('create invitations, and print their codes this once')
+    .option('--scope <scopes>', 'the scopes that the account gets', 'openid profile email')
+    .option('--role <role>', 'a role that the account gets; repeat for several', collect)
+    .option('--label <label>', 'who or what it is for')
+    .option('--email <address>', 'only an account with this address can be created')
+    .option('--send', 'mail it to that address; the code is then only in the mail')
+    .option('--max-uses <n>', 'how many accounts can be created, 1 to 10000', '1')
     .option('--expires-in <time>', '30m, 24h, 7d, 4w or never', '7d')
-    .option('--count <n>', 'make many at once, 1 to 1000', '1')
-    .option('--as <username>', 'who invites; without it the operator of this server')
+    .option('--count <n>', 'how many invitations to create, 1 to 1000', '1')
+    .option('--as <username>', 'the account that invites; without it, the operator of this server')
     .option('--format <format>', 'text, csv, or html: a page of QR codes to print')
     .option(...json)
     .action(async (options: Options) => {
       const count = Number(options.count);
       const format = options.format ?? (count > 1 ? 'csv' : 'text');
-      if (!['text', 'csv', 'html'].includes(format))
-        refuse('invitation_format_unknown', 'The format is one of text, csv and html');
-      if (options.send && !options.email)
-        refuse('invitation_recipient_missing', 'Say with --email to whom it is to be sent');
-      if (options.send && count !== 1)
-        refuse('invitation_count_with_send', 'One invitation is sent at a time: leave out --count');
-      const made = await use(async ({ invitations, actorNamed, send }) => {
-        if (options.send && !send)
-          refuse('mail_off', 'This server has no mail server. Set LATCHKEY_SMTP_URL');
-        const actor = options.as === undefined ? OPERATOR : await actorNamed(options.as);
-        const { scope, role: roles, label, email, maxUses, expiresIn } = options;
-        const list = await invitations.create(
-          actor,
-          { scope, roles, label, email, maxUses, expiresIn },
-          count,
-        );
-        if (options.send) for (const one of list) await send?.(one);
-        return list;
-      });
-      const [first] = made;
-      if (options.json) return print(count > 1 ? made : first, true);
+      checkCreateOptions(options, count);
+      const created = await use((commands) => create(options, count, commands));
+      if (options.json) return print(count > 1 ? created : created[0], true);
       const { toCsv, toSheet } = await import('./export.ts');
-      if (format === 'csv') return print(toCsv(made), false);
-      if (format === 'html') return print(await toSheet(made), false);
-      for (const { id, code, url, scopes, max_uses, expires_at } of made)
+      if (format === 'csv') return print(toCsv(created), false);
+      if (format === 'html') return print(await toSheet(created), false);
+      for (const { id, code, url, scopes, max_uses, expires_at } of created)
         print({ id, code, url, scopes, max_uses, expires_at: expires_at ?? 'never' }, false);
     });
 
   invite
     .command('list')
+    .description('list invitations, newest first')
     .option(...json)
     .action(async (options: Options) => {
       const { invitations: list } = await use(({ invitations }) => invitations.list(OPERATOR));
-      print(options.json ? list : list.map(brief), options.json);
+      print(options.json ? list : list.map(summary), options.json);
     });
 
   invite
     .command('show <id>')
+    .description('show an invitation and the accounts that used it')
     .option(...json)
     .action(async (id: string, options: Options) => {
       const { redemptions, ...invitation } = await use(({ invitations }) => invitations.show(OPERATOR, id));
       if (options.json) return print({ ...invitation, redemptions }, true);
       print(invitation, false);
-      print(
-        redemptions.map(({ username, redeemed_at, ip_address, scopes, roles }) => ({
-          by: username ?? '(deleted)',
-          redeemed_at,
-          ip_address,
-          scopes,
-          roles,
-        })),
-        false,
-      );
+      const uses = redemptions.map(({ username, redeemed_at, ip_address, scopes, roles }) => ({
+        by: username ?? '(deleted)',
+        redeemed_at,
+        ip_address,
+        scopes,
+        roles,
+      }));
+      print(uses, false);
     });
 
   invite
     .command('revoke <id>')
-    .option('--withdraw', 'also take back what it gave to those who came in by it')
+    .description('revoke an invitation; accounts that were created with it stay')
+    .option('--withdraw', 'also withdraw what it granted to accounts that have used it')
     .option(...json)
     .action(async (id: string, { withdraw, json: asJson }: Options) =>
       print(await use(({ invitations }) => invitations.revoke(OPERATOR, id, { withdraw })), asJson),

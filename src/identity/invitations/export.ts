@@ -1,31 +1,31 @@
 import { readFileSync } from 'node:fs';
 import ejs from 'ejs';
 import { projectPath } from '../../kit/project-root.ts';
-import type { MadeInvitation } from './store.ts';
+import type { CreatedInvitation } from './invitation.ts';
 
-/** A cell that begins like a formula is one to a spreadsheet: it gets an apostrophe. */
+/** Text that begins like a formula would be executed by a spreadsheet, so it gets an apostrophe in front. */
 const cell = (value: unknown) => {
   const text = String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&");
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
-/** Invitations as CSV (RFC 4180), one a line. */
-export function toCsv(invitations: MadeInvitation[]): string {
+/** Invitations as CSV (RFC 4180), one on each line. */
+export function toCsv(invitations: CreatedInvitation[]): string {
   const rows = invitations.map(({ id, label, email, code, url, scopes, max_uses, expires_at }) =>
     [id, label, email, code, url, scopes.join(' '), max_uses, expires_at ?? 'never'].map(cell).join(','),
   );
   return ['id,label,email,code,url,scopes,max_uses,expires_at', ...rows].join('\r\n');
 }
 
-/** The invitation's link as an SVG, black on white, that a page may hold as it is. */
+/** A link as an SVG of its QR code, to be put into a page as it is. */
 export async function qrCode(url: string): Promise<string> {
-  // Loaded when one is drawn: most runs of the command draw none.
+  // Loaded at its first use, because most runs of the command draw none.
   const { default: QRCode } = await import('qrcode');
   return QRCode.toString(url, { type: 'svg', errorCorrectionLevel: 'M', margin: 2 });
 }
 
-/** A page of its own to print and cut: a QR code, the code and its end for each invitation. */
-export async function toSheet(invitations: MadeInvitation[]): Promise<string> {
+/** An HTML document to print and cut up: the QR code, the code and the expiry of each invitation. */
+export async function toSheet(invitations: CreatedInvitation[]): Promise<string> {
   const file = projectPath('views/invitations/sheet.ejs');
   const cards = await Promise.all(
     invitations.map(async (invitation) => ({ ...invitation, qr: await qrCode(invitation.url) })),

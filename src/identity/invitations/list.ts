@@ -1,11 +1,12 @@
 import type { Knex } from 'knex';
 import type { z } from 'zod';
+import { type Invitation, toInvitation } from './invitation.ts';
 import type { invitationQueryInput } from './schema.ts';
-import { type Invitation, type InvitationState, invitationQuery, SET_UP_ID, toInvitation } from './store.ts';
+import { type InvitationState, invitationQuery, SET_UP_ID, toStoredInvitation } from './store.ts';
 
 export interface InvitationPage {
   invitations: Invitation[];
-  /** The `after` of the next page; none at the end. */
+  /** The `after` of the next page; unset on the last page. */
   next?: string;
 }
 
@@ -19,26 +20,27 @@ const revoked: Condition = (q) =>
     );
 const notRevoked: Condition = (q) =>
   q.whereNull('i.revoked_at').where((by) => by.where('i.by_operator', true).orWhere('a.is_active', true));
-const full: Condition = (q) => q.whereRaw('i.uses >= i.max_uses');
-const notFull: Condition = (q) => q.whereRaw('i.uses < i.max_uses');
-const ended: Condition = (q) => q.where('i.expires_at', '<=', new Date());
-const notEnded: Condition = (q) => q.whereNull('i.expires_at').orWhere('i.expires_at', '>', new Date());
+const usedUp: Condition = (q) => q.whereRaw('i.uses >= i.max_uses');
+const notUsedUp: Condition = (q) => q.whereRaw('i.uses < i.max_uses');
+const expired: Condition = (q) => q.where('i.expires_at', '<=', new Date());
+const notExpired: Condition = (q) => q.whereNull('i.expires_at').orWhere('i.expires_at', '>', new Date());
 
-/** What `stateOf` says of one, in SQL. */
+/** `stateOf`, in SQL. */
 const STATES: Record<InvitationState | 'all', Condition[]> = {
   all: [],
   revoked: [revoked],
-  used: [notRevoked, full],
-  expired: [notRevoked, notFull, ended],
-  waiting: [notRevoked, notFull, notEnded],
+  used: [notRevoked, usedUp],
+  expired: [notRevoked, notUsedUp, expired],
+  waiting: [notRevoked, notUsedUp, notExpired],
 };
 
-/** What stands in a LIKE for itself. */
-const literally = (text: string) => text.replace(/[!%_]/g, '!$&');
+/** Escapes the wildcards of LIKE. */
+const escapeLike = (text: string) => text.replace(/[!%_]/g, '!$&');
 
 /**
- * A page of the invitations, newest first, by their time-ordered ids: what is made meanwhile moves no page.
- * The search looks into whom an invitation is for.
+ * One page of invitations, newest first. The ids are ordered by time, so an invitation that is created in between does
+ * not move the pages.
+ * @param query `search`: in lower case, finds invitations by label or e-mail address
  */
 export async function listInvitations(
   knex: Knex,
@@ -47,15 +49,18 @@ export async function listInvitations(
   const query = invitationQuery(knex).whereNot('i.id', SET_UP_ID);
   if (after !== undefined) query.where('i.id', '<', after);
   if (search !== '') {
-    const like = `%${literally(search)}%`;
+    const pattern = `%${escapeLike(search)}%`;
     query.where((any) =>
       any
-        .whereRaw("lower(i.label) LIKE ? ESCAPE '!'", [like])
-        .orWhereRaw("i.email LIKE ? ESCAPE '!'", [like]),
+        .whereRaw("lower(i.label) LIKE ? ESCAPE '!'", [pattern])
+        .orWhereRaw("i.email LIKE ? ESCAPE '!'", [pattern]),
     );
   }
   for (const condition of STATES[state]) query.where((inner) => condition(inner));
   const rows = await query.orderBy('i.id', 'desc').limit(limit + 1);
   const page = rows.slice(0, limit);
-  return { invitations: page.map(toInvitation), next: rows.length > limit ? page.at(-1)?.id : undefined };
+  return {
+    invitations: page.map(toStoredInvitation).map(toInvitation),
+    next: rows.length > limit ? page.at(-1)?.id : undefined,
+  };
 }

@@ -1,43 +1,50 @@
 import type { Knex } from 'knex';
+import type { Actor } from '../../audit/index.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { letters } from '../mail/messages.ts';
-import type { Post } from '../mail/send.ts';
-import type { Invitations } from './service.ts';
-import type { MadeInvitation } from './store.ts';
+import { messages } from '../mail/messages.ts';
+import type { MailSender } from '../mail/send.ts';
+import type { CreatedInvitation } from './invitation.ts';
 
-/**
- * Mails an invitation to the address that it is bound to.
- * @throws LatchkeyError unavailable when the mail server did not take it: the invitation is then withdrawn
- */
-export function createInvitationMail(deps: {
+const OPERATOR: Actor = { accountId: null };
+
+export interface InvitationMailDeps {
   knex: Knex;
-  post: Post;
-  invitations: Pick<Invitations, 'revoke'>;
-}) {
-  const { knex, post, invitations } = deps;
-  return async (invitation: MadeInvitation): Promise<void> => {
-    const { id, email, url, label, expires_at } = invitation;
-    if (email === null) throw new Error('An invitation without an address cannot be mailed.');
-    const inviter =
-      invitation.created_by === null
-        ? undefined
-        : await knex('T_accounts').where({ username: invitation.created_by }).first('username', 'name');
-    const letter = letters.invitation({
-      url,
-      label,
-      inviter: inviter?.name ?? inviter?.username ?? null,
-      expiresAt: expires_at === null ? null : new Date(expires_at),
-    });
-    try {
-      await post.deliver(letter, email, { target: id });
-    } catch (error) {
-      await invitations.revoke({ accountId: null }, id);
-      throw new LatchkeyError(
-        'unavailable',
-        'invitation_mail_failed',
-        'The mail server did not take the mail, so the invitation was withdrawn. Look at latchkey doctor, then make a new one.',
-        { cause: error },
-      );
-    }
+  mail: MailSender;
+  findAccount(
+    source: Knex,
+    filter: { username: string },
+  ): Promise<{ username: string; name: string | null } | undefined>;
+  revoke(actor: Actor, id: string): Promise<unknown>;
+}
+
+export function createInvitationMail({ knex, mail, findAccount, revoke }: InvitationMailDeps) {
+  return {
+    /**
+     * Mails an invitation to the address that it is bound to.
+     * @throws LatchkeyError unavailable when the mail server did not accept it. The invitation is revoked then, because
+     *   nobody has its code
+     */
+    async mailInvitation(invitation: CreatedInvitation): Promise<void> {
+      const { id, email, url, label, created_by, expires_at } = invitation;
+      if (email === null) throw new Error('Only an invitation that is bound to an address can be mailed.');
+      const inviter = created_by === null ? undefined : await findAccount(knex, { username: created_by });
+      const message = messages.invitation({
+        url,
+        label,
+        inviter: inviter?.name ?? inviter?.username ?? null,
+        expiresAt: expires_at === null ? null : new Date(expires_at),
+      });
+      try {
+        await mail.send(message, email, { target: id });
+      } catch (error) {
+        await revoke(OPERATOR, id);
+        throw new LatchkeyError(
+          'unavailable',
+          'invitation_mail_failed',
+          'The mail server did not accept the mail, so the invitation was withdrawn. Run latchkey doctor, then create a new one.',
+          { cause: error },
+        );
+      }
+    },
   };
 }

@@ -1,47 +1,70 @@
 import type { Knex } from 'knex';
-import { LatchkeyError } from '../../kit/errors.ts';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
+import { inTransaction } from '../../database/transaction.ts';
+import { type Authority, INVITE, invitationNotFound } from './authority.ts';
+import { type Invitation, toInvitation } from './invitation.ts';
+import { listRedeemers } from './redemption-store.ts';
+import { findInvitation, markRevoked } from './store.ts';
 
-/** Writes an account's ceiling only if it is still the one that was read. @throws LatchkeyError conflict */
-export async function replaceScopes(
-  trx: Knex.Transaction,
-  accountId: string,
-  change: (scopes: string[]) => string[],
-): Promise<{ before: string[]; after: string[] }> {
-  const row = await trx('T_accounts').where({ id: accountId }).first('scopes');
-  const before: string[] = row ? JSON.parse(row.scopes) : [];
-  const after = change(before);
-  const changed = await trx('T_accounts')
-    .where({ id: accountId, scopes: row?.scopes ?? '' })
-    .update({ scopes: JSON.stringify(after), updated_at: new Date() });
-  if (changed !== 1)
-    throw new LatchkeyError(
-      'conflict',
-      'account_changed_concurrently',
-      'The account was changed meanwhile. Nothing was done: try again.',
-    );
-  return { before, after };
+export interface RevocationDeps {
+  knex: Knex;
+  authority: Authority;
+  /** @throws LatchkeyError conflict when another request changed them concurrently */
+  replaceScopes(
+    trx: Knex.Transaction,
+    accountId: string,
+    change: (scopes: string[]) => string[],
+  ): Promise<unknown>;
+  deleteGlobalRoles(trx: Knex.Transaction, accountId: string, roles: string[]): Promise<void>;
+  revokeAccessTokens(trx: Knex.Transaction, accountId: string): Promise<void>;
 }
 
-/**
- * Takes back what an invitation gave to those who came in by it: scopes and roles that it added, and the access
- * tokens under way. A refresh token then yields what the ceiling still lets through.
- * @returns their usernames
- */
-export async function withdrawScopes(trx: Knex.Transaction, invitationId: string): Promise<string[]> {
-  const redemptions = await trx('T_invitation_redemptions as r')
-    .join('T_accounts as a', 'a.id', 'r.redeemed_by')
-    .where('r.invitation_id', invitationId)
-    .orderBy('a.id')
-    .select('a.id', 'a.username', 'r.scopes', 'r.roles');
-  for (const { id, scopes, roles } of redemptions) {
-    const gone = new Set<string>(JSON.parse(scopes));
-    await replaceScopes(trx, id, (held) => held.filter((scope) => !gone.has(scope)));
-    await trx('T_account_roles')
-      .where({ account_id: id })
-      .whereNull('client_id')
-      .whereIn('role', JSON.parse(roles))
-      .delete();
-    await trx('T_access_tokens').where({ account_id: id }).delete();
+export function createRevocation(deps: RevocationDeps) {
+  const { knex, authority } = deps;
+
+  /**
+   * Takes the scopes and roles that an invitation added from the accounts that used it, and revokes their access tokens.
+   * @returns their usernames
+   */
+  async function withdrawGrants(trx: Knex.Transaction, invitationId: string): Promise<string[]> {
+    const redeemers = await listRedeemers(trx, invitationId);
+    for (const { accountId, scopes, roles } of redeemers) {
+      const withdrawn = new Set(scopes);
+      await deps.replaceScopes(trx, accountId, (held) => held.filter((scope) => !withdrawn.has(scope)));
+      await deps.deleteGlobalRoles(trx, accountId, roles);
+      await deps.revokeAccessTokens(trx, accountId);
+    }
+    return redeemers.map(({ username }) => username);
   }
-  return redemptions.map(({ username }) => username);
+
+  return {
+    /**
+     * Revokes an invitation, so that nobody else can use it.
+     * @param options `withdraw`: also withdraws what it granted to accounts that have used it
+     * @returns the invitation, and the usernames of those accounts
+     * @throws LatchkeyError forbidden, not_found
+     */
+    async revoke(
+      actor: Actor,
+      id: string,
+      options: { withdraw?: boolean } = {},
+    ): Promise<Invitation & { withdrawn_from: string[] }> {
+      const powers = await authority.getPowers(actor, INVITE);
+      authority.checkVisible(id, powers);
+      return inTransaction(knex, async (trx) => {
+        await markRevoked(trx, id);
+        const invitation = await findInvitation(trx, { id });
+        if (!invitation) throw invitationNotFound(id);
+        if (options.withdraw) await authority.checkMayWithdraw(trx, invitation, actor, powers);
+        const withdrawn_from = options.withdraw ? await withdrawGrants(trx, id) : [];
+        await recordEventIn(trx, {
+          action: 'invitation.revoked',
+          actorId: actor.accountId,
+          target: id,
+          details: { withdrawn_from },
+        });
+        return { ...toInvitation(invitation), withdrawn_from };
+      });
+    },
+  };
 }

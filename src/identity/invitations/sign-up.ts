@@ -1,51 +1,58 @@
-import { insertKey } from '../passkeys/credentials.ts';
-import type { NewKey } from '../passkeys/registration.ts';
-import type { Newcomer, Redemptions } from './redeem.ts';
+import type { Knex } from 'knex';
+import type { LatchkeyError } from '../../kit/errors.ts';
+import type { NewCredential } from '../passkeys/registration.ts';
+import type { InvitationRedemption, RedeemInput } from './redeem.ts';
 
 export interface SignUpDeps {
-  redemption: Redemptions;
+  knex: Knex;
+  redeem: InvitationRedemption['redeem'];
+  findAccount(source: Knex, filter: { username: string }): Promise<unknown>;
+  usernameTaken(cause?: unknown): LatchkeyError;
   hashPassword(password: string): Promise<string>;
-  /** AAGUID → the name of the model. */
-  passkeyNames: Map<string, string>;
-  /** Mails the link that confirms an address. */
-  welcome(accountId: string, email: string, token: string): void;
+  /** Mails a link that confirms the address. Returns at once. */
+  mailVerificationLink(accountId: string, email: string, token: string): void;
   /** Counts a message to a mailbox. @throws LatchkeyError rate_limited */
   takeMessage(email: string): Promise<void>;
 }
 
-type SignUpInput = Omit<Newcomer, 'passwordHash' | 'also'>;
+type SignUpInput = Omit<RedeemInput, 'passwordHash' | 'id' | 'credential'>;
 
-/** Makes an account by an invitation, and mails its address a link to confirm it. */
+/** Creating an account with an invitation, and mailing a link to confirm its address. */
 export function createSignUp(deps: SignUpDeps) {
-  const { redemption } = deps;
-
-  async function signUp(input: Newcomer): Promise<string> {
-    const { accountId, email, token } = await redemption.redeem(input);
-    if (email === null || token === undefined) return accountId;
+  async function signUp(input: RedeemInput): Promise<string> {
+    const { accountId, email, verificationToken } = await deps.redeem(input);
+    if (email === null || verificationToken === undefined) return accountId;
     try {
       await deps.takeMessage(email);
     } catch {
       // Someone keeps signing up with this address. Spare its mailbox; the page looks the same.
       return accountId;
     }
-    deps.welcome(accountId, email, token);
+    deps.mailVerificationLink(accountId, email, verificationToken);
     return accountId;
   }
 
+  /** @throws LatchkeyError conflict when an account has that username */
+  async function refuseTaken(username: string): Promise<void> {
+    if (await deps.findAccount(deps.knex, { username })) throw deps.usernameTaken();
+  }
+
   return {
+    refuseTaken,
+
     /** @returns the account's id @throws LatchkeyError invalid_input, conflict */
-    async withPassword({ password, ...input }: SignUpInput & { password: string }): Promise<string> {
+    async signUpWithPassword({ password, ...input }: SignUpInput & { password: string }): Promise<string> {
       // Before the slow hash, so that a taken username does not use up a turn at it.
-      await redemption.refuseTaken(input.username);
+      await refuseTaken(input.username);
       return signUp({ ...input, passwordHash: await deps.hashPassword(password) });
     },
 
-    /** @returns the account's id @throws LatchkeyError invalid_input, conflict */
-    withPasskey: ({ key, ...input }: SignUpInput & { key: NewKey }): Promise<string> =>
-      signUp({
-        ...input,
-        also: (trx, accountId) =>
-          insertKey(trx, { accountId, key, names: deps.passkeyNames, from: input.from }),
-      }),
+    /**
+     * @param input `id`: the account's id, for which the passkey was created
+     * @returns that id
+     * @throws LatchkeyError invalid_input, conflict
+     */
+    signUpWithPasskey: (input: SignUpInput & { id: string; credential: NewCredential }): Promise<string> =>
+      signUp(input),
   };
 }

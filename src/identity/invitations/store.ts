@@ -1,12 +1,15 @@
 import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
 
-/** One row for all set-up links: a new one ends the one before it. */
+const TABLE = 'T_invitations';
+const ROWS_PER_INSERT = 50;
+
+/** All set-up links share this row, so that a new one replaces the one before it. */
 export const SET_UP_ID = '00000000-0000-7000-8000-000000000001';
 
 export type InvitationState = 'waiting' | 'used' | 'expired' | 'revoked';
 
-export interface InvitationRow {
+interface Row {
   id: string;
   created_at: Date | string;
   label: string | null;
@@ -25,84 +28,150 @@ export interface InvitationRow {
   inviter_active: boolean | number | null;
 }
 
-export interface Invitation {
+/** An invitation with the account that created it. */
+export interface StoredInvitation {
   id: string;
+  createdAt: Date;
   label: string | null;
+  /** Only an account with this address can be created with it. */
   email: string | null;
   scopes: string[];
   roles: string[];
-  state: InvitationState;
-  max_uses: number;
+  /** Created at the command line, with the powers of the operator. */
+  isByOperator: boolean;
+  maxUses: number;
   uses: number;
-  /** The username of who invited; null for the operator at the command line. */
-  created_by: string | null;
-  created_at: string;
-  expires_at: string | null;
-  revoked_at: string | null;
+  revokedAt: Date | null;
+  expiresAt: Date | null;
+  /** Null for the operator, and when the account was deleted. */
+  inviter: { id: string; username: string; name: string | null; scopes: string[]; isActive: boolean } | null;
 }
 
-export interface MadeInvitation extends Invitation {
-  /** Shown this once: only its hash is kept. */
-  code: string;
-  url: string;
+const COLUMNS = [
+  'id',
+  'created_at',
+  'label',
+  'email',
+  'scopes',
+  'roles',
+  'by_operator',
+  'created_by',
+  'max_uses',
+  'uses',
+  'revoked_at',
+  'expires_at',
+].map((column) => `i.${column} as ${column}`);
+
+const toDateOrNull = (value: Date | string | null) => (value === null ? null : toDate(value));
+
+export function toStoredInvitation(row: Row): StoredInvitation {
+  const { created_by, inviter, inviter_name, inviter_scopes, inviter_active } = row;
+  return {
+    id: row.id,
+    createdAt: toDate(row.created_at),
+    label: row.label,
+    email: row.email,
+    scopes: JSON.parse(row.scopes),
+    roles: JSON.parse(row.roles),
+    isByOperator: Boolean(row.by_operator),
+    maxUses: row.max_uses,
+    uses: row.uses,
+    revokedAt: toDateOrNull(row.revoked_at),
+    expiresAt: toDateOrNull(row.expires_at),
+    inviter:
+      created_by === null || inviter === null
+        ? null
+        : {
+            id: created_by,
+            username: inviter,
+            name: inviter_name,
+            scopes: JSON.parse(inviter_scopes ?? '[]'),
+            isActive: Boolean(inviter_active),
+          },
+  };
 }
 
-export interface Redemption {
-  username: string | null;
-  redeemed_at: string;
-  ip_address: string | null;
-  scopes: string[];
-  roles: string[];
-}
-
-/** An invitation with who made it; used here and where it is redeemed. */
+/** Invitations as `i`, each with the account `a` that created it. */
 export const invitationQuery = (source: Knex) =>
-  source('T_invitations as i')
+  source(`${TABLE} as i`)
     .leftJoin('T_accounts as a', 'a.id', 'i.created_by')
-    .select<InvitationRow[]>(
-      ...[
-        'id',
-        'created_at',
-        'label',
-        'email',
-        'scopes',
-        'roles',
-        'by_operator',
-        'created_by',
-        'max_uses',
-        'uses',
-        'revoked_at',
-        'expires_at',
-      ].map((column) => `i.${column} as ${column}`),
+    .select<Row[]>(
+      ...COLUMNS,
       'a.username as inviter',
       'a.name as inviter_name',
       'a.scopes as inviter_scopes',
       'a.is_active as inviter_active',
     );
 
-/** An invitation of somebody who was disabled or deleted since is no invitation any more. */
-export function stateOf(row: InvitationRow, now = new Date()): InvitationState {
-  if (row.revoked_at !== null || !(row.by_operator || row.inviter_active)) return 'revoked';
-  if (row.uses >= row.max_uses) return 'used';
-  return row.expires_at !== null && toDate(row.expires_at) <= now ? 'expired' : 'waiting';
+export async function findInvitation(
+  source: Knex,
+  filter: { id: string } | { code_hash: string },
+): Promise<StoredInvitation | undefined> {
+  const [column, value] = 'id' in filter ? ['i.id', filter.id] : ['i.code_hash', filter.code_hash];
+  const row = await invitationQuery(source).where(column, value).first<Row | undefined>();
+  return row && toStoredInvitation(row);
 }
 
-const iso = (value: unknown) => (value === null ? null : toDate(value).toISOString());
+/** Oldest first. */
+export async function findInvitations(source: Knex, ids: string[]): Promise<StoredInvitation[]> {
+  return (await invitationQuery(source).whereIn('i.id', ids).orderBy('i.id')).map(toStoredInvitation);
+}
 
-/** A row as it is told. */
-export function toInvitation(row: InvitationRow): Invitation {
-  return {
-    id: row.id,
-    label: row.label,
-    email: row.email,
-    scopes: JSON.parse(row.scopes),
-    roles: JSON.parse(row.roles),
-    state: stateOf(row),
-    max_uses: row.max_uses,
-    uses: row.uses,
-    created_by: row.inviter,
-    created_at: toDate(row.created_at).toISOString(),
-    expires_at: iso(row.expires_at),
-    revoked_at: iso(row.revoked_at),
-  };
+export interface NewInvitation {
+  id: string;
+  codeHash: string;
+  label: string | null;
+  email: string | null;
+  scopes: string[];
+  roles: string[];
+  /** The account that creates it; null for the operator. */
+  createdBy: string | null;
+  maxUses: number;
+  expiresAt: Date | null;
+}
+
+const toRow = (invitation: NewInvitation) => ({
+  id: invitation.id,
+  created_at: new Date(),
+  code_hash: invitation.codeHash,
+  label: invitation.label,
+  email: invitation.email,
+  scopes: JSON.stringify(invitation.scopes),
+  roles: JSON.stringify(invitation.roles),
+  by_operator: invitation.createdBy === null,
+  created_by: invitation.createdBy,
+  max_uses: invitation.maxUses,
+  uses: 0,
+  expires_at: invitation.expiresAt,
+});
+
+/** @throws a unique violation when there is an invitation with one of the ids */
+export async function insertInvitations(trx: Knex.Transaction, invitations: NewInvitation[]): Promise<void> {
+  const rows = invitations.map(toRow);
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
+    await trx(TABLE).insert(rows.slice(start, start + ROWS_PER_INSERT));
+}
+
+/** Replaces the invitation with that id, or inserts it. */
+export async function putInvitation(trx: Knex.Transaction, invitation: NewInvitation): Promise<void> {
+  const { id, ...row } = { ...toRow(invitation), revoked_at: null };
+  if ((await trx(TABLE).where({ id }).update(row)) === 0) await trx(TABLE).insert({ id, ...row });
+}
+
+/**
+ * Counts one use of an invitation that is not revoked, used up or expired. The row count of one UPDATE decides.
+ * @returns whether it was counted
+ */
+export async function countUse(trx: Knex.Transaction, codeHash: string, now: Date): Promise<boolean> {
+  const counted = await trx(TABLE)
+    .where({ code_hash: codeHash })
+    .whereNull('revoked_at')
+    .where('uses', '<', trx.ref('max_uses'))
+    .where((either) => either.whereNull('expires_at').orWhere('expires_at', '>', now))
+    .increment('uses', 1);
+  return counted === 1;
+}
+
+export async function markRevoked(trx: Knex.Transaction, id: string): Promise<void> {
+  await trx(TABLE).where({ id }).whereNull('revoked_at').update({ revoked_at: new Date() });
 }

@@ -1,138 +1,182 @@
-/** What a mail says; `views/mail/` give it its two forms. Plain ASCII, so that every program shows it. */
-export interface Letter {
+/**
+ * The text of a mail message. `views/mail/` renders it as plain text and as HTML. The texts are ASCII, so that every
+ * mail program shows them.
+ */
+export interface Message {
   /** For the audit log. */
   kind: string;
   subject: string;
+  /** Paragraphs before the link. */
   lines: string[];
-  action?: { label: string; url: string };
+  link?: { label: string; url: string };
+  /** Paragraphs after the link. */
   closing: string[];
 }
 
-const NOT_YOU = 'If this was not you, you need do nothing: delete this mail.';
+const NOT_YOU = 'If this was not you, you can ignore this message.';
+const ONE_HOUR = 'The link works once and expires after one hour.';
+const ONE_DAY = 'The link works once and expires after 24 hours.';
+const CONTACT = 'contact the people who run this server';
+
+const MAX_NAME_LENGTH = 80;
 
 /**
- * A name as somebody chose it. Programs make links of all that looks like an address, so nothing may: no dot, colon,
- * slash or at sign within a word, no line breaks, no character that turns the direction of what follows.
+ * A name that a user chose, made harmless. Mail programs turn everything that looks like an address into a link, so
+ * this replaces dots, colons, slashes and at signs within words. It also removes line breaks and characters that
+ * reverse the direction of the text.
  */
-export function inert(name: string): string {
-  const one = name
+export function harmless(name: string): string {
+  const line = name
     .normalize('NFKC')
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
     .replace(/[.:/@\\\u3002\uff0e\uff61\u2024]+(?=\S)/gu, '-')
     .trim();
-  return one.length > 80 ? `${one.slice(0, 79)}-` : one;
+  return line.length > MAX_NAME_LENGTH ? `${line.slice(0, MAX_NAME_LENGTH - 1)}-` : line;
 }
 
-const FACTOR_WORDS = {
-  key_added: { subject: 'A key was added to your account', line: 'A key was added to your account.' },
-  key_signed: { subject: 'A key was vouched for', line: 'A key of your account now lets its holder in.' },
-  key_removed: { subject: 'A key was removed', line: 'A key of your account was removed.' },
+const SECURITY_EVENTS = {
+  key_added: {
+    subject: 'A key was added to your account',
+    line: 'A passkey or security key was added to your account.',
+  },
+  key_signed: {
+    subject: 'A key of your account can now sign in',
+    line: 'A new key of your account was vouched for. It can now be used to sign in.',
+  },
+  key_removed: {
+    subject: 'A key was removed from your account',
+    line: 'A passkey or security key was removed from your account.',
+  },
   counter_regressed: {
-    subject: 'A key of yours may have been copied',
-    line: 'A key of your account answered as if there were two of it. One may be a copy.',
+    subject: 'A key of your account may have been copied',
+    line: 'A key of your account answered as if there were two of it. One of them may be a copy.',
   },
   totp_added: {
-    subject: 'An authenticator app was added',
-    line: 'Codes of an app now count as a second factor.',
+    subject: 'An authenticator app was added to your account',
+    line: 'An authenticator app was added to your account. Its codes now work as a second factor.',
   },
-  totp_removed: { subject: 'An authenticator app was removed', line: 'Codes of an app count no more.' },
-  recovery_used: { subject: 'A recovery code was used', line: 'A recovery code was used to sign in.' },
+  totp_removed: {
+    subject: 'An authenticator app was removed from your account',
+    line: 'An authenticator app was removed from your account. Its codes no longer work.',
+  },
+  recovery_used: {
+    subject: 'A recovery code was used',
+    line: 'Someone signed in to your account with a recovery code.',
+  },
 };
-export type FactorEvent = keyof typeof FACTOR_WORDS;
+export type SecurityEvent = keyof typeof SECURITY_EVENTS;
 
-export const letters = {
-  reset: (given: { issuer: string; username: string; token: string }): Letter => ({
+interface LinkInput {
+  issuer: string;
+  username: string;
+  token: string;
+}
+
+/** Every message that Latchkey sends. */
+export const messages = {
+  resetPassword: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'reset',
     subject: 'Set a new password',
-    lines: [`Somebody asked to set a new password for your account ${inert(given.username)}.`],
-    action: { label: 'Set a new password', url: `${given.issuer}/reset?token=${given.token}` },
-    closing: ['The link is good once and for one hour.', NOT_YOU],
+    lines: [`Someone asked to set a new password for your account ${harmless(username)}.`],
+    link: { label: 'Set a new password', url: `${issuer}/reset?token=${token}` },
+    closing: [ONE_HOUR, NOT_YOU],
   }),
 
-  enrol: (given: { issuer: string; username: string; token: string }): Letter => ({
+  recoverPasskey: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'enrol',
-    subject: 'Make a new passkey',
-    lines: [`Somebody asked to get back into your account ${inert(given.username)}, which has no password.`],
-    action: { label: 'Make a new passkey', url: `${given.issuer}/recover?token=${given.token}` },
-    closing: ['The link is good once and for one hour.', NOT_YOU],
+    subject: 'Create a new passkey',
+    lines: [`Someone asked to get back into your account ${harmless(username)}, which has no password.`],
+    link: { label: 'Create a new passkey', url: `${issuer}/recover?token=${token}` },
+    closing: [ONE_HOUR, NOT_YOU],
   }),
 
-  verify: (given: { issuer: string; username: string; token: string }): Letter => ({
+  verifyEmail: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'verify',
     subject: 'Confirm your e-mail address',
-    lines: [`The account ${inert(given.username)} has this e-mail address. Confirm that it is yours.`],
-    action: { label: 'Confirm the address', url: `${given.issuer}/verify?token=${given.token}` },
-    closing: ['The link is good once and for 24 hours.', NOT_YOU],
+    lines: [
+      `This e-mail address was entered for the account ${harmless(username)}. Confirm that it is yours.`,
+    ],
+    link: { label: 'Confirm the address', url: `${issuer}/verify?token=${token}` },
+    closing: [ONE_DAY, NOT_YOU],
   }),
 
-  /** To the address that had no part in it: nothing says to whoever typed it that it is known. */
-  known: (given: { issuer: string }): Letter => ({
+  /** To the owner of an address that somebody else entered, who does not learn that it belongs to an account. */
+  addressKnown: ({ issuer }: { issuer: string }): Message => ({
     kind: 'known',
     subject: 'You already have an account',
     lines: [
-      'Somebody gave this e-mail address for an account here, and you already have one with it.',
-      'Nothing was changed. If you have forgotten your password, set a new one:',
+      'Someone entered this e-mail address for an account here, but you already have an account with it.',
+      'Nothing was changed. If you have forgotten your password, you can set a new one:',
     ],
-    action: { label: 'Set a new password', url: `${given.issuer}/forgot` },
+    link: { label: 'Set a new password', url: `${issuer}/forgot` },
     closing: [NOT_YOU],
   }),
 
-  /** To the address that is still the account's. */
-  changing: (given: { issuer: string; username: string }): Letter => ({
+  /** To the present address, before the change. */
+  emailChangeRequested: ({ issuer, username }: { issuer: string; username: string }): Message => ({
     kind: 'changing',
-    subject: 'Another e-mail address for your account',
+    subject: 'Confirm the change of your e-mail address',
     lines: [
-      `Your account ${inert(given.username)} asked to have another e-mail address instead of this one.`,
-      'It changes as soon as the mail that went there is answered.',
-      'If this was not you, set a new password now: that stops it, and ends every session.',
+      `Someone asked to change the e-mail address of your account ${harmless(username)}.`,
+      'It changes when the link that we sent to the new address is opened.',
+      'If this was not you, set a new password now. That stops the change and ends every session.',
     ],
-    action: { label: 'Set a new password', url: `${given.issuer}/forgot` },
+    link: { label: 'Set a new password', url: `${issuer}/forgot` },
     closing: [],
   }),
 
-  /** To the address that was the account's. */
-  changed: (given: { username: string }): Letter => ({
+  /** To the address that the account had before. */
+  emailChanged: ({ username }: { username: string }): Message => ({
     kind: 'changed',
-    subject: 'Your account has another e-mail address',
+    subject: 'The e-mail address of your account was changed',
     lines: [
-      `Your account ${inert(given.username)} has another e-mail address now. No more mail comes to this one.`,
-      'If this was not you, tell the people who run this server.',
+      `The e-mail address of your account ${harmless(username)} was changed. We no longer send mail to this one.`,
+      `If this was not you, ${CONTACT}.`,
     ],
     closing: [],
   }),
 
-  /** A way in was added, removed, or may have been copied. */
-  factor: (given: { issuer: string; username: string; what: FactorEvent; name: string }): Letter => ({
-    kind: given.what,
-    subject: FACTOR_WORDS[given.what].subject,
+  /** A way to sign in was added or removed, or may have been copied. @param input `key`: its name, if it is a key */
+  securityNotice: (input: {
+    issuer: string;
+    username: string;
+    event: SecurityEvent;
+    key: string;
+  }): Message => ({
+    kind: input.event,
+    subject: SECURITY_EVENTS[input.event].subject,
     lines: [
-      `${FACTOR_WORDS[given.what].line} Account: ${inert(given.username)}.${given.name === '' ? '' : ` Key: ${inert(given.name)}.`}`,
+      SECURITY_EVENTS[input.event].line,
+      `Account: ${harmless(input.username)}`,
+      ...(input.key === '' ? [] : [`Key: ${harmless(input.key)}`]),
     ],
-    action: { label: 'Look at your keys', url: `${given.issuer}/account/security` },
+    link: { label: 'Review your keys', url: `${input.issuer}/account/security` },
     closing: [
-      'If this was you, you need do nothing.',
-      'If it was not, look at your keys now, remove what is not yours, and tell the people who run this server.',
+      'If this was you, you do not need to do anything.',
+      `If it was not you, review your keys now, remove those that are not yours, and ${CONTACT}.`,
     ],
   }),
 
-  invitation: (given: {
+  invitation: (input: {
     url: string;
     inviter: string | null;
     label: string | null;
     expiresAt: Date | null;
-  }): Letter => ({
+  }): Message => ({
     kind: 'invitation',
     subject: 'You are invited',
     lines: [
-      `${given.inviter === null ? 'Those who run this server have' : `${inert(given.inviter)} has`} invited you to make an account.`,
-      ...(given.label === null ? [] : [`It is for: ${inert(given.label)}.`]),
+      `${input.inviter === null ? 'The people who run this server have' : `${harmless(input.inviter)} has`} invited you to create an account.`,
+      ...(input.label === null ? [] : [`The invitation is for: ${harmless(input.label)}`]),
     ],
-    action: { label: 'See the invitation', url: given.url },
+    link: { label: 'View the invitation', url: input.url },
     closing: [
-      given.expiresAt === null
-        ? 'It does not expire.'
-        : `It is good until ${given.expiresAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
-      'If you do not know who this is, delete this mail.',
+      input.expiresAt === null
+        ? 'The invitation does not expire.'
+        : `You can use the invitation until ${toMinute(input.expiresAt)} UTC.`,
+      'If you do not know who sent this, you can ignore this message.',
     ],
   }),
 };
+
+const toMinute = (instant: Date) => instant.toISOString().slice(0, 16).replace('T', ' ');

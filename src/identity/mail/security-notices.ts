@@ -1,14 +1,28 @@
 import type { Knex } from 'knex';
-import { type FactorEvent, letters } from './messages.ts';
-import type { Post } from './send.ts';
+import { messages, type SecurityEvent } from './messages.ts';
+import type { MailSender } from './send.ts';
 
-/** Tells people what happened to their ways in; who has no address hears nothing. */
-export function createFactorMail({ knex, issuer, post }: { knex: Knex; issuer: string; post: Post }) {
-  /** @param name of the key, if it is one @throws LatchkeyError unavailable when the mail server did not take it */
-  return async (accountId: string, what: FactorEvent, name = ''): Promise<void> => {
-    const person = await knex('T_accounts').where({ id: accountId }).first('username', 'email');
-    if (!person?.email) return;
-    const letter = letters.factor({ issuer, username: person.username, what, name });
-    await post.deliver(letter, person.email, { accountId });
+export interface SecurityNoticesDeps {
+  knex: Knex;
+  issuer: string;
+  mail: MailSender;
+  findAccount(
+    source: Knex,
+    filter: { id: string },
+  ): Promise<{ username: string; email: string | null } | undefined>;
+}
+
+/** Mail about changes to how an account can be signed in to. */
+export function createSecurityNotices({ knex, issuer, mail, findAccount }: SecurityNoticesDeps) {
+  /**
+   * Mails the owner, if the account has an e-mail address.
+   * @param key the name of the passkey or security key, if the event is about one
+   * @throws LatchkeyError unavailable when the mail server did not accept the message
+   */
+  return async (accountId: string, event: SecurityEvent, key = ''): Promise<void> => {
+    const account = await findAccount(knex, { id: accountId });
+    if (!account?.email) return;
+    const message = messages.securityNotice({ issuer, username: account.username, event, key });
+    await mail.send(message, account.email, { accountId });
   };
 }

@@ -1,42 +1,42 @@
 import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
 import type { Mail, Mailer } from '../../kit/mail.ts';
-import type { Letter } from './messages.ts';
+import type { Message } from './messages.ts';
 
-export interface Post {
-  /** Without a mailer nothing is ever sent: the pages then say so. */
-  sends: boolean;
+export interface MailSender {
+  /** False without a mail server. Nothing is sent then, and pages say so. */
+  isEnabled: boolean;
   /**
-   * Hands a letter over and tells of it in the audit log, without the address.
-   * @param about whose account it is about, if anybody's; `target` what it is about
-   * @throws LatchkeyError unavailable when the mail server did not take it, which is in the audit log too
+   * Sends a message, and records that in the audit log without the address.
+   * @param about `accountId`: the account that it is about; `target`: the id of anything else that it is about
+   * @throws LatchkeyError unavailable when the mail server did not accept it, which is recorded too
    */
-  deliver(letter: Letter, to: string, about?: { accountId?: string; target?: string }): Promise<void>;
+  send(message: Message, to: string, about?: { accountId?: string; target?: string }): Promise<void>;
 }
 
-/** Letters as mail. @param deps `render` gives a letter its two forms */
-export function createPost(deps: {
+/** @param deps `mailer`: unset without a mail server; `render`: renders a message as plain text and as HTML */
+export function createMailSender(deps: {
   knex: Knex;
   mailer: Mailer | undefined;
-  render(letter: Letter): Pick<Mail, 'text' | 'html'>;
-}): Post {
+  render(message: Message): Pick<Mail, 'text' | 'html'>;
+}): MailSender {
   const { knex, mailer } = deps;
   return {
-    sends: mailer !== undefined,
-    async deliver(letter, to, about = {}) {
+    isEnabled: mailer !== undefined,
+    async send(message, to, about = {}) {
       if (!mailer) return;
-      const told = { ...about, actorId: null, details: { kind: letter.kind } };
+      const event = { ...about, actorId: null, details: { kind: message.kind } };
       try {
-        await mailer.send({ to, subject: letter.subject, ...deps.render(letter) });
+        await mailer.send({ to, subject: message.subject, ...deps.render(message) });
       } catch (error) {
         const { responseCode, code } = ((error as Error).cause ?? {}) as Record<string, unknown>;
         const errorCode = String(responseCode ?? code ?? 'unknown');
         await knex.transaction((trx) =>
-          recordEventIn(trx, { action: 'mail.failed', ...told, success: false, errorCode }),
+          recordEventIn(trx, { ...event, action: 'mail.failed', success: false, errorCode }),
         );
         throw error;
       }
-      await knex.transaction((trx) => recordEventIn(trx, { action: 'mail.sent', ...told }));
+      await knex.transaction((trx) => recordEventIn(trx, { ...event, action: 'mail.sent' }));
     },
   };
 }

@@ -5,186 +5,164 @@ import {
 } from '@simplewebauthn/server';
 import { isoBase64URL } from '@simplewebauthn/server/helpers';
 import type { Knex } from 'knex';
-import { digest } from '../../kit/ids.ts';
 import type { Authenticator } from './authenticator-names.ts';
-import { type Authentication, Refusal, readClientData } from './ceremony-response.ts';
-import type { Challenges, Purpose } from './challenges.ts';
-import type { Kind, RelyingParty } from './registration.ts';
+import { type AuthenticationResponse, CeremonyRefusal, readChallenge } from './ceremony-response.ts';
+import type { Challenge, ChallengePurpose, Challenges } from './challenges.ts';
+import type { RelyingParty } from './registration.ts';
+import {
+  type CredentialUse,
+  findUsableCredential,
+  recordCountedUse,
+  recordUncountedUse,
+  type UsableCredential,
+} from './sign-in-store.ts';
+import type { CredentialKind } from './store.ts';
 
-const TABLE = 'T_webauthn_credentials';
+const TIMEOUT_MS = 5 * 60_000;
 
-/** What happens when a counter did not go up: the authenticator may have been copied. */
+/** What to do when a signature counter does not go up, because the authenticator may have been copied. */
 export type CounterPolicy = 'warn' | 'second_factor' | 'block';
 
-export type Ceremony = Exclude<Purpose, 'registration'>;
+export type AuthenticationPurpose = Exclude<ChallengePurpose, 'registration'>;
 
 export interface AuthenticationStart {
-  purpose: Ceremony;
+  purpose: AuthenticationPurpose;
   boundTo: string;
-  /** Whose key must answer; none for a sign-in without a username. */
+  /** Unset for a sign-in without a username. */
   accountId?: string;
+  /** The credentials that may respond; any when unset. */
   allowed?: { id: string; transports: string[] }[];
 }
 
-/** Who answered, with what. */
-export interface Authenticated {
-  accountId: string;
-  /** The row's id. */
-  id: string;
-  keyId: string;
-  kind: Kind;
-  authenticator: Authenticator;
-  userVerified: boolean;
-  /** Its counter did not go up, and the policy lets it in with another factor, or with a warning. */
-  regressed: boolean;
+export interface AuthenticationFinish {
+  purpose: AuthenticationPurpose;
+  boundTo: string;
+  accountId?: string;
+  response: AuthenticationResponse;
+  /**
+   * The time of the sign-in, in whole seconds. The session has the same, and `findSigner` finds the credential by it.
+   */
+  at: Date;
+  ip?: string;
 }
 
-/** A signed key alone, but for vouching after a second factor: a touch is enough there. */
+/** Which credential responded, and whose it is. */
+export interface AuthenticatedCredential {
+  accountId: string;
+  /** The id of its row. */
+  id: string;
+  /** Its credential ID, base64url. */
+  keyId: string;
+  kind: CredentialKind;
+  authenticator: Authenticator;
+  userVerified: boolean;
+  /** Its counter did not go up, and the policy accepts that with a warning or another factor. */
+  counterRegressed: boolean;
+}
+
+/** A passkey alone must verify its user. After a password, or to vouch for another credential, a touch is enough. */
 const USER_VERIFICATION = {
   authentication: 'required',
   second_factor: 'discouraged',
   sign_key: 'discouraged',
 } as const;
 
-/** @returns PublicKeyCredentialRequestOptionsJSON */
+/** @returns the options that the browser passes to the authenticator */
 export async function startAuthentication(
   rp: RelyingParty,
   challenges: Challenges,
-  given: AuthenticationStart,
+  options: AuthenticationStart,
 ): Promise<PublicKeyCredentialRequestOptionsJSON> {
-  const userVerification = USER_VERIFICATION[given.purpose];
+  const userVerification = USER_VERIFICATION[options.purpose];
   const challenge = await challenges.issue({
-    purpose: given.purpose,
-    boundTo: given.boundTo,
-    accountId: given.accountId,
-    allowedKeyIds: given.allowed?.map(({ id }) => id),
+    purpose: options.purpose,
+    boundTo: options.boundTo,
+    accountId: options.accountId,
+    allowedKeyIds: options.allowed?.map(({ id }) => id),
     userVerification,
   });
   return generateAuthenticationOptions({
     rpID: rp.id,
     challenge: isoBase64URL.toBuffer(challenge),
-    timeout: 5 * 60_000,
-    allowCredentials: given.allowed ?? [],
+    timeout: TIMEOUT_MS,
+    allowCredentials: options.allowed ?? [],
     userVerification,
   });
 }
 
-interface KeyRow {
-  id: string;
-  account_id: string;
-  key_id: string;
-  kind: Kind;
-  public_key: string;
-  authenticator: string;
-  sign_count: number | string;
+/** Finds the credential that may answer this challenge. @throws CeremonyRefusal */
+async function getCredential(
+  knex: Knex,
+  challenge: Challenge,
+  input: AuthenticationFinish,
+): Promise<UsableCredential> {
+  const { purpose, accountId, response } = input;
+  if (challenge.accountId !== (accountId ?? null)) throw new CeremonyRefusal('challenge');
+  if (challenge.allowedKeyIds && !challenge.allowedKeyIds.includes(response.id))
+    throw new CeremonyRefusal('key');
+  const credential = await findUsableCredential(knex, response.id);
+  if (!credential || (accountId !== undefined && credential.account_id !== accountId))
+    throw new CeremonyRefusal('key');
+  if (purpose === 'authentication' && credential.kind !== 'passkey') throw new CeremonyRefusal('kind');
+  const { userHandle } = response.response;
+  const named = userHandle ? Buffer.from(userHandle, 'base64url').toString('utf8') : undefined;
+  // Without a username, the user handle says who signs in: it is required, and must be the owner of the credential.
+  if (named === undefined ? purpose === 'authentication' : named !== credential.account_id)
+    throw new CeremonyRefusal('user_handle');
+  return credential;
 }
 
-/** Only a signed key of an active account opens anything; a removed one is dead at once. */
-const living = (knex: Knex, keyId: string) =>
-  knex(`${TABLE} as k`)
-    .join('T_accounts as a', 'a.id', 'k.account_id')
-    .where({ 'k.key_id_hash': digest(keyId), 'a.is_active': true })
-    .whereNull('k.deleted_at')
-    .whereNotNull('k.signed_at')
-    .first<KeyRow | undefined>(
-      'k.id',
-      'k.account_id',
-      'k.key_id',
-      'k.kind',
-      'k.public_key',
-      'k.authenticator',
-      'k.sign_count',
-    );
-
 /**
- * Writes down that the key was used, if it is still there. One statement decides whether its counter went up: of
- * two answers with one counter, at two servers, one regresses.
- * @returns whether it did not go up (section 6.1.1); always false for keys that do not count
- * @throws Refusal when the key is gone, or did not go up and the policy is to block it
+ * Records that the credential was used, if it still exists.
+ * @returns whether its signature counter did not go up (Web Authentication Level 3 section 6.1.1). Always false for
+ *   authenticators that do not count
+ * @throws CeremonyRefusal when it was removed, or did not count up and the policy is to block it
  */
-async function noteUse(
+async function recordUse(
   knex: Knex,
-  key: KeyRow,
-  used: { counter: number; authenticator: Authenticator; ip?: string; at: Date },
+  { id, account_id: accountId }: UsableCredential,
+  use: CredentialUse,
   policy: CounterPolicy,
 ): Promise<boolean> {
-  const set = {
-    authenticator: JSON.stringify(used.authenticator),
-    last_used_at: used.at,
-    last_used_ip: used.ip?.slice(0, 45) ?? null,
-  };
-  const alive = () => knex(TABLE).where({ id: key.id }).whereNull('deleted_at');
-  const counted = await alive()
-    .where((either) => {
-      either.where('sign_count', '<', used.counter);
-      if (used.counter === 0) either.orWhere('sign_count', 0);
-    })
-    .update({ ...set, sign_count: used.counter });
-  if (counted === 1) return false;
-  if (policy === 'block') throw new Refusal('counter', undefined, { accountId: key.account_id, id: key.id });
-  if ((await alive().update(set)) !== 1) throw new Refusal('key');
+  if (await recordCountedUse(knex, id, use)) return false;
+  if (policy === 'block') throw new CeremonyRefusal('counter', undefined, { accountId, id });
+  if (!(await recordUncountedUse(knex, id, use))) throw new CeremonyRefusal('key');
   return true;
 }
 
 /**
- * Web Authentication Level 3 section 7.2.
- * @param given `at`, to the second: the session's time of authentication, by which the key is found again
- * @throws Refusal with the reason for the audit log
+ * Verifies an authentication (Web Authentication Level 3 section 7.2), and records that the credential was used.
+ * @throws CeremonyRefusal with the reason for the audit log
  */
 export async function finishAuthentication(
   deps: { rp: RelyingParty; challenges: Challenges; knex: Knex; counterPolicy: CounterPolicy },
-  given: {
-    purpose: Ceremony;
-    boundTo: string;
-    accountId?: string;
-    response: Authentication;
-    at: Date;
-    ip?: string;
-  },
-): Promise<Authenticated> {
-  const { rp, challenges, knex } = deps;
-  const { purpose, response } = given;
-  const expectedChallenge = readClientData(response.response.clientDataJSON);
-  const challenge = await challenges.consume(expectedChallenge, purpose, given.boundTo);
-  if (!challenge || challenge.accountId !== (given.accountId ?? null)) throw new Refusal('challenge');
-  if (challenge.allowedKeyIds && !challenge.allowedKeyIds.includes(response.id)) throw new Refusal('key');
-  const key = await living(knex, response.id);
-  if (!key || (given.accountId !== undefined && key.account_id !== given.accountId)) throw new Refusal('key');
-  if (purpose === 'authentication' && key.kind !== 'passkey') throw new Refusal('kind');
-
-  const { userHandle } = response.response;
-  const named = userHandle ? Buffer.from(userHandle, 'base64url').toString('utf8') : undefined;
-  // Without a username the handle is who it is: it must be there, and be the owner of the key.
-  if (named === undefined ? purpose === 'authentication' : named !== key.account_id)
-    throw new Refusal('user_handle');
-
-  const before: Authenticator = JSON.parse(key.authenticator);
-  const verified = await verifyAuthenticationResponse({
+  input: AuthenticationFinish,
+): Promise<AuthenticatedCredential> {
+  const { rp, knex } = deps;
+  const { purpose, response } = input;
+  const expectedChallenge = readChallenge(response.response.clientDataJSON);
+  const challenge = await deps.challenges.consume(expectedChallenge, purpose, input.boundTo);
+  if (!challenge) throw new CeremonyRefusal('challenge');
+  const credential = await getCredential(knex, challenge, input);
+  const { id, account_id: accountId, key_id: keyId, kind } = credential;
+  const stored: Authenticator = JSON.parse(credential.authenticator);
+  const { verified, authenticationInfo } = await verifyAuthenticationResponse({
     response: response as never,
     expectedChallenge,
     expectedOrigin: rp.origin,
     expectedRPID: rp.id,
     requireUserVerification: USER_VERIFICATION[purpose] === 'required',
-    // The library would judge the counter before the signature: anybody could then raise the alarm.
-    credential: { id: key.key_id, publicKey: isoBase64URL.toBuffer(key.public_key), counter: 0 },
+    // Zero, because the library checks the counter before the signature: anybody could raise a false alarm.
+    credential: { id: keyId, publicKey: isoBase64URL.toBuffer(credential.public_key), counter: 0 },
   }).catch((error) => {
-    throw new Refusal('assertion', error);
+    throw new CeremonyRefusal('assertion', error);
   });
-  if (!verified.verified) throw new Refusal('signature');
-  const { newCounter, userVerified, credentialDeviceType, credentialBackedUp } = verified.authenticationInfo;
-  // What a key is made for never changes: another authenticator answers.
-  if (credentialDeviceType !== before.device_type) throw new Refusal('backup_eligibility');
-
-  const authenticator = { ...before, backed_up: credentialBackedUp };
-  const used = { counter: newCounter, authenticator, ip: given.ip, at: given.at };
-  const regressed = await noteUse(knex, key, used, deps.counterPolicy);
-  return {
-    accountId: key.account_id,
-    id: key.id,
-    keyId: key.key_id,
-    kind: key.kind,
-    authenticator,
-    userVerified,
-    regressed,
-  };
+  if (!verified) throw new CeremonyRefusal('signature');
+  const { newCounter, userVerified, credentialDeviceType, credentialBackedUp } = authenticationInfo;
+  // Backup eligibility never changes, so this is another authenticator.
+  if (credentialDeviceType !== stored.device_type) throw new CeremonyRefusal('backup_eligibility');
+  const authenticator = { ...stored, backed_up: credentialBackedUp };
+  const use = { counter: newCounter, authenticator, ip: input.ip, at: input.at };
+  const counterRegressed = await recordUse(knex, credential, use, deps.counterPolicy);
+  return { accountId, id, keyId, kind, authenticator, userVerified, counterRegressed };
 }

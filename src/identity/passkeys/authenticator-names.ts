@@ -1,20 +1,21 @@
-/** What an authenticator told of itself; kept as JSON with its key. */
+/** What an authenticator reported about itself. Stored as JSON with its credential. */
 export interface Authenticator {
+  /** The id of its model. */
   aaguid: string;
   transports: string[];
-  /** `multiDevice`: synced; `singleDevice`: bound to its device. */
+  /** `multiDevice`: synced between devices; `singleDevice`: bound to one device. */
   device_type: 'singleDevice' | 'multiDevice';
   backed_up: boolean;
 }
 
-/** The id of authenticators that do not say what they are. */
-const NAMELESS = '00000000-0000-0000-0000-000000000000';
+/** The AAGUID of authenticators that do not reveal their model. */
+const NO_MODEL = '00000000-0000-0000-0000-000000000000';
 
-/** What a new key is called until its owner renames it: its model, or how it is reached. */
-export function nameOf(authenticator: Authenticator, names: Map<string, string>): string {
+/** The name of a credential until its owner changes it: its model, or else how it is reached. */
+export function defaultName(authenticator: Authenticator, names: Map<string, string>): string {
   const { aaguid, transports, device_type } = authenticator;
-  const known = aaguid === NAMELESS ? undefined : names.get(aaguid);
-  if (known) return known;
+  const model = aaguid === NO_MODEL ? undefined : names.get(aaguid);
+  if (model) return model;
   if (device_type === 'multiDevice') return 'Synced passkey';
   if (transports.includes('internal')) return 'This device';
   if (transports.includes('hybrid')) return 'Phone or tablet';

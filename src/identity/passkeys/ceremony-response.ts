@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { LatchkeyError } from '../../kit/errors.ts';
 
-/** Longer than any authenticator's answer, attestation certificates included. */
-const LONGEST = 16_384;
-const base64url = (longest: number) =>
+/** Longer than the response of any authenticator, attestation certificates included. */
+const MAX_OBJECT_LENGTH = 16_384;
+const base64url = (maximum: number) =>
   z
     .string()
-    .max(longest)
+    .max(maximum)
     .regex(/^[\w-]*$/);
 
 const common = {
@@ -17,47 +17,47 @@ const common = {
   clientExtensionResults: z.record(z.string().max(64), z.unknown()).default({}),
 };
 
-/** RegistrationResponseJSON (Web Authentication Level 3 section 5.1), what of it is looked at. */
+/** The members of RegistrationResponseJSON that we read (Web Authentication Level 3 section 5.1). */
 export const registrationResponse = z.object({
   ...common,
   response: z.object({
     clientDataJSON: base64url(4096),
-    attestationObject: base64url(LONGEST),
+    attestationObject: base64url(MAX_OBJECT_LENGTH),
     transports: z.array(z.string().max(32)).max(10).default([]),
   }),
 });
 
-/** AuthenticationResponseJSON. */
+/** The members of AuthenticationResponseJSON that we read. */
 export const authenticationResponse = z.object({
   ...common,
   response: z.object({
     clientDataJSON: base64url(4096),
-    authenticatorData: base64url(LONGEST),
+    authenticatorData: base64url(MAX_OBJECT_LENGTH),
     signature: base64url(2048),
     userHandle: base64url(128).nullish(),
   }),
 });
 
-export type Registration = z.output<typeof registrationResponse>;
-export type Authentication = z.output<typeof authenticationResponse>;
+export type RegistrationResponse = z.output<typeof registrationResponse>;
+export type AuthenticationResponse = z.output<typeof authenticationResponse>;
 
-/** Why an answer was refused: for the audit log. Who sent it hears one sentence for all of them. */
-export class Refusal extends Error {
+/** Why a response was rejected, for the audit log. The user gets the same sentence for every reason. */
+export class CeremonyRefusal extends Error {
   readonly reason: string;
-  /** Whose key it was, where a signature proved it. */
-  readonly about: { accountId: string; id: string } | undefined;
-  constructor(reason: string, cause?: unknown, about?: { accountId: string; id: string }) {
+  /** The credential and its owner, where a signature proved that it was this one. */
+  readonly credential: { accountId: string; id: string } | undefined;
+  constructor(reason: string, cause?: unknown, credential?: { accountId: string; id: string }) {
     super(reason, { cause });
     this.reason = reason;
-    this.about = about;
+    this.credential = credential;
   }
 }
 
-export const malformed = (cause?: unknown) =>
+export const unreadableResponse = (cause?: unknown) =>
   new LatchkeyError(
     'invalid_input',
     'passkey_response_unreadable',
-    'The answer of the passkey could not be read. Nothing was changed.',
+    'The response of the passkey could not be read. Nothing was changed.',
     { cause },
   );
 
@@ -68,17 +68,18 @@ const clientData = z.object({
 });
 
 /**
- * What the browser says that it signed. The library looks at most of it; here, what it lets pass.
- * @returns the challenge
- * @throws Refusal for a ceremony inside another site's frame: nobody sees there whom they sign in to (clickjacking)
+ * Reads the challenge from the client data, before the library verifies the rest.
+ * @param encoded CollectedClientData (Web Authentication Level 3 section 5.8.1) as JSON, base64url
+ * @throws CeremonyRefusal for a ceremony in a frame of another site, which the library accepts: users cannot see there
+ *   what they sign in to (clickjacking)
  */
-export function readClientData(encoded: string): string {
-  let read: z.output<typeof clientData>;
+export function readChallenge(encoded: string): string {
+  let data: z.output<typeof clientData>;
   try {
-    read = clientData.parse(JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8')));
+    data = clientData.parse(JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8')));
   } catch (error) {
-    throw malformed(error);
+    throw unreadableResponse(error);
   }
-  if (read.crossOrigin || read.topOrigin !== undefined) throw new Refusal('cross_origin');
-  return read.challenge;
+  if (data.crossOrigin || data.topOrigin !== undefined) throw new CeremonyRefusal('cross_origin');
+  return data.challenge;
 }

@@ -1,16 +1,15 @@
 import type { Command } from 'commander';
 import { print } from '../../kit/terminal.ts';
-import type { Key } from './credentials.ts';
+import type { Credential } from './credentials.ts';
 
-/** What these commands need of the room. */
 export interface PasskeyCommands {
   /** @throws LatchkeyError not_found */
-  list(username: string): Promise<Key[]>;
-  /** By the key's id alone. @throws LatchkeyError not_found, conflict for the last way in */
-  remove(id: string): Promise<Key>;
+  list(username: string): Promise<Credential[]>;
+  /** @throws LatchkeyError not_found; conflict when the user could not sign in without it */
+  remove(id: string): Promise<Credential>;
 }
 
-const brief = ({ id, name, kind, is_signed, last_used_at }: Key) => ({
+const summary = ({ id, name, kind, is_signed, last_used_at }: Credential) => ({
   id,
   name,
   kind,
@@ -23,24 +22,25 @@ export function passkeyCommands(
   program: Command,
   use: <T>(work: (commands: PasskeyCommands) => Promise<T>) => Promise<T>,
 ): void {
-  const passkey = program.command('passkey').description('the passkeys and security keys of people');
+  const passkey = program.command('passkey').description('manage passkeys and security keys');
   const json = ['--json', 'print one JSON document'] as const;
 
   passkey
     .command('list')
-    .requiredOption('--account <username>', 'whose keys')
+    .description('list the passkeys and security keys of an account')
+    .requiredOption('--account <username>', 'whose keys to list')
     .option(...json)
     .action(async ({ account, json: asJson }: { account: string; json?: boolean }) => {
-      const keys = await use(({ list }) => list(account));
-      print(asJson ? keys : keys.map(brief), asJson);
+      const credentials = await use(({ list }) => list(account));
+      print(asJson ? credentials : credentials.map(summary), asJson);
     });
 
   passkey
     .command('remove <id>')
-    .description('a key opens nothing any more; the last way in stays')
+    .description('remove a key, unless its owner could not sign in without it')
     .option(...json)
     .action(async (id: string, { json: asJson }: { json?: boolean }) => {
-      const key = await use(({ remove }) => remove(id));
-      print(asJson ? key : brief(key), asJson);
+      const credential = await use(({ remove }) => remove(id));
+      print(asJson ? credential : summary(credential), asJson);
     });
 }

@@ -1,279 +1,212 @@
 import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
-import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { digest, uuidv7 } from '../../kit/ids.ts';
-import { type Authenticator, nameOf } from './authenticator-names.ts';
-import type { Kind, NewKey } from './registration.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+import { parse } from '../../kit/parse.ts';
+import { defaultName } from './authenticator-names.ts';
+import type { NewCredential } from './registration.ts';
 import { credentialNameField } from './schema.ts';
+import * as store from './store.ts';
 
-const TABLE = 'T_webauthn_credentials';
+export type Credential = store.Credential;
 
-/** A key as its owner sees it. */
-export interface Key extends Authenticator {
-  id: string;
-  key_id: string;
-  kind: Kind;
-  name: string;
-  /** Whether it opens anything: vouched for by a key that does, or the first. */
-  is_signed: boolean;
-  created_at: string;
-  last_used_at: string | null;
-  last_used_ip: string | null;
+/** What the owner is notified of. */
+export type CredentialEvent = 'key_added' | 'key_signed' | 'key_removed';
+
+export interface CredentialsDeps {
+  knex: Knex;
+  /** AAGUID → the name of the model. */
+  names: Map<string, string>;
+  /** Locks the account's row until the transaction ends. @returns whether there is one */
+  lockAccount(trx: Knex.Transaction, filter: { id: string; is_active: true }): Promise<boolean>;
+  hasPassword(source: Knex, accountId: string): Promise<boolean>;
+  /** Notifies the owner. Called once the change is committed. */
+  notify(accountId: string, event: CredentialEvent, credential: { name: string }): void;
 }
 
-/** What tells of it: a mail, once the change is committed. */
-export type Told = 'key_added' | 'key_signed' | 'key_removed';
-
-const iso = (value: unknown) => (value === null ? null : toDate(value).toISOString());
-
-type KeyRow = Pick<Key, 'id' | 'key_id' | 'kind' | 'name' | 'last_used_ip'> & {
-  authenticator: string;
-  signed_at: unknown;
-  created_at: unknown;
-  last_used_at: unknown;
-};
-
-function toKey({ authenticator, ...row }: KeyRow): Key {
-  return {
-    id: row.id,
-    key_id: row.key_id,
-    kind: row.kind,
-    name: row.name,
-    ...(JSON.parse(authenticator) as Authenticator),
-    is_signed: row.signed_at !== null,
-    created_at: iso(row.created_at) as string,
-    last_used_at: iso(row.last_used_at),
-    last_used_ip: row.last_used_ip,
-  };
+export interface AddedCredential {
+  accountId: string;
+  credential: NewCredential;
+  /** The id of the signed credential with which the user just signed in. It vouches for the new one. */
+  signerId?: string;
+  /** The user was let in by other means, which vouch for the new one: a recovery link. */
+  isVouched?: boolean;
+  origin?: Origin;
 }
 
-const alive = (source: Knex, accountId: string) =>
-  source(TABLE).where({ account_id: accountId }).whereNull('deleted_at');
-
-/**
- * All that changes the keys of one account stands in line: what a statement then counts is what is there. Of two
- * that remove the last two keys at once, the second sees that it is the last.
- * @throws LatchkeyError not_found
- */
-async function lockAccount(trx: Knex.Transaction, accountId: string): Promise<void> {
-  const found = await trx('T_accounts')
-    .where({ id: accountId, is_active: true })
-    .update({ updated_at: new Date() });
-  if (found !== 1) throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
-}
-
-const noKey = () =>
+/** The page shows a list that is no longer true. */
+const notYours = () =>
   new LatchkeyError(
     'not_found',
     'key_not_yours',
-    'This key is not among yours any more. Nothing was changed.',
+    'This key is no longer on your account. Nothing was changed.',
   );
 
-/**
- * Adds a verified key in the transaction of a service. The first of an account is signed at once; a later one when
- * the person just came in by a signed key, which vouches for it.
- * @param signer that key's row, if any
- * @returns the row's id
- * @throws LatchkeyError conflict when this key is registered already, here or with another account
- */
-export async function insertKey(
-  trx: Knex.Transaction,
-  given: {
-    accountId: string;
-    key: NewKey;
-    names: Map<string, string>;
-    signer?: string;
-    /** By who let this person in without a key of theirs. */
-    isVouched?: boolean;
-    from?: Origin;
-  },
-): Promise<string> {
-  const { accountId, key, signer, from } = given;
-  const id = uuidv7();
-  const now = new Date();
-  const others = await alive(trx, accountId).whereNotNull('signed_at').select('id');
-  const vouched = others.some((one) => one.id === signer);
-  const isSigned = others.length === 0 || vouched || given.isVouched === true;
-  const name = nameOf(key.authenticator, given.names);
-  try {
-    await trx(TABLE).insert({
-      id,
-      created_at: now,
-      key_id: key.keyId,
-      key_id_hash: digest(key.keyId),
-      account_id: accountId,
-      kind: key.kind,
-      name,
-      public_key: key.publicKey,
-      attestation_type: key.attestationType,
-      authenticator: JSON.stringify(key.authenticator),
-      sign_count: key.signCount,
-      challenge_id: key.challenge.id,
-      signed_at: isSigned ? now : null,
-      signed_by: vouched ? signer : null,
-    });
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-    throw new LatchkeyError(
-      'conflict',
-      'key_already_registered',
-      'This key is registered already. Nothing was changed.',
-      { cause: error },
-    );
+/** What owners do with their passkeys and security keys. Each change and its audit row are one transaction. */
+export function createCredentials(deps: CredentialsDeps) {
+  const { knex, names, notify } = deps;
+
+  /**
+   * Changes to the credentials of one account run one after the other, so that what a statement counts is current. Of
+   * two requests that remove the last two credentials at once, the second sees that it would remove the last.
+   * @throws LatchkeyError not_found when the account was deleted or disabled
+   */
+  async function lock(trx: Knex.Transaction, accountId: string): Promise<void> {
+    if (await deps.lockAccount(trx, { id: accountId, is_active: true })) return;
+    throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
   }
-  const details = { kind: key.kind, name, signed: isSigned };
-  await recordEventIn(trx, { action: 'passkey.added', accountId, target: id, details }, from);
-  return id;
-}
 
-export interface KeyDeps {
-  knex: Knex;
-  names: Map<string, string>;
-  /** Tells the owner, once it is committed. */
-  tell(accountId: string, what: Told, key: { name: string }): void;
-}
+  async function get(source: Knex, accountId: string, id: string): Promise<Credential> {
+    const credential = await store.findCredential(source, accountId, id);
+    if (!credential) throw notYours();
+    return credential;
+  }
 
-/** The keys of people, and what they do with them; each change and its audit row in one transaction. */
-export function createKeys(deps: KeyDeps) {
-  const { knex, names, tell } = deps;
-
-  async function get(source: Knex, accountId: string, id: string): Promise<Key> {
-    const row = await alive(source, accountId).where({ id }).first();
-    if (!row) throw noKey();
-    return toKey(row);
+  /**
+   * Adds a verified credential within the caller's transaction. The account's first credential is signed at once; any
+   * other needs somebody who vouches for it.
+   * @returns its id
+   * @throws LatchkeyError conflict when it is registered already, for this account or another
+   */
+  async function addIn(trx: Knex.Transaction, added: AddedCredential): Promise<string> {
+    const { accountId, credential, signerId, origin } = added;
+    const { challenge, ...registered } = credential;
+    const id = uuidv7();
+    const signed = await store.listSignedCredentials(trx, accountId);
+    const isSignerSigned = signed.some((other) => other.id === signerId);
+    const isSigned = signed.length === 0 || isSignerSigned || added.isVouched === true;
+    const name = defaultName(credential.authenticator, names);
+    try {
+      await store.insertCredential(trx, {
+        ...registered,
+        id,
+        accountId,
+        name,
+        challengeId: challenge.id,
+        isSigned,
+        signedBy: isSignerSigned && signerId ? signerId : null,
+      });
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      throw new LatchkeyError(
+        'conflict',
+        'key_already_registered',
+        'This key is registered already. Nothing was changed.',
+        { cause: error },
+      );
+    }
+    const details = { kind: credential.kind, name, signed: isSigned };
+    await recordEventIn(trx, { action: 'passkey.added', accountId, target: id, details }, origin);
+    return id;
   }
 
   return {
-    /** Whose key that is. @throws LatchkeyError not_found */
-    async ownerOf(id: string): Promise<string> {
-      const row = await knex(TABLE).where({ id }).whereNull('deleted_at').first('account_id');
-      if (!row) throw new LatchkeyError('not_found', 'key_not_found', `There is no key with the id ${id}.`);
-      return row.account_id;
+    addIn,
+
+    /** The id of the account that a credential belongs to. @throws LatchkeyError not_found */
+    async getOwner(id: string): Promise<string> {
+      const owner = await store.findOwner(knex, id);
+      if (owner !== undefined) return owner;
+      throw new LatchkeyError('not_found', 'key_not_found', `There is no key with the id ${id}.`);
     },
 
-    /** The oldest first. */
-    async list(accountId: string): Promise<Key[]> {
-      return (await alive(knex, accountId).orderBy('id')).map(toKey);
-    },
+    /** Oldest first. */
+    list: (accountId: string): Promise<Credential[]> => store.listCredentials(knex, accountId),
 
-    get: (accountId: string, id: string) => get(knex, accountId, id),
+    /** Those that can be used to sign in, oldest first. */
+    listSigned: (accountId: string): Promise<Credential[]> => store.listSignedCredentials(knex, accountId),
 
-    /** Those that open something. */
-    async signed(accountId: string): Promise<Key[]> {
-      return (await alive(knex, accountId).whereNotNull('signed_at').orderBy('id')).map(toKey);
-    },
+    /** @throws LatchkeyError not_found */
+    get: (accountId: string, id: string): Promise<Credential> => get(knex, accountId, id),
 
     /**
-     * The signed key by which this session came in: it was last used at that very second. When it was used elsewhere
-     * since, it is not found, and vouching asks for it again.
+     * The signed credential with which a session signed in: it was last used at that very second.
+     * @param at when the session signed in
+     * @returns its id; undefined when it was used elsewhere since, so that vouching asks for it again
      */
-    async signerOf(accountId: string, at: Date): Promise<string | undefined> {
-      const row = await alive(knex, accountId)
-        .whereNotNull('signed_at')
-        .where({ last_used_at: at })
-        .first('id');
-      return row?.id;
-    },
+    findSigner: (accountId: string, at: Date): Promise<string | undefined> =>
+      store.findSignedUsedAt(knex, accountId, at),
 
-    /** @throws LatchkeyError conflict when this key is registered already */
-    async add(accountId: string, key: NewKey, signer: string | undefined, from?: Origin): Promise<Key> {
-      const added = await inTransaction(knex, async (trx) => {
-        await lockAccount(trx, accountId);
-        return get(trx, accountId, await insertKey(trx, { accountId, key, names, signer, from }));
+    /** @throws LatchkeyError not_found; conflict when the credential is registered already */
+    async add(added: AddedCredential): Promise<Credential> {
+      const { accountId } = added;
+      const credential = await inTransaction(knex, async (trx) => {
+        await lock(trx, accountId);
+        return get(trx, accountId, await addIn(trx, added));
       });
-      tell(accountId, 'key_added', added);
-      return added;
+      notify(accountId, 'key_added', credential);
+      return credential;
     },
 
     /** @throws LatchkeyError invalid_input, not_found */
-    async rename(accountId: string, id: string, given: string, from?: Origin): Promise<Key> {
-      const name = credentialNameField.safeParse(given);
-      if (!name.success)
-        throw new LatchkeyError('invalid_input', 'key_name_invalid', name.error.issues[0]?.message ?? '');
+    async rename(accountId: string, id: string, typed: string, origin?: Origin): Promise<Credential> {
+      const name = parse(credentialNameField, typed);
       return inTransaction(knex, async (trx) => {
-        const renamed = await alive(trx, accountId).where({ id }).update({ name: name.data });
-        if (renamed !== 1) throw noKey();
-        await recordEventIn(trx, { action: 'passkey.renamed', accountId, target: id }, from);
+        if (!(await store.renameCredential(trx, accountId, id, name))) throw notYours();
+        await recordEventIn(trx, { action: 'passkey.renamed', accountId, target: id }, origin);
         return get(trx, accountId, id);
       });
     },
 
     /**
-     * Vouches for a key by one that is signed and just answered.
-     * @throws LatchkeyError conflict when it is signed already, not_found
+     * Vouches for a credential with a signed one that has just answered.
+     * @throws LatchkeyError not_found; conflict when it is signed already
      */
-    async sign(accountId: string, id: string, signer: string, from?: Origin): Promise<Key> {
-      const signed = await inTransaction(knex, async (trx) => {
-        await lockAccount(trx, accountId);
-        const by = await alive(trx, accountId).where({ id: signer }).whereNotNull('signed_at').first('id');
-        if (!by) throw noKey();
-        const done = await alive(trx, accountId)
-          .where({ id })
-          .whereNull('signed_at')
-          .update({ signed_at: new Date(), signed_by: signer });
-        const key = await get(trx, accountId, id);
-        if (done !== 1)
+    async sign(accountId: string, id: string, signerId: string, origin?: Origin): Promise<Credential> {
+      const credential = await inTransaction(knex, async (trx) => {
+        await lock(trx, accountId);
+        if (!(await get(trx, accountId, signerId)).is_signed) throw notYours();
+        const isSigned = await store.signCredential(trx, accountId, id, signerId);
+        const found = await get(trx, accountId, id);
+        if (!isSigned)
           throw new LatchkeyError(
             'conflict',
             'key_already_signed',
-            `${key.name} is vouched for already. Nothing was changed.`,
+            `${found.name} is vouched for already. Nothing was changed.`,
           );
-        await recordEventIn(
-          trx,
-          { action: 'passkey.signed', accountId, target: id, details: { by: signer } },
-          from,
-        );
-        return key;
+        const details = { by: signerId };
+        await recordEventIn(trx, { action: 'passkey.signed', accountId, target: id, details }, origin);
+        return found;
       });
-      tell(accountId, 'key_signed', signed);
-      return signed;
+      notify(accountId, 'key_signed', credential);
+      return credential;
     },
 
     /**
-     * Dead for sign-in at once; the row stays for the audit.
-     * @param by who does it; null is the operator of this server
-     * @throws LatchkeyError not_found, conflict for the last way in
+     * Removes a credential. It stops working at once; its row stays for the audit.
+     * @param actorId the account that removes it; null for the operator
+     * @throws LatchkeyError not_found; conflict when the user could not sign in without it
      */
-    async remove(accountId: string, id: string, by: string | null, from?: Origin): Promise<Key> {
-      const removed = await inTransaction(knex, async (trx) => {
-        await lockAccount(trx, accountId);
-        const key = await get(trx, accountId, id);
-        const password = trx('T_credentials').where({ account_id: accountId }).select('id');
-        const another = trx(`${TABLE} as o`)
-          .where({ 'o.account_id': accountId, 'o.kind': 'passkey' })
-          .whereNot('o.id', id)
-          .whereNull('o.deleted_at')
-          .whereNotNull('o.signed_at')
-          .select('o.id');
-        const done = await alive(trx, accountId)
-          .where({ id })
-          .where((allowed) => {
-            allowed.whereNull('signed_at').orWhereExists(password);
-            // MySQL reads from the table that it writes to only through a derived one.
-            allowed.orWhereExists(trx.select('rest.id').from(another.as('rest')));
-          })
-          .update({ deleted_at: new Date() });
-        if (done !== 1)
+    async remove(
+      accountId: string,
+      id: string,
+      actorId: string | null,
+      origin?: Origin,
+    ): Promise<Credential> {
+      const credential = await inTransaction(knex, async (trx) => {
+        await lock(trx, accountId);
+        const found = await get(trx, accountId, id);
+        const hasPassword = await deps.hasPassword(trx, accountId);
+        if (!(await store.removeCredential(trx, accountId, id, { hasPassword })))
           throw new LatchkeyError(
             'conflict',
             'last_key',
-            `${key.name} is the last key that lets you in. Add another one first. Nothing was changed.`,
+            `${found.name} is the last key with which you can sign in. Add another one first. Nothing was changed.`,
           );
-        const details = { kind: key.kind, name: key.name };
+        const details = { kind: found.kind, name: found.name };
         await recordEventIn(
           trx,
-          { action: 'passkey.removed', accountId, actorId: by, target: id, details },
-          from,
+          { action: 'passkey.removed', accountId, actorId, target: id, details },
+          origin,
         );
-        return key;
+        return found;
       });
-      tell(accountId, 'key_removed', removed);
-      return removed;
+      notify(accountId, 'key_removed', credential);
+      return credential;
     },
   };
 }
 
-export type Keys = ReturnType<typeof createKeys>;
+export type Credentials = ReturnType<typeof createCredentials>;

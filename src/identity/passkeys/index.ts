@@ -1,126 +1,146 @@
-import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import {
-  type Ceremony as Assertion,
-  type Authenticated,
+  type AuthenticatedCredential,
+  type AuthenticationFinish,
+  type AuthenticationStart,
   type CounterPolicy,
   finishAuthentication,
   startAuthentication,
 } from './authentication.ts';
-import { authenticationResponse, malformed, Refusal, registrationResponse } from './ceremony-response.ts';
-import { createChallenges } from './challenges.ts';
-import { createKeys, type Told } from './credentials.ts';
 import {
-  type Ceremony,
+  authenticationResponse,
+  CeremonyRefusal,
+  registrationResponse,
+  unreadableResponse,
+} from './ceremony-response.ts';
+import { createChallenges } from './challenges.ts';
+import { type CredentialEvent, type CredentialsDeps, createCredentials } from './credentials.ts';
+import {
   finishRegistration,
-  type NewKey,
+  type NewCredential,
+  type RegistrationCeremony,
   type RegistrationStart,
   type RelyingParty,
   startRegistration,
 } from './registration.ts';
 
-export interface PasskeyDeps {
-  knex: Knex;
+export interface PasskeysDeps extends Omit<CredentialsDeps, 'notify'> {
   rp: RelyingParty;
   counterPolicy: CounterPolicy;
-  /** AAGUID → the model's name. */
-  names: Map<string, string>;
-  /** Tells the owner, once it is committed. */
-  tell(accountId: string, what: Told | 'counter_regressed', key: { name: string }): void;
+  /** Notifies the owner. Called once the change is committed. */
+  notify(accountId: string, event: CredentialEvent | 'counter_regressed', credential: { name: string }): void;
 }
 
-/** One sentence for every answer that opens nothing: why is for the audit log. */
-export const NOT_OPENED = 'That key did not let you in. Try again, or use another way.';
-export const NOT_ADDED = 'That key could not be added. Try again, or use another one.';
+/** A response of a browser, as it was sent. */
+interface FinishInput {
+  boundTo: string;
+  accountId?: string;
+  response: unknown;
+  origin?: Origin;
+}
 
-/** Passkeys and security keys: registration, authentication, and what their owner does with them. */
-export function createPasskeys(deps: PasskeyDeps) {
+/** The same sentence for every reason, which only the audit log has. */
+const SIGN_IN_REFUSED = 'That key did not let you in. Try again, or sign in another way.';
+const REGISTRATION_REFUSED = 'That key could not be added. Try again, or use another one.';
+
+/** Passkeys and security keys: registration, authentication, and what owners do with them. */
+export function createPasskeys(deps: PasskeysDeps) {
   const { knex, rp } = deps;
   const challenges = createChallenges(knex);
-  const keys = createKeys(deps);
+  const credentials = createCredentials(deps);
 
-  /** A refusal is told in the audit log, apart from what the request does, and becomes the one sentence. */
-  async function refused(error: unknown, action: string, sentence: string, from?: Origin, whose?: string) {
-    if (!(error instanceof Refusal)) return error;
-    const { reason, about } = error;
-    const accountId = about?.accountId ?? whose;
-    await knex.transaction((trx) =>
-      recordEventIn(trx, { action, accountId, target: about?.id, success: false, errorCode: reason }, from),
-    );
-    if (reason === 'counter' && about) await alarm(about.accountId, about.id, from);
-    return new LatchkeyError('unauthenticated', 'passkey_refused', sentence, { cause: error });
+  /**
+   * Records a refusal in the audit log, in a transaction of its own.
+   * @returns the error for the user; any error that is not a refusal as it is
+   */
+  async function recordRefusal(
+    error: unknown,
+    refusal: { action: string; message: string; accountId?: string; origin?: Origin },
+  ): Promise<unknown> {
+    if (!(error instanceof CeremonyRefusal)) return error;
+    const { reason, credential } = error;
+    const { action, message, origin } = refusal;
+    const accountId = credential?.accountId ?? refusal.accountId;
+    const event = { action, accountId, target: credential?.id, success: false, errorCode: reason };
+    await knex.transaction((trx) => recordEventIn(trx, event, origin));
+    if (reason === 'counter' && credential) await warnOfCopy(credential, origin);
+    return new LatchkeyError('unauthenticated', 'passkey_refused', message, { cause: error });
   }
 
-  /** A key may have been copied: whatever the policy lets through, it is told. */
-  async function alarm(accountId: string, id: string, from?: Origin): Promise<void> {
-    const told = { accountId, target: id, success: false, errorCode: 'counter' };
-    await knex.transaction((trx) =>
-      recordEventIn(trx, { action: 'passkey.counter_regressed', ...told }, from),
-    );
-    deps.tell(accountId, 'counter_regressed', await keys.get(accountId, id));
+  /** The credential may have been copied: its owner is notified, whatever the policy. */
+  async function warnOfCopy(used: { accountId: string; id: string }, origin?: Origin): Promise<void> {
+    const { accountId, id } = used;
+    const event = {
+      action: 'passkey.counter_regressed',
+      accountId,
+      target: id,
+      success: false,
+      errorCode: 'counter',
+    };
+    await knex.transaction((trx) => recordEventIn(trx, event, origin));
+    deps.notify(accountId, 'counter_regressed', await credentials.get(accountId, id));
   }
 
   return {
-    keys,
+    credentials,
 
-    /** @returns PublicKeyCredentialCreationOptionsJSON */
-    startRegistration: (given: RegistrationStart) => startRegistration(rp, challenges, given),
+    /** @returns the options that the browser passes to the authenticator (PublicKeyCredentialCreationOptionsJSON) */
+    startRegistration: (options: RegistrationStart) => startRegistration(rp, challenges, options),
 
     /**
-     * Verifies what the browser brought back; adds nothing yet.
-     * @throws LatchkeyError unauthenticated, with one sentence for every reason; invalid_input for what is no answer
+     * Verifies the response of a registration. Stores nothing: `credentials.add` does.
+     * @throws LatchkeyError unauthenticated, with the same message for every reason; invalid_input when the response
+     *   cannot be read
      */
-    async finishRegistration(given: {
-      boundTo: string;
-      ceremony: Ceremony;
-      response: unknown;
-      accountId?: string;
-      from?: Origin;
-    }): Promise<NewKey> {
-      const read = registrationResponse.safeParse(given.response);
-      if (!read.success) throw malformed(read.error);
+    async finishRegistration(
+      input: FinishInput & { ceremony: RegistrationCeremony },
+    ): Promise<NewCredential> {
+      const { boundTo, ceremony, accountId, origin } = input;
+      const response = registrationResponse.safeParse(input.response);
+      if (!response.success) throw unreadableResponse(response.error);
       try {
-        const key = await finishRegistration(rp, challenges, { ...given, response: read.data });
-        if (key.challenge.accountId !== (given.accountId ?? null)) throw new Refusal('challenge');
-        return key;
+        const finish = { boundTo, ceremony, response: response.data };
+        const credential = await finishRegistration(rp, challenges, finish);
+        if (credential.challenge.accountId !== (accountId ?? null)) throw new CeremonyRefusal('challenge');
+        return credential;
       } catch (error) {
-        throw await refused(error, 'passkey.refused', NOT_ADDED, given.from, given.accountId);
+        const refusal = { action: 'passkey.refused', message: REGISTRATION_REFUSED, accountId, origin };
+        throw await recordRefusal(error, refusal);
       }
     },
 
-    /** @param given `accountId`: whose signed keys may answer; none for a sign-in without a username */
-    async startAuthentication(given: { purpose: Assertion; boundTo: string; accountId?: string }) {
-      const { accountId } = given;
-      const signed = accountId === undefined ? undefined : await keys.signed(accountId);
+    /**
+     * @param options `accountId`: only its signed credentials may respond. Unset for a sign-in without a username
+     * @returns the options that the browser passes to the authenticator (PublicKeyCredentialRequestOptionsJSON)
+     */
+    async startAuthentication(options: Omit<AuthenticationStart, 'allowed'>) {
+      const { accountId } = options;
+      const signed = accountId === undefined ? undefined : await credentials.listSigned(accountId);
       const allowed = signed?.map(({ key_id, transports }) => ({ id: key_id, transports }));
-      return startAuthentication(rp, challenges, { ...given, allowed });
+      return startAuthentication(rp, challenges, { ...options, allowed });
     },
 
     /**
-     * @returns who answered, and by which key
-     * @throws LatchkeyError unauthenticated, with one sentence for every reason; invalid_input for what is no answer
+     * Verifies the response of an authentication.
+     * @throws LatchkeyError unauthenticated, with the same message for every reason; invalid_input when the response
+     *   cannot be read
      */
-    async finishAuthentication(given: {
-      purpose: Assertion;
-      boundTo: string;
-      accountId?: string;
-      response: unknown;
-      at: Date;
-      from?: Origin;
-    }): Promise<Authenticated> {
-      const read = authenticationResponse.safeParse(given.response);
-      if (!read.success) throw malformed(read.error);
+    async finishAuthentication(
+      input: FinishInput & Pick<AuthenticationFinish, 'purpose' | 'at'>,
+    ): Promise<AuthenticatedCredential> {
+      const { accountId, origin } = input;
+      const response = authenticationResponse.safeParse(input.response);
+      if (!response.success) throw unreadableResponse(response.error);
       try {
-        const done = await finishAuthentication(
-          { ...deps, challenges },
-          { ...given, response: read.data, ip: given.from?.ip },
-        );
-        if (done.regressed) await alarm(done.accountId, done.id, given.from);
-        return done;
+        const finish = { ...input, response: response.data, ip: origin?.ip };
+        const used = await finishAuthentication({ ...deps, challenges }, finish);
+        if (used.counterRegressed) await warnOfCopy(used, origin);
+        return used;
       } catch (error) {
-        throw await refused(error, 'sign_in.failed', NOT_OPENED, given.from, given.accountId);
+        const refusal = { action: 'sign_in.failed', message: SIGN_IN_REFUSED, accountId, origin };
+        throw await recordRefusal(error, refusal);
       }
     },
   };

@@ -1,13 +1,13 @@
 import { type AsymmetricKeyDetails, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
-import { Refusal } from './ceremony-response.ts';
+import { CeremonyRefusal } from './ceremony-response.ts';
 
-/** What is offered, the likeliest first (COSE Algorithms registry: ES256, EdDSA, RS256). */
+/** ES256, EdDSA and RS256 by their numbers in the COSE Algorithms registry, the preferred first. */
 export const ALGORITHMS = [-7, -8, -257];
 
 const MIN_RSA_BITS = 2048;
 
-/** Ed25519 points of small order (RFC 7748 section 7 speaks of why): under such a key anybody signs anything. */
+/** Ed25519 points of small order. With one of them as public key, anybody can make a valid signature (RFC 7748 section 7). */
 const SMALL_ORDER = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
@@ -25,36 +25,37 @@ function toJwk(key: Map<number, unknown>): JsonWebKey | undefined {
   const kind = `${key.get(alg)} ${key.get(kty)} ${key.get(crv)}`;
   if (kind === '-7 2 1') return { kty: 'EC', crv: 'P-256', x: text(key.get(x)), y: text(key.get(y)) };
   if (kind === '-8 1 6') return { kty: 'OKP', crv: 'Ed25519', x: text(key.get(x)) };
-  // The labels of n and e are those of crv and x.
+  // n and e have the same labels as crv and x.
   if (key.get(alg) === -257 && key.get(kty) === 3)
     return { kty: 'RSA', n: text(key.get(n)), e: text(key.get(e)) };
   return undefined;
 }
 
 /**
- * With attestation `none` nothing was signed yet by the key that is being registered: whether it is one at all must
- * be looked at here, or the account could be opened with a signature that anybody can make.
+ * Rejects public keys for which anybody can make a signature. The library does not check them, and with attestation
+ * `none` the new key has not signed anything yet.
  * @param encoded COSE_Key (RFC 9052 section 7)
- * @throws Refusal for an algorithm that was not offered, a point off its curve or of small order, a short RSA key
+ * @throws CeremonyRefusal for an algorithm that was not offered, a point that is not on its curve or is of small order,
+ *   or an RSA key that is short or has another exponent than 65537
  */
 export function checkPublicKey(encoded: Uint8Array<ArrayBuffer>): void {
   const jwk = toJwk(decodeCredentialPublicKey(encoded) as unknown as Map<number, unknown>);
-  if (!jwk) throw new Refusal('algorithm');
+  if (!jwk) throw new CeremonyRefusal('algorithm');
   let details: AsymmetricKeyDetails | undefined;
   try {
     details = createPublicKey({ key: jwk, format: 'jwk' }).asymmetricKeyDetails;
   } catch (error) {
-    throw new Refusal('public_key', error);
+    throw new CeremonyRefusal('public_key', error);
   }
   if (jwk.kty === 'RSA') {
     const { modulusLength = 0, publicExponent } = details ?? {};
-    // With the exponent 1 a signature is its own message.
-    if (modulusLength < MIN_RSA_BITS || publicExponent !== 65_537n) throw new Refusal('public_key');
+    // With exponent 1, every signature is the message itself.
+    if (modulusLength < MIN_RSA_BITS || publicExponent !== 65_537n) throw new CeremonyRefusal('public_key');
   }
   if (jwk.kty !== 'OKP') return;
   const point = Buffer.from(jwk.x ?? '', 'base64url');
-  if (point.length !== 32) throw new Refusal('public_key');
-  // The highest bit is the sign of x, which has no part in the order.
+  if (point.length !== 32) throw new CeremonyRefusal('public_key');
+  // The highest bit is the sign of x, which does not change the order.
   point.writeUInt8(point.readUInt8(31) & 0x7f, 31);
-  if (SMALL_ORDER.has(point.toString('hex'))) throw new Refusal('public_key');
+  if (SMALL_ORDER.has(point.toString('hex'))) throw new CeremonyRefusal('public_key');
 }

@@ -1,38 +1,39 @@
 import {
   generateRegistrationOptions,
   type PublicKeyCredentialCreationOptionsJSON,
-  SettingsService,
-  type VerifiedRegistrationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
-import { isoBase64URL, isoCBOR } from '@simplewebauthn/server/helpers';
+import { isoBase64URL } from '@simplewebauthn/server/helpers';
+import { checkAttestationObject, checkModel, type RegistrationInfo } from './attestation.ts';
 import type { Authenticator } from './authenticator-names.ts';
-import { Refusal, type Registration, readClientData } from './ceremony-response.ts';
+import { CeremonyRefusal, type RegistrationResponse, readChallenge } from './ceremony-response.ts';
 import type { Challenge, Challenges } from './challenges.ts';
 import { ALGORITHMS, checkPublicKey } from './public-key.ts';
+import type { CredentialKind } from './store.ts';
 
-/** `passkey`: found without a username, verifies its user, signs in by itself. `security_key`: after a password. */
-export type Kind = 'passkey' | 'security_key';
+const TIMEOUT_MS = 5 * 60_000;
 
-/** `upgrade`: a passkey that the browser makes by itself after a password sign-in, without asking the person. */
-export type Ceremony = Kind | 'upgrade';
+/** `upgrade`: a passkey that the browser creates after a password sign-in without asking the user. */
+export type RegistrationCeremony = CredentialKind | 'upgrade';
 
 export interface RelyingParty {
-  /** What an authenticator shows. */
+  /** Shown by authenticators. */
   name: string;
   /** The host of the issuer. */
   id: string;
-  /** The issuer: the one origin whose pages are answered. */
+  /** The issuer, the only origin from which responses are accepted. */
   origin: string;
-  /** Models that may be registered; attestation is asked for then. None: any. */
+  /** The models that may be registered; all when empty. Otherwise the browser is asked for an attestation. */
   allowedAaguids: string[];
 }
 
-/** A key whose registration was verified, as its row will have it. */
-export interface NewKey {
+/** A credential whose registration was verified, but which is not stored yet. */
+export interface NewCredential {
   challenge: Challenge;
-  kind: Kind;
+  kind: CredentialKind;
+  /** The credential ID, base64url. */
   keyId: string;
+  /** COSE_Key, base64url. */
   publicKey: string;
   attestationType: string;
   authenticator: Authenticator;
@@ -41,118 +42,70 @@ export interface NewKey {
 
 export interface RegistrationStart {
   boundTo: string;
-  ceremony: Ceremony;
-  /** The account's id, or the one that it will have. */
+  ceremony: RegistrationCeremony;
+  /** The account's id, or for a sign-up the id that it will have. */
   userHandle: string;
-  /** None before a sign-up has its account. */
+  /** Unset for a sign-up. */
   accountId?: string;
   username: string;
   displayName: string;
-  /** Keys that the account has: an authenticator that holds one is not registered twice. */
+  /** The credentials of the account. An authenticator that has one of them is not registered again. */
   known: { id: string; transports: string[] }[];
 }
 
-/** @returns what the browser hands to the authenticator (PublicKeyCredentialCreationOptionsJSON) */
+/** The ceremony is part of it, so that a response to one ceremony does not complete another. */
+const bindingOf = (ceremony: RegistrationCeremony, boundTo: string) => `${ceremony} ${boundTo}`;
+
+/** @returns the options that the browser passes to the authenticator */
 export async function startRegistration(
   rp: RelyingParty,
   challenges: Challenges,
-  given: RegistrationStart,
+  options: RegistrationStart,
 ): Promise<PublicKeyCredentialCreationOptionsJSON> {
-  const passkey = given.ceremony !== 'security_key';
-  const userVerification = passkey ? 'required' : 'discouraged';
+  const isPasskey = options.ceremony !== 'security_key';
+  const userVerification = isPasskey ? 'required' : 'discouraged';
   const challenge = await challenges.issue({
     purpose: 'registration',
-    boundTo: `${given.ceremony} ${given.boundTo}`,
-    accountId: given.accountId,
-    userHandle: given.userHandle,
+    boundTo: bindingOf(options.ceremony, options.boundTo),
+    accountId: options.accountId,
+    userHandle: options.userHandle,
     userVerification,
   });
   return generateRegistrationOptions({
     rpName: rp.name,
     rpID: rp.id,
-    userName: given.username,
-    userDisplayName: given.displayName,
-    userID: new TextEncoder().encode(given.userHandle),
+    userName: options.username,
+    userDisplayName: options.displayName,
+    userID: new TextEncoder().encode(options.userHandle),
     challenge: isoBase64URL.toBuffer(challenge),
-    timeout: 5 * 60_000,
+    timeout: TIMEOUT_MS,
     attestationType: rp.allowedAaguids.length > 0 ? 'direct' : 'none',
-    excludeCredentials: given.known,
+    excludeCredentials: options.known,
     supportedAlgorithmIDs: ALGORITHMS,
-    authenticatorSelection: passkey
+    authenticatorSelection: isPasskey
       ? { residentKey: 'required', userVerification }
       : { residentKey: 'discouraged', userVerification, authenticatorAttachment: 'cross-platform' },
   });
 }
 
-/** Bytes after the object are nobody's: a parser that reads on elsewhere would see another object. */
-function checkWhole(attestationObject: string): void {
-  const bytes = isoBase64URL.toBuffer(attestationObject);
-  if (isoCBOR.encode(isoCBOR.decodeFirst(bytes)).length !== bytes.length) throw new Refusal('encoding');
-}
-
-type Verified = NonNullable<VerifiedRegistrationResponse['registrationInfo']>;
-
 /**
- * Before anything is verified: other formats have the library fetch lists of revoked certificates from wherever the
- * answer says, and do not hold the model to the certificate.
- */
-const FORMATS = ['none', 'packed', 'fido-u2f'];
-
-/** A model is what a certificate of its maker says: a self-signed statement proves nothing. */
-function checkFormat(rp: RelyingParty, attestationObject: string): void {
-  const object = isoCBOR.decodeFirst(isoBase64URL.toBuffer(attestationObject)) as Map<string, unknown>;
-  const [format, statement] = [object.get('fmt'), object.get('attStmt')];
-  if (!FORMATS.includes(String(format))) throw new Refusal('attestation_format');
-  if (rp.allowedAaguids.length === 0) return;
-  const chain = statement instanceof Map ? statement.get('x5c') : undefined;
-  if (format !== 'packed' || !Array.isArray(chain) || chain.length === 0)
-    throw new Refusal('authenticator_model');
-}
-
-function checkModel(rp: RelyingParty, { aaguid }: Verified): void {
-  if (rp.allowedAaguids.length > 0 && !rp.allowedAaguids.includes(aaguid))
-    throw new Refusal('authenticator_model');
-}
-
-/**
- * Web Authentication Level 3 section 7.1.
- * @throws Refusal with the reason for the audit log
+ * Verifies a registration (Web Authentication Level 3 section 7.1). Stores nothing.
+ * @throws CeremonyRefusal with the reason for the audit log
  */
 export async function finishRegistration(
   rp: RelyingParty,
   challenges: Challenges,
-  given: { boundTo: string; ceremony: Ceremony; response: Registration },
-): Promise<NewKey> {
-  const { ceremony, response } = given;
-  const expectedChallenge = readClientData(response.response.clientDataJSON);
-  const challenge = await challenges.consume(
-    expectedChallenge,
-    'registration',
-    `${ceremony} ${given.boundTo}`,
-  );
-  if (!challenge) throw new Refusal('challenge');
-  let info: Verified;
-  try {
-    checkWhole(response.response.attestationObject);
-    checkFormat(rp, response.response.attestationObject);
-    const { registrationInfo } = await verifyRegistrationResponse({
-      response: response as never,
-      expectedChallenge,
-      expectedOrigin: rp.origin,
-      expectedRPID: rp.id,
-      // Nobody touches anything when a browser upgrades (section 7.1, step 15).
-      requireUserPresence: ceremony !== 'upgrade',
-      requireUserVerification: ceremony === 'passkey',
-      supportedAlgorithmIDs: ALGORITHMS,
-    });
-    if (!registrationInfo) throw new Refusal('attestation');
-    info = registrationInfo;
-  } catch (error) {
-    throw error instanceof Refusal ? error : new Refusal('registration', error);
-  }
-  if (info.credential.id !== response.id) throw new Refusal('key_id');
+  input: { boundTo: string; ceremony: RegistrationCeremony; response: RegistrationResponse },
+): Promise<NewCredential> {
+  const { ceremony, response } = input;
+  const expectedChallenge = readChallenge(response.response.clientDataJSON);
+  const binding = bindingOf(ceremony, input.boundTo);
+  const challenge = await challenges.consume(expectedChallenge, 'registration', binding);
+  if (!challenge) throw new CeremonyRefusal('challenge');
+  const info = await verify(rp, ceremony, response, expectedChallenge);
+  if (info.credential.id !== response.id) throw new CeremonyRefusal('key_id');
   checkPublicKey(info.credential.publicKey);
-  checkModel(rp, info);
+  checkModel(info, rp.allowedAaguids);
   return {
     challenge,
     kind: ceremony === 'security_key' ? 'security_key' : 'passkey',
@@ -169,9 +122,27 @@ export async function finishRegistration(
   };
 }
 
-/**
- * From now on a packed attestation counts only when it leads to one of them (Web Authentication Level 3 section 7.1,
- * step 24). It holds for this process: the library keeps them in one place.
- */
-export const trustRoots = (certificates: string[]) =>
-  SettingsService.setRootCertificates({ identifier: 'packed', certificates });
+async function verify(
+  rp: RelyingParty,
+  ceremony: RegistrationCeremony,
+  response: RegistrationResponse,
+  expectedChallenge: string,
+): Promise<RegistrationInfo> {
+  try {
+    checkAttestationObject(response.response.attestationObject, rp.allowedAaguids);
+    const { registrationInfo } = await verifyRegistrationResponse({
+      response: response as never,
+      expectedChallenge,
+      expectedOrigin: rp.origin,
+      expectedRPID: rp.id,
+      // Nobody touches an authenticator when a browser upgrades (section 7.1, step 15).
+      requireUserPresence: ceremony !== 'upgrade',
+      requireUserVerification: ceremony === 'passkey',
+      supportedAlgorithmIDs: ALGORITHMS,
+    });
+    if (!registrationInfo) throw new CeremonyRefusal('attestation');
+    return registrationInfo;
+  } catch (error) {
+    throw error instanceof CeremonyRefusal ? error : new CeremonyRefusal('registration', error);
+  }
+}

@@ -3,91 +3,87 @@ import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
-import { endGiven } from '../accounts/sign-out-everywhere.ts';
-import type { GivenPassword, Proof } from './authenticate.ts';
-import type { Passwords } from './hashing.ts';
-import { NO_GUESSES } from './lockout.ts';
+import type { PasswordAttempt, VerifiedPassword } from './authenticate.ts';
 import { isTooLong, type PasswordOwner } from './rules.ts';
-import { touchBrowser } from './trusted-browsers.ts';
+import { replacePassword } from './store.ts';
+import { renewTrust } from './trusted-browsers.ts';
 
 export interface PasswordChangeDeps {
   knex: Knex;
-  passwords: Passwords;
-  /** As at sign-in, with all that slows guessing there. */
-  prove(given: GivenPassword): Promise<Proof | undefined>;
-  /** Why a password may not be used, or undefined. */
-  passwordFault(password: string, person: PasswordOwner): string | undefined;
+  hash(password: string): Promise<string>;
+  /** As at sign-in, with everything that slows guessing there. */
+  verify(attempt: PasswordAttempt): Promise<VerifiedPassword | undefined>;
+  /** Why a password may not be set, in a sentence; undefined when it may. */
+  fault(password: string, owner: PasswordOwner): string | undefined;
+  findAccount(source: Knex, filter: { id: string; is_active: true }): Promise<PasswordOwner | undefined>;
+  /** Ends every session, code, token and link of the account, except for the session and browser of this request. */
+  signOutEverywhere(
+    trx: Knex.Transaction,
+    accountId: string,
+    options: { except: { session: string; browser: string | undefined } },
+  ): Promise<void>;
 }
 
 export interface PasswordChange {
   accountId: string;
-  /** The password as it is now. */
+  /** The present password. */
   current: string;
+  /** The new one. */
   password: string;
-  /** The digest of what this browser keeps. */
+  /** The digest of the token in this browser's cookie. */
   browserHash: string;
-  /** The session that asks, which goes on. */
+  /** The session of this request, which continues. */
   sessionUid: string;
-  from?: Origin;
+  origin?: Origin;
 }
 
 function changedConcurrently(): LatchkeyError {
-  const message = 'Your password was changed meanwhile. Nothing was done: try again.';
-  return new LatchkeyError('conflict', 'own_password_changed_concurrently', message, {
-    faults: { current: message },
-  });
+  const message = 'Your password was changed by another request at the same time. Try again.';
+  const faults = { current: message };
+  return new LatchkeyError('conflict', 'own_password_changed_concurrently', message, { faults });
 }
 
-/** Changing one's own password, which ends everything else that was given in the account's name. */
+/** Changing one's own password. */
 export function createPasswordChange(deps: PasswordChangeDeps) {
-  const { knex, passwords } = deps;
+  const { knex } = deps;
 
-  function faultsOf({ current, password }: PasswordChange, person: PasswordOwner): Record<string, string> {
+  function newPasswordFault({ current, password }: PasswordChange, owner: PasswordOwner): string | undefined {
+    if (password === '') return 'Enter a new password';
+    if (password === current) return 'Choose a password that differs from your current one';
+    return deps.fault(password, owner);
+  }
+
+  function faultsOf(input: PasswordChange, owner: PasswordOwner): Record<string, string> {
     const faults: Record<string, string> = {};
-    if (current === '') faults.current = 'Enter the password that you have now';
-    const fault =
-      password === ''
-        ? 'Enter a new password'
-        : password === current
-          ? 'Choose another password than the one you have now'
-          : deps.passwordFault(password, person);
+    if (input.current === '') faults.current = 'Enter your current password';
+    const fault = newPasswordFault(input, owner);
     if (fault !== undefined) faults.password = fault;
     return faults;
   }
 
   /**
-   * Other sessions, sign-ins under way, codes, links and tokens, refresh tokens too, end in the same transaction.
-   * @throws LatchkeyError invalid_input with a sentence for `current` or `password`; conflict when the password was
-   *   changed meanwhile; whatever `prove` throws
+   * Sets a new password, and ends everything else that is signed in to the account in the same transaction.
+   * @throws LatchkeyError invalid_input with a sentence for `current` or `password`; not_found when the account was
+   *   deleted or disabled; conflict when the password was changed concurrently; whatever `verify` throws
    */
-  return async (given: PasswordChange): Promise<void> => {
-    const { accountId, current, browserHash } = given;
-    const person = await knex('T_accounts')
-      .where({ id: accountId, is_active: true })
-      .first<PasswordOwner | undefined>('username', 'email', 'name');
-    if (!person) throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
-    // Before the guess is counted: whoever looks for a new password that will do is not guessing at the old one.
-    const faults = faultsOf(given, person);
+  return async (input: PasswordChange): Promise<void> => {
+    const { accountId, current, browserHash, sessionUid } = input;
+    const owner = await deps.findAccount(knex, { id: accountId, is_active: true });
+    if (!owner) throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
+    // Before the attempt is counted: people who try several new passwords are not guessing at the current one.
+    const faults = faultsOf(input, owner);
     if (Object.keys(faults).length > 0) throw invalidFields(faults);
-    const { username } = person;
-    const proof = isTooLong(current)
-      ? undefined
-      : await deps.prove({ username, password: current, browserHash });
-    if (proof?.accountId !== accountId)
-      throw invalidFields({ current: 'This is not the password that you have now' });
-    const password_hash = await passwords.hash(given.password);
+    const attempt = { username: owner.username, password: current, browserHash };
+    const verified = isTooLong(current) ? undefined : await deps.verify(attempt);
+    if (verified?.accountId !== accountId)
+      throw invalidFields({ current: 'This is not your current password' });
+    const hashes = { before: verified.passwordHash, after: await deps.hash(input.password) };
     await inTransaction(knex, async (trx) => {
-      const changed = await trx('T_credentials')
-        .where({ id: proof.credentialId, password_hash: proof.passwordHash })
-        .update({ password_hash, ...NO_GUESSES, updated_at: new Date() });
-      if (changed !== 1) throw changedConcurrently();
-      await endGiven(trx, accountId, { session: given.sessionUid, browser: proof.browserId });
-      await recordEventIn(
-        trx,
-        { action: 'password.changed', accountId, sessionUid: given.sessionUid },
-        given.from,
-      );
+      if (!(await replacePassword(trx, verified.id, hashes))) throw changedConcurrently();
+      const except = { session: sessionUid, browser: verified.browserId };
+      await deps.signOutEverywhere(trx, accountId, { except });
+      await recordEventIn(trx, { action: 'password.changed', accountId, sessionUid }, input.origin);
     });
-    if (proof.browserId) touchBrowser(proof.browserId);
+    if (verified.browserId) renewTrust(verified.browserId);
   };
 }

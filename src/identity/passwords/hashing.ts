@@ -4,28 +4,28 @@ import bcrypt from 'bcrypt';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 
-/** The documented work factor. */
+/** The work factor of bcrypt. docs/DATABASE.md names it. */
 export const COST = 12;
 
-/**
- * bcrypt and token signing share libuv's threads and the cores: one core stays free, and who would wait longer
- * than a few seconds is sent away instead.
- */
-function createQueue(limit: number, longest: number) {
+/** How many may wait for each hash that runs: a few seconds' worth. */
+const WAITING_PER_THREAD = 24;
+
+/** Runs at most `limit` tasks at once. @throws LatchkeyError unavailable when `maxWaiting` tasks wait already */
+function createQueue(limit: number, maxWaiting: number) {
   let running = 0;
   const waiting: (() => void)[] = [];
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (waiting.length >= longest) {
+  return async <T>(task: () => Promise<T>): Promise<T> => {
+    if (waiting.length >= maxWaiting) {
       throw new LatchkeyError(
         'unavailable',
         'password_checks_overloaded',
-        'Too many people are signing in just now. Try again in a moment.',
+        'Too many people are signing in at the moment. Try again in a few seconds.',
       );
     }
     if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
     else running += 1;
     try {
-      return await work();
+      return await task();
     } finally {
       const next = waiting.shift();
       if (next) next();
@@ -34,46 +34,49 @@ function createQueue(limit: number, longest: number) {
   };
 }
 
-type Stored = string | undefined;
+type StoredHash = string | undefined;
 
-export interface Passwords {
-  /** @returns what `password_hash` holds: `<pepper id>:<bcrypt>` */
+export interface PasswordHashing {
+  /** @returns the value of the column `password_hash`: `<pepper id>:<bcrypt>` @throws as `verify` */
   hash(password: string): Promise<string>;
   /**
-   * @param stored undefined for an unknown account: takes as long and is false. A function is asked when the turn has
-   *   come, so that whoever is sent away from the queue has spent nothing
+   * @param stored undefined for an unknown account, which gives false after the same work. A function is called when
+   *   the queue has come to this password, so that a rejected one has not used up an attempt
+   * @throws LatchkeyError unavailable when too many passwords wait
    */
-  verify(password: string, stored: Stored | (() => Promise<Stored>)): Promise<boolean>;
-  /** Whether a stored hash was made with an older pepper or cost. */
+  verify(password: string, stored: StoredHash | (() => Promise<StoredHash>)): Promise<boolean>;
+  /** Whether a stored hash has an older pepper or another cost. */
   isStale(stored: string): boolean;
 }
 
 /**
- * bcrypt over HMAC-SHA-256 with a pepper: bcrypt alone sees 72 bytes and stops at NUL; and a stolen dump cannot
- * be guessed at without the key ring.
- * @param threads the size of libuv's pool
+ * Hashes with bcrypt over HMAC-SHA-256 keyed by a pepper. The HMAC is there because bcrypt reads only 72 bytes and
+ * stops at NUL; the pepper, because passwords in a stolen dump then cannot be guessed without the server's secrets.
+ * @param threads the size of libuv's thread pool. Token signing uses it too, so two threads and one core stay free
  */
-export function createPasswords(secrets: Secrets, threads = 4): Passwords {
+export function createPasswordHashing(secrets: Secrets, threads = 4): PasswordHashing {
   const limit = Math.max(1, Math.min(availableParallelism() - 1, threads - 2));
-  const queued = createQueue(limit, limit * 24);
-  const peppered = (password: string, pepper: Buffer) =>
+  const queued = createQueue(limit, limit * WAITING_PER_THREAD);
+  const applyPepper = (password: string, pepper: Buffer) =>
     createHmac('sha256', pepper).update(password.normalize('NFKC')).digest('base64');
-  // Of the same cost as a real one, so that an unknown account takes as long.
-  const decoy = bcrypt.hash(peppered('decoy', Buffer.alloc(32)), COST);
+  const noPepper = Buffer.alloc(32);
+  // Has the cost of a real hash, so that an unknown account takes as long.
+  const decoy = bcrypt.hash(applyPepper('decoy', noPepper), COST);
 
   return {
     async hash(password) {
       const pepper = secrets.pepper(secrets.pepperId) as Buffer;
-      return `${secrets.pepperId}:${await queued(() => bcrypt.hash(peppered(password, pepper), COST))}`;
+      const hash = await queued(() => bcrypt.hash(applyPepper(password, pepper), COST));
+      return `${secrets.pepperId}:${hash}`;
     },
     verify(password, stored) {
       return queued(async () => {
         const known = typeof stored === 'function' ? await stored() : stored;
-        const [id = '', hash] = known?.split(':') ?? [];
-        const pepper = secrets.pepper(id);
-        const against = hash && pepper ? hash : await decoy;
-        const matches = await bcrypt.compare(peppered(password, pepper ?? Buffer.alloc(32)), against);
-        return matches && against === hash;
+        const [pepperId = '', hash] = known?.split(':') ?? [];
+        const pepper = secrets.pepper(pepperId);
+        const compared = hash && pepper ? hash : await decoy;
+        const matches = await bcrypt.compare(applyPepper(password, pepper ?? noPepper), compared);
+        return matches && compared === hash;
       });
     },
     isStale: (stored) => !stored.startsWith(`${secrets.pepperId}:$2b$${COST}$`),

@@ -2,49 +2,58 @@ import { insertInto, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
-/** Guesses in each round; what they count up to (NIST SP 800-63B section 5.2.2 allows 100 in a row). */
-const ROUND = 5;
-export const MOST_GUESSES = 100;
+/** The lock is set after each five failed attempts, and after 100 it stays (NIST SP 800-63B section 5.2.2). */
+const ATTEMPTS_PER_LOCK = 5;
+export const MAX_FAILED_ATTEMPTS = 100;
 
 const FIRST_LOCK_MINUTES = 15;
 const LONGEST_LOCK_MINUTES = 24 * 60;
 const FOREVER = new Date('9999-12-31T23:59:59.999Z');
+const DAY_MS = 86_400_000;
 
-/** Where the guesses at a password are counted: the account's credential, or one browser that the person knows. */
-export interface GuessCount {
+/** The columns of a counter. */
+export const COUNTER_COLUMNS = ['failed_login_attempts', 'locked_until'] as const;
+/** A counter at zero. */
+export const NO_FAILED_ATTEMPTS = { failed_login_attempts: 0, locked_until: null };
+
+/** The row that counts the failed attempts at a password: the password's own, or that of a trusted browser. */
+export interface AttemptCounter {
   table: 'T_credentials' | 'T_known_browsers';
   id: string;
-  /** Whether a guess will be allowed, as it was when the row was read. */
-  isOpen: boolean;
+  /** As of when the row was read. */
+  isLocked: boolean;
 }
 
-/** The end of the lock that guess number `count` sets: 15, 30, 60 … minutes up to a day, at last for ever. */
+/** The end of the lock that failed attempt number `count` sets: after 15, 30, 60… minutes, up to a day, then never. */
 function lockedUntil(count: number, now: number): Date {
-  if (count >= MOST_GUESSES) return FOREVER;
-  const minutes = FIRST_LOCK_MINUTES * 2 ** (count / ROUND - 1);
+  if (count >= MAX_FAILED_ATTEMPTS) return FOREVER;
+  const minutes = FIRST_LOCK_MINUTES * 2 ** (count / ATTEMPTS_PER_LOCK - 1);
   return new Date(now + Math.min(minutes, LONGEST_LOCK_MINUTES) * 60_000);
 }
 
-const lockingGuesses = Array.from({ length: MOST_GUESSES / ROUND }, (_, index) => (index + 1) * ROUND);
+const lockingCounts = Array.from(
+  { length: MAX_FAILED_ATTEMPTS / ATTEMPTS_PER_LOCK },
+  (_, index) => (index + 1) * ATTEMPTS_PER_LOCK,
+);
 
-const lockName = (guess: number) => `lock_${guess}`;
+const lockName = (count: number) => `lock_${count}`;
 
-/** MySQL assigns from left to right and would see the new count, so the lock is set before the count. */
+/** Sets the lock before the count: MySQL assigns from left to right, and would see the new count. */
 const COUNT_AND_LOCK = sql(
   [
-    ...lockingGuesses.map(
-      (guess, index) =>
-        `${index === 0 ? 'locked_until = CASE failed_login_attempts' : ''} WHEN ${guess - 1} THEN `,
+    ...lockingCounts.map(
+      (count, index) =>
+        `${index === 0 ? 'locked_until = CASE failed_login_attempts' : ''} WHEN ${count - 1} THEN `,
     ),
     ' ELSE locked_until END, failed_login_attempts = failed_login_attempts + 1',
   ],
-  ...lockingGuesses.map(lockName),
+  ...lockingCounts.map(lockName),
 );
 
 const reserveIn = (table: string) =>
   update(table, {
     set: COUNT_AND_LOCK,
-    where: sql`id = ${'id'} AND failed_login_attempts < ${'most'} AND (locked_until IS NULL OR locked_until <= ${'now'})`,
+    where: sql`id = ${'id'} AND failed_login_attempts < ${'maximum'} AND (locked_until IS NULL OR locked_until <= ${'now'})`,
   });
 
 const RESERVE = {
@@ -52,8 +61,8 @@ const RESERVE = {
   T_known_browsers: reserveIn('T_known_browsers'),
 };
 
-/** The one row that counts the guesses at accounts that are locked or unknown. */
-const REFUSED = { key_hash: digest('refused guesses') };
+/** The one row that counts the attempts at locked and unknown accounts. */
+const REFUSED_KEY = digest('refused guesses');
 const COUNT_REFUSED = update('T_rate_limits', {
   set: sql`points = points + 1`,
   where: sql`key_hash = ${'key_hash'}`,
@@ -61,47 +70,44 @@ const COUNT_REFUSED = update('T_rate_limits', {
 const INSERT_REFUSED = insertInto('T_rate_limits', ['id', 'created_at', 'key_hash', 'points', 'expires_at'], {
   onConflict: 'nothing',
 });
-const DAY_MS = 86_400_000;
 
 /**
- * A guess that is refused touches no row of its own, and so would be answered sooner, by a page and a flush to the
- * disk, than one that counts: it counts here. Each guess is two statements at the same moment, of which one touches a
- * row; a commit that comes after another, or only at times, could be measured as well.
+ * Makes a refused attempt cost as much as one that counts. A refused attempt changes no counter, so it would be answered
+ * faster by one page write and one flush to disk. Every attempt therefore runs two statements at the same moment, of
+ * which exactly one changes a row. A second commit, or one that happens only sometimes, could be measured too.
  */
 async function countRefused(isRefused: boolean, now: Date): Promise<void> {
-  const key_hash = isRefused ? REFUSED.key_hash : '';
+  const key_hash = isRefused ? REFUSED_KEY : '';
   const missed = await currentUnit().commitNow([
     { statement: COUNT_REFUSED, values: { key_hash }, guard: 'refused' },
   ]);
   if (!missed || !isRefused) return;
   const expires_at = new Date(now.getTime() + 30 * DAY_MS);
-  const values = { id: uuidv7(), created_at: now, ...REFUSED, points: 1, expires_at };
+  const values = { id: uuidv7(), created_at: now, key_hash: REFUSED_KEY, points: 1, expires_at };
   await currentUnit().commitNow([{ statement: INSERT_REFUSED, values }]);
 }
 
 /**
- * Counts a guess as failed before the password is looked at, in a commit of its own: of a thousand at once, over
- * any number of servers, five go on and the fifth sets the lock. One statement and its row count decide.
- * @param count undefined for an unknown account, which costs as much
- * @returns whether the password may be looked at
+ * Counts an attempt as failed before the password is verified, in a commit of its own. The row count of one UPDATE
+ * decides: of a thousand attempts at once, on any number of servers, five are allowed and the fifth sets the lock.
+ * @param counter undefined for an unknown account, which costs as much
+ * @returns whether the password may be verified
  */
-export async function reserveGuess(count: GuessCount | undefined): Promise<boolean> {
-  const table = count?.table ?? 'T_credentials';
+export async function reserveAttempt(counter: AttemptCounter | undefined): Promise<boolean> {
+  const table = counter?.table ?? 'T_credentials';
   const now = Date.now();
-  const locks = lockingGuesses.map((guess) => [lockName(guess), lockedUntil(guess, now)]);
+  const locks = lockingCounts.map((count) => [lockName(count), lockedUntil(count, now)]);
   const values = {
     ...Object.fromEntries(locks),
-    id: count?.id ?? '',
-    most: MOST_GUESSES,
+    id: counter?.id ?? '',
+    maximum: MAX_FAILED_ATTEMPTS,
     now: new Date(now),
   };
-  const reserve = { statement: RESERVE[table], values, guard: 'guess' };
+  const reserve = { statement: RESERVE[table], values, guard: 'attempt' };
+  const isRefused = counter?.isLocked ?? true;
   const [refused] = await Promise.all([
     currentUnit().commitNow([reserve]),
-    countRefused(!count?.isOpen, new Date(now)),
+    countRefused(isRefused, new Date(now)),
   ]);
   return !refused;
 }
-
-/** The row of failures is broken; written with all else that the sign-in writes. */
-export const NO_GUESSES = { failed_login_attempts: 0, locked_until: null };

@@ -1,17 +1,16 @@
 import { createRequire } from 'node:module';
 import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
+import { MAX_PASSWORD_LENGTH } from '../fields.ts';
 
-/** NIST SP 800-63B section 3.1.1.2: at least 64 must be accepted. */
-export const LONGEST = 256;
-/** The longest form field that may still come down to LONGEST when it is normalised. */
-const LONGEST_RAW = 1024;
+/** NFKC shortens text a little, when it composes letters and accents. Longer text is rejected without normalising it. */
+const MAX_RAW_LENGTH = 4 * MAX_PASSWORD_LENGTH;
 
-/** zxcvbn's own scale of 0 to 4; from 3 on it takes more than 10^8 guesses. */
-const STRONG_ENOUGH = 3;
-/** What follows cannot make a strong password weak; and the time that it takes to judge grows with the square. */
-const JUDGED = 64;
-/** How many code points must be left when all that is known of the person is taken out. */
-const OF_ONES_OWN = 8;
+/** On zxcvbn's scale of 0 to 4. From 3 on, an attacker needs more than 10^8 guesses. */
+const MIN_SCORE = 3;
+/** Judging takes time that grows with the square of the length, and a longer password is never weaker. */
+const MAX_JUDGED_LENGTH = 64;
+/** How many characters must remain when everything that is known about the owner is removed. */
+const MIN_OWN_CHARACTERS = 8;
 
 export interface PasswordOwner {
   username: string;
@@ -20,29 +19,28 @@ export interface PasswordOwner {
 }
 
 export interface PasswordRules {
-  minimum: number;
-  /** @returns why this password may not be set, in a sentence for the person; undefined when it may */
+  /** @returns why this password may not be set, in sentences for the user; undefined when it may be set */
   fault(password: string, owner: PasswordOwner): string | undefined;
 }
 
-/** Counted as a person counts: code points of the normal form, which is also what is hashed. */
+/** In code points of the normal form, which is also what is hashed. */
 function lengthOf(password: string): number {
   return [...password.normalize('NFKC')].length;
 }
 
-/** Whether it could be anybody's password: what is longer is not hashed, and not normalised either. */
+/** Whether the password is too long to be anybody's. Sign-in then rejects it without normalising and hashing it. */
 export function isTooLong(password: string): boolean {
-  return password.length > LONGEST_RAW || lengthOf(password) > LONGEST;
+  return password.length > MAX_RAW_LENGTH || lengthOf(password) > MAX_PASSWORD_LENGTH;
 }
 
 const require = createRequire(import.meta.url);
 let loaded: ZxcvbnFactory | undefined;
 
 /**
- * The dictionaries take half a second, in which this process does nothing else, and some fifty megabytes: the server
- * loads them before it listens, the command with the first password that is set.
+ * Loads the dictionaries at the first call, which blocks the process for half a second and takes some 50 MB. The server
+ * therefore calls it before it listens; the command only when it sets a password.
  */
-export function zxcvbn(): ZxcvbnFactory {
+export function loadZxcvbn(): ZxcvbnFactory {
   if (loaded) return loaded;
   const { ZxcvbnFactory: Factory } = require('@zxcvbn-ts/core') as typeof import('@zxcvbn-ts/core');
   const common = require('@zxcvbn-ts/language-common') as typeof import('@zxcvbn-ts/language-common');
@@ -51,15 +49,15 @@ export function zxcvbn(): ZxcvbnFactory {
     dictionary: { ...common.dictionary, ...english.dictionary },
     graphs: common.adjacencyGraphs,
     translations: english.translations,
-    maxLength: JUDGED,
-    // Of "4@8({[<" there are as many readings as are allowed: ten keep the worst input below a tenth of a second.
+    maxLength: MAX_JUDGED_LENGTH,
+    // "4@8({[<" has as many readings as this allows: with ten, the worst input takes less than 0.1 s.
     l33tMaxSubstitutions: 10,
   });
   return loaded;
 }
 
-/** What others know of the person, longest first. */
-function knownOf({ username, email, name }: PasswordOwner): string[] {
+/** The words that others know about the owner, longest first. */
+function knownWords({ username, email, name }: PasswordOwner): string[] {
   const [local = '', domain = ''] = email?.split('@') ?? [];
   const words = [
     username,
@@ -76,30 +74,31 @@ function knownOf({ username, email, name }: PasswordOwner): string[] {
   return [...new Set(known)].toSorted((a, b) => b.length - a.length);
 }
 
-const LIKE_OWNER = 'This is too much like your username, name or e-mail address. Choose another one.';
+const LIKE_OWNER = 'This is too much like your username, name or e-mail address. Choose another password.';
 
-const isLike = (password: string, known: string[]) =>
-  [...known.reduce((left, word) => left.replaceAll(word, ''), password.toLowerCase())].length < OF_ONES_OWN;
+const isLikeOwner = (password: string, known: string[]) =>
+  [...known.reduce((rest, word) => rest.replaceAll(word, ''), password.toLowerCase())].length <
+  MIN_OWN_CHARACTERS;
 
 /**
- * What a password must be to be set: long enough, and none that is tried first (NIST SP 800-63B section 3.1.1.2).
- * No rule of what characters it is made of.
- * @param options `minimum` in code points
+ * A password must be long enough, and must not be among the first that an attacker tries (NIST SP 800-63B section
+ * 3.1.1.2). There is no rule about which characters it contains.
+ * @param options `minimum`: the shortest password in characters
  */
 export function createPasswordRules({ minimum }: { minimum: number }): PasswordRules {
   return {
-    minimum,
-    fault(given, owner) {
-      if (isTooLong(given)) return `Use at most ${LONGEST} characters.`;
-      const password = given.normalize('NFKC');
-      if (lengthOf(password) < minimum) return `Use at least ${minimum} characters.`;
-      const known = knownOf(owner);
-      if (isLike(password, known)) return LIKE_OWNER;
-      const { score, feedback, sequence } = zxcvbn().check(password.slice(0, JUDGED), known);
-      if (score >= STRONG_ENOUGH) return undefined;
+    fault(typed, owner) {
+      if (isTooLong(typed)) return `Use at most ${MAX_PASSWORD_LENGTH} characters.`;
+      const password = typed.normalize('NFKC');
+      const length = lengthOf(password);
+      if (length < minimum) return `Use at least ${minimum} characters. Yours has ${length}.`;
+      const known = knownWords(owner);
+      if (isLikeOwner(password, known)) return LIKE_OWNER;
+      const { score, feedback, sequence } = loadZxcvbn().check(password.slice(0, MAX_JUDGED_LENGTH), known);
+      if (score >= MIN_SCORE) return undefined;
       if (sequence.some(({ dictionaryName }) => dictionaryName === 'userInputs')) return LIKE_OWNER;
-      const why = feedback.warning ?? 'This is easy to guess.';
-      return `${why} Choose another one: four unrelated words work well.`;
+      const reason = feedback.warning ?? 'This is easy to guess.';
+      return `${reason} Choose another password: four unrelated words work well.`;
     },
   };
 }

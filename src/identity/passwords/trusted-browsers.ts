@@ -2,28 +2,32 @@ import type { Knex } from 'knex';
 import { insertInto, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { NO_GUESSES } from './lockout.ts';
+import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './lockout.ts';
 
-/** How long a browser is known after its last sign-in. */
-export const KNOWN_DAYS = 180;
+const TABLE = 'T_known_browsers';
+const DAY_MS = 86_400_000;
 
-const nextExpiry = (now: Date) => new Date(now.getTime() + KNOWN_DAYS * 86_400_000);
+/** How many days after its last sign-in a browser is trusted. */
+export const TRUST_DAYS = 180;
 
-const GUESSES = ['failed_login_attempts', 'locked_until'] as const;
+const nextExpiry = (now: Date) => new Date(now.getTime() + TRUST_DAYS * DAY_MS);
 
-/** Two forms of one browser may be sent at once. */
+/** Keeps a row that is there already: the browser may send two forms at once. */
 const INSERT_BROWSER = insertInto(
-  'T_known_browsers',
-  ['id', 'created_at', 'account_id', 'token_hash', ...GUESSES, 'last_used_at', 'expires_at'],
+  TABLE,
+  ['id', 'created_at', 'account_id', 'token_hash', ...COUNTER_COLUMNS, 'last_used_at', 'expires_at'],
   { onConflict: 'nothing' },
 );
-const TOUCH_BROWSER = update('T_known_browsers', {
-  set: ['last_used_at', 'expires_at', ...GUESSES],
+const RENEW_BROWSER = update(TABLE, {
+  set: ['last_used_at', 'expires_at', ...COUNTER_COLUMNS],
   where: sql`id = ${'id'}`,
 });
 
-/** Marks this browser as one from which the person signed in, in the commit of the request under way. */
-export function rememberBrowser(accountId: string, tokenHash: string): void {
+/**
+ * Trusts a browser with which the user has signed in, in the commit of the current request.
+ * @param tokenHash the digest of the token in the browser's cookie
+ */
+export function trustBrowser(accountId: string, tokenHash: string): void {
   const now = new Date();
   currentUnit().write({
     statement: INSERT_BROWSER,
@@ -32,24 +36,21 @@ export function rememberBrowser(accountId: string, tokenHash: string): void {
       created_at: now,
       account_id: accountId,
       token_hash: tokenHash,
-      ...NO_GUESSES,
+      ...NO_FAILED_ATTEMPTS,
       last_used_at: now,
       expires_at: nextExpiry(now),
     },
   });
 }
 
-/** A browser that is known signed in again. */
-export function touchBrowser(id: string): void {
+/** After another sign-in with a trusted browser. Also clears its failed attempts. */
+export function renewTrust(id: string): void {
   const now = new Date();
-  const values = { id, last_used_at: now, expires_at: nextExpiry(now), ...NO_GUESSES };
-  currentUnit().write({ statement: TOUCH_BROWSER, values });
+  const values = { id, last_used_at: now, expires_at: nextExpiry(now), ...NO_FAILED_ATTEMPTS };
+  currentUnit().write({ statement: RENEW_BROWSER, values });
 }
 
-/**
- * No browser of that account is known any more: for a new password, and "sign out everywhere".
- * @param kept the one that asks
- */
-export async function forgetBrowsers(source: Knex, accountId: string, kept = ''): Promise<void> {
-  await source('T_known_browsers').where({ account_id: accountId }).whereNot({ id: kept }).delete();
+/** Trusts no browser of an account any longer. @param except the id of one that stays trusted */
+export async function forgetBrowsers(source: Knex, accountId: string, except = ''): Promise<void> {
+  await source(TABLE).where({ account_id: accountId }).whereNot({ id: except }).delete();
 }

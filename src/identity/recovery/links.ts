@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
+import { LatchkeyError } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 
-/** An address that is to be the account's, confirmed; a new password; a first key again, by an administrator or by mail. */
-export type Purpose = 'verify_email' | 'reset_password' | 'enrol_passkey' | 'recover_passkey';
+/**
+ * `verify_email`: confirms an e-mail address. `reset_password`: sets a new password. `enrol_passkey` and
+ * `recover_passkey`: add a passkey to an account, by a link of an administrator or by mail.
+ */
+export type LinkPurpose = 'verify_email' | 'reset_password' | 'enrol_passkey' | 'recover_passkey';
 
 const HOUR_MS = 3_600_000;
-const LIFE_MS: Record<Purpose, number> = {
+export const LIFETIMES_MS: Record<LinkPurpose, number> = {
   verify_email: 24 * HOUR_MS,
   reset_password: HOUR_MS,
   enrol_passkey: HOUR_MS,
@@ -14,31 +18,40 @@ const LIFE_MS: Record<Purpose, number> = {
 };
 const TABLE = 'T_account_links';
 
-/** Whom a link is for. */
-export interface Bearer {
-  account_id: string;
-  purpose: Purpose;
+/** 144 random bits: short enough that the link is not broken over two lines of a plain-text mail. */
+const TOKEN_BYTES = 18;
+
+/** The same sentence for every link that is not valid, so that it does not reveal why. */
+export const LINK_EXPIRED =
+  'This link no longer works: it has expired, was used, or was replaced by a newer one. Nothing was changed, and nobody was signed in.';
+
+export const linkExpired = () => new LatchkeyError('invalid_input', 'link_expired', LINK_EXPIRED);
+
+/** The account that a link is for. */
+export interface LinkOwner {
+  accountId: string;
+  purpose: LinkPurpose;
   username: string;
   name: string | null;
-  /** The address that the mailbox it was sent to has. */
+  /** The address to which the link was mailed. */
   email: string;
 }
 
-const removed = (trx: Knex.Transaction, accountId: string, purpose: Purpose) =>
+const deleteLinks = (trx: Knex.Transaction, accountId: string, purpose: LinkPurpose) =>
   trx(TABLE).where({ account_id: accountId, purpose }).delete();
 
 /**
- * Makes a link that takes the place of the account's earlier one for that purpose.
- * @returns its token, of 144 random bits: short enough that the link stays whole in a mail of plain text
- * @throws a unique violation when another request makes one at the same moment
+ * Creates a link. It replaces the account's earlier link for that purpose.
+ * @returns its token
+ * @throws a unique violation when another request creates one at the same moment
  */
-export async function makeLink(
+export async function createLink(
   trx: Knex.Transaction,
-  link: { accountId: string; purpose: Purpose; email: string },
+  link: { accountId: string; purpose: LinkPurpose; email: string },
 ): Promise<string> {
-  const token = randomBytes(18).toString('base64url');
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const now = new Date();
-  await removed(trx, link.accountId, link.purpose);
+  await deleteLinks(trx, link.accountId, link.purpose);
   await trx(TABLE).insert({
     id: uuidv7(),
     created_at: now,
@@ -46,16 +59,21 @@ export async function makeLink(
     purpose: link.purpose,
     token_hash: digest(token),
     email: link.email,
-    expires_at: new Date(now.getTime() + LIFE_MS[link.purpose]),
+    expires_at: new Date(now.getTime() + LIFETIMES_MS[link.purpose]),
   });
   return token;
 }
 
+/** Does the work of `createLink` where there is no account, so that both take as long. */
+export async function pretendToCreateLink(trx: Knex.Transaction, purpose: LinkPurpose): Promise<void> {
+  await deleteLinks(trx, uuidv7(), purpose);
+}
+
 /**
- * What still opens: unused, in time, of an active account. A link back in speaks of the address that the account had:
- * when it has another by now, whoever reads mail at the old one gets in no more.
+ * Selects a link that is unused, not expired, and of an active account. A link that signs in is valid only while the
+ * account has the address that it was mailed to: people who read mail at an earlier address stay out.
  */
-const good = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: Purpose[]) =>
+const whereOpen = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: LinkPurpose[]) =>
   query
     .where({ token_hash: digest(token) })
     .whereIn('purpose', purposes)
@@ -70,31 +88,37 @@ const good = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: P
         ),
     );
 
-const bearer = (source: Knex, token: string) =>
-  source(`${TABLE} as l`)
+async function findOwner(source: Knex, token: string): Promise<LinkOwner | undefined> {
+  const row = await source(`${TABLE} as l`)
     .join('T_accounts as a', 'a.id', 'l.account_id')
     .where('l.token_hash', digest(token))
-    .first<Bearer | undefined>('l.account_id', 'l.purpose', 'l.email', 'a.username', 'a.name');
-
-/** Reads only: nothing is used up by looking. @returns whom it is for, or undefined when it opens nothing */
-export async function lookAt(knex: Knex, token: string, ...purposes: Purpose[]): Promise<Bearer | undefined> {
-  const found = await good(knex(TABLE), knex, token, purposes).first('id');
-  return found ? bearer(knex, token) : undefined;
+    .first('l.account_id', 'l.purpose', 'l.email', 'a.username', 'a.name');
+  if (!row) return undefined;
+  const { account_id: accountId, purpose, username, name, email } = row;
+  return { accountId, purpose, username, name, email };
 }
 
-/** One statement uses it up. @returns whom it was for, or undefined when it opens nothing */
-export async function useLink(
+/** Does not use the link up: mail scanners open links too. @returns undefined when it is not valid */
+export async function findLink(
+  source: Knex,
+  token: string,
+  ...purposes: LinkPurpose[]
+): Promise<LinkOwner | undefined> {
+  const found = await whereOpen(source(TABLE), source, token, purposes).first('id');
+  return found ? findOwner(source, token) : undefined;
+}
+
+/** Uses a link up. The row count of one UPDATE decides, so it works once. @returns undefined when it is not valid */
+export async function consumeLink(
   trx: Knex.Transaction,
   token: string,
-  ...purposes: Purpose[]
-): Promise<Bearer | undefined> {
-  const used = await good(trx(TABLE), trx, token, purposes).update({ consumed_at: new Date() });
-  return used === 1 ? bearer(trx, token) : undefined;
+  ...purposes: LinkPurpose[]
+): Promise<LinkOwner | undefined> {
+  const consumed = await whereOpen(trx(TABLE), trx, token, purposes).update({ consumed_at: new Date() });
+  return consumed === 1 ? findOwner(trx, token) : undefined;
 }
 
-/**
- * When a password changed: a link that a thief asked for, or waits for at an address of theirs, opens nothing more.
- */
+/** Uses up all links of an account, among them any that an attacker requested. */
 export async function voidLinks(trx: Knex.Transaction, accountId: string): Promise<void> {
   await trx(TABLE)
     .where({ account_id: accountId })
@@ -102,16 +126,11 @@ export async function voidLinks(trx: Knex.Transaction, accountId: string): Promi
     .update({ consumed_at: new Date() });
 }
 
-/** The address that waits to be confirmed, also after its link is over: it is asked for anew, not forgotten. */
-export async function pendingEmail(source: Knex, accountId: string): Promise<string | null> {
+/** The address that waits to be confirmed, even if its link has expired: the user can request another one. */
+export async function findPendingEmail(source: Knex, accountId: string): Promise<string | null> {
   const row = await source(TABLE)
     .where({ account_id: accountId, purpose: 'verify_email' })
     .whereNull('consumed_at')
     .first('email');
   return row?.email ?? null;
-}
-
-/** As much work as for a link that is made, where there is no account to make one for. */
-export async function makeNoLink(trx: Knex.Transaction, purpose: Purpose): Promise<void> {
-  await removed(trx, uuidv7(), purpose);
 }

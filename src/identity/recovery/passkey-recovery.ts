@@ -3,82 +3,91 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { endGiven } from '../accounts/sign-out-everywhere.ts';
 import { normalise } from '../fields.ts';
-import { insertKey } from '../passkeys/credentials.ts';
-import type { NewKey } from '../passkeys/registration.ts';
-import { type Bearer, lookAt, makeLink, useLink } from './links.ts';
-import { linkExpired } from './password-reset.ts';
+import type { NewCredential } from '../passkeys/registration.ts';
+import { consumeLink, createLink, findLink, LIFETIMES_MS, type LinkOwner, linkExpired } from './links.ts';
 
-const MINUTES = 60;
+const PURPOSES = ['enrol_passkey', 'recover_passkey'] as const;
 
-/** For who has lost every key: an administrator gives a link, and the person picks the new one with it. */
-export function createEnrolment(deps: {
+export interface PasskeyRecoveryDeps {
   knex: Knex;
   issuer: string;
-  names: Map<string, string>;
-  /** Whether the policy lets a mailed link open this account. */
-  mailOpens(accountId: string): Promise<boolean>;
-  /** Mails the owner of the account. */
+  findAccount(
+    source: Knex,
+    filter: { username: string; is_active: true },
+  ): Promise<{ id: string; email: string | null } | undefined>;
+  /** Adds a credential that is signed at once, because the link vouches for it. */
+  addCredential(
+    trx: Knex.Transaction,
+    added: { accountId: string; credential: NewCredential; isVouched: true; origin?: Origin },
+  ): Promise<string>;
+  signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
+  /** Whether the policy lets a confirmed mailbox open this account. */
+  allowsMailRecovery(accountId: string): Promise<boolean>;
+  /** Notifies the owner of the account. */
   notify(accountId: string, event: 'key_added'): void;
-}) {
+}
+
+/** Adding a passkey with a link, for people who have lost every key. */
+export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
   const { knex } = deps;
 
-  /** Whom a link is for; uses nothing up. The policy may be another one since it was mailed. */
-  async function look(token: string): Promise<Bearer | undefined> {
-    const bearer = await lookAt(knex, token, 'enrol_passkey', 'recover_passkey');
-    const mailed = bearer?.purpose === 'recover_passkey';
-    return mailed && !(await deps.mailOpens(bearer.account_id)) ? undefined : bearer;
+  /** Checks the policy again, because it may have changed since the link was mailed. */
+  async function find(token: string): Promise<LinkOwner | undefined> {
+    const link = await findLink(knex, token, ...PURPOSES);
+    const isForbidden =
+      link?.purpose === 'recover_passkey' && !(await deps.allowsMailRecovery(link.accountId));
+    return isForbidden ? undefined : link;
   }
 
   return {
     /**
-     * A link that takes the place of an earlier one.
-     * @throws LatchkeyError not_found for an account that is not there, or disabled
+     * Creates a link, which replaces the account's earlier one, for an administrator to pass on.
+     * @throws LatchkeyError not_found when there is no such account, or it is disabled
      */
-    async link(actor: Actor, username: string): Promise<{ url: string; expires_at: string }> {
-      const account = await knex('T_accounts')
-        .where({ username: normalise(username), is_active: true })
-        .first('id', 'email');
+    async createRecoveryLink(actor: Actor, name: string): Promise<{ url: string; expires_at: string }> {
+      const username = normalise(name);
+      const account = await deps.findAccount(knex, { username, is_active: true });
       if (!account)
         throw new LatchkeyError(
           'not_found',
           'active_account_not_found',
           `There is no active account with the username ${username}.`,
         );
+      const { id: accountId, email } = account;
       const token = await inTransaction(knex, async (trx) => {
-        const given = {
-          accountId: account.id,
-          purpose: 'enrol_passkey',
-          email: account.email ?? '',
-        } as const;
-        const made = await makeLink(trx, given);
-        const told = { actorId: actor.accountId, accountId: account.id };
-        await recordEventIn(trx, { action: 'recovery_link.created', ...told });
-        return made;
+        const created = await createLink(trx, { accountId, purpose: 'enrol_passkey', email: email ?? '' });
+        const event = { action: 'recovery_link.created', actorId: actor.accountId, accountId };
+        await recordEventIn(trx, event);
+        return created;
       });
-      const expires_at = new Date(Date.now() + MINUTES * 60_000).toISOString();
+      const expires_at = new Date(Date.now() + LIFETIMES_MS.enrol_passkey).toISOString();
       return { url: `${deps.issuer}/recover?token=${token}`, expires_at };
     },
 
-    lookAt: look,
+    /** Does not use the link up. */
+    findRecoveryLink: find,
 
     /**
-     * Uses the link up and adds the key that its bearer picked, signed, in one transaction.
-     * @param given `endOthers`: whoever else is signed in as this person is so no more
+     * Uses the link up and adds the passkey that its owner created, in one transaction.
+     * @param options `endOthers`: ends every other session, token and link of the account
      * @returns the account's id
-     * @throws LatchkeyError invalid_input when the link opens nothing, conflict for a key that is registered already
+     * @throws LatchkeyError invalid_input when the link is not valid; conflict when the passkey is registered already
      */
-    async use(token: string, key: NewKey, given: { endOthers: boolean; from?: Origin }): Promise<string> {
-      if (!(await look(token))) throw linkExpired();
+    async recoverWithPasskey(
+      token: string,
+      credential: NewCredential,
+      options: { endOthers: boolean; origin?: Origin },
+    ): Promise<string> {
+      if (!(await find(token))) throw linkExpired();
+      const { endOthers, origin } = options;
       const owner = await inTransaction(knex, async (trx) => {
-        const bearer = await useLink(trx, token, 'enrol_passkey', 'recover_passkey');
-        if (!bearer || bearer.account_id !== key.challenge.accountId) throw linkExpired();
-        const { account_id: accountId } = bearer;
-        const { from, endOthers } = given;
-        await insertKey(trx, { accountId, key, names: deps.names, from, isVouched: true });
-        if (endOthers) await endGiven(trx, accountId);
-        await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, from);
+        const link = await consumeLink(trx, token, ...PURPOSES);
+        if (!link || link.accountId !== credential.challenge.accountId) throw linkExpired();
+        const { accountId } = link;
+        await deps.addCredential(trx, { accountId, credential, isVouched: true, origin });
+        if (endOthers) await deps.signOutEverywhere(trx, accountId);
+        await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, origin);
         return accountId;
       });
       deps.notify(owner, 'key_added');
@@ -86,5 +95,3 @@ export function createEnrolment(deps: {
     },
   };
 }
-
-export type Enrolment = ReturnType<typeof createEnrolment>;

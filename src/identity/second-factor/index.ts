@@ -1,41 +1,46 @@
 import type { Knex } from 'knex';
 import type { Secrets } from '../../kit/secrets.ts';
-import { createRecoveryCodes } from './recovery-codes.ts';
+import { createRecoveryCodes, type RecoveryCodesDeps } from './recovery-codes.ts';
 import { createTotp } from './totp.ts';
 
-/** What stands after the password of an account. */
+/** The second factors of an account. */
 export interface Factors {
-  /** Signed keys of either kind: any of them may answer. */
+  /** How many signed passkeys and security keys there are. Any of them can answer. */
   keys: number;
+  /** Whether an authenticator app is set up. */
   totp: boolean;
+  /** How many recovery codes are unused. */
   recoveryCodes: number;
   /**
-   * Whether a password alone makes no session. A passkey signs in by itself and asks for nothing after a password;
-   * a security key or an app was added to stand there.
+   * Whether the owner added a factor that follows the password: a security key or an authenticator app. A passkey
+   * does not count, because it replaces the password.
    */
-  demanded: boolean;
+  hasAddedFactor: boolean;
 }
 
-/** The second factors that are codes, and what of all an account has. */
-export function createSecondFactor(deps: { knex: Knex; secrets: Secrets; issuer: string }) {
-  const { knex } = deps;
+export interface SecondFactorDeps extends RecoveryCodesDeps {
+  secrets: Secrets;
+  /** Its host is the name that an authenticator app shows. */
+  issuer: string;
+  /** The kinds of an account's signed credentials, one entry for each. */
+  listSignedKinds(source: Knex, accountId: string): Promise<string[]>;
+}
+
+/** Codes as second factors, and which factors an account has. */
+export function createSecondFactor(deps: SecondFactorDeps) {
   const totp = createTotp(deps);
   const recoveryCodes = createRecoveryCodes(deps);
   return {
     totp,
     recoveryCodes,
-    async factorsOf(accountId: string): Promise<Factors> {
-      const kinds: string[] = await knex('T_webauthn_credentials')
-        .where({ account_id: accountId })
-        .whereNull('deleted_at')
-        .whereNotNull('signed_at')
-        .pluck('kind');
-      const [isOn, left] = [await totp.isOn(accountId), await recoveryCodes.left(accountId)];
+    async getFactors(accountId: string): Promise<Factors> {
+      const kinds = await deps.listSignedKinds(deps.knex, accountId);
+      const hasApp = await totp.isSetUp(accountId);
       return {
         keys: kinds.length,
-        totp: isOn,
-        recoveryCodes: left,
-        demanded: isOn || kinds.includes('security_key'),
+        totp: hasApp,
+        recoveryCodes: await recoveryCodes.countUnused(accountId),
+        hasAddedFactor: hasApp || kinds.includes('security_key'),
       };
     },
   };

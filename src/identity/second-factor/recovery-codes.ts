@@ -4,54 +4,68 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
-import { endGiven, type Kept } from '../accounts/sign-out-everywhere.ts';
 
 const TABLE = 'T_recovery_codes';
 const COUNT = 10;
-/** A hundred random bits: too many to guess, so that a digest without salt is enough. */
+/** 100 random bits: too many to guess, so a digest without salt is enough. */
 const LENGTH = 20;
 
-/** Codes for who has no other factor at hand: shown once, good once each. */
-export function createRecoveryCodes(deps: { knex: Knex }) {
+/** What continues when the use of a code ends everything else, by uid. */
+interface Exceptions {
+  session?: string;
+  request?: string;
+}
+
+export interface RecoveryCodesDeps {
+  knex: Knex;
+  signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { except: Exceptions }): Promise<void>;
+}
+
+/** Codes for people who have none of their other factors at hand. Each is shown once and works once. */
+export function createRecoveryCodes(deps: RecoveryCodesDeps) {
   const { knex } = deps;
   return {
-    /** Makes ten that take the place of all earlier ones. */
-    async make(accountId: string, from?: Origin): Promise<string[]> {
+    /** Creates ten codes, which replace all earlier ones. @returns the codes as they are shown */
+    async create(accountId: string, origin?: Origin): Promise<string[]> {
       const codes = Array.from({ length: COUNT }, () => makeReadableCode(LENGTH));
+      const rows = codes.map((code) => ({
+        id: uuidv7(),
+        created_at: new Date(),
+        account_id: accountId,
+        code_hash: digest(readReadableCode(code, LENGTH) as string),
+      }));
       await inTransaction(knex, async (trx) => {
         await trx(TABLE).where({ account_id: accountId }).delete();
-        await trx(TABLE).insert(
-          codes.map((code) => ({
-            id: uuidv7(),
-            created_at: new Date(),
-            account_id: accountId,
-            code_hash: digest(readReadableCode(code, LENGTH) as string),
-          })),
-        );
-        await recordEventIn(trx, { action: 'recovery_codes.made', accountId }, from);
+        await trx(TABLE).insert(rows);
+        await recordEventIn(trx, { action: 'recovery_codes.made', accountId }, origin);
       });
       return codes;
     },
 
     /**
-     * One statement uses it up.
-     * @param kept given when whoever else is signed in as this person is to be so no more: what goes on all the same
-     * @returns whether it was good
+     * Uses a code up. The row count of one UPDATE decides, so a code works once.
+     * @param options `endOthers`: signs the user out everywhere in the same transaction, with these exceptions
+     * @returns whether the code was valid
      */
-    async consume(accountId: string, typed: string, kept?: Kept): Promise<boolean> {
+    async consume(
+      accountId: string,
+      typed: string,
+      options: { endOthers?: { except: Exceptions } } = {},
+    ): Promise<boolean> {
       const code = readReadableCode(typed, LENGTH);
       if (code === undefined) return false;
       return inTransaction(knex, async (trx) => {
-        const used = await trx(TABLE)
+        const consumed = await trx(TABLE)
           .where({ account_id: accountId, code_hash: digest(code) })
           .whereNull('consumed_at')
           .update({ consumed_at: new Date() });
-        if (used === 1 && kept) await endGiven(trx, accountId, kept);
-        return used === 1;
+        if (consumed !== 1) return false;
+        if (options.endOthers) await deps.signOutEverywhere(trx, accountId, options.endOthers);
+        return true;
       });
     },
 
-    async left(accountId: string): Promise<number> {
+    async countUnused(accountId: string): Promise<number> {
       const row = await knex(TABLE)
         .where({ account_id: accountId })
         .whereNull('consumed_at')

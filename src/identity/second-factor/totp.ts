@@ -8,78 +8,92 @@ import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 
 const TABLE = 'T_totp_secrets';
-const PERIOD = 30;
-/** One step early or late: clocks differ (RFC 6238 section 5.2). */
+const PERIOD_SECONDS = 30;
+/** Accepts the code of one step earlier or later, because clocks differ (RFC 6238 section 5.2). */
 const WINDOW = 1;
-const GUESSES = 5;
-const GUESSES_MS = 15 * 60_000;
+const SECRET_BYTES = 20;
+const MAX_ATTEMPTS = 5;
+const ATTEMPTS_MS = 15 * 60_000;
 
-const place = (id: string) => ({ table: TABLE, column: 'secret_sealed', id });
+interface Row {
+  id: string;
+  secret_sealed: string;
+  confirmed_at: unknown;
+}
 
-/** Codes of an app on a phone (RFC 6238). */
+/** Where a secret is sealed to, so that it does not open in another row or column. */
+const placeOf = (id: string) => ({ table: TABLE, column: 'secret_sealed', id });
+
+/** Codes of an authenticator app (RFC 6238). */
 export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string }) {
   const { knex, secrets } = deps;
-  const label = new URL(deps.issuer).host;
+  const host = new URL(deps.issuer).host;
 
-  const of = (secret: string, username = '') =>
-    new TOTP({ issuer: label, label: username, secret: Secret.fromBase32(secret), period: PERIOD });
+  const toTotp = (secret: string, username = '') =>
+    new TOTP({ issuer: host, label: username, secret: Secret.fromBase32(secret), period: PERIOD_SECONDS });
 
-  interface Row {
-    id: string;
-    secret_sealed: string;
-    confirmed_at: unknown;
-  }
   const find = (accountId: string) =>
     knex(TABLE)
       .where({ account_id: accountId })
       .first<Row | undefined>('id', 'secret_sealed', 'confirmed_at');
 
-  /**
-   * Counts a guess before it is looked at: of a thousand at once five go on. @returns whether this one does
-   */
-  async function reserveGuess(id: string): Promise<boolean> {
+  /** Counts an attempt before its code is verified: of a thousand at once, five are allowed. @returns whether this is */
+  async function reserveAttempt(id: string): Promise<boolean> {
     const now = new Date();
-    const begun = await knex(TABLE)
+    const restarted = await knex(TABLE)
       .where({ id })
       .where('guesses_expire_at', '<=', now)
-      .update({ guesses: 1, guesses_expire_at: new Date(now.getTime() + GUESSES_MS) });
-    if (begun === 1) return true;
-    return (await knex(TABLE).where({ id }).where('guesses', '<', GUESSES).increment('guesses', 1)) === 1;
+      .update({ guesses: 1, guesses_expire_at: new Date(now.getTime() + ATTEMPTS_MS) });
+    if (restarted === 1) return true;
+    const counted = await knex(TABLE)
+      .where({ id })
+      .where('guesses', '<', MAX_ATTEMPTS)
+      .increment('guesses', 1);
+    return counted === 1;
   }
 
-  /** One statement uses the step up: a code that somebody saw over the shoulder is good no more. */
-  async function accept(trx: Knex, row: Row, typed: string, set: Record<string, unknown>): Promise<boolean> {
-    const totp = of(secrets.open(row.secret_sealed, place(row.id)));
+  /**
+   * Uses up the time step of a right code, so that a code which somebody saw does not work again. The row count of one
+   * UPDATE decides.
+   * @param set more columns to write with it
+   */
+  async function consumeStep(
+    source: Knex,
+    row: Row,
+    typed: string,
+    set: Record<string, unknown> = {},
+  ): Promise<boolean> {
+    const totp = toTotp(secrets.open(row.secret_sealed, placeOf(row.id)));
     const delta = totp.validate({ token: typed.replace(/\s/g, ''), window: WINDOW });
     if (delta === null) return false;
     const step = totp.counter() + delta;
-    const used = await trx(TABLE)
+    const consumed = await source(TABLE)
       .where({ id: row.id })
       .where((either) => either.whereNull('last_step').orWhere('last_step', '<', step))
       .update({ last_step: step, guesses: 0, ...set });
-    return used === 1;
+    return consumed === 1;
   }
 
   return {
-    /** Whether an app is set up and confirmed. */
-    async isOn(accountId: string): Promise<boolean> {
+    /** Whether an app is set up and has shown a right code. */
+    async isSetUp(accountId: string): Promise<boolean> {
       const row = await find(accountId);
       return row !== undefined && row.confirmed_at !== null;
     },
 
     /**
-     * A secret that waits for its first code; an earlier one that nobody confirmed goes.
-     * @returns what the QR code says (otpauth URI), and the secret for who types it
+     * Creates a secret that waits for its first code. It replaces one that was never confirmed.
+     * @returns the otpauth URI for the QR code, and the secret in base32 for people who type it
      * @throws LatchkeyError conflict when an app is set up already
      */
-    async begin(accountId: string, username: string): Promise<{ uri: string; secret: string }> {
+    async startSetup(accountId: string, username: string): Promise<{ uri: string; secret: string }> {
       const id = uuidv7();
-      const secret = new Secret({ size: 20 }).base32;
+      const secret = new Secret({ size: SECRET_BYTES }).base32;
       const row = {
         id,
         created_at: new Date(),
         account_id: accountId,
-        secret_sealed: secrets.seal(secret, place(id)),
+        secret_sealed: secrets.seal(secret, placeOf(id)),
         guesses: 0,
         guesses_expire_at: new Date(),
       };
@@ -97,34 +111,34 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
           { cause: error },
         );
       }
-      return { uri: of(secret, username).toString(), secret };
+      return { uri: toTotp(secret, username).toString(), secret };
     },
 
-    /** The first code shows that the app has the secret. @returns whether it does */
-    async confirm(accountId: string, typed: string, from?: Origin): Promise<boolean> {
+    /** The first right code proves that the app has the secret. @returns whether it was right */
+    async confirmSetup(accountId: string, typed: string, origin?: Origin): Promise<boolean> {
       const row = await find(accountId);
-      if (!row || row.confirmed_at !== null || !(await reserveGuess(row.id))) return false;
+      if (!row || row.confirmed_at !== null || !(await reserveAttempt(row.id))) return false;
       return inTransaction(knex, async (trx) => {
-        const confirmed = await accept(trx, row, typed, { confirmed_at: new Date() });
-        if (confirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, from);
-        return confirmed;
+        const isConfirmed = await consumeStep(trx, row, typed, { confirmed_at: new Date() });
+        if (isConfirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, origin);
+        return isConfirmed;
       });
     },
 
-    /** @returns whether the code is right, was not used before, and was not guessed at too often */
+    /** @returns false when the code is wrong or was used before, or when there were too many attempts */
     async verify(accountId: string, typed: string): Promise<boolean> {
       const row = await find(accountId);
-      if (!row || row.confirmed_at === null || !(await reserveGuess(row.id))) return false;
-      return accept(knex, row, typed, {});
+      if (!row || row.confirmed_at === null || !(await reserveAttempt(row.id))) return false;
+      return consumeStep(knex, row, typed);
     },
 
     /** @throws LatchkeyError not_found */
-    remove: (accountId: string, from?: Origin): Promise<void> =>
+    remove: (accountId: string, origin?: Origin): Promise<void> =>
       inTransaction(knex, async (trx) => {
-        const gone = await trx(TABLE).where({ account_id: accountId }).delete();
-        if (gone !== 1)
+        const removed = await trx(TABLE).where({ account_id: accountId }).delete();
+        if (removed !== 1)
           throw new LatchkeyError('not_found', 'totp_not_found', 'There is no authenticator app here.');
-        await recordEventIn(trx, { action: 'totp.removed', accountId }, from);
+        await recordEventIn(trx, { action: 'totp.removed', accountId }, origin);
       }),
   };
 }

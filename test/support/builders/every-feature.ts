@@ -65,6 +65,6 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   if (done.status !== 303) throw new Error(`no new password was set (${done.status})`);
   note('link', /[\w-]{24}$/.exec(await resetLink(server, 'ada@harbour.example'))?.[0] ?? 'no link');
   note('app', await withApp(server, ada));
-  for (const one of await secondFactorOf(server).recoveryCodes.make(ada.id)) note('recovery code', one);
+  for (const one of await secondFactorOf(server).recoveryCodes.create(ada.id)) note('recovery code', one);
   return handed;
 }

@@ -2,8 +2,9 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../../../src/database/open.ts';
 import { UnitOfWork, withUnit } from '../../../src/database/unit-of-work.ts';
-import { signIn } from '../../../src/identity/passwords/authenticate.ts';
-import type { Passwords } from '../../../src/identity/passwords/hashing.ts';
+import { recordSignIn } from '../../../src/identity/accounts/store.ts';
+import { createAuthentication } from '../../../src/identity/passwords/authenticate.ts';
+import type { PasswordHashing } from '../../../src/identity/passwords/hashing.ts';
 import { digest } from '../../../src/kit/ids.ts';
 import type { EngineName } from '../engines.ts';
 import { openWorld } from '../world.ts';
@@ -21,7 +22,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
   const person = await world.createAccount();
   let looked = 0;
   let durable = 0;
-  const passwords: Passwords = {
+  const hashing: PasswordHashing = {
     hash: async () => 'hash',
     isStale: () => false,
     async verify(password, stored) {
@@ -30,6 +31,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
       return hash !== undefined && password === RIGHT;
     },
   };
+  const { signIn } = createAuthentication({ hashing, recordSignIn });
   const watched = ({ driver }: Database): Database['driver'] => ({
     ...driver,
     async commit(writes) {
@@ -51,7 +53,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
       return withUnit(unit, async () => {
         const browserHash = digest(options.browser ?? `stranger ${turn}`);
         const username = options.username ?? person.username;
-        const accountId = await signIn(passwords, { username, password, browserHash });
+        const accountId = await signIn({ username, password, browserHash });
         await unit.commit();
         return accountId;
       });

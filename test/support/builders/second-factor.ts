@@ -1,18 +1,10 @@
 import { Secret, TOTP } from 'otpauth';
-import { createSecondFactor } from '../../../src/identity/second-factor/index.ts';
-import { createSecrets } from '../../../src/kit/secrets.ts';
 import { Browser, formOf } from '../browser.ts';
-import { SECRETS } from '../databases.ts';
 import { PASSWORD, type TestServer } from '../server.ts';
 import { answerOf, authorization, authorizeUrl, redeem } from './authorization.ts';
 import { typePassword } from './passkey.ts';
 
-export const secondFactorOf = (server: TestServer) =>
-  createSecondFactor({
-    knex: server.database.knex,
-    secrets: createSecrets(SECRETS),
-    issuer: server.issuer,
-  });
+export const secondFactorOf = (server: TestServer) => server.services.secondFactor;
 
 /** The app of a person, as on their phone. @param steps early or late */
 export const codeOf = (secret: string, steps = 0) =>
@@ -24,8 +16,8 @@ export async function withApp(
   account: { id: string; username: string },
 ): Promise<string> {
   const { totp } = secondFactorOf(server);
-  const { secret } = await totp.begin(account.id, account.username);
-  const confirmed = () => totp.confirm(account.id, codeOf(secret, -1));
+  const { secret } = await totp.startSetup(account.id, account.username);
+  const confirmed = () => totp.confirmSetup(account.id, codeOf(secret, -1));
   // A step may end between the code and the look at it: the code is then two steps old.
   if (!(await confirmed()) && !(await confirmed())) throw new Error('the app was not confirmed');
   return secret;

@@ -1,0 +1,98 @@
+import type { Knex } from 'knex';
+import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
+import type { Actor } from '../../audit/index.ts';
+import { LatchkeyError } from '../../kit/errors.ts';
+import { SET_UP_ID, type StoredInvitation } from './store.ts';
+
+/** The power to invite people. */
+export const INVITE = 'latchkey:invitations';
+
+export interface Grants {
+  scopes: string[];
+  roles: string[];
+}
+
+export interface AuthorityDeps {
+  knex: Knex;
+  /** Whether a list of powers covers a scope. */
+  covers(powers: string[], scope: string): boolean;
+  findAccount(
+    source: Knex,
+    filter: { id: string; is_active: true },
+  ): Promise<{ scopes: string[] } | undefined>;
+  listGlobalRoles(source: Knex, accountId: string): Promise<string[]>;
+}
+
+export const invitationNotFound = (id: string) =>
+  new LatchkeyError('not_found', 'invitation_not_found', `There is no invitation with the id ${id}.`);
+
+/** Who may create, see and revoke which invitations. */
+export function createAuthority(deps: AuthorityDeps) {
+  const { knex, covers } = deps;
+
+  const isCovered = (powers: string[], scope: string) => PROTOCOL_SCOPES.has(scope) || covers(powers, scope);
+
+  return {
+    /** @returns all powers of the actor @throws LatchkeyError forbidden when `power` is not among them */
+    async getPowers(actor: Actor, power: string): Promise<string[]> {
+      if (actor.accountId === null) return ['*:*'];
+      const account = await deps.findAccount(knex, { id: actor.accountId, is_active: true });
+      const powers = account?.scopes ?? [];
+      if (covers(powers, power)) return powers;
+      throw new LatchkeyError('forbidden', 'power_required', `You need the scope ${power} to do this.`);
+    },
+
+    /** Only administrators with every power see the set-up link. @throws LatchkeyError not_found for others */
+    checkVisible(id: string, powers: string[]): void {
+      if (id === SET_UP_ID && !powers.includes('*:*')) throw invitationNotFound(id);
+    },
+
+    /** What the actor may grant: functions that test a scope and a role. */
+    async grantable(actor: Actor, powers: string[]) {
+      const roles = powers.includes('*:*')
+        ? undefined
+        : await deps.listGlobalRoles(knex, actor.accountId ?? '');
+      return {
+        holdsScope: (scope: string) => covers(powers, scope),
+        holdsRole: (role: string) => roles === undefined || roles.includes(role),
+      };
+    },
+
+    /**
+     * Withdrawing what somebody else granted needs the powers to grant it. Otherwise people who may only invite could
+     * take the powers of administrators away.
+     * @throws LatchkeyError forbidden
+     */
+    async checkMayWithdraw(
+      trx: Knex.Transaction,
+      invitation: StoredInvitation,
+      actor: Actor,
+      powers: string[],
+    ): Promise<void> {
+      if (powers.includes('*:*') || actor.accountId === invitation.inviter?.id) return;
+      const roles = await deps.listGlobalRoles(trx, actor.accountId ?? '');
+      const missingScope = invitation.scopes.find((scope) => !isCovered(powers, scope));
+      const missingRole = invitation.roles.find((role) => !roles.includes(role));
+      if (missingScope === undefined && missingRole === undefined) return;
+      throw new LatchkeyError(
+        'forbidden',
+        'grant_beyond_own_powers',
+        `You do not hold ${missingScope ?? `the role ${missingRole}`}, so you cannot withdraw it. Nothing was changed.`,
+      );
+    },
+
+    /** What an invitation grants now: the account that created it can grant only what it still holds. */
+    async findGrants(source: Knex, invitation: StoredInvitation): Promise<Grants> {
+      const { scopes, roles, inviter } = invitation;
+      if (invitation.isByOperator) return { scopes, roles };
+      if (!inviter || !covers(inviter.scopes, INVITE)) return { scopes: [], roles: [] };
+      const held = roles.length > 0 ? await deps.listGlobalRoles(source, inviter.id) : [];
+      return {
+        scopes: scopes.filter((scope) => isCovered(inviter.scopes, scope)),
+        roles: roles.filter((role) => inviter.scopes.includes('*:*') || held.includes(role)),
+      };
+    },
+  };
+}
+
+export type Authority = ReturnType<typeof createAuthority>;

@@ -1,0 +1,30 @@
+import type { Secrets } from '../../kit/secrets.ts';
+import { createAuthentication } from './authenticate.ts';
+import { createPasswordChange, type PasswordChangeDeps } from './change.ts';
+import { createPasswordHashing } from './hashing.ts';
+import { createPasswordRules } from './rules.ts';
+
+export interface PasswordsDeps
+  extends Pick<PasswordChangeDeps, 'knex' | 'findAccount' | 'signOutEverywhere'> {
+  secrets: Secrets;
+  /** The size of libuv's thread pool. */
+  threads: number;
+  /** The shortest password that may be set, in characters. */
+  minimumLength: number;
+  recordSignIn(accountId: string): void;
+}
+
+/** Passwords: which may be set, how they are stored, verified and changed. */
+export function createPasswords(deps: PasswordsDeps) {
+  const hashing = createPasswordHashing(deps.secrets, deps.threads);
+  const { fault } = createPasswordRules({ minimum: deps.minimumLength });
+  const authentication = createAuthentication({ hashing, recordSignIn: deps.recordSignIn });
+  return {
+    ...authentication,
+    hash: hashing.hash,
+    fault,
+    change: createPasswordChange({ ...deps, fault, hash: hashing.hash, verify: authentication.verify }),
+  };
+}
+
+export type Passwords = ReturnType<typeof createPasswords>;

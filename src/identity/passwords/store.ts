@@ -1,0 +1,128 @@
+import type { Knex } from 'knex';
+import { toDate } from '../../database/instants.ts';
+import { selectOne, sql, update } from '../../database/statements.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './lockout.ts';
+
+const TABLE = 'T_credentials';
+
+export async function insertPassword(
+  trx: Knex.Transaction,
+  password: { accountId: string; username: string; passwordHash: string },
+): Promise<void> {
+  await trx(TABLE).insert({
+    id: uuidv7(),
+    created_at: new Date(),
+    account_id: password.accountId,
+    username: password.username,
+    password_hash: password.passwordHash,
+    failed_login_attempts: 0,
+  });
+}
+
+export async function hasPassword(source: Knex, accountId: string): Promise<boolean> {
+  return (await source(TABLE).where({ account_id: accountId }).first('id')) !== undefined;
+}
+
+/** Sets the password of an account that has one, and ends its lockout. */
+export async function setPassword(
+  trx: Knex.Transaction,
+  accountId: string,
+  passwordHash: string,
+): Promise<void> {
+  await trx(TABLE)
+    .where({ account_id: accountId })
+    .update({ password_hash: passwordHash, ...NO_FAILED_ATTEMPTS, updated_at: new Date() });
+}
+
+/**
+ * Replaces a password and ends its lockout, if the stored hash is still the one that was verified.
+ * @returns whether it was
+ */
+export async function replacePassword(
+  trx: Knex.Transaction,
+  id: string,
+  hashes: { before: string; after: string },
+): Promise<boolean> {
+  const replaced = await trx(TABLE)
+    .where({ id, password_hash: hashes.before })
+    .update({ password_hash: hashes.after, ...NO_FAILED_ATTEMPTS, updated_at: new Date() });
+  return replaced === 1;
+}
+
+const SELECT_PASSWORD = selectOne({
+  columns: `a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id,
+    CASE WHEN b.id IS NULL THEN c.locked_until ELSE b.locked_until END AS locked_until`,
+  from: sql`T_accounts a JOIN T_credentials c ON c.account_id = a.id
+    LEFT JOIN T_known_browsers b
+      ON b.account_id = a.id AND b.token_hash = ${'browser_hash'} AND b.expires_at > ${'now'}`,
+  where: sql`a.username = ${'username'}`,
+});
+
+export interface StoredPassword {
+  id: string;
+  accountId: string;
+  isActive: boolean;
+  passwordHash: string;
+  /** Set when the user has signed in with this browser before. */
+  browserId: string | undefined;
+  /** Of the browser's own counter, where it has one. */
+  isLocked: boolean;
+}
+
+/** One read, so that an unknown username takes as long as a known one. */
+export async function findPassword(
+  username: string,
+  browserHash: string,
+): Promise<StoredPassword | undefined> {
+  const now = new Date();
+  const row = await currentUnit().readOne(SELECT_PASSWORD, { browser_hash: browserHash, now, username });
+  if (!row) return undefined;
+  return {
+    id: String(row.credential_id),
+    accountId: String(row.id),
+    isActive: Boolean(row.is_active),
+    passwordHash: String(row.password_hash),
+    browserId: row.browser_id ? String(row.browser_id) : undefined,
+    isLocked: Boolean(row.locked_until) && toDate(row.locked_until) > now,
+  };
+}
+
+const CLEAR_FAILED_ATTEMPTS = update(TABLE, { set: COUNTER_COLUMNS, where: sql`id = ${'id'}` });
+
+/** Sets the counter of failed attempts back to zero, in the commit of the current request. */
+export function clearFailedAttempts(id: string): void {
+  currentUnit().write({ statement: CLEAR_FAILED_ATTEMPTS, values: { id, ...NO_FAILED_ATTEMPTS } });
+}
+
+const AS_VERIFIED = sql`id = ${'id'} AND password_hash = ${'verified_hash'}`;
+const KEEP_PASSWORD = update(TABLE, { set: ['password_hash'], where: AS_VERIFIED });
+const KEEP_PASSWORD_AND_CLEAR = update(TABLE, {
+  set: ['password_hash', ...COUNTER_COLUMNS],
+  where: AS_VERIFIED,
+});
+
+/**
+ * Writes the password's row in the commit of a sign-in, provided that it still has the hash that was verified. If the
+ * password was changed at the same moment, the whole request fails, and whoever knows the old one stays out.
+ * @param options `renewedHash` replaces a stale hash. Another sign-in of the same user may have replaced it already,
+ *   so the request does not fail then
+ */
+export function recordPasswordSignIn(
+  verified: { id: string; passwordHash: string },
+  options: { renewedHash: string | undefined; clearFailedAttempts: boolean },
+): void {
+  const { id, passwordHash } = verified;
+  const { renewedHash } = options;
+  currentUnit().write({
+    statement: options.clearFailedAttempts ? KEEP_PASSWORD_AND_CLEAR : KEEP_PASSWORD,
+    values: {
+      id,
+      verified_hash: passwordHash,
+      password_hash: renewedHash ?? passwordHash,
+      ...NO_FAILED_ATTEMPTS,
+    },
+    guard: renewedHash === undefined ? 'password' : undefined,
+  });
+}

@@ -1,0 +1,121 @@
+import type { Knex } from 'knex';
+import { recordEventIn } from '../../audit/index.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
+import type { Background } from '../../kit/background.ts';
+import { messages } from '../mail/messages.ts';
+import type { MailSender } from '../mail/send.ts';
+import { issueLink } from './issue-link.ts';
+import { consumeLink, createLink, findLink, type LinkOwner, linkExpired } from './links.ts';
+
+interface Account {
+  id: string;
+  username: string;
+  email: string | null;
+  email_verified: boolean;
+}
+
+export interface EmailVerificationDeps {
+  knex: Knex;
+  issuer: string;
+  mail: MailSender;
+  background: Background;
+  findAccount(
+    source: Knex,
+    filter: { id: string; is_active: true } | { email: string },
+  ): Promise<Account | undefined>;
+  /** Confirms the address, and takes it from an account that never did. Undefined when it changed concurrently. */
+  replaceEmail(
+    trx: Knex.Transaction,
+    accountId: string,
+    email: string,
+  ): Promise<{ before: string | null } | undefined>;
+}
+
+/** Proving with a mailed link that an e-mail address belongs to the owner of an account. */
+export function createEmailVerification(deps: EmailVerificationDeps) {
+  const { knex, issuer, mail, background } = deps;
+
+  /**
+   * Mails the link. If another account has confirmed the address, its owner gets a mail without the link, after the
+   * same work: whoever entered the address learns nothing.
+   */
+  async function mailLink({ id, username }: Account, email: string, token: string): Promise<void> {
+    const holder = await deps.findAccount(knex, { email });
+    const owner = holder?.email_verified && holder.id !== id ? holder : undefined;
+    const message = owner
+      ? messages.addressKnown({ issuer })
+      : messages.verifyEmail({ issuer, username, token });
+    await mail.send(message, email, { accountId: owner?.id ?? id });
+  }
+
+  async function mailChange(account: Account, email: string, token: string): Promise<void> {
+    const { id: accountId, username, email: present } = account;
+    const sent = [mailLink(account, email, token)];
+    if (present !== null && present !== email)
+      sent.push(mail.send(messages.emailChangeRequested({ issuer, username }), present, { accountId }));
+    await Promise.all(sent);
+  }
+
+  return {
+    /** Creates the link for the address that was entered at sign-up. @returns its token */
+    createVerificationLink: (trx: Knex.Transaction, accountId: string, email: string): Promise<string> =>
+      createLink(trx, { accountId, purpose: 'verify_email', email }),
+
+    /**
+     * Mails that link. Call it once the account is committed. Returns at once.
+     * @param token of that link
+     */
+    mailVerificationLink(accountId: string, email: string, token: string): void {
+      background.run('welcome', async () => {
+        const account = await deps.findAccount(knex, { id: accountId, is_active: true });
+        if (account) await mailLink(account, email, token);
+      });
+    },
+
+    /**
+     * Requests another e-mail address. The account keeps its own until the mailed link is used; that one is notified
+     * now, and again when it is replaced. The link exists when this resolves, so that a later change of the password
+     * voids it. Whether the address is taken is looked up after the response.
+     * @param email in its normal form
+     */
+    async requestEmailChange(accountId: string, email: string, origin?: Origin): Promise<void> {
+      const account = await deps.findAccount(knex, { id: accountId, is_active: true });
+      if (!account || (account.email === email && account.email_verified)) return;
+      const link = { accountId, purpose: 'verify_email', email } as const;
+      const token = await issueLink(knex, link, 'email.change_requested', origin);
+      if (token) background.run('change', () => mailChange(account, email, token));
+    },
+
+    /** Does not use the link up. */
+    findVerificationLink: (token: string): Promise<LinkOwner | undefined> =>
+      findLink(knex, token, 'verify_email'),
+
+    /**
+     * Confirms an e-mail address with a link, also if another account has the address without having confirmed it.
+     * @returns the account that now has it
+     * @throws LatchkeyError invalid_input when the link is not valid, or another account confirmed the address
+     */
+    async verifyEmail(token: string, origin?: Origin): Promise<LinkOwner> {
+      try {
+        const { link, before } = await inTransaction(knex, async (trx) => {
+          const link = await consumeLink(trx, token, 'verify_email');
+          const replaced = link && (await deps.replaceEmail(trx, link.accountId, link.email));
+          if (!replaced) throw linkExpired();
+          const isChange = replaced.before !== null && replaced.before !== link.email;
+          const action = isChange ? 'email.changed' : 'email.verified';
+          await recordEventIn(trx, { action, accountId: link.accountId }, origin);
+          return { link, before: isChange ? replaced.before : null };
+        });
+        const { accountId, username } = link;
+        if (before !== null)
+          background.run('changed', () =>
+            mail.send(messages.emailChanged({ username }), before, { accountId }),
+          );
+        return link;
+      } catch (error) {
+        throw isDuplicate(error) ? linkExpired() : error;
+      }
+    },
+  };
+}

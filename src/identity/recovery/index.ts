@@ -1,0 +1,18 @@
+import { createEmailVerification, type EmailVerificationDeps } from './email-verification.ts';
+import { createPasskeyRecovery, type PasskeyRecoveryDeps } from './passkey-recovery.ts';
+import { createPasswordReset, type PasswordResetDeps } from './password-reset.ts';
+
+export type RecoveryDeps = PasswordResetDeps & EmailVerificationDeps & PasskeyRecoveryDeps;
+
+/** Links that lead back to an account, or prove that an e-mail address belongs to its owner. */
+export function createRecovery(deps: RecoveryDeps) {
+  return {
+    /** Whether this server can send mail at all. */
+    sendsMail: deps.mail.isEnabled,
+    ...createPasswordReset(deps),
+    ...createEmailVerification(deps),
+    ...createPasskeyRecovery(deps),
+  };
+}
+
+export type Recovery = ReturnType<typeof createRecovery>;

@@ -1,0 +1,27 @@
+import type { Knex } from 'knex';
+import { recordEventIn } from '../../audit/index.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
+import { createLink, type LinkPurpose } from './links.ts';
+
+/**
+ * Creates a link and its audit row in one transaction.
+ * @returns its token; undefined when another request creates one at the same moment
+ */
+export async function issueLink(
+  knex: Knex,
+  link: { accountId: string; purpose: LinkPurpose; email: string },
+  action: string,
+  origin: Origin | undefined,
+): Promise<string | undefined> {
+  try {
+    return await inTransaction(knex, async (trx) => {
+      const token = await createLink(trx, link);
+      await recordEventIn(trx, { action, accountId: link.accountId, actorId: null }, origin);
+      return token;
+    });
+  } catch (error) {
+    if (isDuplicate(error)) return undefined;
+    throw error;
+  }
+}

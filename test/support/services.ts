@@ -1,0 +1,31 @@
+import { createServices, type Services } from '../../src/app/services.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import type { Database } from '../../src/database/open.ts';
+import { type Accounts, createAccounts } from '../../src/identity/accounts/index.ts';
+import { listRedeemedInvitations } from '../../src/identity/invitations/redemption-store.ts';
+import * as passwordStore from '../../src/identity/passwords/store.ts';
+import { findPendingEmail } from '../../src/identity/recovery/links.ts';
+import { createBackground } from '../../src/kit/background.ts';
+import { createLog } from '../../src/kit/log.ts';
+import { SECRETS } from './databases.ts';
+
+/** Every service on a database, without a server. */
+export function servicesOn(database: Database, issuer = 'http://127.0.0.1'): Services {
+  const log = createLog('silent');
+  const secrets = SECRETS.join(',');
+  const config = { ...loadConfig({ LATCHKEY_SECRETS: secrets, LATCHKEY_LOG_LEVEL: 'silent' }), issuer };
+  return createServices({ config, database, log, background: createBackground(log) });
+}
+
+/** Accounts whose passwords are not judged, because every process would have to load the dictionaries. */
+export function accountsWithoutRules(services: Services, { knex }: Database): Accounts {
+  const { passwords, signOutEverywhere } = services;
+  return createAccounts({
+    ...passwordStore,
+    knex,
+    passwords: { hash: passwords.hash, fault: () => undefined },
+    findPendingEmail,
+    listRedeemedInvitations,
+    signOutEverywhere,
+  });
+}
