@@ -161,7 +161,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await page.waitForSelector('text=The key is removed');
     assert.equal(await page.locator('h3:has-text("Blue key")').count(), 0);
     await page.getByRole('button', { name: 'Remove This device' }).click();
-    assert.match(await page.locator('main').innerText(), /the last key that lets you in/);
+    assert.match(await page.locator('main').innerText(), /the last key with which you can sign in/);
 
     await signOut(here);
     await second.restore(made, 10);

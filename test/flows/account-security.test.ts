@@ -211,7 +211,8 @@ for (const engine of engines) {
       );
       const statuses = answers.map(({ status }) => status).sort();
       assert.equal(statuses[0], 303);
-      assert.ok([400, 409].includes(statuses[1] ?? 0), String(statuses));
+      // 403 when it arrives after the other one has replaced the session that its form belongs to.
+      assert.ok([400, 403, 409].includes(statuses[1] ?? 0), String(statuses));
       const winner = passwords[answers.findIndex(({ status }) => status === 303)] ?? '';
       const { page } = await visit(server, { username: 'ada', password: winner }, PATH);
       assert.equal(page.status, 200);
