@@ -1,7 +1,8 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
-import type { Credential, Credentials } from '../identity/passkeys/credentials.ts';
+import type { Credentials } from '../identity/passkeys/credentials.ts';
+import type { Credential } from '../identity/passkeys/store.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in.ts';

@@ -27,6 +27,7 @@ import { createSecrets } from '../kit/secrets.ts';
 import { findAccount as findEngineAccount } from '../oidc/claims.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import { createClients } from '../oidc/clients/service.ts';
+import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
@@ -143,6 +144,7 @@ export function createServices(deps: ServiceDeps) {
     ...passwordStore,
     knex,
     passwords,
+    findClient,
     findPendingEmail,
     listRedeemedInvitations,
     signOutEverywhere,

@@ -90,10 +90,7 @@ for (const engine of engines) {
         );
         assert.deepEqual(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
         const lost = ends.find((end) => end.status === 'rejected');
-        assert.match(
-          String((lost as PromiseRejectedResult).reason),
-          /the last key with which you can sign in/,
-        );
+        assert.match(String((lost as PromiseRejectedResult).reason), /the only key that can sign in/);
         assert.equal((await keysOf(one).listSigned(mei.id)).length, 1);
       }
     });
@@ -109,7 +106,7 @@ for (const engine of engines) {
       await register(mei.browser, place, other);
       const [first, unsigned] = await keys.list(mei.id);
       assert.ok(first && unsigned);
-      await assert.rejects(keys.remove(mei.id, first.id, mei.id), /last key/);
+      await assert.rejects(keys.remove(mei.id, first.id, mei.id), /only key/);
       await keys.sign(mei.id, unsigned.id, first.id);
 
       const { browser, place: open } = await signInPage(one, client);

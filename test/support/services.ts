@@ -7,6 +7,7 @@ import * as passwordStore from '../../src/identity/passwords/store.ts';
 import { findPendingEmail } from '../../src/identity/recovery/links.ts';
 import { createBackground } from '../../src/kit/background.ts';
 import { createLog } from '../../src/kit/log.ts';
+import { findClient } from '../../src/oidc/clients/store.ts';
 import { SECRETS } from './databases.ts';
 
 /** Every service on a database, without a server. */
@@ -24,6 +25,7 @@ export function accountsWithoutRules(services: Services, { knex }: Database): Ac
     ...passwordStore,
     knex,
     passwords: { hash: passwords.hash, fault: () => undefined },
+    findClient,
     findPendingEmail,
     listRedeemedInvitations,
     signOutEverywhere,

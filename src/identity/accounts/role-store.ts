@@ -71,8 +71,3 @@ export async function insertRole(trx: Knex.Transaction, key: RoleKey): Promise<b
 export async function deleteRole(trx: Knex.Transaction, key: RoleKey): Promise<boolean> {
   return (await trx(TABLE).where(key).delete()) > 0;
 }
-
-/** The id of an application's row, by the client_id that it uses in requests. */
-export async function findClientRowId(source: Knex, clientId: string): Promise<string | undefined> {
-  return (await source('T_oauth_clients').where({ client_id: clientId }).first('id'))?.id;
-}

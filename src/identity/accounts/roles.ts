@@ -5,7 +5,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise, roleField } from '../fields.ts';
 import type { Profile, Profiles } from './profile.ts';
-import { deleteRole, findClientRowId, insertRole, type RoleKey } from './role-store.ts';
+import { deleteRole, insertRole, type RoleKey } from './role-store.ts';
 import { lockAccount } from './store.ts';
 
 /** A role of an account in one application or, without a client_id, in all of them. */
@@ -15,8 +15,14 @@ export interface RoleInput {
   client_id?: string;
 }
 
+export interface RolesDeps extends Profiles {
+  knex: Knex;
+  /** An application, by the client_id that it uses in requests. */
+  findClient(source: Knex, clientId: string): Promise<{ id: string } | undefined>;
+}
+
 /** Roles of accounts. Each change and its audit row are one transaction. */
-export function createRoles(deps: { knex: Knex } & Profiles) {
+export function createRoles(deps: RolesDeps) {
   /**
    * @param apply changes the row, and returns whether anything changed
    * @throws LatchkeyError not_found for an unknown account or application
@@ -49,8 +55,8 @@ export function createRoles(deps: { knex: Knex } & Profiles) {
 
   async function getClientRowId(trx: Knex.Transaction, clientId: string | undefined): Promise<string | null> {
     if (clientId === undefined) return null;
-    const id = await findClientRowId(trx, clientId);
-    if (id !== undefined) return id;
+    const client = await deps.findClient(trx, clientId);
+    if (client) return client.id;
     throw new LatchkeyError(
       'not_found',
       'client_not_found',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { print } from '../../kit/terminal.ts';
-import type { Credential } from './credentials.ts';
+import type { Credential } from './store.ts';
 
 export interface PasskeyCommands {
   /** @throws LatchkeyError not_found */

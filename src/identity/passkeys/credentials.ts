@@ -1,16 +1,13 @@
 import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
-import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
-import { defaultName } from './authenticator-names.ts';
-import type { NewCredential } from './registration.ts';
+import { type AddedCredential, addCredential } from './add-credential.ts';
 import { credentialNameField } from './schema.ts';
+import type { Credential } from './store.ts';
 import * as store from './store.ts';
-
-export type Credential = store.Credential;
 
 /** What the owner is notified of. */
 export type CredentialEvent = 'key_added' | 'key_signed' | 'key_removed';
@@ -24,16 +21,6 @@ export interface CredentialsDeps {
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Notifies the owner. Called once the change is committed. */
   notify(accountId: string, event: CredentialEvent, credential: { name: string }): void;
-}
-
-export interface AddedCredential {
-  accountId: string;
-  credential: NewCredential;
-  /** The id of the signed credential with which the user just signed in. It vouches for the new one. */
-  signerId?: string;
-  /** The user was let in by other means, which vouch for the new one: a recovery link. */
-  isVouched?: boolean;
-  origin?: Origin;
 }
 
 /** The page shows a list that is no longer true. */
@@ -64,46 +51,10 @@ export function createCredentials(deps: CredentialsDeps) {
     return credential;
   }
 
-  /**
-   * Adds a verified credential within the caller's transaction. The account's first credential is signed at once; any
-   * other needs somebody who vouches for it.
-   * @returns its id
-   * @throws LatchkeyError conflict when it is registered already, for this account or another
-   */
-  async function addIn(trx: Knex.Transaction, added: AddedCredential): Promise<string> {
-    const { accountId, credential, signerId, origin } = added;
-    const { challenge, ...registered } = credential;
-    const id = uuidv7();
-    const signed = await store.listSignedCredentials(trx, accountId);
-    const isSignerSigned = signed.some((other) => other.id === signerId);
-    const isSigned = signed.length === 0 || isSignerSigned || added.isVouched === true;
-    const name = defaultName(credential.authenticator, names);
-    try {
-      await store.insertCredential(trx, {
-        ...registered,
-        id,
-        accountId,
-        name,
-        challengeId: challenge.id,
-        isSigned,
-        signedBy: isSignerSigned && signerId ? signerId : null,
-      });
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      throw new LatchkeyError(
-        'conflict',
-        'key_already_registered',
-        'This key is registered already. Nothing was changed.',
-        { cause: error },
-      );
-    }
-    const details = { kind: credential.kind, name, signed: isSigned };
-    await recordEventIn(trx, { action: 'passkey.added', accountId, target: id, details }, origin);
-    return id;
-  }
-
   return {
-    addIn,
+    /** Adds a verified credential within the caller's transaction. As `add`, but without locking and notifying. */
+    addIn: (trx: Knex.Transaction, added: AddedCredential): Promise<string> =>
+      addCredential(trx, names, added),
 
     /** The id of the account that a credential belongs to. @throws LatchkeyError not_found */
     async getOwner(id: string): Promise<string> {
@@ -134,7 +85,7 @@ export function createCredentials(deps: CredentialsDeps) {
       const { accountId } = added;
       const credential = await inTransaction(knex, async (trx) => {
         await lock(trx, accountId);
-        return get(trx, accountId, await addIn(trx, added));
+        return get(trx, accountId, await addCredential(trx, names, added));
       });
       notify(accountId, 'key_added', credential);
       return credential;
@@ -159,16 +110,16 @@ export function createCredentials(deps: CredentialsDeps) {
         await lock(trx, accountId);
         if (!(await get(trx, accountId, signerId)).is_signed) throw notYours();
         const isSigned = await store.signCredential(trx, accountId, id, signerId);
-        const found = await get(trx, accountId, id);
+        const key = await get(trx, accountId, id);
         if (!isSigned)
           throw new LatchkeyError(
             'conflict',
             'key_already_signed',
-            `${found.name} is vouched for already. Nothing was changed.`,
+            `${key.name} is vouched for already. Nothing was changed.`,
           );
         const details = { by: signerId };
         await recordEventIn(trx, { action: 'passkey.signed', accountId, target: id, details }, origin);
-        return found;
+        return key;
       });
       notify(accountId, 'key_signed', credential);
       return credential;
@@ -193,7 +144,7 @@ export function createCredentials(deps: CredentialsDeps) {
           throw new LatchkeyError(
             'conflict',
             'last_key',
-            `${found.name} is the last key with which you can sign in. Add another one first. Nothing was changed.`,
+            `${found.name} is the only key that can sign in to this account. Add another one first. Nothing was changed.`,
           );
         const details = { kind: found.kind, name: found.name };
         await recordEventIn(
