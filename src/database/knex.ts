@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Knex } from 'knex';
 import { DEADLINE_MS } from './driver/contract.ts';
-import { MYSQL_SESSION } from './driver/mysql-connections.ts';
+import { MYSQL_SESSION } from './driver/mysql.ts';
 import { BUSY_MS, SqliteDialect } from './knex-sqlite.ts';
 import type { Engine } from './statements.ts';
 

@@ -27,46 +27,43 @@ function concat(...parts: (string | Fragment)[]): Fragment {
 const list = (parts: (string | Fragment)[], separator: string) =>
   concat(...parts.flatMap((part, index) => (index === 0 ? [part] : [separator, part])));
 
-type Compose = (engine: Engine, times: number) => Fragment;
-
 /**
  * A statement is declared once, beside its table, and prepared once for each connection. Drivers put together what
  * uses the same statement object. Names of tables and columns come from code alone.
  */
-export class Statement<Name extends string = string> {
+export interface Statement<Name extends string = string> {
   readonly kind: 'select' | 'insert' | 'update' | 'delete';
   /** Of the values, in the order of their places. */
   readonly names: readonly Name[];
   /** Of an UPDATE: the table, and the names of the values that say which row. */
-  readonly target: { table: string; keys: readonly Name[] } | undefined;
+  readonly updates?: { table: string; names: readonly Name[] };
   /** Whether a row that a unique index refuses counts as a row that was not touched. */
-  readonly skipsDuplicates: boolean;
-  readonly #compose: Compose;
-  readonly #texts: Record<Engine, string[]> = { sqlite: [], postgres: [], mysql: [] };
-
-  constructor(
-    kind: Statement['kind'],
-    compose: Compose,
-    more: { target?: Statement<Name>['target']; skipsDuplicates?: boolean } = {},
-  ) {
-    this.kind = kind;
-    this.target = more.target;
-    this.skipsDuplicates = more.skipsDuplicates ?? false;
-    this.names = compose('sqlite', 1).names as readonly Name[];
-    this.#compose = compose;
-  }
-
+  readonly skipsDuplicates?: boolean;
   /**
    * @param times for how many sets of values: rows of an INSERT, readings of a SELECT
    * @returns the very same string at each call
    */
-  sql(engine: Engine, times = 1): string {
-    const made = this.#texts[engine];
-    made[times] ??= this.#compose(engine, times).texts.reduce(
-      (text, next, place) => `${text}${engine === 'postgres' ? `$${place}` : '?'}${next}`,
-    );
-    return made[times];
-  }
+  sql(engine: Engine, times?: number): string;
+}
+
+type Compose = (engine: Engine, times: number) => Fragment;
+
+/** @returns the statement with its SQL made at its first use */
+function declare<Name extends string>(
+  statement: Omit<Statement<Name>, 'names' | 'sql'>,
+  compose: Compose,
+): Statement<Name> {
+  const texts: Record<Engine, string[]> = { sqlite: [], postgres: [], mysql: [] };
+  return {
+    ...statement,
+    names: compose('sqlite', 1).names as readonly Name[],
+    sql(engine, times = 1) {
+      texts[engine][times] ??= compose(engine, times).texts.reduce(
+        (text, next, place) => `${text}${engine === 'postgres' ? `$${place}` : '?'}${next}`,
+      );
+      return texts[engine][times];
+    },
+  };
 }
 
 /** @param options `onConflict: 'nothing'` keeps a row that is there already, and adds none */
@@ -76,14 +73,11 @@ export function insertInto<Name extends string>(
   options: { onConflict?: 'nothing' } = {},
 ): Statement<Name> {
   const skipsDuplicates = options.onConflict === 'nothing';
-  const row = concat(
-    '(',
-    list(
-      columns.map((name) => sql(['', ''], name)),
-      ', ',
-    ),
-    ')',
+  const places = list(
+    columns.map((name) => sql(['', ''], name)),
+    ', ',
   );
+  const row = concat('(', places, ')');
   const compose: Compose = (engine, times) =>
     concat(
       `INSERT INTO ${table} (${columns.join(', ')}) VALUES `,
@@ -91,7 +85,7 @@ export function insertInto<Name extends string>(
       // MySQL's INSERT IGNORE would also cut values that are too long: its driver looks at the error instead.
       skipsDuplicates && engine !== 'mysql' ? ' ON CONFLICT DO NOTHING' : '',
     );
-  return new Statement('insert', compose, { skipsDuplicates });
+  return declare({ kind: 'insert', skipsDuplicates }, compose);
 }
 
 /** RFC 7396 merge into a column of JSON text, done by the database, so that no concurrent change is lost. */
@@ -112,11 +106,11 @@ export function update<Name extends string, Key extends string>(
     const all = merge ? [...changes, sql(MERGE[engine](merge), merge)] : changes;
     return concat(`UPDATE ${table} SET `, list(all, ', '), ' WHERE ', where);
   };
-  return new Statement('update', compose, { target: { table, keys: where.names } });
+  return declare({ kind: 'update', updates: { table, names: where.names } }, compose);
 }
 
 export function deleteFrom<Name extends string>(table: string, where: Fragment<Name>): Statement<Name> {
-  return new Statement('delete', () => concat(`DELETE FROM ${table} WHERE `, where));
+  return declare({ kind: 'delete' }, () => concat(`DELETE FROM ${table} WHERE `, where));
 }
 
 /** The column that says which of several readings a row is for. */
@@ -137,7 +131,7 @@ export function selectOne<Name extends string = never>(query: {
     ...(where ? [' WHERE ', where] : []),
     orderBy ? ` ORDER BY ${orderBy} LIMIT 1` : '',
   );
-  return new Statement('select', (_engine, times) => {
+  return declare({ kind: 'select' }, (_engine, times) => {
     if (times === 1) return concat('SELECT ', rest);
     const each = (_: unknown, index: number) => concat(`(SELECT ${index} AS ${READING}, `, rest, ')');
     return list(Array.from({ length: times }, each), ' UNION ALL ');

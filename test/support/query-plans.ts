@@ -1,6 +1,6 @@
 import type { Database } from '../../src/database/open.ts';
 import type { Engine } from '../../src/database/statements.ts';
-import { bindValues, type Write } from '../../src/database/writes.ts';
+import { bindValues, type Reading } from '../../src/database/writes.ts';
 
 export interface Asked {
   sql: string;
@@ -16,8 +16,7 @@ export function watch({ driver, knex, engine }: Database): Map<string, Asked> {
     if (!KNEX_ONLY.test(sql) && !asked.has(sql)) asked.set(sql, { sql, values });
   };
   const { readOne, commit } = driver;
-  const noteOne = (one: Pick<Write, 'statement' | 'values'>) =>
-    note(one.statement.sql(engine), bindValues(one, engine));
+  const noteOne = (one: Reading) => note(one.statement.sql(engine), bindValues(one, engine));
   driver.readOne = (statement, values) => {
     noteOne({ statement, values });
     return readOne(statement, values);

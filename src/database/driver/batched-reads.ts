@@ -1,10 +1,8 @@
 import { type Engine, READING, type Row } from '../statements.ts';
-import type { Write } from '../writes.ts';
+import type { Reading } from '../writes.ts';
 import type { Driver, Found } from './contract.ts';
 import { grouped } from './group-commit.ts';
 import { inSizes, type Step, toStep } from './steps.ts';
-
-type Reading = Pick<Write, 'statement' | 'values'>;
 
 /** How many readings are sent together at most. */
 const SIZE = 16;

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LatchkeyError, unavailable } from '../../kit/errors.ts';
+import type { Engine } from '../statements.ts';
 import type { Write } from '../writes.ts';
 import { type Driver, LOCK_WAIT_MS } from './contract.ts';
 import { failureOf } from './failures.ts';
+import { type Step, stepsOf } from './steps.ts';
 
 interface Waiting<Job, Result> {
   job: Job;
@@ -96,12 +98,7 @@ export function grouped<Job, Result>(options: Grouping<Job, Result>): (job: Job)
 
 /** A guarded write touched no row, so nothing of its unit was written. */
 export class GuardFailed extends Error {
-  readonly guard: string;
-
-  constructor(guard: string) {
-    super(`the guard ${guard} failed`);
-    this.guard = guard;
-  }
+  readonly guard = this.message;
 }
 
 /** Units of work share a transaction. @param options `attempt` may throw GuardFailed */
@@ -112,4 +109,21 @@ export function groupCommit(options: Grouping<Write[], string | undefined>): Dri
       if (error instanceof GuardFailed) return error.guard;
       throw error;
     });
+}
+
+/** On a server units also share the INSERTs that are alike. @param run does all of the steps or none */
+export function commitSteps(
+  engine: Engine,
+  run: (steps: [Step, ...Step[]]) => Promise<unknown>,
+): Driver['commit'] {
+  return groupCommit({
+    // More units would wait long for each other.
+    size: 8,
+    // A single guarded write is one round trip anyway, and anybody can make it fail (by guessing a password).
+    isApart: (writes) => writes.length === 1 && writes[0]?.guard !== undefined,
+    async attempt(units) {
+      await run(stepsOf(units.flat(), engine) as [Step, ...Step[]]);
+      return [];
+    },
+  });
 }

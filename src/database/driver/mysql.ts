@@ -1,11 +1,39 @@
-import type mysql from 'mysql2';
+import mysql from 'mysql2';
 import type { Row } from '../statements.ts';
+import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';
-import type { Driver } from './contract.ts';
+import { DEADLINE_MS, type Driver, LOCK_WAIT_MS } from './contract.ts';
+import { withDeadline } from './deadline.ts';
 import { failureOf } from './failures.ts';
-import { GuardFailed, groupCommit } from './group-commit.ts';
-import { type Connection, execute, MYSQL_SESSION, MysqlPool, query } from './mysql-connections.ts';
-import { type Step, stepsOf } from './steps.ts';
+import { commitSteps, GuardFailed } from './group-commit.ts';
+import type { Step } from './steps.ts';
+
+/**
+ * How every connection is set up: UTC, strict, and READ COMMITTED as on PostgreSQL. Under MySQL's default a statement
+ * also locks the gaps beside its rows, and transactions that look for a free name or revoke tokens wait for each other.
+ */
+export const MYSQL_SESSION: [settings: string, isolation: string] = [
+  `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000}`,
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+];
+
+type Connection = mysql.PoolConnection & {
+  /** As `performance.now()` counts. */
+  releasedAt?: number;
+};
+
+type Result = mysql.ResultSetHeader | mysql.RowDataPacket[];
+
+/** Prepared at its first use on that connection. */
+const execute = (connection: Connection, sql: string, values: Bound[]) =>
+  new Promise<Result>((resolve, reject) =>
+    connection.execute<Result>(sql, values, (error, result) => (error ? reject(error) : resolve(result))),
+  );
+
+const query = (connection: Connection, sql: string) =>
+  new Promise<void>((resolve, reject) =>
+    connection.query(sql, (error) => (error ? reject(error) : resolve())),
+  );
 
 /** @throws GuardFailed */
 async function run(connection: Connection, { statement, times, values, guard }: Step): Promise<void> {
@@ -21,6 +49,7 @@ async function run(connection: Connection, { statement, times, values, guard }: 
 
 async function transact(connection: Connection, steps: Step[]): Promise<void> {
   try {
+    await query(connection, 'BEGIN');
     for (const step of steps) await run(connection, step);
     await query(connection, 'COMMIT');
   } catch (error) {
@@ -29,39 +58,76 @@ async function transact(connection: Connection, steps: Step[]): Promise<void> {
   }
 }
 
-/**
- * The client library waits for the answer to each statement, so what is asked in one turn of the event loop shares
- * statements where it can. A single statement commits by itself. Several run on a connection without autocommit, where
- * the first begins the transaction, which saves a round trip.
- */
-export function createMysqlDriver(url: string, connections: number): Driver {
-  const outage = { at: 0 };
-  const single = new MysqlPool(url, connections, MYSQL_SESSION, outage);
-  const several = new MysqlPool(url, connections, [...MYSQL_SESSION, 'SET autocommit = 0'], outage);
+/** Connections beside Knex's pool. mysql2 waits for the answer to each statement before it sends the next. */
+class MysqlPool {
+  readonly #pool: mysql.Pool;
+  /** When the server last did not answer in time, as `performance.now()` counts. */
+  #lostAt = 0;
 
-  const ask = ({ statement, times, values }: Step) =>
-    single.use(async (connection) => {
-      const rows = await execute(connection, statement.sql('mysql', times), values);
-      return rows as Row[];
+  constructor(uri: string, connectionLimit: number) {
+    this.#pool = mysql.createPool({ uri, connectionLimit, connectTimeout: DEADLINE_MS, timezone: 'Z' });
+    this.#pool.on('connection', (connection) => {
+      // A failure ends the connection, and with it the request that waits for it.
+      for (const sql of MYSQL_SESSION) connection.query(sql, (error) => error && connection.destroy());
     });
+  }
 
+  /** A connection that was idle while the server did not answer may be dead without notice, so it is not used again. */
+  #take(): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      this.#pool.getConnection((error, connection: Connection) => {
+        if (error) return reject(error);
+        if ((connection.releasedAt ?? this.#lostAt) >= this.#lostAt) return resolve(connection);
+        connection.destroy();
+        this.#take().then(resolve, reject);
+      });
+    });
+  }
+
+  #release(connection: Connection): void {
+    connection.releasedAt = performance.now();
+    connection.release();
+  }
+
+  /** @throws LatchkeyError unavailable */
+  use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    let taken: Connection | undefined;
+    let isLate = false;
+    const job = this.#take().then(async (connection) => {
+      taken = connection;
+      try {
+        if (isLate) throw new Error('The deadline passed before there was a connection.');
+        return await work(connection);
+      } finally {
+        this.#release(connection);
+      }
+    });
+    return withDeadline(job, () => {
+      isLate = true;
+      this.#lostAt = performance.now();
+      taken?.destroy();
+    });
+  }
+
+  close(): Promise<unknown> {
+    return new Promise((resolve) => this.#pool.end(resolve));
+  }
+}
+
+export function createMysqlDriver(url: string, connections: number): Driver {
+  const pool = new MysqlPool(url, connections);
+  const read = ({ statement, times, values }: Step) =>
+    pool.use((connection) => execute(connection, statement.sql('mysql', times), values) as Promise<Row[]>);
   return {
-    readOne: batchReads('mysql', (steps) => Promise.all(steps.map(ask))),
-    commit: groupCommit({
-      // More units would wait long for each other.
-      size: 8,
-      // A single guarded write is one round trip anyway, and anybody can make it fail (by guessing a password).
-      isApart: (writes) => writes.length === 1 && writes[0]?.guard !== undefined,
-      async attempt(units) {
-        const steps = stepsOf(units.flat(), 'mysql');
-        const [only] = steps;
-        if (only && steps.length === 1) await single.use((connection) => run(connection, only));
-        else await several.use((connection) => transact(connection, steps));
-        return units.map(() => undefined);
-      },
-    }),
+    readOne: batchReads('mysql', (steps) => Promise.all(steps.map(read))),
+    commit: commitSteps('mysql', ([first, ...more]) =>
+      pool.use((connection) =>
+        // A single statement commits by itself.
+        more.length === 0 ? run(connection, first) : transact(connection, [first, ...more]),
+      ),
+    ),
     async close() {
-      await Promise.all([single.close(), several.close()]);
+      await pool.close();
     },
   };
 }

@@ -93,8 +93,11 @@ export class PostgresPipeline {
     entry.socket.destroy();
   }
 
-  /** @throws LatchkeyError unavailable when the outcome is unknown; the error of a statement when nothing was done */
-  #send(queries: (Query | string)[]): Promise<Row[][]> {
+  /**
+   * @returns the rows of each query
+   * @throws LatchkeyError unavailable when the outcome is unknown; the error of a statement when nothing was done
+   */
+  send(queries: (Query | string)[]): Promise<Row[][]> {
     const entry = this.#pick();
     entry.inFlight += 1;
     const work = entry.ready
@@ -110,14 +113,9 @@ export class PostgresPipeline {
     return withDeadline(work, () => this.#drop(entry));
   }
 
-  /** @returns the rows of each query */
-  read(queries: Query[]): Promise<Row[][]> {
-    return this.#send(queries);
-  }
-
-  /** All of those queries or none. */
-  async transact(queries: Query[]): Promise<void> {
-    await this.#send(queries.length === 1 ? queries : ['BEGIN', ...queries, 'COMMIT']);
+  /** All of those queries or none. @throws as `send` */
+  transact(queries: Query[]): Promise<unknown> {
+    return this.send(queries.length === 1 ? queries : ['BEGIN', ...queries, 'COMMIT']);
   }
 
   async close(): Promise<void> {

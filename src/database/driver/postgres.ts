@@ -1,9 +1,11 @@
 import type { Statement } from '../statements.ts';
 import { batchReads } from './batched-reads.ts';
 import type { Driver } from './contract.ts';
-import { GuardFailed, groupCommit } from './group-commit.ts';
+import { commitSteps, GuardFailed } from './group-commit.ts';
 import { PostgresPipeline, type Query } from './postgres-pipeline.ts';
-import { type Step, stepsOf } from './steps.ts';
+import type { Step } from './steps.ts';
+
+const NOT_A_NUMBER = '22P02';
 
 type Prepared = Pick<Query, 'name' | 'text'>;
 
@@ -33,32 +35,18 @@ function toQuery({ statement, times, values, guard }: Step): Query {
   return { name, text, values: guard === undefined ? values : [...values, `guard:${guard}`] };
 }
 
-const NOT_A_NUMBER = '22P02';
-
-function toGuardFailed(error: unknown): unknown {
-  const { code, message = '' } = error as { code?: string; message?: string };
-  const guard = code === NOT_A_NUMBER ? /"guard:(\w+)"/.exec(message)?.[1] : undefined;
-  return guard === undefined ? error : new GuardFailed(guard);
+/** @throws GuardFailed when a guarded statement said so */
+function toGuardFailed(error: { code?: string; message?: string }): never {
+  const guard = error.code === NOT_A_NUMBER ? /"guard:(\w+)"/.exec(error.message ?? '')?.[1] : undefined;
+  throw guard === undefined ? error : new GuardFailed(guard);
 }
 
 /** Pipelined connections beside Knex's pool. What is asked in one turn of the event loop is sent in one go. */
 export function createPostgresDriver(url: string, connections: number): Driver {
   const pipeline = new PostgresPipeline(url, connections);
   return {
-    readOne: batchReads('postgres', (steps) => pipeline.read(steps.map(toQuery))),
-    commit: groupCommit({
-      // More units would wait long for each other.
-      size: 8,
-      // A single guarded write is one round trip anyway, and anybody can make it fail (by guessing a password).
-      isApart: (writes) => writes.length === 1 && writes[0]?.guard !== undefined,
-      async attempt(units) {
-        const queries = stepsOf(units.flat(), 'postgres').map(toQuery);
-        await pipeline.transact(queries).catch((error) => {
-          throw toGuardFailed(error);
-        });
-        return units.map(() => undefined);
-      },
-    }),
+    readOne: batchReads('postgres', (steps) => pipeline.send(steps.map(toQuery))),
+    commit: commitSteps('postgres', (steps) => pipeline.transact(steps.map(toQuery)).catch(toGuardFailed)),
     close: () => pipeline.close(),
   };
 }

@@ -1,13 +1,12 @@
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { waitForFile } from '../knex-sqlite.ts';
-import { bindValues, inOrder, type Write } from '../writes.ts';
+import { bindValues, inOrder, type Reading, type Write } from '../writes.ts';
 import type { Driver, Found } from './contract.ts';
 import { toUnavailable } from './failures.ts';
 import { GuardFailed, groupCommit, grouped } from './group-commit.ts';
 
 type Connection = Sqlite.Database & { statements?: Map<string, Sqlite.Statement> };
-type Reading = Pick<Write, 'statement' | 'values'>;
 
 function prepare(connection: Connection, sql: string): Sqlite.Statement {
   connection.statements ??= new Map();
@@ -41,10 +40,8 @@ function writeUnit(connection: Connection, writes: Write[]): string | undefined 
   return undefined;
 }
 
-function find(connection: Connection, reading: Reading): Found {
-  const row = prepare(connection, reading.statement.sql('sqlite')).get(bindValues(reading, 'sqlite'));
-  return row as Found;
-}
+const find = (connection: Connection, reading: Reading) =>
+  prepare(connection, reading.statement.sql('sqlite')).get(bindValues(reading, 'sqlite')) as Found;
 
 /**
  * Units that become ready in the same turns of the event loop share one transaction. Then `synchronous=FULL` costs one
