@@ -5,14 +5,14 @@ import type { Database } from './open.ts';
 /** Loaded when a verb runs. */
 const load = () => import('./migrate.ts');
 
-/** `latchkey db …`. @returns the command, for others to add to */
+/** `latchkey db …`. @returns the command, so that other rooms can add verbs */
 export function databaseCommands(
   program: Command,
   use: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>,
 ): Command {
-  const db = program.command('db').description('the database: its schema, what is there, what has expired');
+  const db = program.command('db').description('the database: its schema, statistics and expired rows');
   db.command('migrate')
-    .description('bring the schema forward')
+    .description('apply pending migrations')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateLatest } = await load();
@@ -20,15 +20,15 @@ export function databaseCommands(
       print(json ? { applied } : applied.length > 0 ? applied : 'The schema is current.', json);
     });
   db.command('rollback')
-    .description('take back the last batch of migrations, with their tables')
+    .description('undo the last batch of migrations and drop its tables')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateRollback } = await load();
       const undone = await use(migrateRollback);
-      print(json ? { undone } : undone.length > 0 ? undone : 'There is nothing to take back.', json);
+      print(json ? { undone } : undone.length > 0 ? undone : 'There is no migration to undo.', json);
     });
   db.command('status')
-    .description('which migrations were applied, are pending or died halfway, and what to do')
+    .description('list applied, pending and interrupted migrations, and what to do')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { schemaStatus } = await load();

@@ -5,20 +5,20 @@ const INSTANT: Record<string, string> = { pg: 'timestamptz(3)', mysql2: 'datetim
 
 export interface Columns {
   table: Knex.CreateTableBuilder;
-  /** UTC with milliseconds on every engine. */
+  /** In UTC with milliseconds, on every engine. */
   instant(name: string): Knex.ColumnBuilder;
-  /** VARCHAR(36) that names a row of that table; what happens to it when the row goes. */
+  /** A foreign key, as VARCHAR(36). @param onDelete what happens to this row when the other is deleted */
   reference(name: string, table: string, onDelete?: 'CASCADE' | 'SET NULL'): Knex.ColumnBuilder;
-  /** TEXT of up to 16 MB: JSON, lists, anything without an index. */
+  /** Text of up to 16 MB without an index, such as JSON. */
   text(name: string): Knex.ColumnBuilder;
   index(...columns: string[]): void;
   unique(...columns: string[]): void;
 }
 
 /**
- * MySQL commits each statement of a migration by itself: one that died left tables behind, maybe without their indices,
- * that no applied migration knows of. Nothing can have been written to them.
- * @throws LatchkeyError conflict when there is something in it after all: it is somebody else's
+ * Drops a table that an interrupted migration left behind, perhaps without its indices: MySQL commits each statement of
+ * a migration separately. The server never ran with that table, so it must be empty.
+ * @throws LatchkeyError conflict when it has rows, and so belongs to someone else
  */
 async function dropLeftover(knex: Knex, name: string): Promise<void> {
   if (!(await knex.schema.hasTable(name))) return;
@@ -29,7 +29,7 @@ async function dropLeftover(knex: Knex, name: string): Promise<void> {
       `There is a table ${name} with rows in it that no migration made. Rename it or use another database.`,
     );
   }
-  // Others of the leftover point at it; they are made anew in their turn.
+  // Other leftover tables refer to it. They are dropped and created again in their turn.
   await knex.raw('SET foreign_key_checks = 0');
   try {
     await knex.schema.dropTable(name);
@@ -73,7 +73,7 @@ export async function createTable(
   });
 }
 
-/** Drops in reverse order of creation, so that no foreign key is in the way. */
+/** Drops tables in reverse order of creation, so that no foreign key is in the way. */
 export async function dropTables(knex: Knex, names: string[]): Promise<void> {
   for (const name of names.toReversed()) await knex.schema.dropTableIfExists(name);
 }

@@ -7,20 +7,20 @@ import { sqliteFile } from './knex.ts';
 import type { Database } from './open.ts';
 import type { Engine } from './statements.ts';
 
-/** MySQL's named locks are the server's; this one is the database's. */
+/** MySQL's named locks are shared by all databases of the server, so the name contains the database. */
 const MYSQL_LOCK = "SHA2(CONCAT('latchkey migration ', DATABASE()), 224)";
 
 const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
 
-/** A migration by its recorded name: `up`, `down`, and the `tables` that it makes. */
-async function migration(name: string): Promise<Knex.Migration & { tables?: string[] }> {
+/** Loads a migration by its recorded name: `up`, `down`, and the `tables` that it creates. */
+async function loadMigration(name: string): Promise<Knex.Migration & { tables?: string[] }> {
   const file = readdirSync(directory).find((entry) => entry.replace(/\.[tj]s$/, '') === name);
   return import(pathToFileURL(`${directory}${file}`).href);
 }
 
-/** Names without file ending, so that the same history serves the sources and a built tree. */
+/** Migrations are recorded without their file ending, so that sources and compiled files share one history. */
 export const migrationConfig = (engine: Engine): Knex.MigratorConfig => ({
-  // Knex quotes these two names as they are, and PostgreSQL folds them when somebody asks by hand.
+  // Knex quotes this name as it is, and PostgreSQL folds it to lower case when it is typed by hand.
   tableName: engine === 'postgres' ? 't_migrations' : 'T_migrations',
   migrationSource: {
     getMigrations: async () =>
@@ -29,35 +29,35 @@ export const migrationConfig = (engine: Engine): Knex.MigratorConfig => ({
         .map((file) => file.replace(/\.[tj]s$/, ''))
         .sort(),
     getMigrationName: (name: string) => name,
-    getMigration: migration,
+    getMigration: loadMigration,
   },
 });
 
 export interface SchemaStatus {
-  /** Every migration was applied, and whole. */
+  /** Whether every migration was applied completely. */
   current: boolean;
   applied: string[];
   pending: string[];
-  /** Pending ones that have tables already, applied ones that lack some: what died halfway on MySQL. */
+  /** Interrupted halfway on MySQL: pending ones that have tables already, and applied ones that lack some. */
   unfinished: string[];
   /** What to do when it is not current. */
   advice?: string;
 }
 
-/** Elsewhere a migration is a transaction. */
-async function unfinishedOf(
+/** Only MySQL leaves a migration half done: on the others it is a transaction. */
+async function findUnfinished(
   { engine, knex }: Database,
   applied: string[],
   pending: string[],
 ): Promise<string[]> {
   if (engine !== 'mysql') return [];
-  const there = async (name: string): Promise<boolean[]> => {
-    const { tables = [] } = await migration(name);
+  const tablesExist = async (name: string): Promise<boolean[]> => {
+    const { tables = [] } = await loadMigration(name);
     return Promise.all(tables.map((table) => knex.schema.hasTable(table)));
   };
   const unfinished: string[] = [];
-  for (const name of applied) if (!(await there(name)).every(Boolean)) unfinished.push(name);
-  for (const name of pending) if ((await there(name)).some(Boolean)) unfinished.push(name);
+  for (const name of applied) if (!(await tablesExist(name)).every(Boolean)) unfinished.push(name);
+  for (const name of pending) if ((await tablesExist(name)).some(Boolean)) unfinished.push(name);
   return unfinished;
 }
 
@@ -65,30 +65,30 @@ const MIGRATE = 'Run: npx latchkey db migrate';
 
 function adviceFor(applied: string[], pending: string[], unfinished: string[]): string | undefined {
   const [half] = unfinished;
-  // A rollback takes back the last batch again, and drops only what is there.
+  // A second rollback undoes the last batch again, and drops only the tables that exist.
   if (half && applied.includes(half))
-    return `A rollback of ${half} did not come to its end. Run: npx latchkey db rollback, then npx latchkey db migrate`;
-  if (half) return `The migration ${half} did not come to its end. ${MIGRATE}`;
+    return `A rollback of ${half} was interrupted. Run: npx latchkey db rollback, then npx latchkey db migrate`;
+  if (half) return `The migration ${half} was interrupted. ${MIGRATE}`;
   return pending.length > 0 ? `${pending.length} migration(s) pending. ${MIGRATE}` : undefined;
 }
 
-/** Which migrations the database has and lacks. @throws LatchkeyError or the driver's error when it is away */
+/** Compares the migrations that were applied with those that exist. @throws the client library's error when the database is unavailable */
 export async function schemaStatus(database: Database): Promise<SchemaStatus> {
   const [rows, pending] = (await database.knex.migrate.list(migrationConfig(database.engine))) as [
     { name: string }[],
     string[],
   ];
   const applied = rows.map(({ name }) => name);
-  const unfinished = await unfinishedOf(database, applied, pending);
+  const unfinished = await findUnfinished(database, applied, pending);
   const advice = adviceFor(applied, pending, unfinished);
   return { current: advice === undefined, applied, pending, unfinished, advice };
 }
 
 /**
- * Runs `work` while no other server migrates. The lock belongs to a connection, so that the database itself
- * frees it when a server dies in the middle; Knex's own lock row would then stay for ever.
+ * Runs `work` while no other server migrates. The lock belongs to a connection, so the database itself releases it when
+ * a server dies in the middle. Knex's own lock, a row, would then stay.
  */
-async function exclusively<T>(database: Database, url: string, work: () => Promise<T>): Promise<T> {
+async function withMigrationLock<T>(database: Database, url: string, work: () => Promise<T>): Promise<T> {
   const { engine, knex } = database;
   if (engine === 'sqlite') {
     const lock = new Sqlite(`${sqliteFile(url)}-migration-lock`, { timeout: 60_000 });
@@ -125,8 +125,8 @@ async function exclusively<T>(database: Database, url: string, work: () => Promi
 }
 
 async function migrate(database: Database, url: string, direction: 'latest' | 'rollback'): Promise<string[]> {
-  return exclusively(database, url, async () => {
-    // We hold the real lock: a lock row of Knex's was left by a server that died.
+  return withMigrationLock(database, url, async () => {
+    // We hold the lock, so a lock row of Knex's was left by a server that died.
     const config = migrationConfig(database.engine);
     await database.knex.migrate.list(config);
     await database.knex.migrate.forceFreeMigrationsLock(config);
@@ -135,8 +135,8 @@ async function migrate(database: Database, url: string, direction: 'latest' | 'r
   });
 }
 
-/** Brings the schema forward. @returns the names of the migrations that ran */
+/** Applies all pending migrations. @returns their names */
 export const migrateLatest = (database: Database, url: string) => migrate(database, url, 'latest');
 
-/** Takes back the last batch. @returns the names of the migrations that were undone */
+/** Undoes the last batch of migrations. @returns their names */
 export const migrateRollback = (database: Database, url: string) => migrate(database, url, 'rollback');

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { failureOf, toUnavailable } from '../../src/database/driver/failures.ts';
+import { LatchkeyError } from '../../src/kit/errors.ts';
+
+const withCode = (code: string, more: object = {}) => Object.assign(new Error('details'), { code }, more);
+
+describe('an error of the database', () => {
+  test('means the same for a request on every engine', () => {
+    const expected = {
+      unavailable: ['ECONNREFUSED', '57P01', '53300', 'ER_SERVER_SHUTDOWN', 'SQLITE_FULL', 'SQLITE_IOERR_FSYNC'],
+      locked: ['SQLITE_BUSY', '55P03', 'ER_LOCK_WAIT_TIMEOUT'],
+      retry: ['40P01', '40001', '26000', 'ER_LOCK_DEADLOCK'],
+      duplicate: ['23505', 'ER_DUP_ENTRY', 'SQLITE_CONSTRAINT_UNIQUE'],
+    };
+    for (const [failure, codes] of Object.entries(expected))
+      for (const code of codes) assert.equal(failureOf(withCode(code)), failure, code);
+  });
+
+  test('is recognised without a code where a client library gives none', () => {
+    for (const message of [
+      'Connection terminated unexpectedly',
+      'timeout expired',
+      'select "id" from "t_accounts" - Connection terminated unexpectedly',
+    ])
+      assert.equal(failureOf(new Error(message)), 'unavailable', message);
+    assert.equal(failureOf(withCode('ER_ACCESS_DENIED_ERROR', { fatal: true })), 'unavailable');
+  });
+
+  test('that this program caused stays what it is, so that it becomes a 500 with its stack in the log', () => {
+    for (const error of [
+      new TypeError('There is no id for: INSERT INTO T_accounts'),
+      new Error('The name pipeline is not known'),
+      withCode('42P01'),
+      withCode('23502'),
+      withCode('ER_NO_SUCH_TABLE'),
+      withCode('SQLITE_ERROR'),
+      withCode('SQLITE_CONSTRAINT_FOREIGNKEY'),
+    ]) {
+      assert.equal(failureOf(error), undefined, error.message);
+      assert.equal(toUnavailable(error), error);
+    }
+  });
+
+  test('that may pass becomes 503 and keeps its cause for the log', () => {
+    for (const code of ['ECONNRESET', '55P03']) {
+      const cause = withCode(code);
+      const error = toUnavailable(cause);
+      assert.ok(error instanceof LatchkeyError);
+      assert.deepEqual([error.status, error.cause], [503, cause]);
+    }
+  });
+});
