@@ -8,6 +8,7 @@ import type { Assets } from '../web/assets.ts';
 import { createErrorAnswer } from '../web/error-page.ts';
 import { health } from '../web/health.ts';
 import { postAsGet } from '../web/post-as-get.ts';
+import { findRoute } from '../web/routes.ts';
 import { allowFormTarget, sameOriginForms } from '../web/security.ts';
 import { shell } from '../web/shell.ts';
 
@@ -20,10 +21,6 @@ export interface MiddlewareDeps {
   notReady(): Promise<string | undefined>;
   pages: Router;
 }
-
-/** Our own pages; the router need not look at what applications ask. */
-const PAGES =
-  /^\/($|code$|interaction\/|webauthn\/|invitation$|signed-in$|(forgot|reset|verify|recover|account|admin)(\/|$)|\.well-known\/(webauthn|passkey-endpoints|change-password)$)/;
 
 /** What a request passes, in this order, before the protocol engine gets it. */
 export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
@@ -41,14 +38,10 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     // Health checks and assets need no database.
     health({ notReady: deps.notReady }),
     deps.assets.middleware,
-    // OpenID Connect Core section 3.1.2.1: these endpoints take POST as well as GET.
-    postAsGet(['/auth', '/session/end']),
+    // Endpoints for browsers that take POST as well as GET.
+    postAsGet(),
     // Forms are taken from our own pages only.
-    sameOriginForms({
-      issuer,
-      paths: /^\/(interaction|session|invitation|forgot|reset|verify|account|admin)(\/|$)/,
-      jsonPaths: /^\/webauthn(\/|$)/,
-    }),
+    sameOriginForms(issuer),
     // One unit of work, committed before the response leaves.
     requestUnit({ driver: deps.driver }),
     // Corrects responses of the engine.
@@ -66,6 +59,6 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
       },
     }),
     // Our own pages. Every other path is the engine's.
-    (ctx, next) => (PAGES.test(ctx.path) ? pages(ctx as never, next) : next()),
+    (ctx, next) => (findRoute(ctx.path)?.servedBy === 'pages' ? pages(ctx as never, next) : next()),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { findRoute } from '../web/routes.ts';
 import {
   type EngineError,
   isSubmittingPage,
@@ -7,15 +8,18 @@ import {
   signOutState,
 } from './engine-internals.ts';
 
-/** Endpoints that applications call, and no browser shows. */
-const CLIENT_ENDPOINTS = /^\/(token|me)(\/|$)/;
+/** Whether applications call this path, and no browser shows it. */
+function isClientEndpoint({ path }: Context): boolean {
+  const route = findRoute(path);
+  return route?.servedBy === 'engine' && route.audience === 'endpoint';
+}
 
 /**
  * Makes the endpoints of applications answer in JSON whatever the request accepts (RFC 6749 section 5.2). It has to
  * be the outermost middleware, since errors are answered by the Accept header too.
  */
 export const acceptJsonOnly: Middleware = (ctx, next) => {
-  if (CLIENT_ENDPOINTS.test(ctx.path)) ctx.req.headers.accept = 'application/json';
+  if (isClientEndpoint(ctx)) ctx.req.headers.accept = 'application/json';
   return next();
 };
 
@@ -25,7 +29,7 @@ export const acceptJsonOnly: Middleware = (ctx, next) => {
  * @returns false, with nothing set, when the path is not an endpoint of applications
  */
 export function answerEndpointError(ctx: Context, status: number, message: string): boolean {
-  if (!CLIENT_ENDPOINTS.test(ctx.path)) return false;
+  if (!isClientEndpoint(ctx)) return false;
   const codes: Record<number, string> = { 500: 'server_error', 503: 'temporarily_unavailable' };
   ctx.status = status;
   ctx.set('Cache-Control', 'no-store');

@@ -1,18 +1,18 @@
-import type { Context, Middleware } from 'koa';
+import type { Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { readForm } from './form-body.ts';
+import { findRoute } from './routes.ts';
 
 /** What fits beside the other headers in the 16 KB that one request may have. */
 const LONGEST = 12_000;
 
 /**
- * Requests that an application may send by GET or by POST (OpenID Connect Core 1.0 section 3.1.2.1, RP-Initiated
- * Logout 1.0 section 2): a POST is answered with 303 to the same request as GET. A form of another site comes without
- * our SameSite=Lax cookies; the GET that follows has them.
+ * Answers a POST of a route with `form: 'as-get'` by a redirect to the same request as GET. A form of another site
+ * comes without our SameSite=Lax cookies; the GET that follows has them.
  */
-export function postAsGet(paths: string[]): Middleware {
-  return async (ctx: Context, next) => {
-    if (ctx.method !== 'POST' || !paths.includes(ctx.path)) return next();
+export function postAsGet(): Middleware {
+  return async (ctx, next) => {
+    if (ctx.method !== 'POST' || findRoute(ctx.path)?.form !== 'as-get') return next();
     if (!ctx.is('application/x-www-form-urlencoded'))
       throw new LatchkeyError('invalid_input', 'form_required', 'A request by POST must be a form.');
     const query = String(new URLSearchParams(await readForm(ctx)));

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { findRoute } from './routes.ts';
 
 /**
  * Nothing inline and nothing from elsewhere. The engine appends the hash of its one script (form_post) to
@@ -31,25 +32,25 @@ export function allowFormTarget(ctx: Pick<Context, 'set' | 'response'>, uri: str
     ctx.set('Content-Security-Policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`));
 }
 
+const FORM_TYPES = { 'same-origin': 'application/x-www-form-urlencoded', json: 'application/json' } as const;
+
 /**
- * Stops forms of other sites (RFC 9700 section 4.7 speaks of the authorization endpoint; this is for our pages):
- * a browser always says where a POST comes from, and only a plain form is taken; on `jsonPaths` only JSON, which no
- * form of another site can send.
+ * Stops forms of other sites (RFC 9700 section 4.7 covers the authorization endpoint; this covers our own pages).
+ * Browsers send the origin of every POST. The content type is checked too: no form of another site can send JSON.
  */
-export function sameOriginForms(deps: { issuer: string; paths: RegExp; jsonPaths: RegExp }): Middleware {
+export function sameOriginForms(issuer: string): Middleware {
   return (ctx, next) => {
-    const isJson = deps.jsonPaths.test(ctx.path);
-    if (ctx.method === 'POST' && (isJson || deps.paths.test(ctx.path))) {
+    const form = ctx.method === 'POST' ? findRoute(ctx.path)?.form : undefined;
+    if (form === 'same-origin' || form === 'json') {
       const origin = ctx.get('origin');
       const site = ctx.get('sec-fetch-site');
-      const foreign = (origin !== '' && origin !== deps.issuer) || (site !== '' && site !== 'same-origin');
-      if (foreign || !ctx.is(isJson ? 'application/json' : 'application/x-www-form-urlencoded')) {
+      const isForeign = (origin !== '' && origin !== issuer) || (site !== '' && site !== 'same-origin');
+      if (isForeign || !ctx.is(FORM_TYPES[form]))
         throw new LatchkeyError(
           'forbidden',
           'form_from_elsewhere',
           'This form was sent from elsewhere. Go back, load the page again and repeat it.',
         );
-      }
     }
     return next();
   };

@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { ErrorAnswer } from './error-page.ts';
+import { findRoute } from './routes.ts';
 import { CONTENT_SECURITY_POLICY } from './security.ts';
 
 /** Ids and codes stand in paths: only the shape of a path is logged, never its query. */
@@ -18,9 +19,6 @@ function isBroken(url: string): boolean {
     return true;
   }
 }
-
-/** Where applications speak, and no browser shows what is answered. */
-const ENDPOINT = /^\/(token|me|jwks|healthz|readyz|\.well-known)(\/|$)/;
 
 const PAGE_HEADERS = Object.entries({
   'X-Frame-Options': 'DENY',
@@ -62,7 +60,8 @@ export function shell(deps: { log: Logger; secure: boolean; page: AnswerError })
     ctx.state.requestId = requestId;
     ctx.set('X-Request-Id', requestId);
     ctx.set('X-Content-Type-Options', 'nosniff');
-    if (!ENDPOINT.test(ctx.path)) for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
+    if (findRoute(ctx.path)?.audience !== 'endpoint')
+      for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
     if (deps.secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
     try {
       if (isBroken(ctx.url))

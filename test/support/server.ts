@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
+import type { Provider } from 'oidc-provider';
 import { createApp } from '../../src/app/index.ts';
 import type { Services } from '../../src/app/services.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
@@ -25,6 +26,7 @@ export interface TestServer {
   config: Config;
   database: Database;
   storage: TestDatabase;
+  provider: Provider;
   /** Every service of the server. */
   services: Services;
   clients: Services['clients'];
@@ -105,6 +107,7 @@ export async function startServer(
     accounts,
     sink,
     recovery,
+    provider,
     services,
     settled: () => services.background.drain(20_000),
     invitations,

@@ -1,3 +1,5 @@
+import { findRoute } from '../../web/routes.ts';
+
 /**
  * The client that stands for our own pages (account and console). A browser without a session is sent through an
  * authorization request like that of any application, so that sign-in, sign-up and every later step exist only once.
@@ -24,12 +26,12 @@ export function ownClient(issuer: string): Record<string, unknown> {
   };
 }
 
-/** The pages to return to. The whole path must match, so that `state` cannot redirect anywhere else. */
-const PAGE = /^\/(account|admin)(\/[a-z0-9-]+){0,3}$/;
-
-/** @param state of the sign-in's response @returns the page that it names; the front page if it names none of ours */
+/**
+ * @param state of the sign-in's response
+ * @returns the page that it names; the front page if it names none of ours, so that `state` cannot redirect elsewhere
+ */
 export function toOwnPage(state: unknown): string {
-  return typeof state === 'string' && PAGE.test(state) ? state : '/';
+  return typeof state === 'string' && findRoute(state)?.afterSignIn ? state : '/';
 }
 
 /**

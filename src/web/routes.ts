@@ -1,0 +1,118 @@
+/** A path of this server, and what the request pipeline does for it. */
+export interface Route {
+  /** `:name` stands for one segment of letters, digits, `_` and `-`. */
+  path: string;
+  /** Who answers: our own pages, the protocol engine, or a middleware before both. */
+  servedBy: 'pages' | 'engine' | 'middleware';
+  /**
+   * Who reads the answer. `page`: a person in a browser, so it has the headers that protect pages. `script`: the
+   * script of one of our pages. `endpoint`: an application, so errors are JSON whatever the request accepts.
+   */
+  audience: 'page' | 'script' | 'endpoint';
+  /**
+   * Which POST is accepted. `same-origin`: a form of our own pages. `json`: JSON of our own script. `as-get`: any form,
+   * which becomes a GET. `none`: no form is expected here; an endpoint authenticates its POST by other means.
+   */
+  form: 'same-origin' | 'json' | 'as-get' | 'none';
+  /** Whether sign-in may continue to this page. */
+  afterSignIn?: true;
+}
+
+const page = (path: string): Route => ({ path, servedBy: 'pages', audience: 'page', form: 'same-origin' });
+const signedInPage = (path: string): Route => ({ ...page(path), afterSignIn: true });
+const script = (path: string): Route => ({ path, servedBy: 'pages', audience: 'script', form: 'json' });
+const wellKnown = (path: string): Route => ({ path, servedBy: 'pages', audience: 'endpoint', form: 'none' });
+const enginePage = (path: string, form: Route['form']): Route => ({
+  path,
+  form,
+  servedBy: 'engine',
+  audience: 'page',
+});
+const endpoint = (path: string): Route => ({ path, servedBy: 'engine', audience: 'endpoint', form: 'none' });
+const health = (path: string): Route => ({
+  path,
+  servedBy: 'middleware',
+  audience: 'endpoint',
+  form: 'none',
+});
+
+/** Every path but those of static files. */
+export const ROUTES: Route[] = [
+  // Steps of an authorization request.
+  page('/interaction/:uid'),
+  page('/interaction/:uid/invitation'),
+  page('/interaction/:uid/second-factor'),
+  page('/interaction/:uid/recover'),
+  page('/interaction/:uid/forgot'),
+  script('/webauthn/registration/options'),
+  script('/webauthn/registration/verify'),
+  script('/webauthn/authentication/options'),
+  script('/webauthn/authentication/verify'),
+
+  // Links in mails and invitations.
+  page('/invitation'),
+  page('/forgot'),
+  page('/forgot/sent'),
+  page('/reset'),
+  page('/reset/done'),
+  page('/verify'),
+  page('/verify/done'),
+  page('/recover'),
+
+  // The front page, the account and the console.
+  page('/'),
+  page('/code'),
+  page('/signed-in'),
+  signedInPage('/account'),
+  signedInPage('/account/security'),
+  page('/account/security/keys'),
+  page('/account/security/app'),
+  page('/account/security/recovery-codes'),
+  signedInPage('/account/email'),
+  signedInPage('/account/recover'),
+  signedInPage('/admin'),
+  signedInPage('/admin/invitations'),
+  signedInPage('/admin/invitations/new'),
+  signedInPage('/admin/invitations/:id'),
+  page('/admin/invitations/:id/revoke'),
+
+  wellKnown('/.well-known/webauthn'),
+  wellKnown('/.well-known/passkey-endpoints'),
+  wellKnown('/.well-known/change-password'),
+
+  // OAuth 2.1 and OpenID Connect. OpenID Connect Core section 3.1.2.1 and RP-Initiated Logout section 2 allow POST.
+  enginePage('/auth', 'as-get'),
+  enginePage('/auth/:uid', 'none'),
+  enginePage('/session/end', 'as-get'),
+  enginePage('/session/end/confirm', 'same-origin'),
+  enginePage('/session/end/success', 'none'),
+  endpoint('/token'),
+  endpoint('/token/introspection'),
+  endpoint('/token/revocation'),
+  // Does not exist. An application that mistypes an endpoint is answered in JSON, too.
+  endpoint('/token/:unknown'),
+  endpoint('/me'),
+  endpoint('/jwks'),
+  endpoint('/.well-known/openid-configuration'),
+  endpoint('/.well-known/oauth-authorization-server'),
+
+  health('/healthz'),
+  health('/readyz'),
+];
+
+const fixed = new Map(ROUTES.filter(({ path }) => !path.includes(':')).map((route) => [route.path, route]));
+const patterns = ROUTES.filter(({ path }) => path.includes(':')).map((route) => ({
+  route,
+  pattern: new RegExp(`^${route.path.replace(/:\w+/g, '[\\w-]+')}$`, 'i'),
+}));
+
+/**
+ * Finds the route of a path. Like the routers of pages and engine, it ignores a slash at the end and the case of letters:
+ * another spelling must not go around a protection.
+ */
+export function findRoute(path: string): Route | undefined {
+  const found = fixed.get(path);
+  if (found) return found;
+  const canonical = path.replace(/(?<=[^/])\/$/, '').toLowerCase();
+  return fixed.get(canonical) ?? patterns.find(({ pattern }) => pattern.test(canonical))?.route;
+}
