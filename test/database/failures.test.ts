@@ -8,7 +8,14 @@ const withCode = (code: string, more: object = {}) => Object.assign(new Error('d
 describe('an error of the database', () => {
   test('means the same for a request on every engine', () => {
     const expected = {
-      unavailable: ['ECONNREFUSED', '57P01', '53300', 'ER_SERVER_SHUTDOWN', 'SQLITE_FULL', 'SQLITE_IOERR_FSYNC'],
+      unavailable: [
+        'ECONNREFUSED',
+        '57P01',
+        '53300',
+        'ER_SERVER_SHUTDOWN',
+        'SQLITE_FULL',
+        'SQLITE_IOERR_FSYNC',
+      ],
       locked: ['SQLITE_BUSY', '55P03', 'ER_LOCK_WAIT_TIMEOUT'],
       retry: ['40P01', '40001', '26000', 'ER_LOCK_DEADLOCK'],
       duplicate: ['23505', 'ER_DUP_ENTRY', 'SQLITE_CONSTRAINT_UNIQUE'],

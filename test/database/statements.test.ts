@@ -23,7 +23,10 @@ describe('a declared statement', () => {
       change.sql('mysql'),
       "UPDATE T_codes SET payload = ?, authorizations = JSON_MERGE_PATCH(authorizations, ?) WHERE id = ? AND used_at IS NULL AND note <> 'why?'",
     );
-    assert.equal(deleteFrom('T_codes', sql`id = ${'id'}`).sql('postgres'), 'DELETE FROM T_codes WHERE id = $1');
+    assert.equal(
+      deleteFrom('T_codes', sql`id = ${'id'}`).sql('postgres'),
+      'DELETE FROM T_codes WHERE id = $1',
+    );
   });
 
   test('adds several rows, and leaves those alone that are there already', () => {
@@ -57,7 +60,11 @@ describe('a declared statement', () => {
   test('binds its values in the order of their places, and refuses to run without one of them', () => {
     const statement = update('T_codes', { set: ['used_at', 'is_used'], where: sql`id = ${'id'}` });
     const values = { id: 'a', is_used: true, used_at: new Date('2026-01-02T03:04:05.678Z') };
-    assert.deepEqual(bindValues({ statement, values }, 'postgres'), ['2026-01-02 03:04:05.678+00', true, 'a']);
+    assert.deepEqual(bindValues({ statement, values }, 'postgres'), [
+      '2026-01-02 03:04:05.678+00',
+      true,
+      'a',
+    ]);
     assert.deepEqual(bindValues({ statement, values }, 'mysql'), ['2026-01-02 03:04:05.678', 1, 'a']);
     const lacking = { statement, values: { ...values, id: undefined as unknown as string } };
     assert.throws(() => bindValues(lacking, 'sqlite'), /There is no id for: UPDATE T_codes/);
