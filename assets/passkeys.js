@@ -49,7 +49,7 @@ async function finish(kind, body, response) {
 const acts = {
   get: () => ['authentication', {}],
   mfa: () => ['authentication', { purpose: 'second_factor' }],
-  vouch: ({ value: key }) => ['authentication', { purpose: 'sign_key', key }],
+  approve: ({ value: key }) => ['authentication', { purpose: 'sign_key', key }],
   'create-mfa': () => ['registration', { ceremony: 'security_key' }],
   recover: ({ form }) => ['registration', { purpose: 'recovery', fields: fieldsOf(form) }],
   create: ({ form }) => ['registration', { fields: fieldsOf(form) }],
@@ -57,7 +57,9 @@ const acts = {
 
 const fieldsOf = (form) =>
   Object.fromEntries(
-    [...(form ? new FormData(form) : [])].filter(([name]) => /^(username|name|email|end)$/.test(name)),
+    [...(form ? new FormData(form) : [])].filter(([name]) =>
+      /^(username|name|email|end|invitation)$/.test(name),
+    ),
   );
 
 // Two at once are refused: what the browser does by itself gives way.
@@ -71,8 +73,8 @@ async function click({ currentTarget: button }) {
   try {
     await ceremony(...acts[button.dataset.passkey](button));
   } catch ({ told, code }) {
-    const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'That key is one of yours already.';
-    say(told?.title ?? (known || 'No passkey was used. Try again, or use another way.'));
+    const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'You have already added that key.';
+    say(told?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));
     offer();
   }
 }

@@ -89,7 +89,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
       const browserHash = deps.browser.read(ctx).hash;
       if (hasPassword && !(await deps.proves({ accountId, username, password: current, browserHash })))
-        return show(ctx, user, typed, { current: 'This is not your password' });
+        return show(ctx, user, typed, { current: 'That is not your password. Check it and try again' });
       await deps.limitMail(email.data);
       await recovery.requestEmailChange(accountId, email.data, currentUnit().origin);
       ctx.status = 303;

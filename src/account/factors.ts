@@ -70,7 +70,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   }
 
   const page = (user: SignedInUser, title: string, data: object) => ({
-    ...{ title, bodyClass: 'wide', nav: deps.nav(user), person: { username: user.username } },
+    ...{ title, bodyClass: 'wide', nav: deps.nav(user), username: user.username },
     ...data,
   });
 
@@ -84,7 +84,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         return back(ctx, 'renamed');
       }
       if (act !== 'remove')
-        throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose what to do with the key.');
+        throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
       await guarded(async (_ctx, _user, _fields, from) => {
         await keys.remove(accountId, key, accountId, from);
         back(ctx, 'removed');
@@ -99,7 +99,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     const faults = alert ? { code: alert } : {};
     const form = { action: APP, csrf: user.csrf(APP), back: SECURITY };
     ctx.body = deps.render(
-      'account/app',
+      'account/authenticator-app',
       page(user, 'Set up an authenticator app', { app, alert, faults, ...form }),
     );
   }
@@ -116,7 +116,11 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         }
         if (code === undefined) return showApp(ctx, user);
         if (!(await totp.confirmSetup(accountId, code, from)))
-          return showApp(ctx, user, 'That code is not right. Scan the new secret, and enter its code');
+          return showApp(
+            ctx,
+            user,
+            'That code did not work. Scan the new QR code and enter the code that the app shows',
+          );
         deps.tell(accountId, 'totp_added');
         back(ctx, 'app');
       }),
@@ -141,18 +145,18 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     async shown(ctx: Context, user: SignedInUser) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
-      const { totp: app, recoveryCodes: codes } = await getFactors(accountId);
+      const { totp: hasApp, recoveryCodes: recoveryCodesLeft } = await getFactors(accountId);
       const { amr, isFresh } = await deps.standing(ctx);
       return {
-        passkeyList: list.filter(({ kind }) => kind === 'passkey'),
-        keyList: list.filter(({ kind }) => kind === 'security_key'),
-        app,
-        codes,
+        passkeys: list.filter(({ kind }) => kind === 'passkey'),
+        securityKeys: list.filter(({ kind }) => kind === 'security_key'),
+        hasApp,
+        recoveryCodesLeft,
         actions: { keys: KEYS, app: APP, codes: CODES },
-        tokens: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES) },
+        csrf: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES) },
         isFresh,
-        signInAgain: deps.signInAgain({ max_age: '300' }),
-        passkeys: {
+        signInUrl: deps.signInAgain({ max_age: '300' }),
+        script: {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,
           signal: signals(deps.rpId, user, list),

@@ -24,7 +24,7 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
     const session = await deps.provider.Session.get(ctx as never);
     const person = session.accountId ? await deps.findAccount(session.accountId) : undefined;
     html(ctx, 'home', {
-      title: person ? 'You are signed in' : 'Welcome',
+      title: person ? 'You are signed in' : 'Sign in to your applications',
       accountName: person?.username,
       mayAdminister: person !== undefined && deps.mayAdminister(person.scopes),
     });
@@ -33,14 +33,15 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
   router.get('/code', async (ctx) => {
     const { code, error } = ctx.query;
     const shown = typeof code === 'string' && CODE.test(code) ? code : undefined;
-    const denied = error === 'access_denied' ? 'You did not allow it. Nothing was changed.' : undefined;
+    const denied =
+      error === 'access_denied' ? 'You denied access, so there is no code. Nothing was changed.' : undefined;
     if (!shown) ctx.status = 400;
-    html(ctx, 'code/show', {
+    html(ctx, 'display-code', {
       title: 'Your code',
       code: shown,
       alert: shown
         ? undefined
-        : (denied ?? 'There is no code here. Go back to the application and start again there.'),
+        : (denied ?? 'This page shows a code after you sign in. Go back to the application and start again.'),
     });
   });
 }

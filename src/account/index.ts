@@ -22,12 +22,23 @@ export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'prov
   factors: Omit<FactorPagesDeps, 'signedIn' | 'render' | 'nav'>;
 }
 
-/** What was done, after the redirect. */
-const NOTES: Record<string, string> = {
-  renamed: 'The key has its new name.',
-  removed: 'The key is removed. It opens nothing any more.',
-  app: 'Your authenticator app is set up. Its code is asked for after your password.',
-  'app-removed': 'The authenticator app is removed.',
+/** What the page says after an action has redirected to it, by the value of `done`. */
+const NOTICES: Record<string, { heading: string; text: string }> = {
+  password: {
+    heading: 'Your password was changed.',
+    text: 'You are signed out in all other browsers, and applications will ask you to sign in again.',
+  },
+  email: {
+    heading: 'We sent an e-mail to the new address.',
+    text: 'Open the link in it to confirm the address.',
+  },
+  renamed: { heading: 'The key was renamed.', text: '' },
+  removed: { heading: 'The key was removed.', text: 'It can no longer sign you in.' },
+  app: {
+    heading: 'Your authenticator app is set up.',
+    text: 'After your password, we will ask you for a code from it.',
+  },
+  'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
 };
 
 /** The pages on which a person looks after their own account. */
@@ -43,9 +54,11 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   const pages = createFactorPages(router, { ...deps.factors, signedIn, render: deps.render, nav: navOf });
 
   async function show(ctx: Context, user: SignedInUser, faults: Record<string, string> = {}): Promise<void> {
-    const { passkeys, ...factors } = await pages.shown(ctx, user);
+    const { script: passkeys, ...factors } = await pages.shown(ctx, user);
     ctx.body = deps.render('account/security', {
-      ...{ passkeys, factors, note: NOTES[String(ctx.query.done)] },
+      passkeys,
+      factors,
+      notice: NOTICES[String(ctx.query.done)],
       title: 'Security',
       bodyClass: 'wide',
       nav: navOf(user),
@@ -53,9 +66,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       faults,
       action: SECURITY,
       csrf: user.csrf(SECURITY),
-      person: await deps.profile(user.accountId),
-      changed: ctx.query.done === 'password',
-      isMailed: ctx.query.done === 'email',
+      profile: await deps.profile(user.accountId),
       sendsMail: deps.recovery.sendsMail,
     });
   }

@@ -65,13 +65,13 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       throw new LatchkeyError(
         'unauthenticated',
         'sign_in_too_old',
-        'You signed in some time ago. Sign in again to change this.',
+        'You signed in some time ago. Sign in again to make this change.',
       );
     return { ...here, username: person.username };
   }
 
   const place = ({ uid }: Standing) => `session:${uid}`;
-  const wrong = () => new LatchkeyError('invalid_input', 'key_missing', 'Say which key it is about.');
+  const wrong = () => new LatchkeyError('invalid_input', 'key_missing', 'Choose a key.');
 
   return {
     standing,
@@ -112,7 +112,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         throw new LatchkeyError(
           'conflict',
           'key_already_signed',
-          `${key.name} is vouched for already. Nothing was changed.`,
+          `${key.name} is already approved. Nothing was changed.`,
         );
       return passkeys.startAuthentication({
         purpose: 'sign_key',

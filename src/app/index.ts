@@ -35,7 +35,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
   });
   const { secrets, limits, clientUsage } = services;
   const assets = createAssets();
-  const render = createRenderer({ assets, issuer }).page;
+  const render = createRenderer({ assets, issuer, passwordMinLength: config.passwordMinLength }).page;
   const clients = createClientCache({ driver: database.driver, issuer });
   const provider = createProvider({
     config,

@@ -37,14 +37,14 @@ const STATES: [InvitationState | 'all', string][] = [
   ['waiting', 'Waiting'],
   ['used', 'Used'],
   ['expired', 'Expired'],
-  ['revoked', 'Withdrawn'],
+  ['revoked', 'Revoked'],
 ];
-const ENDINGS = {
+const LIFETIMES = {
   '24h': '24 hours',
   '3d': '3 days',
   '7d': '7 days',
   '4w': '4 weeks',
-  never: 'It does not end',
+  never: 'Does not expire',
 };
 const USUAL = ['openid', 'profile', 'email'];
 const BLANK = { max_uses: '1', count: '1', expires_in: '7d' };
@@ -101,7 +101,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       alert: Object.values(faults)[0],
       faults,
       typed,
-      endings: Object.entries(ENDINGS),
+      lifetimes: Object.entries(LIFETIMES),
       powers: user.scopes,
       action: NEW,
       once,
@@ -133,9 +133,9 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       try {
         const input = inputOf(fields);
         const made = await invitations.create(user, input, fields.count ?? '', fields.once ?? '');
-        show(ctx, user, 'made', {
+        show(ctx, user, 'created', {
           title: made.length === 1 ? 'Your invitation' : `${made.length} invitations`,
-          made: await pictures(made),
+          created: await pictures(made),
         });
       } catch (error) {
         if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
@@ -169,7 +169,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       const withdraw = fields.withdraw === 'yes';
       await invitations.revoke(user, id, { withdraw });
       ctx.status = 303;
-      ctx.redirect(`${PATH}/${id}?done=${withdraw ? 'withdrawn' : 'revoked'}`);
+      ctx.redirect(`${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);
     }, POWER),
   );
 }

@@ -62,8 +62,7 @@ export function createAuthenticationState({
     async next(details: Details, first: FirstFactor, at = now()): Promise<string> {
       const { accountId, amr, keyId } = first;
       const person = await findAccount(accountId);
-      if (!person)
-        throw new LatchkeyError('unauthenticated', 'account_closed', 'This account is not open any more.');
+      if (!person) throw new LatchkeyError('unauthenticated', 'account_closed', 'This account is disabled.');
       const acr = deriveAcr(amr);
       const done = () =>
         interactions.conclude(details, { login: { accountId, amr, acr, ts: at }, ...answered(details) });
@@ -74,7 +73,7 @@ export function createAuthenticationState({
         throw new LatchkeyError(
           'unauthenticated',
           'key_maybe_copied',
-          'This key may have been copied, and there is no other factor to confirm that it is you. Ask those who run this server.',
+          'This passkey may have been copied, and your account has no other factor to confirm that it is you. Ask the people who run this server.',
         );
       const isRequired =
         keyId !== undefined ||

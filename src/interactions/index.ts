@@ -92,8 +92,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     ctx.body = deps.render('interactions/login', {
       ...data,
       title: `Sign in to ${data.clientName}`,
-      passkeys: { ...data.passkeys, autofill: 'on' },
-      byMail: deps.byMail,
+      recoversPasskeys: deps.byMail,
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,
@@ -128,7 +127,6 @@ export function createInteractionPages(deps: InteractionDeps): Router {
       redirectUri,
       redirectHost: URL.parse(redirectUri)?.host || redirectUri,
       accountName: person.username,
-      switchAction: data.action,
       scopes: shown.map((name) => ({
         name,
         text: describeScope(name),
@@ -156,7 +154,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const { username = '', password = '' } = fields;
     for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
       if (value === '')
-        return showLogin(ctx, details, { username, alert: `Enter a ${alertField}`, alertField });
+        return showLogin(ctx, details, { username, alert: `Enter your ${alertField}`, alertField });
     }
     const browser = deps.browser.read(ctx);
     const clientId = String(details.params.client_id);
@@ -204,7 +202,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
         success: false,
         errorCode: 'access_denied',
       });
-      return finish(ctx, { error: 'access_denied', error_description: 'the person did not allow it' });
+      return finish(ctx, { error: 'access_denied', error_description: 'the user denied access' });
     }
     if (decision === 'switch') {
       // The same request again, with a sign-in whatever the session says.

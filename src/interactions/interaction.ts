@@ -17,11 +17,15 @@ export const interactionEnded = (cause?: unknown) =>
   new LatchkeyError(
     'invalid_input',
     'interaction_ended',
-    'This sign-in has ended. Go back to the application and start again there.',
+    'This sign-in has expired. Go back to the application and start again.',
     { cause },
   );
 export const stepOver = () =>
-  new LatchkeyError('invalid_input', 'step_over', 'This step is over. Go on where you were.');
+  new LatchkeyError(
+    'invalid_input',
+    'step_over',
+    'You have already completed this step. Continue where you left off.',
+  );
 
 const csrfOf = (uid: string) => `interaction:${uid}`;
 
@@ -68,7 +72,7 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
         throw new LatchkeyError(
           'invalid_input',
           'application_gone',
-          'This application is not known here any more.',
+          'This application is no longer registered here.',
         );
       allowFormTarget(ctx, String(details.params.redirect_uri));
       ctx.set('Cache-Control', 'no-store');

@@ -42,19 +42,19 @@ interface Steps extends InvitationDeps {
 
 /** What is shown of a scope that an invitation grants; a plain sign-in needs no words. */
 const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
-  ...(isSetUp ? ['Everything: you will administer this server'] : []),
+  ...(isSetUp ? ['Full access: you will administer this server'] : []),
   ...scopes
     .filter((scope) => !isSetUp && scope !== 'openid')
     .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : describeScope(scope))),
   ...roles.map((role) => `The role ${role}`),
 ];
 
-/** What a page says of the invitation that it shows: another one may be opened in this browser meanwhile. */
-const offerOf = (code: string | undefined) => (code === undefined ? undefined : digest(code));
+/** Identifies the invitation that a form was shown for: another one may be opened in this browser in the meantime. */
+const digestOf = (code: string | undefined) => (code === undefined ? undefined : digest(code));
 
-/** Whether the form is that of this invitation: nobody agrees to what they were not shown. */
-export const isOfferOf = (code: string, { of }: Record<string, string>): boolean =>
-  of === undefined || of === offerOf(code);
+/** Whether the form was shown for this invitation, so that nobody accepts one they did not see. */
+export const isFormOf = (code: string, { invitation }: Record<string, string>): boolean =>
+  invitation === undefined || invitation === digestOf(code);
 
 /** Coming in by an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
@@ -85,18 +85,22 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const { action, csrf, clientName, passkeys } = await interactions.common(ctx, details);
     const common = {
       action: `${action}/invitation`,
-      signInAction: `${action}?step=sign-in`,
+      signInUrl: `${action}?step=sign-in`,
       passkeys,
       csrf,
       clientName,
-      of: offerOf(held.read(ctx)),
+      invitation: digestOf(held.read(ctx)),
     };
     ctx.body = deps.render(`invitations/${view}`, { ...common, ...data });
   }
 
   function askCode(ctx: Context, details: Details, alert?: string, typed = ''): Promise<void> {
     if (alert) ctx.status = 400;
-    return page(ctx, details, 'code', { title: 'Redeem an invitation', alert, typed: typed.slice(0, 64) });
+    return page(ctx, details, 'enter-code', {
+      title: 'Enter your invitation code',
+      alert,
+      typed: typed.slice(0, 64),
+    });
   }
 
   function showOffer(
@@ -112,7 +116,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
       : offer.inviter
         ? `${offer.inviter} invited you`
         : 'You are invited';
-    return page(ctx, details, 'offer', {
+    return page(ctx, details, 'sign-up', {
       title: heading,
       alert: Object.keys(faults)[0],
       heading,
@@ -125,8 +129,8 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
 
   /** Who is signed in chooses: never a silent merge of two people, never a silent change of who it is. */
   function askWhich(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
-    return page(ctx, details, 'signed-in', {
-      title: 'Use this invitation',
+    return page(ctx, details, 'choose-account', {
+      title: 'Which account is this invitation for?',
       offer,
       grants: grants(offer),
       accountName,
@@ -160,7 +164,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
 
   /** A code that was typed. */
   async function take(ctx: Context, details: Details, typed: string): Promise<void> {
-    if (typed.trim() === '') return askCode(ctx, details, 'Enter the code of your invitation');
+    if (typed.trim() === '') return askCode(ctx, details, 'Enter your invitation code');
     const seen = await look(typed);
     if ('refusal' in seen) return askCode(ctx, details, seen.refusal.message, typed);
     held.set(ctx, typed);
@@ -213,8 +217,8 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const details = await load(ctx);
     if (fields.invitation_code !== undefined) return take(ctx, details, fields.invitation_code);
     const code = held.read(ctx);
-    if (code === undefined) return askCode(ctx, details, 'Enter the code of your invitation');
-    if (!isOfferOf(code, fields)) return again(ctx, details);
+    if (code === undefined) return askCode(ctx, details, 'Enter your invitation code');
+    if (!isFormOf(code, fields)) return again(ctx, details);
     if (fields.decision === 'add') return add(ctx, details, code);
     if (fields.decision === 'new') return again(ctx, details, '?as=new');
     return signUp(ctx, details, code, fields);

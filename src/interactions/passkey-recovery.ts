@@ -43,9 +43,9 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
       throw linkExpired();
     }
     const { action, passkeys } = await interactions.common(ctx, details);
-    ctx.body = deps.render('interactions/recover', {
+    ctx.body = deps.render('interactions/passkey-recovery', {
       ...{ title: 'Get back into your account', accountName: bearer.username },
-      ...{ passkeys, signInAction: `${action}?step=sign-in` },
+      ...{ passkeys, signInUrl: `${action}?step=sign-in` },
     });
   });
 }

@@ -13,7 +13,7 @@ import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import { type AuthenticationState, type FirstFactor, methodOf, now } from './authentication-state.ts';
 import { type Details, type Interactions, stepOver } from './interaction.ts';
-import { type InvitationDeps, isOfferOf } from './invitation.ts';
+import { type InvitationDeps, isFormOf } from './invitation.ts';
 import { type KeyHolder, readKeyHolder } from './sign-up-form.ts';
 
 export interface InteractionCeremoniesDeps {
@@ -68,7 +68,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       throw new LatchkeyError(
         'forbidden',
         'second_factor_already_set_up',
-        'Use the second factor that you have.',
+        'Use the second factor that you already have.',
       );
     return first;
   }
@@ -80,16 +80,12 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   ): Promise<{ code: string; person: KeyHolder }> {
     const code = deps.held.read(ctx);
     if (code === undefined)
-      throw new LatchkeyError(
-        'invalid_input',
-        'invitation_code_missing',
-        'Enter the code of your invitation.',
-      );
-    if (!isOfferOf(code, fields))
+      throw new LatchkeyError('invalid_input', 'invitation_code_missing', 'Enter your invitation code.');
+    if (!isFormOf(code, fields))
       throw new LatchkeyError(
         'conflict',
         'another_invitation_opened',
-        'Another invitation was opened meanwhile. Load the page again.',
+        'Another invitation was opened in this browser. Reload the page.',
       );
     const seen = await deps.look(code);
     if ('refusal' in seen) throw seen.refusal;
@@ -201,7 +197,11 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const { accountId } = first;
       const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
       if (used.id === first.keyId)
-        throw new LatchkeyError('unauthenticated', 'key_already_used', 'Use another key than before.');
+        throw new LatchkeyError(
+          'unauthenticated',
+          'key_already_used',
+          'Use a different key from the one you just used.',
+        );
       const told = { method: 'key', key: used.id };
       recordEvent({ action: 'second_factor.succeeded', accountId, clientId, details: told });
       return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };

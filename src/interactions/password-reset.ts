@@ -45,7 +45,11 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   function showOver(ctx: Context, which: 'reset' | 'verify'): void {
     ctx.status = 400;
     held[which].clear(ctx);
-    show(ctx, 'over', { title: 'This link no longer works', lede: LINK_EXPIRED, again: which === 'reset' });
+    show(ctx, 'link-expired', {
+      title: 'This link no longer works',
+      lede: LINK_EXPIRED,
+      canRequest: which === 'reset',
+    });
   }
 
   /** The token goes out of the address bar at once, and no address that had it is told to another site. */
@@ -57,13 +61,13 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   function showForgot(ctx: Context, alert?: string, typed = ''): void {
     if (!recovery.sendsMail) {
-      show(ctx, 'no-mail', { title: 'This server sends no mail' });
+      show(ctx, 'mail-off', { title: 'This server cannot send e-mail' });
       return;
     }
     if (alert) ctx.status = 400;
-    show(ctx, 'forgot', {
+    show(ctx, 'request-link', {
       title: deps.byMail ? 'Get back into your account' : 'Forgot your password?',
-      byMail: deps.byMail,
+      recoversPasskeys: deps.byMail,
       csrf: forms.issue(ctx, 'forgot'),
       alert,
       typed: typed.slice(0, 255),
@@ -90,11 +94,11 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     go(ctx, '/forgot/sent');
   });
 
-  router.get('/forgot/sent', (ctx) => show(ctx, 'sent', { title: 'Look in your mailbox' }));
+  router.get('/forgot/sent', (ctx) => show(ctx, 'link-sent', { title: 'Check your e-mail' }));
 
   function showReset(ctx: Context, username: string, alert?: string): void {
     if (alert) ctx.status = 400;
-    show(ctx, 'reset', {
+    show(ctx, 'set-password', {
       title: 'Set a new password',
       csrf: forms.issue(ctx, 'reset'),
       accountName: username,
@@ -131,9 +135,9 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.get('/reset/done', (ctx) => {
     const uid = held.request.read(ctx);
     show(ctx, 'done', {
-      title: 'Your password is set',
+      title: 'Your new password is set',
       heading: 'Your new password is set',
-      lede: 'Every session of your account has ended, here and elsewhere. Sign in with the new password.',
+      lede: 'Your account is signed out everywhere. Sign in with your new password.',
       signInUrl:
         uid !== undefined && UID.test(uid) ? `/interaction/${uid}` : signInUrl(deps.issuer, '/account'),
     });
@@ -144,7 +148,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     if (typeof token === 'string' && token !== '') return takeToken(ctx, 'verify', token);
     const bearer = await recovery.findVerificationLink(held.verify.read(ctx) ?? '');
     if (!bearer) return showOver(ctx, 'verify');
-    show(ctx, 'verify', {
+    show(ctx, 'confirm-email', {
       title: 'Confirm your e-mail address',
       csrf: forms.issue(ctx, 'verify'),
       accountName: bearer.username,
@@ -166,7 +170,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     show(ctx, 'done', {
       title: 'Your e-mail address is confirmed',
       heading: 'Your e-mail address is confirmed',
-      lede: 'You can close this page and go back to the application.',
+      lede: 'You can close this page.',
     }),
   );
 }

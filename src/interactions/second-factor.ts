@@ -18,8 +18,11 @@ export interface SecondFactorStepDeps {
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
-const WRONG_CODE =
-  'That code is not right, was used before, or there were too many attempts. Wait for the next one.';
+const WRONG_CODE = 'That code did not work. Wait for the next code and try again.';
+const WRONG_RECOVERY_CODE = 'That recovery code did not work. Check it, or use another one.';
+/** Six digits, perhaps in groups; anything else is read as a recovery code. */
+const isAppCode = (code: string) => /^[\d\s]{6,9}$/.test(code);
+
 const firstFactorMissing = () =>
   new LatchkeyError(
     'invalid_input',
@@ -46,7 +49,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     if (!person) throw firstFactorMissing();
     return {
       action: `${action}/second-factor`,
-      leaveAction: `${action}?step=sign-in`,
+      leaveUrl: `${action}?step=sign-in`,
       csrf,
       accountName: person.username,
       passkeys,
@@ -63,7 +66,12 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const { uri, secret } = await totp.startSetup(first.accountId, data.accountName);
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await qrImage(uri) };
     if (alert) ctx.status = 401;
-    ctx.body = deps.render('interactions/enrol', { ...data, title: 'Set up a second factor', app, alert });
+    ctx.body = deps.render('interactions/set-up-second-factor', {
+      ...data,
+      title: 'Set up a second factor',
+      app,
+      alert,
+    });
   }
 
   async function show(ctx: Context, details: Details, first: FirstFactor, alert?: string): Promise<void> {
@@ -74,12 +82,18 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const title = recovery ? 'Use a recovery code' : keys > 0 ? 'Use your security key' : 'Enter your code';
     const data = await pageData(ctx, details, first);
     if (alert) ctx.status = 401;
-    ctx.body = deps.render('interactions/second-factor', { ...data, title, factors, recovery, alert });
+    ctx.body = deps.render('interactions/second-factor', {
+      ...data,
+      title,
+      factors,
+      byRecoveryCode: recovery,
+      alert,
+    });
   }
 
   /** @returns the method (RFC 8176) by which it was shown, or undefined */
   async function verify(details: Details, accountId: string, code: string, end: boolean) {
-    if (/^[\d\s]{6,9}$/.test(code)) return (await totp.verify(accountId, code)) ? 'totp' : undefined;
+    if (isAppCode(code)) return (await totp.verify(accountId, code)) ? 'totp' : undefined;
     const except = { session: details.session?.uid, request: details.uid };
     const options = end ? { endOthers: { except } } : {};
     return (await recoveryCodes.consume(accountId, code, options)) ? 'recovery_code' : undefined;
@@ -93,7 +107,12 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
 
   /** The secret that was shown is gone: it is never shown twice. */
   const showEnrolAgain = (ctx: Context, details: Details, first: FirstFactor) =>
-    showEnrol(ctx, details, first, 'That code is not right. Scan the new secret, and enter its code.');
+    showEnrol(
+      ctx,
+      details,
+      first,
+      'That code did not work. Scan the new QR code and enter the code that the app shows.',
+    );
 
   const path = '/interaction/:uid/second-factor';
   router.get(path, async (ctx) => {
@@ -113,7 +132,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const told = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };
     if (!method) {
       recordEvent({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });
-      return show(ctx, details, first, WRONG_CODE);
+      return show(ctx, details, first, isAppCode(code) ? WRONG_CODE : WRONG_RECOVERY_CODE);
     }
     recordEvent({ action: 'second_factor.succeeded', ...told });
     if (method === 'recovery_code') deps.tellRecovery(accountId);

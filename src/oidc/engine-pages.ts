@@ -6,45 +6,56 @@ import { findAccount } from './claims.ts';
 import { type EngineError, isForgedSignOut, signOutState } from './engine-internals.ts';
 import type { EnginePages } from './provider.ts';
 
-/** What a person reads for a protocol error: what happened, whether anything changed, what to do. */
-const WORDS: Record<string, { heading: string; lede: string; advice: string }> = {
+interface ErrorText {
+  heading: string;
+  lede: string;
+  advice: string;
+}
+
+const NOTHING_CHANGED = 'Nothing was changed, and nobody was signed in.';
+
+/** What to say for a protocol error: what happened, whether anything changed, and what to do next. */
+const ERROR_TEXTS: Record<string, ErrorText> = {
   invalid_redirect_uri: {
-    heading: 'This application sent you here with an address we do not know',
-    lede: 'Nothing was changed, and nobody was signed in.',
-    advice: 'Its makers must put this right: the redirect address has to be registered here.',
+    heading: 'This application sent you here with an address that is not registered',
+    lede: NOTHING_CHANGED,
+    advice: 'Tell the people who make the application: its redirect URI must be registered on this server.',
   },
   invalid_client: {
-    heading: 'We do not know this application',
-    lede: 'Nothing was changed, and nobody was signed in.',
-    advice: 'It may have been removed here. Ask the people who run it.',
+    heading: 'This application is not registered here',
+    lede: NOTHING_CHANGED,
+    advice: 'It may have been removed. Ask the people who run the application.',
   },
   expired: {
-    heading: 'This sign-in has ended',
-    lede: 'Nothing was changed, and nobody was signed in.',
-    advice: 'Go back to the application that you want to use and start again there.',
+    heading: 'This sign-in has expired',
+    lede: NOTHING_CHANGED,
+    advice: 'Go back to the application you want to use and start again.',
   },
 };
-const OTHER = {
-  heading: 'This request could not be completed',
-  lede: 'Nothing was changed, and nobody was signed in.',
-  advice: 'Go back to the application and start again there.',
-};
 
-/** The engine's pages: errors, the question before signing out, and after. */
+function textOf(error: string, description: string | undefined): ErrorText {
+  const advice = 'Go back to the application and start again.';
+  return (
+    ERROR_TEXTS[error] ?? {
+      heading: 'This request could not be completed',
+      lede: NOTHING_CHANGED,
+      advice: description
+        ? `${advice} If it happens again, tell the people who make it: ${error}, ${description}.`
+        : advice,
+    }
+  );
+}
+
+/** The pages that the engine asks for: errors, and before and after signing out. */
 export function createEnginePages(render: Render): EnginePages {
   return {
     error(ctx, out, error) {
       if (isForgedSignOut(error as EngineError)) ctx.status = 403;
-      const gone = error instanceof errors.SessionNotFound;
+      const isExpired = error instanceof errors.SessionNotFound;
       showError(
         ctx as unknown as Context,
         render,
-        WORDS[gone ? 'expired' : out.error] ?? {
-          ...OTHER,
-          advice: out.error_description
-            ? `${OTHER.advice} Its makers may want to know: ${out.error}, ${out.error_description}.`
-            : OTHER.advice,
-        },
+        textOf(isExpired ? 'expired' : out.error, out.error_description),
       );
     },
     async signOut(ctx) {

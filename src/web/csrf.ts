@@ -7,7 +7,7 @@ export const formExpired = () =>
   new LatchkeyError(
     'forbidden',
     'form_expired',
-    'This form is not from here or too old. Go back, load the page again and repeat it.',
+    'This form has expired, or was opened in another browser. Go back, reload the page and try again.',
   );
 
 export interface CsrfTokens {

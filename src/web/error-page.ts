@@ -11,11 +11,11 @@ export interface ErrorAnswer {
 }
 
 const HEADINGS: Record<number, string> = {
-  403: 'This was not done',
-  404: 'There is nothing here',
-  409: 'This was not done',
+  403: 'Nothing was changed',
+  404: 'Page not found',
+  409: 'Nothing was changed',
   429: 'Too many attempts',
-  503: 'We cannot answer just now',
+  503: 'This server is not available right now',
 };
 
 /** A page that says what happened and what to do next, with a reference that finds the line in the log. */

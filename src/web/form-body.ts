@@ -3,7 +3,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { readBody } from './json-body.ts';
 
 const LIMIT = 32 * 1024;
-const WRONG = 'The form could not be read. Go back, load the page again and repeat it.';
+const WRONG = 'The form could not be read. Go back, reload the page and try again.';
 
 /**
  * The fields of a form (application/x-www-form-urlencoded).

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 
-const WRONG = 'The request could not be read. Load the page again and repeat it.';
+const WRONG = 'The request could not be read. Reload the page and try again.';
 
 /** The bytes of a request's body. @throws LatchkeyError invalid_input as soon as they are more than `limit` */
 export async function readBody(ctx: Context, limit: number): Promise<Buffer> {

@@ -54,7 +54,7 @@ export function createPasskeyEndpoints(
         throw new LatchkeyError(
           'invalid_input',
           'passkey_response_missing',
-          'The answer of the passkey is missing.',
+          'The passkey did not answer. Try again.',
         );
       if (step.startsWith('start')) await begun.take(currentUnit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;

@@ -14,7 +14,11 @@ export function postAsGet(): Middleware {
   return async (ctx, next) => {
     if (ctx.method !== 'POST' || findRoute(ctx.path)?.form !== 'as-get') return next();
     if (!ctx.is('application/x-www-form-urlencoded'))
-      throw new LatchkeyError('invalid_input', 'form_required', 'A request by POST must be a form.');
+      throw new LatchkeyError(
+        'invalid_input',
+        'form_required',
+        'A POST request must be a form (application/x-www-form-urlencoded).',
+      );
     const query = String(new URLSearchParams(await readForm(ctx)));
     if (query.length > LONGEST)
       throw new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');

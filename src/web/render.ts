@@ -32,11 +32,17 @@ export interface Renderer {
  * Server-rendered pages: a view inside the layout, each compiled at its first use.
  * @param deps `issuer` gives the host that every page names, `brand` whose account it is that people sign in with
  */
-export function createRenderer(deps: { assets: Assets; issuer: string; brand?: string }): Renderer {
+export function createRenderer(deps: {
+  assets: Assets;
+  issuer: string;
+  brand?: string;
+  passwordMinLength: number;
+}): Renderer {
   const compiled = new Map<string, TemplateFunction>();
   const shared = {
     brand: deps.brand,
     host: new URL(deps.issuer).host,
+    passwordMinLength: deps.passwordMinLength,
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
     passkeyScript: deps.assets.url('passkeys.js'),

@@ -49,7 +49,7 @@ export function sameOriginForms(issuer: string): Middleware {
         throw new LatchkeyError(
           'forbidden',
           'form_from_elsewhere',
-          'This form was sent from elsewhere. Go back, load the page again and repeat it.',
+          'This form was sent from another site. Go back, reload the page and try again.',
         );
     }
     return next();

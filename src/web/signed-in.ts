@@ -62,9 +62,9 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
     if (power === undefined || covers(scopes, power)) return true;
     ctx.status = 403;
     showError(ctx, deps.render, {
-      heading: 'This page is not open to you',
-      lede: `You are signed in as ${username}, who may not do this. Nothing was changed.`,
-      advice: 'Ask the people who run this server, or sign in as somebody else.',
+      heading: 'You do not have access to this page',
+      lede: `You are signed in as ${username}, and this account is not allowed to do this. Nothing was changed.`,
+      advice: 'Ask the people who run this server for access, or sign in with another account.',
     });
     return false;
   }
@@ -94,7 +94,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
           throw new LatchkeyError(
             'forbidden',
             'session_ended',
-            'You are not signed in any more, and nothing was changed. Open the page again to sign in.',
+            'You are no longer signed in. Nothing was changed. Open the page again to sign in.',
           );
         if (!mayOpen(ctx, user, power)) return;
         const fields = await readForm(ctx);

@@ -37,10 +37,10 @@ describe('the pages of the account and of the administrator', { skip }, () => {
     await enter();
     assert.equal(await page.title(), 'Security – Latchkey');
     await tabTo(page, 'Skip to content');
-    await type('The password you have now', person.password);
+    await type('Current password', person.password);
     await type('New password', NEXT);
     await enter();
-    assert.match(await page.getByRole('status').innerText(), /Your password is changed/);
+    assert.match(await page.getByRole('status').innerText(), /Your password was changed/);
     await tabTo(page, 'Administration');
     await enter();
     await tabTo(page, 'Invite someone');
@@ -55,7 +55,7 @@ describe('the pages of the account and of the administrator', { skip }, () => {
         .locator('img.qr')
         .evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 0),
     );
-    await tabTo(page, 'I have passed it on');
+    await tabTo(page, 'I have saved the code');
     await enter();
     assert.match(await page.locator('main').innerText(), /Ines Duarte\s+Waiting/);
     await page.goBack().catch(() => undefined);
@@ -87,7 +87,7 @@ describe('the pages of the account and of the administrator', { skip }, () => {
     await page.emulateMedia({ media: 'print' });
     for (const hidden of ['nav', '.warn', '.skip'])
       assert.equal(await page.locator(hidden).isVisible(), false);
-    assert.equal(await page.getByText('I have passed them on').isVisible(), false);
+    assert.equal(await page.getByText('I have saved the codes').isVisible(), false);
     const pdf = await page.pdf({ format: 'A4' });
     const sheets = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length ?? 0;
     assert.ok(sheets >= 8 && sheets <= 25, `${sheets} sheets`);

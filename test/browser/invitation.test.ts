@@ -63,7 +63,7 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
 
       const { link = '' } = await server.sink.to('mei@boatyard.example');
       await page.goto(server.issuer + link);
-      await press(page, 'Confirm the address');
+      await press(page, 'Confirm address');
       assert.equal((await server.accounts.show('mei')).email_verified, true);
 
       await desk.goto(`${server.issuer}/admin/invitations`);
@@ -114,14 +114,14 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
       const { link = '' } = await server.sink.to('tomasz.zielinski@harbour.example');
       await page.goto(server.issuer + link);
       await look('verify');
-      await press(page, 'Confirm the address');
+      await press(page, 'Confirm address');
       await look('verified');
       await page.goto(server.issuer + link);
       await look('link-over');
       await page.goto(`${server.issuer}/account/email`);
       await look('email');
       await fill(page, { 'New e-mail address': 'nowhere@x', 'Your password': 'wrong' });
-      await press(page, 'Send the mail');
+      await press(page, 'Send link');
       await look('email-error');
       await page.goto(`${server.issuer}/forgot`);
       await look('forgot');
@@ -130,10 +130,10 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
       await page.goto(server.issuer + (reset.link ?? ''));
       await look('reset');
       await fill(page, { 'New password': 'short' });
-      await press(page, 'Set the password');
+      await press(page, 'Set password');
       await look('reset-error');
       await fill(page, { 'New password': NEXT });
-      await press(page, 'Set the password');
+      await press(page, 'Set password');
       await look('reset-done');
     });
   }

@@ -49,7 +49,7 @@ describe('every page', { skip }, () => {
       await look('home-signed-in');
       await page.goto(`${server.issuer}/account/security`);
       await look('account');
-      await page.getByLabel('The password you have now').fill('wrong');
+      await page.getByLabel('Current password').fill('wrong');
       await page.getByLabel('New password').fill('short');
       await page.getByRole('button', { name: 'Change password' }).click();
       await look('account-error');
@@ -67,7 +67,7 @@ describe('every page', { skip }, () => {
       await page.getByRole('link', { name: 'Tomasz' }).click();
       await look('admin-invitation');
       await page.getByLabel(/Also take back/).check();
-      await page.getByRole('button', { name: 'Withdraw invitation' }).click();
+      await page.getByRole('button', { name: 'Revoke invitation' }).click();
       await look('admin-invitation-withdrawn');
       await page.goto(`${server.issuer}/admin/invitations/new`);
       await look('admin-invite');

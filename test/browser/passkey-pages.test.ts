@@ -56,7 +56,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await page.waitForSelector('h3');
       const usb = await VirtualAuthenticator.plugIn(page, 'usb');
       await page.getByRole('button', { name: 'Add a security key' }).click();
-      await page.waitForSelector('text=Not yet vouched for');
+      await page.waitForSelector('text=Not approved');
       await look('security-keys');
       await page.locator('summary').first().click();
       await look('security-rename');
@@ -71,7 +71,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await page.getByRole('button', { name: 'Confirm' }).click();
       await look('app-error');
       await page.goto(security);
-      await page.getByRole('button', { name: 'Make ten new recovery codes…' }).click();
+      await page.getByRole('button', { name: 'Create ten recovery codes' }).click();
       await look('recovery-codes');
       assert.equal(await page.locator('li.mono').count(), 10);
 
@@ -86,7 +86,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await look('second-factor-error');
       await page.getByRole('link', { name: 'Use a recovery code' }).click();
       await look('second-factor-recovery');
-      await page.getByRole('link', { name: 'Use a key instead' }).click();
+      await page.getByRole('link', { name: 'Use your key instead' }).click();
       await page.getByLabel('Code').fill(codeOf(secret));
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.waitForURL(security);

@@ -131,7 +131,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     });
   }
 
-  test('adds a second key that opens nothing until it is vouched for, renames and removes', async (t) => {
+  test('adds a second key that opens nothing until it is approved, renames and removes', async (t) => {
     const here = await open(t);
     const { server, page } = here;
     const first = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -143,25 +143,25 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     const second = await VirtualAuthenticator.plugIn(page, 'platform');
     await server.database.knex('T_webauthn_credentials').update({ last_used_at: null });
     await page.getByRole('button', { name: 'Add a passkey' }).click();
-    await page.waitForSelector('text=Not yet vouched for');
+    await page.waitForSelector('text=Not approved');
     const [made] = await second.credentials();
     assert.ok(made);
 
-    await page.getByRole('button', { name: 'Vouch for it' }).click();
+    await page.getByRole('button', { name: 'Approve' }).click();
     await said(page).filter({ hasText: 'No passkey was used' }).waitFor();
     await second.restore(kept, 10);
-    await page.getByRole('button', { name: 'Vouch for it' }).click();
-    await page.waitForSelector('text=Not yet vouched for', { state: 'detached' });
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.waitForSelector('text=Not approved', { state: 'detached' });
 
     await page.locator('summary').first().click();
     await page.getByLabel('Name', { exact: true }).first().fill('Blue key');
     await page.getByRole('button', { name: 'Save' }).first().click();
     await page.waitForSelector('h3:has-text("Blue key")');
     await page.getByRole('button', { name: 'Remove Blue key' }).click();
-    await page.waitForSelector('text=The key is removed');
+    await page.waitForSelector('text=The key was removed');
     assert.equal(await page.locator('h3:has-text("Blue key")').count(), 0);
     await page.getByRole('button', { name: 'Remove This device' }).click();
-    assert.match(await page.locator('main').innerText(), /the last key with which you can sign in/);
+    assert.match(await page.locator('main').innerText(), /the only key that can sign in/);
 
     await signOut(here);
     await second.restore(made, 10);
@@ -184,7 +184,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     assert.ok(!page.url().includes('token'));
     await page.getByRole('button', { name: 'Create a passkey' }).click();
     await page.waitForURL(security(server));
-    assert.equal(await page.locator('text=Not yet vouched for').count(), 0);
+    assert.equal(await page.locator('text=Not approved').count(), 0);
     assert.equal(await page.locator('h3').count(), 2);
     assert.deepEqual(complaints, []);
     const { context } = await watch(await launch(t));

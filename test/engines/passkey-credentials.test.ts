@@ -143,7 +143,7 @@ for (const engine of engines) {
       assert.equal((await authenticate(browser, vouch, key)).status, 200);
       const again = await authenticate(browser, vouch, key);
       assert.equal(again.status, 409);
-      assert.match(String(again.body.title), /vouched for already/);
+      assert.match(String(again.body.title), /already approved/);
       assert.equal((await signIn(second)).status, 200);
       assert.equal((await signIn(third)).status, 401);
     });

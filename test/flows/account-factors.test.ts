@@ -101,7 +101,7 @@ describe("the factors on the page of one's account", () => {
     );
     assert.equal(added.body.is_signed, false);
     assert.equal((await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length, 0);
-    assert.match(await textOf(await thief.browser.get(PATH)), /Not yet vouched for/);
+    assert.match(await textOf(await thief.browser.get(PATH)), /Not approved/);
   });
 });
 

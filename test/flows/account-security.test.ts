@@ -52,7 +52,7 @@ describe('the account page', { concurrency: true }, () => {
     const words = await textOf(seen.page);
     assert.match(words, /Mei/);
     assert.match(words, /mei@x.example Not confirmed/);
-    assert.match(words, /Invited by Those who run this server ?, \d+ \w+ \d{4}/);
+    assert.match(words, /Invited by The people who run this server ?, \d+ \w+ \d{4}/);
     assert.match(words, new RegExp(`editor chief in ${client.client_name}`));
     assert.doesNotMatch(words, /Administration/);
     assert.match(await textOf(await fresh.get('/')), /Your account Sign out/);
@@ -72,7 +72,7 @@ describe('the account page', { concurrency: true }, () => {
 
     const answer = await change(browser, {});
     assert.deepEqual([answer.status, answer.headers.get('location')], [303, `${PATH}?done=password`]);
-    assert.match(await textOf(await browser.follow(answer)), /Your password is changed/);
+    assert.match(await textOf(await browser.follow(answer)), /Your password was changed/);
     const after = [...browser.cookies].find(([key]) => key.endsWith('latchkey_session'))?.[1].value;
     assert.notEqual(after, before);
 

@@ -133,7 +133,7 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     const given = { ...fields, scope: 'openid', max_uses: '1', count: '1', expires_in: '7d' };
     const answer = await browser.post(NEW, given);
     assert.equal(answer.status, 403);
-    assert.match(await textOf(answer), /not open to you/);
+    assert.match(await textOf(answer), /do not have access/);
     assert.equal((await server.database.knex('T_invitations')).length, 0);
   });
 });

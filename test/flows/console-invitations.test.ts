@@ -52,7 +52,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     const location = (await browsers.anonymous.get(PATH)).headers.get('location') ?? '';
     assert.equal(new URL(location, server.issuer).searchParams.get('state'), PATH);
     const page = await textOf(await browsers.plain.get(PATH));
-    assert.match(page, /not open to you/);
+    assert.match(page, /do not have access/);
     assert.doesNotMatch(page, /Ines/);
     assert.equal((await server.database.knex('T_invitations')).length, 1);
     assert.equal((await server.invitations.show(OPERATOR, id)).state, 'waiting');
@@ -141,7 +141,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     const form = await formOf(await browser.get(`${PATH}/${id}`));
     const answer = await browser.post(form.action, form.fields);
     assert.equal(answer.status, 303);
-    assert.match(await textOf(await browser.follow(answer)), /This invitation is withdrawn/);
+    assert.match(await textOf(await browser.follow(answer)), /This invitation was revoked/);
     assert.match(await textOf(await signUp(late.browser, late.page, { username: 'late' })), /was withdrawn/);
     assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'notes:read']);
     const again = await formOf(await browser.get(`${PATH}/${id}`));

@@ -94,11 +94,11 @@ describe('an e-mail address', { concurrency: true }, () => {
       return browser.post(form.action, { ...form.fields, email: MEI, current: ada.password, ...fields });
     };
     const wrong: [Record<string, string>, number, RegExp][] = [
-      [{ current: 'wrong' }, 400, /This is not your password/],
+      [{ current: 'wrong' }, 400, /That is not your password/],
       [{ current: '' }, 400, /Enter your password/],
       [{ email: '' }, 400, /Enter an e-mail address/],
       [{ email: 'nowhere' }, 400, /in the format name@example.com/],
-      [{ csrf: 'x' }, 403, /not from here/],
+      [{ csrf: 'x' }, 403, /has expired/],
     ];
     for (const [fields, status, says] of wrong) {
       const answer = await ask(fields);
@@ -107,7 +107,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     }
     assert.equal((await server.database.knex('T_account_links')).length, 0);
     const done = await browser.follow(await ask({}));
-    assert.match(await textOf(done), /A mail is on its way/);
+    assert.match(await textOf(done), /We sent an e-mail/);
     assert.equal(await confirm(server, (await server.sink.to(MEI)).link).then(({ status }) => status), 200);
     assert.deepEqual(await emailOf(server, 'ada'), [MEI, true]);
     const credential = await server.database.knex('T_credentials').first();
@@ -221,7 +221,7 @@ describe('mail', () => {
     const config = { production: true, issuer: 'https://id.harbour.example', mail };
     const server = await startServer(t, 'sqlite', { config });
     const page = await fetch(`http://127.0.0.1:${server.config.port}/forgot`);
-    assert.match(await page.text(), /This server sends no mail/);
+    assert.match(await page.text(), /This server cannot send e-mail/);
   });
 
   test('in development without a mail server stands in the log, with its link', async (t) => {

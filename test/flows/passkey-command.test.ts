@@ -25,7 +25,7 @@ describe('keys at the command line', () => {
       [['This device', true]],
     );
     const last = await run('passkey', 'remove', listed[0].id);
-    assert.deepEqual([last.code, /the last key with which you can sign in/.test(last.stderr)], [1, true]);
+    assert.deepEqual([last.code, /the only key that can sign in/.test(last.stderr)], [1, true]);
     assert.equal((await run('passkey', 'remove', 'nobody')).code, 1);
     assert.equal((await run('account', 'recovery-link', '--username', 'nobody')).code, 1);
 

@@ -43,7 +43,7 @@ describe('the second factor', () => {
     const third = await afterPassword(server, client);
     const replayed = await sendCode(third.browser, third.next, code);
     assert.equal(replayed.status, 401);
-    assert.match(await replayed.clone().text(), /That code is not right, was used before/);
+    assert.match(await replayed.clone().text(), /That code did not work/);
     assert.equal((await sendCode(third.browser, replayed, codeOf(secret, -1))).status, 401, 'an older one');
     assert.ok(request);
   });

@@ -16,12 +16,12 @@ const HOSTILE = {
   quotes: "' onfocus=x style=y `",
   'turned text': TURN,
 };
-const WORDS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
-  heading text button email code lede advice reference signOutUrl username signInAction`.split(/\s+/);
+const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
+  heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
 
 /** Every view in each of its states, with `bad` wherever another person or application chooses the words. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
-  const all = Object.fromEntries(WORDS.map((word) => [word, bad]));
+  const all = Object.fromEntries(TEXTS.map((name) => [name, bad]));
   const scopes = [{ name: bad, text: bad, isNew: true }];
   const bare = {
     inviter: null,
@@ -37,7 +37,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const invited = { offer, grants: [bad], typed: { username: bad, name: bad, email: bad }, faults };
   const passkeys = { csrf: bad, interaction: bad, back: bad, autofill: bad, signal: bad, upgrade: bad };
   const factors = { keys: 1, totp: true, recoveryCodes: 1, demanded: true };
-  const second = { ...all, passkeys, leaveAction: bad };
+  const second = { ...all, passkeys, leaveUrl: bad };
   const app = { secret: bad, qr: '/assets/qr' };
   const key = {
     ...{ id: 'k1', name: bad, device_type: 'multiDevice', backed_up: true, is_signed: false },
@@ -45,25 +45,29 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   };
   const rest = { ...key, is_signed: true, device_type: 'singleDevice', last_used_at: key.created_at };
   const own = {
-    ...{ passkeyList: [key], keyList: [key, rest], app: true, codes: 3, isFresh: false, signInAgain: bad },
-    ...{ actions: { keys: bad, app: bad, codes: bad }, tokens: { keys: bad, app: bad, codes: bad } },
+    ...{ passkeys: [key], securityKeys: [key, rest], hasApp: true, recoveryCodesLeft: 3 },
+    ...{ isFresh: false, signInUrl: bad },
+    ...{ actions: { keys: bad, app: bad, codes: bad }, csrf: { keys: bad, app: bad, codes: bad } },
   };
-  const fresh = { ...own, passkeyList: [], keyList: [], app: false, codes: 0, isFresh: true };
+  const fresh = {
+    ...own,
+    ...{ passkeys: [], securityKeys: [], hasApp: false, recoveryCodesLeft: 0, isFresh: true },
+  };
   const me = { ...all, roles: [], invitations: [], email: null, name: null };
-  const account = { ...all, person: me, faults: {}, bodyClass: 'wide', passkeys };
+  const account = { ...all, profile: me, faults: {}, bodyClass: 'wide', passkeys };
   const steps: [string, object][] = [
-    ['account/security', { ...account, factors: own, note: bad }],
-    ['account/security', { ...account, factors: fresh, person: { ...me, has_password: false } }],
-    ['account/app', { ...account, app, back: bad }],
-    ['account/app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
+    ['account/security', { ...account, factors: own, notice: { heading: bad, text: bad } }],
+    ['account/security', { ...account, factors: fresh, profile: { ...me, has_password: false } }],
+    ['account/authenticator-app', { ...account, app, back: bad }],
+    ['account/authenticator-app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
     ['account/recovery-codes', { ...account, codes: [bad], back: bad }],
     ['interactions/login', { ...all, passkeys }],
     ['interactions/second-factor', { ...second, factors }],
-    ['interactions/second-factor', { ...second, factors, alert: bad, recovery: true }],
+    ['interactions/second-factor', { ...second, factors, alert: bad, byRecoveryCode: true }],
     ['interactions/second-factor', { ...second, factors: { ...factors, keys: 0 }, alert: bad }],
-    ['interactions/recover', second],
-    ['interactions/enrol', { ...second, app }],
-    ['interactions/enrol', { ...second, app, alert: bad }],
+    ['interactions/passkey-recovery', second],
+    ['interactions/set-up-second-factor', { ...second, app }],
+    ['interactions/set-up-second-factor', { ...second, app, alert: bad }],
   ];
   const at = '2026-11-24T18:00:00.000Z';
   const label = 'Your account';
@@ -95,14 +99,14 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const form = ['label', 'email', 'scope', 'roles', 'max_uses', 'count', 'expires_in'];
   const typed = Object.fromEntries(form.map((field) => [field, bad]));
   const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
-  const making = { ...room, endings: [[bad, bad]], powers: [bad], once: bad };
+  const making = { ...room, lifetimes: [[bad, bad]], powers: [bad], once: bad };
   return [
     ...(steps as [string, Record<string, unknown>][]),
-    ['account/security', { ...room, person: profile, faults: {}, changed: true }],
-    ['account/security', { ...room, person: nobody, faults: { current: bad, password: bad }, alert: bad }],
+    ['account/security', { ...room, profile, faults: {}, notice: { heading: bad, text: '' } }],
+    ['account/security', { ...room, profile: nobody, faults: { current: bad, password: bad }, alert: bad }],
     [
       'account/security',
-      { ...room, person: { ...profile, email_verified: false }, faults: {}, nav: { label, links: [] } },
+      { ...room, profile: { ...profile, email_verified: false }, faults: {}, nav: { label, links: [] } },
     ],
     [
       'console/invitations/list',
@@ -111,9 +115,9 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['console/invitations/list', { ...listed, invitations: [], isFirst: true }],
     ['console/invitations/new', { ...making, typed, faults: typed, alert: bad }],
     ['console/invitations/new', { ...making, typed: {}, faults: {} }],
-    ['console/invitations/made', { ...room, made: [made] }],
-    ['console/invitations/made', { ...room, made: [{ ...made, ...plain, state: 'waiting' }] }],
-    ['console/invitations/made', { ...room, made: [made, { ...made, ...plain }] }],
+    ['console/invitations/created', { ...room, created: [made] }],
+    ['console/invitations/created', { ...room, created: [{ ...made, ...plain, state: 'waiting' }] }],
+    ['console/invitations/created', { ...room, created: [made, { ...made, ...plain }] }],
     ['console/invitations/show', { ...room, invitation, redemptions, done: bad, mayWrite: true }],
     ['console/invitations/show', { ...room, invitation: plain, redemptions, mayWrite: true }],
     ['console/invitations/show', { ...room, invitation: { ...plain, state: 'expired' }, redemptions: [] }],
@@ -128,9 +132,9 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['sign-out/done', { title: bad, accountName: bad }],
     ['sign-out/done', { title: bad }],
     ['sign-out/continue', { ...all, fields: { [bad]: bad } }],
-    ['code/show', all],
-    ['code/show', { title: bad, code: bad }],
-    ['code/show', { ...all, alert: bad }],
+    ['display-code', all],
+    ['display-code', { title: bad, code: bad }],
+    ['display-code', { ...all, alert: bad }],
     ['error', { ...all, back: { url: bad, label: bad }, time: new Date(0) }],
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
@@ -138,27 +142,27 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['account/email', { ...all, faults: {}, typed: bad, sendsMail: true }],
     ['account/email', { ...all, faults: { email: bad, current: bad }, typed: bad, sendsMail: true }],
     ['account/email', { ...all, faults: {}, sendsMail: false }],
-    ['recovery/forgot', { ...all, typed: bad }],
-    ['recovery/forgot', { ...all, typed: bad, alert: bad }],
-    ['recovery/sent', { title: bad }],
-    ['recovery/no-mail', { title: bad }],
-    ['recovery/over', { ...all, again: true }],
-    ['recovery/over', { ...all, again: false }],
-    ['recovery/reset', all],
-    ['recovery/reset', { ...all, alert: bad }],
-    ['recovery/verify', all],
+    ['recovery/request-link', { ...all, typed: bad }],
+    ['recovery/request-link', { ...all, typed: bad, alert: bad }],
+    ['recovery/link-sent', { title: bad }],
+    ['recovery/mail-off', { title: bad }],
+    ['recovery/link-expired', { ...all, canRequest: true }],
+    ['recovery/link-expired', { ...all, canRequest: false }],
+    ['recovery/set-password', all],
+    ['recovery/set-password', { ...all, alert: bad }],
+    ['recovery/confirm-email', all],
     ['recovery/done', all],
     ['recovery/done', { ...all, signInUrl: bad }],
-    ['invitations/code', { ...all, typed: bad }],
-    ['invitations/code', { ...all, typed: bad, alert: bad }],
-    ['invitations/offer', { ...all, ...invited, alert: bad }],
-    ['invitations/offer', { ...all, ...invited, offer: bare, faults: {}, typed: {} }],
-    ['invitations/signed-in', { ...all, ...invited }],
+    ['invitations/enter-code', { ...all, typed: bad }],
+    ['invitations/enter-code', { ...all, typed: bad, alert: bad }],
+    ['invitations/sign-up', { ...all, ...invited, alert: bad }],
+    ['invitations/sign-up', { ...all, ...invited, offer: bare, faults: {}, typed: {} }],
+    ['invitations/choose-account', { ...all, ...invited }],
   ];
 }
 
 const assets = createAssets();
-const { page } = createRenderer({ assets, issuer: 'https://id.harbour.example' });
+const { page } = createRenderer({ assets, issuer: 'https://id.harbour.example', passwordMinLength: 15 });
 const tagsOf = (html: string) => html.match(/<[^>]*>?/g) ?? [];
 const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
 
@@ -172,7 +176,7 @@ describe('the pages', () => {
     const tested = new Set(everyView('').map(([name]) => name));
     // Parts of the others; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/email-address.test.ts).
     const parts =
-      /^(layout|account\/keys|parts\/.*|mail\/.*|invitations\/(facts|sheet)|console\/invitations\/(state|grants))$/;
+      /^(layout|account\/key-list|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 
@@ -216,7 +220,12 @@ describe('the pages', () => {
 
   test('whose account it is stands on the sign-in page only when the operator says so', () => {
     const data = { title: 'x', clientName: 'A', action: '/', csrf: 'x' };
-    const branded = createRenderer({ assets, issuer: 'https://id.harbour.example', brand: 'Harbour' });
+    const branded = createRenderer({
+      assets,
+      issuer: 'https://id.harbour.example',
+      brand: 'Harbour',
+      passwordMinLength: 15,
+    });
     assert.match(branded.page('interactions/login', data), /with your <bdi>Harbour<\/bdi> account/);
     assert.doesNotMatch(page('interactions/login', data), /with your/);
   });
@@ -235,7 +244,7 @@ describe('the pages', () => {
     const html = page('interactions/consent', { ...consent, clientName: 'Bank', redirectHost: 'h.example' });
     assert.match(html, /<h1>Allow <span class="host">h\.example<\/span>/);
     assert.doesNotMatch(html, /class="primary"/);
-    assert.match(html, /Nobody here has checked this app/);
+    assert.match(html, /Nobody here has checked this application/);
     assert.match(html, /It has no access while you are away/);
   });
 

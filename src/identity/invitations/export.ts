@@ -26,7 +26,7 @@ export async function qrCode(url: string): Promise<string> {
 
 /** An HTML document to print and cut up: the QR code, the code and the expiry of each invitation. */
 export async function toSheet(invitations: CreatedInvitation[]): Promise<string> {
-  const file = projectPath('views/invitations/sheet.ejs');
+  const file = projectPath('views/invitations/print-sheet.ejs');
   const cards = await Promise.all(
     invitations.map(async (invitation) => ({ ...invitation, qr: await qrCode(invitation.url) })),
   );

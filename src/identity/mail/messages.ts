@@ -41,7 +41,7 @@ const SECURITY_EVENTS = {
   },
   key_signed: {
     subject: 'A key of your account can now sign in',
-    line: 'A new key of your account was vouched for. It can now be used to sign in.',
+    line: 'A new key of your account was approved. It can now be used to sign in.',
   },
   key_removed: {
     subject: 'A key was removed from your account',

@@ -13,7 +13,7 @@ const summary = ({ id, name, kind, is_signed, last_used_at }: Credential) => ({
   id,
   name,
   kind,
-  state: is_signed ? 'signed' : 'not vouched for',
+  state: is_signed ? 'signed' : 'not approved',
   last_used: last_used_at ?? 'never',
 });
 

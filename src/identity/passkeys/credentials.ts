@@ -115,7 +115,7 @@ export function createCredentials(deps: CredentialsDeps) {
           throw new LatchkeyError(
             'conflict',
             'key_already_signed',
-            `${key.name} is vouched for already. Nothing was changed.`,
+            `${key.name} is already approved. Nothing was changed.`,
           );
         const details = { by: signerId };
         await recordEventIn(trx, { action: 'passkey.signed', accountId, target: id, details }, origin);
