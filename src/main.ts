@@ -25,7 +25,7 @@ async function firstSetUpLink({ invitations }: Services): Promise<string | undef
 
 /** `latchkey start`: configuration → database → app → listen → drain. */
 async function start(): Promise<void> {
-  const config = loadConfig(process.env);
+  const config = loadConfig();
   const log = createLog(config.logLevel);
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   const database = openDatabase(config.databaseUrl, config.databasePool);

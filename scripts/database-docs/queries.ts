@@ -1,7 +1,7 @@
+import { retentionRules } from '../../src/config/retention.ts';
 import type { Engine } from '../../src/database/statements.ts';
-import { type Sql, toDialect } from '../../src/maintenance/dialect.ts';
+import { purgeCondition, type Sql, toDialect } from '../../src/maintenance/dialect.ts';
 import { reports } from '../../src/maintenance/reports.ts';
-import { purgeCondition, retentionRules } from '../../src/maintenance/retention.ts';
 import { QUESTIONS } from './questions.ts';
 
 const TITLES: Record<Engine, string> = {

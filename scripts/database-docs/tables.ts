@@ -1,6 +1,7 @@
+import { retentionRules } from '../../src/config/retention.ts';
 import { descriptions } from '../../src/database/documentation/index.ts';
 import type { TableDescription } from '../../src/database/documentation/model.ts';
-import { purgeCondition, retentionRules } from '../../src/maintenance/retention.ts';
+import { purgeCondition } from '../../src/maintenance/dialect.ts';
 import type { Table } from './schema.ts';
 
 /** What `id` and `created_at` mean in every table. */

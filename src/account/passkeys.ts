@@ -1,9 +1,8 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { fromEpoch } from '../database/instants.ts';
+import { fromEpoch, toEpoch } from '../database/instants.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
-import { now } from '../interactions/authentication-state.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
@@ -31,7 +30,7 @@ export interface Standing {
 }
 
 /** Whether the sign-in was so short a time ago that nobody else sits there now. */
-export const isFresh = ({ loginTs }: Standing) => now() - loginTs <= FRESH_SECONDS;
+export const isFresh = ({ loginTs }: Standing) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
 
 /** What a page of the account gives its script. */
 export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(`webauthn:${uid}`);

@@ -1,4 +1,5 @@
-import { type Config, loadConfig } from '../config/index.ts';
+import { loadConfig } from '../config/index.ts';
+import type { Config } from '../config/variables.ts';
 import { migrateLatest, schemaStatus } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';
 import type { InviteCommands } from '../identity/invitations/cli.ts';
@@ -11,7 +12,7 @@ import type { Services } from './services.ts';
 /** What the verbs of the command work with. `src/cli.ts` loads this file when a verb runs, so that help stays quick. */
 
 export async function withDatabase<T>(work: (database: Database, config: Config) => Promise<T>): Promise<T> {
-  const config = loadConfig(process.env);
+  const config = loadConfig();
   const database = openDatabase(config.databaseUrl, config.databasePool);
   try {
     return await work(database, config);

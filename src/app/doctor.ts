@@ -1,4 +1,4 @@
-import type { Config } from '../config/index.ts';
+import type { Config } from '../config/variables.ts';
 import { schemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
 import { createMailer } from '../kit/mail.ts';

@@ -1,5 +1,5 @@
 import type { Provider } from 'oidc-provider';
-import type { Config } from '../config/index.ts';
+import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import { createBackground } from '../kit/background.ts';

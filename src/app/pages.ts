@@ -5,7 +5,7 @@ import { SECURITY } from '../account/factors.ts';
 import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies, isFresh } from '../account/passkeys.ts';
-import type { Config } from '../config/index.ts';
+import type { Config } from '../config/variables.ts';
 import { createInvitationPages } from '../console/invitations.ts';
 import { createConsoleLayout } from '../console/layout.ts';
 import { currentUnit } from '../database/unit-of-work.ts';

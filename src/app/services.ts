@@ -1,5 +1,5 @@
 import { covers } from '../access/scopes.ts';
-import type { Config } from '../config/index.ts';
+import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { createAccounts } from '../identity/accounts/index.ts';

@@ -1,63 +1,110 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { z } from 'zod';
-import { purgedTables, type Retention } from '../maintenance/retention.ts';
-import type { variables } from './index.ts';
+import { purgedTables, type Retention } from './retention.ts';
+import type { Variables } from './variables.ts';
+
+/**
+ * Checks that need more than the form of one value. Each returns or adds one sentence a fault, which names the variable,
+ * the rule, the fault and the remedy. Values that may contain a password are never printed.
+ */
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+const GENERATE = 'Generate one with: openssl rand -base64 48';
 
-export function issuerFaults(issuer: string, production: boolean): string[] {
+function checkIssuer(issuer: string, production: boolean): string[] {
   const url = URL.parse(issuer);
-  if (!url || !['http:', 'https:'].includes(url.protocol)) {
-    return ['LATCHKEY_ISSUER must be a URL such as https://id.example.com.'];
-  }
+  if (!url || !['http:', 'https:'].includes(url.protocol))
+    return [`LATCHKEY_ISSUER must be a URL such as https://id.example.com. "${issuer}" is not.`];
   const faults: string[] = [];
-  if (url.origin !== issuer) faults.push(`LATCHKEY_ISSUER must be an origin alone: write ${url.origin}.`);
-  if (production && url.protocol !== 'https:')
-    faults.push('LATCHKEY_ISSUER must be an https URL in production.');
-  if (url.protocol === 'http:' && !LOOPBACK.has(url.hostname)) {
-    faults.push('LATCHKEY_ISSUER may be http only for localhost. Use https.');
-  }
+  if (url.origin !== issuer)
+    faults.push(`LATCHKEY_ISSUER must have a scheme and a host only. Set it to ${url.origin}.`);
+  if (url.protocol === 'http:' && production)
+    faults.push(`LATCHKEY_ISSUER must be an https URL in production. Set it to https://${url.host}.`);
+  else if (url.protocol === 'http:' && !LOOPBACK.has(url.hostname))
+    faults.push(`LATCHKEY_ISSUER can use http on localhost only. Set it to https://${url.host}.`);
   return faults;
 }
 
-export function secretFaults(ring: string[]): string[] {
-  return ring.flatMap((secret, index) => {
-    const place = `The ${index + 1}. value of LATCHKEY_SECRETS`;
-    if (secret.length < 32)
-      return [`${place} is shorter than 32 characters. Make one: openssl rand -base64 48`];
-    if (new Set(secret).size < 12)
-      return [`${place} is weak (few different characters). Make one: openssl rand -base64 48`];
-    if (/change.?me|example|password|secret|default/i.test(secret)) {
-      return [`${place} looks like a default. Make one: openssl rand -base64 48`];
-    }
-    return [];
-  });
+function checkDatabaseUrl(url: string): string[] {
+  if (/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(url)) return [];
+  return [
+    'LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://. .env.example has examples.',
+  ];
+}
+
+function checkSmtpUrl(text: string | undefined): string[] {
+  const url = URL.parse(text ?? 'smtp://unset');
+  if (url && ['smtp:', 'smtps:'].includes(url.protocol) && url.hostname !== '') return [];
+  return [
+    'LATCHKEY_SMTP_URL must be a URL such as smtp://user:password@mail.example.com:587. Use smtps:// for TLS from the start.',
+  ];
+}
+
+function checkRedisUrl(url: string | undefined): string[] {
+  if (url === undefined || /^rediss?:\/\//.test(url)) return [];
+  return ['LATCHKEY_REDIS_URL must begin with redis:// or rediss://, such as redis://localhost:6379.'];
 }
 
 const AAGUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export function passkeyFaults(values: z.output<typeof variables>): string[] {
-  const rule = values.LATCHKEY_SECOND_FACTOR.find((one) => !/^(everyone|scope:.+|role:.+)$/.test(one));
+function checkPasskeys(values: Variables): string[] {
   const aaguid = values.LATCHKEY_PASSKEY_AAGUIDS.find((one) => !AAGUID.test(one));
   const origin = values.LATCHKEY_RELATED_ORIGINS.find((one) => URL.parse(one)?.origin !== one);
+  const faults: string[] = [];
+  if (aaguid)
+    faults.push(
+      `LATCHKEY_PASSKEY_AAGUIDS must be a list of AAGUIDs such as 2fc0579f-8113-47ea-b116-bb5a8db9202a. "${aaguid}" is not one.`,
+    );
+  if (origin)
+    faults.push(
+      `LATCHKEY_RELATED_ORIGINS must be a list of origins such as https://example.org. "${origin}" is not one.`,
+    );
+  if (values.LATCHKEY_PASSKEY_AAGUIDS.length > 0 && values.LATCHKEY_PASSKEY_ROOTS === undefined)
+    faults.push(
+      'LATCHKEY_PASSKEY_AAGUIDS needs LATCHKEY_PASSKEY_ROOTS, the root certificates of the manufacturers. Without them, any authenticator could claim to be one of these models.',
+    );
+  return faults;
+}
+
+function checkSecondFactor(rules: string[]): string[] {
+  const wrong = rules.find((rule) => !/^(everyone|scope:.+|role:.+)$/.test(rule));
+  if (wrong === undefined) return [];
   return [
-    ...(rule
-      ? [`LATCHKEY_SECOND_FACTOR is everyone, or a list of scope:… and role:…; ${rule} is neither.`]
-      : []),
-    ...(aaguid ? [`LATCHKEY_PASSKEY_AAGUIDS: ${aaguid} is no AAGUID.`] : []),
-    ...(origin ? [`LATCHKEY_RELATED_ORIGINS: ${origin} is no origin such as https://example.org.`] : []),
-    ...(values.LATCHKEY_PASSKEY_AAGUIDS.length > 0 && values.LATCHKEY_PASSKEY_ROOTS === undefined
-      ? [
-          'LATCHKEY_PASSKEY_AAGUIDS needs LATCHKEY_PASSKEY_ROOTS, a PEM file of the root certificates of their makers: without it anybody can say to be of that model.',
-        ]
-      : []),
+    `LATCHKEY_SECOND_FACTOR must be everyone, or a list of scope:name and role:name. "${wrong}" is neither.`,
   ];
 }
 
-/** What `read` makes of the file that a variable names. */
-export function fileOf<T>(
+/** @param ring the values of LATCHKEY_SECRETS */
+export function checkSecrets(ring: string[]): string[] {
+  return ring.flatMap((secret, index) => {
+    const name = `LATCHKEY_SECRETS, value ${index + 1},`;
+    if (secret.length < 32)
+      return [`${name} must have at least 32 characters. It has ${secret.length}. ${GENERATE}`];
+    if (new Set(secret).size < 12)
+      return [
+        `${name} must be random. It has only ${new Set(secret).size} different characters. ${GENERATE}`,
+      ];
+    if (/change.?me|example|password|secret|default/i.test(secret))
+      return [`${name} must be random. It looks like a placeholder. ${GENERATE}`];
+    return [];
+  });
+}
+
+export const secretsMissing = `LATCHKEY_SECRETS must be set in production. ${GENERATE}`;
+
+/** Everything that is wrong with the values, apart from secrets, retention, sender and files. */
+export function checkValues(values: Variables, production: boolean): string[] {
+  return [
+    ...checkIssuer(values.LATCHKEY_ISSUER, production),
+    ...checkDatabaseUrl(values.LATCHKEY_DATABASE_URL),
+    ...checkSmtpUrl(values.LATCHKEY_SMTP_URL),
+    ...checkRedisUrl(values.LATCHKEY_REDIS_URL),
+    ...checkSecondFactor(values.LATCHKEY_SECOND_FACTOR),
+    ...checkPasskeys(values),
+  ];
+}
+
+/** Reads the file that a variable names. @param faults gets a sentence when that fails */
+export function readNamedFile<T>(
   variable: string,
   file: string | undefined,
   read: (file: string) => T,
@@ -67,56 +114,41 @@ export function fileOf<T>(
     return file === undefined ? undefined : read(file);
   } catch {
     faults.push(
-      `${variable} names ${file}, which cannot be read or has another format than .env.example describes. Correct it.`,
+      `${variable} names ${file}, which cannot be read or has the wrong format. Correct the path or the file; .env.example describes the format.`,
     );
     return undefined;
   }
 }
 
-export function smtpFaults(text: string): string[] {
-  const url = URL.parse(text);
-  // The value holds a password: it does not stand in the message.
-  return url && ['smtp:', 'smtps:'].includes(url.protocol) && url.hostname !== ''
-    ? []
-    : ['LATCHKEY_SMTP_URL must be a URL such as smtp://user:password@mail.example.com:587, or smtps://….'];
-}
-
-/** `address` or `Name <address>`; unset, an address at the issuer's host. */
-export function senderOf(text: string | undefined, issuer: string, faults: string[]) {
+/** @param text `address` or `Name <address>`. Without it, the sender is an address at the issuer's host. */
+export function parseSender(text: string | undefined, issuer: string, faults: string[]) {
   if (text === undefined) {
     const host = URL.parse(issuer)?.hostname ?? '';
     return { name: 'Latchkey', address: `no-reply@${LOOPBACK.has(host) ? 'localhost' : host}` };
   }
   const [, name = '', address = ''] = /^(?:([^<>"\p{Cc}]*)<)?([^<>\s]+)>?$/u.exec(text) ?? [];
   if (!z.email().safeParse(address).success || text.includes('<') !== text.endsWith('>'))
-    faults.push('LATCHKEY_MAIL_FROM must be an address, or a name and an address: Example <id@example.com>.');
+    faults.push(
+      `LATCHKEY_MAIL_FROM must be an address, or a name and an address such as Example <id@example.com>. "${text}" is neither.`,
+    );
   return { name: name.trim(), address };
 }
 
-/** `T_auth_audit_log=365,T_user_sessions=7`, in days. */
-export function retentionOf(text: string, faults: string[]): Retention {
+/** @param text `T_auth_audit_log=365,T_user_sessions=7`, in days */
+export function parseRetention(text: string, faults: string[]): Retention {
   const retention: Retention = {};
   for (const entry of text.split(',').map((one) => one.trim())) {
+    if (entry === '') continue;
     const [, table = '', days = ''] = /^(T_\w+)=(\d{1,5})$/.exec(entry) ?? [];
-    if (purgedTables.includes(table)) retention[table] = Number(days);
+    if (table === '')
+      faults.push(
+        `LATCHKEY_RETENTION must be a list of table=days such as T_user_sessions=30. "${entry}" is not.`,
+      );
+    else if (purgedTables.includes(table)) retention[table] = Number(days);
     else
       faults.push(
-        `LATCHKEY_RETENTION is a list of table=days; ${entry} names no table whose rows expire. See docs/DATABASE.md.`,
+        `LATCHKEY_RETENTION can name only tables whose rows expire. ${table} is not one; docs/DATABASE.md lists them.`,
       );
   }
   return retention;
-}
-
-/** Development only: secrets that nobody set are made once and kept beside the embedded database. */
-export function keptSecrets(file: string): string[] {
-  if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true });
-    // `wx`: of two servers that start at once, one writes and both read the same.
-    try {
-      writeFileSync(file, `${randomBytes(48).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  }
-  return readFileSync(file, 'utf8').trim().split(',');
 }

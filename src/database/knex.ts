@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path';
 import type { Knex } from 'knex';
 import { DEADLINE_MS } from './driver/contract.ts';
 import { MYSQL_SESSION } from './driver/mysql.ts';
-import { BUSY_MS, SqliteDialect } from './knex-sqlite.ts';
+import { BUSY_MS } from './driver/sqlite-locks.ts';
+import { SqliteDialect } from './knex-sqlite.ts';
 import type { Engine } from './statements.ts';
 
 export function engineOf(url: string): Engine {

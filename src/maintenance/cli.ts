@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import type { Retention } from '../config/retention.ts';
 import type { Database } from '../database/open.ts';
 import { print, printTable, progress } from '../kit/terminal.ts';
-import type { Retention } from './retention.ts';
 
 interface PurgeArguments {
   dryRun?: boolean;

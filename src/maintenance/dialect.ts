@@ -1,3 +1,4 @@
+import type { Retention, RetentionRule } from '../config/retention.ts';
 import { toDate } from '../database/instants.ts';
 import type { Database } from '../database/open.ts';
 import type { Engine } from '../database/statements.ts';
@@ -13,6 +14,16 @@ export function toDialect(sql: Sql, engine: Engine): string {
       ? `STRFTIME('%Y-%m-%d %H:%M:%f', 'now', '-${days} days')`
       : `CURRENT_TIMESTAMP - INTERVAL '${days}' DAY`,
   );
+}
+
+/** The rule's condition in SQL that `toDialect` makes executable. */
+export function purgeCondition(
+  { table, column, days, only }: RetentionRule,
+  retention: Retention = {},
+): string {
+  const kept = retention[table] ?? days;
+  const before = kept === 0 ? 'CURRENT_TIMESTAMP' : `{${kept} days ago}`;
+  return `${column} < ${before}${only ? ` AND ${only}` : ''}`;
 }
 
 export type Cell = string | number | boolean | null;

@@ -1,8 +1,8 @@
+import { purgedTables, type Retention, retentionRules } from '../config/retention.ts';
 import type { Database } from '../database/open.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { changeInBatches, type SweepControl } from './batches.ts';
-import { toDialect } from './dialect.ts';
-import { purgeCondition, purgedTables, type Retention, retentionRules } from './retention.ts';
+import { purgeCondition, toDialect } from './dialect.ts';
 
 /** How many rows of a table were deleted, or would be. */
 export interface PurgedTable {

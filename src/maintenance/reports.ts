@@ -1,9 +1,9 @@
+import { purgedTables, type Retention, retentionRules } from '../config/retention.ts';
 import { descriptions } from '../database/documentation/index.ts';
 import type { Database } from '../database/open.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { type Cell, type Sql, selectRows } from './dialect.ts';
+import { type Cell, purgeCondition, type Sql, selectRows } from './dialect.ts';
 import { LIVE_TOKENS } from './live-tokens.ts';
-import { purgeCondition, purgedTables, type Retention, retentionRules } from './retention.ts';
 
 /** A query over the tables. docs/DATABASE.md prints both members as they are here. */
 export interface Report {

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_VALUES } from '../access/acr.ts';
-import type { Config } from '../config/index.ts';
+import type { Config } from '../config/variables.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ACCOUNTS, APPLICATION } from '../../seeds/development.ts';
+import { purgedTables, retentionRules } from '../../src/config/retention.ts';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { reports } from '../../src/maintenance/reports.ts';
-import { purgedTables, retentionRules } from '../../src/maintenance/retention.ts';
 import { knownRows } from '../support/builders/documented-rows.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
 import { latchkey } from '../support/command.ts';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { purgedTables, retentionRules } from '../../src/config/retention.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { changeInBatches } from '../../src/maintenance/batches.ts';
+import { purgeCondition } from '../../src/maintenance/dialect.ts';
 import { countPurge, createRequestExpiry, purge } from '../../src/maintenance/purge.ts';
-import { purgeCondition, purgedTables, retentionRules } from '../../src/maintenance/retention.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
 import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';

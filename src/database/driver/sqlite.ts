@@ -1,10 +1,10 @@
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
-import { waitForFile } from '../knex-sqlite.ts';
 import { bindValues, inOrder, type Reading, type Write } from '../writes.ts';
 import type { Driver, Found } from './contract.ts';
 import { toUnavailable } from './failures.ts';
 import { GuardFailed, groupCommit, grouped } from './group-commit.ts';
+import { waitForFile } from './sqlite-locks.ts';
 
 type Connection = Sqlite.Database & { statements?: Map<string, Sqlite.Statement> };
 

@@ -1,6 +1,6 @@
+import type { RetentionRule } from '../../../src/config/retention.ts';
 import type { Database } from '../../../src/database/open.ts';
 import { uuidv7 } from '../../../src/kit/ids.ts';
-import type { RetentionRule } from '../../../src/maintenance/retention.ts';
 import { fill } from '../rows.ts';
 
 const DAY = 86_400_000;

@@ -38,13 +38,3 @@ export const purgedTables = [...new Set(retentionRules.map(({ table }) => table)
 
 /** LATCHKEY_RETENTION: days by table, for tables that differ from the rules above. */
 export type Retention = Record<string, number>;
-
-/** The rule's condition in the SQL that docs/DATABASE.md prints; `toDialect` makes it executable. */
-export function purgeCondition(
-  { table, column, days, only }: RetentionRule,
-  retention: Retention = {},
-): string {
-  const kept = retention[table] ?? days;
-  const before = kept === 0 ? 'CURRENT_TIMESTAMP' : `{${kept} days ago}`;
-  return `${column} < ${before}${only ? ` AND ${only}` : ''}`;
-}

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { Retention } from './retention.ts';
+
+const flag = z
+  .enum(['true', 'false', '1', '0', 'on', 'off', ''], { error: 'must be true or false' })
+  .transform((value) => ['true', '1', 'on'].includes(value));
+
+const list = z
+  .string()
+  .default('')
+  .transform((value) => [...new Set(value.split(/[\s,]+/).filter(Boolean))]);
+
+function wholeNumber(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+}
+
+const oneOf = <const T extends string[]>(values: T) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` });
+
+const YEAR_SECONDS = 31_536_000;
+
+/** Every variable of the server, with its form and default. `.env.example` explains each one; a test compares the two. */
+export const variables = z.object({
+  LATCHKEY_ISSUER: z.string().default('http://localhost:3000'),
+  LATCHKEY_HOST: z.string().default('127.0.0.1'),
+  LATCHKEY_PORT: wholeNumber(0, 65_535).default(3000),
+  LATCHKEY_DATABASE_URL: z.string().default('sqlite:data/latchkey.sqlite'),
+  LATCHKEY_DATABASE_POOL: wholeNumber(1, 200).default(10),
+  LATCHKEY_SECRETS: z.string().optional(),
+  LATCHKEY_SMTP_URL: z.string().optional(),
+  LATCHKEY_MAIL_FROM: z.string().optional(),
+  LATCHKEY_REDIS_URL: z.string().optional(),
+  LATCHKEY_PASSWORD_MIN_LENGTH: wholeNumber(8, 64).default(15),
+  LATCHKEY_TRUST_PROXY: flag.default(false),
+  LATCHKEY_LOG_LEVEL: oneOf(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  LATCHKEY_ACCESS_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(3600),
+  LATCHKEY_REFRESH_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(2_592_000),
+  LATCHKEY_SESSION_TTL: wholeNumber(1, YEAR_SECONDS).default(1_209_600),
+  LATCHKEY_RETENTION: z.string().default(''),
+  LATCHKEY_SECOND_FACTOR: list,
+  LATCHKEY_PASSKEY_COUNTER: oneOf(['warn', 'second_factor', 'block']).default('block'),
+  LATCHKEY_PASSKEY_AAGUIDS: list,
+  LATCHKEY_PASSKEY_NAMES: z.string().optional(),
+  LATCHKEY_RELATED_ORIGINS: list,
+  LATCHKEY_PASSKEY_ROOTS: z.string().optional(),
+  LATCHKEY_RECOVER_BY_EMAIL: flag.default(false),
+});
+
+export type Variables = z.output<typeof variables>;
+
+/** The configuration, checked and complete. */
+export interface Config {
+  production: boolean;
+  issuer: string;
+  host: string;
+  port: number;
+  databaseUrl: string;
+  databasePool: number;
+  /** The first one encrypts and signs; all of them decrypt and verify. */
+  secrets: string[];
+  /** Variables that begin with LATCHKEY_ and are not known, so probably misspelt. The log and `latchkey doctor` list them. */
+  unknownVariables: string[];
+  mail: {
+    /** Without it, development prints mail to the log and production sends none. */
+    url?: string;
+    from: { name: string; address: string };
+  };
+  /** Where rate limits are counted. Without it, they are counted in the database. */
+  redisUrl?: string;
+  /** In code points. */
+  passwordMinLength: number;
+  trustProxy: boolean;
+  logLevel: string;
+  /** The size of libuv's thread pool, which Node reads from UV_THREADPOOL_SIZE. */
+  threads: number;
+  /** Lifetimes in seconds. */
+  ttl: { accessToken: number; refreshToken: number; session: number };
+  retention: Retention;
+  /** Who must have a second factor. */
+  secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };
+  /** Whether an account without a password can be recovered by a link to its confirmed e-mail address. */
+  recoverByEmail: boolean;
+  passkeys: {
+    /** What happens when the signature counter of a key does not increase. */
+    counter: 'warn' | 'second_factor' | 'block';
+    /** The only models that can be registered. Empty: any model. */
+    aaguids: string[];
+    /** PEM certificates. With `aaguids`, an attestation must chain to one of them. */
+    rootCertificates: string[];
+    /** The name of each model, by AAGUID. */
+    names: Map<string, string>;
+    /** Other origins of the operator where the same passkeys can be used. */
+    relatedOrigins: string[];
+  };
+}
