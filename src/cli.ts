@@ -7,10 +7,10 @@ import { print } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 
-/** Most of the program. Loaded when a verb runs, because help and wrong usage need none of it. */
+/** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
 const load = () => import('./app/command.ts');
 
-/** The `latchkey` command; each room brings its own sub-commands. */
+/** The `latchkey` command. Each room declares its own sub-commands in its `cli.ts`. */
 export function createProgram(): Command {
   const program = new Command('latchkey')
     .description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server')
@@ -45,7 +45,7 @@ export function createProgram(): Command {
     .action(async () => void (await import('./main.ts')));
   program
     .command('doctor')
-    .description('what is configured, what is wrong, what to do')
+    .description('check the configuration, database, schema, keys and mail server')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { withDatabase } = await load();
@@ -60,10 +60,10 @@ export function createProgram(): Command {
   return program;
 }
 
-/** Errors whose message is written for whoever runs the command. */
+/** Errors whose message alone is enough. */
 const EXPECTED = ['LatchkeyError', 'ConfigError'];
 
-/** Exit 0; 1 with one line on standard error; 2 for wrong usage. */
+/** Runs a command. The exit code is 0, or 1 with the error on standard error, or 2 for wrong usage. */
 export async function run(argv: string[]): Promise<void> {
   try {
     await createProgram().parseAsync(argv);

@@ -5,13 +5,15 @@ import { createMailer } from '../kit/mail.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 
+/** The result of one check, as `latchkey doctor --json` prints it. */
 export interface Finding {
   check: string;
   ok: boolean;
   says: string;
 }
 
-async function look(check: string, work: () => Promise<string>): Promise<Finding> {
+/** @param work returns what the check found, or throws an Error that names the fault and the remedy */
+async function runCheck(check: string, work: () => Promise<string>): Promise<Finding> {
   try {
     return { check, ok: true, says: await work() };
   } catch (error) {
@@ -19,73 +21,74 @@ async function look(check: string, work: () => Promise<string>): Promise<Finding
   }
 }
 
-function fail(says: string): never {
-  throw new Error(says);
+function fail(message: string): never {
+  throw new Error(message);
 }
 
-/** What is configured, what is wrong, and what to do. Changes nothing but missing signing keys. */
+async function checkVariables({ unknownVariables }: Config): Promise<string> {
+  if (unknownVariables.length === 0) return 'all known';
+  return fail(
+    `unknown: ${unknownVariables.join(', ')}. Correct the names; .env.example lists all variables.`,
+  );
+}
+
+async function checkMail({ mail, production }: Config): Promise<string> {
+  const { url, from } = mail;
+  if (url === undefined)
+    return production
+      ? 'off, so passwords cannot be reset. Set LATCHKEY_SMTP_URL to send mail.'
+      : 'printed to the log (development)';
+  const { protocol, host } = new URL(url);
+  const server = `${protocol}//${host}`;
+  await createMailer({ url, from })
+    .verify()
+    .catch((error: Error) =>
+      fail(`${server} does not accept mail (${error.message}). Correct LATCHKEY_SMTP_URL.`),
+    );
+  return `${server}, from ${from.address}`;
+}
+
+async function countActive({ knex }: Database, table: string): Promise<string> {
+  const [row] = await knex(table).where({ is_active: true }).count({ n: '*' });
+  return `${row?.n} active`;
+}
+
+/** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function examine(config: Config, database: Database): Promise<Finding[]> {
-  const place = config.databaseUrl.replace(/\/\/[^@/]*@/, '//…@');
+  const { issuer, host, port, production, secrets } = config;
+  const databaseUrl = config.databaseUrl.replace(/\/\/[^@/]*@/, '//…@');
   const findings = [
-    await look('runtime', async () => {
-      const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-      if (major < 20 || (major === 20 && minor < 19))
-        fail(`Node ${process.versions.node} is too old. Install the current LTS.`);
-      return `Node ${process.versions.node}`;
-    }),
-    await look('variables', async () => {
-      const [name] = config.unknownVariables;
-      return name
-        ? fail(`${name} is not a variable of Latchkey. See .env.example for the names.`)
-        : 'all known';
-    }),
-    await look('issuer', async () => `${config.issuer}, listening on ${config.host}:${config.port}`),
-    await look(
+    await runCheck('runtime', async () => `Node ${process.versions.node}`),
+    await runCheck('variables', () => checkVariables(config)),
+    await runCheck('issuer', async () => `${issuer}, listening on ${host}:${port}`),
+    await runCheck(
       'secrets',
-      async () => `${config.secrets.length} in the ring${config.production ? '' : ' (development)'}`,
+      async () => `${secrets.length} configured${production ? '' : ' (development)'}`,
     ),
-    await look('mail', async () => {
-      const { url, from } = config.mail;
-      if (url === undefined)
-        return config.production
-          ? 'none is sent, so nobody can set a forgotten password anew. Set LATCHKEY_SMTP_URL to send it.'
-          : 'printed to the log (development)';
-      const { protocol, host } = new URL(url);
-      const place = `${protocol}//${host}`;
-      await createMailer({ url, from })
-        .verify()
-        .catch((error: Error) =>
-          fail(`${place} does not take our mail (${error.message}). Correct LATCHKEY_SMTP_URL.`),
-        );
-      return `${place}, from ${from.address}`;
-    }),
-    await look('database', async () => {
+    await runCheck('mail', () => checkMail(config)),
+    await runCheck('database', async () => {
       await database
         .ping()
-        .catch(() => fail(`${place} does not answer. Start it, or correct LATCHKEY_DATABASE_URL.`));
-      return `${database.engine} at ${place}`;
+        .catch(() => fail(`${databaseUrl} does not answer. Start it, or correct LATCHKEY_DATABASE_URL.`));
+      return `${database.engine} at ${databaseUrl}`;
     }),
   ];
-  if (findings.some(({ check, ok }) => check === 'database' && !ok)) return findings;
-  const schema = await look('schema', async () => {
+  if (!findings.at(-1)?.ok) return findings;
+
+  const schema = await runCheck('schema', async () => {
     const { advice } = await schemaStatus(database);
-    return advice ? fail(advice) : 'current';
+    return advice === undefined ? 'current' : fail(advice);
   });
   findings.push(schema);
   if (!schema.ok) return findings;
+
   findings.push(
-    await look('signing keys', async () => {
-      const keys = await createSigningKeys({ database, secrets: createSecrets(config.secrets) }).load();
+    await runCheck('signing keys', async () => {
+      const keys = await createSigningKeys({ database, secrets: createSecrets(secrets) }).load();
       return keys.map(({ alg }) => alg).join(', ');
     }),
-    await look('accounts', async () => {
-      const [row] = await database.knex('T_accounts').where({ is_active: true }).count({ n: '*' });
-      return `${row?.n} active`;
-    }),
-    await look('applications', async () => {
-      const [row] = await database.knex('T_oauth_clients').where({ is_active: true }).count({ n: '*' });
-      return `${row?.n} active`;
-    }),
+    await runCheck('accounts', () => countActive(database, 'T_accounts')),
+    await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
   );
   return findings;
 }

@@ -17,7 +17,7 @@ export function databaseCommands(
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateLatest } = await load();
       const applied = await use(migrateLatest);
-      print(json ? { applied } : applied.length > 0 ? applied : 'The schema is current.', json);
+      print(json ? { applied } : applied, json, 'The schema is current.');
     });
   db.command('rollback')
     .description('undo the last batch of migrations and drop its tables')
@@ -25,7 +25,7 @@ export function databaseCommands(
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateRollback } = await load();
       const undone = await use(migrateRollback);
-      print(json ? { undone } : undone.length > 0 ? undone : 'There is no migration to undo.', json);
+      print(json ? { undone } : undone, json, 'There is no migration to undo.');
     });
   db.command('status')
     .description('list applied, pending and interrupted migrations, and what to do')

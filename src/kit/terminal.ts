@@ -1,76 +1,75 @@
 import { text } from 'node:stream/consumers';
 import { LatchkeyError } from './errors.ts';
 
-/** Prints one answer of a command: exactly one JSON document, or lines for a person. */
-export function print(value: unknown, asJson: boolean | undefined): void {
-  process.stdout.write(`${asJson ? JSON.stringify(value, null, 2) : lines(value)}\n`);
+/**
+ * Prints the result of a command: exactly one JSON document, or lines to read.
+ * @param ifEmpty the line for an empty list
+ */
+export function print(value: unknown, asJson: boolean | undefined, ifEmpty = ''): void {
+  const isEmpty = Array.isArray(value) && value.length === 0;
+  const lines = isEmpty ? ifEmpty : toLines(value);
+  process.stdout.write(`${asJson ? JSON.stringify(value, null, 2) : lines}\n`);
 }
 
-function lines(value: unknown): string {
-  if (Array.isArray(value)) {
-    return value.length === 0
-      ? 'There is none.'
-      : value.map((one) => (typeof one === 'object' ? row(one) : String(one))).join('\n');
-  }
+function toLines(value: unknown): string {
+  if (Array.isArray(value))
+    return value.map((one) => (typeof one === 'object' ? toLine(one) : String(one))).join('\n');
   if (typeof value !== 'object' || value === null) return String(value);
   const entries = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, member]) => `${name.padEnd(width)}  ${cell(member)}`).join('\n');
+  return entries.map(([name, member]) => `${name.padEnd(width)}  ${toCell(member)}`).join('\n');
 }
 
-const row = (value: object) =>
-  Object.values(value)
+const toLine = (row: object) =>
+  Object.values(row)
     .filter((member) => member !== null && member !== '')
-    .map(cell)
+    .map(toCell)
     .join('  ');
-const cell = (value: unknown) =>
+
+/** Without control characters, which could move the cursor of the terminal. */
+const toCell = (value: unknown) =>
   (Array.isArray(value) ? value.join(' ') : String(value)).replace(/\p{Cc}/gu, ' ');
 
-/** A secret from standard input, without the newline at its end. @throws LatchkeyError when there is none */
-export async function readSecret(): Promise<string> {
-  const given = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
-  if (given === '')
+/** Reads a password from standard input, without the newline at its end. @throws LatchkeyError when it is empty */
+export async function readPassword(): Promise<string> {
+  const password = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
+  if (password === '')
     throw new LatchkeyError(
       'invalid_input',
       'password_missing',
       'There is no password on standard input. Pipe it in: printf %s "$PASSWORD" | latchkey …',
     );
-  return given;
+  return password;
 }
 
+/** Collects the values of an option that can be repeated. */
 export const collect = (value: string, earlier: string[] = []) => [...earlier, value];
 
-/** Rows under the names of their members, in columns. */
-export function printTable(rows: object[]): void {
-  const names = Object.keys(rows[0] ?? { 'There is none.': '' });
-  const cells = rows.map((one) => Object.values(one).map((value) => cell(value ?? '')));
-  const widths = names.map((name, index) =>
-    Math.max(...[names, ...cells].map((line) => (line[index] ?? name).length)),
-  );
-  const text = [names, ...cells].map((line) =>
-    line
-      .map((value, index) => value.padEnd(widths[index] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  process.stdout.write(`${text.join('\n')}\n`);
+/** Prints rows in columns under the names of their members. @param ifEmpty the line for no rows */
+export function printTable(rows: object[], ifEmpty = ''): void {
+  if (rows.length === 0) {
+    print(ifEmpty, false);
+    return;
+  }
+  const names = Object.keys(rows[0] ?? {});
+  const lines = [names, ...rows.map((row) => Object.values(row).map((value) => toCell(value ?? '')))];
+  const widths = names.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  const padded = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
+  print(padded.map((line) => line.join('  ').trimEnd()).join('\n'), false);
 }
 
-const BAR = 30;
+const BAR_LENGTH = 30;
 
-/**
- * A bar on standard error that grows to the whole.
- * @param parts what is to be done
- */
+/** Shows a progress bar on standard error. @param parts all the work; `add` reports what is done of it */
 export function progress(parts: { rows: number }[]): { add(rows: number): void; end(): void } {
-  const whole = parts.reduce((sum, { rows }) => sum + rows, 0);
+  const total = parts.reduce((sum, { rows }) => sum + rows, 0);
   let done = 0;
   return {
     add(rows) {
       done += rows;
-      const part = whole === 0 ? 1 : Math.min(1, done / whole);
-      const bar = '#'.repeat(Math.round(part * BAR)).padEnd(BAR, '.');
-      process.stderr.write(`\r[${bar}] ${Math.floor(part * 100)} %  ${done} of ${whole}`);
+      const share = total === 0 ? 1 : Math.min(1, done / total);
+      const bar = '#'.repeat(Math.round(share * BAR_LENGTH)).padEnd(BAR_LENGTH, '.');
+      process.stderr.write(`\r[${bar}] ${Math.floor(share * 100)} %  ${done} of ${total}`);
     },
     end: () => void process.stderr.write('\r\x1b[K'),
   };

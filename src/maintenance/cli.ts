@@ -54,6 +54,6 @@ export function maintenanceCommands(
           ? await listReports()
           : await use((database, retention) => runReport(database, name, retention));
       if (json) print(rows, json);
-      else printTable(rows);
+      else printTable(rows, 'No rows.');
     });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
-import { print, readSecret } from '../../kit/terminal.ts';
+import { print, readPassword } from '../../kit/terminal.ts';
 import type { Accounts } from './index.ts';
 import type { Profile } from './profile.ts';
 import type { Account } from './store.ts';
@@ -65,7 +65,7 @@ export function accountCommands(
           'password_on_command_line',
           'Pass the password on standard input with --password-stdin, so that it does not appear in the list of processes.',
         );
-      const password = await readSecret();
+      const password = await readPassword();
       const input = { username: username ?? '', email, name, scope, password };
       print(await use(({ accounts }) => accounts.create(OPERATOR, input)), asJson);
     });
@@ -76,7 +76,7 @@ export function accountCommands(
     .option(...json)
     .action(async (options: Options) => {
       const list = await use(({ accounts }) => accounts.list());
-      print(options.json ? list : list.map(summary), options.json);
+      print(options.json ? list : list.map(summary), options.json, 'There are no accounts.');
     });
 
   account

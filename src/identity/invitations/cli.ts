@@ -100,7 +100,7 @@ export function inviteCommands(
     .option(...json)
     .action(async (options: Options) => {
       const { invitations: list } = await use(({ invitations }) => invitations.list(OPERATOR));
-      print(options.json ? list : list.map(summary), options.json);
+      print(options.json ? list : list.map(summary), options.json, 'There are no invitations.');
     });
 
   invite
@@ -118,7 +118,7 @@ export function inviteCommands(
         scopes,
         roles,
       }));
-      print(uses, false);
+      print(uses, false, 'Nobody has used this invitation.');
     });
 
   invite

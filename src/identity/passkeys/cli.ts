@@ -32,7 +32,11 @@ export function passkeyCommands(
     .option(...json)
     .action(async ({ account, json: asJson }: { account: string; json?: boolean }) => {
       const credentials = await use(({ list }) => list(account));
-      print(asJson ? credentials : credentials.map(summary), asJson);
+      print(
+        asJson ? credentials : credentials.map(summary),
+        asJson,
+        `${account} has no passkeys or security keys.`,
+      );
     });
 
   passkey

@@ -87,7 +87,7 @@ export function clientCommands(
     .action(async (args: ClientArguments) => {
       const documents = await use((clients) => clients.list());
       if (args.json) return print(documents, true);
-      print(documents.length > 0 ? documents.map(summarize) : 'No applications registered.', false);
+      print(documents.map(summarize), false, 'No applications registered.');
     });
 
   client
