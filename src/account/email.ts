@@ -2,12 +2,13 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in.ts';
 import type { FactorPagesDeps } from './factors.ts';
 
 export interface EmailPageDeps {
   signedIn: SignedInPages;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   recovery: {
     sendsMail: boolean;
     /** Says to nobody whether the address is free. */
@@ -41,8 +42,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
   async function proof(ctx: Context, { accountId }: SignedInUser): Promise<boolean | undefined> {
     const { has_password } = await deps.profile(accountId);
     if (has_password || (await deps.factors.standing(ctx)).isFresh) return has_password;
-    ctx.status = 303;
-    ctx.redirect(deps.factors.signInAgain({ max_age: '300' }));
+    seeOther(ctx, deps.factors.signInAgain({ max_age: '300' }));
     return undefined;
   }
 
@@ -55,7 +55,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     const hasPassword = await proof(ctx, user);
     if (hasPassword === undefined) return;
     if (Object.keys(faults).length > 0) ctx.status = 400;
-    ctx.body = deps.render('account/email', {
+    deps.showPage(ctx, 'account/email', {
       title: 'Your e-mail address',
       bodyClass: 'wide',
       nav: deps.navOf(user),
@@ -92,8 +92,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
         return show(ctx, user, typed, { current: 'That is not your password. Check it and try again' });
       await deps.limitMail(email.data);
       await recovery.requestEmailChange(accountId, email.data, currentUnit().origin);
-      ctx.status = 303;
-      ctx.redirect('/account/security?done=email');
+      seeOther(ctx, '/account/security?done=email');
     }),
   );
 }

@@ -5,11 +5,12 @@ import type { Credentials } from '../identity/passkeys/credentials.ts';
 import type { Credential } from '../identity/passkeys/store.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in.ts';
 
 export interface FactorPagesDeps {
   signedIn: SignedInPages;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   keys: Credentials;
   secondFactor: SecondFactor;
   /** How this session came to be. */
@@ -47,10 +48,7 @@ function signals(rpId: string, user: SignedInUser, keys: Credential[]): string {
 export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   const { signedIn, keys } = deps;
   const { totp, recoveryCodes, getFactors } = deps.secondFactor;
-  const back = (ctx: Context, done?: string) => {
-    ctx.status = 303;
-    ctx.redirect(done ? `${SECURITY}?done=${done}` : SECURITY);
-  };
+  const back = (ctx: Context, done: string) => seeOther(ctx, `${SECURITY}?done=${done}`);
 
   /**
    * What weakens or replaces a factor needs one: who only knows the password cannot make themselves the owner.
@@ -64,8 +62,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       const { keys: signed, totp: app } = await getFactors(user.accountId);
       const needed = signed > 0 || app;
       if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, user, fields, currentUnit().origin);
-      ctx.status = 303;
-      ctx.redirect(deps.signInAgain({ max_age: '300', ...(needed ? { acr_values: 'mfa' } : {}) }));
+      seeOther(ctx, deps.signInAgain({ max_age: '300', ...(needed ? { acr_values: 'mfa' } : {}) }));
     };
   }
 
@@ -98,7 +95,8 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     if (alert) ctx.status = 400;
     const faults = alert ? { code: alert } : {};
     const form = { action: APP, csrf: user.csrf(APP), back: SECURITY };
-    ctx.body = deps.render(
+    deps.showPage(
+      ctx,
       'account/authenticator-app',
       page(user, 'Set up an authenticator app', { app, alert, faults, ...form }),
     );
@@ -132,7 +130,8 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     signedIn.form(
       guarded(async (ctx, user, _fields, from) => {
         const codes = await recoveryCodes.create(user.accountId, from);
-        ctx.body = deps.render(
+        deps.showPage(
+          ctx,
           'account/recovery-codes',
           page(user, 'Your recovery codes', { codes, back: SECURITY }),
         );

@@ -1,10 +1,10 @@
 import type Router from '@koa/router';
-import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import type { ShowPage } from '../web/respond.ts';
 
 export interface HomePagesDeps {
   provider: Provider;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** Whether these powers open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
@@ -14,16 +14,10 @@ const CODE = /^[\w-]{20,128}$/;
 
 /** The front page, and the page on which a display client's code is shown for a person to copy. */
 export function createHomePages(router: Router, deps: HomePagesDeps): void {
-  const html = (ctx: Context, name: string, data: Record<string, unknown>) => {
-    ctx.type = 'html';
-    ctx.set('Cache-Control', 'no-store');
-    ctx.body = deps.render(name, data);
-  };
-
   router.get('/', async (ctx) => {
     const session = await deps.provider.Session.get(ctx as never);
     const person = session.accountId ? await deps.findAccount(session.accountId) : undefined;
-    html(ctx, 'home', {
+    deps.showPage(ctx, 'home', {
       title: person ? 'You are signed in' : 'Sign in to your applications',
       accountName: person?.username,
       mayAdminister: person !== undefined && deps.mayAdminister(person.scopes),
@@ -36,7 +30,7 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
     const denied =
       error === 'access_denied' ? 'You denied access, so there is no code. Nothing was changed.' : undefined;
     if (!shown) ctx.status = 400;
-    html(ctx, 'display-code', {
+    deps.showPage(ctx, 'display-code', {
       title: 'Your code',
       code: shown,
       alert: shown

@@ -4,13 +4,14 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import type { Profile } from '../identity/accounts/profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps, SECURITY } from './factors.ts';
 
 export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'proves' | 'limitMail'> {
   signedIn: SignedInPages;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;
   /** @throws LatchkeyError with a sentence for `current` or `password` */
   changePassword(given: PasswordChange): Promise<void>;
@@ -19,7 +20,7 @@ export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'prov
   rotateSession(ctx: Context): Promise<void>;
   /** Whether these powers open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
-  factors: Omit<FactorPagesDeps, 'signedIn' | 'render' | 'nav'>;
+  factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'nav'>;
 }
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
@@ -51,11 +52,11 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     return navigation('Your account', SECURITY, [...links, ['/session/end', 'Sign out…']]);
   }
 
-  const pages = createFactorPages(router, { ...deps.factors, signedIn, render: deps.render, nav: navOf });
+  const pages = createFactorPages(router, { ...deps.factors, signedIn, showPage: deps.showPage, nav: navOf });
 
   async function show(ctx: Context, user: SignedInUser, faults: Record<string, string> = {}): Promise<void> {
     const { script: passkeys, ...factors } = await pages.shown(ctx, user);
-    ctx.body = deps.render('account/security', {
+    deps.showPage(ctx, 'account/security', {
       passkeys,
       factors,
       notice: NOTICES[String(ctx.query.done)],
@@ -76,8 +77,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   router.get(
     '/account',
     signedIn.page((ctx) => {
-      ctx.status = 303;
-      ctx.redirect(SECURITY);
+      seeOther(ctx, SECURITY);
     }),
   );
 
@@ -101,8 +101,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
         return show(ctx, user, error.faults);
       }
       await deps.rotateSession(ctx);
-      ctx.status = 303;
-      ctx.redirect(`${SECURITY}?done=password`);
+      seeOther(ctx, `${SECURITY}?done=password`);
     }),
   );
 }

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Middleware } from 'koa';
-import type { Driver } from '../database/driver/contract.ts';
+import type { Database } from '../database/open.ts';
+import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
@@ -8,6 +9,7 @@ import type { Assets } from '../web/assets.ts';
 import { createErrorAnswer } from '../web/error-page.ts';
 import { health } from '../web/health.ts';
 import { postAsGet } from '../web/post-as-get.ts';
+import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { allowFormTarget, sameOriginForms } from '../web/security.ts';
 import { shell } from '../web/shell.ts';
@@ -15,40 +17,39 @@ import { shell } from '../web/shell.ts';
 export interface MiddlewareDeps {
   issuer: string;
   log: Logger;
-  driver: Driver;
+  database: Database;
   assets: Assets;
-  render(name: string, data: Record<string, unknown>): string;
-  notReady(): Promise<string | undefined>;
+  showPage: ShowPage;
   pages: Router;
 }
 
-/** What a request passes, in this order, before the protocol engine gets it. */
+/** The steps that a request goes through, in this order, before it reaches the protocol engine. */
 export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
-  const { issuer, log, render } = deps;
+  const { issuer, log, database, showPage } = deps;
   const pages = deps.pages.routes();
   return [
-    // The endpoints of applications answer in JSON, whatever the request accepts.
+    // Endpoints for applications answer in JSON, whatever the request accepts.
     acceptJsonOnly,
-    // Request id, security headers, one line in the log; turns every error into an answer.
+    // Sets the request id and security headers, logs one line, and turns every error into an answer.
     shell({
       log,
       secure: issuer.startsWith('https:'),
-      page: createErrorAnswer({ render, answerEndpointError }),
+      page: createErrorAnswer({ showPage, answerEndpointError }),
     }),
     // Health checks and assets need no database.
-    health({ notReady: deps.notReady }),
+    health({ notReady: createReadiness(database, log) }),
     deps.assets.middleware,
-    // Endpoints for browsers that take POST as well as GET.
+    // Some endpoints for browsers accept POST as well as GET.
     postAsGet(),
-    // Forms are taken from our own pages only.
+    // Rejects forms that were sent from other sites.
     sameOriginForms(issuer),
-    // One unit of work, committed before the response leaves.
-    requestUnit({ driver: deps.driver }),
-    // Corrects responses of the engine.
+    // Opens a unit of work, which is committed before the response is sent.
+    requestUnit({ driver: database.driver }),
+    // Corrects the engine's responses.
     correctEngineResponses({
       allowFormTarget,
       continueSignOut(ctx, xsrf) {
-        ctx.body = render('sign-out/continue', {
+        showPage(ctx, 'sign-out/continue', {
           title: 'Continue',
           heading: 'Continue with the other account',
           text: 'You are about to leave the account that was signed in here before.',

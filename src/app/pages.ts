@@ -22,6 +22,7 @@ import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createCsrfTokens } from '../web/csrf.ts';
 import { qrImage } from '../web/qr.ts';
+import type { ShowPage } from '../web/respond.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { createSignedInPages } from '../web/signed-in.ts';
 import { createWellKnown } from '../web/well-known.ts';
@@ -31,11 +32,11 @@ export interface PagesDeps {
   config: Config;
   services: Services;
   provider: Provider;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
 }
 
 /** Every page and script endpoint of our own, on one router. The protocol endpoints are the engine's. */
-export function createPages({ config, services, provider, render }: PagesDeps): Router {
+export function createPages({ config, services, provider, showPage }: PagesDeps): Router {
   const { issuer } = config;
   const secure = issuer.startsWith('https:');
   const { secrets, limits, findAccount, invitations, recovery, secondFactor, secondFactorPolicy } = services;
@@ -56,7 +57,7 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
   });
   const signedIn = createSignedInPages({
     secrets,
-    render,
+    showPage,
     covers,
     findAccount,
     sessionOf,
@@ -73,7 +74,7 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
   const interactions = createInteractionPages({
     provider,
     secrets,
-    render,
+    showPage,
     findAccount,
     browser,
     ceremony,
@@ -110,7 +111,7 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
   createRecoveryPages(router, {
     issuer,
     recovery,
-    render,
+    showPage,
     passwordFault: passwords.fault,
     limitMail,
     forms: createCsrfTokens({ secrets, secure }),
@@ -123,13 +124,13 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
   });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
 
-  const layout = createConsoleLayout(router, { signedIn, render, covers });
+  const layout = createConsoleLayout(router, { signedIn, showPage, covers });
   const { mayAdminister } = layout;
-  createInvitationPages(router, { signedIn, render, covers, layout, invitations, qrCode });
+  createInvitationPages(router, { signedIn, showPage, covers, layout, invitations, qrCode });
 
   createAccountPages(router, {
     signedIn,
-    render,
+    showPage,
     mayAdminister,
     browser,
     recovery,
@@ -152,6 +153,6 @@ export function createPages({ config, services, provider, render }: PagesDeps): 
       },
     },
   });
-  createHomePages(router, { provider, render, findAccount, mayAdminister });
+  createHomePages(router, { provider, showPage, findAccount, mayAdminister });
   return router;
 }

@@ -6,6 +6,7 @@ import type { InvitationInput, InvitationQuery } from '../identity/invitations/s
 import type { InvitationState } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
+import { seeOther } from '../web/respond.ts';
 import type { SignedInUser } from '../web/signed-in.ts';
 import type { ConsoleDeps, ConsoleLayout } from './layout.ts';
 
@@ -168,8 +169,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       const id = ctx.params.id as string;
       const withdraw = fields.withdraw === 'yes';
       await invitations.revoke(user, id, { withdraw });
-      ctx.status = 303;
-      ctx.redirect(`${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);
+      seeOther(ctx, `${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);
     }, POWER),
   );
 }

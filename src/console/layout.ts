@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in.ts';
 
 interface Section {
@@ -20,20 +21,19 @@ const SECTIONS: Section[] = [INVITATIONS];
 
 export interface ConsoleDeps {
   signedIn: SignedInPages;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   covers(powers: string[], scope: string): boolean;
 }
 
 /** What every page of the console has in common. */
-export function createConsoleLayout(router: Router, { signedIn, render, covers }: ConsoleDeps) {
+export function createConsoleLayout(router: Router, { signedIn, showPage, covers }: ConsoleDeps) {
   const openTo = (scopes: string[]) => SECTIONS.filter(({ power }) => covers(scopes, power));
 
   router.get(
     '/admin',
     signedIn.page((ctx, { scopes }) => {
-      ctx.status = 303;
       // With no open section the first one answers: it shows why the console is closed.
-      ctx.redirect((openTo(scopes)[0] ?? INVITATIONS).path);
+      seeOther(ctx, (openTo(scopes)[0] ?? INVITATIONS).path);
     }),
   );
 
@@ -50,7 +50,7 @@ export function createConsoleLayout(router: Router, { signedIn, render, covers }
       data: Record<string, unknown>,
     ): void {
       const links = openTo(user.scopes).map(({ path, text }): [string, string] => [path, text]);
-      ctx.body = render(`console/${view}`, {
+      showPage(ctx, `console/${view}`, {
         bodyClass: 'admin',
         nav: navigation('Administration', section, [...links, ['/account/security', 'Your account']]),
         ...data,

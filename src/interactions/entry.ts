@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { SIGNED_IN_PATH, signInUrl, toOwnPage } from '../oidc/clients/own-client.ts';
 import { readForm } from '../web/form-body.ts';
+import { seeOther } from '../web/respond.ts';
 import type { InvitationDeps } from './invitation.ts';
 
 /** Where a person comes in who was sent by no application: by an invitation, or to a page of ours. */
@@ -9,9 +10,7 @@ export function createEntryPages(router: Router, deps: { issuer: string } & Pick
   const { issuer, held } = deps;
 
   function enter(ctx: Context): void {
-    ctx.status = 303;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(signInUrl(issuer, '/account/security', { prompt: 'create' }));
+    seeOther(ctx, signInUrl(issuer, '/account/security', { prompt: 'create' }));
   }
 
   /** A typed code is asked for on the next page; the code of a link goes out of the address bar at once. */
@@ -30,8 +29,6 @@ export function createEntryPages(router: Router, deps: { issuer: string } & Pick
   });
 
   router.get(SIGNED_IN_PATH, (ctx) => {
-    ctx.status = 303;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(toOwnPage(ctx.query.state));
+    seeOther(ctx, toOwnPage(ctx.query.state));
   });
 }

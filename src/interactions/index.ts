@@ -11,14 +11,9 @@ import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import { createAuthenticationState } from './authentication-state.ts';
-import {
-  createInteractions,
-  type Details,
-  type InteractionsDeps,
-  interactionEnded,
-  seeOther,
-} from './interaction.ts';
+import { createInteractions, type Details, type InteractionsDeps, interactionEnded } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
@@ -33,7 +28,7 @@ interface Person {
 export interface InteractionDeps extends InteractionsDeps {
   provider: Provider;
   invitation: InvitationDeps;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   /** @returns the account's id, or undefined for any failure */
   signIn(given: {
     username: string;
@@ -62,7 +57,7 @@ export interface InteractionDeps extends InteractionsDeps {
     'passkeys' | 'redeemWithKey' | 'refuseTaken' | 'secondAfterRegress' | 'recovery'
   >;
   ceremony: CeremonyCookie;
-  recover: Omit<RecoverDeps, 'interactions' | 'render'>;
+  recover: Omit<RecoverDeps, 'interactions' | 'showPage'>;
   /** Ceremonies on pages of the account. */
   accountCeremonies: PasskeyCeremonies;
 }
@@ -89,7 +84,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const username =
       failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
     if (failed) ctx.status = 401;
-    ctx.body = deps.render('interactions/login', {
+    deps.showPage(ctx, 'interactions/login', {
       ...data,
       title: `Sign in to ${data.clientName}`,
       recoversPasskeys: deps.byMail,
@@ -119,7 +114,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const { person, earlier, given } = await asked(details);
     const redirectUri = String(details.params.redirect_uri);
     const shown = given.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
-    ctx.body = deps.render('interactions/consent', {
+    deps.showPage(ctx, 'interactions/consent', {
       ...data,
       title: `Allow ${data.clientName}?`,
       verified: true,
@@ -214,8 +209,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
         ...params.filter(([name]) => name !== 'prompt'),
         ['prompt', prompt],
       ]);
-      ctx.status = 303;
-      return ctx.redirect(`/auth?${again}`);
+      return seeOther(ctx, `/auth?${again}`);
     }
     throw new LatchkeyError('invalid_input', 'consent_decision_missing', 'Choose Allow or Deny.');
   }
@@ -223,7 +217,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   const router = new Router();
   createInvitationSteps(router, { ...deps, ...deps.invitation, interactions, authentication });
   createSecondFactorSteps(router, { ...deps, interactions, authentication });
-  createRecoverSteps(router, { ...deps.recover, render: deps.render, interactions });
+  createRecoverSteps(router, { ...deps.recover, showPage: deps.showPage, interactions });
   const interaction = createInteractionCeremonies({
     ...{ ...deps, ...deps.invitation, ...deps.passkeys },
     ...{ interactions, authentication, getFactors },
@@ -234,10 +228,8 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const { name } = details.prompt;
     if (isRecovering(details) && name === 'login' && ctx.query.step !== 'sign-in')
       return seeOther(ctx, `/interaction/${details.uid}/recover`);
-    if (name === 'create' && ctx.query.step !== 'sign-in') {
-      ctx.status = 303;
-      return ctx.redirect(`/interaction/${details.uid}/invitation`);
-    }
+    if (name === 'create' && ctx.query.step !== 'sign-in')
+      return seeOther(ctx, `/interaction/${details.uid}/invitation`);
     await (name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {

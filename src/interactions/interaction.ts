@@ -4,6 +4,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
+import { seeOther } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security.ts';
 
 export type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
@@ -31,12 +32,6 @@ const csrfOf = (uid: string) => `interaction:${uid}`;
 
 /** Marks the prompt of the request as answered: only `create` is left open by another result. */
 export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
-
-export function seeOther(ctx: Context, url: string): void {
-  ctx.status = 303;
-  ctx.set('Cache-Control', 'no-store');
-  ctx.redirect(url);
-}
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
 export function createInteractions({ provider, secrets }: InteractionsDeps) {
@@ -75,8 +70,6 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
           'This application is no longer registered here.',
         );
       allowFormTarget(ctx, String(details.params.redirect_uri));
-      ctx.set('Cache-Control', 'no-store');
-      ctx.type = 'html';
       const action = `/interaction/${details.uid}`;
       const csrf = secrets.csrfToken(csrfOf(details.uid));
       return {

@@ -8,8 +8,9 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { digest } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState } from './authentication-state.ts';
-import { type Details, type Interactions, seeOther, stepOver } from './interaction.ts';
+import { type Details, type Interactions, stepOver } from './interaction.ts';
 import { type Faults, type Newcomer, readNewcomer } from './sign-up-form.ts';
 
 export interface InvitationDeps {
@@ -36,7 +37,7 @@ interface Steps extends InvitationDeps {
   interactions: Interactions;
   authentication: AuthenticationState;
   browser: BrowserCookie;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
@@ -91,7 +92,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
       clientName,
       invitation: digestOf(held.read(ctx)),
     };
-    ctx.body = deps.render(`invitations/${view}`, { ...common, ...data });
+    deps.showPage(ctx, `invitations/${view}`, { ...common, ...data });
   }
 
   function askCode(ctx: Context, details: Details, alert?: string, typed = ''): Promise<void> {
@@ -158,8 +159,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   });
 
   function again(ctx: Context, details: Details, query = ''): void {
-    ctx.status = 303;
-    ctx.redirect(`/interaction/${details.uid}/invitation${query}`);
+    seeOther(ctx, `/interaction/${details.uid}/invitation${query}`);
   }
 
   /** A code that was typed. */

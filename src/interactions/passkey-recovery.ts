@@ -3,8 +3,9 @@ import type { Context } from 'koa';
 import type { Recovery } from '../identity/recovery/index.ts';
 import { linkExpired } from '../identity/recovery/links.ts';
 import { OWN_CLIENT_ID, signInUrl } from '../oidc/clients/own-client.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
-import { type Details, type Interactions, seeOther } from './interaction.ts';
+import type { Details, Interactions } from './interaction.ts';
 
 /** Where the browser comes back to; it goes on to the keys of the account. */
 const PAGE = '/account/recover';
@@ -15,7 +16,7 @@ export interface RecoverDeps {
   interactions: Interactions;
   held: SealedCookie;
   lookAt: Recovery['findRecoveryLink'];
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
 }
 
 /** Whether this sign-in began with a link for those who have lost every key. */
@@ -43,7 +44,7 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
       throw linkExpired();
     }
     const { action, passkeys } = await interactions.common(ctx, details);
-    ctx.body = deps.render('interactions/passkey-recovery', {
+    deps.showPage(ctx, 'interactions/passkey-recovery', {
       ...{ title: 'Get back into your account', accountName: bearer.username },
       ...{ passkeys, signInUrl: `${action}?step=sign-in` },
     });

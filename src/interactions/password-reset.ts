@@ -8,6 +8,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { InvitationDeps } from './invitation.ts';
 
@@ -15,7 +16,7 @@ export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'>
   issuer: string;
   recovery: Recovery;
   forms: CsrfTokens;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   /** Whether a confirmed mailbox opens accounts that have no password. */
   byMail: boolean;
   /** The tokens of links, and the authorization request that a person was at when they asked for one. */
@@ -31,15 +32,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   const { recovery, forms, held } = deps;
 
   function show(ctx: Context, view: string, data: Record<string, unknown>): void {
-    ctx.type = 'html';
-    ctx.set('Cache-Control', 'no-store');
-    ctx.body = deps.render(`recovery/${view}`, data);
-  }
-
-  function go(ctx: Context, path: string): void {
-    ctx.status = 303;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(path);
+    deps.showPage(ctx, `recovery/${view}`, data);
   }
 
   function showOver(ctx: Context, which: 'reset' | 'verify'): void {
@@ -56,7 +49,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   function takeToken(ctx: Context, which: 'reset' | 'verify', token: string): void {
     ctx.set('Referrer-Policy', 'no-referrer');
     held[which].set(ctx, token);
-    go(ctx, `/${which}`);
+    seeOther(ctx, `/${which}`);
   }
 
   function showForgot(ctx: Context, alert?: string, typed = ''): void {
@@ -77,7 +70,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   /** From the sign-in page: with the new password the person goes on where they were. */
   router.get('/interaction/:uid/forgot', (ctx) => {
     held.request.set(ctx, String(ctx.params.uid));
-    go(ctx, '/forgot');
+    seeOther(ctx, '/forgot');
   });
 
   router.get('/forgot', (ctx) => showForgot(ctx));
@@ -91,7 +84,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     if (!email.success) return showForgot(ctx, email.error.issues[0]?.message, typed);
     await deps.limitMail(email.data);
     recovery.requestReset(email.data, currentUnit().origin);
-    go(ctx, '/forgot/sent');
+    seeOther(ctx, '/forgot/sent');
   });
 
   router.get('/forgot/sent', (ctx) => show(ctx, 'link-sent', { title: 'Check your e-mail' }));
@@ -129,7 +122,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     if (!(await done(() => recovery.resetPassword(token, password, currentUnit().origin))))
       return showOver(ctx, 'reset');
     held.reset.clear(ctx);
-    go(ctx, '/reset/done');
+    seeOther(ctx, '/reset/done');
   });
 
   router.get('/reset/done', (ctx) => {
@@ -163,7 +156,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     if (!(await done(() => recovery.verifyEmail(token, currentUnit().origin))))
       return showOver(ctx, 'verify');
     held.verify.clear(ctx);
-    go(ctx, '/verify/done');
+    seeOther(ctx, '/verify/done');
   });
 
   router.get('/verify/done', (ctx) =>

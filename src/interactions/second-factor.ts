@@ -5,14 +5,15 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { qrImage } from '../web/qr.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState, FirstFactor } from './authentication-state.ts';
-import { type Details, type Interactions, seeOther } from './interaction.ts';
+import type { Details, Interactions } from './interaction.ts';
 
 export interface SecondFactorStepDeps {
   interactions: Interactions;
   authentication: AuthenticationState;
   secondFactor: SecondFactor;
-  render(name: string, data: Record<string, unknown>): string;
+  showPage: ShowPage;
   /** Mails the person that a recovery code was used. */
   tellRecovery(accountId: string): void;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
@@ -66,7 +67,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const { uri, secret } = await totp.startSetup(first.accountId, data.accountName);
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await qrImage(uri) };
     if (alert) ctx.status = 401;
-    ctx.body = deps.render('interactions/set-up-second-factor', {
+    deps.showPage(ctx, 'interactions/set-up-second-factor', {
       ...data,
       title: 'Set up a second factor',
       app,
@@ -82,7 +83,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const title = recovery ? 'Use a recovery code' : keys > 0 ? 'Use your security key' : 'Enter your code';
     const data = await pageData(ctx, details, first);
     if (alert) ctx.status = 401;
-    ctx.body = deps.render('interactions/second-factor', {
+    deps.showPage(ctx, 'interactions/second-factor', {
       ...data,
       title,
       factors,

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { errors } from 'oidc-provider';
-import { type Render, showError } from '../web/error-page.ts';
+import { showError } from '../web/error-page.ts';
+import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security.ts';
 import { findAccount } from './claims.ts';
 import { type EngineError, isForgedSignOut, signOutState } from './engine-internals.ts';
@@ -47,14 +48,14 @@ function textOf(error: string, description: string | undefined): ErrorText {
 }
 
 /** The pages that the engine asks for: errors, and before and after signing out. */
-export function createEnginePages(render: Render): EnginePages {
+export function createEnginePages(showPage: ShowPage): EnginePages {
   return {
     error(ctx, out, error) {
       if (isForgedSignOut(error as EngineError)) ctx.status = 403;
       const isExpired = error instanceof errors.SessionNotFound;
       showError(
         ctx as unknown as Context,
-        render,
+        showPage,
         textOf(isExpired ? 'expired' : out.error, out.error_description),
       );
     },
@@ -63,8 +64,7 @@ export function createEnginePages(render: Render): EnginePages {
       const account = session?.accountId ? await findAccount(session.accountId) : undefined;
       const state = signOutState(ctx);
       allowFormTarget(ctx as unknown as Context, state?.postLogoutRedirectUri);
-      ctx.type = 'html';
-      ctx.body = render('sign-out/confirm', {
+      showPage(ctx as unknown as Context, 'sign-out/confirm', {
         title: 'Sign out?',
         action: '/session/end/confirm',
         xsrf: state?.secret,
@@ -75,8 +75,7 @@ export function createEnginePages(render: Render): EnginePages {
     async signedOut(ctx) {
       const session = await ctx.oidc.provider.Session.get(ctx as never);
       const account = session.accountId ? await findAccount(session.accountId) : undefined;
-      ctx.type = 'html';
-      ctx.body = render('sign-out/done', {
+      showPage(ctx as unknown as Context, 'sign-out/done', {
         title: account ? 'You are still signed in' : 'You are signed out',
         clientName: ctx.oidc.client?.clientName,
         accountName: account?.username,

@@ -1,6 +1,5 @@
 import type { Context } from 'koa';
-
-export type Render = (name: string, data: Record<string, unknown>) => string;
+import type { ShowPage } from './respond.ts';
 
 /** What an error says to the person or program that sent the request. */
 export interface ErrorAnswer {
@@ -21,12 +20,10 @@ const HEADINGS: Record<number, string> = {
 /** A page that says what happened and what to do next, with a reference that finds the line in the log. */
 export function showError(
   ctx: Context,
-  render: Render,
+  showPage: ShowPage,
   words: { heading: string; lede: string; advice?: string },
 ): void {
-  ctx.type = 'html';
-  ctx.set('Cache-Control', 'no-store');
-  ctx.body = render('error', {
+  showPage(ctx, 'error', {
     ...words,
     title: words.heading,
     reference: ctx.state.requestId,
@@ -39,7 +36,7 @@ export function showError(
  * @param deps.answerEndpointError answers at protocol endpoints, which have an error format of their own; returns whether it did
  */
 export function createErrorAnswer(deps: {
-  render: Render;
+  showPage: ShowPage;
   answerEndpointError(ctx: Context, status: number, message: string): boolean;
 }) {
   return (ctx: Context, { status, code, message }: ErrorAnswer): void => {
@@ -47,7 +44,7 @@ export function createErrorAnswer(deps: {
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
       const heading = HEADINGS[status] ?? 'This request could not be completed';
-      showError(ctx, deps.render, { heading, lede: message });
+      showError(ctx, deps.showPage, { heading, lede: message });
       return;
     }
     ctx.set('Cache-Control', 'no-store');

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { readForm } from './form-body.ts';
+import { seeOther } from './respond.ts';
 import { findRoute } from './routes.ts';
 
 /** What fits beside the other headers in the 16 KB that one request may have. */
@@ -22,8 +23,6 @@ export function postAsGet(): Middleware {
     const query = String(new URLSearchParams(await readForm(ctx)));
     if (query.length > LONGEST)
       throw new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
-    ctx.status = 303;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(`${ctx.path}?${query}`);
+    seeOther(ctx, `${ctx.path}?${query}`);
   };
 }

@@ -3,8 +3,8 @@ import ejs, { type TemplateFunction } from 'ejs';
 import { projectPath } from '../kit/project-root.ts';
 import type { Assets } from './assets.ts';
 
-/** A title has no element to hold these in: left there, a name could turn the words that follow it. */
-const TURNS_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
+/** Characters that change the direction of text. In a title, a name with them could reorder the words after it. */
+const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
 const directory = projectPath('views');
 
@@ -18,26 +18,24 @@ function compile(name: string): TemplateFunction {
   });
 }
 
-export interface Renderer {
-  /**
-   * @param name below views/, without its ending
-   * @param data `title` and what the view names; `alert` is the summary of what is wrong
-   * @returns a whole HTML document, everything in it escaped
-   * @throws Error when there is no such view
-   */
-  page(name: string, data: Record<string, unknown>): string;
-}
+/**
+ * @param view the path below views/, without `.ejs`
+ * @param data `title`, and what the first comment of the view lists; `alert` sums up what is wrong with a form
+ * @returns a whole HTML document, with everything in it escaped
+ * @throws Error when there is no such view
+ */
+export type Render = (view: string, data: Record<string, unknown>) => string;
 
 /**
- * Server-rendered pages: a view inside the layout, each compiled at its first use.
- * @param deps `issuer` gives the host that every page names, `brand` whose account it is that people sign in with
+ * Renders a view inside the layout. Each view is compiled at its first use.
+ * @param deps `issuer`: its host is on every page; `brand`: the name of the account that people sign in with
  */
 export function createRenderer(deps: {
   assets: Assets;
   issuer: string;
   brand?: string;
   passwordMinLength: number;
-}): Renderer {
+}): Render {
   const compiled = new Map<string, TemplateFunction>();
   const shared = {
     brand: deps.brand,
@@ -53,22 +51,20 @@ export function createRenderer(deps: {
     compiled.set(name, template);
     return template;
   }
-  return {
-    page(name, data) {
-      const title = String(data.title).replace(TURNS_DIRECTION, '');
-      // Shared last: no page may say that it is at another host.
-      const all = { bodyClass: 'door', ...data, title, ...shared };
-      return view('layout')({ ...all, content: view(name)(all) });
-    },
+  return (name, data) => {
+    const title = String(data.title).replace(TEXT_DIRECTION, '');
+    // `shared` comes last, so that no page can show another host.
+    const all = { bodyClass: 'door', ...data, title, ...shared };
+    return view('layout')({ ...all, content: view(name)(all) });
   };
 }
 
-/** A line of at most 72 characters each, as far as its words are no longer (RFC 5322 section 2.1.1). */
+/** Breaks lines after at most 72 characters, unless a word is longer (RFC 5322 section 2.1.1). */
 const wrap = (text: string) => text.replace(/(.{1,72})(?:\s+|$)/g, '$1\n').trimEnd();
 
 /**
- * The two forms of a mail, of the views `mail/message.txt` and `mail/message.html`; everything in the second is escaped.
- * @param deps `issuer` gives the host that every mail names
+ * Renders a mail as text and as HTML, with the views `mail/message.txt` and `mail/message.html`. The HTML is escaped.
+ * @param deps `issuer`: its host is in every mail
  */
 export function createMailRenderer(deps: { issuer: string }) {
   const text = compile('mail/message.txt');

@@ -2,8 +2,9 @@ import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { formExpired } from './csrf.ts';
-import { type Render, showError } from './error-page.ts';
+import { showError } from './error-page.ts';
 import { readForm } from './form-body.ts';
+import { type ShowPage, seeOther } from './respond.ts';
 
 /** Who opens a page of ours, by the session that sign-in made. */
 export interface SignedInUser {
@@ -20,7 +21,7 @@ export interface SignedInUser {
 
 export interface SignedInPagesDeps {
   secrets: Secrets;
-  render: Render;
+  showPage: ShowPage;
   /** The session of this browser, signed in or not. */
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
   /** @returns undefined for a disabled account: its sessions open nothing */
@@ -61,7 +62,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
   function mayOpen(ctx: Context, { scopes, username }: SignedInUser, power: string | undefined): boolean {
     if (power === undefined || covers(scopes, power)) return true;
     ctx.status = 403;
-    showError(ctx, deps.render, {
+    showError(ctx, deps.showPage, {
       heading: 'You do not have access to this page',
       lede: `You are signed in as ${username}, and this account is not allowed to do this. Nothing was changed.`,
       advice: 'Ask the people who run this server for access, or sign in with another account.',
@@ -74,13 +75,8 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
     page(work: PageHandler, power?: string): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
-        ctx.set('Cache-Control', 'no-store');
-        if (!user) {
-          ctx.status = 303;
-          return ctx.redirect(deps.signInUrl(ctx.path));
-        }
+        if (!user) return seeOther(ctx, deps.signInUrl(ctx.path));
         if (!mayOpen(ctx, user, power)) return;
-        ctx.type = 'html';
         await work(ctx, user);
       };
     },
@@ -89,7 +85,6 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
     form(work: FormHandler, power?: string): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
-        ctx.set('Cache-Control', 'no-store');
         if (!user)
           throw new LatchkeyError(
             'forbidden',
@@ -101,7 +96,6 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
         const { csrf = '', once = '' } = fields;
         if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, once), csrf))
           throw formExpired();
-        ctx.type = 'html';
         await work(ctx, user, fields);
       };
     },

@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import { seeOther } from './respond.ts';
 
 const SECURITY = '/account/security';
 
@@ -19,7 +20,6 @@ export function createWellKnown(router: Router, deps: { issuer: string; relatedO
   }
   // A Well-Known URL for Changing Passwords.
   router.get('/.well-known/change-password', (ctx) => {
-    ctx.status = 303;
-    ctx.redirect(SECURITY);
+    seeOther(ctx, SECURITY);
   });
 }

@@ -35,7 +35,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
   database: [['*'], ['driver', 'documentation'], ['writes.ts'], ['statements.ts'], ['instants.ts']],
 };
 
-const MAX_LINES = 251;
+const MAX_LINES = 250;
 
 const read = (file: string) => readFileSync(resolve(root, file), 'utf8');
 const importsOf = (file: string) =>

@@ -162,7 +162,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
 }
 
 const assets = createAssets();
-const { page } = createRenderer({ assets, issuer: 'https://id.harbour.example', passwordMinLength: 15 });
+const page = createRenderer({ assets, issuer: 'https://id.harbour.example', passwordMinLength: 15 });
 const tagsOf = (html: string) => html.match(/<[^>]*>?/g) ?? [];
 const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
 
@@ -226,7 +226,7 @@ describe('the pages', () => {
       brand: 'Harbour',
       passwordMinLength: 15,
     });
-    assert.match(branded.page('interactions/login', data), /with your <bdi>Harbour<\/bdi> account/);
+    assert.match(branded('interactions/login', data), /with your <bdi>Harbour<\/bdi> account/);
     assert.doesNotMatch(page('interactions/login', data), /with your/);
   });
 

@@ -10,7 +10,7 @@ const listed = (servedBy: string) =>
 
 test('the router of pages has exactly the paths that are listed, and takes POST only where a form is protected', async (t) => {
   const { config, services, provider } = await startServer(t, 'sqlite');
-  const { stack } = createPages({ config, services, provider, render: () => '' });
+  const { stack } = createPages({ config, services, provider, showPage: () => {} });
   assert.deepEqual([...new Set(stack.map(({ path }) => String(path)))].sort(), listed('pages').sort());
   const unprotected = stack
     .filter(({ methods }) => methods.includes('POST'))

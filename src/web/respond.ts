@@ -1,0 +1,21 @@
+import type { Context } from 'koa';
+import type { Render } from './render.ts';
+
+/** Redirects with 303 See Other, after which the browser sends a GET. Not stored: the target may hold a secret. */
+export function seeOther(ctx: Context, url: string): void {
+  ctx.status = 303;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(url);
+}
+
+/** Answers with a page. @param data `title` and what the first comment of the view lists */
+export type ShowPage = (ctx: Context, view: string, data: Record<string, unknown>) => void;
+
+export function createShowPage(render: Render): ShowPage {
+  return (ctx, view, data) => {
+    ctx.type = 'html';
+    // Pages hold form tokens and personal data.
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = render(view, data);
+  };
+}
