@@ -5,7 +5,6 @@ import { ConfigError, loadConfig } from './config/index.ts';
 import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, schemaStatus } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
-import { loadZxcvbn } from './identity/passwords/rules.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
@@ -35,7 +34,6 @@ async function start(): Promise<void> {
     if (advice)
       throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }
-  loadZxcvbn();
   const { provider, services, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },

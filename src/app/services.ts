@@ -11,7 +11,6 @@ import { listRedeemedInvitations } from '../identity/invitations/redemption-stor
 import type { SecurityEvent } from '../identity/mail/messages.ts';
 import { createSecurityNotices } from '../identity/mail/security-notices.ts';
 import { createMailSender } from '../identity/mail/send.ts';
-import { trustAttestationRoots } from '../identity/passkeys/attestation.ts';
 import { createPasskeys } from '../identity/passkeys/index.ts';
 import { listSignedKinds } from '../identity/passkeys/store.ts';
 import { createPasswords } from '../identity/passwords/index.ts';
@@ -78,7 +77,6 @@ export function createServices(deps: ServiceDeps) {
   const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
     background.run(event, () => mailNotice(accountId, event, keyName));
 
-  if (config.passkeys.rootCertificates.length > 0) trustAttestationRoots(config.passkeys.rootCertificates);
   const passkeys = createPasskeys({
     knex,
     rp: {
@@ -86,6 +84,7 @@ export function createServices(deps: ServiceDeps) {
       id: new URL(issuer).hostname,
       origin: issuer,
       allowedAaguids: config.passkeys.aaguids,
+      rootCertificates: config.passkeys.rootCertificates,
     },
     names: config.passkeys.names,
     counterPolicy: config.passkeys.counter,

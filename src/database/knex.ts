@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Knex } from 'knex';
 import { DEADLINE_MS } from './driver/contract.ts';
-import { MYSQL_SESSION } from './driver/mysql.ts';
+import { MYSQL_SESSION } from './driver/mysql-session.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
 import type { Engine } from './statements.ts';

@@ -2,20 +2,12 @@ import mysql from 'mysql2';
 import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';
-import { DEADLINE_MS, type Driver, LOCK_WAIT_MS } from './contract.ts';
+import { DEADLINE_MS, type Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { failureOf } from './failures.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';
+import { MYSQL_SESSION } from './mysql-session.ts';
 import type { Step } from './steps.ts';
-
-/**
- * How every connection is set up: UTC, strict, and READ COMMITTED as on PostgreSQL. Under MySQL's default a statement
- * also locks the gaps beside its rows, and transactions that look for a free name or revoke tokens wait for each other.
- */
-export const MYSQL_SESSION: [settings: string, isolation: string] = [
-  `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000}`,
-  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-];
 
 type Connection = mysql.PoolConnection & {
   /** As `performance.now()` counts. */

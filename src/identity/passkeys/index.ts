@@ -1,13 +1,11 @@
 import { recordEventIn } from '../../audit/index.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import {
-  type AuthenticatedCredential,
-  type AuthenticationFinish,
-  type AuthenticationStart,
-  type CounterPolicy,
-  finishAuthentication,
-  startAuthentication,
+import type {
+  AuthenticatedCredential,
+  AuthenticationFinish,
+  AuthenticationStart,
+  CounterPolicy,
 } from './authentication.ts';
 import {
   authenticationResponse,
@@ -17,14 +15,7 @@ import {
 } from './ceremony-response.ts';
 import { createChallenges } from './challenges.ts';
 import { type CredentialEvent, type CredentialsDeps, createCredentials } from './credentials.ts';
-import {
-  finishRegistration,
-  type NewCredential,
-  type RegistrationCeremony,
-  type RegistrationStart,
-  type RelyingParty,
-  startRegistration,
-} from './registration.ts';
+import type { NewCredential, RegistrationCeremony, RegistrationStart, RelyingParty } from './registration.ts';
 
 export interface PasskeysDeps extends Omit<CredentialsDeps, 'notify'> {
   rp: RelyingParty;
@@ -40,6 +31,10 @@ interface FinishInput {
   response: unknown;
   origin?: Origin;
 }
+
+/** Loaded at the first ceremony, because the WebAuthn library takes 25 MB of memory and 0.1 s to load. */
+const loadRegistration = () => import('./registration.ts');
+const loadAuthentication = () => import('./authentication.ts');
 
 /** The same sentence for every reason, which only the audit log has. */
 const SIGN_IN_REFUSED = 'That key did not let you in. Try again, or sign in another way.';
@@ -87,7 +82,10 @@ export function createPasskeys(deps: PasskeysDeps) {
     credentials,
 
     /** @returns the options that the browser passes to the authenticator (PublicKeyCredentialCreationOptionsJSON) */
-    startRegistration: (options: RegistrationStart) => startRegistration(rp, challenges, options),
+    async startRegistration(options: RegistrationStart) {
+      const { startRegistration } = await loadRegistration();
+      return startRegistration(rp, challenges, options);
+    },
 
     /**
      * Verifies the response of a registration. Stores nothing: `credentials.add` does.
@@ -102,6 +100,7 @@ export function createPasskeys(deps: PasskeysDeps) {
       if (!response.success) throw unreadableResponse(response.error);
       try {
         const finish = { boundTo, ceremony, response: response.data };
+        const { finishRegistration } = await loadRegistration();
         const credential = await finishRegistration(rp, challenges, finish);
         if (credential.challenge.accountId !== (accountId ?? null)) throw new CeremonyRefusal('challenge');
         return credential;
@@ -119,6 +118,7 @@ export function createPasskeys(deps: PasskeysDeps) {
       const { accountId } = options;
       const signed = accountId === undefined ? undefined : await credentials.listSigned(accountId);
       const allowed = signed?.map(({ key_id, transports }) => ({ id: key_id, transports }));
+      const { startAuthentication } = await loadAuthentication();
       return startAuthentication(rp, challenges, { ...options, allowed });
     },
 
@@ -135,6 +135,7 @@ export function createPasskeys(deps: PasskeysDeps) {
       if (!response.success) throw unreadableResponse(response.error);
       try {
         const finish = { ...input, response: response.data, ip: origin?.ip };
+        const { finishAuthentication } = await loadAuthentication();
         const used = await finishAuthentication({ ...deps, challenges }, finish);
         if (used.counterRegressed) await warnOfCopy(used, origin);
         return used;

@@ -4,7 +4,12 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
 import { isoBase64URL } from '@simplewebauthn/server/helpers';
-import { checkAttestationObject, checkModel, type RegistrationInfo } from './attestation.ts';
+import {
+  checkAttestationObject,
+  checkModel,
+  type RegistrationInfo,
+  trustAttestationRoots,
+} from './attestation.ts';
 import type { Authenticator } from './authenticator-names.ts';
 import { CeremonyRefusal, type RegistrationResponse, readChallenge } from './ceremony-response.ts';
 import type { Challenge, Challenges } from './challenges.ts';
@@ -25,6 +30,8 @@ export interface RelyingParty {
   origin: string;
   /** The models that may be registered; all when empty. Otherwise the browser is asked for an attestation. */
   allowedAaguids: string[];
+  /** The certificates that a packed attestation must lead to, in PEM; any when empty. */
+  rootCertificates: string[];
 }
 
 /** A credential whose registration was verified, but which is not stored yet. */
@@ -129,6 +136,7 @@ async function verify(
   expectedChallenge: string,
 ): Promise<RegistrationInfo> {
   try {
+    if (rp.rootCertificates.length > 0) trustAttestationRoots(rp.rootCertificates);
     checkAttestationObject(response.response.attestationObject, rp.allowedAaguids);
     const { registrationInfo } = await verifyRegistrationResponse({
       response: response as never,

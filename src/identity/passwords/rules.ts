@@ -37,10 +37,10 @@ const require = createRequire(import.meta.url);
 let loaded: ZxcvbnFactory | undefined;
 
 /**
- * Loads the dictionaries at the first call, which blocks the process for half a second and takes some 50 MB. The server
- * therefore calls it before it listens; the command only when it sets a password.
+ * Loads the dictionaries when a password is first set, because they take 60 MB of memory. That blocks the process once,
+ * for about 0.2 s. Sign-in does not judge passwords, so its time does not depend on this.
  */
-export function loadZxcvbn(): ZxcvbnFactory {
+function loadZxcvbn(): ZxcvbnFactory {
   if (loaded) return loaded;
   const { ZxcvbnFactory: Factory } = require('@zxcvbn-ts/core') as typeof import('@zxcvbn-ts/core');
   const common = require('@zxcvbn-ts/language-common') as typeof import('@zxcvbn-ts/language-common');

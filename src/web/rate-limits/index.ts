@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis';
+import { createRequire } from 'node:module';
+import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 import {
   type RateLimiterAbstract,
@@ -75,8 +76,12 @@ function limit(limiter: RateLimiterAbstract): AddressLimit {
   };
 }
 
+const require = createRequire(import.meta.url);
+
 function connect(url: string, log: Logger): Redis {
-  const redis = new Redis(url, {
+  // Loaded here, because most servers use no Redis.
+  const ioredis = require('ioredis') as typeof import('ioredis');
+  const redis = new ioredis.Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: DEADLINE_MS,
