@@ -37,8 +37,8 @@ const require = createRequire(import.meta.url);
 let loaded: ZxcvbnFactory | undefined;
 
 /**
- * Loads the dictionaries when a password is first set, because they take 60 MB of memory. That blocks the process once,
- * for about 0.2 s. Sign-in does not judge passwords, so its time does not depend on this.
+ * Loads the dictionaries when a password is first set, because they take 50 MB of memory. That blocks the process once,
+ * for about 0.3 s. Sign-in does not judge passwords, so its time does not depend on this.
  */
 function loadZxcvbn(): ZxcvbnFactory {
   if (loaded) return loaded;
