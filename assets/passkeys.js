@@ -9,7 +9,7 @@ const say = (text) => {
   status.textContent = text;
 };
 
-// One of them on a page: where an outcome is told already, this one is polite without the name.
+// A page has one element with role=status: if it shows an outcome already, this one stays polite without the role.
 if (!document.querySelector('[role=status]')) status.role = 'status';
 
 let loading;
@@ -28,9 +28,9 @@ async function send(path, body) {
     headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
     body: JSON.stringify({ csrf, interaction, ...body }),
   });
-  const told = await answer.json();
-  if (answer.ok) return told;
-  throw Object.assign(new Error(told.title), { told });
+  const result = await answer.json();
+  if (answer.ok) return result;
+  throw Object.assign(new Error(result.title), { problem: result });
 }
 
 async function ceremony(kind, body, silent) {
@@ -72,9 +72,9 @@ async function click({ currentTarget: button }) {
   say('Waiting for your passkey…');
   try {
     await ceremony(...acts[button.dataset.passkey](button));
-  } catch ({ told, code }) {
+  } catch ({ problem, code }) {
     const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'You have already added that key.';
-    say(told?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));
+    say(problem?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));
     offer();
   }
 }
@@ -86,12 +86,14 @@ async function offer() {
   clearTimeout(timer);
   if (!autofill || !(await credentials.isConditionalMediationAvailable?.())) return;
   timer = setTimeout(offer, 240_000);
-  ceremony('authentication', {}, { useBrowserAutofill: true }).catch(({ told }) => told && say(told.title));
+  ceremony('authentication', {}, { useBrowserAutofill: true }).catch(
+    ({ problem }) => problem && say(problem.title),
+  );
 }
 
 async function after() {
-  for (const [name, told] of Object.entries(JSON.parse(signal ?? '{}')))
-    credentials[name]?.(told).catch(() => {});
+  for (const [name, options] of Object.entries(JSON.parse(signal ?? '{}')))
+    credentials[name]?.(options).catch(() => {});
   // A browser that can do this needs no library for it.
   if (!upgrade || !(await credentials.getClientCapabilities?.())?.conditionalCreate) return;
   const body = { ceremony: 'upgrade' };

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Middleware } from 'koa';
 import type { Provider } from 'oidc-provider';
 
-/** What a measured server tells of itself when it is ready. */
+/** What a measured server reports when it is ready. */
 export interface Facts {
   origin: string;
   client: { client_id: string; client_secret: string; redirect_uris: string[] };
@@ -33,12 +33,12 @@ export function signInWithoutPage(provider: Provider, accountId: string): Middle
   };
 }
 
-/** Listens on a port of its own before `make` is told the origin, then answers `usage` over IPC. */
+/** Listens on a free port, so that `make` gets the origin, then answers `usage` over IPC. */
 export async function serve(
   make: (origin: string) => Promise<{
     listener: RequestListener;
     facts: Omit<Facts, 'origin'>;
-    /** Begins to delete what has expired, or ends it; where there is such a thing. */
+    /** Starts or stops the deletion of expired rows, in servers that have it. */
     purge?: (on: boolean) => void;
   }>,
 ): Promise<void> {

@@ -53,7 +53,7 @@ for (const variant of values.engines.split(',') as Variant[]) {
   const database = openDatabase(server.url);
   const count = async (table: string, comparison: string, at: Date) =>
     Number((await database.knex(table).where('expires_at', comparison, at).count({ n: '*' }))[0]?.n);
-  // The codes of the bench itself end meanwhile and are not counted; what outlives it must be there in the end.
+  // The codes of the bench itself expire during the run and are not counted. Rows that outlive the run must remain.
   const before = new Date();
   const after = new Date(Date.now() + 3_600_000);
   try {

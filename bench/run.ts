@@ -82,11 +82,11 @@ async function besideSignIns(actors: Actor[]): Promise<void> {
   }
   const ratio = median(pairs.map(({ quiet, busy }) => busy / quiet));
   const [quiet, busy] = [median(pairs.map((pair) => pair.quiet)), median(pairs.map((pair) => pair.busy))];
-  const told = Object.entries(statuses).map(([status, count]) => `${status}: ${count}`);
+  const counts = Object.entries(statuses).map(([status, count]) => `${status}: ${count}`);
   process.stdout.write(
     `\nrefresh on sqlite, p99: ${quiet.toFixed(1)} ms alone, ${busy.toFixed(1)} ms beside ${SIGN_INS} sign-ins/s, ` +
       `x ${ratio.toFixed(2)} (reach ${P99_REACH})${ratio <= P99_REACH ? '' : ' MISSED'}; ` +
-      `sign-ins answered ${told.join(', ')}\n`,
+      `sign-ins answered ${counts.join(', ')}\n`,
   );
 }
 

@@ -13,10 +13,10 @@ import { createRequestExpiry, purge } from './maintenance/purge.ts';
 const DRAIN_MS = 10_000;
 /** How long mail that still waits may take then. */
 const MAIL_MS = 5000;
-/** How long whoever keeps a connection has to hear that it goes. */
+/** How long a kept connection has to learn that the server stops. */
 const FAREWELL_MS = 300;
 
-/** A link that makes the first administrator, while there is none. */
+/** A link that creates the first administrator, until there is one. */
 async function firstSetUpLink({ invitations }: Services): Promise<string | undefined> {
   if (await invitations.isAdministered()) return undefined;
   return (await invitations.createSetUpLink({ accountId: null })).url;
@@ -53,7 +53,7 @@ async function start(): Promise<void> {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
   });
-  // Before the ready line, so that who waits for that has both.
+  // Printed before the ready line, so that a program that waits for the ready line has both.
   const link = config.production ? undefined : await firstSetUpLink(services);
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
@@ -64,8 +64,8 @@ async function start(): Promise<void> {
     for (const stopJob of jobs) stopJob();
     const hard = setTimeout(() => process.exit(1), DRAIN_MS);
     hard.unref();
-    // A kept connection that was just closed would lose the request that is on its way: each is told to go with
-    // an answer first.
+    // Closing a kept connection at once would lose a request that is on its way. First let each client know, by a
+    // header on its next response, that the connection ends.
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
     setTimeout(() => {
       server.close(async () => {

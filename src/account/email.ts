@@ -32,13 +32,13 @@ export interface EmailPageDeps {
 const PATH = '/account/email';
 
 /**
- * Asking for another e-mail address. It takes the password, or a sign-in a short time ago where there is none: who finds
- * a browser signed in could else take the account by a link.
+ * Changes the e-mail address. This takes the password, or a recent sign-in of an account without one. Otherwise anyone at
+ * a browser that is signed in could take over the account with a mailed link.
  */
 export function createEmailPage(router: Router, deps: EmailPageDeps): void {
   const { signedIn, recovery } = deps;
 
-  /** @returns whether a password is to be proved, or undefined for who was sent to sign in again */
+  /** @returns whether a password is to be proved, or undefined after redirecting to a new sign-in */
   async function proof(ctx: Context, { accountId }: SignedInUser): Promise<boolean | undefined> {
     const { has_password } = await deps.profile(accountId);
     if (has_password || (await deps.factors.standing(ctx)).isFresh) return has_password;

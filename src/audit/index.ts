@@ -11,7 +11,7 @@ export interface AuditEvent {
   success?: boolean;
   /** The account that the event is about. */
   accountId?: string | null;
-  /** Who acted: null for the operator at the command line. `accountId` unless given. */
+  /** The account that acted: null for the operator at the command line. `accountId` unless set. */
   actorId?: string | null;
   clientId?: string | null;
   target?: string | null;

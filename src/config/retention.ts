@@ -28,7 +28,7 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_account_links', column: 'expires_at', days: 90 },
   { table: 'T_webauthn_challenges', column: 'expires_at', days: 0 },
   { table: 'T_rate_limits', column: 'expires_at', days: 0 },
-  // Deleting a used invitation would delete the record of who joined by it (its rows in T_invitation_redemptions).
+  // Deleting a used invitation would delete the record of the accounts it created (its rows in T_invitation_redemptions).
   { table: 'T_invitations', column: 'expires_at', days: 365, only: 'uses = 0' },
   { table: 'T_invitation_redemptions', column: 'redeemed_at', days: 3650 },
   { table: 'T_auth_audit_log', column: 'created_at', days: 730 },

@@ -77,7 +77,7 @@ export interface Config {
   /** Lifetimes in seconds. */
   ttl: { accessToken: number; refreshToken: number; session: number };
   retention: Retention;
-  /** Who must have a second factor. */
+  /** People who must have a second factor. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };
   /** Whether an account without a password can be recovered by a link to its confirmed e-mail address. */
   recoverByEmail: boolean;

@@ -64,7 +64,7 @@ const inputOf = ({ label, email, scope, roles, max_uses, expires_in }: Record<st
   expiresIn: expires_in,
 });
 
-/** The invitations of this server: who may come in, who came in by what, and the codes while they are shown. */
+/** The pages for invitations: the list, the form for new ones, one invitation with the accounts it created, and new codes. */
 export function createInvitationPages(router: Router, deps: InvitationPagesDeps): void {
   const { signedIn, invitations, layout } = deps;
   const mayWrite = ({ scopes }: SignedInUser) => deps.covers(scopes, POWER);

@@ -7,7 +7,7 @@ import { answered, type Details, type Interactions } from './interaction.ts';
 /** How long a first factor waits for its second. */
 const WAIT_SECONDS = 600;
 
-/** Who has shown one factor, and is not signed in by it. */
+/** An account that has shown one factor, and is not signed in yet. */
 export interface FirstFactor {
   accountId: string;
   /** RFC 8176. */

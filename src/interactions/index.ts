@@ -79,7 +79,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   ): Promise<void> {
     const { client, ...data } = await common(ctx, details);
     const hint = details.params.login_hint;
-    // Who is asked once more, for a stronger or a fresher sign-in.
+    // A signed-in user who is asked for a stronger or a fresher sign-in.
     const known = details.session?.accountId ? await deps.findAccount(details.session.accountId) : undefined;
     const username =
       failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));

@@ -29,7 +29,7 @@ export interface InvitationDeps {
     set(ctx: Context, code: string): void;
     clear(ctx: Context): void;
   };
-  /** Codes of one address that were none of ours. */
+  /** Unknown codes from one address. */
   guesses: Pick<AddressLimit, 'take' | 'check'>;
 }
 
@@ -57,11 +57,11 @@ const digestOf = (code: string | undefined) => (code === undefined ? undefined :
 export const isFormOf = (code: string, { invitation }: Record<string, string>): boolean =>
   invitation === undefined || invitation === digestOf(code);
 
-/** Coming in by an invitation, as a step of an authorization request. */
+/** Signing up with an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: Steps): void {
   const { interactions, held } = deps;
 
-  /** Stops guessing: only a code that is none of ours counts. @throws LatchkeyError rate_limited */
+  /** Stops guessing: only unknown codes count. @throws LatchkeyError rate_limited */
   async function look(code: string) {
     const { ip } = currentUnit().origin;
     await deps.guesses.check(ip);
@@ -128,7 +128,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     });
   }
 
-  /** Who is signed in chooses: never a silent merge of two people, never a silent change of who it is. */
+  /** A signed-in user chooses: accounts are never merged, and the session never changes its account, without asking. */
   function askWhich(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
     return page(ctx, details, 'choose-account', {
       title: 'Which account is this invitation for?',

@@ -28,7 +28,7 @@ export interface InteractionCeremoniesDeps {
   redeemWithKey(
     given: KeyHolder & { code: string; origin: Origin; id: string; credential: NewCredential },
   ): Promise<string>;
-  /** The link of who has lost every key, and what it is good for. */
+  /** The link for people who have lost every key. */
   recovery: {
     read(ctx: Context): string | undefined;
     clear(ctx: Context): void;
@@ -59,7 +59,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     return details;
   }
 
-  /** Who sets up the factor that is demanded. One who has a factor must show it: a new one would go around it. */
+  /** An account that has to set up a second factor. If it has one, it must show that: a new one would bypass it. */
   async function enrolling(details: Details): Promise<FirstFactor | undefined> {
     const first = authentication.firstFactor(details);
     if (!first) return undefined;
@@ -73,7 +73,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     return first;
   }
 
-  /** Who comes in by an invitation, with what stands in the form. @throws LatchkeyError with a sentence */
+  /** A person who signs up with an invitation, by the fields of the form. @throws LatchkeyError with a sentence */
   async function newcomer(
     ctx: Context,
     { fields }: CeremonyRequest,
@@ -95,7 +95,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     return { code, person: read.newcomer };
   }
 
-  /** Who came by a link for those who have lost every key. @throws LatchkeyError when it opens nothing */
+  /** The account of a link for people who have lost every key. @throws LatchkeyError when it opens nothing */
   async function recovering(ctx: Context) {
     const token = deps.recovery.read(ctx) ?? '';
     const bearer = await deps.recovery.lookAt(token);
@@ -187,8 +187,8 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const amr = [methodOf(used.authenticator), 'user', 'mfa'];
         const keyId = used.counterRegressed && deps.secondAfterRegress ? used.id : undefined;
         const location = await authentication.next(details, { accountId, amr, keyId }, at);
-        const told = { method: 'passkey', key: used.id };
-        recordEvent({ action: 'sign_in.succeeded', accountId, clientId, details: told });
+        const how = { method: 'passkey', key: used.id };
+        recordEvent({ action: 'sign_in.succeeded', accountId, clientId, details: how });
         recordSignIn(accountId);
         return { location };
       }
@@ -202,8 +202,8 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
           'key_already_used',
           'Use a different key from the one you just used.',
         );
-      const told = { method: 'key', key: used.id };
-      recordEvent({ action: 'second_factor.succeeded', accountId, clientId, details: told });
+      const how = { method: 'key', key: used.id };
+      recordEvent({ action: 'second_factor.succeeded', accountId, clientId, details: how });
       return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };
     },
   };

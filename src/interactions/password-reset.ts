@@ -45,7 +45,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     });
   }
 
-  /** The token goes out of the address bar at once, and no address that had it is told to another site. */
+  /** Removes the token from the address bar at once, and keeps an address that has it out of the Referer of other sites. */
   function takeToken(ctx: Context, which: 'reset' | 'verify', token: string): void {
     ctx.set('Referrer-Policy', 'no-referrer');
     held[which].set(ctx, token);
@@ -168,7 +168,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   );
 }
 
-/** @returns false when the link was good no more @throws whatever else went wrong */
+/** @returns false when the link no longer works @throws every other error */
 async function done(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();

@@ -36,7 +36,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   const { interactions, authentication } = deps;
   const { totp, recoveryCodes, getFactors } = deps.secondFactor;
 
-  /** @throws LatchkeyError for who jumps to this step */
+  /** @throws LatchkeyError when the first factor was not shown */
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
     const details = await interactions.load(ctx);
     const first = authentication.firstFactor(details);
@@ -130,12 +130,12 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
       return enrol(ctx, details, first, code);
     const method = await verify(details, accountId, code, end === 'on');
     const endOthers = method === 'recovery_code' && end === 'on';
-    const told = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };
+    const event = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };
     if (!method) {
-      recordEvent({ action: 'second_factor.failed', ...told, success: false, errorCode: 'wrong_code' });
+      recordEvent({ action: 'second_factor.failed', ...event, success: false, errorCode: 'wrong_code' });
       return show(ctx, details, first, isAppCode(code) ? WRONG_CODE : WRONG_RECOVERY_CODE);
     }
-    recordEvent({ action: 'second_factor.succeeded', ...told });
+    recordEvent({ action: 'second_factor.succeeded', ...event });
     if (method === 'recovery_code') deps.tellRecovery(accountId);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   });

@@ -12,7 +12,7 @@ const schema = z.object({
 const keyHolder = schema.omit({ password: true });
 
 export type Newcomer = z.output<typeof schema>;
-/** Who comes in with a passkey. */
+/** A sign-up with a passkey. */
 export type KeyHolder = z.output<typeof keyHolder>;
 /** One sentence for each field at fault. */
 export type Faults = Partial<Record<keyof Newcomer, string>>;
@@ -33,7 +33,7 @@ export function readNewcomer(
   return fault === undefined ? { newcomer: parsed.data } : { faults: { password: fault } };
 }
 
-/** Who chose a passkey in the same form. */
+/** Reads the same form from a person who chose a passkey. */
 export function readKeyHolder(fields: Record<string, string>): { newcomer: KeyHolder } | { fault: string } {
   const parsed = keyHolder.safeParse({ username: '', ...fields });
   return parsed.success

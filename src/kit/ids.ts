@@ -10,7 +10,7 @@ export function uuidv7(now: number = Date.now()): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
-/** SHA-256 as base64url, 43 characters: how every bearer value of high entropy rests. */
+/** SHA-256 as base64url, 43 characters: the form in which every bearer value of high entropy is stored. */
 export function digest(value: string): string {
   return hash('sha256', value, 'base64url');
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { invalidFields, LatchkeyError } from './errors.ts';
 
-/** Marks an issue as a matter of who asks, not of what was written. */
+/** Marks an issue as a missing permission of the actor, not a fault in the input. */
 export const FORBIDDEN = { forbidden: true };
 
 const isForbidden = (issue: z.core.$ZodIssue) => issue.code === 'custom' && issue.params === FORBIDDEN;

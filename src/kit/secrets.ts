@@ -16,7 +16,7 @@ interface RingKey {
   pepper: Buffer;
 }
 
-/** Where a sealed value rests. It is authenticated with the value, so a ciphertext moved elsewhere does not open. */
+/** Where a sealed value is stored. It is authenticated with the value, so a ciphertext moved elsewhere does not open. */
 export interface SealedAt {
   table: string;
   column: string;

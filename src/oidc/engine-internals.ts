@@ -23,7 +23,7 @@ const MEMBERS = [
   'Session.prototype.persist',
 ];
 
-/** Wording by which errors and pages are told apart, and the file below lib/ that contains it. */
+/** Wording by which errors and pages are recognized, and the file below lib/ that contains it. */
 const WORDING = {
   codeReplay: ['helpers/grant_source.js', 'already consumed'],
   refreshTokenReplay: ['actions/grants/refresh_token.js', 'refresh token already used'],

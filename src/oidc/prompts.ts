@@ -96,7 +96,7 @@ const secondFactor = (policy: SecondFactorPolicy) =>
 export function createPromptPolicy(secondFactorPolicy: SecondFactorPolicy) {
   const policy = interactionPolicy.base();
   const checks = policy.get('login')?.checks;
-  // The engine's checks compare acr values for equality, and would ask a user with a stronger sign-in for ever.
+  // The engine's checks compare acr values for equality, and would ask a user with a stronger sign-in forever.
   checks?.remove('essential_acrs');
   checks?.remove('essential_acr');
   for (const check of [nonceLength, accountExists, stepUp, secondFactor(secondFactorPolicy)])

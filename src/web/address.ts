@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** The eight groups of an IPv6 address, by the one parser that knows all its forms. */
+/** The eight groups of an IPv6 address, from the URL parser, which knows all its forms. */
 function groupsOf(ip: string): number[] {
   const text = new URL(`http://[${ip}]`).hostname.slice(1, -1);
   const [head = [], tail = []] = text.split('::').map((part) => (part === '' ? [] : part.split(':')));
@@ -9,8 +9,8 @@ function groupsOf(ip: string): number[] {
 }
 
 /**
- * An address and nothing else: behind a trusted proxy the header is still what somebody wrote.
- * @returns IPv4 as it is, also where it came as IPv6 (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2); IPv6 in its
+ * Accepts an address and nothing else: behind a trusted proxy, too, a header can hold any text.
+ * @returns IPv4 as it is, also from its IPv6 form (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2); IPv6 in its
  *   shortest form (RFC 5952); undefined for anything else
  */
 export function addressOf(ip: string): string | undefined {
@@ -27,8 +27,8 @@ export function addressOf(ip: string): string | undefined {
 }
 
 /**
- * Who shares a limit: an IPv4 address, or the /64 of an IPv6 one, which is the least that a network is given. What
- * is no address shares one with all else that is none, so that it goes free nowhere.
+ * @returns the key under which an address is limited: an IPv4 address, or the /64 of an IPv6 one, because a network gets a
+ *   /64 or more. Everything that is not an address shares one key, so that nothing is unlimited.
  */
 export function neighbourhoodOf(ip: string | undefined): string {
   const address = ip === undefined ? undefined : addressOf(ip);

@@ -29,7 +29,7 @@ export interface Assets {
 }
 
 /**
- * Style sheet, logo and scripts, served from memory under names that change with their content, so that they keep for ever.
+ * Style sheet, logo and scripts, served from memory under names that change with their content, so that browsers may cache them forever.
  * @throws Error when a file is missing
  */
 export function createAssets(): Assets {
@@ -50,7 +50,7 @@ export function createAssets(): Assets {
       return url;
     },
     middleware(ctx, next) {
-      // Browsers ask for this name unasked; it has no hash, so it may not keep for ever.
+      // Browsers request this name by themselves; it has no hash, so they must not cache it forever.
       const icon = ctx.path === '/favicon.ico';
       const found = bodies.get(icon ? logo : ctx.path);
       if (!found || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();

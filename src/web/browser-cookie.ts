@@ -2,20 +2,20 @@ import type { Context } from 'koa';
 import { digest, randomToken } from '../kit/ids.ts';
 
 /**
- * By what a browser is known again. It opens nothing by itself: whoever has it may guess at the password a few
- * times of their own.
- * @param options `days`: how long the browser keeps it
+ * The cookie by which a browser is recognized. It signs nobody in: a trusted browser has its own count of wrong passwords,
+ * so that attempts from elsewhere do not lock it out.
+ * @param options `days`: how long the browser keeps the cookie
  */
 export function createBrowserCookie({ secure, days }: { secure: boolean; days: number }) {
   const name = secure ? '__Host-latchkey_browser' : 'latchkey_browser';
   return {
-    /** What this browser has, or will have when `keep` is called; how that rests in the database. */
+    /** The token of this browser, or a new one for `set`, and its hash, which the database stores. */
     read(ctx: Context): { token: string; hash: string } {
       const kept = ctx.cookies.get(name, { signed: false }) ?? '';
       const token = /^[\w-]{43}$/.test(kept) ? kept : randomToken();
       return { token, hash: digest(token) };
     },
-    /** After a sign-in alone, so that a failure sets no cookie from which something could be told. */
+    /** Call this after a sign-in only, so that a failed attempt sets no cookie that would reveal something. */
     set(ctx: Context, token: string): void {
       ctx.cookies.set(name, token, {
         httpOnly: true,

@@ -2,10 +2,10 @@
 export interface Route {
   /** `:name` stands for one segment of letters, digits, `_` and `-`. */
   path: string;
-  /** Who answers: our own pages, the protocol engine, or a middleware before both. */
+  /** The part that answers: our own pages, the protocol engine, or a middleware before both. */
   servedBy: 'pages' | 'engine' | 'middleware';
   /**
-   * Who reads the answer. `page`: a person in a browser, so it has the headers that protect pages. `script`: the
+   * The reader of the response. `page`: a person in a browser, so it has the headers that protect pages. `script`: the
    * script of one of our pages. `endpoint`: an application, so errors are JSON whatever the request accepts.
    */
   audience: 'page' | 'script' | 'endpoint';

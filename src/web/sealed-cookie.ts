@@ -6,19 +6,22 @@ const MINUTES = 60;
 /** What this browser keeps for a person on their way. */
 export interface SealedCookie {
   set(ctx: Context, value: string): void;
-  /** @returns undefined when there is none, or none that this server sealed for that use */
+  /** @returns undefined without the cookie, or if this server did not seal it for this purpose */
   read(ctx: Context): string | undefined;
   clear(ctx: Context): void;
 }
 
 /**
- * What came by a link is kept by the browser, sealed and for an hour, so that it stands neither in the address bar
- * nor in the history, a log or a Referer.
- * @param what a name for its cookie; a value that was kept under another name does not open
+ * Keeps the token of a link in the browser, encrypted and for an hour, so that it stays out of the address bar, the
+ * history, logs and the Referer header.
+ * @param purpose names the cookie; a value that was sealed for another purpose does not open
  */
-export function createSealedCookie(deps: { secrets: Secrets; secure: boolean }, what: string): SealedCookie {
-  const name = `${deps.secure ? '__Host-' : ''}latchkey_${what}`;
-  const at = { table: 'cookie', column: what, id: '' };
+export function createSealedCookie(
+  deps: { secrets: Secrets; secure: boolean },
+  purpose: string,
+): SealedCookie {
+  const name = `${deps.secure ? '__Host-' : ''}latchkey_${purpose}`;
+  const at = { table: 'cookie', column: purpose, id: '' };
   const options = { httpOnly: true, sameSite: 'lax', secure: deps.secure, path: '/', signed: false } as const;
   return {
     set(ctx, value) {

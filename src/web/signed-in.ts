@@ -6,15 +6,15 @@ import { showError } from './error-page.ts';
 import { readForm } from './form-body.ts';
 import { type ShowPage, seeOther } from './respond.ts';
 
-/** Who opens a page of ours, by the session that sign-in made. */
+/** The user who opens one of our own pages, by the session in the browser. */
 export interface SignedInUser {
   accountId: string;
   username: string;
   scopes: string[];
   sessionUid: string;
   /**
-   * What a form carries to be taken: good for this session, this person and this address alone.
-   * @param once a value that the form carries along as its field `once`, and nobody may choose
+   * The token of a form: valid for this session, this account and this action alone.
+   * @param once a value that the form sends back in its field `once`, and that nobody can change
    */
   csrf(action: string, once?: string): string;
 }
@@ -24,10 +24,10 @@ export interface SignedInPagesDeps {
   showPage: ShowPage;
   /** The session of this browser, signed in or not. */
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
-  /** @returns undefined for a disabled account: its sessions open nothing */
+  /** @returns undefined for a disabled account, whose sessions no longer work */
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   covers(powers: string[], scope: string): boolean;
-  /** Where one signs in, to come back to that page. */
+  /** The address to sign in at and return to that page. */
   signInUrl(page: string): string;
 }
 
@@ -38,7 +38,7 @@ export type FormHandler = (
   fields: Record<string, string>,
 ) => Promise<void> | void;
 
-/** What stands before every page of the account and the console: who it is, what they may, and whose form it is. */
+/** Guards every page of the account and the console: the user is signed in, has the scope, and sent the form from our own page. */
 export function createSignedInPages(deps: SignedInPagesDeps) {
   const { secrets, covers } = deps;
 
@@ -58,7 +58,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
 
   const purpose = (action: string, ...rest: string[]) => ['form', action, ...rest].join(' ');
 
-  /** @returns whether the page may be shown; else says so */
+  /** @returns whether the user has the scope; otherwise shows an error page */
   function mayOpen(ctx: Context, { scopes, username }: SignedInUser, power: string | undefined): boolean {
     if (power === undefined || covers(scopes, power)) return true;
     ctx.status = 403;
@@ -71,7 +71,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
   }
 
   return {
-    /** A page for who is signed in; anybody else signs in first. @param power the scope that it needs */
+    /** A page for signed-in users; other visitors sign in first. @param power the scope that it needs */
     page(work: PageHandler, power?: string): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
@@ -81,7 +81,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
       };
     },
 
-    /** What a form of ours does. @param power the scope that it needs */
+    /** The action of one of our own forms. @param power the scope that it needs */
     form(work: FormHandler, power?: string): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
@@ -104,7 +104,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
 
 export type SignedInPages = ReturnType<typeof createSignedInPages>;
 
-/** The links beside a page, with a mark at the one that is open. */
+/** The links beside a page; the current one is marked. */
 export function navigation(label: string, current: string, links: [href: string, text: string][]) {
   return { label, links: links.map(([href, text]) => ({ href, text, current: href === current })) };
 }

@@ -59,7 +59,7 @@ describe('the pages of the account and of the administrator', { skip }, () => {
     await enter();
     assert.match(await page.locator('main').innerText(), /Ines Duarte\s+Waiting/);
     await page.goBack().catch(() => undefined);
-    // The page is asked for anew, or an error of the browser's own takes its place.
+    // The page is requested again, or an error of the browser's own takes its place.
     let shown: string | undefined;
     while (shown === undefined) shown = await page.content().catch(() => undefined);
     assert.ok(!shown.includes(code));

@@ -56,9 +56,9 @@ describe('people who come by invitation, in Chromium', { skip }, () => {
       assert.match(await page.locator('h1').innerText(), /Allow Fieldnotes/);
       await press(page, 'Allow');
       await page.waitForURL(`${home}/`);
-      const told = await page.locator('main').innerText();
-      assert.match(told, /Mei Lin/);
-      assert.doesNotMatch(told, /mei@boatyard\.example/, 'no scope that the invitation does not give');
+      const text = await page.locator('main').innerText();
+      assert.match(text, /Mei Lin/);
+      assert.doesNotMatch(text, /mei@boatyard\.example/, 'no scope that the invitation does not give');
       assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'profile']);
 
       const { link = '' } = await server.sink.to('mei@boatyard.example');

@@ -24,7 +24,7 @@ const security = (server: Opened['server']) => `${server.issuer}/account/securit
 const heading = (page: Page) => page.locator('h1').innerText();
 const said = (page: Page) => page.locator('#status');
 
-/** Comes in by an invitation with a passkey and nothing else. */
+/** Signs up with an invitation and a passkey alone. */
 async function signUp({ server, page }: Opened, username: string): Promise<void> {
   const { url } = await invite(server);
   await page.goto(url);
@@ -47,7 +47,7 @@ async function typePassword(page: Page, person: { username: string; password: st
 }
 
 describe('a person with a passkey in Chromium', { skip }, () => {
-  test('comes in by an invitation without a password, and signs in again by the button without a username', async (t) => {
+  test('signs up with an invitation and no password, and signs in again by the button without a username', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     const device = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -170,7 +170,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await page.waitForSelector('h1:has-text("Security")');
   });
 
-  test('who lost every key makes a new one by a link of an administrator, good once', async (t) => {
+  test('creates a new key with a link of an administrator, once, after losing every key', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     const lost = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -193,7 +193,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     assert.match(await eve.locator('main').innerText(), /This link no longer works/);
   });
 
-  test('is told when it is the wrong key, the wrong finger, a copy, or nothing, and tries again', async (t) => {
+  test('reads what was wrong about a key, a finger or a copy, or that nothing was used, and tries again', async (t) => {
     const here = await open(t);
     const { server, page } = here;
     const device = await VirtualAuthenticator.plugIn(page, 'platform');

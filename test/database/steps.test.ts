@@ -16,23 +16,23 @@ const used = (id: string, guard?: string): Write => ({
 const added = (id: string, statement = INSERT_TOKEN): Write => ({ statement, values: { id } });
 
 describe('the writes of several units', () => {
-  const told = (...writes: Write[]) =>
+  const describeSteps = (...writes: Write[]) =>
     stepsOf(writes, 'postgres').map(({ statement, values, times }) => `${statement.kind} ${times} ${values}`);
 
   test('touch rows in one order whichever unit came first, guarded or not, so that none waits for another', () => {
     for (const guard of [undefined, 'consume']) {
       const [a, b, c] = ['a', 'b', 'c'].map((id) => used(id, guard)) as [Write, Write, Write];
-      assert.deepEqual(told(a, b, c), ['update 1 true,a', 'update 1 true,b', 'update 1 true,c']);
-      assert.deepEqual(told(c, a, b), told(a, b, c));
+      assert.deepEqual(describeSteps(a, b, c), ['update 1 true,a', 'update 1 true,b', 'update 1 true,c']);
+      assert.deepEqual(describeSteps(c, a, b), describeSteps(a, b, c));
     }
   });
 
   test('add rows of one table together, behind what is guarded', () => {
-    assert.deepEqual(told(added('a'), used('x', 'consume'), added('b'), added('c')), [
+    assert.deepEqual(describeSteps(added('a'), used('x', 'consume'), added('b'), added('c')), [
       'update 1 true,x',
       ...['insert 2 a,b', 'insert 1 c'],
     ]);
-    assert.deepEqual(told(added('a', INSERT_NEW_TOKEN), added('b', INSERT_NEW_TOKEN)), [
+    assert.deepEqual(describeSteps(added('a', INSERT_NEW_TOKEN), added('b', INSERT_NEW_TOKEN)), [
       'insert 1 a',
       'insert 1 b',
     ]);

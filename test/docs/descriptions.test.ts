@@ -27,25 +27,25 @@ describe('docs/DATABASE.md', () => {
     assert.ok(kept === (await renderDocument()), 'it is stale: run npm run docs:database');
   });
 
-  test('tells of every table, and of none that is not there', () => {
+  test('describes every table, and no other', () => {
     for (const { name } of tables) assert.match(described(name).purpose, /\.$/, name);
     assert.deepEqual(Object.keys(descriptions).toSorted(), tables.map(({ name }) => name).toSorted());
   });
 
-  test('tells of every column, and of none that is not there', () => {
+  test('describes every column, and no other', () => {
     for (const { name, columns } of tables) {
       const own = columns.map((column) => column.name).filter((column) => !EVERYWHERE.includes(column));
-      const told = Object.entries(described(name).columns);
-      assert.deepEqual(told.map(([column]) => column).toSorted(), own.toSorted(), name);
-      for (const [column, means] of told) assert.ok(means.length > 5, `${name}.${column}`);
+      const documented = Object.entries(described(name).columns);
+      assert.deepEqual(documented.map(([column]) => column).toSorted(), own.toSorted(), name);
+      for (const [column, means] of documented) assert.ok(means.length > 5, `${name}.${column}`);
     }
   });
 
-  test('tells which query every index serves, and of no index that is not there', () => {
+  test('says which query every index serves, and lists no other index', () => {
     for (const { name, indices } of tables) {
-      const told = described(name).indices;
-      assert.deepEqual(Object.keys(told).toSorted(), indices.map((index) => index.name).toSorted());
-      for (const [index, serves] of Object.entries(told)) assert.ok(serves.length > 5, index);
+      const documented = described(name).indices;
+      assert.deepEqual(Object.keys(documented).toSorted(), indices.map((index) => index.name).toSorted());
+      for (const [index, serves] of Object.entries(documented)) assert.ok(serves.length > 5, index);
     }
   });
 
@@ -54,15 +54,15 @@ describe('docs/DATABASE.md', () => {
       for (const { name: key, column } of references) assert.equal(key, `FK_${name.slice(2)}_${column}`);
   });
 
-  test('tells of every word of a column of words', () => {
+  test('explains every value of a column that has fixed values', () => {
     for (const { name, columns } of tables) {
       const words = columns.map((column) => column.name).filter((column) => WORDS.test(column));
-      const told = described(name).values ?? {};
-      assert.deepEqual(Object.keys(told).toSorted(), words.toSorted(), name);
+      const documented = described(name).values ?? {};
+      assert.deepEqual(Object.keys(documented).toSorted(), words.toSorted(), name);
     }
   });
 
-  test('tells of every action that the code writes to the audit log', () => {
+  test('lists every action that the code writes to the audit log', () => {
     const actions = Object.keys(described('T_auth_audit_log').values?.action ?? {});
     const root = projectPath('src');
     const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -82,7 +82,7 @@ describe('docs/DATABASE.md', () => {
     );
   });
 
-  test('names what rests hashed or sealed after its columns', () => {
+  test('says that a column is hashed or sealed if its name says so', () => {
     for (const { name, columns } of tables) {
       const secrets = described(name).secrets ?? {};
       for (const { name: column } of columns) {

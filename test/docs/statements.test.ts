@@ -149,7 +149,7 @@ for (const engine of engines) {
       }
     });
 
-    test('bytes tells of every table', async () => {
+    test('bytes lists every table', async () => {
       const rows = Object.fromEntries(type('bytes'));
       for (const table of await tableNames(database)) assert.ok(Number(rows[table]) > 0, table);
     });

@@ -37,8 +37,8 @@ for (const engine of engines) {
         const code = answerOf(await walk(new Browser(ahead.issuer), request, person)).get('code');
         const tokens = await redeem(first, client, request, code);
         const [row] = await knex('T_refresh_tokens').orderBy('created_at', 'desc').limit(1);
-        const told = toDate(row.created_at).getTime() - Date.now();
-        assert.ok(Math.abs(told) > SKEW_MS / 2, `the clock is another one: ${told} ms`);
+        const offset = toDate(row.created_at).getTime() - Date.now();
+        assert.ok(Math.abs(offset) > SKEW_MS / 2, `the clock is another one: ${offset} ms`);
         const at = (index: number) => (index % 2 === 0 ? ahead : behind);
         const answers = await Promise.all(
           Array.from({ length: PARALLEL }, (_, index) =>

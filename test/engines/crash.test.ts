@@ -17,8 +17,8 @@ import {
 import { engines } from '../support/engines.ts';
 import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
 
-/** What clients were told before the server died. What was under way then is known by its code alone. */
-interface Told {
+/** What clients received before the server died. Of a request without a response, the client knows the code alone. */
+interface Received {
   accessTokens: string[];
   refreshTokens: Set<string>;
   codes: Map<string, Authorization>;
@@ -27,33 +27,38 @@ interface Told {
 }
 
 /** Goes through flows until the server is gone. */
-async function load(server: ServerProcess, client: ClientDocument, cookies: Browser['cookies'], told: Told) {
+async function load(
+  server: ServerProcess,
+  client: ClientDocument,
+  cookies: Browser['cookies'],
+  received: Received,
+) {
   const browser = Object.assign(new Browser(server.issuer), { cookies: new Map(cookies) });
   try {
     for (let turn = 0; ; turn += 1) {
       const request = authorization(client, { prompt: 'none' });
       const code = answerOf(await browser.get(authorizeUrl(request))).get('code') as string;
-      told.codes.set(code, request);
+      received.codes.set(code, request);
       if (turn % 4 === 3) {
         const stranger = new Browser(server.issuer);
         const sent = await stranger.get(authorizeUrl(authorization(client)));
-        told.pages.push({ browser: stranger, url: sent.headers.get('location') as string });
+        received.pages.push({ browser: stranger, url: sent.headers.get('location') as string });
         continue;
       }
-      told.codes.delete(code);
-      told.underWay.set(code, request);
+      received.codes.delete(code);
+      received.underWay.set(code, request);
       const first = await redeem(server, client, request, code);
       assert.equal(first.status, 200);
-      told.underWay.delete(code);
-      told.accessTokens.push(first.body.access_token as string);
+      received.underWay.delete(code);
+      received.accessTokens.push(first.body.access_token as string);
       if (turn % 2 === 0) {
-        told.refreshTokens.add(first.body.refresh_token as string);
+        received.refreshTokens.add(first.body.refresh_token as string);
         continue;
       }
       const second = await refresh(server, client, first.body.refresh_token);
       assert.equal(second.status, 200);
-      told.accessTokens.push(second.body.access_token as string);
-      told.refreshTokens.add(second.body.refresh_token as string);
+      received.accessTokens.push(second.body.access_token as string);
+      received.refreshTokens.add(second.body.refresh_token as string);
     }
   } catch (error) {
     // `fetch failed` is the kill; anything else is a fault.
@@ -99,7 +104,7 @@ const NONE = {
 
 for (const engine of engines) {
   describe(`a server that is killed on ${engine}`, () => {
-    test('what a client was told holds afterwards, and nothing is left half done', async (t) => {
+    test('everything that a client received works afterwards, and nothing is left half done', async (t) => {
       const world = await openWorld(t, engine);
       const server = await world.start();
       const client = await world.createClient({ firstParty: true });
@@ -108,38 +113,38 @@ for (const engine of engines) {
       const sums = { kills: 0, tokens: 0, codes: 0, underWay: 0, pages: 0 };
 
       for (let round = 0; round < rounds(3); round += 1) {
-        const told: Told = {
+        const received: Received = {
           ...{ accessTokens: [], refreshTokens: new Set(), codes: new Map(), underWay: new Map(), pages: [] },
         };
-        const workers = Array.from({ length: 12 }, () => load(server, client, browser.cookies, told));
-        // Until every kind of thing was told, however slow the machine is; then at any moment.
-        for (let tens = 0; tens < 1000 && told.pages.length === 0; tens += 1) await sleep(10);
+        const workers = Array.from({ length: 12 }, () => load(server, client, browser.cookies, received));
+        // Until a response of each kind was received, however slow the machine is; then at any moment.
+        for (let tens = 0; tens < 1000 && received.pages.length === 0; tens += 1) await sleep(10);
         await sleep(Math.random() * 300);
         await server.kill('SIGKILL');
         await Promise.all(workers);
         assert.deepEqual(await orphans(world), NONE);
         await server.restart();
 
-        for (const token of told.accessTokens) {
+        for (const token of received.accessTokens) {
           const info = await call(server, client, '/token/introspection', { token });
           assert.equal(info.body.active, true, 'an access token that was handed out works');
         }
-        for (const token of told.refreshTokens)
+        for (const token of received.refreshTokens)
           assert.equal((await refresh(server, client, token)).status, 200, 'a refresh token works');
-        for (const [code, request] of told.codes)
+        for (const [code, request] of received.codes)
           assert.equal((await redeem(server, client, request, code)).status, 200, 'a code works');
-        for (const page of told.pages) assert.equal((await page.browser.get(page.url)).status, 200);
-        for (const [code, request] of told.underWay) {
+        for (const page of received.pages) assert.equal((await page.browser.get(page.url)).status, 200);
+        for (const [code, request] of received.underWay) {
           const where = { code_hash: hashTokenValue(code) };
           const row = await world.database.knex('T_authorization_codes').where(where).first();
           // Either all of it happened, which `orphans` looked at, or the client can do it again.
           if (!row.consumed_at) assert.equal((await redeem(server, client, request, code)).status, 200);
         }
         sums.kills += 1;
-        sums.tokens += told.accessTokens.length + told.refreshTokens.size;
-        sums.codes += told.codes.size;
-        sums.underWay += told.underWay.size;
-        sums.pages += told.pages.length;
+        sums.tokens += received.accessTokens.length + received.refreshTokens.size;
+        sums.codes += received.codes.size;
+        sums.underWay += received.underWay.size;
+        sums.pages += received.pages.length;
         if (round % 5 === 4) for (const table of ['codes', 'tokens']) await empty(world, table);
       }
       assert.ok(sums.tokens > 0 && sums.underWay > 0 && sums.codes > 0 && sums.pages > 0, 'there was load');

@@ -22,8 +22,8 @@ const AWAY: Record<string, { goes(proxy: DatabaseProxy): unknown; returns(proxy:
 
 // Embedded, SQLite cannot be away.
 for (const engine of engines.filter((one) => one !== 'sqlite')) {
-  describe(`a database that is away: ${engine}`, () => {
-    test('requests hear 503 soon, and the server works again by itself', async (t) => {
+  describe(`an unavailable database: ${engine}`, () => {
+    test('requests are answered with 503 soon, and the server works again by itself', async (t) => {
       const world = await openWorld(t, engine);
       const proxy = await openProxy(t, world.storage.url);
       const server = await world.start({ LATCHKEY_DATABASE_URL: proxy.url, LATCHKEY_DATABASE_POOL: '3' });
@@ -39,12 +39,12 @@ for (const engine of engines.filter((one) => one !== 'sqlite')) {
         const began = performance.now();
         const response = await from.request(path, init);
         const ms = performance.now() - began;
-        const told = `${path.slice(0, 12)} ${response.status} after ${ms} ms: ${await response.text()}`;
-        assert.equal(response.status, 503, told);
-        assert.equal(response.headers.get('retry-after'), '2', told);
-        assert.deepEqual(response.headers.getSetCookie(), [], told);
-        assert.equal(response.headers.get('location'), null, told);
-        assert.ok(ms < WITHIN_MS, told);
+        const outcome = `${path.slice(0, 12)} ${response.status} after ${ms} ms: ${await response.text()}`;
+        assert.equal(response.status, 503, outcome);
+        assert.equal(response.headers.get('retry-after'), '2', outcome);
+        assert.deepEqual(response.headers.getSetCookie(), [], outcome);
+        assert.equal(response.headers.get('location'), null, outcome);
+        assert.ok(ms < WITHIN_MS, outcome);
       }
 
       for (const [how, { goes, returns }] of Object.entries(AWAY)) {

@@ -48,7 +48,7 @@ for (const engine of engines) {
       assert.equal((await redeem(server, client, request, answer.get('code'))).body.error, 'invalid_grant');
     }
 
-    // What ended stays ended: the person begins anew.
+    // Enabling an account brings nothing back: the user signs in again.
     await world.accounts.enable(OPERATOR, person.username);
     assert.equal((await silent(servers[1])).answer.get('error'), 'login_required');
     assert.equal((await refresh(servers[0], client, tokens.body.refresh_token)).body.error, 'invalid_grant');

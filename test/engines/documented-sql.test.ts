@@ -110,8 +110,8 @@ for (const engine of engines) {
       const row = await database.driver.readOne(SELECT_LAST_LOGIN, { id: accountId });
       await database.close();
       const text = row?.last_login_at;
-      const told = text instanceof Date ? text : new Date(`${String(text).replace(' ', 'T')}Z`);
-      assert.equal(told.getTime(), at.getTime());
+      const parsed = text instanceof Date ? text : new Date(`${String(text).replace(' ', 'T')}Z`);
+      assert.equal(parsed.getTime(), at.getTime());
       const printed = commandLine({ engine, url }, 'SELECT last_login_at FROM T_accounts', ZONE);
       assert.match(printed, /2031-03-30 (02:30:00|15:30:00)\.123/);
     });

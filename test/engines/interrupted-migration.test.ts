@@ -48,10 +48,10 @@ describe('a migration that dies halfway on mariadb', { skip: !engines.includes('
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /There is a table T_grants with rows in it that no migration made/);
     assert.equal((await knex('T_grants')).length, 1, 'what is somebody else’s stays');
-    const told = await status();
-    assert.deepEqual(told.unfinished, ['0003_protocol']);
-    assert.equal(told.current, false);
-    assert.match(told.advice, /0003_protocol was interrupted\. Run: npx latchkey db migrate/);
+    const state = await status();
+    assert.deepEqual(state.unfinished, ['0003_protocol']);
+    assert.equal(state.current, false);
+    assert.match(state.advice, /0003_protocol was interrupted\. Run: npx latchkey db migrate/);
 
     // Between the statements that make a table it has no indices yet.
     await knex.raw('DROP TABLE T_grants');
@@ -83,9 +83,9 @@ describe('a migration that dies halfway on mariadb', { skip: !engines.includes('
     const { url, database, expected } = await prepare(t);
     await migrateLatest(database, url);
     await database.knex.schema.dropTable('T_invitation_redemptions');
-    const told = await schemaStatus(database);
-    assert.deepEqual([told.current, told.unfinished], [false, ['0004_invitations']]);
-    assert.match(String(told.advice), /db rollback, then npx latchkey db migrate/);
+    const state = await schemaStatus(database);
+    assert.deepEqual([state.current, state.unfinished], [false, ['0004_invitations']]);
+    assert.match(String(state.advice), /db rollback, then npx latchkey db migrate/);
     await migrateRollback(database, url);
     await migrateLatest(database, url);
     assert.deepEqual(await schemaOf(database), expected);

@@ -144,7 +144,7 @@ for (const engine of engines) {
         );
         await sleep(300 + Math.random() * 1500);
         await server.kill('SIGKILL');
-        const told = await Promise.all(sent);
+        const responses = await Promise.all(sent);
         for (const [index, { id }] of made.entries()) {
           const account = await knex('T_accounts')
             .where({ username: `r${round}n${index}` })
@@ -156,7 +156,7 @@ for (const engine of engines) {
           const audit = await knex('T_auth_audit_log').where({ ...of, action: 'invitation.redeemed' });
           const n = account ? 1 : 0;
           assert.deepEqual([uses, credentials.length, ledger.length, audit.length], [n, n, n, n]);
-          if (told[index]?.status === 303) assert.equal(n, 1, 'what was told holds');
+          if (responses[index]?.status === 303) assert.equal(n, 1, 'a confirmed sign-up is stored');
           whole += n;
         }
       }

@@ -49,10 +49,10 @@ for (const engine of engines) {
       );
       const statuses: Record<number, number> = {};
       for (const { status } of answers) statuses[status] = (statuses[status] ?? 0) + 1;
-      // 503 is who was sent away from the queue before bcrypt, 408 whom a busy machine did not hear in time.
+      // 503: refused by the full bcrypt queue. 408: a busy machine did not read the request in time.
       for (const status of Object.keys(statuses))
         assert.ok(['401', '503', '408'].includes(status), JSON.stringify(statuses));
-      // A guess that was looked at and whose commit a busy database did not answer in time is counted, not told of.
+      // A guess that was checked is counted even when the database did not answer the commit in time.
       const looked = await wrong();
       assert.ok(looked <= 5, `${looked} were looked at`);
       assert.equal(Number((await knex('T_credentials').first()).failed_login_attempts), 5);

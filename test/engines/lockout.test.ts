@@ -64,7 +64,7 @@ for (const engine of engines) {
       assert.deepEqual(await refused(), [1]);
     });
 
-    test('are in a row: who gets it right before the fifth begins anew', async (t) => {
+    test('are counted in a row: a right password before the fifth starts the count again', async (t) => {
       const { guess, credential, person } = await openGuessing(t, engine);
       for (let round = 0; round < 3; round += 1) {
         for (let times = 0; times < 4; times += 1) assert.equal(await guess('wrong'), undefined);

@@ -100,7 +100,7 @@ for (const engine of engines) {
       }
     });
 
-    test('a key added by who came in by a signed one is vouched for by it', async () => {
+    test('a key added after a sign-in with a signed key is vouched for by that key', async () => {
       const { id, key, browser } = await person();
       const second = new Authenticator(server.issuer);
       // At the sign-up nothing was used yet; a sign-in shows which key it was.

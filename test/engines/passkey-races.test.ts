@@ -52,8 +52,8 @@ for (const engine of engines) {
         Number((await knex(table).where(where).count({ n: '*' }).first())?.n);
       // One of the sign-up, one of the sign-in.
       assert.equal(await count('T_user_sessions', { account_id: mei.id }), 2);
-      const told = { account_id: mei.id, action: 'sign_in.succeeded' };
-      assert.equal(await count('T_auth_audit_log', told), 1);
+      const event = { account_id: mei.id, action: 'sign_in.succeeded' };
+      assert.equal(await count('T_auth_audit_log', event), 1);
     });
 
     test('two answers with one counter: the second is a copy', async (t) => {
@@ -141,7 +141,7 @@ for (const engine of engines) {
       assert.equal((await keysOf(one).list(mei.id))[0]?.name, 'Blue key on my ring');
     });
 
-    test('a disabled person comes in by no key', async (t) => {
+    test('a disabled account cannot sign in with a key', async (t) => {
       const one = await startServer(t, engine);
       const mei = await newcomer(one, 'mei');
       const client = await one.createClient();

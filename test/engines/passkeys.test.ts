@@ -52,7 +52,7 @@ for (const engine of engines) {
     };
 
     for (const algorithm of ['ES256', 'EdDSA', 'RS256'] as const) {
-      test(`a person comes in by an invitation with ${algorithm} alone, and signs in without a username`, async () => {
+      test(`a passkey of ${algorithm} is enough to sign up with an invitation and to sign in without a username`, async () => {
         const { id, key } = await person(new Authenticator(server.issuer, algorithm));
         const { browser, place } = await signInPage(server, client);
         const done = await authenticate(browser, place, key);
@@ -69,7 +69,7 @@ for (const engine of engines) {
       });
     }
 
-    test('a challenge is good once', async () => {
+    test('a challenge works once', async () => {
       const { key } = await person();
       const { browser, place } = await signInPage(server, client);
       const options = await post(browser, 'authentication/options', place);
@@ -193,14 +193,14 @@ for (const engine of engines) {
       assert.equal((await signIn(key)).status, 200);
     });
 
-    test('a counter that did not go up is judged after the signature, blocked and told', async () => {
+    test('a counter that did not go up is checked after the signature, refused and reported', async () => {
       const { key, id } = await person();
       const stolen = key.clone();
       assert.equal((await signIn(key)).status, 200);
       const forged = new Authenticator(server.issuer);
       Object.assign(forged, { id: key.id, userHandle: key.userHandle, counter: 0 });
       await refused(await signIn(forged), 'signature');
-      assert.ok(!(await reasons(id)).includes('counter'), 'no alarm by who has no key');
+      assert.ok(!(await reasons(id)).includes('counter'), 'no alarm by someone without the key');
       await refused(await signIn(stolen), 'counter');
       assert.ok((await reasons(id)).includes('counter'));
     });

@@ -11,11 +11,11 @@ for (const engine of engines) {
     const { id, username, password } = await createAccount();
     const { passwords } = servicesOn(database);
     const browserHash = 'b'.repeat(43);
-    const attempt = async (meanwhile: () => Promise<unknown>) => {
+    const attempt = async (change: () => Promise<unknown>) => {
       const unit = new UnitOfWork(database.driver);
       return withUnit(unit, async () => {
         assert.equal(await passwords.signIn({ username, password, browserHash }), id);
-        await meanwhile();
+        await change();
         return unit.commit();
       });
     };

@@ -25,7 +25,7 @@ const plain = (type: string) =>
 
 for (const engine of engines) {
   if (engine === 'sqlite') continue;
-  describe(`the schema that docs/DATABASE.md tells of, on ${engine}`, () => {
+  describe(`the schema that docs/DATABASE.md describes, on ${engine}`, () => {
     test('is the one that the migrations make there: columns, types, what must be there, indices', async (t) => {
       const { database } = await openWorld(t, engine);
       const isPostgres = engine === 'postgres';
@@ -36,12 +36,12 @@ for (const engine of engines) {
           `${row.table_name}.${row.column_name} ${plain(String(row.type))} ${/^(true|1)$/.test(String(row.required))}`.toLowerCase(),
         );
       const tables = await readSchema();
-      const told = tables.flatMap(({ name, columns }) =>
+      const documented = tables.flatMap(({ name, columns }) =>
         columns.map((column) =>
           `${name}.${column.name} ${column.types[isPostgres ? 1 : 2]} ${column.required}`.toLowerCase(),
         ),
       );
-      assert.deepEqual(there.toSorted(), told.toSorted());
+      assert.deepEqual(there.toSorted(), documented.toSorted());
       const names = await selectRows(database, isPostgres ? INDICES.postgres : INDICES.mysql);
       const indices = names
         .map(({ name }) => String(name).toLowerCase())

@@ -66,8 +66,8 @@ for (const engine of engines) {
           evidence.map(({ reason }) => reason),
           [what === 'code' ? 'code_replay' : 'refresh_token_reuse'],
         );
-        const told = await knex('T_auth_audit_log').where({ success: false, client_id: client.client_id });
-        assert.ok(told.some(({ action }) => action === `${evidence[0].reason}.detected`));
+        const events = await knex('T_auth_audit_log').where({ success: false, client_id: client.client_id });
+        assert.ok(events.some(({ action }) => action === `${evidence[0].reason}.detected`));
       });
     }
   });

@@ -21,10 +21,10 @@ const SCOPE = 'openid offline_access';
 /** 50 at once, every second one at the other server. @returns who won */
 async function race(attempt: (index: number) => Promise<TokenAnswer>): Promise<TokenAnswer> {
   const answers = await Promise.all(Array.from({ length: PARALLEL }, (_, index) => attempt(index)));
-  const told = JSON.stringify(answers.map(({ status, body }) => body.error ?? status));
+  const outcome = JSON.stringify(answers.map(({ status, body }) => body.error ?? status));
   const won = answers.filter(({ status }) => status === 200);
-  assert.equal(won.length, 1, told);
-  assert.equal(answers.filter(lost).length, PARALLEL - 1, told);
+  assert.equal(won.length, 1, outcome);
+  assert.equal(answers.filter(lost).length, PARALLEL - 1, outcome);
   return won[0] as TokenAnswer;
 }
 

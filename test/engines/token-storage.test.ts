@@ -87,7 +87,7 @@ for (const engine of engines) {
             attempt(async () => {
               await of(name).consume(ended);
               await of(name).destroy(ended);
-              // Who comes after the row is gone hears it at once.
+              // A request that comes after the row was deleted fails at once.
             }).catch(() => 'consume'),
           ),
         );

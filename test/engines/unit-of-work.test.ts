@@ -88,7 +88,7 @@ for (const engine of engines) {
       }
     });
 
-    test('of two guards in one unit either undoes both, and the one that failed is told', async () => {
+    test('of two guards in one unit either undoes both, and the commit names the one that failed', async () => {
       await reset();
       await unitOf(evidence('free'), evidence('taken')).commit();
       const taken = evidence('taken', { guard: 'nonce' });
@@ -138,12 +138,12 @@ for (const engine of engines) {
         ),
         ...['nobody', 'test', 'test'].map((reason) => driver.readOne(BY_REASON, { reason })),
       ];
-      const told = (rows: Found[]) => rows.map((row) => row?.token_hash ?? row?.reason);
+      const valuesOf = (rows: Found[]) => rows.map((row) => row?.token_hash ?? row?.reason);
       const found = [...known, undefined, 'k3', undefined, undefined, 'test', 'test'];
-      assert.deepEqual(told(await Promise.all(find())), found);
+      assert.deepEqual(valuesOf(await Promise.all(find())), found);
       const broken = [1, 2].map(() => assert.rejects(driver.readOne(OF_NO_TABLE, {})));
       const [rows] = await Promise.all([Promise.all(find()), ...broken]);
-      assert.deepEqual(told(rows), found);
+      assert.deepEqual(valuesOf(rows), found);
     });
 
     test('a row that may be there already is left as it is', async () => {
@@ -262,7 +262,7 @@ for (const engine of engines) {
     if (engine === 'sqlite')
       test('while another process is writing, reads are answered, and writes wait for it a while', onFile);
     else {
-      test('who needs a row that an owner keeps locked is told to come again, and nobody else', onRow);
+      test('a request that needs a locked row gets 503, and no other request does', onRow);
       test('what was committed and answered unreadably is not done again', onGarbledAnswer);
     }
   });

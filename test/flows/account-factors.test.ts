@@ -129,7 +129,7 @@ test('a session from before a second factor was demanded opens no page of ours',
   await withApp(server, ada);
 });
 
-test('a key that comes or goes is told by mail, without what it is worth', async (t) => {
+test('a key that is added or removed is announced by mail, without its secrets', async (t) => {
   const server = await startServer(t, 'sqlite');
   const ada = await server.createAccount();
   const { browser } = await visit(server, ada, PATH);

@@ -33,9 +33,9 @@ for (const engine of engines) {
       const me = await fetch(`${server.issuer}/me`, {
         headers: { authorization: `Bearer ${tokens.body.access_token}` },
       });
-      const { updated_at, ...told } = (await me.json()) as Record<string, unknown>;
+      const { updated_at, ...claims } = (await me.json()) as Record<string, unknown>;
       assert.equal(typeof updated_at, 'number');
-      assert.deepEqual(told, {
+      assert.deepEqual(claims, {
         sub: person.id,
         preferred_username: 'ada',
         email: 'ada@harbour.example',

@@ -8,7 +8,7 @@ import { startServer } from '../support/server.ts';
 const untouched = { up: false, uv: false };
 
 describe('a passkey that the browser makes by itself', () => {
-  test('is added without a touch after a password, where there is none yet, and signs in', async (t) => {
+  test('is added without a touch after a password if the account has no key yet, and signs in', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser } = await visit(server, ada, '/account/security');
@@ -31,7 +31,7 @@ describe('a passkey that the browser makes by itself', () => {
     assert.equal((await authenticate(other, page, key)).status, 200);
   });
 
-  test('is not added for who came by a key, nor long after the password', async (t) => {
+  test('is not added after a sign-in with a key, nor long after the password', async (t) => {
     const server = await startServer(t, 'sqlite');
     const mei = await newcomer(server, 'mei');
     const place = { ...(await accountPlace(server, mei.id)), ceremony: 'upgrade' };

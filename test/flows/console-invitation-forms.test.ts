@@ -58,7 +58,7 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     assert.equal((await server.database.knex('T_invitations')).length, 0);
   });
 
-  test('take no more from the form than it shows', async (t) => {
+  test('take only the fields that the form shows', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');
     const added = {

@@ -102,7 +102,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     assert.match(await textOf(page), /ada invited you/);
   });
 
-  test('of an administrator are not taken back by who may only invite, and the set-up link is not there for them', async (t) => {
+  test('of an administrator cannot be revoked by people who may only invite, and they do not see the set-up link', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');
     const setUp = new URL((await server.invitations.createSetUpLink(OPERATOR)).url).searchParams.get('code');

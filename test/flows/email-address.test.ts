@@ -14,7 +14,7 @@ const ADA = 'ada@harbour.example';
 const MEI = 'mei@harbour.example';
 const OVER = /This link no longer works/;
 
-/** Comes in by an invitation as that person. */
+/** Signs up with an invitation as that person. */
 async function comeIn(server: TestServer, code: string, person: Record<string, string>): Promise<void> {
   const { browser, page } = await open(server, code);
   assert.equal((await signUp(browser, page, person)).status, 303);
@@ -31,7 +31,7 @@ const emailOf = async (server: TestServer, username: string) => {
 };
 
 describe('an e-mail address', { concurrency: true }, () => {
-  test('that another has makes the account without it, and its owner is told', async (t) => {
+  test('that another account has is left out at sign-up, and its owner gets a mail', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     await server.database.knex('T_accounts').update({ email_verified: true });
@@ -42,7 +42,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     assert.deepEqual(await emailOf(server, 'eve'), [null, false]);
   });
 
-  test('is replaced only when the new one is confirmed; the old one is told, and its links are void', async (t) => {
+  test('is replaced only when the new one is confirmed; the old one gets a notice, and its links stop working', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { id } = await server.createAccount();
     const reset = await resetLink(server, ADA);
@@ -183,7 +183,7 @@ describe('mail', () => {
     assert.ok(links.length >= 3 && links.every((link) => link.startsWith(server.issuer)), links.join());
   });
 
-  test('that is not taken is tried again, told of in the log, and slows or breaks no answer', async (t) => {
+  test('that refuses mail is tried again and logged, and slows or breaks no response', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     await server.createAccount('bob');
@@ -238,7 +238,7 @@ describe('mail', () => {
     assert.match(await page.text(), /Set a new password/);
   });
 
-  test('of an invitation fails in one line where no server takes it, and leaves none that is good', async (t) => {
+  test('of an invitation fails in one line if no server takes it, and leaves no valid invitation', async (t) => {
     const server = await startServer(t, 'sqlite');
     const args = ['invite', 'create', '--email', MEI, '--send'];
     const run = (env: Record<string, string>) => latchkey(args, { url: server.storage.url, env });

@@ -46,7 +46,7 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const typed = { username: 'mei', password: 'a quiet harbour at dawn' };
     return { browser, ...(await formOf(page)), typed };
   },
-  async 'an invitation of who is signed in'(server) {
+  async 'an invitation opened by a signed-in user'(server) {
     const client = await server.createClient();
     const { browser } = await signInWith(server, client, await server.createAccount());
     const { page } = await open(server, (await invite(server)).code, browser);
@@ -57,7 +57,7 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const { browser } = await signInWith(server, client, await server.createAccount());
     return { browser, ...(await formOf(await browser.get('/session/end'))), typed: { logout: 'yes' } };
   },
-  async 'the question of who signs up beside another account'(server) {
+  async 'the question at a sign-up beside another account'(server) {
     const client = await server.createClient();
     const { browser } = await signInWith(server, client, await server.createAccount());
     const { page } = await open(server, (await invite(server)).code, browser);

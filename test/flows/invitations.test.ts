@@ -125,7 +125,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal((await server.database.knex('T_account_roles')).length, 0);
   });
 
-  test('of a signed-in person asks whether to add or to begin anew, and merges nothing unasked', async (t) => {
+  test('of a signed-in person asks whether to use the account or to create another, and merges nothing unasked', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount('ada', 'openid profile');
@@ -196,7 +196,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal((await knex('T_account_roles')).length, 0);
     await server.accounts.disable(OPERATOR, 'ada');
     assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
-    // Who is deleted leaves no invitation that would count as the operator's.
+    // A deleted account leaves no invitation that would count as the operator's.
     await server.accounts.delete(OPERATOR, 'ada');
     assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
   });

@@ -123,7 +123,7 @@ describe('at rest', () => {
     for (const name of files)
       assert.deepEqual(found(readFileSync(join(folder, name), 'latin1'), secrets), [], name);
     await server.kill('SIGTERM');
-    assert.ok(server.output().includes('"path":"/token"'), 'the log tells of requests');
+    assert.ok(server.output().includes('"path":"/token"'), 'the log has the requests');
     assert.deepEqual(found(server.output(), secrets), [], 'log');
   });
 });

@@ -18,7 +18,7 @@ for (const engine of engines) {
         const response = await browser.get(authorizeUrl(request));
         const html = await response.text();
         const location = response.headers.get('location');
-        const told =
+        const parameters =
           response_mode === 'form_post'
             ? new URLSearchParams(
                 [...html.matchAll(/name="([^"]*)" value="([^"]*)"/g)].map(
@@ -26,10 +26,10 @@ for (const engine of engines) {
                 ),
               )
             : new URLSearchParams(String(location).split(response_mode === 'fragment' ? '#' : '?')[1]);
-        assert.equal(told.get('error'), 'invalid_request', `${response_mode} ${location}`);
-        assert.equal(told.get('state'), request.params.state);
-        assert.equal(told.get('iss'), server.issuer);
-        assert.ok(!told.has('code'));
+        assert.equal(parameters.get('error'), 'invalid_request', `${response_mode} ${location}`);
+        assert.equal(parameters.get('state'), request.params.state);
+        assert.equal(parameters.get('iss'), server.issuer);
+        assert.ok(!parameters.has('code'));
       }
       assert.equal((await server.database.knex('T_authorization_codes').where({ nonce })).length, 1);
       const other = await signInWith(server, client, bob, { nonce });

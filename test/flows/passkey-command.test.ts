@@ -54,8 +54,8 @@ describe('keys at the command line', () => {
     assert.equal((await authenticate(browser, place, key)).status, 200);
     const removed = await run('passkey', 'remove', listed[0].id);
     assert.equal(removed.code, 0, removed.stderr);
-    const told = server.sink.mails.filter(({ to, subject }) => to[0] === email && /removed/.test(subject));
-    assert.match(told[0]?.text ?? '', /Key: This device/);
+    const notices = server.sink.mails.filter(({ to, subject }) => to[0] === email && /removed/.test(subject));
+    assert.match(notices[0]?.text ?? '', /Key: This device/);
     const lost = await signInPage(server, client);
     assert.equal((await authenticate(lost.browser, lost.place, mei.key)).status, 401);
     const before = await mei.browser.get('/account/security');

@@ -121,7 +121,7 @@ describe('the mailbox as a way back in', () => {
     assert.ok(!server.sink.mails.some(({ to }) => to[0]?.startsWith('thief')));
   });
 
-  test('a link that was mailed to an address that is the account’s no more opens nothing', async (t) => {
+  test('a link mailed to an address that the account no longer has opens nothing', async (t) => {
     const { server, email, account } = await begin(t, { recoverByEmail: true });
     await forgot(server, email);
     const { link = '' } = await server.sink.to(email);

@@ -26,7 +26,7 @@ const actions = async (server: TestServer) =>
   (await server.database.knex('T_auth_audit_log').orderBy('id')).map(({ action }) => String(action));
 
 describe('a forgotten password', { concurrency: true }, () => {
-  test('is set anew by a mailed link, which ends every session, token and lock of the account', async (t) => {
+  test('is reset by a mailed link, which ends every session, token and lock of the account', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const client = await server.createClient({ grantTypes: ['authorization_code', 'refresh_token'] });
@@ -66,9 +66,9 @@ describe('a forgotten password', { concurrency: true }, () => {
       [false, true],
     );
     await server.settled();
-    const told = await actions(server);
+    const recorded = await actions(server);
     for (const action of ['reset.requested', 'mail.sent', 'reset.done'])
-      assert.ok(told.includes(action), action);
+      assert.ok(recorded.includes(action), action);
   });
 
   test('is not set by a link that is used, older, expired, for another address by now, or of no account', async (t) => {
@@ -120,7 +120,7 @@ describe('a forgotten password', { concurrency: true }, () => {
     assert.match(await again.page.text(), OVER);
   });
 
-  test('is told of in the same words, headers and cookies, whether the address is known or not', async (t) => {
+  test('is answered in the same words, headers and cookies, whether the address is known or not', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     await server.createAccount('bob');
@@ -222,7 +222,7 @@ describe('a link to a new password', () => {
     assert.equal((await browser.post(action, given)).status, 303);
   });
 
-  test('rests as a hash alone, and keeps to the configured issuer whatever the Host says', async (t) => {
+  test('is stored as a hash alone, and has the configured issuer whatever the Host header says', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     const browser = new Browser(server.issuer);

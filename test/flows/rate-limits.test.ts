@@ -14,7 +14,7 @@ const FAILURES = 50;
 const TOO_LONG = 'x'.repeat(2000);
 const REDIS = process.env.LATCHKEY_TEST_REDIS;
 
-/** @returns sends the form of a fresh browser with a failing sign-in; told where from, as a proxy tells it */
+/** @returns a function that sends a failing sign-in from a fresh browser, with the address in the header of a proxy */
 async function guesser(server: TestServer) {
   const client = await server.createClient();
   const browser = new Browser(server.issuer);
@@ -71,7 +71,7 @@ describe('failed sign-ins from one address', { concurrency: true }, () => {
     assert.equal(Number(points?.sum), 0);
   });
 
-  test('that are none of ours are 20, typed or by a link; one of ours costs nothing', async (t) => {
+  test('that are unknown are limited to 20, typed or in a link; a valid one is not counted', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { code } = await invite(server);
     for (let count = 0; count < 3; count += 1) assert.equal((await open(server, code)).page.status, 200);
@@ -129,7 +129,7 @@ for (const engine of engines) {
         303,
       );
       const rows = await knex('T_rate_limits');
-      assert.ok(!JSON.stringify(rows).includes('192.0.2'), 'an address rests as its digest');
+      assert.ok(!JSON.stringify(rows).includes('192.0.2'), 'an address is stored as its digest');
       const [purged] = await purge(server.database, { retention: {}, table: 'T_rate_limits' });
       assert.ok(Number(purged?.rows) > 0);
     });
@@ -161,7 +161,7 @@ describe('failed sign-ins, limited in Redis', () => {
     assert.equal((await first.database.knex('T_rate_limits')).length, 0);
   });
 
-  test('are counted by each server alone while Redis is away', async (t) => {
+  test('are counted by each server alone while Redis is unavailable', async (t) => {
     const server = await startWith(t, { redisUrl: 'redis://127.0.0.1:1' });
     assert.deepEqual(await send(await guesser(server), times(60, address)), { 401: FAILURES, 429: 10 });
   });

@@ -13,7 +13,7 @@ const refused = (server: TestServer) =>
 /** Everything that the log holds, to look for what must not be in it. */
 const whole = async (server: TestServer) => JSON.stringify(await server.database.knex('T_auth_audit_log'));
 
-describe('what is refused', () => {
+describe('refused requests', () => {
   test('leaves a row that names the application and the error, and no secret', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
@@ -83,7 +83,7 @@ describe('what is refused', () => {
 });
 
 for (const engine of engines) {
-  describe(`what is refused on ${engine}`, () => {
+  describe(`refused requests on ${engine}`, () => {
     test('in a race that the database decided leaves the row of the replay, though its unit is taken back', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();

@@ -18,7 +18,7 @@ import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
 describe('the second factor', () => {
-  test('a code of the app follows the password, is good once, and no session comes before it', async (t) => {
+  test('a code of the app follows the password, works once, and no session comes before it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount();
@@ -148,7 +148,7 @@ describe('the second factor', () => {
 
 for (const engine of engines) {
   describe(`the second factor on ${engine}`, () => {
-    test('the same code sent 20 times at once is good once; five guesses, and no more are looked at', async (t) => {
+    test('the same code sent 20 times at once works once; at most five guesses are checked', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const ada = await server.createAccount();

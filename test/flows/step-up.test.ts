@@ -114,7 +114,7 @@ describe('a second factor that the administrator demands', () => {
     assert.match(await end.text(), /Allow/);
   });
 
-  test('for a scope is asked for when that is asked for, also of who is signed in', async (t) => {
+  test('for a scope is required when the scope is requested, also of a signed-in user', async (t) => {
     const secondFactor = { everyone: false, scopes: ['billing:*'], roles: [] };
     const server = await startServer(t, 'sqlite', { config: { secondFactor } });
     const client = await server.createClient({ scope: 'openid profile email billing:read' });

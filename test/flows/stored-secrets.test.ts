@@ -52,7 +52,7 @@ async function storeTheRest(server: TestServer): Promise<void> {
 }
 
 for (const engine of engines) {
-  describe(`how secrets rest on ${engine}`, () => {
+  describe(`how secrets are stored on ${engine}`, () => {
     test('is as docs/DATABASE.md says, in every row of a system that was used', async (t) => {
       const server = await startServer(t, engine);
       const handed = await useAll(server);

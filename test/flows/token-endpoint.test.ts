@@ -112,7 +112,7 @@ for (const engine of engines) {
   });
 }
 
-test('an application that does not prove itself hears 401, and one that does it twice invalid_request', async (t) => {
+test('an application that does not authenticate gets 401, and one that does it twice gets invalid_request', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const open = await server.createClient({ public: true });

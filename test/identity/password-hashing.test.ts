@@ -14,7 +14,7 @@ describe('passwords', () => {
     assert.match(await passwords.hash('a quiet harbour'), new RegExp(`^[0-9a-f]{8}:\\$2b\\$${COST}\\$`));
   });
 
-  test('are told apart beyond 72 bytes and after a NUL', async () => {
+  test('are distinguished beyond 72 bytes and after a NUL', async () => {
     const stored = await passwords.hash(`${'ä'.repeat(60)}1`);
     assert.equal(await passwords.verify(`${'ä'.repeat(60)}1`, stored), true);
     assert.equal(await passwords.verify(`${'ä'.repeat(60)}2`, stored), false);

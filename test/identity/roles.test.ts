@@ -7,12 +7,12 @@ import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
 describe('roles', { concurrency: true }, () => {
-  test('are granted and withdrawn everywhere or in one application, and told to that one alone', async (t) => {
+  test('are granted and withdrawn everywhere or in one application, which alone gets them', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const [notes, files] = [await server.createClient(), await server.createClient({ name: 'Files' })];
     const { roles } = server.accounts;
-    const told = async (client: typeof notes) => {
+    const rolesIn = async (client: typeof notes) => {
       const { tokens } = await signInWith(server, client, ada);
       const headers = { authorization: `Bearer ${tokens.body.access_token}` };
       const claims = (await (await fetch(`${server.issuer}/me`, { headers })).json()) as {
@@ -26,7 +26,7 @@ describe('roles', { concurrency: true }, () => {
       { role: 'editor', client_id: null, client_name: null },
       { role: 'chief', client_id: notes.client_id, client_name: 'Fieldnotes' },
     ]);
-    assert.deepEqual([await told(notes), await told(files)], [['editor', 'chief'], ['editor']]);
+    assert.deepEqual([await rolesIn(notes), await rolesIn(files)], [['editor', 'chief'], ['editor']]);
 
     const { username, role } = chief;
     const refused: [() => Promise<unknown>, RegExp][] = [
@@ -40,7 +40,7 @@ describe('roles', { concurrency: true }, () => {
     ];
     for (const [change, says] of refused) await assert.rejects(change, says);
     await roles.withdraw(OPERATOR, { username, role: 'editor' });
-    assert.deepEqual([await told(notes), await told(files)], [['chief'], []]);
+    assert.deepEqual([await rolesIn(notes), await rolesIn(files)], [['chief'], []]);
     const log = await server.database
       .knex('T_auth_audit_log')
       .where('action', 'like', 'account.role%')

@@ -28,7 +28,7 @@ export interface Tweaks {
   counter?: number;
   userHandle?: string | null;
   id?: Buffer;
-  /** The COSE key that is told instead of its own. */
+  /** The COSE key that is sent instead of its own. */
   publicKey?: Map<number, unknown>;
   /** Of what was signed, after it was. */
   authData?(bytes: Buffer): Buffer;

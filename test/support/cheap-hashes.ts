@@ -1,9 +1,9 @@
 import bcrypt from 'bcrypt';
 
 /**
- * Imported, or preloaded into a server that runs as a process of its own: bcrypt hashes at its least cost there, and says
- * that it was the cost it was told, so that a sign-in takes a hundredth of the time. A mark in the salt tells these hashes
- * from real ones, which are verified as they are. The command and test/identity/password-hashing.test.ts keep the real cost.
+ * Imported, or preloaded into a server that runs as a process of its own: bcrypt hashes at its least cost there, but
+ * writes the requested cost into the hash, so that a sign-in takes a hundredth of the time. A mark in the salt separates
+ * these hashes from real ones, which are verified as they are. The command and test/identity/password-hashing.test.ts keep the real cost.
  */
 const CHEAP = '$2b$04$';
 const MARK = 'CHEAP';

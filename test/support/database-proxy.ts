@@ -12,7 +12,7 @@ export interface DatabaseProxy {
   pause(): void;
   /** All that was held back flows again. */
   resume(): void;
-  /** Works for new connections; those that were held never hear anything again. */
+  /** Works for new connections; those that were held never receive anything again. */
   forget(): void;
   /** What the database answers next arrives as something else. */
   garble(): void;

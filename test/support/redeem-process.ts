@@ -16,7 +16,7 @@ const database = openDatabase(process.argv[2] as string, 20);
 const { redeem } = servicesOn(database).invitations;
 await database.ping();
 
-/** Who finds no connection free in time comes again, as after a 503. */
+/** Tries again when no connection was free in time, as a client does after a 503. */
 async function end(one: Given): Promise<string> {
   for (;;) {
     try {

@@ -33,7 +33,7 @@ export async function alike(
   const share = longer / count;
   const allowed = (3.5 * 0.5) / Math.sqrt(count) + 0.01;
   const [one, other] = times.map((list) => median(list).toFixed(3));
-  const told = `${count} pairs: the first took longer in ${share.toFixed(4)} of them (0.5 ± ${allowed.toFixed(4)}); medians ${one} and ${other} ms`;
-  assert.ok(Math.abs(share - 0.5) <= allowed, told);
-  return told;
+  const summary = `${count} pairs: the first took longer in ${share.toFixed(4)} of them (0.5 ± ${allowed.toFixed(4)}); medians ${one} and ${other} ms`;
+  assert.ok(Math.abs(share - 0.5) <= allowed, summary);
+  return summary;
 }

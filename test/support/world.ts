@@ -31,14 +31,14 @@ export interface ServerProcess {
   restart(): Promise<void>;
 }
 
-function spawnServer(env: NodeJS.ProcessEnv, told: (text: string) => void): ChildProcess {
+function spawnServer(env: NodeJS.ProcessEnv, onOutput: (text: string) => void): ChildProcess {
   const child = spawn(process.execPath, ['--import', cheapHashes, main], {
     cwd: projectPath('.'),
     env: childEnvironment({ LATCHKEY_HOST: '127.0.0.1', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child.stdout?.on('data', (chunk) => told(String(chunk)));
-  child.stderr?.on('data', (chunk) => told(String(chunk)));
+  child.stdout?.on('data', (chunk) => onOutput(String(chunk)));
+  child.stderr?.on('data', (chunk) => onOutput(String(chunk)));
   return child;
 }
 

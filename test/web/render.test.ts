@@ -264,7 +264,7 @@ describe('the assets', () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  test('keep for ever under a name that changes with their content', async (t) => {
+  test('are cached forever under a name that changes with their content', async (t) => {
     const origin = await serve(t);
     for (const [name, type] of [
       ['latchkey.css', 'text/css; charset=utf-8'],
@@ -289,7 +289,7 @@ describe('the assets', () => {
     assert.equal(await answer.text(), '');
   });
 
-  test('the icon that browsers ask for unasked does not keep for ever', async (t) => {
+  test('the icon that browsers request by themselves is not cached forever', async (t) => {
     const answer = await fetch(`${await serve(t)}/favicon.ico`);
     assert.equal(answer.headers.get('content-type'), 'image/svg+xml');
     assert.doesNotMatch(answer.headers.get('cache-control') ?? '', /immutable/);

@@ -6,7 +6,7 @@ export const audit: Record<string, TableDescription> = {
     purpose:
       'The audit log. A row is written in the same commit as the change it records, and never contains a secret.',
     columns: {
-      account_id: 'The account concerned; NULL if there is none or it was deleted.',
+      account_id: 'The account concerned; NULL if no account is concerned or it was deleted.',
       actor_id: 'The account that acted; NULL for the operator at the command line and for unknown people.',
       action: 'What happened.',
       target: 'The id of the grant, key or invitation concerned.',

@@ -46,7 +46,7 @@ export const invitations: Record<string, TableDescription> = {
     },
     indices: {
       I_invitation_redemptions_invitation_id_redeemed_by:
-        'Who used an invitation; an account uses it at most once.',
+        'The accounts that used an invitation; each uses it at most once.',
       I_invitation_redemptions_redeemed_by:
         'The invitations an account used; deleting the account, which sets it to NULL.',
       I_invitation_redemptions_redeemed_at: 'The clean-up.',

@@ -90,7 +90,7 @@ export const tokens: Record<string, TableDescription> = {
     purpose: 'A proof or assertion that was already used, so that it is not accepted twice.',
     columns: {
       replay_hash: 'Digest of its `jti` and issuer.',
-      issuer: 'Who issued it.',
+      issuer: 'The issuer.',
       payload: PAYLOAD,
       expires_at: 'When it would be rejected as too old anyway.',
     },

@@ -26,7 +26,7 @@ export interface AuthorityDeps {
 export const invitationNotFound = (id: string) =>
   new LatchkeyError('not_found', 'invitation_not_found', `There is no invitation with the id ${id}.`);
 
-/** Who may create, see and revoke which invitations. */
+/** Decides which invitations an actor may create, see and revoke. */
 export function createAuthority(deps: AuthorityDeps) {
   const { knex, covers } = deps;
 

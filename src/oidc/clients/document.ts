@@ -38,7 +38,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     response_types: metadata.grant_types.includes('authorization_code') ? ['code'] : [],
     token_endpoint_auth_method: row.client_type === 'public' ? 'none' : 'client_secret_basic',
     // Native applications may use private-use schemes (RFC 8252 section 7.1). The engine also lets them use any
-    // loopback port, so an application without such a scheme is not declared native.
+    // loopback port, so an application without a custom scheme is not declared native.
     application_type: redirectUris.every((uri) => /^https?:/.test(uri)) ? 'web' : 'native',
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
     scope: JSON.parse(row.allowed_scopes).join(' '),

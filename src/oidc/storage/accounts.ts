@@ -68,7 +68,7 @@ export function rememberAccount(id: string, row: Row): void {
   currentUnit().addKnown(memoryKey(id), toStoredAccount(id, row));
 }
 
-/** Reads an account once per request. @returns undefined when there is none or it is disabled */
+/** Reads an account once per request. @returns undefined when the account does not exist or is disabled */
 export async function findStoredAccount(id: string): Promise<StoredAccount | undefined> {
   const unit = currentUnit();
   return unit.readOnce(memoryKey(id), async () =>

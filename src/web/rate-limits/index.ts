@@ -14,28 +14,28 @@ import type { Logger } from '../../kit/log.ts';
 import { neighbourhoodOf } from '../address.ts';
 import { DatabaseLimiter } from './store.ts';
 
-/** How many in how many seconds one address may do; an address is an IPv4 one, or the /64 of an IPv6 one. */
+/** How many attempts an address has in how many seconds. An address is an IPv4 address, or the /64 of an IPv6 one. */
 const LIMITS = {
-  /** Failed sign-ins: a whole office mistypes less, and ten thousand accounts are not tried with one password. */
+  /** Failed sign-ins: more than a whole office mistypes, and too few to try one password on ten thousand accounts. */
   signIn: { points: 50, duration: 900 },
-  /** Invitation codes that are none of ours. */
+  /** Unknown invitation codes. */
   invitation: { points: 20, duration: 900 },
-  /** Ceremonies of passkeys begun, each of which writes a row: a page of an office begins one each time it is opened. */
+  /** Started passkey ceremonies, each of which writes a row. A sign-in page starts one each time it is opened. */
   ceremony: { points: 600, duration: 900 },
-  /** Messages asked for, to whatever account. */
+  /** Requested messages, to any account. */
   reset: { points: 10, duration: 900 },
 };
 
-/** Messages to one mailbox, whoever asks for them and whether an account has it. */
+/** Messages to one mailbox, from any address, and whether an account has it or not. */
 const MAILBOX = { points: 5, duration: 3600 };
 
-/** What one address has left; `ip` undefined shares a limit with all others of whom no address is known. */
+/** The limit of one address. All requests whose address is unknown (`undefined`) share one. */
 export interface AddressLimit {
-  /** Counts one, before what it allows is done. @throws LatchkeyError rate_limited */
+  /** Counts an attempt, before it is made. @throws LatchkeyError rate_limited */
   take(ip: string | undefined): Promise<void>;
-  /** What was taken turned out to be no guess. */
+  /** Uncounts an attempt that turned out to be no guess. */
   giveBack(ip: string | undefined): Promise<void>;
-  /** Counts nothing. @throws LatchkeyError rate_limited where the next one would be refused */
+  /** Counts nothing. @throws LatchkeyError rate_limited when the next attempt would be refused */
   check(ip: string | undefined): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export interface Limits extends Record<keyof typeof LIMITS, AddressLimit> {
   close(): void;
 }
 
-/** @throws LatchkeyError rate_limited; whatever else went wrong */
+/** @throws LatchkeyError rate_limited, or the given error if it is not a refusal of the limiter */
 function refused(reason: unknown): never {
   if (!(reason instanceof RateLimiterRes)) throw reason;
   const seconds = Math.max(1, Math.ceil(reason.msBeforeNext / 1000));
@@ -58,7 +58,7 @@ function refused(reason: unknown): never {
   );
 }
 
-/** What rests of an address, in Redis as in the table. */
+/** The digest that stands for an address, in Redis and in the table. */
 const keyOf = (ip: string | undefined) => digest(neighbourhoodOf(ip));
 
 function limit(limiter: RateLimiterAbstract): AddressLimit {
@@ -87,25 +87,27 @@ function connect(url: string, log: Logger): Redis {
     connectTimeout: DEADLINE_MS,
     commandTimeout: DEADLINE_MS,
   });
-  // Without a listener ioredis prints each; one for each time that it goes away is enough.
-  let away = false;
+  // Without a listener, ioredis prints every error. One line for each outage is enough.
+  let unavailable = false;
   redis.on('error', (error) => {
-    if (!away) log.warn({ err: error }, 'Redis is away: addresses are limited by each server alone');
-    away = true;
+    if (!unavailable)
+      log.warn({ err: error }, 'Redis is unavailable: each server limits addresses by itself');
+    unavailable = true;
   });
   redis.on('ready', () => {
-    away = false;
+    unavailable = false;
   });
   return redis;
 }
 
 /**
- * Limits by address, counted for all servers together in Redis where it is set, else in the database. When that is
- * away each server counts by itself: the limits never close the door by their own fault, nor leave it open.
+ * Limits by address, counted for all servers together: in Redis if it is set, otherwise in the database. While that is
+ * unavailable, each server counts by itself, so an outage neither blocks every sign-in nor lifts the limits.
  */
 export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; log: Logger }): Limits {
   const redis = deps.redisUrl === undefined ? undefined : connect(deps.redisUrl, deps.log);
-  const failed = (err: unknown) => deps.log.warn({ err }, 'addresses are limited by this server alone');
+  const failed = (err: unknown) =>
+    deps.log.warn({ err }, 'The database did not count an attempt: this server limits addresses by itself');
   function limiterOf(name: string, size: { points: number; duration: number }): RateLimiterAbstract {
     const options = {
       ...size,

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { type IRateLimiterStoreOptions, RateLimiterRes } from 'rate-limiter-flexible';
-// The class that its documentation says to extend for a store of one's own is in its types and not in its index.
+// The documentation says to extend this class for a custom store, but the index does not export it.
 import RateLimiterStoreAbstract from 'rate-limiter-flexible/lib/RateLimiterStoreAbstract.js';
 import { withDeadline } from '../../database/driver/deadline.ts';
 import { toDate } from '../../database/instants.ts';
@@ -14,7 +14,7 @@ interface Points {
   expires_at: unknown;
 }
 
-/** Beside what is there, or afresh where its time is over; MySQL assigns from left to right, so the time last. */
+/** Adds to the count, or starts it again if its time is over. MySQL assigns from left to right, so the time comes last. */
 function counted(source: Knex, { points, expires_at }: { points: number; expires_at: Date }, now: Date) {
   const over = `CASE WHEN ${TABLE}.expires_at <= ?`;
   return {
@@ -24,15 +24,15 @@ function counted(source: Knex, { points, expires_at }: { points: number; expires
 }
 
 /**
- * The store of rate-limiter-flexible on our own table, the same on every engine: its own stores make tables by
- * their own rules, one dialect each. A key rests as its digest.
+ * A store for rate-limiter-flexible in our own table, the same on every engine. The stores that it brings create their own
+ * tables, in one dialect each. Keys are stored as digests.
  */
 export class DatabaseLimiter extends RateLimiterStoreAbstract {
   readonly #knex: Knex;
 
   readonly #failed: (error: unknown) => void;
 
-  /** @param options `failed` hears why the insurance stands in, which the library keeps to itself */
+  /** @param options `failed` gets the error when the insurance limiter takes over, which the library does not report */
   constructor(options: IRateLimiterStoreOptions & { storeClient: Knex; failed: (error: unknown) => void }) {
     super(options);
     this.#knex = options.storeClient;
@@ -48,7 +48,7 @@ export class DatabaseLimiter extends RateLimiterStoreAbstract {
     }
   }
 
-  /** One statement counts and gives back the count; MySQL, which gives back nothing, reads it before it commits. */
+  /** One statement counts and returns the count. MySQL has no RETURNING, so there a SELECT in the same transaction reads it. */
   async _upsert(key: string, points: number, msDuration: number, forceExpire = false): Promise<Points> {
     const now = new Date();
     const fresh = { points, expires_at: new Date(now.getTime() + msDuration) };

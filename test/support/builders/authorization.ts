@@ -115,8 +115,8 @@ export const refresh = (
 ) => call(server, client, '/token', { grant_type: 'refresh_token', refresh_token: token, ...overrides });
 
 /**
- * How whoever was not first hears it: what they have is used up, or, when the machine is so busy that the database does
- * not answer in time, that nothing was done.
+ * The answers to requests that were not first: the code or token is used up, or, when the machine is so busy that the
+ * database does not answer in time, nothing was done.
  */
 export const lost = ({ status, body }: TokenAnswer) =>
   (status === 400 && body.error === 'invalid_grant') ||

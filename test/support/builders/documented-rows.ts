@@ -32,14 +32,14 @@ export async function knownRows(database: Database): Promise<void> {
   await asked('approved', soon());
   await asked('expired', ago(30 * DAY), { client_id: 'another' });
 
-  const told = (action: string, created_at: Date, more = {}) =>
+  const putEvent = (action: string, created_at: Date, more = {}) =>
     put('T_auth_audit_log', { action, created_at, account_id: ada, success: true, ...more });
   const wrong = { success: false, error_code: 'wrong_password' };
-  await told('sign_in.succeeded', ago(DAY + 2000), { ip_address: '192.0.2.1' });
-  await told('sign_in.failed', ago(DAY + 1000), wrong);
-  await told('sign_in.failed', ago(DAY + 1000), wrong);
-  await told('sign_in.failed', ago(40 * DAY), wrong);
-  await told('sign_in.failed', ago(800 * DAY), wrong);
+  await putEvent('sign_in.succeeded', ago(DAY + 2000), { ip_address: '192.0.2.1' });
+  await putEvent('sign_in.failed', ago(DAY + 1000), wrong);
+  await putEvent('sign_in.failed', ago(DAY + 1000), wrong);
+  await putEvent('sign_in.failed', ago(40 * DAY), wrong);
+  await putEvent('sign_in.failed', ago(800 * DAY), wrong);
 
   const invited = (label: string, more: Record<string, unknown>) =>
     put('T_invitations', { label, by_operator: true, max_uses: 1, uses: 0, ...more });
@@ -59,7 +59,11 @@ export async function knownRows(database: Database): Promise<void> {
   const old = await key('Old key', { last_used_at: ago(400 * DAY), created_at: ago(500 * DAY) });
   await key('Phone', { last_used_at: ago(HOUR), created_at: ago(500 * DAY) });
   await key('Lost key', { signed_at: null, deleted_at: ago(HOUR), created_at: ago(500 * DAY) });
-  await told('passkey.counter_regressed', ago(DAY), { target: old, ip_address: '192.0.2.9', success: false });
+  await putEvent('passkey.counter_regressed', ago(DAY), {
+    target: old,
+    ip_address: '192.0.2.9',
+    success: false,
+  });
 
   const session = async (account_id: string, more: Record<string, unknown> = {}) =>
     put('T_user_sessions', { account_id, last_used_at: ago(HOUR), expires_at: soon(), ...more });

@@ -38,11 +38,11 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   await call(server, client, '/token', { grant_type: 'client_credentials' });
   const silent = authorization(client, { scope: 'openid', prompt: 'none' });
   await redeem(server, client, silent, answerOf(await browser.get(authorizeUrl(silent))).get('code'));
-  // A second use, of which evidence rests.
+  // A second use, whose evidence is stored.
   const again = authorization(client, { scope: 'openid', prompt: 'consent' });
   const code = answerOf(await walk(browser, again, ada)).get('code');
   for (let time = 0; time < 2; time += 1) await redeem(server, client, again, code);
-  // The replay ended all that was given; tokens that are alive.
+  // The replay revoked all tokens; these are live.
   const alive = await signInWith(server, client, ada, { scope, prompt: 'consent' });
   for (const what of ['access_token', 'refresh_token']) note(what, alive.tokens.body[what]);
   // Signing out, up to the question.

@@ -69,7 +69,7 @@ export async function signInPage(
   return { browser, request, place: await placeOf(page) };
 }
 
-/** A person who came in by an invitation with that key alone, and is signed in. */
+/** A person who signed up with an invitation and that key alone, and is signed in. */
 export async function newcomer(server: TestServer, username: string, key = new Authenticator(server.issuer)) {
   const { code } = await invite(server);
   const { browser, page } = await open(server, code);

@@ -45,7 +45,7 @@ export const sendCode = async (browser: Browser, page: Response, code: string) =
   return browser.follow(await browser.post(action, { ...fields, code }));
 };
 
-/** Allows, and reads what the application is told. */
+/** Allows, and reads the claims that the application gets. */
 export async function land(
   server: TestServer,
   client: Client,
@@ -63,5 +63,5 @@ export async function land(
 export const sessions = async (server: TestServer, accountId: string) =>
   (await server.database.knex('T_user_sessions').where({ account_id: accountId })).length;
 
-/** Where the script was told to go on, within this server. */
+/** The path to which the response sends the script, within this server. */
 export const pathOf = (location: string | undefined) => new URL(String(location), 'http://x').pathname;
