@@ -5,20 +5,20 @@ import type { Knex } from 'knex';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
 
-export interface Column {
+interface Column {
   name: string;
   /** The column's type on each engine; MariaDB has that of MySQL. */
   types: [sqlite: string, postgres: string, mysql: string];
   required: boolean;
 }
 
-export interface Index {
+interface Index {
   name: string;
   unique: boolean;
   columns: string[];
 }
 
-export interface Reference {
+interface Reference {
   name: string;
   column: string;
   table: string;

@@ -10,7 +10,7 @@ import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 
 /** How long after a sign-in factors may be changed without another one. */
-export const FRESH_SECONDS = 300;
+const FRESH_SECONDS = 300;
 
 export interface AccountCeremoniesDeps {
   provider: Provider;

@@ -3,7 +3,7 @@ import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
-import * as roleStore from '../identity/accounts/role-store.ts';
+import { deleteGlobalRoles, insertGlobalRoles, listGlobalRoles } from '../identity/accounts/role-store.ts';
 import { createSignOutEverywhere, revokeAccessTokens } from '../identity/accounts/sign-out-everywhere.ts';
 import * as accountStore from '../identity/accounts/store.ts';
 import { createInvitations } from '../identity/invitations/index.ts';
@@ -112,12 +112,15 @@ export function createServices(deps: ServiceDeps) {
   }
   const { addIn: addCredential } = passkeys.credentials;
   const recovery = createRecovery({
-    ...accountStore,
-    ...passwordStore,
     knex,
     issuer,
     mail,
     background,
+    findAccount: accountStore.findAccount,
+    confirmEmail: accountStore.confirmEmail,
+    replaceEmail: accountStore.replaceEmail,
+    hasPassword: passwordStore.hasPassword,
+    setPassword: passwordStore.setPassword,
     hashPassword: passwords.hash,
     addCredential,
     signOutEverywhere,
@@ -125,13 +128,19 @@ export function createServices(deps: ServiceDeps) {
     notify,
   });
   const invitations = createInvitations({
-    ...accountStore,
-    ...roleStore,
-    ...passwordStore,
     knex,
     issuer,
     covers,
     mail,
+    findAccount: accountStore.findAccount,
+    hasAdministrator: accountStore.hasAdministrator,
+    insertAccount: accountStore.insertAccount,
+    replaceScopes: accountStore.replaceScopes,
+    usernameTaken: accountStore.usernameTaken,
+    listGlobalRoles,
+    insertGlobalRoles,
+    deleteGlobalRoles,
+    insertPassword: passwordStore.insertPassword,
     hashPassword: passwords.hash,
     addCredential,
     revokeAccessTokens,
@@ -140,9 +149,10 @@ export function createServices(deps: ServiceDeps) {
     takeMessage: limits.takeMessage,
   });
   const accounts = createAccounts({
-    ...passwordStore,
     knex,
     passwords,
+    hasPassword: passwordStore.hasPassword,
+    insertPassword: passwordStore.insertPassword,
     findClient,
     findPendingEmail,
     listRedeemedInvitations,

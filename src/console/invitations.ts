@@ -15,7 +15,7 @@ interface Actor {
 }
 
 /** The service, as the command line calls it too. */
-export interface InvitationService {
+interface InvitationService {
   list(actor: Actor, query: InvitationQuery): Promise<{ invitations: Invitation[]; next?: string }>;
   show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }>;
   create(actor: Actor, input: InvitationInput, count: string, firstId: string): Promise<CreatedInvitation[]>;

@@ -62,7 +62,7 @@ export interface InteractionDeps extends InteractionsDeps {
   accountCeremonies: PasskeyCeremonies;
 }
 
-export const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
+const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
 
 /** The pages on which a person decides; each step records its result and goes back to the engine. */
 export function createInteractionPages(deps: InteractionDeps): Router {

@@ -17,7 +17,7 @@ interface RingKey {
 }
 
 /** Where a sealed value is stored. It is authenticated with the value, so a ciphertext moved elsewhere does not open. */
-export interface SealedAt {
+interface SealedAt {
   table: string;
   column: string;
   id: string;

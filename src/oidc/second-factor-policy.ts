@@ -14,7 +14,7 @@ export interface SecondFactorRules {
 }
 
 /** A sign-in under way, or the session that one led to. */
-export interface SignInToJudge {
+interface SignInToJudge {
   account: { id: string; scopes: string[] };
   /** The application that the user signs in to; OWN_CLIENT_ID for our own pages. */
   clientId: string;

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { startServer } from '../support/server.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';
-const folder = new URL('../browser/', `file://${createRequire(import.meta.url).resolve('oidc-client-ts')}`);
-const library = readFileSync(new URL('oidc-client-ts.min.js', folder));
+const library = readFileSync(
+  new URL('../browser/oidc-client-ts.min.js', import.meta.resolve('oidc-client-ts')),
+);
 
 /** A single-page application of its own origin: every page is the library and nothing else. */
 async function serve(): Promise<{ origin: string; close(): void }> {

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A mail as its recipient gets it. */
-export interface ReceivedMail {
+interface ReceivedMail {
   to: string[];
   /** The header as it came, lines unfolded. */
   headers: string;
@@ -52,7 +52,7 @@ function parse(to: string[], raw: string): ReceivedMail {
 }
 
 /** What a mail server answers to a command; undefined: as a good one does. */
-export type Answer = (command: string) => string | undefined | Promise<string | undefined>;
+type Answer = (command: string) => string | undefined | Promise<string | undefined>;
 
 function serve(socket: Socket, answer: Answer, received: (to: string[], raw: string) => void): void {
   let buffer = '';

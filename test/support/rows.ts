@@ -46,7 +46,7 @@ export async function dump(database: Database): Promise<Dump> {
 }
 
 /** How a value may stand somewhere: as it is, or in one of the usual encodings. */
-export function forms(secret: string): string[] {
+function forms(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const base64 = [0, 1, 2].map((shift) => {
     // Inside of longer text base64 depends on the position: the part that is the same wherever it begins.

@@ -4,7 +4,7 @@ import { type AccountRole, listRoles } from './role-store.ts';
 import { type Account, type AccountFilter, findAccount } from './store.ts';
 
 /** An invitation that the account used, and what it added. */
-export interface RedeemedInvitation {
+interface RedeemedInvitation {
   id: string;
   label: string | null;
   /** Null for the operator. */

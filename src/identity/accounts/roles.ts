@@ -81,5 +81,3 @@ export function createRoles(deps: RolesDeps) {
       }),
   };
 }
-
-export type Roles = ReturnType<typeof createRoles>;

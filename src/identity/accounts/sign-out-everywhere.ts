@@ -10,7 +10,7 @@ const TABLES = [
 ];
 
 /** What continues when everything else ends. */
-export interface SignOutExceptions {
+interface SignOutExceptions {
   /** The uid of a session. */
   session?: string;
   /** The uid of a pending authorization request. */
@@ -19,7 +19,7 @@ export interface SignOutExceptions {
   browser?: string;
 }
 
-export interface SignOutOptions {
+interface SignOutOptions {
   except?: SignOutExceptions;
   /** Also revokes what the user has allowed applications. For an account that is disabled. */
   revokeGrants?: boolean;

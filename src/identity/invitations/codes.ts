@@ -5,7 +5,7 @@ import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts'
 const LENGTH = 30;
 
 /** @returns a new invitation code: thirty characters in groups of five */
-export const makeCode = () => makeReadableCode(LENGTH);
+const makeCode = () => makeReadableCode(LENGTH);
 
 /** The digest under which a code is stored. @returns undefined for text that cannot be a code */
 export function codeHash(typed: string): string | undefined {

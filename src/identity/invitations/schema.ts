@@ -17,7 +17,7 @@ const expiresIn = z
       : new Date(Date.now() + Number(value.slice(0, -1)) * 1000 * (UNITS[value.slice(-1)] ?? 0)),
   );
 
-export const invitationInput = z.strictObject({
+const invitationInput = z.strictObject({
   scope: scopes.default(['openid', 'profile', 'email']),
   roles: z.array(roleField).max(50, 'An invitation can grant at most 50 roles').default([]),
   label: visibleText('A label').optional(),

@@ -25,7 +25,7 @@ const MAX_NAME_LENGTH = 80;
  * this replaces dots, colons, slashes and at signs within words. It also removes line breaks and characters that
  * reverse the direction of the text.
  */
-export function harmless(name: string): string {
+function harmless(name: string): string {
   const line = name
     .normalize('NFKC')
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')

@@ -26,5 +26,3 @@ export function createPasswords(deps: PasswordsDeps) {
     change: createPasswordChange({ ...deps, fault, hash: hashing.hash, verify: authentication.verify }),
   };
 }
-
-export type Passwords = ReturnType<typeof createPasswords>;

@@ -3,13 +3,13 @@ import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { refuse } from '../../kit/errors.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
-export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
 
 /**
  * Requests must name a redirect URI byte for byte (RFC 9700 section 2.1), so a careless one can be stopped only here.
  * @returns what is wrong with the URI, to follow the URI in a sentence; undefined when nothing is
  */
-export function redirectUriFault(uri: string): string | undefined {
+function redirectUriFault(uri: string): string | undefined {
   const url = URL.parse(uri);
   if (
     !url ||

@@ -46,7 +46,7 @@ export interface StoredAccount {
 const textOrNull = (value: unknown) => (typeof value === 'string' ? value : null);
 
 /** @param row with ACCOUNT_COLUMNS @returns undefined when a LEFT JOIN found no account */
-export function toStoredAccount(id: string, row: Row | undefined): StoredAccount | undefined {
+function toStoredAccount(id: string, row: Row | undefined): StoredAccount | undefined {
   if (typeof row?.account_username !== 'string') return undefined;
   return {
     id,

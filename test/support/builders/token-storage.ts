@@ -10,7 +10,7 @@ import type { EngineName } from '../engines.ts';
 import { openWorld } from '../world.ts';
 
 /** What the engine asks of the storage of a model. */
-export interface ModelStorage {
+interface ModelStorage {
   find(id: string): Promise<Payload | undefined>;
   findByUid(uid: string): Promise<Payload | undefined>;
   findByUserCode(userCode: string): Promise<Payload | undefined>;
@@ -49,7 +49,7 @@ export function storageOf(engine: EngineName) {
 }
 
 /** The storage on a database of its own, and requests as the server has them: a unit each, committed at the end. */
-export async function openStorage(t: Pick<TestContext, 'after'>, engine: EngineName) {
+async function openStorage(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const world = await openWorld(t, engine);
   const { database } = world;
   const accountId = uuidv7();

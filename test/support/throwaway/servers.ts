@@ -4,7 +4,7 @@ import pg from 'pg';
 import { freePort } from '../free-port.ts';
 import { ownedFolder, type Program, runProgram, startProgram } from './program.ts';
 
-export interface ThrowawayServer extends Program {
+interface ThrowawayServer extends Program {
   url: string;
 }
 
