@@ -38,8 +38,11 @@ const FIRST = ['test/engines/', 'test/browser/', 'test/flows/'];
 
 const SERVERS: ServerName[] = ['postgres', 'mariadb', 'redis'];
 const PACKAGES = {
-  ...{ postgres: 'postgresql', mariadb: 'mariadb-server', redis: 'redis-server' },
-  ...{ chromium: 'chromium', sqlite3: 'sqlite3' },
+  postgres: 'postgresql',
+  mariadb: 'mariadb-server',
+  redis: 'redis-server',
+  chromium: 'chromium',
+  sqlite3: 'sqlite3',
 };
 
 const isSet = (engine: string) => Boolean(process.env[urlVariable(engine)]);

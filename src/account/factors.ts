@@ -67,7 +67,10 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   }
 
   const page = (user: SignedInUser, title: string, data: object) => ({
-    ...{ title, bodyClass: 'wide', nav: deps.nav(user), username: user.username },
+    title,
+    bodyClass: 'wide',
+    nav: deps.nav(user),
+    username: user.username,
     ...data,
   });
 

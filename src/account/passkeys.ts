@@ -83,7 +83,11 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       // Without a touch only where a password was typed just now, and there is nothing yet.
       if (asked.ceremony === 'upgrade' && (known.length > 0 || !here.amr.includes('pwd'))) throw wrong();
       return passkeys.startRegistration({
-        ...{ accountId, userHandle: accountId, username, displayName: username, known },
+        accountId,
+        userHandle: accountId,
+        username,
+        displayName: username,
+        known,
         boundTo: ceremony.begin(ctx, place(here)),
         ceremony: asked.ceremony,
       });
@@ -94,7 +98,10 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       const { accountId, amr } = here;
       const { origin } = currentUnit();
       const key = await passkeys.finishRegistration({
-        ...{ accountId, origin, ceremony: asked.ceremony, response: asked.response },
+        accountId,
+        origin,
+        ceremony: asked.ceremony,
+        response: asked.response,
         boundTo: ceremony.resume(ctx, place(here)),
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
@@ -126,7 +133,10 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       const { accountId } = here;
       const { origin } = currentUnit();
       const signer = await passkeys.finishAuthentication({
-        ...{ purpose: 'sign_key' as const, accountId, response: asked.response, origin },
+        purpose: 'sign_key' as const,
+        accountId,
+        response: asked.response,
+        origin,
         boundTo: `${asked.key} ${ceremony.resume(ctx, place(here))}`,
         at: new Date(),
       });

@@ -219,8 +219,12 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   createSecondFactorSteps(router, { ...deps, interactions, authentication });
   createRecoverSteps(router, { ...deps.recover, showPage: deps.showPage, interactions });
   const interaction = createInteractionCeremonies({
-    ...{ ...deps, ...deps.invitation, ...deps.passkeys },
-    ...{ interactions, authentication, getFactors },
+    ...deps,
+    ...deps.invitation,
+    ...deps.passkeys,
+    interactions,
+    authentication,
+    getFactors,
   });
   createPasskeyEndpoints(router, { interaction, account: deps.accountCeremonies }, deps.ceremonies);
   router.get('/interaction/:uid', async (ctx) => {

@@ -74,7 +74,9 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
       const csrf = secrets.csrfToken(csrfOf(details.uid));
       return {
         client,
-        ...{ action, csrf, passkeys: { csrf, interaction: action } },
+        action,
+        csrf,
+        passkeys: { csrf, interaction: action },
         clientName: client.clientName ?? client.clientId,
       };
     },

@@ -45,8 +45,10 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
     }
     const { action, passkeys } = await interactions.common(ctx, details);
     deps.showPage(ctx, 'interactions/passkey-recovery', {
-      ...{ title: 'Get back into your account', accountName: bearer.username },
-      ...{ passkeys, signInUrl: `${action}?step=sign-in` },
+      title: 'Get back into your account',
+      accountName: bearer.username,
+      passkeys,
+      signInUrl: `${action}?step=sign-in`,
     });
   });
 }

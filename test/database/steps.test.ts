@@ -30,7 +30,8 @@ describe('the writes of several units', () => {
   test('add rows of one table together, behind what is guarded', () => {
     assert.deepEqual(describeSteps(added('a'), used('x', 'consume'), added('b'), added('c')), [
       'update 1 true,x',
-      ...['insert 2 a,b', 'insert 1 c'],
+      'insert 2 a,b',
+      'insert 1 c',
     ]);
     assert.deepEqual(describeSteps(added('a', INSERT_NEW_TOKEN), added('b', INSERT_NEW_TOKEN)), [
       'insert 1 a',

@@ -98,8 +98,12 @@ async function orphans({ database: { knex } }: World): Promise<Record<string, nu
 }
 
 const NONE = {
-  ...{ withoutGrant: 0, withoutSession: 0, codesWithoutRequest: 0, burntCodes: 0 },
-  ...{ burntRefreshTokens: 0, sessionsWithoutGrant: 0 },
+  withoutGrant: 0,
+  withoutSession: 0,
+  codesWithoutRequest: 0,
+  burntCodes: 0,
+  burntRefreshTokens: 0,
+  sessionsWithoutGrant: 0,
 };
 
 for (const engine of engines) {
@@ -114,7 +118,11 @@ for (const engine of engines) {
 
       for (let round = 0; round < rounds(3); round += 1) {
         const received: Received = {
-          ...{ accessTokens: [], refreshTokens: new Set(), codes: new Map(), underWay: new Map(), pages: [] },
+          accessTokens: [],
+          refreshTokens: new Set(),
+          codes: new Map(),
+          underWay: new Map(),
+          pages: [],
         };
         const workers = Array.from({ length: 12 }, () => load(server, client, browser.cookies, received));
         // Until a response of each kind was received, however slow the machine is; then at any moment.

@@ -34,8 +34,13 @@ for (const engine of engines) {
           ['redirect_uri', 'scope', 'response_type', 'payload'].map((column) => [column, '']),
         );
         await database.knex('T_authorization_requests').insert({
-          ...{ id: uuidv7(), created_at: new Date(), uid_hash: name, client_id: 'a', status: 'pending' },
-          ...{ ...text, expires_at: new Date(Date.now() + ms) },
+          id: uuidv7(),
+          created_at: new Date(),
+          uid_hash: name,
+          client_id: 'a',
+          status: 'pending',
+          ...text,
+          expires_at: new Date(Date.now() + ms),
         });
       }
       commandLine(storage, CLEAN_UP, ZONE);
@@ -52,8 +57,11 @@ for (const engine of engines) {
         await knex('T_rate_limits').insert({ ...common, id: uuidv7(), key_hash: name, points: 1 });
         const counts = { failed_login_attempts: 0, last_used_at: new Date() };
         await knex('T_known_browsers').insert({
-          ...{ ...common, ...counts },
-          ...{ id: uuidv7(), account_id, token_hash: name },
+          ...common,
+          ...counts,
+          id: uuidv7(),
+          account_id,
+          token_hash: name,
         });
       }
       for (const [table, column] of Object.entries({

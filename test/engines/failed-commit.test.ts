@@ -26,8 +26,10 @@ for (const engine of engines) {
             authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`,
           },
           body: new URLSearchParams({
-            ...{ grant_type: 'authorization_code', code: code.get('code') ?? '' },
-            ...{ redirect_uri: String(silent.params.redirect_uri), code_verifier: silent.verifier },
+            grant_type: 'authorization_code',
+            code: code.get('code') ?? '',
+            redirect_uri: String(silent.params.redirect_uri),
+            code_verifier: silent.verifier,
           }),
         });
         assert.equal(refused.status, 500);

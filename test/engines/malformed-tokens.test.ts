@@ -27,8 +27,10 @@ for (const engine of engines) {
       ] as const)
         for (const start of strange(letter)) {
           const answer = await call(server, client, '/token', {
-            ...{ grant_type: kind, [member]: start + 'A'.repeat(43) },
-            ...{ redirect_uri: (client.redirect_uris as string[])[0], code_verifier: 'v'.repeat(43) },
+            grant_type: kind,
+            [member]: start + 'A'.repeat(43),
+            redirect_uri: (client.redirect_uris as string[])[0],
+            code_verifier: 'v'.repeat(43),
           });
           assert.deepEqual([answer.status, answer.body.error], [400, 'invalid_grant']);
         }

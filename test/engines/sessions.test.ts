@@ -135,7 +135,8 @@ for (const engine of engines) {
         { sid: String(index), grantId: `grant-${index}` },
       ]);
       assert.deepEqual(authorizations, {
-        ...{ kept: { sid: 'k' }, changed: { sid: 'c', grantId: 'g2' } },
+        kept: { sid: 'k' },
+        changed: { sid: 'c', grantId: 'g2' },
         ...Object.fromEntries(added),
       });
     });

@@ -178,8 +178,14 @@ for (const engine of engines) {
       const cookie = fresh('c');
       await request(() =>
         of('Interaction').upsert(interaction, {
-          ...{ kind: 'Interaction', exp: 4e9, cid: 'x', params: { client_id: 'a' }, ...hidden },
-          ...{ jti: interaction, returnTo: `https://x/auth/${interaction}`, session: { cookie, uid: 'u' } },
+          kind: 'Interaction',
+          exp: 4e9,
+          cid: 'x',
+          params: { client_id: 'a' },
+          ...hidden,
+          jti: interaction,
+          returnTo: `https://x/auth/${interaction}`,
+          session: { cookie, uid: 'u' },
         }),
       );
       const state = { secret: fresh('x'), clientId: 'a' };

@@ -28,13 +28,21 @@ async function maker(name: string) {
   const [root, leaf] = [await pair(), await pair()];
   const validity = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) };
   const certificate = await X509CertificateGenerator.createSelfSigned({
-    ...{ serialNumber: '01', name: `CN=${name} root`, keys: root, signingAlgorithm: ES256, ...validity },
+    serialNumber: '01',
+    name: `CN=${name} root`,
+    keys: root,
+    signingAlgorithm: ES256,
+    ...validity,
     extensions: [new BasicConstraintsExtension(true, undefined, true)],
   });
   const signed = await X509CertificateGenerator.create({
-    ...{ serialNumber: '02', issuer: certificate.subject, signingAlgorithm: ES256, ...validity },
+    serialNumber: '02',
+    issuer: certificate.subject,
+    signingAlgorithm: ES256,
+    ...validity,
     subject: `C=SE, O=${name}, OU=Authenticator Attestation, CN=${name} model`,
-    ...{ publicKey: leaf.publicKey, signingKey: root.privateKey },
+    publicKey: leaf.publicKey,
+    signingKey: root.privateKey,
     extensions: [new BasicConstraintsExtension(false, undefined, true)],
   });
   const der = ({ rawData }: X509Certificate) => new Uint8Array(rawData);

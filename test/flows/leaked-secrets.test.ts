@@ -68,7 +68,7 @@ describe('at rest', () => {
       request,
       answer,
       tokens: first,
-    } = await signInWith(...([server, client, person, asked, witness()] as const));
+    } = await signInWith(server, client, person, asked, witness());
     note('code', answer.get('code'));
     note('verifier', request.verifier);
     tokens(first.body);

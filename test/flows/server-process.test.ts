@@ -64,7 +64,10 @@ for (const engine of engines) {
         for (;;) {
           try {
             const { status, goes } = await send(
-              ...([agent, `${server.issuer}/token`, headers, 'grant_type=client_credentials'] as const),
+              agent,
+              `${server.issuer}/token`,
+              headers,
+              'grant_type=client_credentials',
             );
             answers.push(status);
             if (goes) return 'connection: close';
@@ -91,8 +94,10 @@ for (const engine of engines) {
       const { url, drop } = await createDatabase(engine);
       t.after(drop);
       const { code, output } = await runToExit({
-        ...{ NODE_ENV: 'production', LATCHKEY_ISSUER: 'https://id.harbour.test' },
-        ...{ LATCHKEY_SECRETS: OTHER_SECRET, LATCHKEY_DATABASE_URL: url },
+        NODE_ENV: 'production',
+        LATCHKEY_ISSUER: 'https://id.harbour.test',
+        LATCHKEY_SECRETS: OTHER_SECRET,
+        LATCHKEY_DATABASE_URL: url,
       });
       assert.equal(code, 1);
       assert.match(
@@ -107,8 +112,10 @@ for (const engine of engines) {
 describe('the process', () => {
   test('production names all that is wrong with its configuration in one message', async () => {
     const { code, output } = await runToExit({
-      ...{ NODE_ENV: 'production', LATCHKEY_ISSUER: 'http://id.harbour.test', LATCHKEY_PORT: '0' },
-      ...{ LATCHKEY_SECRETS: `short,${'ab'.repeat(30)},change-me-${OTHER_SECRET}` },
+      NODE_ENV: 'production',
+      LATCHKEY_ISSUER: 'http://id.harbour.test',
+      LATCHKEY_PORT: '0',
+      LATCHKEY_SECRETS: `short,${'ab'.repeat(30)},change-me-${OTHER_SECRET}`,
     });
     assert.equal(code, 1);
     for (const fault of [
@@ -120,7 +127,9 @@ describe('the process', () => {
       assert.match(output, fault);
     assert.ok(!output.includes(OTHER_SECRET) && !output.includes('ready'));
     const missing = await runToExit({
-      ...{ NODE_ENV: 'production', LATCHKEY_ISSUER: 'https://id.harbour.test', LATCHKEY_PORT: '0' },
+      NODE_ENV: 'production',
+      LATCHKEY_ISSUER: 'https://id.harbour.test',
+      LATCHKEY_PORT: '0',
     });
     assert.equal(missing.code, 1);
     assert.match(missing.output, /LATCHKEY_SECRETS must be set/);

@@ -97,7 +97,10 @@ describe('a second factor that the administrator demands', () => {
     const { next: plain } = await afterPassword(server, client);
     assert.match(await plain.text(), /Allow/);
     await server.database.knex('T_account_roles').insert({
-      ...{ id: ada.id, created_at: new Date(), account_id: ada.id, role: 'treasurer' },
+      id: ada.id,
+      created_at: new Date(),
+      account_id: ada.id,
+      role: 'treasurer',
     });
     const { browser, request, next } = await afterPassword(server, client);
     const html = await next.text();

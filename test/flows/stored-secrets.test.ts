@@ -24,7 +24,8 @@ const UNWRITTEN = ['T_oauth_client_secrets.secret_sealed', 'T_authorization_requ
 async function storeTheRest(server: TestServer): Promise<void> {
   const { database, issuer } = server;
   const storage = createStorage({
-    ...{ secrets: createSecrets(SECRETS), issuer },
+    secrets: createSecrets(SECRETS),
+    issuer,
     clients: { find: async () => undefined },
   });
   const { id } = await database.knex('T_accounts').first('id');

@@ -40,18 +40,33 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const second = { ...all, passkeys, leaveUrl: bad };
   const app = { secret: bad, qr: '/assets/qr' };
   const key = {
-    ...{ id: 'k1', name: bad, device_type: 'multiDevice', backed_up: true, is_signed: false },
-    ...{ created_at: '2026-11-24T18:00:00.000Z', last_used_at: null, last_used_ip: bad },
+    id: 'k1',
+    name: bad,
+    device_type: 'multiDevice',
+    backed_up: true,
+    is_signed: false,
+    created_at: '2026-11-24T18:00:00.000Z',
+    last_used_at: null,
+    last_used_ip: bad,
   };
   const rest = { ...key, is_signed: true, device_type: 'singleDevice', last_used_at: key.created_at };
   const own = {
-    ...{ passkeys: [key], securityKeys: [key, rest], hasApp: true, recoveryCodesLeft: 3 },
-    ...{ isFresh: false, signInUrl: bad },
-    ...{ actions: { keys: bad, app: bad, codes: bad }, csrf: { keys: bad, app: bad, codes: bad } },
+    passkeys: [key],
+    securityKeys: [key, rest],
+    hasApp: true,
+    recoveryCodesLeft: 3,
+    isFresh: false,
+    signInUrl: bad,
+    actions: { keys: bad, app: bad, codes: bad },
+    csrf: { keys: bad, app: bad, codes: bad },
   };
   const fresh = {
     ...own,
-    ...{ passkeys: [], securityKeys: [], hasApp: false, recoveryCodesLeft: 0, isFresh: true },
+    passkeys: [],
+    securityKeys: [],
+    hasApp: false,
+    recoveryCodesLeft: 0,
+    isFresh: true,
   };
   const me = { ...all, roles: [], invitations: [], email: null, name: null };
   const account = { ...all, profile: me, faults: {}, bodyClass: 'wide', passkeys };

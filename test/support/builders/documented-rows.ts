@@ -45,7 +45,9 @@ export async function knownRows(database: Database): Promise<void> {
     put('T_invitations', { label, by_operator: true, max_uses: 1, uses: 0, ...more });
   await invited('Waiting', { expires_at: soon() });
   const used = await invited('Mei Tanaka', {
-    ...{ id: 'the-id-of-the-invitation', uses: 1, email: 'mei@harbour.example' },
+    id: 'the-id-of-the-invitation',
+    uses: 1,
+    email: 'mei@harbour.example',
   });
   await invited('Expired', { expires_at: ago(HOUR) });
   await invited('Withdrawn', { revoked_at: ago(HOUR) });

@@ -29,7 +29,9 @@ export function payloadOf(name: string, accountId: string): Payload {
   const owned = { ...common, accountId, clientId: 'fieldnotes' };
   if (name === 'Grant') return { ...owned, openid: { scope: 'openid' } };
   return {
-    ...{ ...owned, grantId: uuidv7(), scope: 'openid' },
+    ...owned,
+    grantId: uuidv7(),
+    scope: 'openid',
     ...(/Code$|Backchannel/.test(name) ? { nonce: randomBytes(9).toString('hex') } : {}),
     ...(/DeviceCode/.test(name) ? { userCode: randomBytes(4).toString('hex') } : {}),
   };
@@ -54,8 +56,12 @@ async function openStorage(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const { database } = world;
   const accountId = uuidv7();
   await database.knex('T_accounts').insert({
-    ...{ id: accountId, created_at: new Date(), username: 'ada', email_verified: false },
-    ...{ scopes: '[]', is_active: true },
+    id: accountId,
+    created_at: new Date(),
+    username: 'ada',
+    email_verified: false,
+    scopes: '[]',
+    is_active: true,
   });
   const storage = createStorage({
     secrets: createSecrets(SECRETS),

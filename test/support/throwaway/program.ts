@@ -94,7 +94,9 @@ export async function startProgram(
 ): Promise<Program> {
   const { signal, folder, ready } = options;
   const guard = spawn('/bin/sh', ['-c', GUARD, 'guard', signal, ...command], {
-    ...{ cwd: folder, detached: true, stdio: ['pipe', 'ignore', 'ignore'] },
+    cwd: folder,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
     ...owner,
   });
   guard.unref();
