@@ -9,7 +9,7 @@ import { knownRows } from '../support/builders/documented-rows.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
 import { latchkey } from '../support/command.ts';
 import { statements } from '../support/database-document.ts';
-import { commandLine } from '../support/database-shell.ts';
+import { commandLine, missingShell } from '../support/database-shell.ts';
 import { createDatabase, type TestDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
@@ -112,7 +112,7 @@ test('every statement of docs/DATABASE.md is looked at here', () => {
 });
 
 for (const engine of engines) {
-  describe(`docs/DATABASE.md at the command line of ${engine}`, () => {
+  describe(`docs/DATABASE.md at the command line of ${engine}`, { skip: missingShell(engine) }, () => {
     let storage: TestDatabase;
     let database: Database;
     before(async () => {

@@ -4,7 +4,7 @@ import { openDatabase } from '../../src/database/open.ts';
 import { selectOne, sql } from '../../src/database/statements.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { storageOf } from '../support/builders/token-storage.ts';
-import { commandLine } from '../support/database-shell.ts';
+import { commandLine, missingShell } from '../support/database-shell.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/world.ts';
 
@@ -24,7 +24,7 @@ const MINUTE = 60_000;
 const ZONE = 'Pacific/Auckland';
 
 for (const engine of engines) {
-  describe(`the documented queries at the command line of ${engine}`, () => {
+  describe(`the documented queries at the command line of ${engine}`, { skip: missingShell(engine) }, () => {
     const around = { past: -MINUTE, 'long past': -1500 * MINUTE, soon: MINUTE, later: 1500 * MINUTE };
 
     test('the clean-up takes the requests that have expired, and no other', async (t) => {
@@ -92,7 +92,9 @@ for (const engine of engines) {
     });
   });
 
-  describe(`rows that the storage wrote, seen from the command line of ${engine}`, () => {
+  describe(`rows that the server wrote, read at the command line of ${engine}`, {
+    skip: missingShell(engine),
+  }, () => {
     const storage = storageOf(engine);
 
     test('an interaction that ends in a minute stays, one that ended a minute ago goes', async () => {

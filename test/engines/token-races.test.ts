@@ -18,14 +18,18 @@ import { openWorld, rounds } from '../support/world.ts';
 const PARALLEL = 50;
 const SCOPE = 'openid offline_access';
 
-/** 50 at once, every second one at the other server. @returns who won */
-async function race(attempt: (index: number) => Promise<TokenAnswer>): Promise<TokenAnswer> {
+/**
+ * Runs 50 attempts at once, every second one at the other server.
+ * @returns the answer of the one that succeeded; undefined if a busy database answered even that one with 503
+ */
+async function race(attempt: (index: number) => Promise<TokenAnswer>): Promise<TokenAnswer | undefined> {
   const answers = await Promise.all(Array.from({ length: PARALLEL }, (_, index) => attempt(index)));
-  const outcome = JSON.stringify(answers.map(({ status, body }) => body.error ?? status));
+  const results = JSON.stringify(answers.map(({ status, body }) => body.error ?? status));
   const won = answers.filter(({ status }) => status === 200);
-  assert.equal(won.length, 1, outcome);
-  assert.equal(answers.filter(lost).length, PARALLEL - 1, outcome);
-  return won[0] as TokenAnswer;
+  assert.ok(won.length <= 1, results);
+  assert.equal(answers.filter(lost).length, PARALLEL - won.length, results);
+  assert.ok(won.length === 1 || answers.some(({ status }) => status === 503), results);
+  return won[0];
 }
 
 for (const engine of engines) {
@@ -42,7 +46,7 @@ for (const engine of engines) {
         const request = authorization(client, { scope: SCOPE, prompt: 'none' });
         return { request, code: answerOf(await browser.get(authorizeUrl(request))).get('code') };
       };
-      const isDead = async ({ body }: TokenAnswer) => {
+      const assertRevoked = async ({ body }: TokenAnswer) => {
         for (const server of [first, second]) {
           const info = await call(server, client, '/token/introspection', { token: body.access_token });
           assert.equal(info.body.active, false);
@@ -50,15 +54,21 @@ for (const engine of engines) {
         }
       };
 
+      const won = { code: 0, refresh: 0 };
       for (let round = 0; round < rounds(5); round += 1) {
         const issued = await code();
-        await isDead(await race((index) => redeem(at(index), client, issued.request, issued.code)));
+        const redeemed = await race((index) => redeem(at(index), client, issued.request, issued.code));
+        if (redeemed) await assertRevoked(redeemed);
         const next = await code();
         const tokens = await redeem(first, client, next.request, next.code);
         assert.equal(tokens.status, 200);
-        await isDead(await race((index) => refresh(at(index), client, tokens.body.refresh_token)));
+        const refreshed = await race((index) => refresh(at(index), client, tokens.body.refresh_token));
+        if (refreshed) await assertRevoked(refreshed);
+        won.code += redeemed ? 1 : 0;
+        won.refresh += refreshed ? 1 : 0;
       }
-      t.diagnostic(`${engine}: ${rounds(5)} rounds of a code and a refresh token, 50 at once each`);
+      assert.ok(won.code > 0 && won.refresh > 0, JSON.stringify(won));
+      t.diagnostic(`${engine}: of ${rounds(5)} races each, 50 at once, ${JSON.stringify(won)} had a winner`);
     });
 
     test('two applications that go through one session at once both redeem their codes', async (t) => {

@@ -170,7 +170,7 @@ for (const engine of engines) {
       await unitOf(evidence('there')).commit();
       const { knex, driver } = storage().database;
       const other = new Sqlite(sqliteFile(storage().url));
-      const look = () => driver.readOne(BY_HASH, { token_hash: 'there' });
+      const read = () => driver.readOne(BY_HASH, { token_hash: 'there' });
       const byService = (hash: string) =>
         inTransaction(knex, (trx) => trx('T_revoked_tokens').insert(evidence(hash).values));
       other.exec('BEGIN IMMEDIATE');
@@ -180,11 +180,15 @@ for (const engine of engines) {
       };
       const patient = [unitOf(evidence('a')).commit(), unitOf(evidence('b')).commit(), byService('c')];
       for (const one of patient) one.then(count);
-      for (const began = performance.now(); performance.now() - began < 300; ) {
+      const delays: number[] = [];
+      for (const began = performance.now(); performance.now() - began < 300 || delays.length < 5; ) {
         const asked = performance.now();
-        assert.ok(await look());
-        assert.ok(performance.now() - asked < 150, 'the process goes on with its other work');
+        assert.ok(await read());
+        delays.push(performance.now() - asked);
       }
+      // The median: on a busy machine this process itself waits for the processor now and then.
+      const median = delays.toSorted((a, b) => a - b)[delays.length >> 1] ?? 0;
+      assert.ok(median < 50, `a waiting write does not block reads: ${median} ms`);
       assert.equal(done, 0);
       other.exec('COMMIT');
       await Promise.all(patient);
@@ -194,7 +198,8 @@ for (const engine of engines) {
       const began = performance.now();
       const services = ['e', 'f', 'g'].map(byService);
       const vain = await Promise.allSettled([unitOf(evidence('d')).commit(), ...services]);
-      assert.ok(performance.now() - began < 1800, 'nobody waits for long');
+      // The SQLite library itself would wait 5 s.
+      assert.ok(performance.now() - began < 4000, 'a locked file holds no request for long');
       assert.deepEqual(
         vain.map((one) => one.status === 'rejected' && one.reason.kind),
         Array(4).fill('unavailable'),
@@ -220,8 +225,9 @@ for (const engine of engines) {
           settled.map((one) => (one.status === 'rejected' ? one.reason.kind : one.value)),
           [...Array(2).fill('unavailable'), ...Array(12).fill(undefined)],
         );
-        assert.ok(performance.now() - began < 3000, 'nobody waits for long');
-        // And whoever comes right after is served.
+        // PostgreSQL itself would wait without a limit, MariaDB 50 s.
+        assert.ok(performance.now() - began < 5000, 'a locked row holds no request for long');
+        // The next requests are served.
         assert.ok(await driver.readOne(BY_HASH, { token_hash: 'kept' }));
         assert.equal(await unitOf(evidence('after'), evidence('that')).commit(), undefined);
       } finally {

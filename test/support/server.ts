@@ -67,7 +67,9 @@ export async function startServer(
   await import(cheapHashes);
   const storage = options.storage ?? (await createMigratedDatabase(engine));
   const database = openDatabase(storage.url, 5);
-  const http = createServer({ maxHeaderSize: 16_384 });
+  // A client's kept connections must outlive the test: a request that is sent while the server closes its connection,
+  // which happens when this process was busy for a second, ends in ECONNRESET.
+  const http = createServer({ maxHeaderSize: 16_384, keepAliveTimeout: 120_000 });
   const port = await listen(http);
   const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;
   const sink = await startSink(t);

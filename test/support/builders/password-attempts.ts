@@ -13,21 +13,21 @@ export const RIGHT = 'right';
 
 /**
  * Guesses at the service, through two pools as two servers have them. The hash is never computed, so that the race
- * is one of the database and not of the queue before bcrypt; `looked` counts the guesses whose hash was looked at.
+ * is one of the database and not of the queue before bcrypt; `verified` counts the guesses whose hash was verified at.
  */
 export async function openGuessing(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const world = await openWorld(t, engine);
   const pools = [openDatabase(world.storage.url, 5), openDatabase(world.storage.url, 5)];
   t.after(() => Promise.all(pools.map((pool) => pool.close())));
   const person = await world.createAccount();
-  let looked = 0;
+  let verified = 0;
   let durable = 0;
   const hashing: PasswordHashing = {
     hash: async () => 'hash',
     isStale: () => false,
     async verify(password, stored) {
       const hash = typeof stored === 'function' ? await stored() : stored;
-      if (hash !== undefined) looked += 1;
+      if (hash !== undefined) verified += 1;
       return hash !== undefined && password === RIGHT;
     },
   };
@@ -45,7 +45,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
   return {
     world,
     person,
-    looked: () => looked,
+    verified: () => verified,
     durable: () => durable,
     /** One request from the form, at one server after the other. */
     async guess(password: string, options: { username?: string; browser?: string } = {}) {
@@ -59,7 +59,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
       });
     },
     /** Until both servers reach the database again, which so many at once may have kept from answering in time. */
-    async calm() {
+    async waitForDatabase() {
       const reached = () =>
         Promise.all(pools.map((pool) => pool.ping())).then(
           () => true,
