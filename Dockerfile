@@ -8,9 +8,11 @@ COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-slim
+# SQLite writes large sorts and new indices to temporary files. Without a writable folder they fail with a disk I/O error.
 ENV NODE_ENV=production \
     LATCHKEY_HOST=0.0.0.0 \
-    LATCHKEY_DATABASE_URL=sqlite:///data/latchkey.sqlite
+    LATCHKEY_DATABASE_URL=sqlite:///data/latchkey.sqlite \
+    SQLITE_TMPDIR=/data
 WORKDIR /app
 COPY package.json ./
 COPY bin bin
