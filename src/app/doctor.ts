@@ -76,8 +76,10 @@ export async function examine(config: Config, database: Database): Promise<Findi
   if (!findings.at(-1)?.ok) return findings;
 
   const schema = await runCheck('schema', async () => {
-    const { advice } = await schemaStatus(database);
-    return advice === undefined ? 'current' : fail(advice);
+    const { advice, unfinished } = await schemaStatus(database);
+    if (advice === undefined) return 'current';
+    if (production || unfinished.length > 0) return fail(advice);
+    return fail(`${advice}. In development, starting the server also migrates.`);
   });
   findings.push(schema);
   if (!schema.ok) return findings;

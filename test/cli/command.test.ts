@@ -158,7 +158,12 @@ test('wrong usage exits with 2; db status, migrate, rollback and doctor report t
   assert.equal((await latchkey(['client', 'create'], { url })).code, 2);
   const json = async (...args: string[]) => JSON.parse((await latchkey([...args, '--json'], { url })).stdout);
   assert.equal((await json('db', 'status')).current, false);
-  assert.equal((await latchkey(['doctor'], { url })).code, 1);
+  const doctor = await latchkey(['doctor'], { url });
+  assert.equal(doctor.code, 1);
+  assert.match(
+    doctor.stdout,
+    /pending\. Run: npx latchkey db migrate\. In development, starting the server also migrates\.\n/,
+  );
   assert.ok((await json('db', 'migrate')).applied.length > 0);
   assert.equal((await json('db', 'status')).current, true);
   assert.ok((await json('doctor')).every((finding: { ok: boolean }) => finding.ok));
