@@ -5,7 +5,9 @@ import { createSecrets } from '../src/kit/secrets.ts';
 import { toEngineAccount } from '../src/oidc/claims.ts';
 import { createProvider } from '../src/oidc/provider.ts';
 import { correctEngineResponses } from '../src/oidc/responses.ts';
-import { shell } from '../src/web/shell.ts';
+import { answerErrors } from '../src/web/errors.ts';
+import { logRequests } from '../src/web/request-log.ts';
+import { setSecurityHeaders } from '../src/web/security-headers.ts';
 import { REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage, TTL } from './control.ts';
 import { MapAdapter } from './map-adapter.ts';
 
@@ -70,7 +72,9 @@ await serve(async (origin) => {
     onUse: () => {},
   });
   const around = [
-    shell({ log, secure: false, page: fail }),
+    logRequests(log),
+    setSecurityHeaders({ secure: false }),
+    answerErrors({ log, showPage: fail, answerEndpointError: fail }),
     correctEngineResponses({ allowFormTarget: fail, continueSignOut: fail }),
     signInWithoutPage(provider, 'ada'),
   ];

@@ -3,8 +3,8 @@ import { createApp } from '../src/app/index.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { migrateLatest } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
-import { every } from '../src/kit/jobs.ts';
 import { createLog } from '../src/kit/log.ts';
+import { runPeriodically } from '../src/kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from '../src/maintenance/purge.ts';
 import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from './control.ts';
 
@@ -27,12 +27,12 @@ await serve(async (origin) => {
   const log = createLog(config.logLevel);
   const { provider, services } = await createApp({ config, database, log });
   const expire = createRequestExpiry(database);
-  every(5000, log, 'expire-requests', () => expire());
+  runPeriodically(5000, log, 'expire-requests', () => expire());
   let purging = false;
   const sweep = () => purge(database, { retention: {} }, { shouldContinue: () => purging });
   if (process.argv[3] === 'purges') {
     purging = true;
-    every(60_000, log, 'purge', sweep);
+    runPeriodically(60_000, log, 'purge', sweep);
   }
 
   const { client_id, client_secret = '' } = await services.clients.create(OPERATOR, {

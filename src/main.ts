@@ -6,8 +6,8 @@ import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, schemaStatus } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
 import { LatchkeyError } from './kit/errors.ts';
-import { every } from './kit/jobs.ts';
 import { createLog } from './kit/log.ts';
+import { runPeriodically } from './kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from './maintenance/purge.ts';
 
 const DRAIN_MS = 10_000;
@@ -44,9 +44,9 @@ async function start(): Promise<void> {
   const expire = createRequestExpiry(database);
   const { retention } = config;
   const jobs = [
-    every(5000, log, 'expire-requests', () => expire({ shouldContinue })),
-    every(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
-    every(30_000, log, 'client-usage', () => services.clientUsage.write()),
+    runPeriodically(5000, log, 'expire-requests', () => expire({ shouldContinue })),
+    runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
+    runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
   ];
 
   await new Promise<void>((resolve, reject) => {

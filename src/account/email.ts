@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import type { SignedInPages, SignedInUser } from '../web/signed-in.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FactorPagesDeps } from './factors.ts';
 
 export interface EmailPageDeps {

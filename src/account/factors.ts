@@ -6,7 +6,7 @@ import type { Credential } from '../identity/passkeys/store.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in.ts';
+import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 
 export interface FactorPagesDeps {
   signedIn: SignedInPages;

@@ -5,7 +5,7 @@ import type { Profile } from '../identity/accounts/profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in.ts';
+import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in-pages.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps, SECURITY } from './factors.ts';
 

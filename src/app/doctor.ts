@@ -1,7 +1,7 @@
 import type { Config } from '../config/variables.ts';
 import { schemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
-import { createMailer } from '../kit/mail.ts';
+import { createMailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 

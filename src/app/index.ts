@@ -3,7 +3,7 @@ import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
 import { createBackground } from '../kit/background.ts';
 import type { Logger } from '../kit/log.ts';
-import { createPrintingMailer } from '../kit/mail.ts';
+import { createPrintingMailer } from '../kit/mailer.ts';
 import { createClientCache } from '../oidc/clients/cache.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
 import { createProvider } from '../oidc/provider.ts';

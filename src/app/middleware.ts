@@ -6,13 +6,14 @@ import type { Logger } from '../kit/log.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import type { Assets } from '../web/assets.ts';
-import { createErrorAnswer } from '../web/error-page.ts';
+import { answerErrors } from '../web/errors.ts';
 import { health } from '../web/health.ts';
 import { postAsGet } from '../web/post-as-get.ts';
+import { logRequests } from '../web/request-log.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
-import { allowFormTarget, sameOriginForms } from '../web/security.ts';
-import { shell } from '../web/shell.ts';
+import { requireSameOrigin } from '../web/same-origin.ts';
+import { allowFormTarget, setSecurityHeaders } from '../web/security-headers.ts';
 
 export interface MiddlewareDeps {
   issuer: string;
@@ -30,22 +31,21 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
   return [
     // Endpoints for applications answer in JSON, whatever the request accepts.
     acceptJsonOnly,
-    // Sets the request id and security headers, logs one line, and turns every error into an answer.
-    shell({
-      log,
-      secure: issuer.startsWith('https:'),
-      page: createErrorAnswer({ showPage, answerEndpointError }),
-    }),
-    // Health checks and assets need no database.
+    // Gives the request an id, and logs one line about it.
+    logRequests(log),
+    setSecurityHeaders({ secure: issuer.startsWith('https:') }),
+    // Turns every error of the following steps into a response.
+    answerErrors({ log, showPage, answerEndpointError }),
+    // Health checks and assets need no unit of work.
     health({ notReady: createReadiness(database, log) }),
     deps.assets.middleware,
     // Some endpoints for browsers accept POST as well as GET.
     postAsGet(),
     // Rejects forms that were sent from other sites.
-    sameOriginForms(issuer),
+    requireSameOrigin(issuer),
     // Opens a unit of work, which is committed before the response is sent.
     requestUnit({ driver: database.driver }),
-    // Corrects the engine's responses.
+    // Corrects what the engine's responses get wrong.
     correctEngineResponses({
       allowFormTarget,
       continueSignOut(ctx, xsrf) {

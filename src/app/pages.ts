@@ -21,10 +21,10 @@ import { rotateSession } from '../oidc/session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createCsrfTokens } from '../web/csrf.ts';
-import { qrImage } from '../web/qr.ts';
+import { qrImage } from '../web/qr-image.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
-import { createSignedInPages } from '../web/signed-in.ts';
+import { createSignedInPages } from '../web/signed-in-pages.ts';
 import { createWellKnown } from '../web/well-known.ts';
 import type { Services } from './services.ts';
 

@@ -21,7 +21,7 @@ import { findPendingEmail, voidLinks } from '../identity/recovery/links.ts';
 import { createSecondFactor } from '../identity/second-factor/index.ts';
 import type { Background } from '../kit/background.ts';
 import type { Logger } from '../kit/log.ts';
-import { createMailer, type Mailer } from '../kit/mail.ts';
+import { createMailer, type Mailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { findAccount as findEngineAccount } from '../oidc/claims.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';

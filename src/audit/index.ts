@@ -7,11 +7,11 @@ import { uuidv7 } from '../kit/ids.ts';
 export interface AuditEvent {
   /** Subject and past participle, such as `client.created`. */
   action: string;
-  /** True unless given. */
+  /** True by default. */
   success?: boolean;
   /** The account that the event is about. */
   accountId?: string | null;
-  /** The account that acted: null for the operator at the command line. `accountId` unless set. */
+  /** The account that acted: null for the operator at the command line. By default, `accountId`. */
   actorId?: string | null;
   clientId?: string | null;
   target?: string | null;

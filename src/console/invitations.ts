@@ -7,7 +7,7 @@ import type { InvitationState } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import { seeOther } from '../web/respond.ts';
-import type { SignedInUser } from '../web/signed-in.ts';
+import type { SignedInUser } from '../web/signed-in-pages.ts';
 import type { ConsoleDeps, ConsoleLayout } from './layout.ts';
 
 interface Actor {

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in.ts';
+import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in-pages.ts';
 
 interface Section {
   path: string;

@@ -5,7 +5,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import { seeOther } from '../web/respond.ts';
-import { allowFormTarget } from '../web/security.ts';
+import { allowFormTarget } from '../web/security-headers.ts';
 
 export type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
 

@@ -4,7 +4,7 @@ import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { qrImage } from '../web/qr.ts';
+import { qrImage } from '../web/qr-image.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState, FirstFactor } from './authentication-state.ts';
 import type { Details, Interactions } from './interaction.ts';

@@ -11,15 +11,15 @@ interface Job {
 }
 
 export interface Background {
-  /** Does it a little later. What it throws is logged and reaches nobody else. */
+  /** Runs `work` a little later. An error is logged and reaches nobody else. */
   run(name: string, work: () => Promise<unknown>): void;
-  /** Does at once what still waits. @returns when all of it is done, or the time is over: the rest is then logged */
+  /** Starts all waiting work at once. @returns when it is done, or after `ms`; then the number of dropped jobs is logged */
   drain(ms: number): Promise<void>;
 }
 
 /**
- * Work that an answer must not wait for, in memory: what waits when the process is killed is lost. It begins at a
- * random moment, so that whether there was any does not show in how fast the next answer is.
+ * Work that a response must not wait for, such as mail. It is kept in memory, so a process that is killed loses it. It
+ * starts at a random moment, so that the time of the next response does not reveal whether there was any.
  */
 export function createBackground(log: Logger): Background {
   const later = new Map<NodeJS.Timeout, Job>();
@@ -34,13 +34,13 @@ export function createBackground(log: Logger): Background {
     }
   }
 
-  function next(): void {
+  function startReady(): void {
     while (running.size < AT_ONCE) {
       const job = ready.shift();
       if (!job) return;
       const done = attempt(job).then(() => {
         running.delete(done);
-        next();
+        startReady();
       });
       running.add(done);
     }
@@ -48,13 +48,13 @@ export function createBackground(log: Logger): Background {
 
   return {
     run(name, work) {
-      // A mail server that hangs must not fill the memory.
+      // A mail server that does not respond must not fill the memory.
       if (later.size + ready.length >= LONGEST) return log.error({ job: name, dropped: true });
       const timer = setTimeout(
         () => {
           later.delete(timer);
           ready.push({ name, work });
-          next();
+          startReady();
         },
         SPREAD_MS * (0.2 + Math.random()),
       );
@@ -66,7 +66,7 @@ export function createBackground(log: Logger): Background {
         ready.push(job);
       }
       later.clear();
-      next();
+      startReady();
       const end = sleep(ms, 'late', { ref: false });
       while (running.size > 0) {
         if ((await Promise.race([Promise.all(running), end])) !== 'late') continue;

@@ -21,8 +21,7 @@ interface ErrorOptions {
 }
 
 /**
- * The only error class that callers of a service have to know. The message is safe to show to anyone; the cause is
- * not.
+ * The only error class that callers of a service have to know. The message is safe to show to anyone. The cause is not.
  */
 export class LatchkeyError extends Error {
   override readonly name = 'LatchkeyError';

@@ -1,9 +1,8 @@
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 
 /**
- * A UUID version 7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits, so that
- * new rows stay at the right edge of the primary key's index. The random bits are those of a version 4,
- * which Node makes many at a time.
+ * A UUID version 7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits. New rows are therefore added
+ * at the end of the primary key's index. The random bits are those of a version 4, which Node generates in advance.
  */
 export function uuidv7(now: number = Date.now()): string {
   const time = now.toString(16).padStart(12, '0');

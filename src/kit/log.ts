@@ -2,13 +2,13 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** pino's number for `error`. */
+/** pino's number for the level `error`. */
 const ERROR = 50;
 const FLUSH_MS = 500;
 
 /**
- * JSON lines on standard error, so that standard output carries only what was asked for. Lines are written
- * together, at the latest after half a second and at the end of the process; errors at once.
+ * Logs JSON lines on standard error; standard output has only the results of commands. Lines are written in groups, at the
+ * latest after half a second and at the end of the process. Errors are written at once.
  */
 export function createLog(level: string): Logger {
   const destination = pino.destination({ dest: 2, sync: true, minLength: 8192 });

@@ -7,8 +7,9 @@ export const FORBIDDEN = { forbidden: true };
 const isForbidden = (issue: z.core.$ZodIssue) => issue.code === 'custom' && issue.params === FORBIDDEN;
 
 /**
- * @throws LatchkeyError that names each member at fault and what to do: invalid_input, or forbidden when all that
- *   is wrong are issues with FORBIDDEN as their params
+ * Parses input from outside.
+ * @throws LatchkeyError with one sentence for each fault: invalid_input, or forbidden if every fault has FORBIDDEN as its
+ *   params
  */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const parsed = schema.safeParse(input);

@@ -11,6 +11,6 @@ const root = findProjectRoot();
 
 /**
  * The path of a file that the compiler does not copy into `dist/`: views, assets, documents.
- * @param path below the folder that holds package.json, whether the caller was built or not
+ * @param path relative to the folder of package.json. The caller may be a source or a built file
  */
 export const projectPath = (path: string): string => resolve(root, path);

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 
-/** Crockford's base32: without I, L, O and U, which are misread. */
+/** Crockford's base32, which has no I, L, O or U, because people misread these. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** A code of `length` characters, five random bits each, in groups of five. */
+/** @returns a code of `length` characters in groups of five. Each character has five random bits */
 export function makeReadableCode(length: number): string {
-  // 256 is a multiple of 32: no character is likelier than another.
+  // 256 is a multiple of 32, so every character is equally likely.
   const characters = [...randomBytes(length)].map((byte) => ALPHABET[byte % 32]).join('');
   return characters.replace(/.{5}(?=.)/g, '$&-');
 }
 
 /**
- * A code as it was typed: case, dashes, spaces, and O for 0, I or L for 1 do not matter.
- * @returns undefined for what cannot be a code of that length
+ * Reads a code as a person typed it. Case, dashes and spaces do not matter, O counts as 0, and I and L count as 1.
+ * @returns undefined for a text that cannot be a code of that length
  */
 export function readReadableCode(typed: string, length: number): string | undefined {
   const code = typed

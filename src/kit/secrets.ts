@@ -55,8 +55,8 @@ function ringKey(secret: string): RingKey {
 const place = ({ table, column, id }: SealedAt) => Buffer.from(`${table}|${column}|${id}`);
 
 /**
- * All that is derived from the key ring (HKDF, RFC 5869: one key for each purpose).
- * @param ring the values of LATCHKEY_SECRETS; the first one seals and signs, all open and verify
+ * Encryption, signatures and peppers, each with its own key, derived from the key ring (HKDF, RFC 5869).
+ * @param ring the values of LATCHKEY_SECRETS: the first one encrypts and signs, all of them decrypt and verify
  */
 export function createSecrets(ring: string[]): Secrets {
   const keys = ring.map(ringKey);
@@ -92,8 +92,8 @@ export function createSecrets(ring: string[]): Secrets {
     cookieKeys: keys.map((key) => key.cookie),
     csrfToken: (value) => csrf(first, value).toString('base64url'),
     csrfMatches(value, token) {
-      const given = Buffer.from(token, 'base64url');
-      return given.length === 32 && keys.some((key) => timingSafeEqual(csrf(key, value), given));
+      const sent = Buffer.from(token, 'base64url');
+      return sent.length === 32 && keys.some((key) => timingSafeEqual(csrf(key, value), sent));
     },
     pepperId: first.id,
     pepper: (id) => byId.get(id)?.pepper,

@@ -17,7 +17,7 @@ function toLines(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   const entries = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, member]) => `${name.padEnd(width)}  ${toCell(member)}`).join('\n');
+  return entries.map(([name, member]) => `${name.padEnd(width)}  ${toCell(member) || 'none'}`).join('\n');
 }
 
 const toLine = (row: object) =>

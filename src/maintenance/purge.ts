@@ -12,7 +12,7 @@ export interface PurgedTable {
 
 export interface PurgeOptions {
   retention: Retention;
-  /** The only table to purge; every table whose rows expire unless given. */
+  /** The only table to purge. Without it, every table whose rows expire. */
   table?: string;
 }
 

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import { errors } from 'oidc-provider';
-import { showError } from '../web/error-page.ts';
+import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
-import { allowFormTarget } from '../web/security.ts';
+import { allowFormTarget } from '../web/security-headers.ts';
 import { findAccount } from './claims.ts';
 import { type EngineError, isForgedSignOut, signOutState } from './engine-internals.ts';
 import type { EnginePages } from './provider.ts';

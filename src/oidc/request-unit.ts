@@ -3,7 +3,7 @@ import type { Driver } from '../database/driver/contract.ts';
 import { toUnavailable } from '../database/driver/failures.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { addressOf } from '../web/address.ts';
+import { addressOf } from '../web/ip-address.ts';
 import { UNEXPECTED_ERROR } from './events.ts';
 import { answerFailedGuard, withdrawResponse } from './failed-guards.ts';
 

@@ -6,21 +6,21 @@ import { projectPath } from '../kit/project-root.ts';
 const SCRIPT = 'text/javascript; charset=utf-8';
 const own = (name: string) => projectPath(`assets/${name}`);
 
-/** The browser's side of the WebAuthn library as it ships: no bundler stands between it and the page. */
+/** The WebAuthn library for browsers, exactly as its package ships it. */
 const LIBRARY = new URL(
   '../dist/bundle/index.umd.min.js',
   import.meta.resolve('@simplewebauthn/browser').replace(/\/(esm|script)\/index\.js$/, '/esm/'),
 );
 
-const FILES: Record<string, { type: string; at: string | URL }> = {
-  'latchkey.css': { type: 'text/css; charset=utf-8', at: own('latchkey.css') },
-  'logo.svg': { type: 'image/svg+xml', at: own('logo.svg') },
-  'webauthn.js': { type: SCRIPT, at: LIBRARY },
-  'passkeys.js': { type: SCRIPT, at: own('passkeys.js') },
+const FILES: Record<string, { type: string; path: string | URL }> = {
+  'latchkey.css': { type: 'text/css; charset=utf-8', path: own('latchkey.css') },
+  'logo.svg': { type: 'image/svg+xml', path: own('logo.svg') },
+  'webauthn.js': { type: SCRIPT, path: LIBRARY },
+  'passkeys.js': { type: SCRIPT, path: own('passkeys.js') },
 };
 
-/** Our own script without its comments and indentation: a page and all it loads stay under 30 kB. */
-const lean = (script: Buffer) => Buffer.from(script.toString().replace(/^ *(\/\/.*\n)?/gm, ''));
+/** Removes comments and indentation, so that a page and everything it loads stay under 30 kB. */
+const minify = (script: Buffer) => Buffer.from(script.toString().replace(/^ *(\/\/.*\n)?/gm, ''));
 
 export interface Assets {
   /** The address of a file under its content's hash. @throws Error when there is no such file */
@@ -29,15 +29,16 @@ export interface Assets {
 }
 
 /**
- * Style sheet, logo and scripts, served from memory under names that change with their content, so that browsers may cache them forever.
+ * Serves the style sheet, logo and scripts from memory. Their names change with their content, so that browsers may cache
+ * them forever.
  * @throws Error when a file is missing
  */
 export function createAssets(): Assets {
   const urls = new Map<string, string>();
   const bodies = new Map<string, { type: string; body: Buffer }>();
-  for (const [name, { type, at }] of Object.entries(FILES)) {
-    const file = readFileSync(at);
-    const body = name === 'passkeys.js' ? lean(file) : file;
+  for (const [name, { type, path }] of Object.entries(FILES)) {
+    const file = readFileSync(path);
+    const body = name === 'passkeys.js' ? minify(file) : file;
     const url = `/assets/${name.replace('.', `.${hash('sha256', body, 'hex').slice(0, 10)}.`)}`;
     urls.set(name, url);
     bodies.set(url, { type, body });

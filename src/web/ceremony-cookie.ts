@@ -2,8 +2,8 @@ import type { Context } from 'koa';
 import { randomToken } from '../kit/ids.ts';
 
 /**
- * Binds a challenge to the browser that asked for it: an answer that somebody took elsewhere, with all that stood
- * on the page, is none there.
+ * Binds a passkey challenge to the browser that requested it. A response that was made in another browser, with everything
+ * that was on the page, is not accepted.
  */
 export function createCeremonyCookie({ secure }: { secure: boolean }) {
   const name = secure ? '__Secure-latchkey_ceremony' : 'latchkey_ceremony';
@@ -12,7 +12,7 @@ export function createCeremonyCookie({ secure }: { secure: boolean }) {
     return /^[\w-]{43}$/.test(kept) ? kept : undefined;
   };
   return {
-    /** @param place the interaction or session */
+    /** @param place the interaction or session @returns the value to bind the challenge to */
     begin(ctx: Context, place: string): string {
       const token = read(ctx) ?? randomToken();
       ctx.cookies.set(name, token, {
@@ -25,7 +25,7 @@ export function createCeremonyCookie({ secure }: { secure: boolean }) {
       });
       return `${place} ${token}`;
     },
-    /** @returns what no challenge is bound to when the browser has no cookie */
+    /** @returns the value that `begin` returned. In a browser without the cookie, a value to which no challenge is bound */
     resume: (ctx: Context, place: string) => `${place} ${read(ctx) ?? ''}`,
   };
 }

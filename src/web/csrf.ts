@@ -11,13 +11,13 @@ export const formExpired = () =>
   );
 
 export interface CsrfTokens {
-  /** @returns what the form must bring back; the browser gets a cookie that it is bound to */
+  /** @returns the token of a form. The browser gets a cookie, to which the token is bound */
   issue(ctx: Context, form: string): string;
-  /** @throws LatchkeyError forbidden when the form was given to another browser, or is another form */
-  check(ctx: Context, form: string, given: string | undefined): void;
+  /** @throws LatchkeyError forbidden when the token is for another form or was issued to another browser */
+  check(ctx: Context, form: string, token: string | undefined): void;
 }
 
-/** Tokens for forms that need no session: nobody can fetch one here and have it sent by another's browser. */
+/** Tokens for forms that need no session. An attacker cannot fetch a token and have a victim's browser send it. */
 export function createCsrfTokens(deps: { secrets: Secrets; secure: boolean }): CsrfTokens {
   const { secrets, secure } = deps;
   const name = `${secure ? '__Host-' : ''}latchkey_form`;
@@ -32,9 +32,9 @@ export function createCsrfTokens(deps: { secrets: Secrets; secure: boolean }): C
       }
       return secrets.csrfToken(`${form}:${browser}`);
     },
-    check(ctx, form, given) {
+    check(ctx, form, token) {
       const browser = cookieOf(ctx);
-      if (!browser || !secrets.csrfMatches(`${form}:${browser}`, given ?? '')) throw formExpired();
+      if (!browser || !secrets.csrfMatches(`${form}:${browser}`, token ?? '')) throw formExpired();
     },
   };
 }

@@ -6,8 +6,8 @@ const LIMIT = 32 * 1024;
 const WRONG = 'The form could not be read. Go back, reload the page and try again.';
 
 /**
- * The fields of a form (application/x-www-form-urlencoded).
- * @throws LatchkeyError invalid_input when it is larger than 32 KB, not UTF-8, has a NUL, or a field twice
+ * Reads the fields of a form (application/x-www-form-urlencoded).
+ * @throws LatchkeyError invalid_input when the form is larger than 32 KB, is not UTF-8, or has a NUL or a field twice
  */
 export async function readForm(ctx: Context): Promise<Record<string, string>> {
   const body = await readBody(ctx, LIMIT);

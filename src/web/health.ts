@@ -1,6 +1,9 @@
 import type { Context, Middleware } from 'koa';
 
-/** `GET /healthz`: the process lives. `GET /readyz`: it can serve, or 503 with the reason. */
+/**
+ * `GET /healthz` answers 200 as long as the process runs. `GET /readyz` answers 200 when it can serve requests, otherwise
+ * 503 with the reason.
+ */
 export function health(deps: { notReady(): Promise<string | undefined> }): Middleware {
   async function ready(ctx: Context): Promise<void> {
     const reason = await deps.notReady();

@@ -3,7 +3,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 
 const WRONG = 'The request could not be read. Reload the page and try again.';
 
-/** The bytes of a request's body. @throws LatchkeyError invalid_input as soon as they are more than `limit` */
+/** Reads the bytes of a request's body. @throws LatchkeyError invalid_input as soon as there are more than `limit` */
 export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
   const tooLarge = () => new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
   if (Number(ctx.get('content-length')) > limit) throw tooLarge();
@@ -17,17 +17,17 @@ export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Deeper than anything that our pages send: parsers and validators further on are recursive. */
-const DEEPEST = 12;
+/** More than our pages send. A deeper document could overflow the stack of a recursive parser or validator. */
+const MAX_DEPTH = 12;
 
 function isTooDeep(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return depth === DEEPEST || Object.values(value).some((member) => isTooDeep(member, depth + 1));
+  return depth === MAX_DEPTH || Object.values(value).some((member) => isTooDeep(member, depth + 1));
 }
 
 /**
- * A JSON document from our own script.
- * @throws LatchkeyError invalid_input when it is larger than `limit`, not UTF-8, no JSON, or nested too deep
+ * Reads a JSON document from our own script.
+ * @throws LatchkeyError invalid_input when it is larger than `limit`, not UTF-8, not JSON, or nested too deep
  */
 export async function readJson(ctx: Context, limit: number): Promise<unknown> {
   const body = await readBody(ctx, limit);

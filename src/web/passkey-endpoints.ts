@@ -9,10 +9,10 @@ import type { AddressLimit } from './rate-limits/index.ts';
 
 const LIMIT = 48 * 1024;
 
-/** What our script sends. What is none of these is not looked at. */
+/** What our script sends. Other members are ignored. */
 const request = z.object({
   csrf: z.string().max(100).default(''),
-  /** The interaction whose page it is; none on a page of the account. */
+  /** The interaction of the page. Pages of the account have none. */
   interaction: z.string().max(100).optional(),
   purpose: z.enum(['authentication', 'second_factor', 'sign_key', 'recovery']).default('authentication'),
   ceremony: z.enum(['passkey', 'security_key', 'upgrade']).default('passkey'),
@@ -25,7 +25,7 @@ const request = z.object({
 
 export type CeremonyRequest = z.output<typeof request>;
 
-/** One side of a ceremony: in an interaction, or on a page of the account. Each gives back what is sent as JSON. */
+/** The ceremonies of an interaction, or of the account's pages. Each function returns the JSON to send. */
 export interface PasskeyCeremonies {
   startRegistration(ctx: Context, asked: CeremonyRequest): Promise<object>;
   finishRegistration(ctx: Context, asked: CeremonyRequest): Promise<object>;
@@ -40,12 +40,12 @@ const STEPS = {
   '/webauthn/authentication/verify': 'finishAuthentication',
 } as const;
 
-/** The endpoints of our script: options, then the answer of the authenticator. */
+/** The endpoints that our script calls: first for the options, then with the response of the authenticator. */
 export function createPasskeyEndpoints(
   router: Router,
   sides: { interaction: PasskeyCeremonies; account: PasskeyCeremonies },
-  /** Ceremonies that one address may begin. */
-  begun: Pick<AddressLimit, 'take'>,
+  /** The limit on started ceremonies. */
+  ceremonyLimit: Pick<AddressLimit, 'take'>,
 ): void {
   for (const [path, step] of Object.entries(STEPS)) {
     router.post(path, async (ctx) => {
@@ -56,7 +56,7 @@ export function createPasskeyEndpoints(
           'passkey_response_missing',
           'The passkey did not answer. Try again.',
         );
-      if (step.startsWith('start')) await begun.take(currentUnit().origin.ip);
+      if (step.startsWith('start')) await ceremonyLimit.take(currentUnit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');
       ctx.body = await side[step](ctx, asked);

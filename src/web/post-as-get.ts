@@ -4,12 +4,12 @@ import { readForm } from './form-body.ts';
 import { seeOther } from './respond.ts';
 import { findRoute } from './routes.ts';
 
-/** What fits beside the other headers in the 16 KB that one request may have. */
-const LONGEST = 12_000;
+/** Leaves room for the other headers: together, they may have 16 KB. */
+const MAX_QUERY_LENGTH = 12_000;
 
 /**
- * Answers a POST of a route with `form: 'as-get'` by a redirect to the same request as GET. A form of another site
- * comes without our SameSite=Lax cookies; the GET that follows has them.
+ * Answers a POST to a route with `form: 'as-get'` by redirecting to the same request as GET. Browsers send a form of
+ * another site without our SameSite=Lax cookies, but the GET with them.
  */
 export function postAsGet(): Middleware {
   return async (ctx, next) => {
@@ -21,7 +21,7 @@ export function postAsGet(): Middleware {
         'A POST request must be a form (application/x-www-form-urlencoded).',
       );
     const query = String(new URLSearchParams(await readForm(ctx)));
-    if (query.length > LONGEST)
+    if (query.length > MAX_QUERY_LENGTH)
       throw new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
     seeOther(ctx, `${ctx.path}?${query}`);
   };

@@ -53,7 +53,7 @@ export function createRenderer(deps: {
   }
   return (name, data) => {
     const title = String(data.title).replace(TEXT_DIRECTION, '');
-    // `shared` comes last, so that no page can show another host.
+    // `shared` comes last, so that no page can replace the host.
     const all = { bodyClass: 'door', ...data, title, ...shared };
     return view('layout')({ ...all, content: view(name)(all) });
   };

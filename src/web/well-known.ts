@@ -3,7 +3,7 @@ import { seeOther } from './respond.ts';
 
 const SECURITY = '/account/security';
 
-/** Where browsers and password managers look for what this server has. */
+/** Documents by which browsers and password managers find the passkeys and the password page of this server. */
 export function createWellKnown(router: Router, deps: { issuer: string; relatedOrigins: string[] }): void {
   const { issuer } = deps;
   const documents = {

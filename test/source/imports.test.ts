@@ -31,7 +31,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['fields.ts'],
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['engine-internals.ts']],
-  web: [['*'], ['rate-limits'], ['address.ts']],
+  web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [['*'], ['driver', 'documentation'], ['writes.ts'], ['statements.ts'], ['instants.ts']],
 };
 

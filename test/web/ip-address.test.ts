@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { addressOf, neighbourhoodOf } from '../../src/web/address.ts';
+import { addressOf, neighbourhoodOf } from '../../src/web/ip-address.ts';
 
 describe('an address', () => {
   for (const [given, expected] of Object.entries({

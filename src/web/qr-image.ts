@@ -1,4 +1,4 @@
-/** A QR code as the address of an image, black on white, that stands in the page itself. */
+/** @returns a QR code as a `data:` URL of an image, black on white */
 export async function qrImage(text: string): Promise<string> {
   const { default: QRCode } = await import('qrcode');
   const svg = await QRCode.toString(text, { type: 'svg', errorCorrectionLevel: 'M', margin: 2 });

@@ -3,14 +3,14 @@ import type { Transporter } from 'nodemailer';
 import { LatchkeyError } from './errors.ts';
 import type { Logger } from './log.ts';
 
-/** How long after each failure it is tried again. */
+/** The pauses before the second and the third attempt. */
 const PAUSES_MS = [500, 3000];
 const STEP_MS = 10_000;
-/** However slowly the other side goes on talking. */
+/** The longest time for one attempt, even if the mail server keeps responding slowly. */
 const WHOLE_MS = 30_000;
 
 export interface Mail {
-  /** One bare address. */
+  /** One address, without a name. */
   to: string;
   subject: string;
   text: string;
@@ -18,31 +18,31 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Hands it over to the mail server, trying again a few times. @throws LatchkeyError unavailable */
+  /** Hands a mail to the mail server, in up to three attempts. @throws LatchkeyError unavailable */
   send(mail: Mail): Promise<void>;
-  /** Whether the mail server takes our mail. @throws Error when it does not */
+  /** Connects and signs in to the mail server. @throws Error when that fails */
   verify(): Promise<void>;
 }
 
 const isLoopback = (host: string) => ['localhost', '127.0.0.1', '[::1]'].includes(host);
 
-/** A 5xx of the mail server is its last word (RFC 5321 section 4.2.1). */
+/** A 5xx of the mail server is permanent (RFC 5321 section 4.2.1), so another attempt is useless. */
 const isFinal = (error: unknown) => ((error as { responseCode?: number }).responseCode ?? 0) >= 500;
 
 /**
- * Mail over SMTP by nodemailer.
- * @param settings `url`: smtp:// or smtps://, with credentials where the server asks for them
+ * Sends mail over SMTP with nodemailer.
+ * @param settings `url`: smtp:// or smtps://, with the credentials that the server requires
  */
 export function createMailer(settings: { url: string; from: { name: string; address: string } }): Mailer {
   const { hostname, username } = new URL(settings.url);
   const options = {
     url: settings.url,
-    // Somebody between must not talk us out of encryption and so learn the password.
+    // An attacker on the network must not be able to remove encryption and read the password.
     requireTLS: username !== '' && !isLoopback(hostname),
     connectionTimeout: STEP_MS,
     greetingTimeout: STEP_MS,
     socketTimeout: STEP_MS,
-    // A mail holds what we wrote, and nothing that a name in it points at.
+    // A name or text in a mail must never make nodemailer read a file or an address.
     disableFileAccess: true,
     disableUrlAccess: true,
   };
@@ -57,9 +57,9 @@ export function createMailer(settings: { url: string; from: { name: string; addr
     (await transport()).sendMail({
       ...mail,
       from: settings.from,
-      // As an object, so that it is one address whatever stands in it.
+      // As an object: nodemailer would split a text with a comma into several addresses.
       to: { name: '', address: to },
-      // RFC 3834: no robot answers it.
+      // Automatic responders do not answer such mail (RFC 3834).
       headers: { 'Auto-Submitted': 'auto-generated' },
       signal: AbortSignal.timeout(WHOLE_MS),
     });
@@ -74,7 +74,7 @@ export function createMailer(settings: { url: string; from: { name: string; addr
             throw new LatchkeyError(
               'unavailable',
               'mail_not_accepted',
-              'The mail server did not take the mail.',
+              'The mail server did not accept the mail.',
               { cause: error },
             );
           await sleep(pause);
@@ -87,7 +87,7 @@ export function createMailer(settings: { url: string; from: { name: string; addr
   };
 }
 
-/** In development without a mail server: the log says what would have been sent. */
+/** For development without a mail server: writes each mail to the log instead of sending it. */
 export function createPrintingMailer(log: Logger): Mailer {
   return {
     async send({ to, subject, text }) {

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { formExpired } from './csrf.ts';
-import { showError } from './error-page.ts';
+import { showError } from './errors.ts';
 import { readForm } from './form-body.ts';
 import { type ShowPage, seeOther } from './respond.ts';
 

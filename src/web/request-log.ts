@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import type { Middleware } from 'koa';
+import type { Logger } from '../kit/log.ts';
+
+/** Paths may contain ids and codes, so the log has only their shape, and never the query. */
+function maskIds(path: string): string {
+  return path.replace(/[A-Za-z0-9_~-]{20,}/g, ':id').slice(0, 200);
+}
+
+/**
+ * Gives every request an id (`ctx.state.requestId`, `X-Request-Id`), and logs one line about it when it is answered.
+ * Error pages show the id, so that an operator finds the line.
+ */
+export function logRequests(log: Logger): Middleware {
+  return async (ctx, next) => {
+    const started = performance.now();
+    const requestId = randomUUID();
+    ctx.state.requestId = requestId;
+    ctx.set('X-Request-Id', requestId);
+    await next();
+    log.info({
+      request_id: requestId,
+      method: ctx.method,
+      path: maskIds(ctx.path),
+      status: ctx.status,
+      code: ctx.state.errorCode,
+      ms: Math.round(performance.now() - started),
+    });
+  };
+}

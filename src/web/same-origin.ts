@@ -1,0 +1,28 @@
+import type { Middleware } from 'koa';
+import { LatchkeyError } from '../kit/errors.ts';
+import { findRoute } from './routes.ts';
+
+const FORM_TYPES = { 'same-origin': 'application/x-www-form-urlencoded', json: 'application/json' } as const;
+
+/**
+ * Rejects forms that another site sent (cross-site request forgery). Browsers name the origin of every POST. The content
+ * type is checked, too, because a form of another site cannot send JSON.
+ * @param issuer the only origin whose forms are accepted
+ */
+export function requireSameOrigin(issuer: string): Middleware {
+  return (ctx, next) => {
+    const form = ctx.method === 'POST' ? findRoute(ctx.path)?.form : undefined;
+    if (form === 'same-origin' || form === 'json') {
+      const origin = ctx.get('origin');
+      const site = ctx.get('sec-fetch-site');
+      const isForeign = (origin !== '' && origin !== issuer) || (site !== '' && site !== 'same-origin');
+      if (isForeign || !ctx.is(FORM_TYPES[form]))
+        throw new LatchkeyError(
+          'forbidden',
+          'form_from_elsewhere',
+          'This form was sent from another site. Go back, reload the page and try again.',
+        );
+    }
+    return next();
+  };
+}
