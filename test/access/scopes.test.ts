@@ -24,7 +24,7 @@ describe('scopes', () => {
       assert.equal(covers(held, scope), expected));
   }
 
-  test('that are wildcards are never carried by a token', () => {
+  test('that are wildcards are never in a token', () => {
     assert.deepEqual(limitToClient(['openid', '*:*', 'calendar:*'], ['*:*'], true), ['openid']);
   });
 
@@ -46,7 +46,7 @@ describe('scopes', () => {
     ]);
   });
 
-  test('over Latchkey itself are granted for an hour at most', () => {
+  test('of Latchkey itself are granted for an hour at most', () => {
     assert.equal(accessTokenTtl(86_400, 'openid latchkey:audit.read'), 3600);
     assert.equal(accessTokenTtl(600, 'latchkey:keys'), 600);
     assert.equal(accessTokenTtl(86_400, 'openid'), 86_400);

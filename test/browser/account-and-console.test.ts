@@ -20,8 +20,8 @@ async function tabTo(page: Page, name: string): Promise<void> {
   assert.fail(`${name} is not reached by the keyboard`);
 }
 
-describe('the pages of the account and of the administrator', { skip }, () => {
-  test('need neither JavaScript nor a mouse, and Back shows no code again', async (t) => {
+describe('the account pages and the console', { skip }, () => {
+  test('work without JavaScript and without a mouse, and Back does not show a code again', async (t) => {
     const server = await startServer(t, 'sqlite');
     const person = await server.createAccount('ada', 'openid profile latchkey:invitations');
     const { context, complaints, hosts } = await watch(await launch(t), { javaScriptEnabled: false });
@@ -69,7 +69,7 @@ describe('the pages of the account and of the administrator', { skip }, () => {
     );
   });
 
-  test('print 200 codes as cards that no page cuts in two', async (t) => {
+  test('print 200 codes as cards, none of them cut by a page break', async (t) => {
     const server = await startServer(t, 'sqlite');
     const person = await server.createAccount('ada', 'openid latchkey:invitations');
     const { context, complaints } = await watch(await launch(t));

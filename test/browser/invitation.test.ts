@@ -17,9 +17,9 @@ async function fill(page: Page, fields: Record<string, string>): Promise<void> {
 
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
 
-describe('people who come by invitation, in Chromium', { skip }, () => {
+describe('people with an invitation, in Chromium', { skip }, () => {
   for (const javaScriptEnabled of [true, false]) {
-    test(`go from the set-up link to an application, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async (t) => {
+    test(`get from the set-up link to an application, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async (t) => {
       const server = await startServer(t, 'sqlite');
       const { home } = await startApplication(t, server);
       const browser = await launch(t);

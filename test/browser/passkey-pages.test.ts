@@ -99,7 +99,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await look('recover');
     });
 
-    test(`is so where a second factor is demanded, at ${width} px in ${colorScheme}`, async (t) => {
+    test(`is accessible and fits where a second factor is required, at ${width} px in ${colorScheme}`, async (t) => {
       const secondFactor = { everyone: true, scopes: [], roles: [] };
       const server = await startServer(t, 'sqlite', { hostname: 'localhost', config: { secondFactor } });
       const person = await server.createAccount('ada.okafor');

@@ -46,8 +46,8 @@ async function typePassword(page: Page, person: { username: string; password: st
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
-describe('a person with a passkey in Chromium', { skip }, () => {
-  test('signs up with an invitation and no password, and signs in again by the button without a username', async (t) => {
+describe('a passkey in Chromium', { skip }, () => {
+  test('signs a person up with an invitation, and in again with the button, without username or password', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     const device = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -68,7 +68,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  test('is offered it in the username field, and lands in the application', async (t) => {
+  test('is offered in the username field, and signs in to the application', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     await VirtualAuthenticator.plugIn(page, 'platform');
@@ -83,7 +83,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  test('is given one by a browser that upgrades by itself after a password, and signs in with it', async (t) => {
+  test('is created by the browser after a sign-in with a password, and signs in afterwards', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     const person = await server.createAccount();
@@ -108,7 +108,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
   });
 
   for (const kind of ['usb', 'u2f'] as const) {
-    test(`uses a security key (${kind}) after the password`, async (t) => {
+    test(`as a security key (${kind}) follows the password`, async (t) => {
       const here = await open(t);
       const { server, page } = here;
       const person = await server.createAccount();
@@ -131,7 +131,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     });
   }
 
-  test('adds a second key that opens nothing until it is approved, renames and removes', async (t) => {
+  test('that is added to another cannot sign in until it is approved; it can be renamed and removed', async (t) => {
     const here = await open(t);
     const { server, page } = here;
     const first = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -170,7 +170,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await page.waitForSelector('h1:has-text("Security")');
   });
 
-  test('creates a new key with a link of an administrator, once, after losing every key', async (t) => {
+  test('is created with an administrator’s link, once, after every key was lost', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     const lost = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -193,7 +193,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     assert.match(await eve.locator('main').innerText(), /This link no longer works/);
   });
 
-  test('reads what was wrong about a key, a finger or a copy, or that nothing was used, and tries again', async (t) => {
+  test('can be tried again after a wrong key, a wrong finger, a copy or no key, and the page says which it was', async (t) => {
     const here = await open(t);
     const { server, page } = here;
     const device = await VirtualAuthenticator.plugIn(page, 'platform');
@@ -224,7 +224,7 @@ describe('a person with a passkey in Chromium', { skip }, () => {
     await page.waitForURL(security(server));
   });
 
-  test('gives the ceremony up and uses the password; without JavaScript there is nothing else', async (t) => {
+  test('can be cancelled to use the password; without JavaScript only the password is offered', async (t) => {
     const here = await open(t);
     const { server, page, complaints } = here;
     const person = await server.createAccount();

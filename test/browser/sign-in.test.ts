@@ -50,7 +50,7 @@ describe('a person in Chromium', { skip }, () => {
     });
   }
 
-  test('does it with the keyboard alone', async (t) => {
+  test('signs in and out with the keyboard alone', async (t) => {
     const server = await startServer(t, 'sqlite');
     const person = await server.createAccount();
     const { home } = await startApplication(t, server);
@@ -74,7 +74,7 @@ describe('a person in Chromium', { skip }, () => {
     assert.match(await page.locator('main').innerText(), /ada@harbour\.example/);
   });
 
-  test('who is somebody else comes in with another account', async (t) => {
+  test('can use another account instead of the one that is signed in', async (t) => {
     const server = await startServer(t, 'sqlite');
     const person = await server.createAccount();
     await server.createAccount('mei');
@@ -97,7 +97,7 @@ describe('a person in Chromium', { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  test('who comes by a form of another site is known by the session, and nobody is signed out by one', async (t) => {
+  test('keeps the session when another site sends a form here, and is not signed out by that form', async (t) => {
     const server = await startServer(t, 'sqlite');
     const person = await server.createAccount();
     const application = createServer((_request, response) => response.end('back'));

@@ -34,7 +34,7 @@ describe('an error of the database', () => {
     assert.equal(failureOf(withCode('ER_ACCESS_DENIED_ERROR', { fatal: true })), 'unavailable');
   });
 
-  test('that this program caused stays what it is, so that it becomes a 500 with its stack in the log', () => {
+  test('that this program caused is not changed, so that it becomes a 500 with its stack in the log', () => {
     for (const error of [
       new TypeError('There is no id for: INSERT INTO T_accounts'),
       new Error('The name pipeline is not known'),
@@ -49,7 +49,7 @@ describe('an error of the database', () => {
     }
   });
 
-  test('that may pass becomes 503 and keeps its cause for the log', () => {
+  test('that is temporary becomes 503 and keeps its cause for the log', () => {
     for (const code of ['ECONNRESET', '55P03']) {
       const cause = withCode(code);
       const error = toUnavailable(cause);

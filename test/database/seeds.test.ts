@@ -27,7 +27,7 @@ function seed(url: string, env: Record<string, string> = {}): Promise<{ code: nu
 
 for (const engine of engines) {
   describe(`the seeds on ${engine}`, () => {
-    test('put back what they wrote, under the same ids, and write nothing twice', async (t) => {
+    test('restore their rows under the same ids, and write no row twice', async (t) => {
       const { url, drop } = await createDatabase(engine);
       t.after(drop);
       assert.equal((await seed(url)).code, 0);

@@ -29,7 +29,7 @@ describe('a declared statement', () => {
     );
   });
 
-  test('adds several rows, and leaves those alone that are there already', () => {
+  test('adds several rows, and leaves existing rows unchanged', () => {
     const insert = insertInto('T_codes', ['id', 'code']);
     assert.equal(insert.sql('postgres', 2), 'INSERT INTO T_codes (id, code) VALUES ($1, $2), ($3, $4)');
     assert.equal(insert.sql('mysql'), 'INSERT INTO T_codes (id, code) VALUES (?, ?)');
@@ -37,7 +37,7 @@ describe('a declared statement', () => {
     assert.equal(unlessThere.sql('sqlite'), 'INSERT INTO T_codes (id) VALUES (?) ON CONFLICT DO NOTHING');
   });
 
-  test('reads for several requests at once, also where it begins with a join or is ordered', () => {
+  test('reads for several requests at once, also with a join or an order', () => {
     const select = selectOne({
       columns: 'c.code',
       from: sql`T_codes c JOIN T_clients a ON a.id = ${'client'}`,
@@ -52,7 +52,7 @@ describe('a declared statement', () => {
     );
   });
 
-  test('is the very same string at each call, so that it is prepared once', () => {
+  test('is the same string at each call, so that it is prepared once', () => {
     const insert = insertInto('T_codes', ['id', 'code']);
     assert.ok(Object.is(insert.sql('mysql', 4), insert.sql('mysql', 4)));
   });

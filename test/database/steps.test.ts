@@ -19,7 +19,7 @@ describe('the writes of several units', () => {
   const describeSteps = (...writes: Write[]) =>
     stepsOf(writes, 'postgres').map(({ statement, values, times }) => `${statement.kind} ${times} ${values}`);
 
-  test('touch rows in one order whichever unit came first, guarded or not, so that none waits for another', () => {
+  test('touch rows in the same order in every unit, guarded or not, so that none waits for another', () => {
     for (const guard of [undefined, 'consume']) {
       const [a, b, c] = ['a', 'b', 'c'].map((id) => used(id, guard)) as [Write, Write, Write];
       assert.deepEqual(describeSteps(a, b, c), ['update 1 true,a', 'update 1 true,b', 'update 1 true,c']);
@@ -27,7 +27,7 @@ describe('the writes of several units', () => {
     }
   });
 
-  test('add rows of one table together, behind what is guarded', () => {
+  test('add the rows of a table together, after the guarded writes', () => {
     assert.deepEqual(describeSteps(added('a'), used('x', 'consume'), added('b'), added('c')), [
       'update 1 true,x',
       'insert 2 a,b',

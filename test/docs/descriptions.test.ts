@@ -22,7 +22,7 @@ describe('docs/DATABASE.md', () => {
     return found;
   };
 
-  test('is what npm run docs:database makes of the schema and the descriptions', async () => {
+  test('is the output of npm run docs:database', async () => {
     const kept = readFileSync(projectPath('docs/DATABASE.md'), 'utf8');
     assert.ok(kept === (await renderDocument()), 'it is stale: run npm run docs:database');
   });
@@ -49,7 +49,7 @@ describe('docs/DATABASE.md', () => {
     }
   });
 
-  test('has every foreign key under its name', () => {
+  test('lists every foreign key by its name', () => {
     for (const { name, references } of tables)
       for (const { name: key, column } of references) assert.equal(key, `FK_${name.slice(2)}_${column}`);
   });

@@ -29,7 +29,7 @@ describe('the diagrams of docs/DATABASE.md', () => {
     }
   });
 
-  test('show each table in the whole and in its part, and each line between two of one part', () => {
+  test('show each table in the overview and in its section, and each relation within a section', () => {
     const [whole, ...parts] = blocksOf('mermaid').map(({ body }) => body);
     const tables = (text = '') => [...text.matchAll(/^ {2}(T_\w+)(?: \{)?$/gm)].map(([, name]) => name);
     const lines = (text = '') =>

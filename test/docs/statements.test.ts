@@ -104,7 +104,7 @@ function printed(text: string): string[][] {
 /** In whichever order the engine sorts words that differ in case. */
 const sorted = (rows: string[][]) => rows.map((row) => row.join('|')).toSorted();
 
-test('every statement of docs/DATABASE.md is looked at here', () => {
+test('every statement of docs/DATABASE.md is tested here', () => {
   const known = [...Object.keys(EXPECTED), ...CHANGES];
   const cleanUps = retentionRules.map(({ table, column }) => `clean-up ${table} ${column}`);
   const found = new Set(statements().map(({ under }) => under));
@@ -134,7 +134,7 @@ for (const engine of engines) {
     const type = (under: string) => printed(commandLine(storage, printedSql(under), 'UTC'));
 
     for (const [under, rows] of Object.entries(EXPECTED)) {
-      test(`${under} prints what is there`, () => {
+      test(`${under} prints the expected rows`, () => {
         const ordered = !['requests', 'tokens'].includes(under);
         if (ordered) assert.deepEqual(type(under), rows());
         else assert.deepEqual(sorted(type(under)), sorted(rows()));
@@ -154,7 +154,7 @@ for (const engine of engines) {
       for (const table of await tableNames(database)) assert.ok(Number(rows[table]) > 0, table);
     });
 
-    test('what is to be said first is understood', () => {
+    test('the statements to run first are accepted', () => {
       const said = printedSql('Before you start');
       const ask = {
         sqlite: 'PRAGMA foreign_keys',
@@ -179,7 +179,7 @@ for (const engine of engines) {
       assert.equal(JSON.parse(stdout).length, Object.keys(reports()).length);
     });
 
-    test('the changes are made, to whom they name alone', async () => {
+    test('the changes affect only the accounts they name', async () => {
       const { knex } = database;
       type('sign-out');
       const left = await knex('T_user_sessions').where({ is_active: true }).pluck('account_id');
@@ -191,7 +191,7 @@ for (const engine of engines) {
       assert.deepEqual(counts, [0, 3]);
     });
 
-    test('each clean-up deletes what is past its time, and no other row', async () => {
+    test('each clean-up deletes the rows that are past their time, and no others', async () => {
       for (const rule of retentionRules) {
         const stay = await expiringRows(database, rule);
         const before: string[] = await database.knex(rule.table).pluck('id');

@@ -22,7 +22,7 @@ const clock = (ms: number) => ({ NODE_OPTIONS: `--import=${preload}`, TEST_CLOCK
 
 for (const engine of engines) {
   describe(`two servers whose clocks are ${(2 * SKEW_MS) / 1000} s apart on ${engine}`, () => {
-    test('of 50 refreshes at once on both, one at most begins a lineage, and it is dead afterwards', async (t) => {
+    test('of 50 refreshes with one token at once, at most one succeeds, and its tokens are revoked afterwards', async (t) => {
       const world = await openWorld(t, engine);
       const ahead = await world.start(clock(SKEW_MS));
       const behind = await world.start(clock(-SKEW_MS));

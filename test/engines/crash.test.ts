@@ -108,7 +108,7 @@ const NONE = {
 
 for (const engine of engines) {
   describe(`a server that is killed on ${engine}`, () => {
-    test('everything that a client received works afterwards, and nothing is left half done', async (t) => {
+    test('keeps every code and token that a client received, and leaves nothing half done', async (t) => {
       const world = await openWorld(t, engine);
       const server = await world.start();
       const client = await world.createClient({ firstParty: true });

@@ -23,7 +23,7 @@ const AWAY: Record<string, { goes(proxy: DatabaseProxy): unknown; returns(proxy:
 // Embedded, SQLite cannot be away.
 for (const engine of engines.filter((one) => one !== 'sqlite')) {
   describe(`an unavailable database: ${engine}`, () => {
-    test('requests are answered with 503 soon, and the server works again by itself', async (t) => {
+    test('requests get 503 soon, and the server recovers by itself', async (t) => {
       const world = await openWorld(t, engine);
       const proxy = await openProxy(t, world.storage.url);
       const server = await world.start({ LATCHKEY_DATABASE_URL: proxy.url, LATCHKEY_DATABASE_POOL: '3' });

@@ -16,7 +16,7 @@ import { openWorld, type ServerProcess } from '../support/world.ts';
 const OPERATOR = { accountId: null };
 
 for (const engine of engines) {
-  test(`a disabled account has no session, token or code at any server from that moment, on ${engine}`, async (t) => {
+  test(`disabling an account ends its sessions, tokens and codes at every server at once, on ${engine}`, async (t) => {
     const world = await openWorld(t, engine);
     const servers = [await world.start(), await world.start()] as const;
     const client = await world.createClient({ firstParty: true });

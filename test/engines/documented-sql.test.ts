@@ -27,7 +27,7 @@ for (const engine of engines) {
   describe(`the documented queries at the command line of ${engine}`, { skip: missingShell(engine) }, () => {
     const around = { past: -MINUTE, 'long past': -1500 * MINUTE, soon: MINUTE, later: 1500 * MINUTE };
 
-    test('the clean-up takes the requests that have expired, and no other', async (t) => {
+    test('the clean-up of authorization requests deletes expired rows, and no others', async (t) => {
       const { database, storage } = await openWorld(t, engine);
       for (const [name, ms] of Object.entries(around)) {
         const text = Object.fromEntries(
@@ -48,7 +48,7 @@ for (const engine of engines) {
       assert.deepEqual(left.map((row) => row.uid_hash).toSorted(), ['later', 'soon']);
     });
 
-    test('the clean-up of guesses takes the browsers and limits that have expired, and no other', async (t) => {
+    test('the clean-up of trusted browsers and rate limits deletes expired rows, and no others', async (t) => {
       const { database, storage, createAccount } = await openWorld(t, engine);
       const { id: account_id } = await createAccount();
       const { knex } = database;
@@ -74,7 +74,7 @@ for (const engine of engines) {
       }
     });
 
-    test('the locked accounts are those whose lock has not ended', async (t) => {
+    test('the query for locked accounts lists those whose lock has not ended', async (t) => {
       const { database, storage, createAccount } = await openWorld(t, engine);
       for (const [name, ms] of Object.entries(around)) {
         const { id } = await createAccount(name.replace(' ', '-'));
@@ -97,7 +97,7 @@ for (const engine of engines) {
   }, () => {
     const storage = storageOf(engine);
 
-    test('an interaction that ends in a minute stays, one that ended a minute ago goes', async () => {
+    test('an interaction that expires in a minute stays, one that expired a minute ago is deleted', async () => {
       const { of, request, database, url } = storage();
       const seconds = Math.floor(Date.now() / 1000);
       for (const [uid, exp] of Object.entries({ over: seconds - 60, open: seconds + 60 })) {
@@ -112,7 +112,7 @@ for (const engine of engines) {
       assert.equal((await request(() => of('Interaction').find('open')))?.cid, 'open');
     });
 
-    test('instants come back as they were, to the millisecond', async () => {
+    test('times are read as they were written, to the millisecond', async () => {
       const { accountId, url } = storage();
       const at = new Date('2031-03-30T02:30:00.123Z');
       const database = openDatabase(url);

@@ -7,7 +7,7 @@ import { startServer } from '../support/server.ts';
 
 for (const engine of engines) {
   describe(`a commit that fails on ${engine}`, () => {
-    test('for a reason that nobody foresaw takes back what the response already said', async (t) => {
+    test('for an unexpected reason replaces the response with an error and writes nothing', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ firstParty: true });
       const { browser, tokens } = await signInWith(server, client, await server.createAccount());
@@ -58,7 +58,7 @@ for (const engine of engines) {
       assert.equal(info.body.active, true);
     });
 
-    test('or an error in the middle of a request, takes back what it would have written', async (t) => {
+    test('or an error in the middle of a request, writes nothing of that request', async (t) => {
       const server = await startServer(t, engine);
       const { driver, knex } = server.database;
       const client = await server.createClient({ firstParty: true });

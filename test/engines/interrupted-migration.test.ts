@@ -24,7 +24,7 @@ async function schemaOf(database: Database): Promise<Record<string, string>> {
 }
 
 // Only there each statement of a migration commits by itself.
-describe('a migration that dies halfway on mariadb', { skip: !engines.includes('mariadb') }, () => {
+describe('a migration that was interrupted on mariadb', { skip: !engines.includes('mariadb') }, () => {
   async function prepare(t: { after(end: () => unknown): void }) {
     const whole = await createDatabase('mariadb');
     const { url, drop } = await createDatabase('mariadb');
@@ -38,7 +38,7 @@ describe('a migration that dies halfway on mariadb', { skip: !engines.includes('
     return { url, database, status, expected: await schemaOf(fresh) };
   }
 
-  test('is named by its status, and the same command again brings it to its end', async (t) => {
+  test('is named by db status, and the same command finishes it', async (t) => {
     const { url, database, status, expected } = await prepare(t);
     const { knex } = database;
     // In the way of the second table of the third migration.
@@ -61,7 +61,7 @@ describe('a migration that dies halfway on mariadb', { skip: !engines.includes('
     assert.deepEqual((await status()).unfinished, []);
   });
 
-  test('killed at any point is brought to its end by the next one', async (t) => {
+  test('and killed at any statement is finished by the next one', async (t) => {
     for (const table of ['T_authorization_codes', 'T_invitations']) {
       const { url, database, expected } = await prepare(t);
       const env = childEnvironment({ LATCHKEY_DATABASE_URL: url, LATCHKEY_SECRETS: SECRETS.join() });
@@ -79,7 +79,7 @@ describe('a migration that dies halfway on mariadb', { skip: !engines.includes('
     }
   });
 
-  test('as a rollback says so too, and is rolled back again before it is migrated', async (t) => {
+  test('during a rollback is reported too, and is rolled back again before migrating', async (t) => {
     const { url, database, expected } = await prepare(t);
     await migrateLatest(database, url);
     await database.knex.schema.dropTable('T_invitation_redemptions');

@@ -74,7 +74,7 @@ async function atTheDatabase(t: TestContext, url: string) {
 
 for (const engine of engines) {
   describe(`invitations redeemed at two servers on ${engine}`, () => {
-    test('100 at once: one use makes one account, seven make seven, and a name is one account’s', async (t) => {
+    test('100 at once: one use creates one account, seven uses seven, and a username belongs to one account', async (t) => {
       const world = await openWorld(t, engine);
       const { knex } = world.database;
       const redeemAll = await atTheDatabase(t, world.storage.url);
@@ -100,7 +100,7 @@ for (const engine of engines) {
         assert.equal(await count(table), 9, table);
     });
 
-    test('50 at once make one first administrator, by one link or by several', async (t) => {
+    test('50 at once create one first administrator, with one set-up link or several', async (t) => {
       const world = await openWorld(t, engine);
       const invitations = invitationsOf(world, { issuer: 'http://127.0.0.1' });
       const code = async () =>
@@ -116,7 +116,7 @@ for (const engine of engines) {
       await assert.rejects(invitations.createSetUpLink(OPERATOR), /has an administrator/);
     });
 
-    test('10 forms sent at once to two servers make one account', async (t) => {
+    test('10 forms sent at once to two servers create one account', async (t) => {
       const world = await openWorld(t, engine);
       const servers = [await world.start(), await world.start()];
       const [made] = await invitationsOf(world, servers[0] as ServerProcess).create(OPERATOR, {});
@@ -126,7 +126,7 @@ for (const engine of engines) {
       assert.equal((await world.database.knex('T_accounts')).length, 1);
     });
 
-    test('killed in the middle: an invitation is unused, or its account is whole', async (t) => {
+    test('killed in the middle: an invitation is unused, or its account is complete', async (t) => {
       const world = await openWorld(t, engine);
       const server = await world.start();
       const invitations = invitationsOf(world, server);

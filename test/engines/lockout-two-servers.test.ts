@@ -30,8 +30,8 @@ async function atTheForm(world: World, server: ServerProcess, browser = new Brow
 const BEHIND_A_PROXY = { LATCHKEY_TRUST_PROXY: 'true' };
 
 for (const engine of engines) {
-  describe(`guesses at the form of two servers on ${engine}`, () => {
-    test('many at once: five are looked at, the count outlives a crash, and the lock looks like a wrong password', async (t) => {
+  describe(`wrong passwords at the sign-in forms of two servers on ${engine}`, () => {
+    test('many at once: five are verified, the count survives a crash, and a locked account looks like a wrong password', async (t) => {
       const world = await openWorld(t, engine);
       const [first, second] = [await world.start(BEHIND_A_PROXY), await world.start(BEHIND_A_PROXY)];
       const person = await world.createAccount();

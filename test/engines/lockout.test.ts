@@ -10,8 +10,8 @@ import { engines } from '../support/engines.ts';
 const minutesLeft = (until: unknown) => (toDate(until).getTime() - Date.now()) / 60_000;
 
 for (const engine of engines) {
-  describe(`guesses at a password on ${engine}`, () => {
-    test('1,000 wrong passwords at once on two servers: five are verified, then even the right one is refused', async (t) => {
+  describe(`failed attempts at a password on ${engine}`, () => {
+    test('1,000 at once at two servers: five are verified, then even the right password is refused', async (t) => {
       const { guess, verified, credential, wait, person, waitForDatabase } = await openGuessing(t, engine);
       const all = await Promise.allSettled(Array.from({ length: 1000 }, () => guess('wrong')));
       const failed = all.filter(({ status }) => status === 'rejected').length;
@@ -35,7 +35,7 @@ for (const engine of engines) {
       t.diagnostic(`${engine}: ${failed} of 1,000 were answered 503`);
     });
 
-    test('lock it for longer with each round, and at 100 in a row until it is reset', async (t) => {
+    test('lock the account for longer each time, and after 100 in a row until the password is reset', async (t) => {
       const { guess, verified, credential, wait, world, person } = await openGuessing(t, engine);
       const locks: number[] = [];
       while (verified() < MAX_FAILED_ATTEMPTS) {
@@ -56,7 +56,7 @@ for (const engine of engines) {
       assert.equal(await guess(RIGHT), person.id);
     });
 
-    test('that are not verified at are counted in one row, which a purge may take', async (t) => {
+    test('that were not verified are counted in one row, which a purge may delete', async (t) => {
       const { guess, world } = await openGuessing(t, engine);
       const { knex } = world.database;
       const refused = async () => (await knex('T_rate_limits')).map(({ points }) => Number(points));
@@ -79,7 +79,7 @@ for (const engine of engines) {
       }
     });
 
-    test('by others do not lock a person out of the browser that they know, nor does that lift the lock', async (t) => {
+    test('from elsewhere do not lock a person out of a trusted browser, and a sign-in there does not lift the lock', async (t) => {
       const { guess, credential, person, world } = await openGuessing(t, engine);
       assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
       for (let times = 0; times < 7; times += 1) await guess('wrong');
@@ -94,7 +94,7 @@ for (const engine of engines) {
       assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
     });
 
-    test('from a known browser are counted there: five of 200 at once, and the account stays open', async (t) => {
+    test('from a trusted browser are counted there: five of 200 at once are verified, and the account stays unlocked', async (t) => {
       const { guess, verified, person, wait, credential } = await openGuessing(t, engine);
       await guess(RIGHT, { browser: 'stolen' });
       const before = verified();
@@ -106,7 +106,7 @@ for (const engine of engines) {
       assert.equal(await guess(RIGHT, { browser: 'stolen' }), person.id);
     });
 
-    test('from a browser that is forgotten or was not used for long are those of a stranger', async (t) => {
+    test('from a browser whose trust was removed or has expired count against the account', async (t) => {
       const { guess, person, world } = await openGuessing(t, engine);
       const { knex } = world.database;
       const lock = async () => {
@@ -128,7 +128,7 @@ for (const engine of engines) {
       assert.equal((await knex('T_known_browsers')).length, 0);
     });
 
-    test('cost as many durable commits at an unknown, an open and a locked account', async (t) => {
+    test('cost the same number of commits for an unknown, an unlocked and a locked account', async (t) => {
       const { guess, durable } = await openGuessing(t, engine);
       const cost = async (username: string) => {
         const before = durable();

@@ -9,8 +9,8 @@ const strange = (letter: string) =>
   ['\0', '\ud800', '%', "'"].map((bad) => `${letter}0mgx${bad}2b4c`.slice(0, 9));
 
 for (const engine of engines) {
-  describe(`tokens that nobody issued on ${engine}`, () => {
-    test('are unknown, whatever stands in them', async (t) => {
+  describe(`made-up tokens on ${engine}`, () => {
+    test('are unknown, whatever they contain', async (t) => {
       const world = await openWorld(t, engine);
       const server = await world.start();
       const client = await world.createClient({ firstParty: true });

@@ -29,7 +29,7 @@ async function fillAll(database: Database): Promise<void> {
 
 for (const engine of engines) {
   describe(`migrations on ${engine}`, () => {
-    test('go up, down with a row in every table, and up again', async (t) => {
+    test('migrate, roll back with a row in every table, and migrate again', async (t) => {
       const { url, drop } = await createDatabase(engine);
       const database = openDatabase(url);
       t.after(async () => {
@@ -53,7 +53,7 @@ for (const engine of engines) {
       for (const table of tables) assert.equal((await database.knex(table)).length, 0, table);
     });
 
-    test('of processes that migrate at once one does it and the others wait for it', async (t) => {
+    test('of several processes at once one migrates and the others wait for it', async (t) => {
       const { url, drop } = await createDatabase(engine);
       t.after(drop);
       const results = await Promise.all(
@@ -80,7 +80,7 @@ for (const engine of engines) {
       assert.equal(first, second);
     });
 
-    test('a lock that a server left when it died holds nobody up, nor does a pool of one', async (t) => {
+    test('a lock left by a server that died is taken over, and a pool of one connection is enough', async (t) => {
       const { url, drop } = await createDatabase(engine);
       const database = openDatabase(url, 1);
       t.after(async () => {

@@ -16,7 +16,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 type Client = Awaited<ReturnType<TestServer['createClient']>>;
 
 for (const engine of engines) {
-  describe(`the keys of a person on ${engine}`, () => {
+  describe(`the keys of an account on ${engine}`, () => {
     const ends: (() => unknown)[] = [];
     let server: TestServer;
     let client: Client;
@@ -40,7 +40,7 @@ for (const engine of engines) {
       return authenticate(browser, place, key, tweaks);
     };
 
-    test('no key is taken that is none, or under which others can sign', async () => {
+    test('a malformed or insecure public key is refused', async () => {
       const { id, browser } = await person();
       const place = await accountPlace(server, id);
       for (const [what, publicKey] of Object.entries(BAD_KEYS)) {
@@ -50,7 +50,7 @@ for (const engine of engines) {
       assert.equal((await keysOf(id)).length, 1);
     });
 
-    test('no answer trips the parser', async () => {
+    test('a malformed answer gets 4xx, never 5xx', async () => {
       const { id, browser } = await person();
       const place = await accountPlace(server, id);
       for (const [what, attestation] of Object.entries(BAD_OBJECTS)) {
@@ -68,7 +68,7 @@ for (const engine of engines) {
       assert.equal((await keysOf(id)).length, 1);
     });
 
-    test('each request needs our own script: its type, origin and token', async () => {
+    test('each request needs the content type, the origin and the token that our own script sends', async () => {
       const { id, browser } = await person();
       const place = await accountPlace(server, id);
       const eve = await person();
@@ -114,7 +114,7 @@ for (const engine of engines) {
       assert.equal((await signIn(second)).status, 200);
     });
 
-    test('another one opens nothing until a signed one vouches for it, and only for that', async () => {
+    test('any other added key cannot sign in until a signed key vouches for it, and for it alone', async () => {
       const { id, key, browser } = await person();
       const place = await accountPlace(server, id);
       await server.database.knex('T_webauthn_credentials').update({ last_used_at: null });
@@ -148,7 +148,7 @@ for (const engine of engines) {
       assert.equal((await signIn(third)).status, 401);
     });
 
-    test('factors change only a short time after a sign-in', async () => {
+    test('keys can be changed only shortly after a sign-in', async () => {
       const { id, browser } = await person();
       const place = await accountPlace(server, id);
       const options = await post(browser, 'registration/options', place);

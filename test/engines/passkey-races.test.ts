@@ -56,7 +56,7 @@ for (const engine of engines) {
       assert.equal(await count('T_auth_audit_log', event), 1);
     });
 
-    test('two answers with one counter: the second is a copy', async (t) => {
+    test('of two answers with the same counter the second is treated as a copied key’s', async (t) => {
       const one = await startServer(t, engine);
       const { key } = await newcomer(one, 'mei');
       const client = await one.createClient();
@@ -73,7 +73,7 @@ for (const engine of engines) {
       assert.deepEqual(statuses.toSorted(), [200, 401]);
     });
 
-    test('of the last two keys removed at once one stays', async (t) => {
+    test('when the last two keys are removed at once, one stays', async (t) => {
       const one = await startServer(t, engine);
       const two = await second(t, one);
       const mei = await newcomer(one, 'mei');
@@ -95,7 +95,7 @@ for (const engine of engines) {
       }
     });
 
-    test('a removed key is dead at once, wherever; its row stays; an unsigned one is no way in', async (t) => {
+    test('a removed key stops working at every server at once and keeps its row; an unsigned key cannot sign in', async (t) => {
       const one = await startServer(t, engine);
       const two = await second(t, one);
       const mei = await newcomer(one, 'mei');
@@ -129,7 +129,7 @@ for (const engine of engines) {
       );
     });
 
-    test('a name is what a person can read', async (t) => {
+    test('a key’s name is trimmed and has no invisible characters', async (t) => {
       const one = await startServer(t, engine);
       const mei = await newcomer(one, 'mei');
       const [key] = await keysOf(one).list(mei.id);

@@ -87,7 +87,7 @@ for (const engine of engines) {
       await refused(await post(browser, 'authentication/verify', { ...place, response: used }), 'challenge');
     });
 
-    test('a challenge ends after five minutes, though nobody has cleaned up', async () => {
+    test('a challenge expires after five minutes, though its row is still there', async () => {
       const { key } = await person();
       const { browser, place } = await signInPage(server, client);
       const options = await post(browser, 'authentication/options', place);
@@ -103,7 +103,7 @@ for (const engine of engines) {
       await refused(await post(browser, 'authentication/verify', { ...place, response }), 'challenge');
     });
 
-    test('a challenge of another interaction, browser, person or purpose is none', async () => {
+    test('a challenge of another interaction, browser, account or purpose is refused', async () => {
       const mei = await person();
       const eve = await person();
       const own = await signInPage(server, client);
@@ -175,7 +175,7 @@ for (const engine of engines) {
       }
     });
 
-    test('nobody there, or nobody verified, is refused; nor can the flag be set afterwards', async () => {
+    test('an answer without user presence or verification is refused, also when the flag was set after signing', async () => {
       const { key, id, browser } = await person();
       for (const tweaks of [{ up: false }, { uv: false }])
         await refused(await signIn(key, tweaks), 'assertion');
@@ -193,7 +193,7 @@ for (const engine of engines) {
       assert.equal((await signIn(key)).status, 200);
     });
 
-    test('a counter that did not go up is checked after the signature, refused and reported', async () => {
+    test('a passkey counter that did not go up is checked after the signature, refused and reported', async () => {
       const { key, id } = await person();
       const stolen = key.clone();
       assert.equal((await signIn(key)).status, 200);
@@ -205,7 +205,7 @@ for (const engine of engines) {
       assert.ok((await reasons(id)).includes('counter'));
     });
 
-    test('a key that does not count is fine, and one that begins to must go on', async () => {
+    test('a key without a counter is accepted, and one that begins to count must continue', async () => {
       const key = new Authenticator(server.issuer);
       key.step = 0;
       const { id } = await person(key);
@@ -216,7 +216,7 @@ for (const engine of engines) {
       assert.deepEqual(new Set(await reasons(id)), new Set(['counter']));
     });
 
-    test('a key is registered once, for one person', async () => {
+    test('a key is registered once, for one account', async () => {
       const mei = await person();
       const eve = await person();
       const other = new Authenticator(server.issuer);
@@ -232,7 +232,7 @@ for (const engine of engines) {
       assert.equal(Number(n), 2);
     });
 
-    test('the handle of another person, or none, is refused', async () => {
+    test('the user handle of another account, or none, is refused', async () => {
       const mei = await person();
       const eve = await person();
       await refused(await signIn(mei.key, { userHandle: eve.key.userHandle }), 'user_handle');
@@ -241,7 +241,7 @@ for (const engine of engines) {
       await refused(await signIn(mei.key, { id: eve.key.id }), 'user_handle');
     });
 
-    test('what is made synced stays synced, and nothing is backed up that cannot be', async () => {
+    test('backup eligibility never changes, and a key that is not eligible cannot be backed up', async () => {
       const { key, id, browser } = await person();
       await refused(await signIn(key, { be: true }), 'backup_eligibility');
       await refused(await signIn(key, { bs: true }), 'assertion');

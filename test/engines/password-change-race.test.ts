@@ -6,7 +6,7 @@ import { servicesOn } from '../support/services.ts';
 import { openWorld } from '../support/world.ts';
 
 for (const engine of engines) {
-  test(`a sign-in that a new password overtakes is given up whole on ${engine}`, async (t) => {
+  test(`a sign-in fails and writes nothing if the password is changed during it, on ${engine}`, async (t) => {
     const { database, createAccount } = await openWorld(t, engine);
     const { id, username, password } = await createAccount();
     const { passwords } = servicesOn(database);

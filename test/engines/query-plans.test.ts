@@ -11,8 +11,8 @@ const SMALL = /T_oauth_clients|T_signing_keys/i;
 for (const engine of engines) {
   // MariaDB reads a small table whole whatever it could do; bench/plans.ts asks it with many rows.
   if (engine === 'mariadb' || engine === 'mysql') continue;
-  describe(`the plans of what is asked on ${engine}`, () => {
-    test('read no growing table whole', async (t) => {
+  describe(`the query plans on ${engine}`, () => {
+    test('scan no growing table', async (t) => {
       const server = await startServer(t, engine);
       const { database } = server;
       const asked = watch(database);

@@ -26,7 +26,7 @@ const plain = (type: string) =>
 for (const engine of engines) {
   if (engine === 'sqlite') continue;
   describe(`the schema that docs/DATABASE.md describes, on ${engine}`, () => {
-    test('is the one that the migrations make there: columns, types, what must be there, indices', async (t) => {
+    test('is the one that the migrations create: columns, types, NOT NULL, indexes', async (t) => {
       const { database } = await openWorld(t, engine);
       const isPostgres = engine === 'postgres';
       const rows = await selectRows(database, isPostgres ? POSTGRES : MYSQL);

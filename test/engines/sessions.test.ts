@@ -33,7 +33,7 @@ for (const engine of engines) {
       return { sessions, request, id, uid, payload, overlapping, row, fresh };
     }
 
-    test('a session is found by its id and by its uid, where its id is not given back', async () => {
+    test('a session is found by its id and by its uid, which does not reveal the id', async () => {
       const { sessions, request, id, uid, payload } = await begin({ a: { sid: '1' } });
       assert.deepEqual(await request(() => sessions.find(id)), { ...payload, jti: id });
       assert.deepEqual(await request(() => sessions.findByUid(uid)), payload);
@@ -54,7 +54,7 @@ for (const engine of engines) {
       assert.equal((await row()).length, 1);
     });
 
-    test('a session that is only used again is written when its end moved by a minute, or by a hundredth', async () => {
+    test('a session that is only used again is written when its expiry moved by a minute or by a hundredth', async () => {
       const { sessions, id, row, overlapping, payload } = await begin({ a: { sid: '1' } });
       const expires = async () => toEpoch(toDate((await row())[0].expires_at)) - Number(payload.exp);
       const later = async (seconds: number, ttl: number, more: Payload = {}) => {
@@ -73,7 +73,7 @@ for (const engine of engines) {
       assert.equal(await later(67, DAY, { authorizations: { a: { sid: '2' } } }), 67, 'another application');
     });
 
-    test('an id that was given up is not brought back by a request that had read the session by it', async () => {
+    test('an id that was replaced is not restored by a request that had read the session under it', async () => {
       const { sessions, request, id, overlapping, fresh } = await begin();
       const [rotating, late] = [await overlapping(), await overlapping()];
       const next = fresh('Session');
@@ -83,7 +83,7 @@ for (const engine of engines) {
       assert.equal((await request(() => sessions.find(next)))?.jti, next);
     });
 
-    test('a session that was ended is not brought back by a request that had read it', async () => {
+    test('a session that was ended is not restored by a request that had read it', async () => {
       const { sessions, request, id, uid, row, overlapping, fresh } = await begin();
       const [touching, renaming] = [await overlapping(), await overlapping()];
       await request(() => sessions.destroy(id));
@@ -101,7 +101,7 @@ for (const engine of engines) {
       );
     });
 
-    test('a session that was made and ended in one request was never there', async () => {
+    test('a session that was created and ended in one request is not written', async () => {
       const { sessions, request, fresh } = await begin();
       const id = fresh('Session');
       await request(async () => {
@@ -111,7 +111,7 @@ for (const engine of engines) {
       assert.equal(await request(() => sessions.find(id)), undefined);
     });
 
-    test('of what overlapping requests add, change and take away nothing is lost', async () => {
+    test('overlapping requests lose no application that one of them adds, changes or removes', async () => {
       const { sessions, request, id, overlapping } = await begin({
         kept: { sid: 'k' },
         changed: { sid: 'c', grantId: 'g1', persistsLogout: true },

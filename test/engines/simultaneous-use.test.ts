@@ -35,9 +35,9 @@ function holdTwo({ database: { driver } }: TestServer): void {
 }
 
 for (const engine of engines) {
-  describe(`two requests that both saw it unused, on ${engine}`, () => {
+  describe(`two requests at once, on ${engine}`, () => {
     for (const what of ['code', 'refresh token']) {
-      test(`of a ${what}: one is answered, and the other takes back what that one got`, async (t) => {
+      test(`that both read a ${what} as unused: one gets tokens, and the other revokes them`, async (t) => {
         const server = await startServer(t, engine);
         const client = await server.createClient({ firstParty: true });
         const { browser } = await signInWith(server, client, await server.createAccount());

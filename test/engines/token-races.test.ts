@@ -34,7 +34,7 @@ async function race(attempt: (index: number) => Promise<TokenAnswer>): Promise<T
 
 for (const engine of engines) {
   describe(`races between two servers on ${engine}`, () => {
-    test('one of 50 redeems a code or a refresh token, and what it got is revoked by the others', async (t) => {
+    test('one of 50 at once redeems a code or a refresh token, and the others revoke its tokens', async (t) => {
       const world = await openWorld(t, engine);
       const first = await world.start();
       const second = await world.start();
@@ -71,7 +71,7 @@ for (const engine of engines) {
       t.diagnostic(`${engine}: of ${rounds(5)} races each, 50 at once, ${JSON.stringify(won)} had a winner`);
     });
 
-    test('two applications that go through one session at once both redeem their codes', async (t) => {
+    test('two applications that use one session at once both redeem their codes', async (t) => {
       const world = await openWorld(t, engine);
       const servers = [await world.start(), await world.start()] as const;
       const clients = [

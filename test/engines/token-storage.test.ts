@@ -14,7 +14,7 @@ for (const engine of engines) {
     const storage = storageOf(engine);
 
     for (const name of names) {
-      test(`${name}: written once, found as it was, changed, and gone once destroyed`, async () => {
+      test(`${name}: is written once, found unchanged, updated, and not found once destroyed`, async () => {
         const { of, request, accountId, fresh } = storage();
         const [id, payload] = [fresh(name), payloadOf(name, accountId)];
         const given = { ...payload, jti: id };
@@ -50,7 +50,7 @@ for (const engine of engines) {
     }
 
     for (const name of names.filter((one) => models[one]?.consumable)) {
-      test(`${name}: consumed once among 20, and no upsert brings it back`, async () => {
+      test(`${name}: is consumed by one of 20 requests at once, and no upsert restores it`, async () => {
         const { of, request, attempt, accountId, fresh } = storage();
         const id = fresh(name);
         const given = { ...payloadOf(name, accountId), jti: id };
@@ -97,7 +97,7 @@ for (const engine of engines) {
     }
 
     for (const name of names.filter((one) => models[one]?.grantable && one !== 'ClientCredentials')) {
-      test(`${name}: what hangs on a revoked grant is gone, and nothing else`, async () => {
+      test(`${name}: revoking a grant removes its rows, and no others`, async () => {
         const { of, request, accountId, fresh } = storage();
         const [mine, other] = [fresh(name), fresh(name)];
         const [revoked, grantId] = [uuidv7(), uuidv7()];
@@ -113,7 +113,7 @@ for (const engine of engines) {
       });
     }
 
-    test('a device code is found by its user code, and changed through what was found', async () => {
+    test('a device code is found by its user code, and can be updated then', async () => {
       const { of, request, accountId, fresh } = storage();
       const id = fresh('DeviceCode');
       const given = { ...payloadOf('DeviceCode', accountId), jti: id };
@@ -134,7 +134,7 @@ for (const engine of engines) {
       assert.equal(await request(() => of('ClientCredentials').find(id)), undefined);
     });
 
-    test('of 20 proofs with one id one is taken, at once, whatever becomes of the request', async () => {
+    test('of 20 proofs with one id at once one is accepted, whatever the request does afterwards', async () => {
       const { of, database, fresh } = storage();
       const id = fresh('ReplayDetection');
       const payload = { kind: 'ReplayDetection', iss: 'one', jti: id, exp: 4e9 };
@@ -163,7 +163,7 @@ for (const engine of engines) {
       assert.equal(await request(() => of('Grant').find(id)), undefined);
     });
 
-    test('nothing that can be presented stands in any row', async () => {
+    test('no row contains a code, token or secret as it was issued', async () => {
       const { of, request, accountId, database, fresh } = storage();
       const secrets = new Map<string, string>();
       for (const name of names.filter((one) => one !== 'Grant')) {

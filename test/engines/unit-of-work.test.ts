@@ -66,7 +66,7 @@ for (const engine of engines) {
     };
     const reset = () => storage().database.knex('T_revoked_tokens').delete();
 
-    test('a unit that is dropped writes nothing', async () => {
+    test('a unit whose writes are discarded writes nothing', async () => {
       await reset();
       const unit = unitOf(evidence('a'), evidence('b'));
       unit.discardWrites();
@@ -74,7 +74,7 @@ for (const engine of engines) {
       assert.deepEqual(await hashes(), []);
     });
 
-    test('a guard that fails takes all of its unit with it, wherever it stands', async () => {
+    test('a guard that fails undoes its whole unit, wherever it stands', async () => {
       await reset();
       await unitOf(evidence('taken')).commit();
       for (const writes of [
@@ -88,7 +88,7 @@ for (const engine of engines) {
       }
     });
 
-    test('of two guards in one unit either undoes both, and the commit names the one that failed', async () => {
+    test('either of two guards undoes the unit, and the commit names the one that failed', async () => {
       await reset();
       await unitOf(evidence('free'), evidence('taken')).commit();
       const taken = evidence('taken', { guard: 'nonce' });
@@ -105,7 +105,7 @@ for (const engine of engines) {
       assert.deepEqual(await hashes(), ['a', 'free', 'new', 'taken']);
     });
 
-    test('units at once: those that fail and the one that is refused take no other with them', async () => {
+    test('units at once: those that fail, and one whose guard fails, do not affect the others', async () => {
       await reset();
       await unitOf(evidence('taken')).commit();
       const broken = unitOf(evidence('x'), {
@@ -127,7 +127,7 @@ for (const engine of engines) {
       assert.equal((await hashes()).length, 21);
     });
 
-    test('reads at once: each gets its own row or none, and those that fail take no other with them', async () => {
+    test('reads at once: each gets its own row or none, and those that fail do not affect the others', async () => {
       await reset();
       const known = Array.from({ length: 9 }, (_, index) => `k${index}`);
       await unitOf(...known.map((hash) => evidence(hash))).commit();
@@ -146,14 +146,14 @@ for (const engine of engines) {
       assert.deepEqual(valuesOf(rows), found);
     });
 
-    test('a row that may be there already is left as it is', async () => {
+    test('an insert that may find its row already there leaves it unchanged', async () => {
       await reset();
       await unitOf(evidence('a')).commit();
       assert.equal(await unitOf(evidence('a', { ignore: true }), evidence('b')).commit(), undefined);
       assert.deepEqual(await hashes(), ['a', 'b']);
     });
 
-    test('units that write the same rows in different order all come through', async () => {
+    test('units that write the same rows in different order all succeed', async () => {
       await reset();
       await unitOf(evidence('a'), evidence('b')).commit();
       const bothOf = (hashes: string[]) => hashes.map((hash) => touched(hash, uuidv7().slice(-8)));
@@ -266,10 +266,13 @@ for (const engine of engines) {
 
     // SQLite has no locks of rows, the others none of the whole database.
     if (engine === 'sqlite')
-      test('while another process is writing, reads are answered, and writes wait for it a while', onFile);
+      test(
+        'while another process writes, reads are answered, and writes wait for it for a limited time',
+        onFile,
+      );
     else {
       test('a request that needs a locked row gets 503, and no other request does', onRow);
-      test('what was committed and answered unreadably is not done again', onGarbledAnswer);
+      test('a commit whose answer is unreadable is not sent again', onGarbledAnswer);
     }
   });
 }

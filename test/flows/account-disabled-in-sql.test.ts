@@ -13,7 +13,7 @@ import {
 import { startServer } from '../support/server.ts';
 
 describe('an account that an administrator disables in SQL alone', () => {
-  test('gets nothing more by what it was given before, though nothing of that was deleted', async (t) => {
+  test('gets nothing with its earlier session, code and tokens, though their rows are still there', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient({ firstParty: true });
     const person = await server.createAccount();
@@ -32,7 +32,7 @@ describe('an account that an administrator disables in SQL alone', () => {
     assert.doesNotMatch(await (await browser.get('/')).text(), /signed in as/);
   });
 
-  test('while the question of consent is open cannot answer it any more', async (t) => {
+  test('cannot allow an application on a consent page that is already open', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { knex } = server.database;
     const client = await server.createClient();

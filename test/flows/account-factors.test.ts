@@ -34,8 +34,8 @@ const idOf = async (server: TestServer, accountId: string) =>
       .first('id')
   ).id;
 
-describe("the factors on the page of one's account", () => {
-  test('a key is renamed and removed there, never another person’s, nor the last', async (t) => {
+describe('passkeys and second factors on the account page', () => {
+  test('a key can be renamed and removed, but not another account’s, nor the last', async (t) => {
     const server = await startServer(t, 'sqlite');
     const mei = await newcomer(server, 'mei');
     const eve = await newcomer(server, 'eve');
@@ -56,7 +56,7 @@ describe("the factors on the page of one's account", () => {
     assert.equal((await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length, 0);
   });
 
-  test('an app is set up, and recovery codes are made; each only a short time after the sign-in', async (t) => {
+  test('an app is set up and recovery codes are created, only shortly after a sign-in', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser } = await visit(server, ada, PATH);
@@ -84,7 +84,7 @@ describe("the factors on the page of one's account", () => {
     assert.ok((await secondFactorOf(server).getFactors(ada.id)).totp);
   });
 
-  test('who only knows the password neither removes a key nor adds one that opens anything', async (t) => {
+  test('somebody who only knows the password cannot remove a key, or add one that signs in', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const own = await visit(server, ada, PATH);
@@ -105,7 +105,7 @@ describe("the factors on the page of one's account", () => {
   });
 });
 
-test('a session from before a second factor was demanded opens no page of ours', async (t) => {
+test('a session from before a second factor was required opens none of our pages', async (t) => {
   const server = await startServer(t, 'sqlite');
   const ada = await server.createAccount();
   const { browser } = await visit(server, ada, PATH);

@@ -27,7 +27,7 @@ async function passwordOf(server: TestServer): Promise<string> {
 }
 
 describe('the account page', { concurrency: true }, () => {
-  test('leads who is not signed in through sign-in and back, and shows the account', async (t) => {
+  test('sends a signed-out visitor to sign-in and back, and shows the account', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { code } = await invite(server, { roles: ['editor'] });
     const { browser, page } = await open(server, code);
@@ -104,7 +104,7 @@ describe('the account page', { concurrency: true }, () => {
     assert.ok(!JSON.stringify(await server.database.knex('T_auth_audit_log')).includes(NEXT));
   });
 
-  test('ends a sign-in whose password was proved before and that goes on after', async (t) => {
+  test('ends a sign-in whose password was verified before the change', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser } = await visit(server, ada, PATH);
@@ -117,7 +117,7 @@ describe('the account page', { concurrency: true }, () => {
     assert.equal((await thief.get(PATH)).status, 303);
   });
 
-  test('says at once all that is wrong, and changes nothing', async (t) => {
+  test('lists all faults at once, and changes nothing', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser } = await visit(server, ada, PATH);
@@ -150,7 +150,7 @@ describe('the account page', { concurrency: true }, () => {
     assert.equal((await knex('T_auth_audit_log').where({ action: 'password.changed' })).length, 0);
   });
 
-  test('takes no form but its own, from its own session', async (t) => {
+  test('accepts only its own form, from its own session', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const mei = await server.createAccount('mei');
@@ -184,7 +184,7 @@ describe('the account page', { concurrency: true }, () => {
     assert.equal((await browser.post(action, given)).status, 403);
   });
 
-  test('runs nothing that a name or an address says', async (t) => {
+  test('runs no script from a name or an address', async (t) => {
     const server = await startServer(t, 'sqlite');
     const bad = '"><script>alert(1)</script>';
     await server.createAccount('ada', 'openid latchkey:*');
@@ -200,7 +200,7 @@ describe('the account page', { concurrency: true }, () => {
 
 for (const engine of engines) {
   describe(`the account page on ${engine}`, { concurrency: true }, () => {
-    test('lets one of two changes at once win', async (t) => {
+    test('lets one of two simultaneous changes succeed', async (t) => {
       const server = await startServer(t, engine);
       const ada = await server.createAccount();
       const { browser } = await visit(server, ada, PATH);

@@ -11,7 +11,7 @@ const MEI = 'mei@harbour.example';
 const OVER = /This link no longer works/;
 
 describe('an attacker', { concurrency: true }, () => {
-  test('swaps no invitation: one opened in another tab is not what the form before the person agrees to', async (t) => {
+  test('cannot swap an invitation: the form uses the one it shows, not one opened in another tab', async (t) => {
     const server = await startServer(t, 'sqlite');
     const mine = await invite(server, { label: 'From ada', scope: 'openid notes:read' });
     const evil = await invite(server, { label: 'From eve', email: 'eve@evil.example', scope: 'openid' });
@@ -24,7 +24,7 @@ describe('an attacker', { concurrency: true }, () => {
     assert.equal((await server.accounts.show('mei')).email, 'eve@evil.example');
   });
 
-  test('keeps no way in: another address that was asked for is void once the password changed', async (t) => {
+  test('cannot keep access: a pending change of address is void once the password changed', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser, page } = await visit(server, ada, '/account/security');
@@ -36,7 +36,7 @@ describe('an attacker', { concurrency: true }, () => {
     assert.match(await (await openLink(server, link)).page.text(), OVER);
   });
 
-  test('waits in vain: a disabled account leaves no link and no known browser for the day it is enabled', async (t) => {
+  test('cannot wait: disabling an account ends its mailed links and trusted browsers for good', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     await visit(server, ada, '/account/security');
@@ -49,7 +49,7 @@ describe('an attacker', { concurrency: true }, () => {
   });
 });
 
-test('who signs up again and again fills nobody’s mailbox', async (t) => {
+test('signing up again and again does not fill a mailbox', async (t) => {
   const server = await startServer(t, 'sqlite');
   const { code } = await invite(server, { maxUses: 20 });
   for (let n = 0; n < 8; n += 1) {
@@ -60,7 +60,7 @@ test('who signs up again and again fills nobody’s mailbox', async (t) => {
   assert.equal(server.sink.mails.length, 5);
 });
 
-test('a sign-up with a taken username costs no turn at the slow hash', async (t) => {
+test('a sign-up with a taken username does not reach the slow hash', async (t) => {
   const server = await startServer(t, 'sqlite');
   await server.createAccount('root');
   const { code } = await invite(server);
@@ -73,7 +73,7 @@ test('a sign-up with a taken username costs no turn at the slow hash', async (t)
   hash.mock.restore();
 });
 
-test('no username has letters that nobody sees', async (t) => {
+test('a username cannot contain invisible characters', async (t) => {
   const server = await startServer(t, 'sqlite');
   const { code } = await invite(server, { maxUses: 20 });
   for (const username of ['ro\u200bot', 'ro\u00adot', '\u2060', '\u3164', 'root\u{e0001}']) {

@@ -50,7 +50,7 @@ async function maker(name: string) {
 }
 
 describe('with an allow list of models', () => {
-  test('a key is added when its maker’s certificate vouches for its model, and not otherwise', async (t) => {
+  test('a key is added only if its manufacturer’s certificate attests its model', async (t) => {
     const [known, unknown] = [await maker('Harbour'), await maker('Pirate')];
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-'));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -112,7 +112,7 @@ describe('with an allow list of models', () => {
   });
 });
 
-test('a format whose verification would ask addresses that the answer names is refused before it begins', async (t) => {
+test('a format whose verification would request addresses from the answer is refused first', async (t) => {
   const server = await startServer(t, 'sqlite');
   const { code } = await invite(server);
   const { browser, page } = await open(server, code);

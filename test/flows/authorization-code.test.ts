@@ -16,7 +16,7 @@ import { startServer } from '../support/server.ts';
 
 for (const engine of engines) {
   describe(`authorization code on ${engine}`, () => {
-    test('a person signs in, allows, and the application gets its tokens', async (t) => {
+    test('the person signs in and allows, and the application gets its tokens', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const person = await server.createAccount();
@@ -62,7 +62,7 @@ for (const engine of engines) {
       assert.equal(asked.status, 'approved');
     });
 
-    test('who denies is sent back with access_denied, and nothing was granted', async (t) => {
+    test('a person who denies is sent back with access_denied, and nothing is granted', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const person = await server.createAccount();
@@ -74,7 +74,7 @@ for (const engine of engines) {
       assert.equal((await server.database.knex('T_authorization_requests').first()).status, 'denied');
     });
 
-    test('of 50 parallel redemptions of one code one succeeds, and the others revoke what it got', async (t) => {
+    test('of 50 redemptions of one code at once one succeeds, and the others revoke its tokens', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const person = await server.createAccount();

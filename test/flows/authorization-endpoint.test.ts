@@ -30,7 +30,7 @@ async function refused(
   return answer.get('error');
 }
 
-test('without a proper S256 challenge no request goes on, of a public or a confidential application', async (t) => {
+test('a request without a valid S256 challenge is refused, of a public and of a confidential application', async (t) => {
   const server = await startServer(t, 'sqlite');
   for (const isPublic of [true, false]) {
     const client = await server.createClient({ public: isPublic });
@@ -54,7 +54,7 @@ test('without a proper S256 challenge no request goes on, of a public or a confi
   assert.equal((await server.database.knex('T_authorization_requests')).length, 0);
 });
 
-test('no token and no code comes by another response type or mode', async (t) => {
+test('other response types and modes give no token and no code', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   for (const response_type of ['token', 'id_token', 'code token', 'code id_token', 'none']) {
@@ -89,7 +89,7 @@ test('prompt=none never shows a page', async (t) => {
   assert.ok(!(await response.text()).includes('<form'));
 });
 
-test('max_age and prompt=login do not take an old sign-in, and auth_time rises', async (t) => {
+test('max_age and prompt=login demand a new sign-in, and auth_time rises', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const person = await server.createAccount();
@@ -147,7 +147,7 @@ test('request and request_uri are refused, and nothing is fetched', async (t) =>
   assert.equal(hits, 0);
 });
 
-test('the state comes back exactly or not at all, and is inert in a form_post page', async (t) => {
+test('the state is returned exactly or not at all, and is only text in a form_post page', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const person = await server.createAccount();

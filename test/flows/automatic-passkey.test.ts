@@ -7,7 +7,7 @@ import { startServer } from '../support/server.ts';
 
 const untouched = { up: false, uv: false };
 
-describe('a passkey that the browser makes by itself', () => {
+describe('a passkey that the browser creates by itself', () => {
   test('is added without a touch after a password if the account has no key yet, and signs in', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();

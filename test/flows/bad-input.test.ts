@@ -119,8 +119,8 @@ for (const engine of engines) {
   });
 }
 
-describe('what a request says of its host', () => {
-  test('is not believed: every URL is the issuer’s', async (t) => {
+describe('the Host header', () => {
+  test('is ignored: every URL has the issuer’s host', async (t) => {
     const server = await startServer(t, 'sqlite');
     const headers = {
       'x-forwarded-host': 'evil.example',
@@ -138,7 +138,7 @@ describe('what a request says of its host', () => {
     );
   });
 
-  test('cookies a hundred times over change nothing', async (t) => {
+  test('a hundred copies of each cookie change nothing', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const cookie = Array.from({ length: 100 }, (_, index) => `latchkey_session=x${index}`).join('; ');

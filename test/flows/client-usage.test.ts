@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 
 for (const engine of engines) {
   describe(`when an application was last used, on ${engine}`, () => {
-    test('is written once an hour, by a job, for those that were given something', async (t) => {
+    test('is written once an hour by a job, for applications that received a code or token', async (t) => {
       const server = await startServer(t, engine);
       const { knex } = server.database;
       const used = await server.createClient();
@@ -47,7 +47,7 @@ for (const engine of engines) {
   });
 }
 
-test('what could not be written is written the next time', async (t) => {
+test('a use that could not be written is written the next time', async (t) => {
   const server = await startServer(t, 'sqlite');
   const { knex } = server.database;
   const client = await server.createClient();

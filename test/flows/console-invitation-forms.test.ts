@@ -12,7 +12,7 @@ import {
 import { startServer } from '../support/server.ts';
 
 describe("the forms of the administrator's invitations", { concurrency: true }, () => {
-  test('are not made twice by a form that is sent twice', async (t) => {
+  test('create nothing twice when they are sent twice', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');
     const form = await formOf(await browser.get(NEW));
@@ -82,7 +82,7 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     );
   });
 
-  test('take no form but their own, from its own session, for its own invitation', async (t) => {
+  test('accept only their own form, from its own session, for its own invitation', async (t) => {
     const server = await startServer(t, 'sqlite');
     const [browser, other] = [await signedIn(server, 'ada'), await signedIn(server, 'bo')];
     const [one, two] = [await invite(server), await invite(server)];
@@ -125,7 +125,7 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     assert.equal((await browser.post(revoke, right)).status, 303);
   });
 
-  test('of somebody who lost the power while the form was open are not made', async (t) => {
+  test('are refused to somebody who lost the scope while the form was open', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');
     const { fields } = await formOf(await browser.get(NEW));

@@ -16,7 +16,7 @@ const idsOf = (html: string) =>
   [...html.matchAll(/href="\/admin\/invitations\/([0-9a-f-]{36})"/g)].map(([, id]) => id);
 
 describe("the administrator's invitations", { concurrency: true }, () => {
-  test('are open to nobody who does not hold the power', async (t) => {
+  test('are open only to holders of latchkey:invitations', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { id } = await invite(server, { label: 'Ines' });
     const browsers = {
@@ -127,7 +127,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     assert.deepEqual((await server.accounts.show('root')).scopes, ['*:*']);
   });
 
-  test('are withdrawn by a form, with what they gave only when asked', async (t) => {
+  test('are revoked by a form, with the access they gave only if that is asked for', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');
     const { code, id } = await invite(server, {
@@ -162,7 +162,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     );
   });
 
-  test('run nothing that a label, an address or a username says', async (t) => {
+  test('run no script from a label, an address or a username', async (t) => {
     const server = await startServer(t, 'sqlite');
     const bad = '"><script>alert(1)</script>';
     const browser = await signedIn(server, 'ada');
@@ -189,7 +189,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
 
 for (const engine of engines) {
   describe(`the administrator's invitations on ${engine}`, { concurrency: true }, () => {
-    test('are found by state and by whom they are for, a page at a time', async (t) => {
+    test('are filtered by state, searched by label and address, and listed a page at a time', async (t) => {
       const server = await startServer(t, engine);
       const { knex } = server.database;
       const browser = await signedIn(server, 'ada');

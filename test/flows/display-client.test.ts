@@ -21,7 +21,7 @@ describe('a display client', () => {
     assert.equal((await redeem(server, client, request, code)).status, 400);
   });
 
-  test('shows no code when the person denies, and echoes nothing of the address', async (t) => {
+  test('shows no code when the person denies, and nothing from the query', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient({ redirectUris: [], displayCode: true });
     const page = await (
@@ -32,7 +32,7 @@ describe('a display client', () => {
     assert.doesNotMatch(await forged.text(), /<script|<b>/);
   });
 
-  test('is the only one whose code comes there', async (t) => {
+  test('is the only one whose code is shown there', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const request = authorization(client, { redirect_uri: `${server.issuer}/code` });

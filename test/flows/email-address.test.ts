@@ -56,7 +56,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     assert.match(await (await openLink(server, reset)).page.text(), OVER);
   });
 
-  test('that somebody took and never proved is whose mailbox it is', async (t) => {
+  test('that an account never confirmed goes to the account that confirms it', async (t) => {
     const server = await startServer(t, 'sqlite');
     await comeIn(server, (await invite(server)).code, { username: 'squatter', email: ADA });
     await server.sink.to(ADA);
@@ -68,7 +68,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     assert.deepEqual(await emailOf(server, 'squatter'), [null, false]);
   });
 
-  test('that waits reads the same on the account’s page, whoever has it', async (t) => {
+  test('that waits for confirmation looks the same on the account page, whoever has it', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     const seen = [];
@@ -85,7 +85,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     assert.equal(seen[0], seen[1]);
   });
 
-  test('is asked for on a page of the account, with the password', async (t) => {
+  test('is changed on the account page, with the password', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { browser } = await visit(server, ada, '/account/email');
@@ -146,7 +146,7 @@ for (const engine of engines) {
       assert.match(await (await confirm(server, link)).text(), OVER);
     });
 
-    test('that is taken is asked for in the same silence, and never becomes two accounts’', async (t) => {
+    test('that is taken can be requested without revealing that, and never belongs to two accounts', async (t) => {
       const server = await startServer(t, engine);
       const { id } = await server.createAccount();
       const bob = await server.createAccount('bob');
@@ -169,7 +169,7 @@ for (const engine of engines) {
 describe('mail', () => {
   const EVIL = 'http://evil.example/<img src=x>\u202e"&\nBcc: eve@evil.example';
 
-  test('makes no link, no markup and no header of a name', async (t) => {
+  test('turns no name into a link, markup or a header', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { id } = await server.createAccount();
     await server.database.knex('T_accounts').where({ id }).update({ username: EVIL });
@@ -183,7 +183,7 @@ describe('mail', () => {
     assert.ok(links.length >= 3 && links.every((link) => link.startsWith(server.issuer)), links.join());
   });
 
-  test('that refuses mail is tried again and logged, and slows or breaks no response', async (t) => {
+  test('that fails is sent again and logged, and slows or breaks no response', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     await server.createAccount('bob');
@@ -203,7 +203,7 @@ describe('mail', () => {
     );
   });
 
-  test('of a server that hangs holds up neither answers nor the other work', async (t) => {
+  test('to a mail server that hangs delays neither responses nor other work', async (t) => {
     const held = createServer();
     await new Promise<void>((done) => held.listen(0, '127.0.0.1', done));
     t.after(() => held.close());
@@ -224,7 +224,7 @@ describe('mail', () => {
     assert.match(await page.text(), /This server cannot send e-mail/);
   });
 
-  test('in development without a mail server stands in the log, with its link', async (t) => {
+  test('is written to the log in development without a mail server, with its link', async (t) => {
     const lines: { event?: string; text?: string }[] = [];
     const note = (line: object) => void lines.push(line);
     const log = { info: note, error: note, warn: note } as never;

@@ -120,7 +120,7 @@ const state = async ({ database: { knex } }: TestServer) => ({
 const EMAIL = 'ada@harbour.example';
 
 for (const [name, reach] of Object.entries(FORMS)) {
-  test(`${name}: no token, a foreign one, another site or another content type is 403 and does nothing`, async (t) => {
+  test(`${name}: without its token, with another one, from another site or of another content type it gets 403 and does nothing`, async (t) => {
     const server = await startServer(t, 'sqlite');
     const foreign = await (await FORMS['sign-in']?.(server))?.fields.csrf;
     await server.database.knex('T_accounts').delete();
@@ -162,7 +162,7 @@ for (const [name, reach] of Object.entries(FORMS)) {
   });
 }
 
-test('an invitation typed outside of a sign-in does no more than its link does', async (t) => {
+test('a code typed outside of a sign-in does no more than its link', async (t) => {
   const server = await startServer(t, 'sqlite');
   const { code } = await invite(server);
   const browser = new Browser(server.issuer);
@@ -181,7 +181,7 @@ test('an invitation typed outside of a sign-in does no more than its link does',
   assert.equal((await typeCode(new Browser(server.issuer), page, code)).status, 400);
 });
 
-test('every form that any room takes lies where the forms of other sites are refused', async (t) => {
+test('every path that accepts a form refuses the forms of other sites', async (t) => {
   const server = await startServer(t, 'sqlite');
   const root = projectPath('src');
   const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>

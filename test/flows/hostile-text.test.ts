@@ -56,7 +56,7 @@ async function hostileWorld(server: TestServer, evil: string) {
 }
 
 for (const [index, evil] of HOSTILE.entries()) {
-  test(`what others choose is only text on every page of a sign-in (${index})`, async (t) => {
+  test(`text that others choose is only text on every page of a sign-in (${index})`, async (t) => {
     const server = await startServer(t, 'sqlite');
     const { client, person, scope } = await hostileWorld(server, evil);
     const { knex } = server.database;
@@ -108,7 +108,7 @@ for (const [index, evil] of HOSTILE.entries()) {
   });
 }
 
-test('the name of an inviter, a label and what a newcomer types are only text', async (t) => {
+test('an inviter’s name, a label and the fields of the sign-up form are only text', async (t) => {
   const server = await startServer(t, 'sqlite');
   const inviter = await server.createAccount('ada', 'openid profile latchkey:invitations');
   const { knex } = server.database;
@@ -126,7 +126,7 @@ test('the name of an inviter, a label and what a newcomer types are only text', 
 });
 
 for (const evil of HOSTILE) {
-  test(`a state goes out of a form_post page as it came, and is nothing else there: ${evil.slice(0, 12)}`, async (t) => {
+  test(`a form_post page returns the state unchanged, and only as text: ${evil.slice(0, 12)}`, async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient({ firstParty: true });
     const { browser } = await signInWith(server, client, await server.createAccount());

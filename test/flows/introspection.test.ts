@@ -21,7 +21,7 @@ describe('introspection, revocation and userinfo', () => {
     });
   });
 
-  test('nobody asks without a name, and a token in the query is ignored', async (t) => {
+  test('clients must authenticate, and a token in the query is ignored', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const { tokens } = await signInWith(server, client, await server.createAccount(), { scope: 'openid' });

@@ -43,7 +43,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'profile', 'notes:read']);
   });
 
-  test('by prompt=create is asked for at once, and a link goes on to our own pages', async (t) => {
+  test('is asked for at once with prompt=create, and its link continues to our own pages', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const browser = new Browser(server.issuer);
@@ -58,7 +58,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal(new URL(done.url).pathname, '/account/security');
   });
 
-  test('is used up by nobody who only looks', async (t) => {
+  test('is not used up by opening it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { code, id } = await invite(server);
     for (let times = 0; times < 5; times += 1) await open(server, code);
@@ -66,7 +66,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal((await server.invitations.show(OPERATOR, id)).uses, 0);
   });
 
-  test('says apart that it is unknown, expired, used and withdrawn', async (t) => {
+  test('has a different message when it is unknown, expired, used or revoked', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { knex } = server.database;
     const expired = await invite(server);
@@ -91,7 +91,7 @@ describe('an invitation', { concurrency: true }, () => {
     }
   });
 
-  test('withdrawn or used while the form is open makes no account', async (t) => {
+  test('revoked or used while the form is open creates no account', async (t) => {
     const server = await startServer(t, 'sqlite');
     const [one, two] = [await invite(server), await invite(server)];
     const late = await offerOf(server, one.code);
@@ -106,7 +106,7 @@ describe('an invitation', { concurrency: true }, () => {
     );
   });
 
-  test('gives nothing that the form adds, and keeps its address', async (t) => {
+  test('ignores scopes that the form adds, and keeps its address', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { code } = await invite(server, { scope: 'openid', email: 'mei@harbour.example' });
     const added = {
@@ -125,7 +125,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal((await server.database.knex('T_account_roles')).length, 0);
   });
 
-  test('of a signed-in person asks whether to use the account or to create another, and merges nothing unasked', async (t) => {
+  test('asks a signed-in person whether to use the account or to create another', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount('ada', 'openid profile');
@@ -147,7 +147,7 @@ describe('an invitation', { concurrency: true }, () => {
     );
   });
 
-  test('for a new account beside a signed-in one signs the other out by a question of its own', async (t) => {
+  test('for a new account asks first before it signs out the other one', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount('ada', 'openid profile');
@@ -163,7 +163,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.match(await (await browser.get('/')).text(), /mei/);
   });
 
-  test('grants no more than its maker holds, today and on the day it is used', async (t) => {
+  test('grants no more than its creator holds, when it is created and when it is used', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount('ada', 'openid profile latchkey:invitations notes:read');
     const actor = { accountId: ada.id };
@@ -201,7 +201,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
   });
 
-  test('withdrawn with what it gave takes that and nothing else from those who came by it', async (t) => {
+  test('revoked with its access takes that access, and nothing else, from the accounts that used it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const roles = ['editor'];
     const { code, id } = await invite(server, { scope: 'openid notes:read', roles, maxUses: 2 });
@@ -214,7 +214,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal((await knex('T_account_roles')).length, 0);
   });
 
-  test('tells nobody whether an e-mail address has an account', async (t) => {
+  test('does not reveal whether an e-mail address has an account', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount('ada');
     const { code } = await invite(server, { maxUses: 2 });
@@ -231,7 +231,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.equal((await server.accounts.show('x2')).email, 'new@harbour.example');
   });
 
-  test('is refused for a taken username, a weak password and a form of another, and stays unused', async (t) => {
+  test('is refused for a taken username, a weak password and another browser’s form, and stays unused', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount('ada');
     const { code, id } = await invite(server);

@@ -39,8 +39,8 @@ class Witness extends Browser {
   }
 }
 
-describe('at rest', () => {
-  test('nothing that anybody was handed stands in a table, a file or the log', async (t) => {
+describe('a database file and a log', () => {
+  test('contain no code, token, cookie or password that a server issued or received', async (t) => {
     const world = await openWorld(t, 'sqlite');
     const server = await world.start({ LATCHKEY_LOG_LEVEL: 'trace' });
     const client = await world.createClient({

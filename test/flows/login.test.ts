@@ -13,7 +13,7 @@ async function loginPage(server: TestServer, browser = new Browser(server.issuer
   return { browser, client, page, ...(await formOf(page)) };
 }
 
-test('a form without its token, with a foreign one or from elsewhere is refused and signs nobody in', async (t) => {
+test('a sign-in form without its token, with another one or from another site is refused', async (t) => {
   const server = await startServer(t, 'sqlite');
   await server.createAccount();
   const { browser, action, fields } = await loginPage(server);
@@ -52,7 +52,7 @@ test('an interaction opened or answered in another browser is refused', async (t
   }
 });
 
-test('a later step is not reached by a jump, and Back after the end says where to go', async (t) => {
+test('steps cannot be skipped, and Back after the end shows where to go', async (t) => {
   const server = await startServer(t, 'sqlite');
   const person = await server.createAccount();
   const { browser, action, fields } = await loginPage(server);
@@ -76,7 +76,7 @@ test('a later step is not reached by a jump, and Back after the end says where t
   }
 });
 
-test('an unknown, a known and a disabled account are answered with the same bytes, headers and cookies', async (t) => {
+test('an unknown, a known and a disabled account get the same bytes, headers and cookies', async (t) => {
   const server = await startServer(t, 'sqlite');
   await server.createAccount('ada');
   await server.createAccount('bob');
@@ -98,7 +98,7 @@ test('an unknown, a known and a disabled account are answered with the same byte
   assert.deepEqual(seen[2], seen[0]);
 });
 
-test('a session id that was there before the sign-in is not the one after it', async (t) => {
+test('a sign-in changes the session id', async (t) => {
   const server = await startServer(t, 'sqlite');
   const person = await server.createAccount();
   const client = await server.createClient();

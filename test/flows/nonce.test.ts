@@ -6,7 +6,7 @@ import { startServer } from '../support/server.ts';
 
 for (const engine of engines) {
   describe(`nonces on ${engine}`, () => {
-    test('the second use of a nonce by an account brings an error and no code, in every response mode', async (t) => {
+    test('the second use of a nonce by an account gets an error and no code, in every response mode', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const ada = await server.createAccount('ada');
@@ -36,7 +36,7 @@ for (const engine of engines) {
       assert.equal(other.tokens.status, 200, 'another account may use the same');
     });
 
-    test('of 20 parallel requests with one nonce exactly one gets a code', async (t) => {
+    test('of 20 requests with one nonce at once exactly one gets a code', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const { browser } = await signInWith(server, client, await server.createAccount());

@@ -7,7 +7,7 @@ import { latchkey } from '../support/command.ts';
 import { startServer } from '../support/server.ts';
 
 describe('keys at the command line', () => {
-  test('are listed and removed, but the last way in stays; a link gives who lost it a new one, once', async (t) => {
+  test('are listed and removed, except the last; a recovery link creates a new one, once', async (t) => {
     const server = await startServer(t, 'sqlite');
     const mei = await newcomer(server, 'mei');
     await newcomer(server, 'eve');

@@ -10,7 +10,7 @@ import { servicesOn } from '../support/services.ts';
 
 type Options = NonNullable<Parameters<typeof startServer>[2]>['config'];
 
-describe('the mailbox as a way back in', () => {
+describe('passkey recovery by mail', () => {
   /** A person with a passkey alone. */
   async function begin(t: Parameters<typeof startServer>[0], config: Options, isVerified = true) {
     const server = await startServer(t, 'sqlite', { config });
@@ -27,7 +27,7 @@ describe('the mailbox as a way back in', () => {
     return { server, person, email, account, ask, subjects };
   }
 
-  test('where the policy allows it, a mail leads to a new passkey, once, and ends all sessions', async (t) => {
+  test('where the policy allows it, a mailed link creates a new passkey, once, and ends all sessions', async (t) => {
     const { server, person, email, subjects } = await begin(t, { recoverByEmail: true });
     const { browser: stranger, request } = await signInPage(server, await server.createClient());
     assert.match(
@@ -61,7 +61,7 @@ describe('the mailbox as a way back in', () => {
     ]);
   });
 
-  test('without the policy, to an address that was not confirmed, or where a second factor is demanded: none', async (t) => {
+  test('no link is mailed without the policy, to an unconfirmed address, or where a second factor is required', async (t) => {
     const cases: [Options, boolean][] = [
       [{}, true],
       [{ recoverByEmail: true }, false],
@@ -77,7 +77,7 @@ describe('the mailbox as a way back in', () => {
     }
   });
 
-  test('nor where somebody set a second factor up themselves; an administrator’s link stays when one is mailed', async (t) => {
+  test('no link is mailed to an account with a second factor; an administrator’s link stays valid beside a mailed one', async (t) => {
     const { server, person, ask } = await begin(t, { recoverByEmail: true });
     const secret = await withApp(server, { id: person.id, username: 'mei' });
     assert.ok(secret);
@@ -91,7 +91,7 @@ describe('the mailbox as a way back in', () => {
     assert.equal(await withoutPolicy.findRecoveryLink(mailed), undefined, 'the policy is asked again');
   });
 
-  test('who has no password changes the address after a fresh sign-in, and not long after', async (t) => {
+  test('an account without a password can change its address shortly after a sign-in only', async (t) => {
     const { server, person, account } = await begin(t, {});
     const shown = await person.browser.get('/account/email');
     assert.doesNotMatch(await shown.clone().text(), /name="current"/);

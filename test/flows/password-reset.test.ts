@@ -71,7 +71,7 @@ describe('a forgotten password', { concurrency: true }, () => {
       assert.ok(recorded.includes(action), action);
   });
 
-  test('is not set by a link that is used, older, expired, for another address by now, or of no account', async (t) => {
+  test('is not set with a link that is used, replaced, expired, for a former address or of no account', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { knex } = server.database;
@@ -152,7 +152,7 @@ describe('a forgotten password', { concurrency: true }, () => {
     assert.equal(log.length, 3);
   });
 
-  test('that was proven but not yet gone on with signs nobody in after a reset', async (t) => {
+  test('that was reset also ends a sign-in whose old password was verified before', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const thief = new Browser(server.issuer);
@@ -175,7 +175,7 @@ describe('a forgotten password', { concurrency: true }, () => {
 
 for (const engine of engines) {
   describe(`a forgotten password on ${engine}`, { concurrency: true }, () => {
-    test('by one link, 50 times at once, is set once', async (t) => {
+    test('is set once by one link that is used 50 times at once', async (t) => {
       const server = await startServer(t, engine);
       await server.createAccount();
       const link = await resetLink(server, EMAIL);
@@ -192,8 +192,8 @@ for (const engine of engines) {
   });
 }
 
-describe('a link to a new password', () => {
-  test('is used up by no GET or HEAD, and is nobody’s without its cookie and its form', async (t) => {
+describe('a password reset link', () => {
+  test('is not used up by GET or HEAD, and needs its cookie and its form', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     const link = await resetLink(server, EMAIL);
@@ -246,7 +246,7 @@ describe('a link to a new password', () => {
     assert.ok(!JSON.stringify(rows).includes(token));
   });
 
-  test('is asked for with an address, and nothing else comes of a broken one', async (t) => {
+  test('is requested with an address, and a malformed address gets an error', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     for (const email of [

@@ -6,7 +6,7 @@ import { startServer } from '../support/server.ts';
 
 const ELSEWHERE = { origin: 'https://fieldnotes.example', 'sec-fetch-site': 'cross-site' };
 
-test('a request for authorization or for signing out may come as a form of another site', async (t) => {
+test('another site may send an authorization or sign-out request as a form', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const { browser, tokens } = await signInWith(server, client, await server.createAccount());
@@ -21,7 +21,7 @@ test('a request for authorization or for signing out may come as a form of anoth
   assert.match(await asked.text(), /Sign out\?/);
 });
 
-test('a form that is too large, said twice, broken or no form is refused, and sends nobody anywhere', async (t) => {
+test('a form that is too large, has a field twice, is malformed or no form is refused without a redirect', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const { params } = authorization(client);

@@ -41,7 +41,7 @@ const times = (count: number, ...addresses: string[]) =>
 const behindProxy = { config: { trustProxy: true } };
 
 describe('failed sign-ins from one address', { concurrency: true }, () => {
-  test('are those of a /64, and of the last entry of X-Forwarded-For', async (t) => {
+  test('are counted by /64, and by the last entry of X-Forwarded-For', async (t) => {
     const server = await startServer(t, 'sqlite', behindProxy);
     const guess = await guesser(server);
     const hosts = times(60, '2001:db8::1', '2001:db8:0:0:a:b:c:d', '2001:DB8::ffff:0:0');
@@ -54,14 +54,14 @@ describe('failed sign-ins from one address', { concurrency: true }, () => {
     assert.deepEqual(await send(guess, junk), { 401: FAILURES, 429: 10 });
   });
 
-  test('are those of the connection where no proxy is trusted, whatever the header says', async (t) => {
+  test('are counted by the connection’s address where no proxy is trusted', async (t) => {
     const server = await startServer(t, 'sqlite');
     const guess = await guesser(server);
     const forged = Array.from({ length: 60 }, (_, index) => `203.0.113.${index}`);
     assert.deepEqual(await send(guess, forged), { 401: FAILURES, 429: 10 });
   });
 
-  test('do not count those who sign in, nor an empty field', async (t) => {
+  test('do not include successful sign-ins, nor empty fields', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const person = await server.createAccount();
@@ -89,7 +89,7 @@ describe('failed sign-ins from one address', { concurrency: true }, () => {
 
 for (const engine of engines) {
   describe(`failed sign-ins from one address on ${engine}`, { concurrency: true }, () => {
-    test('are 50 over all servers at once, whatever the account; then 429, for that address alone, and it recovers', async (t) => {
+    test('are limited to 50 over all servers and accounts; then that address alone gets 429 for a while', async (t) => {
       const server = await startServer(t, engine, behindProxy);
       const { storage } = server;
       const config = { trustProxy: true, issuer: server.issuer };
@@ -134,7 +134,7 @@ for (const engine of engines) {
       assert.ok(Number(purged?.rows) > 0);
     });
 
-    test('are counted by each server alone when the table is gone: no answer is 500', async (t) => {
+    test('are counted by each server alone when the table is missing: no response is 500', async (t) => {
       const server = await startServer(t, engine);
       await server.database.knex.schema.dropTable('T_rate_limits');
       assert.deepEqual(await send(await guesser(server), times(60, '')), { 401: FAILURES, 429: 10 });

@@ -53,7 +53,7 @@ const VARIANTS = [
   '',
 ];
 
-test('no variant of the registered redirect URI is answered with anything but a page that leads nowhere', async (t) => {
+test('every variant of the registered redirect URI gets an error page without a link or redirect', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const browser = new Browser(server.issuer);

@@ -18,7 +18,7 @@ async function begin(server: TestServer, client: ClientDocument) {
 
 for (const engine of engines) {
   describe(`refresh on ${engine}`, () => {
-    test('a refresh token that comes twice kills its whole family', async (t) => {
+    test('a refresh token that is used twice revokes its whole family', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const { token } = await begin(server, client);
@@ -31,7 +31,7 @@ for (const engine of engines) {
       assert.deepEqual(info.body, { active: false });
     });
 
-    test('of 50 parallel refreshes on two servers at most one lineage lives', async (t) => {
+    test('of 50 refreshes at once at two servers at most one succeeds', async (t) => {
       const server = await startServer(t, engine);
       const second = await startServer(t, engine, {
         storage: server.storage,
@@ -50,7 +50,7 @@ for (const engine of engines) {
       assert.ok(next.filter(({ status }) => status === 200).length <= 1);
     });
 
-    test('no refresh token serves another application, a wider scope, or after its account or grant ended', async (t) => {
+    test('a refresh token does not work for another application, a wider scope, or after its account or grant ended', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const other = await server.createClient();

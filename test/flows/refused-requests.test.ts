@@ -14,7 +14,7 @@ const refused = (server: TestServer) =>
 const whole = async (server: TestServer) => JSON.stringify(await server.database.knex('T_auth_audit_log'));
 
 describe('refused requests', () => {
-  test('leaves a row that names the application and the error, and no secret', async (t) => {
+  test('leave an audit event that names the application and the error, and no secret', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const { tokens, request, browser } = await signInWith(server, client, await server.createAccount());
@@ -57,7 +57,7 @@ describe('refused requests', () => {
       assert.ok(!text.includes(String(one)), String(one));
   });
 
-  test('of nobody we know leaves none, and in the name of an application only so many an hour', async (t) => {
+  test('of an unknown application leave no audit event, and of a known one a limited number an hour', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient({ public: true });
     const nobody = { client_id: 'nobody', client_secret: 'x' };
@@ -84,7 +84,7 @@ describe('refused requests', () => {
 
 for (const engine of engines) {
   describe(`refused requests on ${engine}`, () => {
-    test('in a race that the database decided leaves the row of the replay, though its unit is taken back', async (t) => {
+    test('that lost a race leave the audit event of the replay, though their unit is rolled back', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const browser = new Browser(server.issuer);
@@ -107,7 +107,7 @@ for (const engine of engines) {
   });
 }
 
-test('what was left out of the log is counted in the first row of the next hour', () => {
+test('events left out of the audit log are counted in the first event of the next hour', () => {
   let now = 0;
   const admit = createRefusalLimit(() => now);
   const event: AuditEvent = { action: 'token_request.refused', clientId: 'a', errorCode: 'invalid_grant' };

@@ -25,9 +25,9 @@ const LOCKS = {
 };
 const signIns = compared.flatMap((engine) => Object.entries(LOCKS).map((lock) => [engine, ...lock] as const));
 
-describe('an account that exists and one that does not', () => {
+describe('an existing and an unknown account', () => {
   for (const [engine, what, lock] of signIns) {
-    test(`are refused alike in time at sign-in on ${engine} while its password is ${what}`, async (t) => {
+    test(`are refused in the same time at sign-in on ${engine} while the password is ${what}`, async (t) => {
       const server = await startServer(t, engine, { config: { trustProxy: true } });
       const client = await server.createClient();
       await server.createAccount('known');
@@ -46,7 +46,7 @@ describe('an account that exists and one that does not', () => {
     });
   }
 
-  test('are answered alike in time when a link to a new password is asked for', async (t) => {
+  test('get the response to a password reset request in the same time', async (t) => {
     const server = await startServer(t, 'sqlite', { config: { trustProxy: true } });
     const known = 40;
     for (let index = 0; index < known; index += 1) await server.createAccount(`known${index}`);
@@ -71,7 +71,7 @@ describe('an account that exists and one that does not', () => {
     t.diagnostic(await alike(pairs(200), kinds));
   });
 
-  test('are signed up alike in time by an invitation, whoever has the address', async (t) => {
+  test('can sign up with an invitation in the same time, whether the address is taken or not', async (t) => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount('ada');
     let people = 0;

@@ -7,7 +7,7 @@ const OPERATOR = { accountId: null };
 const sorted = (scope: unknown) => String(scope).split(' ').sort();
 
 describe('scopes', () => {
-  test('no token has more than was asked, the application may and the account has', async (t) => {
+  test('a token has only scopes that were requested, that the application may use and that the account has', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient({ scope: 'openid notes:* latchkey:audit profile' });
     const person = await server.createAccount('ada', 'openid notes:write latchkey:audit email');
@@ -30,7 +30,7 @@ describe('scopes', () => {
     assert.deepEqual(sorted(tokens.body.scope), ['notes:read', 'openid']);
   });
 
-  test('a refresh gives no more than the account and the application have by then', async (t) => {
+  test('a refresh gives only scopes that the account and the application still have', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { knex } = server.database;
     const client = await server.createClient({ scope: 'openid notes:read notes:write' });
@@ -51,7 +51,7 @@ describe('scopes', () => {
   });
 });
 
-test('a token that reaches into Latchkey lives an hour at most', async (t) => {
+test('a token for Latchkey’s own API lives an hour at most', async (t) => {
   const ttl = { accessToken: 86_400, refreshToken: 86_400, session: 86_400 };
   const server = await startServer(t, 'sqlite', { config: { ttl } });
   const client = await server.createClient({ scope: 'openid latchkey:audit' });

@@ -18,7 +18,7 @@ import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
 describe('the second factor', () => {
-  test('a code of the app follows the password, works once, and no session comes before it', async (t) => {
+  test('a code from the app follows the password, works once, and no session exists before it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount();
@@ -48,7 +48,7 @@ describe('the second factor', () => {
     assert.ok(request);
   });
 
-  test('a security key without user verification follows the password, and does not stand alone', async (t) => {
+  test('a security key without user verification works after the password, not alone', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount();
@@ -83,7 +83,7 @@ describe('the second factor', () => {
     assert.equal(claims.acr, 'phr');
   });
 
-  test('who uses a recovery code can sign out everywhere else with it, and goes on', async (t) => {
+  test('a sign-in with a recovery code can sign out everywhere else', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount();
@@ -113,7 +113,7 @@ describe('the second factor', () => {
     assert.equal(late.status, 400, 'nor does a sign-in go on that began before');
   });
 
-  test('a recovery code lets in once, for its owner', async (t) => {
+  test('a recovery code works once, for its owner', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount();
@@ -148,7 +148,7 @@ describe('the second factor', () => {
 
 for (const engine of engines) {
   describe(`the second factor on ${engine}`, () => {
-    test('the same code sent 20 times at once works once; at most five guesses are checked', async (t) => {
+    test('the same code sent 20 times at once works once; at most five wrong codes are checked', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const ada = await server.createAccount();

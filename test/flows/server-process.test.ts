@@ -110,7 +110,7 @@ for (const engine of engines) {
 }
 
 describe('the process', () => {
-  test('production names all that is wrong with its configuration in one message', async () => {
+  test('production names every fault of its configuration in one message', async () => {
     const { code, output } = await runToExit({
       NODE_ENV: 'production',
       LATCHKEY_ISSUER: 'http://id.harbour.test',
@@ -135,7 +135,7 @@ describe('the process', () => {
     assert.match(missing.output, /LATCHKEY_SECRETS must be set/);
   });
 
-  test('a database that is not there is named, without its password', async () => {
+  test('a missing database is named, without its password', async () => {
     const port = await freePort();
     const { code, output } = await runToExit({
       LATCHKEY_DATABASE_URL: `postgres://latchkey:hunter2hunter2@127.0.0.1:${port}/x`,
@@ -146,7 +146,7 @@ describe('the process', () => {
     assert.ok(!output.includes('hunter2'), output);
   });
 
-  test('slow, endless and huge requests do not stop good ones', async (t) => {
+  test('slow, endless and huge requests do not delay other requests', async (t) => {
     const world = await openWorld(t, 'sqlite');
     const server = await world.start();
     const client = await world.createClient({ firstParty: true });
@@ -196,7 +196,7 @@ describe('the process', () => {
     assert.equal((await fetch(`${server.issuer}/.well-known/openid-configuration`)).status, 200);
   });
 
-  test('a rollback and a migration leave a server that starts again', async (t) => {
+  test('a server starts again after a rollback and a migration', async (t) => {
     const world = await openWorld(t, 'sqlite');
     await migrateRollback(world.database, world.storage.url);
     await migrateLatest(world.database, world.storage.url);

@@ -9,7 +9,7 @@ const HOME = 'https://fieldnotes.example/';
 
 for (const engine of engines) {
   describe(`signing out on ${engine}`, () => {
-    test('ends the session on the server, and what hangs on it; offline access stays', async (t) => {
+    test('ends the session and its tokens on the server; offline access stays', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
       const person = await server.createAccount();
@@ -48,7 +48,7 @@ for (const engine of engines) {
       assert.ok(sessions.every((row) => row.account_id === null || !row.is_active));
     });
 
-    test('is never done by a link alone, nor by a form of another site', async (t) => {
+    test('needs a confirmation, after a link and after a form of another site', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
       const { browser, tokens } = await signInWith(server, client, await server.createAccount());

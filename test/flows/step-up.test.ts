@@ -17,7 +17,7 @@ import {
 import { startServer } from '../support/server.ts';
 
 describe('step-up', () => {
-  test('acr_values leads to a stronger sign-in, once; without a factor the application sees what it was', async (t) => {
+  test('acr_values asks for a stronger sign-in, once; without a factor the ID token states the weaker one', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     const ada = await server.createAccount();
@@ -57,7 +57,7 @@ describe('step-up', () => {
     assert.equal(answerOf(await browser.get(authorizeUrl(old))).get('error'), 'login_required');
   });
 
-  test('an essential acr that cannot be had is an error, and no loop', async (t) => {
+  test('an essential acr that cannot be reached gets an error, not a loop', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
     await server.createAccount();
@@ -71,8 +71,8 @@ describe('step-up', () => {
   });
 });
 
-describe('a second factor that the administrator demands', () => {
-  test('is set up at the next sign-in, and no session comes before it', async (t) => {
+describe('a second factor that the operator requires', () => {
+  test('is set up at the next sign-in, and no session exists before', async (t) => {
     const secondFactor = { everyone: true, scopes: [], roles: [] };
     const server = await startServer(t, 'sqlite', { config: { secondFactor } });
     const client = await server.createClient();
@@ -89,7 +89,7 @@ describe('a second factor that the administrator demands', () => {
     assert.match(await later.text(), /Enter your code/);
   });
 
-  test('may be a passkey, made there; a passkey needs nothing more', async (t) => {
+  test('may be a passkey that is created there; a passkey alone is enough', async (t) => {
     const secondFactor = { everyone: false, scopes: [], roles: ['treasurer'] };
     const server = await startServer(t, 'sqlite', { config: { secondFactor } });
     const client = await server.createClient();
@@ -132,9 +132,9 @@ describe('a second factor that the administrator demands', () => {
   });
 });
 
-describe('a counter that did not go up', () => {
+describe('a passkey counter that did not go up', () => {
   for (const counter of ['warn', 'second_factor'] as const) {
-    test(`by the policy ${counter}`, async (t) => {
+    test(`is handled by the policy ${counter}`, async (t) => {
       const passkeys = {
         counter,
         aaguids: [],

@@ -54,7 +54,7 @@ async function storeTheRest(server: TestServer): Promise<void> {
 
 for (const engine of engines) {
   describe(`how secrets are stored on ${engine}`, () => {
-    test('is as docs/DATABASE.md says, in every row of a system that was used', async (t) => {
+    test('is as docs/DATABASE.md describes, in every row of a database in use', async (t) => {
       const server = await startServer(t, engine);
       const handed = await useAll(server);
       await storeTheRest(server);

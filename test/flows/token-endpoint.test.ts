@@ -30,7 +30,7 @@ const active = async (server: TestServer, client: ClientDocument, token: string 
 
 for (const engine of engines) {
   describe(`the token endpoint on ${engine}`, () => {
-    test('a code that comes twice gives nothing, and what it gave is dead', async (t) => {
+    test('a code that is used twice gives nothing, and its tokens are revoked', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient();
       const { tokens, request, answer } = await signInWith(server, client, await server.createAccount());
@@ -89,7 +89,7 @@ for (const engine of engines) {
       assert.equal((await redeem(server, client, request, code)).body.error, 'invalid_grant');
     });
 
-    test('a code is dead once its account, application or grant is', async (t) => {
+    test('a code does not work once its account, application or grant has ended', async (t) => {
       const server = await startServer(t, engine);
       const { knex } = server.database;
       const client = await server.createClient();
@@ -150,7 +150,7 @@ test('an application that does not authenticate gets 401, and one that does it t
   assert.equal(((await twice.json()) as { error: string }).error, 'invalid_request');
 });
 
-test('neither GET nor a query nor JSON reaches the token endpoint', async (t) => {
+test('the token endpoint accepts neither GET nor a query nor JSON', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient({ public: true });
   const { request, code } = await codeFor(server, client, await server.createAccount());
@@ -184,7 +184,7 @@ test('neither GET nor a query nor JSON reaches the token endpoint', async (t) =>
   assert.equal((await redeem(server, client, request, code)).status, 200, 'and the code was not used up');
 });
 
-test('whoever speaks to the endpoints of applications is answered in JSON, whatever they accept', async (t) => {
+test('the endpoints for applications answer in JSON, whatever the Accept header says', async (t) => {
   const server = await startServer(t, 'sqlite');
   const form = 'application/x-www-form-urlencoded';
   const attempts: [string, RequestInit][] = [

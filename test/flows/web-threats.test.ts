@@ -24,7 +24,7 @@ function get(origin: string, path: string, headers: Record<string, string>) {
 }
 
 for (const trustProxy of [false, true]) {
-  test(`no link, redirect or document follows a forged host, trustProxy ${trustProxy}`, async (t) => {
+  test(`no link, redirect or document contains a forged host, trustProxy ${trustProxy}`, async (t) => {
     const server = await startServer(t, 'sqlite', { config: { trustProxy } });
     const client = await server.createClient();
     const { code } = await invite(server);
@@ -54,7 +54,7 @@ for (const trustProxy of [false, true]) {
   });
 }
 
-test('after sign-in one comes to a page of ours and to no other place', async (t) => {
+test('sign-in continues only to one of our own pages', async (t) => {
   const server = await startServer(t, 'sqlite');
   for (const state of [
     '//evil.example',
@@ -84,7 +84,7 @@ test('after sign-in one comes to a page of ours and to no other place', async (t
     );
 });
 
-test('every HTML page refuses to be framed, runs nothing inline and is kept by nobody', async (t) => {
+test('every HTML page forbids framing, inline scripts and caching', async (t) => {
   const server = await startServer(t, 'sqlite');
   const ada = await server.createAccount('ada', 'openid profile latchkey:*');
   const client = await server.createClient();
@@ -126,7 +126,7 @@ test('every HTML page refuses to be framed, runs nothing inline and is kept by n
   }
 });
 
-test('an interaction that another browser opens, or a step out of turn, is refused and changes nothing', async (t) => {
+test('an interaction in another browser, or a step out of order, is refused and changes nothing', async (t) => {
   const server = await startServer(t, 'sqlite');
   const ada = await server.createAccount();
   const client = await server.createClient();

@@ -20,7 +20,7 @@ const made = (label: string): CreatedInvitation => ({
   url: 'https://id.example/invitation?code=K7QF2-2XWM9',
 });
 
-test('a label is no formula in a spreadsheet, and stays in its cell', () => {
+test('a label is not run as a formula in a spreadsheet, and stays in its cell', () => {
   for (const sign of ['=', '+', '-', '@', '\t', '\r']) {
     const [, row = ''] = toCsv([made(`${sign}cmd|'/c calc'!A1`)]).split('\r\n');
     assert.match(row, /^0190,"?'/);
@@ -29,7 +29,7 @@ test('a label is no formula in a spreadsheet, and stays in its cell', () => {
   assert.ok(csv.includes(`0190,"a ""b"", c\nd",,K7QF2-2XWM9,`));
 });
 
-test('a label is no markup on the printed sheet', async () => {
+test('a label is only text on the printed sheet', async () => {
   const html = await toSheet([made('"><script>alert(1)</script>')]);
   assert.ok(!html.includes('<script'));
   assert.ok(html.includes('&lt;script&gt;'));

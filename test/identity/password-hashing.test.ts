@@ -10,7 +10,7 @@ const NEW = 'bmV3LXJpbmctdmFsdWUtdGhhdC1pcy1sb25nLWVub3VnaC00NTY3';
 describe('passwords', () => {
   const passwords = createPasswordHashing(createSecrets([NEW]));
 
-  test('rest as bcrypt of the documented cost, under the pepper that is named', async () => {
+  test('are stored as bcrypt of the documented cost, with the id of their pepper', async () => {
     assert.match(await passwords.hash('a quiet harbour'), new RegExp(`^[0-9a-f]{8}:\\$2b\\$${COST}\\$`));
   });
 
@@ -20,17 +20,17 @@ describe('passwords', () => {
     assert.equal(await passwords.verify(`${'ä'.repeat(60)}2`, stored), false);
   });
 
-  test('of emoji work, and composed and decomposed letters are one', async () => {
+  test('may have emoji, and composed and decomposed letters are equal', async () => {
     const stored = await passwords.hash('caf\u00e9 🔑🚪');
     assert.equal(await passwords.verify('cafe\u0301 🔑🚪', stored), true);
   });
 
-  test('do not open with the hash alone: another pepper fails', async () => {
+  test('cannot be verified with another pepper', async () => {
     const stored = await passwords.hash('a quiet harbour');
     assert.equal(await createPasswordHashing(createSecrets([OLD])).verify('a quiet harbour', stored), false);
   });
 
-  test('go on working when the ring is rotated, and are then known as stale', async () => {
+  test('still verify after the secrets are rotated, and are then stale', async () => {
     const stored = await createPasswordHashing(createSecrets([OLD])).hash('a quiet harbour');
     const rotated = createPasswordHashing(createSecrets([NEW, OLD]));
     assert.equal(await rotated.verify('a quiet harbour', stored), true);
@@ -38,12 +38,12 @@ describe('passwords', () => {
     assert.equal(passwords.isStale(await passwords.hash('x')), false);
   });
 
-  test('of an unknown account are false, whatever is given', async () => {
+  test('of an unknown account are wrong, whatever is typed', async () => {
     assert.equal(await passwords.verify('decoy', undefined), false);
     assert.equal(await passwords.verify('', ''), false);
   });
 
-  test('beyond the bounded queue are refused at once instead of waiting', async () => {
+  test('beyond the limited queue are refused at once', async () => {
     const small = createPasswordHashing(createSecrets([NEW]), 3);
     const jobs = Array.from({ length: 40 }, () => small.verify('x', undefined));
     const refused = (await Promise.allSettled(jobs)).filter((job) => job.status === 'rejected');

@@ -7,7 +7,7 @@ import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
 describe('roles', { concurrency: true }, () => {
-  test('are granted and withdrawn everywhere or in one application, which alone gets them', async (t) => {
+  test('are granted and withdrawn for all applications or for one, which alone gets them', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const [notes, files] = [await server.createClient(), await server.createClient({ name: 'Files' })];
@@ -60,7 +60,7 @@ describe('roles', { concurrency: true }, () => {
     );
   });
 
-  test('and the invitation by which an account came stand in what is shown of it', async (t) => {
+  test('and the invitation of an account are shown with it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { code, id } = await invite(server, { label: 'Mei', roles: ['editor'], scope: 'openid' });
     const { browser, page } = await open(server, code);
@@ -76,7 +76,7 @@ describe('roles', { concurrency: true }, () => {
 
 for (const engine of engines) {
   describe(`roles on ${engine}`, { concurrency: true }, () => {
-    test('granted by many at once is one role', async (t) => {
+    test('granted many times at once are one role', async (t) => {
       const server = await startServer(t, engine);
       await server.createAccount();
       const { knex } = server.database;
@@ -89,7 +89,7 @@ for (const engine of engines) {
   });
 }
 
-test('the command grants, withdraws and shows roles, and says in one line what is wrong', async (t) => {
+test('the command grants, withdraws and shows roles, and names an error in one line', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   const { code, id } = await invite(server, { label: 'Mei', scope: 'openid' });

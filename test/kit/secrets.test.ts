@@ -9,7 +9,7 @@ const AT = { table: 'T_signing_keys', column: 'private_jwk_sealed', id: '0193' }
 describe('sealed values', () => {
   const secrets = createSecrets([NEW, OLD]);
 
-  test('open where they were sealed, also after the ring was rotated', () => {
+  test('open where they were sealed, also after the secrets were rotated', () => {
     assert.equal(secrets.open(secrets.seal('a key', AT), AT), 'a key');
     assert.equal(secrets.open(createSecrets([OLD]).seal('a key', AT), AT), 'a key');
   });
@@ -20,7 +20,7 @@ describe('sealed values', () => {
     });
   }
 
-  test('do not open when a bit is flipped, a part is missing, or the key left the ring', () => {
+  test('do not open when a bit is flipped, a part is missing, or their key was removed', () => {
     const sealed = secrets.seal('a key', AT);
     for (const part of [2, 3, 4]) {
       const parts = sealed.split('.');
@@ -37,13 +37,13 @@ describe('sealed values', () => {
     assert.throws(() => createSecrets([OLD]).open(sealed, AT), /not in LATCHKEY_SECRETS/);
   });
 
-  test('never look the same twice', () => {
+  test('differ each time', () => {
     assert.notEqual(secrets.seal('a key', AT), secrets.seal('a key', AT));
   });
 });
 
 describe('form tokens', () => {
-  test('hold for their value alone, and through a rotation', () => {
+  test('are valid for their value alone, also after a rotation', () => {
     const secrets = createSecrets([NEW, OLD]);
     const token = secrets.csrfToken('interaction:a');
     assert.ok(secrets.csrfMatches('interaction:a', token));

@@ -20,7 +20,7 @@ const SIGNS = [
 ];
 
 describe('the internals of oidc-provider', () => {
-  test('are looked for in the source', () => assert.ok(others.includes('oidc/provider.ts')));
+  test('are searched for in the source', () => assert.ok(others.includes('oidc/provider.ts')));
 
   for (const sign of SIGNS) {
     test(`matching ${sign} are used in engine-internals.ts only`, () => {
@@ -29,11 +29,11 @@ describe('the internals of oidc-provider', () => {
     });
   }
 
-  test('are all there in the installed version', () => {
+  test('all exist in the installed version', () => {
     assert.doesNotThrow(() => checkEngine(new Provider('https://id.example.com')));
   });
 
-  test('that are missing stop the start with one sentence that names the version', () => {
+  test('that are missing stop the start with one sentence that names the version of oidc-provider', () => {
     const provider = new Provider('https://id.example.com');
     const changed = { OIDCContext: provider.OIDCContext, AccessToken: { prototype: {} } };
     assert.throws(() => checkEngine(changed), {

@@ -17,7 +17,7 @@ describe('an address', () => {
   }
 
   for (const given of ['', 'unknown', '192.0.2.1:80', '[::1]', '192.0.2', '1e3', '::1/64', '_hidden']) {
-    test(`${given || 'nothing'} is none, and shares a limit with all else that is none`, () => {
+    test(`${given || 'nothing'} is not one, and shares one limit with all others that are not`, () => {
       assert.equal(addressOf(given), undefined);
       assert.equal(neighbourhoodOf(given), neighbourhoodOf(undefined));
     });

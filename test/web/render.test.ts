@@ -182,7 +182,7 @@ const tagsOf = (html: string) => html.match(/<[^>]*>?/g) ?? [];
 const titleOf = (html: string) => /<title>(.*)<\/title>/.exec(html)?.[1];
 
 describe('the pages', () => {
-  test('no view is left out of these tests', () => {
+  test('every view is tested here', () => {
     const files = readdirSync(projectPath('views'), {
       recursive: true,
       encoding: 'utf8',
@@ -212,7 +212,7 @@ describe('the pages', () => {
     }
   }
 
-  test('a name cannot turn the words that follow it', () => {
+  test('a name cannot reverse the direction of the text after it', () => {
     for (const [name, data] of everyView(TURN)) {
       assert.doesNotMatch(titleOf(page(name, data)) ?? '', /[\u202a-\u202e\u2066-\u2069]/);
     }
@@ -220,20 +220,20 @@ describe('the pages', () => {
     assert.ok(html.includes(`<bdi>${TURN}</bdi></h1>`));
   });
 
-  test('the title says first that something is wrong', () => {
+  test('the title begins with Error when something is wrong', () => {
     const data = { title: 'Sign in to A & B', clientName: 'A & B', action: '/', csrf: 'x' };
     assert.equal(titleOf(page('interactions/login', data)), 'Sign in to A &amp; B – Latchkey');
     const failed = page('interactions/login', { ...data, alert: 'No' });
     assert.equal(titleOf(failed), 'Error: Sign in to A &amp; B – Latchkey');
   });
 
-  test('no page can say that it is at another host, or take another style sheet', () => {
+  test('every page names its own host, and loads only our style sheet', () => {
     const html = page('home', { title: 'x', host: 'evil.example', stylesheet: '//evil.example/x.css' });
     assert.ok(html.includes('You are at <span class="mono host">id.harbour.example</span>'));
     assert.ok(!html.includes('evil.example'));
   });
 
-  test('whose account it is stands on the sign-in page only when the operator says so', () => {
+  test('the sign-in page names the operator only if that is configured', () => {
     const data = { title: 'x', clientName: 'A', action: '/', csrf: 'x' };
     const branded = createRenderer({
       assets,
@@ -245,7 +245,7 @@ describe('the pages', () => {
     assert.doesNotMatch(page('interactions/login', data), /with your/);
   });
 
-  test('each field says which of them is wrong, in the words of the summary', () => {
+  test('each wrong field repeats its message from the summary', () => {
     const data = { title: 'x', clientName: 'A', action: '/', csrf: 'x' };
     const html = page('interactions/login', { ...data, alert: 'Enter a password', alertField: 'password' });
     assert.ok(html.includes('<a href="#password">Enter a password</a>'));
@@ -254,7 +254,7 @@ describe('the pages', () => {
     assert.equal(html.match(/aria-invalid/g)?.length, 1);
   });
 
-  test('nobody is led to allow an application that nobody checked', () => {
+  test('an unverified application shows where it leads, and Allow is not the first choice', () => {
     const consent = everyView('x').find(([, data]) => data.verified === false)?.[1];
     const html = page('interactions/consent', { ...consent, clientName: 'Bank', redirectHost: 'h.example' });
     assert.match(html, /<h1>Allow <span class="host">h\.example<\/span>/);
@@ -263,7 +263,7 @@ describe('the pages', () => {
     assert.match(html, /It has no access while you are away/);
   });
 
-  test('a view that does not exist is a mistake of ours', () => {
+  test('a missing view throws', () => {
     assert.throws(() => page('no-such-view', { title: 'x' }), /ENOENT/);
   });
 });
@@ -297,7 +297,7 @@ describe('the assets', () => {
     }
   });
 
-  test('HEAD has the length and no body', async (t) => {
+  test('a HEAD request gets the length and no body', async (t) => {
     const answer = await fetch((await serve(t)) + assets.url('logo.svg'), { method: 'HEAD' });
     assert.equal(answer.status, 200);
     assert.ok(Number(answer.headers.get('content-length')) > 0);
@@ -310,7 +310,7 @@ describe('the assets', () => {
     assert.doesNotMatch(answer.headers.get('cache-control') ?? '', /immutable/);
   });
 
-  test('anything else falls through', async (t) => {
+  test('other paths are left to the next middleware', async (t) => {
     const origin = await serve(t);
     const css = assets.url('latchkey.css');
     const others = ['/assets/latchkey.0000000000.css', '/assets/latchkey.css', '/assets/', `${css}/x`, '/'];
@@ -320,7 +320,7 @@ describe('the assets', () => {
     assert.equal((await fetch(origin + css, { method: 'POST' })).status, 404);
   });
 
-  test('a name that is not there is a mistake of ours', () => {
+  test('the name of a missing asset throws', () => {
     assert.throws(() => assets.url('constructor'), /no asset constructor/);
   });
 });
