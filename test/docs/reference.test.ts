@@ -24,8 +24,12 @@ function markdownFiles(): string[] {
     'examples/README.md',
     'migrations/README.md',
   ];
-  const docs = readdirSync(projectPath('docs'), { recursive: true, encoding: 'utf8' });
-  return [...roots, ...docs.filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)];
+  const found = ['docs', 'src'].flatMap((folder) =>
+    readdirSync(projectPath(folder), { recursive: true, encoding: 'utf8' }).map(
+      (file) => `${folder}/${file}`,
+    ),
+  );
+  return [...roots, ...found.filter((file) => file.endsWith('.md'))];
 }
 
 /** The text without its code blocks. */
