@@ -41,7 +41,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     adapter: createStorage({ secrets: services.secrets, issuer, clients }),
     findAccount: services.findAccount,
     pages: createEnginePages(showPage),
-    onUse: services.clientUsage.noteUse,
+    onUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });
   for (const middleware of createMiddleware({ issuer, log, database, assets, showPage, pages }))

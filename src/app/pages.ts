@@ -66,8 +66,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
 
   /** Stops floods of mail: counts a message for the address that asks and for the mailbox that gets it. */
   async function limitMail(email: string): Promise<void> {
-    await limits.reset.take(currentUnit().origin.ip);
-    await limits.takeMessage(email);
+    await limits.reset.countAttempt(currentUnit().origin.ip);
+    await limits.countMessage(email);
   }
 
   const router = new Router();

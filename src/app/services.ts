@@ -146,7 +146,7 @@ export function createServices(deps: ServiceDeps) {
     revokeAccessTokens,
     createVerificationLink: recovery.createVerificationLink,
     mailVerificationLink: recovery.mailVerificationLink,
-    takeMessage: limits.takeMessage,
+    countMessage: limits.countMessage,
   });
   const accounts = createAccounts({
     knex,

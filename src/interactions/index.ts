@@ -39,9 +39,9 @@ export interface InteractionDeps extends InteractionsDeps {
   /** No password that was ever set. */
   isTooLong(password: string): boolean;
   /** Failed sign-ins of one address. */
-  guesses: Pick<AddressLimit, 'take' | 'giveBack'>;
+  guesses: Pick<AddressLimit, 'countAttempt' | 'uncountAttempt'>;
   /** Ceremonies of passkeys that one address begins. */
-  ceremonies: Pick<AddressLimit, 'take'>;
+  ceremonies: Pick<AddressLimit, 'countAttempt'>;
   browser: BrowserCookie;
   findAccount(accountId: string): Promise<Person | undefined>;
   /** What of the scopes the account may be given. */
@@ -134,14 +134,14 @@ export function createInteractionPages(deps: InteractionDeps): Router {
   /** Counts a failure before it happens, so that many at once do not slip by; nothing else of an address counts. */
   async function counted<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
     const { ip } = currentUnit().origin;
-    await deps.guesses.take(ip);
+    await deps.guesses.countAttempt(ip);
     let failed = false;
     try {
       const result = await attempt();
       failed = result === undefined;
       return result;
     } finally {
-      if (!failed) await deps.guesses.giveBack(ip);
+      if (!failed) await deps.guesses.uncountAttempt(ip);
     }
   }
 

@@ -30,7 +30,7 @@ export interface InvitationDeps {
     clear(ctx: Context): void;
   };
   /** Unknown codes from one address. */
-  guesses: Pick<AddressLimit, 'take' | 'check'>;
+  guesses: Pick<AddressLimit, 'countAttempt' | 'checkLimit'>;
 }
 
 interface Steps extends InvitationDeps {
@@ -64,9 +64,9 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   /** Stops guessing: only unknown codes count. @throws LatchkeyError rate_limited */
   async function look(code: string) {
     const { ip } = currentUnit().origin;
-    await deps.guesses.check(ip);
+    await deps.guesses.checkLimit(ip);
     const seen = await deps.look(code);
-    if ('refusal' in seen && seen.isUnknown) await deps.guesses.take(ip);
+    if ('refusal' in seen && seen.isUnknown) await deps.guesses.countAttempt(ip);
     return seen;
   }
 

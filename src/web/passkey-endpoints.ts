@@ -45,7 +45,7 @@ export function createPasskeyEndpoints(
   router: Router,
   sides: { interaction: PasskeyCeremonies; account: PasskeyCeremonies },
   /** The limit on started ceremonies. */
-  ceremonyLimit: Pick<AddressLimit, 'take'>,
+  ceremonyLimit: Pick<AddressLimit, 'countAttempt'>,
 ): void {
   for (const [path, step] of Object.entries(STEPS)) {
     router.post(path, async (ctx) => {
@@ -56,7 +56,7 @@ export function createPasskeyEndpoints(
           'passkey_response_missing',
           'The passkey did not answer. Try again.',
         );
-      if (step.startsWith('start')) await ceremonyLimit.take(currentUnit().origin.ip);
+      if (step.startsWith('start')) await ceremonyLimit.countAttempt(currentUnit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');
       ctx.body = await side[step](ctx, asked);

@@ -37,10 +37,10 @@ for (const engine of engines) {
       // Another server saw it within the same hour, and a third one later.
       const usage = createClientUsage(knex);
       const noted = (await last(used)) ?? 0;
-      usage.noteUse(used.client_id);
+      usage.recordUse(used.client_id);
       assert.equal(await usage.write(new Date(noted + HOUR - 1000)), 0);
       assert.equal(await last(used), noted);
-      usage.noteUse(used.client_id);
+      usage.recordUse(used.client_id);
       assert.equal(await usage.write(new Date(noted + HOUR + 1000)), 1);
       assert.equal(await last(used), noted + HOUR + 1000);
     });
@@ -52,7 +52,7 @@ test('a use that could not be written is written the next time', async (t) => {
   const { knex } = server.database;
   const client = await server.createClient();
   const usage = createClientUsage(knex);
-  usage.noteUse(client.client_id);
+  usage.recordUse(client.client_id);
   await knex.schema.renameTable('T_oauth_clients', 'T_elsewhere');
   await assert.rejects(usage.write());
   await knex.schema.renameTable('T_elsewhere', 'T_oauth_clients');

@@ -36,10 +36,11 @@ const INNER_FLOORS: Record<string, string[][]> = {
 };
 
 const MAX_LINES = 250;
+const MAX_ENTRY_LINES = 60;
 
 const read = (file: string) => readFileSync(resolve(root, file), 'utf8');
 const importsOf = (file: string) =>
-  [...read(file).matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => target);
+  [...read(file).matchAll(/(?:from|import|import\()\s*'([^']+)'/g)].map(([, target = '']) => target);
 /** The files in `src/` that a file imports, types included. */
 const filesImportedBy = (file: string) =>
   importsOf(file)
@@ -163,5 +164,9 @@ describe('source files', () => {
   test(`have at most ${MAX_LINES} lines`, () => {
     const long = files.filter((file) => read(file).trimEnd().split('\n').length > MAX_LINES);
     assert.deepEqual(long, []);
+  });
+
+  test(`app/index.ts, which a newcomer reads first, has at most ${MAX_ENTRY_LINES} lines`, () => {
+    assert.ok(read('app/index.ts').trimEnd().split('\n').length <= MAX_ENTRY_LINES);
   });
 });

@@ -72,7 +72,7 @@ export function createRedemption(deps: RedemptionDeps) {
    * Uses an invitation once. One UPDATE decides; what is read afterwards only explains why it failed.
    * @throws LatchkeyError invalid_input when it cannot be used
    */
-  async function use(trx: Knex.Transaction, code: string): Promise<StoredInvitation> {
+  async function useInvitation(trx: Knex.Transaction, code: string): Promise<StoredInvitation> {
     const hash = codeHash(code) ?? '';
     const now = new Date();
     const isCounted = await countUse(trx, hash, now);
@@ -108,7 +108,7 @@ export function createRedemption(deps: RedemptionDeps) {
       const { id, username, name, passwordHash, credential, origin } = input;
       try {
         return await inTransaction(knex, async (trx) => {
-          const invitation = await use(trx, input.code);
+          const invitation = await useInvitation(trx, input.code);
           const grants = await authority.findGrants(trx, invitation);
           const email = invitation.email ?? input.email;
           const account = { id, username, email, name, scopes: grants.scopes };
@@ -138,7 +138,7 @@ export function createRedemption(deps: RedemptionDeps) {
     async addToAccount(accountId: string, code: string, origin?: Origin): Promise<string[]> {
       try {
         return await inTransaction(knex, async (trx) => {
-          const invitation = await use(trx, code);
+          const invitation = await useInvitation(trx, code);
           const grants = await authority.findGrants(trx, invitation);
           if (invitation.email !== null) await checkEmail(trx, accountId, invitation.email);
           const { before, after } = await deps.replaceScopes(trx, accountId, (held) => [

@@ -12,7 +12,7 @@ export interface SignUpDeps {
   /** Mails a link that confirms the address. Returns at once. */
   mailVerificationLink(accountId: string, email: string, token: string): void;
   /** Counts a message to a mailbox. @throws LatchkeyError rate_limited */
-  takeMessage(email: string): Promise<void>;
+  countMessage(email: string): Promise<void>;
 }
 
 type SignUpInput = Omit<RedeemInput, 'passwordHash' | 'id' | 'credential'>;
@@ -23,7 +23,7 @@ export function createSignUp(deps: SignUpDeps) {
     const { accountId, email, verificationToken } = await deps.redeem(input);
     if (email === null || verificationToken === undefined) return accountId;
     try {
-      await deps.takeMessage(email);
+      await deps.countMessage(email);
     } catch {
       // Someone keeps signing up with this address. Spare its mailbox; the page looks the same.
       return accountId;

@@ -13,7 +13,7 @@ export function createClientUsage(knex: Knex) {
   const used = new Set<string>();
   return {
     /** To be called when a client was given a code or a token. */
-    noteUse(clientId: string): void {
+    recordUse(clientId: string): void {
       used.add(clientId);
     },
 

@@ -32,16 +32,16 @@ const MAILBOX = { points: 5, duration: 3600 };
 /** The limit of one address. All requests whose address is unknown (`undefined`) share one. */
 export interface AddressLimit {
   /** Counts an attempt, before it is made. @throws LatchkeyError rate_limited */
-  take(ip: string | undefined): Promise<void>;
+  countAttempt(ip: string | undefined): Promise<void>;
   /** Uncounts an attempt that turned out to be no guess. */
-  giveBack(ip: string | undefined): Promise<void>;
+  uncountAttempt(ip: string | undefined): Promise<void>;
   /** Counts nothing. @throws LatchkeyError rate_limited when the next attempt would be refused */
-  check(ip: string | undefined): Promise<void>;
+  checkLimit(ip: string | undefined): Promise<void>;
 }
 
 export interface Limits extends Record<keyof typeof LIMITS, AddressLimit> {
   /** Counts a message to that mailbox. @throws LatchkeyError rate_limited */
-  takeMessage(email: string): Promise<void>;
+  countMessage(email: string): Promise<void>;
   close(): void;
 }
 
@@ -63,13 +63,13 @@ const keyOf = (ip: string | undefined) => digest(neighbourhoodOf(ip));
 
 function limit(limiter: RateLimiterAbstract): AddressLimit {
   return {
-    async take(ip) {
+    async countAttempt(ip) {
       await limiter.consume(keyOf(ip)).catch(refused);
     },
-    async giveBack(ip) {
+    async uncountAttempt(ip) {
       await limiter.reward(keyOf(ip));
     },
-    async check(ip) {
+    async checkLimit(ip) {
       const found = await limiter.get(keyOf(ip));
       if (found && found.consumedPoints >= limiter.points) refused(found);
     },
@@ -124,7 +124,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
     ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
     reset: limit(limiterOf('reset', LIMITS.reset)),
-    async takeMessage(email) {
+    async countMessage(email) {
       await mailbox.consume(digest(email)).catch(refused);
     },
     close: () => redis?.disconnect(),
