@@ -10,14 +10,15 @@ import { createLog } from './kit/log.ts';
 import { runPeriodically } from './kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from './maintenance/purge.ts';
 
-const DRAIN_MS = 10_000;
-/** How long mail that still waits may take then. */
+/** The longest time from SIGTERM to the end of the process. */
+const SHUTDOWN_MS = 10_000;
+/** The longest time for mail that is not sent yet. */
 const MAIL_MS = 5000;
-/** How long a kept connection has to learn that the server stops. */
-const FAREWELL_MS = 300;
+/** How long the server keeps answering, so that the client of each kept connection learns that it ends. */
+const NOTICE_MS = 300;
 
-/** A link that creates the first administrator, until there is one. */
-async function firstSetUpLink({ invitations }: Services): Promise<string | undefined> {
+/** @returns a link that creates the first administrator, or undefined once there is one */
+async function createFirstSetUpLink({ invitations }: Services): Promise<string | undefined> {
   if (await invitations.isAdministered()) return undefined;
   return (await invitations.createSetUpLink({ accountId: null })).url;
 }
@@ -54,7 +55,7 @@ async function start(): Promise<void> {
     server.listen(config.port, config.host, resolve);
   });
   // Printed before the ready line, so that a program that waits for the ready line has both.
-  const link = config.production ? undefined : await firstSetUpLink(services);
+  const link = config.production ? undefined : await createFirstSetUpLink(services);
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 
@@ -62,7 +63,7 @@ async function start(): Promise<void> {
     if (stopping) return;
     stopping = true;
     for (const stopJob of jobs) stopJob();
-    const hard = setTimeout(() => process.exit(1), DRAIN_MS);
+    const hard = setTimeout(() => process.exit(1), SHUTDOWN_MS);
     hard.unref();
     // Closing a kept connection at once would lose a request that is on its way. First let each client know, by a
     // header on its next response, that the connection ends.
@@ -74,7 +75,7 @@ async function start(): Promise<void> {
         await database.close();
         process.exit(0);
       });
-    }, FAREWELL_MS);
+    }, NOTICE_MS);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

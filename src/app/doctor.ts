@@ -9,15 +9,15 @@ import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 export interface Finding {
   check: string;
   ok: boolean;
-  says: string;
+  message: string;
 }
 
 /** @param work returns what the check found, or throws an Error that names the fault and the remedy */
 async function runCheck(check: string, work: () => Promise<string>): Promise<Finding> {
   try {
-    return { check, ok: true, says: await work() };
+    return { check, ok: true, message: await work() };
   } catch (error) {
-    return { check, ok: false, says: (error as Error).message };
+    return { check, ok: false, message: (error as Error).message };
   }
 }
 

@@ -8,7 +8,7 @@ const load = () => import('./migrate.ts');
 /** `latchkey db …`. @returns the command, so that other rooms can add verbs */
 export function databaseCommands(
   program: Command,
-  use: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>,
+  withDatabase: <T>(work: (database: Database, url: string) => Promise<T>) => Promise<T>,
 ): Command {
   const db = program.command('db').description('the database: its schema, statistics and expired rows');
   db.command('migrate')
@@ -16,7 +16,7 @@ export function databaseCommands(
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateLatest } = await load();
-      const applied = await use(migrateLatest);
+      const applied = await withDatabase(migrateLatest);
       print(json ? { applied } : applied, json, 'The schema is current.');
     });
   db.command('rollback')
@@ -24,7 +24,7 @@ export function databaseCommands(
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateRollback } = await load();
-      const undone = await use(migrateRollback);
+      const undone = await withDatabase(migrateRollback);
       print(json ? { undone } : undone, json, 'There is no migration to undo.');
     });
   db.command('status')
@@ -32,7 +32,7 @@ export function databaseCommands(
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { schemaStatus } = await load();
-      print(await use(schemaStatus), json);
+      print(await withDatabase(schemaStatus), json);
     });
   return db;
 }

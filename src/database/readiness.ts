@@ -2,7 +2,7 @@ import type { Logger } from '../kit/log.ts';
 import { schemaStatus } from './migrate.ts';
 import type { Database } from './open.ts';
 
-/** @returns a check that says why the server cannot serve, in words for the operator, or undefined */
+/** @returns a check that resolves with the reason why the server cannot serve requests, or with undefined if it can */
 export function createReadiness(database: Database, log: Logger): () => Promise<string | undefined> {
   let isCurrent = false;
   let isLogged = false;
@@ -12,7 +12,7 @@ export function createReadiness(database: Database, log: Logger): () => Promise<
       if (!isCurrent) isCurrent = (await schemaStatus(database)).current;
       isLogged = false;
     } catch (error) {
-      // Once for each outage: orchestrators ask every few seconds.
+      // Logged once for each outage, because orchestrators ask every few seconds.
       if (!isLogged) log.error({ event: 'database_unavailable', err: error });
       isLogged = true;
       return 'The database does not answer.';

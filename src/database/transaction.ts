@@ -3,26 +3,27 @@ import type { Knex } from 'knex';
 import { unavailable } from '../kit/errors.ts';
 import { failureOf, toUnavailable } from './driver/failures.ts';
 
-const TRIES = 9;
+const ATTEMPTS = 9;
 
-/** SQLite's dialect has waited already. */
+/** SQLite's dialect has waited for the lock already. */
 const hasWaited = (error: unknown) => String((error as { code?: unknown }).code).startsWith('SQLITE_');
 
 /**
- * Does all of `work` or nothing. Repeats it when the database gave it up for another transaction, so `work` must touch
- * nothing but the transaction. It must also write before it reads: SQLite cannot turn a reader into a writer.
- * @throws LatchkeyError unavailable when every try was given up, or the database is unavailable; else what `work` throws
+ * Runs `work` in a transaction. If the database rolls it back in favour of another transaction, it is repeated, so `work`
+ * must change nothing outside of the transaction. It must write before it reads: SQLite cannot turn a reader into a writer.
+ * @throws LatchkeyError unavailable when every attempt was rolled back or the database is unavailable; otherwise the error
+ *   of `work`
  */
 export async function inTransaction<T>(knex: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await knex.transaction(work);
     } catch (error) {
       const failure = failureOf(error);
-      const isGivenUp = failure === 'retry' || (failure === 'locked' && !hasWaited(error));
-      if (!isGivenUp) throw toUnavailable(error);
-      if (tries === TRIES) throw unavailable(error);
-      await sleep(Math.random() * 20 * tries);
+      const isRolledBack = failure === 'retry' || (failure === 'locked' && !hasWaited(error));
+      if (!isRolledBack) throw toUnavailable(error);
+      if (attempt === ATTEMPTS) throw unavailable(error);
+      await sleep(Math.random() * 20 * attempt);
     }
   }
 }

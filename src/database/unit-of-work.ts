@@ -16,7 +16,7 @@ export interface Origin {
  */
 export class UnitOfWork {
   readonly origin: Origin;
-  /** What other rooms keep for the length of this request, each under a key of its own. */
+  /** Values that other rooms keep during this request, each under its own key. */
   readonly memory = new Map<string, unknown>();
   /** Why a read or the commit failed, if one did: the response becomes 503. */
   failure: unknown;
@@ -31,7 +31,7 @@ export class UnitOfWork {
     this.origin = origin;
   }
 
-  /** Reads from the database, whatever this unit knows already. */
+  /** Reads from the database, even if this unit has read the row already. */
   readOne<Name extends string>(
     statement: Statement<Name>,
     values: Record<NoInfer<Name>, Value>,
@@ -77,17 +77,17 @@ export class UnitOfWork {
     return this.#writes.get(key);
   }
 
-  /** Gives up every write, as after an unexpected error. */
+  /** Drops every write that is not committed, for example after an unexpected error. */
   discardWrites(): void {
     this.#writes.clear();
   }
 
-  /** Commits those writes at once and apart from this unit, so that they stay when this unit is given up. */
+  /** Commits writes at once and apart from this unit, so that they stay even if this unit fails. */
   commitNow(writes: Write[]): Promise<string | undefined> {
     return this.#driver.commit(writes);
   }
 
-  /** An empty unit of the same request, to record that this one failed. */
+  /** @returns an empty unit of the same request, to record that this one failed */
   createSibling(): UnitOfWork {
     return new UnitOfWork(this.#driver, this.origin);
   }
@@ -110,7 +110,7 @@ const current = new AsyncLocalStorage<UnitOfWork>();
 /** @throws Error outside of `withUnit`: storage works only inside a unit */
 export function currentUnit(): UnitOfWork {
   const found = current.getStore();
-  if (!found) throw new Error('There is no unit of work here.');
+  if (!found) throw new Error('This code must run inside withUnit, which opens a unit of work.');
   return found;
 }
 

@@ -10,21 +10,21 @@ import { toDialect } from './dialect.ts';
  */
 const BATCH_ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
 /**
- * The shortest pause after a batch, in which requests have the database to themselves. On SQLite requests do not
- * notice a batch, which takes a millisecond; they notice the checkpoint after every 4000 pages, which copies the
- * pages that batches changed all over the file. So batches come slowly.
+ * The shortest pause after a batch, so that requests have the database to themselves. On SQLite, a batch takes a
+ * millisecond, which requests do not notice. They notice the checkpoint after every 4000 changed pages, so batches run
+ * slowly.
  */
 const PAUSE_MS = { sqlite: 100, postgres: 20, mysql: 20 };
-/** A pause lasts at least this many times as long as the batch took, so that a slow database is left more time. */
+/** A pause lasts at least this many times as long as the batch took, so that a slow database gets more time. */
 const PAUSE_PER_BATCH = 4;
 
 export interface Sweep {
   table: string;
-  /** An instant with an index. Batches follow it, so that none reads again what earlier ones passed over. */
+  /** An instant with an index. Batches follow it, so that none reads rows again that earlier ones skipped. */
   column: string;
   /** SQL for `toDialect`. */
   condition: string;
-  /** Rows before it are not looked at. */
+  /** Rows before it are skipped. */
   since?: Date;
 }
 

@@ -9,16 +9,15 @@ interface PurgeArguments {
   json?: boolean;
 }
 
-/** `tells` is a documented member of the JSON output. */
-async function listReports(): Promise<{ report: string; tells: string }[]> {
+async function listReports(): Promise<{ report: string; description: string }[]> {
   const { reports } = await import('./reports.ts');
-  return Object.entries(reports()).map(([report, { description: tells }]) => ({ report, tells }));
+  return Object.entries(reports()).map(([report, { description }]) => ({ report, description }));
 }
 
 /** `latchkey db purge` and `latchkey db report` */
 export function maintenanceCommands(
   db: Command,
-  use: <T>(work: (database: Database, retention: Retention) => Promise<T>) => Promise<T>,
+  withDatabase: <T>(work: (database: Database, retention: Retention) => Promise<T>) => Promise<T>,
 ): void {
   db.command('purge')
     .description('delete expired rows in small batches; safe while servers run')
@@ -27,7 +26,7 @@ export function maintenanceCommands(
     .option('--json', 'print one JSON document')
     .action(async ({ dryRun = false, table, json }: PurgeArguments) => {
       const { countPurge, purge } = await import('./purge.ts');
-      const tables = await use(async (database, retention) => {
+      const tables = await withDatabase(async (database, retention) => {
         const options = { retention, table };
         if (dryRun) return countPurge(database, options);
         const bar = process.stderr.isTTY ? progress(await countPurge(database, options)) : undefined;
@@ -40,7 +39,7 @@ export function maintenanceCommands(
       const rows = tables.reduce((sum, one) => sum + one.rows, 0);
       if (json) return print({ dry_run: dryRun, rows, tables }, json);
       if (rows > 0) printTable(tables.filter((one) => one.rows > 0));
-      print(`${rows} row(s) ${dryRun ? 'would be deleted' : 'deleted'}.`, json);
+      print(`${rows === 1 ? '1 row' : `${rows} rows`} ${dryRun ? 'would be deleted' : 'deleted'}.`, json);
     });
 
   db.command('report')
@@ -52,8 +51,8 @@ export function maintenanceCommands(
       const rows =
         name === undefined
           ? await listReports()
-          : await use((database, retention) => runReport(database, name, retention));
+          : await withDatabase((database, retention) => runReport(database, name, retention));
       if (json) print(rows, json);
-      else printTable(rows, 'No rows.');
+      else printTable(rows, `The report ${name} found no rows.`);
     });
 }

@@ -158,7 +158,7 @@ for (const engine of engines) {
       assert.equal(wrong.code, 1);
       assert.match(wrong.stderr, /Rows of T_accounts do not expire/);
       const { stdout, stderr } = await run('--table', 'T_rate_limits');
-      assert.match(stdout, /T_rate_limits\s+3\n3 row\(s\) deleted\./);
+      assert.match(stdout, /T_rate_limits\s+3\n3 rows deleted\./);
       assert.equal(stderr, '');
       assert.equal((await database.knex('T_rate_limits')).length, 0);
     });

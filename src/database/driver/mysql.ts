@@ -65,13 +65,13 @@ class MysqlPool {
   }
 
   /** A connection that was idle while the server did not answer may be dead without notice, so it is not used again. */
-  #take(): Promise<Connection> {
+  #acquire(): Promise<Connection> {
     return new Promise((resolve, reject) => {
       this.#pool.getConnection((error, connection: Connection) => {
         if (error) return reject(error);
         if ((connection.releasedAt ?? this.#lostAt) >= this.#lostAt) return resolve(connection);
         connection.destroy();
-        this.#take().then(resolve, reject);
+        this.#acquire().then(resolve, reject);
       });
     });
   }
@@ -82,10 +82,10 @@ class MysqlPool {
   }
 
   /** @throws LatchkeyError unavailable */
-  use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     let taken: Connection | undefined;
     let isLate = false;
-    const job = this.#take().then(async (connection) => {
+    const job = this.#acquire().then(async (connection) => {
       taken = connection;
       try {
         if (isLate) throw new Error('The deadline passed before there was a connection.');
@@ -109,11 +109,13 @@ class MysqlPool {
 export function createMysqlDriver(url: string, connections: number): Driver {
   const pool = new MysqlPool(url, connections);
   const read = ({ statement, times, values }: Step) =>
-    pool.use((connection) => execute(connection, statement.sql('mysql', times), values) as Promise<Row[]>);
+    pool.withConnection(
+      (connection) => execute(connection, statement.sql('mysql', times), values) as Promise<Row[]>,
+    );
   return {
     readOne: batchReads('mysql', (steps) => Promise.all(steps.map(read))),
     commit: commitSteps('mysql', ([first, ...more]) =>
-      pool.use((connection) =>
+      pool.withConnection((connection) =>
         // A single statement commits by itself.
         more.length === 0 ? run(connection, first) : transact(connection, [first, ...more]),
       ),

@@ -45,7 +45,7 @@ const details = ({ roles, invitations, ...account }: Profile) => ({
 /** `latchkey account …` */
 export function accountCommands(
   program: Command,
-  use: <T>(work: (commands: AccountCommands) => Promise<T>) => Promise<T>,
+  withServices: <T>(work: (commands: AccountCommands) => Promise<T>) => Promise<T>,
 ): void {
   const account = program.command('account').description('manage accounts');
   const json = ['--json', 'print one JSON document'] as const;
@@ -67,7 +67,7 @@ export function accountCommands(
         );
       const password = await readPassword();
       const input = { username: username ?? '', email, name, scope, password };
-      print(await use(({ accounts }) => accounts.create(OPERATOR, input)), asJson);
+      print(await withServices(({ accounts }) => accounts.create(OPERATOR, input)), asJson);
     });
 
   account
@@ -75,7 +75,7 @@ export function accountCommands(
     .description('list all accounts')
     .option(...json)
     .action(async (options: Options) => {
-      const list = await use(({ accounts }) => accounts.list());
+      const list = await withServices(({ accounts }) => accounts.list());
       print(options.json ? list : list.map(summary), options.json, 'There are no accounts.');
     });
 
@@ -84,7 +84,7 @@ export function accountCommands(
     .description('show an account, its roles and the invitations that it used')
     .option(...json)
     .action(async (username: string, options: Options) => {
-      const profile = await use(({ accounts }) => accounts.show(username));
+      const profile = await withServices(({ accounts }) => accounts.show(username));
       print(options.json ? profile : details(profile), options.json);
     });
 
@@ -100,7 +100,7 @@ export function accountCommands(
       .option(...json)
       .action(async (username: string, { role = '', client: client_id, json: asJson }: Options) => {
         const input = { username, role, client_id };
-        const profile = await use(({ accounts }) => accounts.roles[verb](OPERATOR, input));
+        const profile = await withServices(({ accounts }) => accounts.roles[verb](OPERATOR, input));
         print(asJson ? profile : details(profile), asJson);
       });
   }
@@ -111,7 +111,7 @@ export function accountCommands(
     .requiredOption('--username <username>')
     .option(...json)
     .action(async ({ username = '', json: asJson }: Options) => {
-      const link = await use(({ recovery }) => recovery.createRecoveryLink(OPERATOR, username));
+      const link = await withServices(({ recovery }) => recovery.createRecoveryLink(OPERATOR, username));
       print(asJson ? link : link.url, asJson);
     });
 
@@ -120,7 +120,7 @@ export function accountCommands(
     .description('create a link to create the first administrator; works once, within a day')
     .option(...json)
     .action(async ({ json: asJson }: Options) => {
-      const link = await use(({ invitations }) => invitations.createSetUpLink(OPERATOR));
+      const link = await withServices(({ invitations }) => invitations.createSetUpLink(OPERATOR));
       print(asJson ? link : link.url, asJson);
     });
 
@@ -134,7 +134,7 @@ export function accountCommands(
       .description(description)
       .option(...json)
       .action(async (username: string, options: Options) => {
-        print(await use(({ accounts }) => accounts[verb](OPERATOR, username)), options.json);
+        print(await withServices(({ accounts }) => accounts[verb](OPERATOR, username)), options.json);
       });
   }
 }

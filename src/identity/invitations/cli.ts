@@ -62,7 +62,7 @@ async function create(options: Options, count: number, { invitations, getActor, 
 /** `latchkey invite …` */
 export function inviteCommands(
   program: Command,
-  use: <T>(work: (commands: InviteCommands) => Promise<T>) => Promise<T>,
+  withServices: <T>(work: (commands: InviteCommands) => Promise<T>) => Promise<T>,
 ): void {
   const invite = program.command('invite').description('invite people to create accounts');
   const json = ['--json', 'print one JSON document'] as const;
@@ -85,7 +85,7 @@ export function inviteCommands(
       const count = Number(options.count);
       const format = options.format ?? (count > 1 ? 'csv' : 'text');
       checkCreateOptions(options, count);
-      const created = await use((commands) => create(options, count, commands));
+      const created = await withServices((commands) => create(options, count, commands));
       if (options.json) return print(count > 1 ? created : created[0], true);
       const { toCsv, toSheet } = await import('./export.ts');
       if (format === 'csv') return print(toCsv(created), false);
@@ -99,7 +99,7 @@ export function inviteCommands(
     .description('list invitations, newest first')
     .option(...json)
     .action(async (options: Options) => {
-      const { invitations: list } = await use(({ invitations }) => invitations.list(OPERATOR));
+      const { invitations: list } = await withServices(({ invitations }) => invitations.list(OPERATOR));
       print(options.json ? list : list.map(summary), options.json, 'There are no invitations.');
     });
 
@@ -108,7 +108,9 @@ export function inviteCommands(
     .description('show an invitation and the accounts that used it')
     .option(...json)
     .action(async (id: string, options: Options) => {
-      const { redemptions, ...invitation } = await use(({ invitations }) => invitations.show(OPERATOR, id));
+      const { redemptions, ...invitation } = await withServices(({ invitations }) =>
+        invitations.show(OPERATOR, id),
+      );
       if (options.json) return print({ ...invitation, redemptions }, true);
       print(invitation, false);
       const uses = redemptions.map(({ username, redeemed_at, ip_address, scopes, roles }) => ({
@@ -127,6 +129,6 @@ export function inviteCommands(
     .option('--withdraw', 'also withdraw what it granted to accounts that have used it')
     .option(...json)
     .action(async (id: string, { withdraw, json: asJson }: Options) =>
-      print(await use(({ invitations }) => invitations.revoke(OPERATOR, id, { withdraw })), asJson),
+      print(await withServices(({ invitations }) => invitations.revoke(OPERATOR, id, { withdraw })), asJson),
     );
 }

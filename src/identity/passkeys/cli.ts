@@ -20,7 +20,7 @@ const summary = ({ id, name, kind, is_signed, last_used_at }: Credential) => ({
 /** `latchkey passkey …` */
 export function passkeyCommands(
   program: Command,
-  use: <T>(work: (commands: PasskeyCommands) => Promise<T>) => Promise<T>,
+  withServices: <T>(work: (commands: PasskeyCommands) => Promise<T>) => Promise<T>,
 ): void {
   const passkey = program.command('passkey').description('manage passkeys and security keys');
   const json = ['--json', 'print one JSON document'] as const;
@@ -31,7 +31,7 @@ export function passkeyCommands(
     .requiredOption('--account <username>', 'whose keys to list')
     .option(...json)
     .action(async ({ account, json: asJson }: { account: string; json?: boolean }) => {
-      const credentials = await use(({ list }) => list(account));
+      const credentials = await withServices(({ list }) => list(account));
       print(
         asJson ? credentials : credentials.map(summary),
         asJson,
@@ -44,7 +44,7 @@ export function passkeyCommands(
     .description('remove a key, unless its owner could not sign in without it')
     .option(...json)
     .action(async (id: string, { json: asJson }: { json?: boolean }) => {
-      const credential = await use(({ remove }) => remove(id));
+      const credential = await withServices(({ remove }) => remove(id));
       print(asJson ? credential : summary(credential), asJson);
     });
 }

@@ -49,7 +49,7 @@ function summarize(document: Record<string, unknown>) {
 /** `latchkey client …` */
 export function clientCommands(
   program: Command,
-  use: <T>(work: (clients: Clients) => Promise<T>) => Promise<T>,
+  withClients: <T>(work: (clients: Clients) => Promise<T>) => Promise<T>,
 ): void {
   const client = program.command('client').description('register and manage applications');
   const json = ['--json', 'print one JSON document'] as const;
@@ -77,7 +77,7 @@ export function clientCommands(
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(...json)
     .action(async (args: ClientArguments & { name: string }) => {
-      print(await use((clients) => clients.create(OPERATOR, toInput(args))), args.json);
+      print(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
     });
 
   client
@@ -85,7 +85,7 @@ export function clientCommands(
     .description('list applications')
     .option(...json)
     .action(async (args: ClientArguments) => {
-      const documents = await use((clients) => clients.list());
+      const documents = await withClients((clients) => clients.list());
       if (args.json) return print(documents, true);
       print(documents.map(summarize), false, 'No applications registered.');
     });
@@ -95,7 +95,7 @@ export function clientCommands(
     .description('show an application')
     .option(...json)
     .action(async (clientId: string, args: ClientArguments) =>
-      print(await use((clients) => clients.show(clientId)), args.json),
+      print(await withClients((clients) => clients.show(clientId)), args.json),
     );
 
   client
@@ -112,7 +112,7 @@ export function clientCommands(
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(...json)
     .action(async (clientId: string, args: ClientArguments) => {
-      print(await use((clients) => clients.update(OPERATOR, clientId, toChange(args))), args.json);
+      print(await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))), args.json);
     });
 
   const actions = [
@@ -126,7 +126,7 @@ export function clientCommands(
       .description(description)
       .option(...json)
       .action(async (clientId: string, args: ClientArguments) => {
-        print(await use((clients) => clients[method](OPERATOR, clientId)), args.json);
+        print(await withClients((clients) => clients[method](OPERATOR, clientId)), args.json);
       });
   }
 }
