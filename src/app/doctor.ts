@@ -53,6 +53,20 @@ async function countActive({ knex }: Database, table: string): Promise<string> {
   return `${row?.n} active`;
 }
 
+/** Usernames that are another account's e-mail address. New accounts cannot have one, but older ones keep theirs. */
+async function checkUsernames({ knex }: Database): Promise<string> {
+  const usernames: string[] = await knex('T_accounts as a')
+    .join('T_accounts as b', 'b.email', 'a.username')
+    .whereRaw('b.id <> a.id')
+    .orderBy('a.username')
+    .limit(10)
+    .pluck('a.username');
+  if (usernames.length === 0) return 'none is the e-mail address of another account';
+  return fail(
+    `${usernames.join(', ')}: this username is the e-mail address of another account, and applications may take one for the other. Change it in T_accounts and T_credentials, or disable the account.`,
+  );
+}
+
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function examine(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
@@ -90,6 +104,7 @@ export async function examine(config: Config, database: Database): Promise<Findi
       return keys.map(({ alg }) => alg).join(', ');
     }),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
+    await runCheck('usernames', () => checkUsernames(database)),
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
   );
   return findings;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { ROLE_NAME } from '../access/roles.ts';
 import { parseScopes, SCOPE_TOKEN } from '../access/scopes.ts';
+import { mixesScripts } from '../kit/scripts.ts';
+import { visibleText } from '../kit/text.ts';
 
 const MAX_LENGTH = 255;
 const MAX_SCOPES_LENGTH = 4000;
@@ -11,24 +13,13 @@ export const MAX_PASSWORD_LENGTH = 256;
 /** The form in which usernames and e-mail addresses are stored and compared. */
 export const normalise = (value: string) => value.trim().normalize('NFKC').toLowerCase();
 
-/** No control characters, and no bidirectional overrides, which reorder the text around a name (Unicode TR 36). */
-const VISIBLE = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
-
 /** Invisible characters would make two different usernames look the same. */
-const NOT_INVISIBLE = /^[^\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
+const NOT_INVISIBLE = /^[^\p{Cc}\p{Cs}\ufffd\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
 
 /**
- * One line of text that people read: a display name, a label, the name of a key.
- * @param what begins the error messages: `A name`
+ * A username in its normal form, for a new account. It must not be an e-mail address: people and applications would take
+ * it for proof that its owner reads mail there. An older account that has another username keeps it, and `doctor` names it.
  */
-export const visibleText = (what: string, maximum = MAX_LENGTH) =>
-  z
-    .string()
-    .trim()
-    .max(maximum, `${what} can have at most ${maximum} characters`)
-    .regex(VISIBLE, `${what} must not contain control characters`);
-
-/** A username in its normal form. */
 export const usernameField = z
   .string()
   .transform(normalise)
@@ -38,7 +29,9 @@ export const usernameField = z
       .min(1, 'Enter a username')
       .max(MAX_LENGTH, `A username can have at most ${MAX_LENGTH} characters`)
       .regex(/^\S+$/, 'A username must not contain spaces')
-      .regex(NOT_INVISIBLE, 'A username must not contain invisible characters'),
+      .regex(NOT_INVISIBLE, 'A username must not contain unreadable or invisible characters')
+      .regex(/^[^@]*$/, 'A username must not contain @. Your e-mail address has a field of its own')
+      .refine((name) => !mixesScripts(name), 'A username must not mix letters of different alphabets'),
   );
 
 /** An e-mail address in its normal form. */
@@ -57,7 +50,10 @@ export const emailField = z
 export const displayNameField = visibleText('A name');
 
 /** Any password that is not empty. `passwords/rules.ts` decides whether it may be set. */
-export const passwordField = z.string().min(1, 'Enter a password');
+export const passwordField = z
+  .string()
+  .min(1, 'Enter a password')
+  .refine((password) => password.isWellFormed(), 'The password contains characters that cannot be read');
 
 export const roleField = z
   .string()

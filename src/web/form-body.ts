@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { isStorable } from '../kit/text.ts';
 import { readBody } from './json-body.ts';
 
 const LIMIT = 32 * 1024;
@@ -20,7 +21,7 @@ export async function readForm(ctx: Context): Promise<Record<string, string>> {
     throw new LatchkeyError('invalid_input', 'form_unreadable', WRONG, { cause });
   }
   for (const [name, value] of new URLSearchParams(text)) {
-    if (name in fields || value.includes('\0'))
+    if (name in fields || !isStorable(name) || !isStorable(value))
       throw new LatchkeyError('invalid_input', 'form_unreadable', WRONG);
     fields[name] = value;
   }

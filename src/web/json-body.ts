@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { isStorable } from '../kit/text.ts';
 
 const WRONG = 'The request could not be read. Reload the page and try again.';
 
@@ -20,14 +21,18 @@ export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
 /** More than our pages send. A deeper document could overflow the stack of a recursive parser or validator. */
 const MAX_DEPTH = 12;
 
-function isTooDeep(value: unknown, depth = 0): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depth === MAX_DEPTH || Object.values(value).some((member) => isTooDeep(member, depth + 1));
+/** Whether services can work with a value, and every database can store its texts. */
+function isAcceptable(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return isStorable(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === MAX_DEPTH) return false;
+  return Object.entries(value).every(([name, member]) => isStorable(name) && isAcceptable(member, depth + 1));
 }
 
 /**
  * Reads a JSON document from our own script.
- * @throws LatchkeyError invalid_input when it is larger than `limit`, not UTF-8, not JSON, or nested too deep
+ * @throws LatchkeyError invalid_input when it is larger than `limit`, not UTF-8, not JSON, or nested too deep, or
+ *   when a name or text in it has a NUL or half of a surrogate pair
  */
 export async function readJson(ctx: Context, limit: number): Promise<unknown> {
   const body = await readBody(ctx, limit);
@@ -37,6 +42,6 @@ export async function readJson(ctx: Context, limit: number): Promise<unknown> {
   } catch (cause) {
     throw new LatchkeyError('invalid_input', 'request_unreadable', WRONG, { cause });
   }
-  if (isTooDeep(value)) throw new LatchkeyError('invalid_input', 'request_unreadable', WRONG);
+  if (!isAcceptable(value)) throw new LatchkeyError('invalid_input', 'request_unreadable', WRONG);
   return value;
 }

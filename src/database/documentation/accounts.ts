@@ -5,7 +5,8 @@ export const accounts: Record<string, TableDescription> = {
     part: 'accounts',
     purpose: 'A user who can sign in.',
     columns: {
-      username: 'The sign-in name: trimmed, NFKC, lower case.',
+      username:
+        'The sign-in name: trimmed, NFKC, lower case. Never an e-mail address, except for accounts of older versions.',
       email: 'The e-mail address, normalized like the username; NULL if the account has none.',
       email_verified: 'True once the link mailed to this address was opened.',
       name: 'The display name on pages and in the `name` claim.',

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
 import { FORBIDDEN } from '../../kit/parse.ts';
-import { emailField, roleField, scopesField, visibleText } from '../fields.ts';
+import { isStorable, visibleText } from '../../kit/text.ts';
+import { emailField, roleField, scopesField } from '../fields.ts';
 
 const scopes = scopesField.refine((list) => list.length > 0, 'Name at least one scope');
 
@@ -73,6 +74,7 @@ export const invitationQueryInput = z.object({
   search: z
     .string()
     .max(255, 'Search for at most 255 characters')
+    .refine(isStorable, 'The text to search for cannot be read')
     .transform((text) => text.trim().toLowerCase())
     .default(''),
   after: z.uuid('The list cannot continue from there. Start again at the first page').optional(),

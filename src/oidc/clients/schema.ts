@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { refuse } from '../../kit/errors.ts';
+import { visibleText } from '../../kit/text.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
@@ -56,12 +57,7 @@ const scope = z
     'A scope contains a character that RFC 6749 does not allow',
   );
 
-const name = z
-  .string()
-  .trim()
-  .min(1, 'Enter a name')
-  .max(255, 'A name has at most 255 characters')
-  .regex(/^\P{Cc}*$/u, 'A name must not have control characters');
+const name = visibleText('A name').min(1, 'Enter a name');
 
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
