@@ -10,7 +10,7 @@ export interface Facts {
   person: { username: string; password: string };
 }
 
-/** CPU in ms and the highest memory in MB since the start. */
+/** CPU in ms and peak memory in MB since the start. */
 export interface Usage {
   cpu: number;
   rss: number;
@@ -19,10 +19,10 @@ export interface Usage {
 export const REDIRECT_URI = 'https://fieldnotes.example/cb';
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const SCOPE = 'openid profile email';
-/** Life times in seconds, the same for every variant. */
+/** Lifetimes in seconds, the same for every variant. */
 export const TTL = { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 };
 
-/** Below the address of each interaction: who comes here is signed in, without a page and a password. */
+/** The path, below each interaction, that signs the browser in without a page and a password. */
 export const ENTER = '/enter';
 
 export function signInWithoutPage(provider: Provider, accountId: string): Middleware {

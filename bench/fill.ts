@@ -1,18 +1,18 @@
 import type { Database } from '../src/database/open.ts';
 import type { Engine } from '../src/database/statements.ts';
 
-/** So many rows beyond those of the bench, live and past their time, the latter also past the time they are kept. */
+/** How many rows to add to those of the bench: live ones, and expired ones that are past their retention. */
 export interface Filling {
   live: number;
   expired: number;
 }
 
 interface Words {
-  /** Rows with the numbers 1 to `count` as `n`. */
+  /** A table with the numbers 1 to `count` in the column `n`. */
   numbers(count: number): string;
   id: string;
   hash: string;
-  /** As the digests of codes and tokens are: they begin with their time. */
+  /** Like the digests of codes and tokens, which begin with the time of issue. */
   ordered: string;
   at(seconds: string): string;
 }
@@ -45,7 +45,7 @@ const WORDS: Record<Engine, Words> = {
 
 const DAY = 86_400;
 
-/** What a row of that table has besides `id`, `created_at`, `expires_at`, which is the instant of its end. */
+/** The columns of each table besides `id`, `created_at` and `expires_at`. */
 const TABLES: Record<
   string,
   { share: number; columns: (words: Words, account: string) => Record<string, string> }
@@ -113,8 +113,8 @@ const TABLES: Record<
 };
 
 /**
- * Fills the tables that grow with requests, by SQL alone.
- * @param accounts how many accounts the rows belong to, made as well
+ * Fills the tables that grow with requests, using SQL only.
+ * @param accounts how many accounts to create for the rows
  */
 export async function fillMany(
   { knex, engine }: Database,

@@ -11,7 +11,7 @@ import type { Measured } from './servers.ts';
 
 export const AT_ONCE = 16;
 
-/** One of the sixteen who ask at once: a session and tokens of its own, as different people have them. */
+/** One of sixteen users who send requests at the same time, each with their own session and tokens. */
 export interface Actor {
   server: Measured;
   basic: Record<string, string>;
@@ -31,7 +31,7 @@ async function token({ server, basic }: Actor, form: Record<string, string>) {
   return json(await send(server.origin, '/token', { headers: basic, form }));
 }
 
-/** The code that the browser was sent on with, redeemed. */
+/** Redeems the code of a redirect. */
 async function redeem(actor: Actor, request: Authorization, { status, location }: Reply) {
   const code = URL.parse(location)?.searchParams.get('code');
   if (!code) throw new Error(`no code (${status}): ${location}`);
@@ -43,14 +43,14 @@ async function redeem(actor: Actor, request: Authorization, { status, location }
   });
 }
 
-/** In a session that is signed in. */
+/** Runs the code flow in a signed-in session. */
 async function code(actor: Actor, prompt?: string): Promise<Record<string, string>> {
   const request = authorization(actor.server.client, { prompt });
   const reply = await send(actor.server.origin, authorizeUrl(request), { headers: actor.cookie });
   return redeem(actor, request, reply);
 }
 
-/** Of a browser that comes without a session, through an interaction that asks nothing. */
+/** Runs the code flow without a session, through an interaction that signs in without a page. */
 async function signIn(actor: Actor): Promise<void> {
   const { origin, client } = actor.server;
   const request = authorization(client);
@@ -105,7 +105,7 @@ async function actorOf(server: Measured): Promise<Actor> {
   return { ...actor, accessToken: tokens.access_token as string, refreshToken: tokens.refresh_token };
 }
 
-/** Sixteen real sign-ins through the pages, one after another. */
+/** Signs sixteen users in through the pages, one after another. */
 export async function actorsOf(server: Measured): Promise<Actor[]> {
   const actors: Actor[] = [];
   while (actors.length < AT_ONCE) actors.push(await actorOf(server));
@@ -113,7 +113,7 @@ export async function actorsOf(server: Measured): Promise<Actor[]> {
 }
 
 /**
- * People at the sign-in form, with a wrong password each time, at an even pace until stopped.
+ * Sends the sign-in form with a wrong password at an even pace until stopped.
  * @returns how often each status was answered
  */
 export async function signIns(server: Measured, perSecond: number) {
@@ -144,7 +144,7 @@ export async function signIns(server: Measured, perSecond: number) {
   }, 1000 / perSecond);
   return {
     statuses,
-    /** Resolves when the last of them was answered. */
+    /** Resolves when the last response has arrived. */
     async stop() {
       clearInterval(timer);
       await Promise.allSettled(sent);

@@ -6,11 +6,11 @@ export interface Reply {
   status: number;
   location: string;
   body: string;
-  /** As a browser sends them back. */
+  /** The cookies as a browser sends them. */
   cookies: string[];
 }
 
-/** One request on a kept connection. fetch would cost the generator more than the server. */
+/** Sends a request on a kept connection. With fetch, the generator would use more CPU than the server. */
 export function send(
   origin: string,
   path: string,

@@ -1,8 +1,8 @@
 type Stored = Record<string, unknown>;
 
 /**
- * The engine's own in-memory adapter without its limit of 1000 entries and its lists for revocation: a Map of what
- * it is given. Like the engine's it keeps the very objects and copies none, so it is the cheapest storage there can be.
+ * The engine's own in-memory adapter without its limit of 1000 entries and its lists for revocation. Like the engine's,
+ * it stores the objects themselves and copies none, so no storage can be cheaper.
  */
 export class MapAdapter {
   static readonly #stored = new Map<string, Stored>();

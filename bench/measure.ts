@@ -13,7 +13,7 @@ export function median(values: number[]): number {
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
-/** Each actor asks again as soon as it was answered, for that many seconds. */
+/** Runs the flow with every actor for that many seconds, without pauses. */
 export async function measure(
   actors: Actor[],
   flow: (actor: Actor) => Promise<void>,
@@ -45,7 +45,7 @@ export async function measure(
   };
 }
 
-/** The flow so many times, by all actors together. */
+/** Runs the flow that many times in total, spread over the actors. */
 export async function warmUp(
   actors: Actor[],
   flow: (actor: Actor) => Promise<void>,

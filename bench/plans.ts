@@ -7,13 +7,13 @@ import { fillMany } from './fill.ts';
 import { hasServer } from './servers.ts';
 
 /**
- * `npm run bench:plans -- [--live 1000000] [--expired 5000000]`: whether anything that a server asks reads a growing table whole, on
- * a database with that many rows. LATCHKEY_TEST_ENGINES names the engines.
+ * `npm run bench:plans -- [--live 1000000] [--expired 5000000]`: prints each statement of a server that
+ * scans a growing table, on a database with that many rows. LATCHKEY_TEST_ENGINES names the engines.
  */
 const { values } = parseArgs({
   options: { live: { type: 'string', default: '1000000' }, expired: { type: 'string', default: '5000000' } },
 });
-/** A table of so many rows is read whole by whoever plans well. */
+/** A planner rightly scans a table of up to this many rows. */
 const FEW = 1000;
 
 for (const engine of engines) {

@@ -5,15 +5,15 @@ import { measure, median, type Sample, warmUp } from './measure.ts';
 import { type Measured, start, type Variant } from './servers.ts';
 
 const ROUNDS = 9;
-/** Every flow runs so often on every server before anything is counted, so that no row pays for compiling. */
+/** How often each flow runs on every server before measuring, so that no figure includes compilation. */
 const WARM_UP = 3000;
-/** And so often again right before its own rows: V8 gives up code that several collections found unused. */
+/** How often it runs again right before it is measured: V8 discards code that was unused for a while. */
 const WARM_AGAIN = 500;
 const SIGN_INS = 20;
-/** How much of the bare engine's CPU each may cost. */
-const REACH: Partial<Record<Variant, number>> = { sqlite: 1.35, postgres: 1.8, mariadb: 2.2 };
+/** The most CPU that each variant may use, as a multiple of the bare engine's. */
+const LIMITS: Partial<Record<Variant, number>> = { sqlite: 1.35, postgres: 1.8, mariadb: 2.2 };
 const SQLITE_REFRESH = 1.6;
-const P99_REACH = 2;
+const P99_LIMIT = 2;
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +28,7 @@ const print = (cells: string[]) =>
     `${cells.map((cell, index) => (index < 2 ? cell.padEnd(12) : cell.padStart(9))).join(' ')}\n`,
   );
 
-/** The same flow against every server in turn, several rounds. */
+/** Runs the same flow against every server in turn, for several rounds. */
 async function rounds(variants: Actor[][], flow: (actor: Actor) => Promise<void>): Promise<Sample[][]> {
   const samples: Sample[][] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -48,7 +48,7 @@ async function flowRows(servers: Measured[], variants: Actor[][]): Promise<void>
     for (const [index, { variant }] of servers.entries()) {
       const own = samples.map((row) => row[index] as Sample);
       const ratio = median(samples.map((row) => (row[index] as Sample).cpu / (row[0] as Sample).cpu));
-      const reach = name === 'refresh' && variant === 'sqlite' ? SQLITE_REFRESH : REACH[variant];
+      const reach = name === 'refresh' && variant === 'sqlite' ? SQLITE_REFRESH : LIMITS[variant];
       const figure = (key: keyof Sample) => median(own.map((sample) => sample[key]));
       print([
         name,
@@ -65,7 +65,7 @@ async function flowRows(servers: Measured[], variants: Actor[][]): Promise<void>
   }
 }
 
-/** Whether people who sign in slow down those who refresh: the password's hash must not take all cores. */
+/** Measures whether sign-ins slow down refreshes: hashing passwords must not take every core. */
 async function besideSignIns(actors: Actor[]): Promise<void> {
   const refresh = flows.refresh as (actor: Actor) => Promise<void>;
   const pairs: { quiet: number; busy: number }[] = [];
@@ -74,7 +74,7 @@ async function besideSignIns(actors: Actor[]): Promise<void> {
     const quiet = await measure(actors, refresh, Math.max(seconds, 2));
     const people = await signIns((actors[0] as Actor).server, SIGN_INS);
     const busy = await measure(actors, refresh, Math.max(seconds, 4));
-    // Whoever still waits for the hash of a password would slow down the next quiet round.
+    // Sign-ins that still wait for a hash would slow down the next quiet round.
     await people.stop();
     for (const [status, count] of Object.entries(people.statuses))
       statuses[status] = (statuses[status] ?? 0) + count;
@@ -85,7 +85,7 @@ async function besideSignIns(actors: Actor[]): Promise<void> {
   const counts = Object.entries(statuses).map(([status, count]) => `${status}: ${count}`);
   process.stdout.write(
     `\nrefresh on sqlite, p99: ${quiet.toFixed(1)} ms alone, ${busy.toFixed(1)} ms beside ${SIGN_INS} sign-ins/s, ` +
-      `x ${ratio.toFixed(2)} (reach ${P99_REACH})${ratio <= P99_REACH ? '' : ' MISSED'}; ` +
+      `x ${ratio.toFixed(2)} (limit ${P99_LIMIT})${ratio <= P99_LIMIT ? '' : ' MISSED'}; ` +
       `sign-ins answered ${counts.join(', ')}\n`,
   );
 }
@@ -95,7 +95,7 @@ try {
   for (const variant of ['bare', 'plain', ...values.engines.split(',')] as Variant[]) {
     const server = await start(variant);
     if (server) servers.push(server);
-    else process.stdout.write(`LEFT OUT, because it is not installed: ${variant}.\n`);
+    else process.stdout.write(`Not measured, because it is not installed: ${variant}.\n`);
   }
   const variants: Actor[][] = [];
   for (const server of servers) variants.push(await actorsOf(server));

@@ -27,7 +27,7 @@ function key(alg: string, { privateKey }: ReturnType<typeof generateKeyPairSync>
   return { ...privateKey.export({ format: 'jwk' }), kid: alg, alg, use: 'sig' };
 }
 
-/** The application as Latchkey hands it to the engine. */
+/** The client document as Latchkey gives it to the engine. */
 const DOCUMENT = {
   ...CLIENT,
   client_secret: digest(CLIENT.client_secret),
@@ -43,13 +43,13 @@ const DOCUMENT = {
 };
 
 /**
- * The engine in memory with Latchkey's settings: its configuration, hooks and claims, and around it the same request
- * id, headers and line of the log. Whoever comes is signed in, without a page.
+ * The engine in memory with Latchkey's configuration, hooks and claims, and with the same request id, headers and log
+ * line for each request. Every browser is signed in without a page.
  */
 await serve(async (origin) => {
   const log = createLog('info');
   const fail = () => {
-    throw new Error('The flows of the bench have no pages.');
+    throw new Error('No flow of the bench shows a page.');
   };
   const clients = { find: async (id: string) => (id === CLIENT.client_id ? DOCUMENT : undefined) };
   const provider = createProvider({

@@ -11,7 +11,7 @@ import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from '.
 const PASSWORD = 'a quiet harbour at dawn';
 const OPERATOR = { accountId: null };
 
-/** Latchkey as `npm start` runs it, log and jobs included, on the database URL of its one argument. */
+/** Latchkey as `npm start` runs it, with log and jobs. Its argument is the URL of the database. */
 await serve(async (origin) => {
   const databaseUrl = process.argv[2] as string;
   const database = openDatabase(databaseUrl);
@@ -20,7 +20,7 @@ await serve(async (origin) => {
     LATCHKEY_ISSUER: origin,
     LATCHKEY_DATABASE_URL: databaseUrl,
     LATCHKEY_SECRETS: SECRETS.join(','),
-    // The people of the bench come from as many addresses, else they would be limited as one.
+    // Each user of the bench has their own address, so that they are not limited as one.
     LATCHKEY_TRUST_PROXY: 'true',
     UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE,
   });
@@ -48,7 +48,7 @@ await serve(async (origin) => {
     scope: SCOPE,
     password: PASSWORD,
   });
-  // Inside all that Latchkey puts around its own pages, which do not know that address.
+  // Inside Latchkey's own middleware, because its router does not know that path.
   const enter = signInWithoutPage(provider, id);
   provider.use(((ctx, next) =>
     ctx.path.endsWith(ENTER) ? enter(ctx, next) : next()) as Middleware as never);

@@ -84,8 +84,7 @@ function configuration(): Configuration {
 }
 
 /**
- * The engine with nothing around it: what it needs to answer the same flows, and none of what Latchkey's hooks and
- * HTTP shell add. Whoever comes is signed in, without a page.
+ * The engine with nothing around it: the settings that the same flows need, without Latchkey's hooks and middleware. Every browser is signed in without a page.
  */
 await serve(async (origin) => {
   const provider = new Provider(origin, configuration());

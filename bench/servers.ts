@@ -9,13 +9,13 @@ import type { Facts, Usage } from './control.ts';
 /** `plain` is the engine with nothing around it, `bare` the engine in memory with Latchkey's settings. */
 export type Variant = 'plain' | 'bare' | EngineName;
 
-/** A server in a process of its own. */
+/** A server as a separate process. */
 export interface Measured extends Facts {
   variant: Variant;
-  /** Of its database, if it has one. */
+  /** The URL of its database, if it has one. */
   url: string | undefined;
   usage(): Promise<Usage>;
-  /** Begins to delete what has expired, or ends it. */
+  /** Starts or stops deleting expired rows. */
   purge(on: boolean): void;
   stop(): Promise<void>;
 }
@@ -33,7 +33,7 @@ function message<T>(child: ChildProcess, name: string): Promise<T> {
 
 let folder: string | undefined;
 
-/** @returns whether there is a server of that engine; one that the environment does not name is started, with durable commits */
+/** Starts a server of that engine, with durable commits, unless the environment names one. @returns whether there is one */
 export async function hasServer(engine: EngineName): Promise<boolean> {
   if (engine === 'sqlite' || process.env[urlVariable(engine)]) return true;
   if (engine === 'mysql' || !isInstalled(engine)) return false;
@@ -44,8 +44,8 @@ export async function hasServer(engine: EngineName): Promise<boolean> {
 }
 
 /**
- * With BENCH_PROF=folder the CPU profile of each server is left there.
- * @param purges whether it deletes what has expired by itself, as in earnest
+ * With BENCH_PROF=folder each server writes its CPU profile to that folder.
+ * @param purges whether it deletes expired rows by itself, as in production
  * @returns the server, or undefined when its engine is not installed here
  */
 export async function start(variant: Variant, purges = true): Promise<Measured | undefined> {
@@ -57,7 +57,7 @@ export async function start(variant: Variant, purges = true): Promise<Measured |
   const profile = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}/${variant}`] : [];
   const child = fork(file, database ? [database.url, purges ? 'purges' : ''] : [], {
     execArgv: profile,
-    // The log is written, as in earnest, but not shown.
+    // The log is written, as in production, but not shown.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: { ...process.env, NODE_NO_WARNINGS: '1' },
   });

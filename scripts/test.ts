@@ -22,7 +22,7 @@ import { findProgram } from '../test/support/throwaway/program.ts';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** Comma-separated; instead of all that are found. */
+    /** Comma-separated, instead of all that were found. */
     engines: { type: 'string' },
     /** Only tests whose name matches this regular expression. */
     name: { type: 'string' },
@@ -33,7 +33,7 @@ const { values, positionals } = parseArgs({
 });
 
 const FILE_TIMEOUT_MS = 300_000;
-/** The folders with the longest tests; they start first, so that none is left alone at the end. */
+/** The folders with the longest tests. They start first, so that no long test runs alone at the end. */
 const FIRST = ['test/engines/', 'test/browser/', 'test/flows/'];
 
 const SERVERS: ServerName[] = ['postgres', 'mariadb', 'redis'];
@@ -120,7 +120,7 @@ function allFiles(): string[] {
     .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-/** @returns where the compiler writes that test */
+/** @returns the path of the compiled test */
 function compiled(file: string): string {
   return resolve('dist', relative('.', file)).replace(/\.ts$/, '.js');
 }

@@ -26,7 +26,7 @@ test('no code stands for two kinds or two messages', () => {
   const known = new Map<string, string>();
   for (const { groups } of raised) {
     const { kind = 'invalid_input', code = '', message = '' } = groups ?? {};
-    // What is put into a message may have another name at each place.
+    // The expressions inside a message may differ.
     const meaning = `${kind}: ${message.replace(/\$\{[^}]*\}/g, 'value')}`;
     assert.equal(known.get(code) ?? meaning, meaning, code);
     known.set(code, meaning);

@@ -7,7 +7,7 @@ import { startServer } from '../support/server.ts';
 const skip = executablePath ? false : 'Chromium was not found';
 const NEXT = 'seven boats on the tide';
 
-/** Tab until that is reached, as somebody without a mouse. */
+/** Presses Tab until the element with that text has the focus. */
 async function tabTo(page: Page, name: string): Promise<void> {
   const script = `(() => {
     const { activeElement: at } = document;
@@ -59,7 +59,7 @@ describe('the account pages and the console', { skip }, () => {
     await enter();
     assert.match(await page.locator('main').innerText(), /Ines Duarte\s+Waiting/);
     await page.goBack().catch(() => undefined);
-    // The page is requested again, or an error of the browser's own takes its place.
+    // The browser requests the page again, or shows an error page of its own.
     let shown: string | undefined;
     while (shown === undefined) shown = await page.content().catch(() => undefined);
     assert.ok(!shown.includes(code));

@@ -29,7 +29,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       const { url } = await server.invitations.createSetUpLink(OPERATOR);
       await desk.goto(url);
       assert.equal(await desk.locator('h1').innerText(), 'Set up this server');
-      assert.ok(!desk.url().includes('code='), 'the code is out of the address bar');
+      assert.ok(!desk.url().includes('code='), 'the address bar has no code');
       await fill(desk, { 'Choose a username': 'ada', Password: PASSWORD });
       await press(desk, 'Create account with a password');
       assert.equal(new URL(desk.url()).pathname, '/account/security');
@@ -58,7 +58,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       await page.waitForURL(`${home}/`);
       const text = await page.locator('main').innerText();
       assert.match(text, /Mei Lin/);
-      assert.doesNotMatch(text, /mei@boatyard\.example/, 'no scope that the invitation does not give');
+      assert.doesNotMatch(text, /mei@boatyard\.example/, 'only the scopes of the invitation');
       assert.deepEqual((await server.accounts.show('mei')).scopes, ['openid', 'profile']);
 
       const { link = '' } = await server.sink.to('mei@boatyard.example');
@@ -81,7 +81,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
     test(`see pages that are accessible and fit at ${width} px in ${colorScheme}`, async (t) => {
       const server = await startServer(t, 'sqlite');
       await server.createAccount('ada', 'openid profile');
-      // axe is put in by hand, which the page's own policy rightly forbids.
+      // The page's Content-Security-Policy would block axe, which is injected.
       const viewport = { width, height: 800 };
       const { context } = await watch(await launch(t), { viewport, colorScheme, bypassCSP: true });
       const page = await context.newPage();

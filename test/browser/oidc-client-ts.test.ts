@@ -11,7 +11,7 @@ const library = readFileSync(
   new URL('../browser/oidc-client-ts.min.js', import.meta.resolve('oidc-client-ts')),
 );
 
-/** A single-page application of its own origin: every page is the library and nothing else. */
+/** Serves a single-page application on its own origin: every page only loads the library. */
 async function serve(): Promise<{ origin: string; close(): void }> {
   const server = createServer((request, response) => {
     const script = request.url === '/library.js';

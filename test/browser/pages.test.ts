@@ -16,7 +16,7 @@ describe('every page', { skip }, () => {
         scope: 'openid profile email calendar:write calendar.read',
       });
       const browser = await launch(t);
-      // axe is put in by hand, which the page's own policy rightly forbids.
+      // The page's Content-Security-Policy would block axe, which is injected.
       const { context, hosts } = await watch(browser, {
         viewport: { width, height: 800 },
         colorScheme,

@@ -25,7 +25,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
         const size = (await response.body().catch(() => Buffer.alloc(0))).length;
         weights.set(new URL(response.url()).pathname, size);
       });
-      /** The page itself, and all that it may load: what it keeps from another page too. */
+      /** The size of the page and of everything it loads, including what the cache has already. */
       const look = async (name: string) => {
         await audit(page, `${name}-${width}-${colorScheme}`);
         const html = Buffer.byteLength(await page.content());

@@ -77,7 +77,7 @@ describe('a passkey in Chromium', { skip }, () => {
     const { home } = await startApplication(t, server);
     await page.goto(home);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    // Nobody presses anything: the browser's own list is answered by the authenticator.
+    // No button is pressed: the authenticator answers the browser's own list.
     await page.getByRole('button', { name: 'Allow', exact: true }).click();
     await page.waitForURL(`${home}/`);
     assert.deepEqual(complaints, []);
@@ -88,7 +88,7 @@ describe('a passkey in Chromium', { skip }, () => {
     const { server, page, complaints } = here;
     const person = await server.createAccount();
     const device = await VirtualAuthenticator.plugIn(page, 'platform');
-    // Chromium asks its password manager first, which has nothing here: it is taken to have agreed.
+    // Chromium asks its password manager first. It is empty here, so the test makes it agree.
     await page.addInitScript(`{
       const create = navigator.credentials.create.bind(navigator.credentials);
       navigator.credentials.create = (options) => create({ ...options, mediation: undefined });
@@ -136,7 +136,7 @@ describe('a passkey in Chromium', { skip }, () => {
     const { server, page } = here;
     const first = await VirtualAuthenticator.plugIn(page, 'platform');
     await signUp(here, 'mei');
-    // Of another device: without the first, which excludes itself.
+    // A key of another device. The first is unplugged, because registered keys are excluded.
     const [kept] = await first.credentials();
     assert.ok(kept);
     await first.unplug();

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 
-/** Runs the command in a process that believes to be that version of Node.js. */
+/** Runs the command in a process that reports that version of Node.js. */
 function runAs(version: string, args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const pretend = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`;
   const preload = `data:text/javascript,${encodeURIComponent(pretend)}`;

@@ -7,7 +7,7 @@ import { descriptions } from '../../src/database/documentation/index.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 
 const EVERYWHERE = ['id', 'created_at'];
-/** Columns of one of a few words. */
+/** Names of columns with fixed values. */
 const WORDS =
   /^(status|kind|purpose|reason|client_type|registered_via|auth_provider|user_verification|alg|action|attestation_type)$/;
 
@@ -24,7 +24,7 @@ describe('docs/DATABASE.md', () => {
 
   test('is the output of npm run docs:database', async () => {
     const kept = readFileSync(projectPath('docs/DATABASE.md'), 'utf8');
-    assert.ok(kept === (await renderDocument()), 'it is stale: run npm run docs:database');
+    assert.ok(kept === (await renderDocument()), 'docs/DATABASE.md is stale: run npm run docs:database');
   });
 
   test('describes every table, and no other', () => {

@@ -6,7 +6,7 @@ interface Mermaid {
   parse(text: string): Promise<{ diagramType: string }>;
 }
 
-/** 150 MB with all that it draws with, so it is not among our packages; .ci/run installs it for the while. */
+/** 150 MB with its dependencies, so it is not among our packages; .ci/run installs it in a temporary folder. */
 const where = process.env.LATCHKEY_TEST_MERMAID ?? 'mermaid';
 
 describe('the diagrams of docs/DATABASE.md', () => {
@@ -19,7 +19,7 @@ describe('the diagrams of docs/DATABASE.md', () => {
   });
 
   test("are read by Mermaid's own parser", async (t) => {
-    assert.ok(mermaid || !process.env.CI, 'mermaid may not be left out');
+    assert.ok(mermaid || !process.env.CI, 'with CI=true mermaid must be installed');
     if (!mermaid)
       return t.skip('mermaid is not installed; set LATCHKEY_TEST_MERMAID to its mermaid.core.mjs');
     const diagrams = blocksOf('mermaid');

@@ -9,7 +9,7 @@ import { projectPath } from '../../src/kit/project-root.ts';
 
 const read = (file: string) => readFileSync(projectPath(file), 'utf8');
 
-/** Every verb with the words that lead to it: `latchkey db purge`. */
+/** Every command with all of its words, such as `latchkey db purge`. */
 function verbsOf(command: Command, words: string[]): { words: string; options: string[] }[] {
   const verbs = command.commands.flatMap((one) => verbsOf(one, [...words, one.name()]));
   if (command.commands.length > 0) return verbs;
@@ -77,7 +77,7 @@ describe('the documentation', () => {
   });
 });
 
-/** @throws Error when there is neither a folder nor a file */
+/** @throws Error when neither a folder nor a file has that path */
 function readdirOrFile(target: string): string {
   try {
     return readFileSync(target, 'utf8');

@@ -18,7 +18,7 @@ const [ada, mei] = ACCOUNTS.map(({ id }) => id);
 const app = APPLICATION.id;
 const yesterday = () => new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
 
-/** What a SELECT prints of the known rows, an instant as `…`; a function looks at it, or at what a change did. */
+/** The rows that each SELECT prints, with `…` for a time. */
 type Expected = () => string[][];
 const EXPECTED: Record<string, Expected> = {
   'is-locked': () => [['ada', '7', '…']],
@@ -87,8 +87,8 @@ const EXPECTED: Record<string, Expected> = {
   ],
 };
 
-/** Statements of which what they did is looked at, each by a test of its own below. */
-const CHANGES = ['unlock', 'sign-out', 'shut-out', 'rows', 'bytes', 'Before you start'];
+/** Statements that have their own test below. */
+const TESTED_BELOW = ['unlock', 'sign-out', 'shut-out', 'rows', 'bytes', 'Before you start'];
 
 const INSTANT = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})?(\+00)?$/;
 
@@ -101,11 +101,11 @@ function printed(text: string): string[][] {
     );
 }
 
-/** In whichever order the engine sorts words that differ in case. */
+/** Sorted here, because the engines order upper and lower case differently. */
 const sorted = (rows: string[][]) => rows.map((row) => row.join('|')).toSorted();
 
 test('every statement of docs/DATABASE.md is tested here', () => {
-  const known = [...Object.keys(EXPECTED), ...CHANGES];
+  const known = [...Object.keys(EXPECTED), ...TESTED_BELOW];
   const cleanUps = retentionRules.map(({ table, column }) => `clean-up ${table} ${column}`);
   const found = new Set(statements().map(({ under }) => under));
   assert.deepEqual([...found].toSorted(), [...known, ...cleanUps].toSorted());

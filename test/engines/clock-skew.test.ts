@@ -32,7 +32,7 @@ for (const engine of engines) {
 
       for (let round = 0; round < rounds(2); round += 1) {
         const first = round % 2 === 0 ? ahead : behind;
-        // A person signs in at the issuer's own address; the code is redeemed at either.
+        // The person signs in at the issuer's address. The code is redeemed at either server.
         const request = authorization(client, { scope: 'openid offline_access' });
         const code = answerOf(await walk(new Browser(ahead.issuer), request, person)).get('code');
         const tokens = await redeem(first, client, request, code);

@@ -26,7 +26,7 @@ interface Received {
   pages: { browser: Browser; url: string }[];
 }
 
-/** Goes through flows until the server is gone. */
+/** Repeats flows until the server was killed. */
 async function load(
   server: ServerProcess,
   client: ClientDocument,
@@ -61,12 +61,12 @@ async function load(
       received.refreshTokens.add(second.body.refresh_token as string);
     }
   } catch (error) {
-    // `fetch failed` is the kill; anything else is a fault.
+    // `fetch failed` is caused by the kill; anything else is an error.
     if (!(error instanceof TypeError)) throw error;
   }
 }
 
-/** Rows that name a missing one, and values that were used up without anything in their place. */
+/** Rows that refer to a missing one, and used codes and tokens without a successor. */
 async function orphans({ database: { knex } }: World): Promise<Record<string, number>> {
   const grants = new Set((await knex('T_grants').select('id')).map(({ id }) => id));
   const requests = new Set((await knex('T_authorization_requests').select('id')).map(({ id }) => id));
@@ -125,7 +125,7 @@ for (const engine of engines) {
           pages: [],
         };
         const workers = Array.from({ length: 12 }, () => load(server, client, browser.cookies, received));
-        // Until a response of each kind was received, however slow the machine is; then at any moment.
+        // Wait for a response of each kind, however slow the machine is; then kill at a random moment.
         for (let tens = 0; tens < 1000 && received.pages.length === 0; tens += 1) await sleep(10);
         await sleep(Math.random() * 300);
         await server.kill('SIGKILL');
@@ -145,7 +145,7 @@ for (const engine of engines) {
         for (const [code, request] of received.underWay) {
           const where = { code_hash: hashTokenValue(code) };
           const row = await world.database.knex('T_authorization_codes').where(where).first();
-          // Either all of it happened, which `orphans` looked at, or the client can do it again.
+          // Either the request was completed, which `orphans` checked, or the client can repeat it.
           if (!row.consumed_at) assert.equal((await redeem(server, client, request, code)).status, 200);
         }
         sums.kills += 1;
@@ -153,16 +153,16 @@ for (const engine of engines) {
         sums.codes += received.codes.size;
         sums.underWay += received.underWay.size;
         sums.pages += received.pages.length;
-        if (round % 5 === 4) for (const table of ['codes', 'tokens']) await empty(world, table);
+        if (round % 5 === 4) for (const table of ['codes', 'tokens']) await emptyTables(world, table);
       }
       assert.ok(sums.tokens > 0 && sums.underWay > 0 && sums.codes > 0 && sums.pages > 0, 'there was load');
-      t.diagnostic(`${engine}: ${JSON.stringify(sums)}, all of it held`);
+      t.diagnostic(`${engine}: ${JSON.stringify(sums)}, all of it still valid`);
     });
   });
 }
 
-/** Many rounds by hand would read ever more rows. */
-async function empty({ database: { knex } }: World, what: string): Promise<void> {
+/** Empties the tables, so that many rounds by hand do not read more and more rows. */
+async function emptyTables({ database: { knex } }: World, what: string): Promise<void> {
   const tables = { codes: ['T_authorization_codes'], tokens: ['T_access_tokens', 'T_refresh_tokens'] };
   for (const table of tables[what as keyof typeof tables]) await knex(table).delete();
 }

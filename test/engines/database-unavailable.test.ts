@@ -7,20 +7,20 @@ import { type DatabaseProxy, openProxy } from '../support/database-proxy.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/world.ts';
 
-/** Longer than the deadline of the server, shorter than anybody's patience. */
+/** Longer than the server's deadline, and short enough for a person who waits. */
 const WITHIN_MS = 2000;
 
 const AWAY: Record<string, { goes(proxy: DatabaseProxy): unknown; returns(proxy: DatabaseProxy): unknown }> =
   {
     'refuses connections': { goes: (proxy) => proxy.refuse(), returns: (proxy) => proxy.listen() },
-    'stands still, then goes on': { goes: (proxy) => proxy.pause(), returns: (proxy) => proxy.resume() },
-    'vanishes without a word, and another takes its place': {
+    'pauses, then continues': { goes: (proxy) => proxy.pause(), returns: (proxy) => proxy.resume() },
+    'vanishes without closing its connections, and another replaces it': {
       goes: (proxy) => proxy.pause(),
       returns: (proxy) => proxy.forget(),
     },
   };
 
-// Embedded, SQLite cannot be away.
+// SQLite is embedded, so it cannot be unavailable.
 for (const engine of engines.filter((one) => one !== 'sqlite')) {
   describe(`an unavailable database: ${engine}`, () => {
     test('requests get 503 soon, and the server recovers by itself', async (t) => {

@@ -8,7 +8,7 @@ import { commandLine, missingShell } from '../support/database-shell.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/world.ts';
 
-/** Typed in a time zone far from UTC; test/docs/statements.test.ts runs all that docs/DATABASE.md prints. */
+/** Run in a time zone far from UTC. test/docs/statements.test.ts runs every statement of docs/DATABASE.md. */
 const CLEAN_UP = 'DELETE FROM T_authorization_requests WHERE expires_at < CURRENT_TIMESTAMP';
 const LOCKED =
   'SELECT a.email, c.locked_until, c.failed_login_attempts FROM T_accounts a JOIN T_credentials c ON a.id = c.account_id WHERE c.locked_until > CURRENT_TIMESTAMP';

@@ -35,7 +35,7 @@ for (const engine of engines) {
         assert.equal(refused.status, 500);
         assert.match(String(refused.headers.get('content-type')), /^application\/json/);
         assert.equal(refused.headers.get('cache-control'), 'no-store');
-        // RFC 6749 section 5.2, and nothing of what is inside.
+        // RFC 6749 section 5.2, without internal details.
         assert.deepEqual(await refused.json(), {
           error: 'server_error',
           error_description: 'Something went wrong on our side.',
@@ -51,7 +51,7 @@ for (const engine of engines) {
       assert.match(await response.text(), /went wrong on our side/);
       await rename('T_elsewhere', 'T_authorization_codes');
 
-      // Nothing of it was kept: the code is not burnt, and the session is as it was.
+      // Nothing was written: the code can still be redeemed, and the session is unchanged.
       const late = await redeem(server, client, silent, code.get('code'));
       assert.equal(late.status, 200, JSON.stringify(late.body));
       const info = await call(server, client, '/token/introspection', { token: late.body.access_token });
@@ -71,7 +71,7 @@ for (const engine of engines) {
       const code = new URL(sent.headers.get('location') ?? '').searchParams.get('code');
       const before = await knex('T_access_tokens').count({ n: '*' });
 
-      // Roles are read for the ID token, when the code was used up and the access token is made.
+      // Roles are read for the ID token, after the code was used up and the access token created.
       const readOne = driver.readOne.bind(driver);
       let broken = 0;
       driver.readOne = async (statement, values) => {
@@ -86,7 +86,7 @@ for (const engine of engines) {
       driver.readOne = readOne;
       assert.deepEqual(await knex('T_access_tokens').count({ n: '*' }), before);
       const late = await redeem(server, client, request, code);
-      assert.equal(late.status, 200, 'the code is not burnt');
+      assert.equal(late.status, 200, 'the code can still be redeemed');
     });
   });
 }

@@ -13,7 +13,7 @@ import { tableNames } from '../support/rows.ts';
 
 const bin = projectPath('bin/latchkey.js');
 
-/** Every table with its columns, indices and foreign keys, as the database prints it. */
+/** The CREATE TABLE statement of every table, as the database prints it. */
 async function schemaOf(database: Database): Promise<Record<string, string>> {
   const schema: Record<string, string> = {};
   for (const name of (await tableNames(database)).toSorted()) {
@@ -23,7 +23,7 @@ async function schemaOf(database: Database): Promise<Record<string, string>> {
   return schema;
 }
 
-// Only there each statement of a migration commits by itself.
+// On MariaDB each statement of a migration commits by itself.
 describe('a migration that was interrupted on mariadb', { skip: !engines.includes('mariadb') }, () => {
   async function prepare(t: { after(end: () => unknown): void }) {
     const whole = await createDatabase('mariadb');
@@ -41,19 +41,19 @@ describe('a migration that was interrupted on mariadb', { skip: !engines.include
   test('is named by db status, and the same command finishes it', async (t) => {
     const { url, database, status, expected } = await prepare(t);
     const { knex } = database;
-    // In the way of the second table of the third migration.
+    // The second table of the third migration cannot be created.
     await knex.raw('CREATE TABLE T_grants (id INT)');
     await knex.raw('INSERT INTO T_grants VALUES (1)');
     const refused = await latchkey(['db', 'migrate'], { url });
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /There is a table T_grants with rows in it that no migration made/);
-    assert.equal((await knex('T_grants')).length, 1, 'what is somebody else’s stays');
+    assert.equal((await knex('T_grants')).length, 1, 'a table of somebody else stays');
     const state = await status();
     assert.deepEqual(state.unfinished, ['0003_protocol']);
     assert.equal(state.current, false);
     assert.match(state.advice, /0003_protocol was interrupted\. Run: npx latchkey db migrate/);
 
-    // Between the statements that make a table it has no indices yet.
+    // As if it was interrupted after CREATE TABLE and before CREATE INDEX.
     await knex.raw('DROP TABLE T_grants');
     await knex.raw('ALTER TABLE T_authorization_requests DROP INDEX I_authorization_requests_uid_hash');
     assert.equal((await latchkey(['db', 'migrate'], { url })).code, 0);
@@ -68,7 +68,7 @@ describe('a migration that was interrupted on mariadb', { skip: !engines.include
       const child = spawn(process.execPath, [bin, 'db', 'migrate'], { env, stdio: 'ignore' });
       const ended = new Promise((done) => child.once('exit', done));
       while (child.exitCode === null && !(await database.knex.schema.hasTable(table))) await sleep(1);
-      assert.equal(child.exitCode, null, 'it was under way');
+      assert.equal(child.exitCode, null, 'the migration was still running');
       child.kill('SIGKILL');
       await ended;
       const { unfinished } = await schemaStatus(database);

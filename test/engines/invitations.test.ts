@@ -16,7 +16,7 @@ const redeemers = resolve(import.meta.dirname, '../support/redeem-process.js');
 const invitationsOf = (world: World, server: { issuer: string }) =>
   servicesOn(world.database, server.issuer).invitations;
 
-/** Everybody has the form before them, half of them at each server. */
+/** Opens the sign-up form of each code, half of them at each server. */
 async function offers(servers: ServerProcess[], codes: string[]): Promise<[Browser, Response][]> {
   const issuer = servers[0]?.issuer;
   const ready: [Browser, Response][] = [];
@@ -34,7 +34,7 @@ const tally = (ends: (string | number)[]) => {
   return counts;
 };
 
-/** How often each status was answered when all send at once; who finds the password queue full comes again. */
+/** Sends all forms at once, and again after each 503 of the full password queue. @returns how often each status came */
 async function sendAll(ready: [Browser, Response][], username: (index: number) => string) {
   const statuses = ready.map(async ([browser, page], index) => {
     const again = page.clone();
@@ -48,7 +48,7 @@ async function sendAll(ready: [Browser, Response][], username: (index: number) =
   return tally(await Promise.all(statuses));
 }
 
-/** One process of redeemers: a line in, a line out. */
+/** Starts a process that redeems invitations: it reads a line and answers with a line. */
 async function redeemer(t: TestContext, url: string) {
   const child = spawn(process.execPath, [redeemers, url], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -63,7 +63,7 @@ async function redeemer(t: TestContext, url: string) {
   };
 }
 
-/** The same at the database alone: two processes, each of which redeems half of it at the same moment. */
+/** Starts two processes without servers, which redeem half of the invitations each at the same time. */
 async function atTheDatabase(t: TestContext, url: string) {
   const both = await Promise.all([redeemer(t, url), redeemer(t, url)]);
   return async (given: { code: string; username: string }[]) => {

@@ -5,10 +5,10 @@ import { authorization, authorizeUrl } from '../support/builders/authorization.t
 import { engines } from '../support/engines.ts';
 import { openWorld, type ServerProcess, type World } from '../support/world.ts';
 
-/** A few in the suite; guessing.test.ts sends a thousand to the database itself. */
+/** A few in the suite; lockout.test.ts sends 1,000 to the database itself. */
 const PARALLEL = Number(process.env.LATCHKEY_TEST_GUESSES ?? 24);
 
-/** People at the form of a browser, each from an address of their own, so that the account's lock alone decides. */
+/** Sends the sign-in form from many addresses, so that only the account's lock limits the attempts. */
 async function atTheForm(world: World, server: ServerProcess, browser = new Browser(server.issuer)) {
   const client = await world.createClient();
   const page = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
@@ -75,7 +75,7 @@ for (const engine of engines) {
       assert.match(after.headers.getSetCookie().join(), /latchkey_browser=/);
       assert.equal(Number((await knex('T_credentials').first()).failed_login_attempts), 0);
 
-      // Locked again by somebody else; the browser that was just signed in with is known.
+      // Somebody else locks the account again; the browser that just signed in is trusted.
       const other = await atTheForm(world, first);
       for (let times = 0; times < 5; times += 1) await other.send('wrong');
       assert.equal((await other.send(person.password)).status, 401);

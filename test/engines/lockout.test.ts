@@ -49,7 +49,7 @@ for (const engine of engines) {
       assert.deepEqual(locks.slice(0, 9), [15, 30, 60, 120, 240, 480, 960, 1440, 1440]);
       assert.equal(locks.length, 20);
       assert.ok((locks.at(-1) as number) > 1e9, 'the last lock has no end');
-      // Not even by a clock that is wrong.
+      // A missing end does not unlock it either, for example after a wrong edit of the row.
       await world.database.knex('T_credentials').update({ locked_until: null });
       assert.equal(await guess(RIGHT), undefined);
       await world.database.knex('T_credentials').update(NO_FAILED_ATTEMPTS);
@@ -87,7 +87,7 @@ for (const engine of engines) {
       assert.equal(await guess(RIGHT, { browser: 'mine' }), person.id);
       assert.equal(Number((await credential()).failed_login_attempts), 5);
       assert.equal(await guess(RIGHT), undefined);
-      // Known to one account is known to no other.
+      // A browser is trusted for one account only.
       await world.createAccount('mei');
       for (let times = 0; times < 5; times += 1) await guess('wrong', { username: 'mei', browser: 'mine' });
       assert.equal(await guess(RIGHT, { username: 'mei', browser: 'mine' }), undefined);

@@ -4,7 +4,7 @@ import { call } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
 import { openWorld } from '../support/world.ts';
 
-/** As long as what is issued, and of the right kind; in the place of its time what a database may choke on. */
+/** A token of the right length and kind whose time part has characters that a database may reject. */
 const strange = (letter: string) =>
   ['\0', '\ud800', '%', "'"].map((bad) => `${letter}0mgx${bad}2b4c`.slice(0, 9));
 

@@ -9,7 +9,7 @@ import { engines } from '../support/engines.ts';
 import { fill, tableNames } from '../support/rows.ts';
 import { openWorld } from '../support/world.ts';
 
-/** Tables that another one points at come first; which they are the database says. */
+/** Writes a row into every table, the tables that others refer to first. */
 async function fillAll(database: Database): Promise<void> {
   const id = uuidv7();
   let left = await tableNames(database);

@@ -103,7 +103,7 @@ for (const engine of engines) {
     test('a key added after a sign-in with a signed key is vouched for by that key', async () => {
       const { id, key, browser } = await person();
       const second = new Authenticator(server.issuer);
-      // At the sign-up nothing was used yet; a sign-in shows which key it was.
+      // A sign-up does not show which key was used; a sign-in does.
       const place = { ...(await signInPage(server, client, { prompt: 'login' }, browser)).place };
       const done = await authenticate(browser, place, key);
       await browser.follow(await browser.get(new URL(String(done.body.location)).pathname));

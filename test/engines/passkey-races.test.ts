@@ -15,11 +15,11 @@ import { startServer, type TestServer } from '../support/server.ts';
 
 const keysOf = (server: TestServer) => server.services.passkeys.credentials;
 
-/** A second server on the database of the first, under its name. */
+/** A second server with the database and the issuer of the first. */
 const second = (t: Parameters<typeof startServer>[0], first: TestServer) =>
   startServer(t, first.storage.engine, { storage: first.storage, config: { issuer: first.issuer } });
 
-/** The same browser before another server. */
+/** The same browser, sending its requests to another server. */
 function at(server: TestServer, browser: Browser): Browser {
   const same = new Browser(`http://127.0.0.1:${server.config.port}`, browser.issuer);
   for (const [name, cookie] of browser.cookies) same.cookies.set(name, cookie);
@@ -50,7 +50,7 @@ for (const engine of engines) {
       const { knex } = one.database;
       const count = async (table: string, where: object) =>
         Number((await knex(table).where(where).count({ n: '*' }).first())?.n);
-      // One of the sign-up, one of the sign-in.
+      // One session of the sign-up, one of the sign-in.
       assert.equal(await count('T_user_sessions', { account_id: mei.id }), 2);
       const event = { account_id: mei.id, action: 'sign_in.succeeded' };
       assert.equal(await count('T_auth_audit_log', event), 1);

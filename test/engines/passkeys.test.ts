@@ -110,7 +110,7 @@ for (const engine of engines) {
       const other = await signInPage(server, client);
       const options = await post(other.browser, 'authentication/options', other.place);
       const response = mei.key.get(options.body);
-      // Another interaction; the interaction of another browser; that one with the same page but no cookie.
+      // Another interaction; another browser’s interaction; the same page without its cookie.
       await refused(
         await post(own.browser, 'authentication/verify', { ...own.place, response }),
         'challenge',
@@ -131,7 +131,7 @@ for (const engine of engines) {
         await post(mei.browser, 'registration/verify', { ...places.mei, response: made }),
         'challenge',
       );
-      // A registration's challenge in an authentication, and as another kind of key.
+      // A challenge of a registration in an authentication, and for another kind of key.
       const signed = mei.key.get({ ...adding.body, rpId: adding.body.rp?.id });
       await refused(
         await post(own.browser, 'authentication/verify', { ...own.place, response: signed }),

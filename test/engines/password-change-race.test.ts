@@ -19,7 +19,7 @@ for (const engine of engines) {
         return unit.commit();
       });
     };
-    // Twice: that it changes no value of the row must not look as if there were no row.
+    // Twice: MySQL counts a row as unaffected if no value changes, which must not look like a missing row.
     for (let turn = 0; turn < 2; turn += 1) assert.equal(await attempt(async () => {}), undefined);
     const changed = await attempt(async () =>
       database.knex('T_credentials').update({ password_hash: 'another' }),

@@ -16,7 +16,7 @@ const INDICES = {
     'SELECT DISTINCT index_name AS name FROM information_schema.statistics WHERE table_schema = DATABASE()',
 };
 
-/** Other words for the same type. */
+/** Maps the engines' other names of a type to the documented one. */
 const plain = (type: string) =>
   type
     .replace('character varying', 'varchar')

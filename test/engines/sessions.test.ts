@@ -12,7 +12,7 @@ for (const engine of engines) {
   describe(`sessions on ${engine}`, () => {
     const storage = storageOf(engine);
 
-    /** A session that is there, and what a request does that has read it. */
+    /** A stored session, and functions that act as requests which have read it. */
     async function begin(authorizations: Record<string, unknown> = {}) {
       const { of, request, fresh, database } = storage();
       const sessions = of('Session');
@@ -20,7 +20,7 @@ for (const engine of engines) {
       const payload: Payload = { kind: 'Session', exp: 4_000_000_000, uid, loginTs: 1, authorizations };
       const ttl = Number(payload.exp) - Math.floor(Date.now() / 1000);
       await request(() => sessions.upsert(id, { ...payload, jti: id }, ttl));
-      /** Reads in a unit of its own; what comes back writes in it, and commits. */
+      /** Reads the session in a new unit. @returns a function that writes in that unit and commits it */
       const overlapping = async (sessionId = id) => {
         const unit = new UnitOfWork(database.driver);
         const read = await withUnit(unit, () => sessions.find(sessionId));
@@ -64,11 +64,11 @@ for (const engine of engines) {
         );
         return expires();
       };
-      assert.equal(await later(59, DAY), 0, 'not for its end alone');
+      assert.equal(await later(59, DAY), 0, 'not for the expiry alone');
       assert.equal(await later(60, DAY), 60, 'a minute');
       assert.equal(await later(64, 500), 60, 'less than a hundredth');
       assert.equal(await later(65, 500), 65, 'a hundredth');
-      assert.equal(await later(-3600, DAY), -3600, 'a shorter life');
+      assert.equal(await later(-3600, DAY), -3600, 'an earlier expiry');
       assert.equal(await later(66, DAY, { loginTs: 2 }), 66, 'another sign-in');
       assert.equal(await later(67, DAY, { authorizations: { a: { sid: '2' } } }), 67, 'another application');
     });

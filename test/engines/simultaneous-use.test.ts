@@ -14,8 +14,8 @@ import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 /**
- * Holds the commits that use something up until there are two of them: both requests have then read it unused, and
- * only the database can tell who was first.
+ * Delays the commits that use up a code or token until there are two. Both requests have then read it as unused, and
+ * only the database can decide between them.
  */
 function holdTwo({ database: { driver } }: TestServer): void {
   const commit = driver.commit.bind(driver);

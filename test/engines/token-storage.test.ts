@@ -28,7 +28,7 @@ for (const engine of engines) {
         assert.deepEqual([changed?.extra, changed?.exp], [['a', { b: 1 }], Number(given.exp) + 60]);
         await request(() => of(name).destroy(id));
         assert.equal(await request(() => of(name).find(id)), undefined);
-        // All in one unit: made, changed and given up, it was never there.
+        // Created, changed and destroyed in one unit, it is never written.
         const short = fresh(name);
         await request(async () => {
           await of(name).upsert(short, { ...payload, jti: short });
@@ -62,7 +62,7 @@ for (const engine of engines) {
         assert.equal(guards.filter((guard) => guard === 'consume').length, 19);
         const consumed = await request(() => of(name).find(id));
         assert.equal(typeof consumed?.consumed, 'number');
-        // Not even one that did not look first: it is refused.
+        // Not even an upsert that did not read it first: it is refused.
         await assert.rejects(request(() => of(name).upsert(id, { ...given, extra: 1 })));
         await request(async () => {
           const { consumed: _, ...payload } = (await of(name).find(id)) as Payload;

@@ -21,7 +21,7 @@ const INSERT_IF_NEW = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
 const USE = update(TABLE, { set: ['reason'], where: sql`token_hash = ${'token_hash'} AND reason = 'test'` });
 const TOUCH = update(TABLE, { set: ['reason'], where: sql`token_hash = ${'token_hash'}` });
 const DELETE = deleteFrom(TABLE, sql`id = ${'id'}`);
-/** It lacks what the table demands. */
+/** Without columns that must not be NULL. */
 const INSERT_WRONGLY = insertInto('T_credentials', ['id', 'created_at', 'account_id', 'username']);
 const BY_HASH = selectOne({
   columns: 'token_hash, reason',
@@ -31,7 +31,7 @@ const BY_HASH = selectOne({
 const BY_REASON = selectOne({ columns: 'reason', from: TABLE, where: sql`reason = ${'reason'}` });
 const OF_NO_TABLE = selectOne({ columns: 'nothing', from: 'T_nothing' });
 
-/** A row of evidence; its hash is unique. */
+/** Inserts a revoked token, whose hash is unique. */
 function evidence(hash: string, more: { guard?: string; ignore?: boolean } = {}): Write {
   const { guard, ignore = guard !== undefined } = more;
   const now = new Date();
@@ -247,7 +247,7 @@ for (const engine of engines) {
       await unitOf(evidence('a'), evidence('b')).commit();
       const use = (hash: string) => [unused(hash, 'consume'), evidence(`for ${hash}`)];
       const reasons = () => storage().database.knex('T_revoked_tokens').orderBy('token_hash').pluck('reason');
-      // Connected, and prepared.
+      // Both connections are open, and their statements prepared.
       assert.deepEqual(
         await Promise.all(['x', 'y'].map((hash) => driver.commit(use(hash)))),
         Array(2).fill('consume'),
@@ -264,7 +264,7 @@ for (const engine of engines) {
       assert.equal(await driver.commit([evidence('later')]), undefined);
     };
 
-    // SQLite has no locks of rows, the others none of the whole database.
+    // SQLite locks the whole database, the others lock rows.
     if (engine === 'sqlite')
       test(
         'while another process writes, reads are answered, and writes wait for it for a limited time',

@@ -9,7 +9,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 
 const PATH = '/account/security';
 
-/** The forms of a page by where they go. */
+/** The forms of a page by their action. */
 async function forms(
   browser: Browser,
 ): Promise<{ html: string; send(action: string, fields: Record<string, string>): Promise<Response> }> {
@@ -77,7 +77,7 @@ describe('passkeys and second factors on the account page', () => {
     assert.equal(done.headers.get('location'), `${PATH}?done=app`);
     assert.ok((await secondFactorOf(server).getFactors(ada.id)).hasAddedFactor);
 
-    // The session knows but the password: what is there now is asked for.
+    // The session was opened with the password alone, so the new factor is asked for.
     const weak = await page.send(`${PATH}/recovery-codes`, {});
     assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
     assert.equal((await page.send(`${PATH}/app`, { act: 'remove' })).status, 303);

@@ -174,7 +174,7 @@ describe('the account page', { concurrency: true }, () => {
     const nobody = new Browser(server.issuer);
     const given = { ...fields, current: PASSWORD, password: NEXT };
     assert.equal((await nobody.post(action, given)).status, 403);
-    // Another's id in the form moves nothing: whose account it is the session says.
+    // Another account's id in the form changes nothing: the session decides which account it is.
     const added = { account_id: mei.id, accountId: mei.id, username: 'mei', scopes: '*:*' };
     assert.equal((await browser.post(action, { ...given, ...added, current: 'wrong' })).status, 400);
     assert.equal(await passwordOf(server), PASSWORD);
@@ -211,7 +211,7 @@ for (const engine of engines) {
       );
       const statuses = answers.map(({ status }) => status).sort();
       assert.equal(statuses[0], 303);
-      // 403 when it arrives after the other one has replaced the session that its form belongs to.
+      // 403 if it arrives after the other one replaced the session of its form.
       assert.ok([400, 403, 409].includes(statuses[1] ?? 0), String(statuses));
       const winner = passwords[answers.findIndex(({ status }) => status === 303)] ?? '';
       const { page } = await visit(server, { username: 'ada', password: winner }, PATH);

@@ -18,7 +18,7 @@ describe('an attacker', { concurrency: true }, () => {
     const { browser, page } = await open(server, mine.code);
     await open(server, evil.code, browser);
     const answer = await browser.follow(await signUp(browser, page, { username: 'mei', email: MEI }));
-    assert.match(await textOf(answer.clone()), /From eve/, 'it is shown first');
+    assert.match(await textOf(answer.clone()), /From eve/, 'the page shows the other invitation first');
     assert.equal((await server.accounts.list()).length, 0);
     await browser.follow(await signUp(browser, answer, { username: 'mei' }));
     assert.equal((await server.accounts.show('mei')).email, 'eve@evil.example');

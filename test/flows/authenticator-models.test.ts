@@ -22,7 +22,7 @@ const ES256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const AAGUID = '2fc0579f-8113-47ea-b116-bb5a8db9202a';
 const bytesOf = (aaguid: string) => Buffer.from(aaguid.replaceAll('-', ''), 'hex');
 
-/** A maker of authenticators: its root certificate, and the leaf by which one model of it signs. */
+/** A manufacturer of authenticators: its root certificate, and the certificate of one model. */
 async function maker(name: string) {
   const pair = () => webcrypto.subtle.generateKey(ES256, true, ['sign', 'verify']);
   const [root, leaf] = [await pair(), await pair()];
@@ -83,7 +83,7 @@ describe('with an allow list of models', () => {
         .pluck('error_code');
 
     assert.equal(await signUp({ ...known, aaguid: bytesOf(AAGUID) }), 200);
-    assert.equal(await signUp({ ...unknown, aaguid: bytesOf(AAGUID) }), 401, 'it only says so');
+    assert.equal(await signUp({ ...unknown, aaguid: bytesOf(AAGUID) }), 401, 'it only claims the model');
     assert.equal(
       await signUp({ ...known, key: unknown.key, aaguid: bytesOf(AAGUID) }),
       401,
@@ -98,7 +98,7 @@ describe('with an allow list of models', () => {
     const none = [null, false, 0, '', []];
     for (const x5c of none)
       assert.equal(await signUp({ aaguid: bytesOf(AAGUID), x5c }), 401, `signed by itself, x5c ${x5c}`);
-    // Formats that do not hold the model to the certificate.
+    // Formats that do not bind the model to the certificate.
     for (const format of ['fido-u2f', 'tpm', 'android-key', 'apple'])
       assert.equal(await signUp({ ...known, aaguid: bytesOf(AAGUID) }, format), 401, format);
     const model = (times: number) => Array<string>(times).fill('authenticator_model');

@@ -21,7 +21,7 @@ describe('a passkey that the browser creates by itself', () => {
     assert.deepEqual([added.status, added.body.is_signed], [200, true]);
     assert.doesNotMatch(await (await browser.get('/account/security')).text(), /data-upgrade/);
     const again = await register(browser, place, new Authenticator(server.issuer), untouched);
-    assert.equal(again.status, 400, 'there is one');
+    assert.equal(again.status, 400, 'the account has a passkey already');
     const { browser: other, place: page } = await signInPage(server, await server.createClient());
     assert.equal(
       (await authenticate(other, page, key, { up: false })).status,

@@ -9,7 +9,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const BIG = 'a'.repeat(65_536);
 
-/** Bytes that no client library would send. @returns the status, or 0 when the connection was closed */
+/** Sends bytes that no client library would. @returns the status, or 0 when the connection was closed */
 function raw(server: TestServer, request: string | Buffer): Promise<number> {
   const { port } = new URL(server.issuer);
   return new Promise((resolve) => {

@@ -23,7 +23,7 @@ for (const engine of engines) {
       await signInWith(server, used, await server.createAccount());
       await call(server, service, '/token', { grant_type: 'client_credentials' });
       await redeem(server, refused, authorization(refused), 'x');
-      assert.equal(await last(used), null, 'no request writes it');
+      assert.equal(await last(used), null, 'a request does not write it');
 
       const before = Date.now();
       assert.equal(await server.writeClientUsage(), 2);
@@ -32,9 +32,9 @@ for (const engine of engines) {
         assert.ok(at >= before && at <= Date.now(), String(at));
       }
       assert.equal(await last(refused), null);
-      assert.equal(await server.writeClientUsage(), 0, 'nothing was noted since');
+      assert.equal(await server.writeClientUsage(), 0, 'nothing was used since');
 
-      // Another server saw it within the same hour, and a third one later.
+      // Another server used it within the same hour, and a third one later.
       const usage = createClientUsage(knex);
       const noted = (await last(used)) ?? 0;
       usage.recordUse(used.client_id);

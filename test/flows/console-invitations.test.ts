@@ -45,7 +45,7 @@ describe("the administrator's invitations", { concurrency: true }, () => {
       plain: refused,
       wrong: refused,
       reader: [303, 200, 403, 200, 403, 403],
-      // Only the form's token is missing.
+      // With everything but the form's token.
       holder: [303, 200, 200, 200, 403, 403],
       all: [303, 200, 200, 200, 403, 403],
     });

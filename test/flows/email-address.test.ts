@@ -15,7 +15,7 @@ const MEI = 'mei@harbour.example';
 const OVER = /This link no longer works/;
 
 /** Signs up with an invitation as that person. */
-async function comeIn(server: TestServer, code: string, person: Record<string, string>): Promise<void> {
+async function signUpAs(server: TestServer, code: string, person: Record<string, string>): Promise<void> {
   const { browser, page } = await open(server, code);
   assert.equal((await signUp(browser, page, person)).status, 303);
 }
@@ -35,7 +35,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     const server = await startServer(t, 'sqlite');
     await server.createAccount();
     await server.database.knex('T_accounts').update({ email_verified: true });
-    await comeIn(server, (await invite(server)).code, { username: 'eve', email: ADA });
+    await signUpAs(server, (await invite(server)).code, { username: 'eve', email: ADA });
     const { subject, text } = await server.sink.to(ADA);
     assert.equal(subject, 'You already have an account');
     assert.doesNotMatch(text, /token|eve/);
@@ -58,9 +58,9 @@ describe('an e-mail address', { concurrency: true }, () => {
 
   test('that an account never confirmed goes to the account that confirms it', async (t) => {
     const server = await startServer(t, 'sqlite');
-    await comeIn(server, (await invite(server)).code, { username: 'squatter', email: ADA });
+    await signUpAs(server, (await invite(server)).code, { username: 'squatter', email: ADA });
     await server.sink.to(ADA);
-    await comeIn(server, (await invite(server, { email: ADA })).code, { username: 'ada' });
+    await signUpAs(server, (await invite(server, { email: ADA })).code, { username: 'ada' });
     const { link, text } = await server.sink.to(ADA, 1);
     assert.match(text, /entered for the account ada/);
     assert.match(await (await confirm(server, link)).text(), /is confirmed/);
@@ -122,7 +122,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     const { link = '', text } = await server.sink.to(MEI);
     const { code, url } = JSON.parse(stdout) as { code: string; url: string };
     assert.ok(url.endsWith(link) && url.includes(code) && !text.includes('evil.example'), stdout);
-    await comeIn(server, code, { username: 'mei' });
+    await signUpAs(server, code, { username: 'mei' });
     assert.deepEqual(await emailOf(server, 'mei'), [MEI, false]);
     assert.match(await (await confirm(server, (await server.sink.to(MEI, 1)).link)).text(), /is confirmed/);
     assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
@@ -133,13 +133,13 @@ for (const engine of engines) {
   describe(`an e-mail address on ${engine}`, { concurrency: true }, () => {
     test('given at sign-up is confirmed by a link, once, also when 20 use it at once', async (t) => {
       const server = await startServer(t, engine);
-      await comeIn(server, (await invite(server)).code, { username: 'mei', email: MEI });
+      await signUpAs(server, (await invite(server)).code, { username: 'mei', email: MEI });
       const { link, text } = await server.sink.to(MEI);
       assert.match(text, /entered for the account mei/);
       assert.deepEqual(await emailOf(server, 'mei'), [MEI, false]);
       const ready = [];
       for (let n = 0; n < 20; n += 1) ready.push(await openLink(server, link ?? ''));
-      assert.deepEqual(await emailOf(server, 'mei'), [MEI, false], 'looking confirms nothing');
+      assert.deepEqual(await emailOf(server, 'mei'), [MEI, false], 'opening the link confirms nothing');
       const answers = await Promise.all(ready.map(({ browser, page }) => send(browser, page)));
       assert.equal(answers.filter(({ status }) => status === 303).length, 1);
       assert.deepEqual(await emailOf(server, 'mei'), [MEI, true]);
@@ -153,7 +153,7 @@ for (const engine of engines) {
       await server.database.knex('T_accounts').where({ id: bob.id }).update({ email_verified: true });
       await server.recovery.requestEmailChange(id, 'bob@harbour.example');
       assert.equal((await server.sink.to('bob@harbour.example')).subject, 'You already have an account');
-      // Both ask for a free one: whose link is used first has it.
+      // Both request a free address: it goes to the account whose link is used first.
       await server.recovery.requestEmailChange(id, MEI);
       const first = await server.sink.to(MEI);
       await server.recovery.requestEmailChange(bob.id, MEI);

@@ -11,7 +11,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 
 interface Post extends Form {
   browser: Browser;
-  /** What a person adds; with the form's own fields it is done, and answered with 303. */
+  /** The fields that a person fills in; with the form's own fields the response is 303. */
   typed: Record<string, string>;
 }
 
@@ -22,7 +22,7 @@ async function signInPage(server: TestServer, prompt?: string) {
   return { browser, page };
 }
 
-/** Every form of ours, up to where it would be sent. */
+/** Opens each of our forms, ready to be sent. */
 const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
   async 'sign-in'(server) {
     const { username, password } = await server.createAccount();
@@ -126,7 +126,7 @@ for (const [name, reach] of Object.entries(FORMS)) {
     await server.database.knex('T_accounts').delete();
     const { browser, action, fields, typed } = await reach(server);
     const token = fields.csrf === undefined ? 'xsrf' : 'csrf';
-    assert.ok(fields[token], 'the form has one');
+    assert.ok(fields[token], 'the form has a token');
     const { [token]: _, ...without } = { ...fields, ...typed };
     const whole = { ...fields, ...typed };
     const text = { method: 'POST', body: String(new URLSearchParams(whole)) };
@@ -176,7 +176,7 @@ test('a code typed outside of a sign-in does no more than its link', async (t) =
   assert.equal(taken.status, 303);
   const offer = await browser.follow(taken);
   assert.match(await offer.clone().text(), /invited/);
-  // A wrong one typed into the form of the sign-in is refused there.
+  // The sign-in page refuses a wrong code.
   const { page } = await open(server, 'no such code');
   assert.equal((await typeCode(new Browser(server.issuer), page, code)).status, 400);
 });

@@ -6,7 +6,7 @@ import { invite, open } from '../support/builders/invitation.ts';
 import { withoutOwnScript } from '../support/page-script.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
-/** What ends an attribute, an element, a title or a script, each with a mark that only markup of it could carry. */
+/** Text that would end an attribute, an element, a title or a script, with a mark to find it by. */
 const HOSTILE = [
   '"><script src=//xss.example></script>',
   `'><img src=x onerror=xss(2)>`,
@@ -17,7 +17,7 @@ const HOSTILE = [
   '\u202e\u2066"><b class=xss>',
 ];
 
-/** Every tag that stands in a page, without what stands in its attributes. */
+/** Every tag of a page, without the values of its attributes. */
 const tagsOf = (html: string) => (html.match(/<[^>]*>/g) ?? []).map((tag) => tag.replace(/"[^"]*"/g, '""'));
 
 async function inert(page: Response, what: string): Promise<string> {
@@ -33,7 +33,7 @@ async function inert(page: Response, what: string): Promise<string> {
   return html;
 }
 
-/** An application and a person whose every word is hostile; put into the rows, past what registration refuses. */
+/** An application and an account with hostile text in every column, written directly because registration refuses it. */
 async function hostileWorld(server: TestServer, evil: string) {
   const client = await server.createClient({
     name: 'x',
@@ -41,7 +41,7 @@ async function hostileWorld(server: TestServer, evil: string) {
   });
   const person = await server.createAccount();
   const { knex } = server.database;
-  // What of it may stand in a scope (RFC 6749 section 3.3).
+  // Without the characters that a scope cannot have (RFC 6749 section 3.3).
   const scope = `x:${evil.replace(/[^!#-[\]-~]/g, '')}`;
   await knex('T_oauth_clients')
     .where({ client_id: client.client_id })
@@ -71,7 +71,7 @@ for (const [index, evil] of HOSTILE.entries()) {
     assert.equal(login.status, 200);
     const form = await formOf(login.clone());
     const html = await inert(login, 'sign-in');
-    assert.ok(/xss/.test(html), 'the name stands there as text');
+    assert.ok(/xss/.test(html), 'the page shows the name as text');
     const again = await browser.post(form.action, { ...form.fields, username: evil, password: evil });
     assert.equal(again.status, 401);
     await inert(again, 'sign-in, failed');
@@ -79,10 +79,10 @@ for (const [index, evil] of HOSTILE.entries()) {
     const consent = await browser.follow(
       await browser.post(form.action, { ...form.fields, username, password }),
     );
-    // The account's own name is hostile too from here on; nobody could sign in with it.
+    // From here on the username is hostile too. Nobody could sign in with it.
     await knex('T_accounts').where({ id: person.id }).update({ username: evil });
     const question = await inert(await browser.get(new URL(consent.url).pathname), 'consent');
-    assert.ok(/x:[^<]*xss/.test(question), 'the scope stands there as text');
+    assert.ok(/x:[^<]*xss/.test(question), 'the page shows the scope as text');
     await inert(await browser.get('/'), 'home');
     const query = new URLSearchParams({ client_id: client.client_id, state: evil });
     await inert(await browser.get(`/session/end?${query}`), 'sign-out');

@@ -34,6 +34,6 @@ describe('introspection, revocation and userinfo', () => {
     const query = await fetch(`${server.issuer}/me?access_token=${token}`);
     assert.ok(query.status === 400 || query.status === 401, String(query.status));
     const me = await fetch(`${server.issuer}/me`, { headers: { authorization: `Bearer ${token}` } });
-    assert.deepEqual(Object.keys((await me.json()) as object), ['sub'], 'only what openid opens');
+    assert.deepEqual(Object.keys((await me.json()) as object), ['sub'], 'only the claims of openid');
   });
 });

@@ -17,7 +17,7 @@ import { SECRETS } from '../support/databases.ts';
 import { dump, found } from '../support/rows.ts';
 import { openWorld } from '../support/world.ts';
 
-/** A browser that notes what it was trusted with: cookies, addresses of interactions, form tokens. */
+/** A browser that records the secrets it receives: cookies, ids of interactions, form tokens. */
 class Witness extends Browser {
   readonly secrets: Map<string, string>;
 
@@ -61,7 +61,7 @@ describe('a database file and a log', () => {
     };
     const witness = () => new Witness(server.issuer, secrets);
 
-    // Signs in and allows; refreshes; asks about and gives back tokens; reuses one.
+    // Sign in and allow, refresh, introspect and revoke tokens, and use a refresh token twice.
     const asked = { scope: 'openid profile email offline_access', prompt: 'consent' };
     const {
       browser,
@@ -83,7 +83,7 @@ describe('a database file and a log', () => {
     const machine = await call(server, client, '/token', { grant_type: 'client_credentials' });
     assert.equal(machine.status, 200);
     tokens(machine.body);
-    // Codes: one that nobody redeems, one that comes twice, one that is made up.
+    // Codes: one that is not redeemed, one that is redeemed twice, one that is made up.
     for (const times of [0, 2]) {
       const again = authorization(client, { scope: 'openid', prompt: 'consent' });
       const code = answerOf(await walk(browser, again, person)).get('code');
@@ -93,7 +93,7 @@ describe('a database file and a log', () => {
     const invented = 'Zm9yZ2VkLWNvZGUtdGhhdC1uby1zZXJ2ZXItbWFkZQ';
     note('invented code', invented);
     await redeem(server, client, request, invented);
-    // Fails to sign in, leaves another request open, is refused, and signs out, with the question on the way.
+    // Fail to sign in, leave a request open, deny one, and sign out with its confirmation page.
     const failed = 'a wrong password of somebody';
     note('wrong password', failed);
     const stranger = witness();

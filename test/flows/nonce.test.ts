@@ -33,7 +33,7 @@ for (const engine of engines) {
       }
       assert.equal((await server.database.knex('T_authorization_codes').where({ nonce })).length, 1);
       const other = await signInWith(server, client, bob, { nonce });
-      assert.equal(other.tokens.status, 200, 'another account may use the same');
+      assert.equal(other.tokens.status, 200, 'another account may use the same nonce');
     });
 
     test('of 20 requests with one nonce at once exactly one gets a code', async (t) => {

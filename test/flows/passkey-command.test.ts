@@ -33,7 +33,7 @@ describe('keys at the command line', () => {
     const made = JSON.parse((await run('account', 'recovery-link', '--username', 'mei')).stdout);
     assert.match(made.url, /\/recover\?token=[\w-]{24}$/);
     assert.ok(!JSON.stringify(await server.database.knex('T_account_links')).includes(made.url.slice(-24)));
-    /** Opens a link and makes a key there. */
+    /** Opens a recovery link and creates a key. */
     const recover = async (link: string, key: Authenticator) => {
       const browser = new Browser(server.issuer);
       const page = await browser.follow(await browser.get(new URL(link).pathname + new URL(link).search));
@@ -42,7 +42,7 @@ describe('keys at the command line', () => {
       return { ...(await register(browser, place, key)), browser, place };
     };
     const key = new Authenticator(server.issuer);
-    assert.equal((await recover(earlier.url, key)).status, 400, 'a newer one was made');
+    assert.equal((await recover(earlier.url, key)).status, 400, 'a newer link replaced it');
     const done = await recover(made.url, key);
     assert.equal(done.status, 200);
     assert.equal((await recover(made.url, new Authenticator(server.issuer))).status, 400, 'used');
@@ -59,6 +59,6 @@ describe('keys at the command line', () => {
     const lost = await signInPage(server, client);
     assert.equal((await authenticate(lost.browser, lost.place, mei.key)).status, 401);
     const before = await mei.browser.get('/account/security');
-    assert.equal(before.status, 303, 'the sessions from before have ended');
+    assert.equal(before.status, 303, 'earlier sessions have ended');
   });
 });

@@ -11,7 +11,7 @@ import { servicesOn } from '../support/services.ts';
 type Options = NonNullable<Parameters<typeof startServer>[2]>['config'];
 
 describe('passkey recovery by mail', () => {
-  /** A person with a passkey alone. */
+  /** An account with a passkey and no password. */
   async function begin(t: Parameters<typeof startServer>[0], config: Options, isVerified = true) {
     const server = await startServer(t, 'sqlite', { config });
     const person = await newcomer(server, 'mei');
@@ -52,7 +52,7 @@ describe('passkey recovery by mail', () => {
     assert.equal(
       (await person.browser.get('/account/security')).status,
       303,
-      'the session from before has ended',
+      'the earlier session has ended',
     );
     await server.settled();
     assert.deepEqual(subjects(), [
@@ -86,9 +86,13 @@ describe('passkey recovery by mail', () => {
     const { recovery: withoutPolicy } = servicesOn(server.database, server.issuer);
     const { url } = await withoutPolicy.createRecoveryLink({ accountId: null }, 'mei');
     assert.equal((await ask()).length, 1);
-    assert.ok(await withoutPolicy.findRecoveryLink(url.slice(-24)), 'of the administrator');
+    assert.ok(await withoutPolicy.findRecoveryLink(url.slice(-24)), 'the administrator’s link works');
     const mailed = new URL(server.sink.mails[0]?.link ?? '', server.issuer).searchParams.get('token') ?? '';
-    assert.equal(await withoutPolicy.findRecoveryLink(mailed), undefined, 'the policy is asked again');
+    assert.equal(
+      await withoutPolicy.findRecoveryLink(mailed),
+      undefined,
+      'a mailed link needs the policy when it is used, too',
+    );
   });
 
   test('an account without a password can change its address shortly after a sign-in only', async (t) => {

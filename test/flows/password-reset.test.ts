@@ -12,7 +12,7 @@ const EMAIL = 'ada@harbour.example';
 const OVER = /This link no longer works/;
 const textOf = async (response: Response) => (await response.text()).replace(/<[^>]+>/g, ' ');
 
-/** Whether that password signs in. */
+/** Signs in with that password. @returns whether it was accepted */
 async function signsIn(server: TestServer, username: string, password: string): Promise<boolean> {
   const browser = new Browser(server.issuer);
   const login = await browser.follow(
@@ -84,7 +84,7 @@ describe('a forgotten password', { concurrency: true }, () => {
       [
         'of a disabled account',
         link,
-        // By hand: the command voids the link as well.
+        // Directly in the table, because the command revokes the link too.
         async () => account().update({ is_active: false }),
         async () => account().update({ is_active: true }),
       ],
@@ -217,7 +217,7 @@ describe('a password reset link', () => {
     browser.cookies.set('/ latchkey_reset', { ...kept, value: `${kept.value.slice(0, -6)}AAAAAA` });
     assert.match(await (await browser.post(action, given)).text(), OVER);
     browser.cookies.set('/ latchkey_verify', kept);
-    assert.match(await (await browser.get('/verify')).text(), OVER, 'kept for another use');
+    assert.match(await (await browser.get('/verify')).text(), OVER, 'a link of another purpose is refused');
     browser.cookies.set('/ latchkey_reset', kept);
     assert.equal((await browser.post(action, given)).status, 303);
   });

@@ -10,7 +10,7 @@ import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const FAILURES = 50;
-/** Fails before bcrypt, which would take these tests minutes. */
+/** A password that fails before bcrypt, with which these tests would take minutes. */
 const TOO_LONG = 'x'.repeat(2000);
 const REDIS = process.env.LATCHKEY_TEST_REDIS;
 
@@ -114,7 +114,7 @@ for (const engine of engines) {
       assert.equal((await there('192.0.2.1')).status, 429);
       assert.equal((await there('192.0.2.2')).status, 401);
 
-      // The right password is not let in either; the account is not locked by that.
+      // The right password is refused too, but the account is not locked.
       const person = await server.createAccount();
       const form = await guesser(server);
       assert.equal((await form('192.0.2.1')).status, 429);
@@ -147,7 +147,7 @@ for (const engine of engines) {
 describe('failed sign-ins, limited in Redis', () => {
   const startWith = (t: Parameters<typeof startServer>[0], config: Partial<Config>) =>
     startServer(t, 'sqlite', { config: { trustProxy: true, ...config } });
-  /** Redis is shared by all tests that run. */
+  /** Different in each test, because all tests share one Redis. */
   const address = `2001:db8:${randomBytes(2).toString('hex')}:${randomBytes(2).toString('hex')}::1`;
 
   const skip = REDIS ? false : 'LATCHKEY_TEST_REDIS is not set';

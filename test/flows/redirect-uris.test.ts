@@ -59,9 +59,9 @@ test('every variant of the registered redirect URI gets an error page without a 
   const browser = new Browser(server.issuer);
   assert.ok(VARIANTS.length >= 40);
   const exact = await browser.get(authorizeUrl(authorization(client, { redirect_uri: REGISTERED })));
-  assert.equal(exact.status, 303, 'the registered one itself goes on');
+  assert.equal(exact.status, 303, 'the registered URI itself works');
   for (const uri of VARIANTS) {
-    // An error besides must not make a redirect out of it.
+    // Another error in the request must not cause a redirect either.
     for (const more of [{}, { prompt: 'none' }, { response_type: 'token' }, { response_mode: 'form_post' }]) {
       const request = authorization(client, { redirect_uri: uri, ...more });
       const response = await new Browser(server.issuer).get(authorizeUrl(request));

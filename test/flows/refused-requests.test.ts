@@ -10,7 +10,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 const refused = (server: TestServer) =>
   server.database.knex('T_auth_audit_log').where('action', 'like', '%.refused').orderBy('id');
 
-/** Everything that the log holds, to look for what must not be in it. */
+/** The whole audit log, to search for what must not be in it. */
 const whole = async (server: TestServer) => JSON.stringify(await server.database.knex('T_auth_audit_log'));
 
 describe('refused requests', () => {
@@ -113,8 +113,8 @@ test('events left out of the audit log are counted in the first event of the nex
   const event: AuditEvent = { action: 'token_request.refused', clientId: 'a', errorCode: 'invalid_grant' };
   for (let index = 0; index < REFUSALS_PER_HOUR; index += 1) assert.deepEqual(admit(event), {});
   for (let index = 0; index < 3; index += 1) assert.equal(admit(event), undefined);
-  assert.deepEqual(admit({ ...event, errorCode: 'invalid_client' }), {}, 'another error has its own room');
-  assert.deepEqual(admit({ ...event, clientId: 'b' }), {}, 'and so has another application');
+  assert.deepEqual(admit({ ...event, errorCode: 'invalid_client' }), {}, 'another error has its own limit');
+  assert.deepEqual(admit({ ...event, clientId: 'b' }), {}, 'another application has its own limit');
   now = 3_600_000;
   assert.deepEqual(admit(event), { details: { omitted: 3 } });
   assert.deepEqual(admit(event), {});

@@ -13,7 +13,7 @@ async function timed(work: () => Promise<Response>): Promise<[number, Response]>
   return [performance.now() - started, response];
 }
 
-/** Every attempt from an address of its own, so that none is limited. */
+/** A new address for every attempt, so that none is limited. */
 function anAddress(): Record<string, string> {
   const bytes = randomBytes(3);
   return { 'x-forwarded-for': `10.${[...bytes].join('.')}` };
@@ -54,7 +54,7 @@ describe('an existing and an unknown account', () => {
     const form = await formOf(await browser.get('/forgot'));
     let asked = 0;
     const attempt = async (email: string) => {
-      // What is done after the answers goes on beside the next ones, as it would for an attacker who does not wait.
+      // Work after the response overlaps with the next attempts, as it does for an attacker.
       asked += 1;
       if (asked % 50 === 0) await server.settled();
       await server.database.knex('T_rate_limits').delete();

@@ -42,7 +42,7 @@ describe('scopes', () => {
     const second = await refresh(server, client, tokens.body.refresh_token);
     const info = await call(server, client, '/token/introspection', { token: second.body.access_token });
     assert.ok(!sorted(info.body.scope).includes('notes:write'));
-    assert.ok(!sorted(second.body.scope).includes('notes:write'), 'nor does the answer say so');
+    assert.ok(!sorted(second.body.scope).includes('notes:write'), 'the response does not list it either');
     await server.clients.update(OPERATOR, client.client_id, { scope: 'openid' });
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const third = await refresh(server, client, second.body.refresh_token);

@@ -26,7 +26,7 @@ describe('the second factor', () => {
     const { browser, request, next } = await afterPassword(server, client);
     assert.match(await next.clone().text(), /Enter your code/);
     assert.equal(await sessions(server, ada.id), 0);
-    // Jumping on to the engine, or to a page of ours, gives nothing.
+    // Skipping ahead to the engine or to one of our pages does not sign in.
     const uid = /interaction\/([\w-]+)/.exec(await next.clone().text())?.[1];
     const jump = await browser.get(`/auth/${uid}`);
     assert.doesNotMatch(String(jump.headers.get('location')), /code=/);
@@ -44,7 +44,7 @@ describe('the second factor', () => {
     const replayed = await sendCode(third.browser, third.next, code);
     assert.equal(replayed.status, 401);
     assert.match(await replayed.clone().text(), /That code did not work/);
-    assert.equal((await sendCode(third.browser, replayed, codeOf(secret, -1))).status, 401, 'an older one');
+    assert.equal((await sendCode(third.browser, replayed, codeOf(secret, -1))).status, 401, 'an older code');
     assert.ok(request);
   });
 
@@ -72,7 +72,7 @@ describe('the second factor', () => {
     const second = { csrf, interaction, purpose: 'second_factor' };
     const stranger = await newcomer(server, 'eve');
     assert.equal((await authenticate(next, second, stranger.key)).status, 401, 'another person’s key');
-    // A new key made here would go around the one that is asked for.
+    // A key that is created here would bypass the one that is asked for.
     assert.equal((await register(next, { csrf, interaction }, new Authenticator(server.issuer))).status, 403);
     assert.equal(await sessions(server, ada.id), before);
     const done = await authenticate(next, second, key, { uv: false, userHandle: null });
@@ -104,13 +104,13 @@ describe('the second factor', () => {
     const { action, fields } = await formOf(page);
     const wrong = await browser.post(action, { ...fields, code: 'x', end: 'on' });
     assert.equal(wrong.status, 401);
-    assert.equal((await lost.browser.get('/account/security')).status, 200, 'not by a wrong code');
+    assert.equal((await lost.browser.get('/account/security')).status, 200, 'a wrong code ends no session');
     const form = { ...fields, code: String(codes[0]), end: 'on' };
     await land(server, client, browser, request, await browser.follow(await browser.post(action, form)));
     assert.equal((await browser.get('/account/security')).status, 200);
     assert.equal((await lost.browser.get('/account/security')).status, 303);
     const late = await sendCode(half.browser, half.next, String(codes[1]));
-    assert.equal(late.status, 400, 'nor does a sign-in go on that began before');
+    assert.equal(late.status, 400, 'a sign-in that began before has ended');
   });
 
   test('a recovery code works once, for its owner', async (t) => {

@@ -12,7 +12,7 @@ import { openWorld, runToExit } from '../support/world.ts';
 
 const OTHER_SECRET = 'YW5vdGhlciBrZXkgdGhhdCBzZWFsZWQgbm90aGluZyBoZXJlIGF0IGFsbA';
 
-/** A request on a connection that is kept; what went wrong has the name of the system's error. */
+/** Sends a request on a kept connection. @returns the status, or the code of the system's error */
 function send(
   agent: Agent,
   url: string,
@@ -43,7 +43,7 @@ describe('the process', () => {
       assert.ok(!error.message.includes(OTHER_SECRET) && !error.message.includes('    at '));
       return true;
     });
-    // The old key second in the ring is enough.
+    // The old secret as the second of the list is enough.
     await world.start({ LATCHKEY_SECRETS: [OTHER_SECRET, ...SECRETS].join(',') });
   });
 });

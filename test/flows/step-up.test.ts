@@ -159,7 +159,7 @@ describe('a passkey counter that did not go up', () => {
         assert.match(String(answer.body.title), /no other factor/);
         await secondFactorOf(server).recoveryCodes.create(id);
         const copied = await come(key.clone());
-        // The original goes on counting: only the copy stands still.
+        // The original key continues to count; only the copy does not.
         assert.equal(copied.answer.status, 200);
         const again = await come(copy);
         const page = await again.browser.follow(await again.browser.get(pathOf(again.answer.body.location)));

@@ -15,12 +15,12 @@ const DIGEST = /^[\w-]{43}$/;
 const BCRYPT = /^[0-9a-f]{8}:\$2b\$\d\d\$.{53}$/;
 const SEALED = /^v1\.[0-9a-f]{8}\.[\w-]{16}\.[\w-]*\.[\w-]{22}$/;
 
-/** Columns whose values look like secrets and are none: names that open nothing. */
+/** Columns whose values look like secrets but give no access. */
 const NAMES = ['T_user_sessions.uid', '.session_uid', 'T_auth_audit_log.target'];
-/** What nothing writes yet. */
+/** Columns that nothing writes yet. */
 const UNWRITTEN = ['T_oauth_client_secrets.secret_sealed', 'T_authorization_requests.payload'];
 
-/** What is stored by parts of the engine that are not switched on. */
+/** Stores values of the engine's features that are not switched on. */
 async function storeTheRest(server: TestServer): Promise<void> {
   const { database, issuer } = server;
   const storage = createStorage({
@@ -104,7 +104,7 @@ for (const engine of engines) {
       assert.deepEqual(
         expected.filter((column) => !seen.has(column)).toSorted(),
         UNWRITTEN.toSorted(),
-        'columns of the table that this test saw no value of',
+        'documented columns without a value in this test',
       );
     });
   });

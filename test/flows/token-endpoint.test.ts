@@ -64,7 +64,11 @@ for (const engine of engines) {
       }
       const { request, code } = await codeFor(server, client, person);
       assert.equal((await redeem(server, other, request, code)).body.error, 'invalid_grant');
-      assert.equal((await redeem(server, client, request, code)).status, 200, 'the right one still may');
+      assert.equal(
+        (await redeem(server, client, request, code)).status,
+        200,
+        'the right application can still redeem it',
+      );
     });
 
     test('a verifier for a code without a challenge is refused', async (t) => {

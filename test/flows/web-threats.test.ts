@@ -8,7 +8,7 @@ import { openLink, resetLink } from '../support/builders/password-reset.ts';
 import { visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 
-/** GET with a Host that `fetch` would not let through. */
+/** Sends a GET with any Host header, which `fetch` does not allow. */
 function get(origin: string, path: string, headers: Record<string, string>) {
   return new Promise<{ text: string; headers: Record<string, unknown> }>((resolve, reject) => {
     request(origin + path, { headers }, (response) => {
@@ -142,7 +142,7 @@ test('an interaction in another browser, or a step out of order, is refused and 
       path,
     );
   }
-  // Consent before sign-in, and nothing at all.
+  // The consent form before the sign-in, and an empty form.
   for (const typed of [{ decision: 'allow' }, {}] as Record<string, string>[]) {
     const answer = await victim.post(action, { ...fields, ...typed });
     assert.equal(answer.status, 401);

@@ -73,7 +73,7 @@ describe('a new password', () => {
     assert.match(short.fault('vqxlmtr', ada) ?? '', /at least 8/);
   });
 
-  /** Interleaved pairs; the statistic is the ratio of the medians, which no busy machine shifts much. */
+  /** Times interleaved pairs and compares medians, whose ratio a busy machine hardly changes. */
   test('is judged in less time than it is hashed, whatever characters it has', async () => {
     const mixed = (alphabet: string) =>
       Array.from({ length: 256 }, (_, index) => alphabet[(index * index + 7 * index) % alphabet.length]).join(

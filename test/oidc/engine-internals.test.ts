@@ -11,7 +11,7 @@ const others = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter
   (file) => file.endsWith('.ts') && !/^oidc\/engine-(internals\.ts|modules\.d\.ts)$/.test(file),
 );
 
-/** What a file contains when it reaches into the engine: its modules, its prototypes, its wording. */
+/** Signs that a file uses internals of the engine: its modules, its prototypes, its messages. */
 const SIGNS = [
   /oidc-provider\/lib/,
   /\bprovider\.\w+\.prototype|\bmodel\.prototype/,

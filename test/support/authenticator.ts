@@ -13,7 +13,7 @@ type Cbor = Parameters<typeof isoCBOR.encode>[0];
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest();
 const b64 = (data: Uint8Array) => Buffer.from(data).toString('base64url');
 
-/** What of an answer is other than it should be. */
+/** The ways in which a test makes an answer wrong. */
 export interface Tweaks {
   origin?: string;
   type?: string;
@@ -30,11 +30,11 @@ export interface Tweaks {
   id?: Buffer;
   /** The COSE key that is sent instead of its own. */
   publicKey?: Map<number, unknown>;
-  /** Of what was signed, after it was. */
+  /** Changes the signed data after it was signed. */
   authData?(bytes: Buffer): Buffer;
   attestation?(object: Buffer): Buffer;
   transports?: string[];
-  /** What it says that it is, and by whose certificates (leaf first). */
+  /** The model that it claims, and the certificates that attest it (leaf first). */
   model?: { aaguid: Buffer; key?: KeyObject; x5c: unknown };
   format?: string;
 }
@@ -54,7 +54,7 @@ const ALGORITHMS = {
   RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
 };
 
-/** COSE_Key (RFC 9052 section 7) of a key. */
+/** A public key as COSE_Key (RFC 9052 section 7). */
 export function coseOf(key: KeyObject): Map<number, unknown> {
   const { kty, x = '', y = '', n = '', e = '' } = key.export({ format: 'jwk' }) as Record<string, string>;
   const bytes = (value: string) => new Uint8Array(Buffer.from(value, 'base64url'));
@@ -83,12 +83,12 @@ export function coseOf(key: KeyObject): Map<number, unknown> {
   return new Map(entries);
 }
 
-/** One passkey in software: does what a browser and an authenticator do, or what an attacker does instead. */
+/** A passkey in software. It answers as a browser with an authenticator does, or as an attacker would. */
 export class Authenticator {
   id = randomBytes(32);
   key: KeyObject;
   counter = 0;
-  /** 0: does not count, as synced passkeys. */
+  /** The signature counter; 0 if it does not count, like synced passkeys. */
   step = 1;
   backup = { be: false, bs: false };
   userHandle = '';
@@ -99,7 +99,7 @@ export class Authenticator {
     this.key = ALGORITHMS[algorithm]();
   }
 
-  /** Another device with the same secret. */
+  /** A copy: another device with the same private key. */
   clone(): Authenticator {
     const copy = Object.assign(new Authenticator(this.origin), this);
     copy.key = createPrivateKey(this.key.export({ type: 'pkcs8', format: 'pem' }));
@@ -126,7 +126,7 @@ export class Authenticator {
     ]);
   }
 
-  /** navigator.credentials.create(), as JSON. */
+  /** The answer of navigator.credentials.create() as JSON. */
   create(options: Options, tweaks: Tweaks = {}) {
     this.userHandle = options.user?.id ?? '';
     const id = tweaks.id ?? this.id;
@@ -161,7 +161,7 @@ export class Authenticator {
     };
   }
 
-  /** navigator.credentials.get(), as JSON. */
+  /** The answer of navigator.credentials.get() as JSON. */
   get(options: Options, tweaks: Tweaks = {}) {
     const clientData = this.#clientData('webauthn.get', options, tweaks);
     const authData = this.#authData(options.rpId ?? '', tweaks);

@@ -1,4 +1,4 @@
-/** A browser without JavaScript: cookies, redirects one at a time, forms. */
+/** A browser without JavaScript, with cookies and forms. Redirects are followed one at a time. */
 export class Browser {
   readonly cookies = new Map<string, { value: string; path: string }>();
   readonly origin: string;
@@ -6,7 +6,7 @@ export class Browser {
 
   /**
    * @param origin of the server that answers
-   * @param issuer what the person sees in the address bar, where several servers stand behind one name
+   * @param issuer the address that the person sees, if several servers share one
    */
   constructor(origin: string, issuer = origin) {
     this.origin = origin;

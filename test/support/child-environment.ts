@@ -1,6 +1,6 @@
 /**
- * The environment of a program that a test starts: of this process's own only what every program needs, so that no
- * setting of the machine changes what is tested.
+ * The environment of a program that a test starts: only the variables that every program needs, so that no
+ * setting of the machine affects the test.
  */
 export function childEnvironment(settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { PATH, NODE_COMPILE_CACHE } = process.env;

@@ -1,7 +1,7 @@
 import { after, type TestContext } from 'node:test';
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 
-/** Where Chromium is, as `npm test` found it; none: the browser tests are skipped, and named as skipped. */
+/** The path of Chromium that `npm test` found. Without it the browser tests are skipped and listed as skipped. */
 export const executablePath = process.env.LATCHKEY_TEST_CHROMIUM;
 
 const QUIET = [
@@ -14,7 +14,7 @@ const QUIET = [
 let launched: Promise<Browser> | undefined;
 after(async () => (await launched)?.close());
 
-/** The browser that all tests of a file share. What a test opened in it is closed at the test's end. */
+/** The browser that all tests of a file share. Pages that a test opened are closed when it ends. */
 export async function launch(t: Pick<TestContext, 'after'>): Promise<Browser> {
   launched ??= chromium.launch({
     executablePath,
@@ -27,13 +27,13 @@ export async function launch(t: Pick<TestContext, 'after'>): Promise<Browser> {
 
 export interface Watched {
   context: BrowserContext;
-  /** What the browser complained of, CSP included. */
+  /** Errors in the browser's console, including violations of the Content-Security-Policy. */
   complaints: string[];
-  /** Hosts that were asked for anything. */
+  /** Every host that received a request. */
   hosts: Set<string>;
 }
 
-/** A context that notes every complaint and every host. */
+/** Opens a context that records every console error and every host. */
 export async function watch(
   browser: Browser,
   options: Parameters<Browser['newContext']>[0] = {},

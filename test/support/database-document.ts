@@ -4,7 +4,7 @@ import { projectPath } from '../../src/kit/project-root.ts';
 const text = readFileSync(projectPath('docs/DATABASE.md'), 'utf8');
 
 export interface Statement {
-  /** The heading that it stands under. */
+  /** The heading above it. */
   under: string;
   sql: string;
   /** `sqlite`, `postgres`, `mysql`. */
@@ -13,7 +13,7 @@ export interface Statement {
 
 const ALL = ['sqlite', 'postgres', 'mysql'];
 
-/** Every fenced block of docs/DATABASE.md of that language, as printed. */
+/** Every fenced code block of docs/DATABASE.md in that language. */
 export function blocksOf(language: string): { under: string; words: string[]; body: string }[] {
   const found: { under: string; words: string[]; body: string }[] = [];
   for (const part of text.split(/^#+ /m).slice(1)) {

@@ -2,21 +2,21 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import type { TestContext } from 'node:test';
 
-/** What stands between a server and its database, and can go away in the ways that networks do. */
+/** A proxy between a server and its database, which can fail in the ways that networks do. */
 export interface DatabaseProxy {
-  /** The database's URL by way of the proxy. */
+  /** The URL of the database through the proxy. */
   url: string;
-  /** Open connections are reset and new ones refused. */
+  /** Resets open connections and refuses new ones. */
   refuse(): Promise<void>;
-  /** Everything is taken and nothing goes on, new connections too. */
+  /** Accepts everything and forwards nothing, also on new connections. */
   pause(): void;
-  /** All that was held back flows again. */
+  /** Forwards what was held back, and everything after it. */
   resume(): void;
-  /** Works for new connections; those that were held never receive anything again. */
+  /** Forwards on new connections only. The paused ones never receive anything again. */
   forget(): void;
-  /** What the database answers next arrives as something else. */
+  /** Replaces the next answer of the database by other bytes. */
   garble(): void;
-  /** After `refuse`. */
+  /** Listens again after `refuse`. */
   listen(): Promise<void>;
 }
 

@@ -25,7 +25,7 @@ export interface TestDatabase {
  */
 const template = process.env.LATCHKEY_TEST_TEMPLATE;
 
-/** An empty database of a test's own. */
+/** Creates an empty database for one test. */
 export async function createDatabase(engine: EngineName): Promise<TestDatabase> {
   if (engine === 'sqlite') return sqliteDatabase();
   const name = randomName('latchkey_test');
@@ -33,7 +33,7 @@ export async function createDatabase(engine: EngineName): Promise<TestDatabase> 
   return serverDatabase(engine, name);
 }
 
-/** A database of a test's own with the current schema and signing keys. */
+/** Creates a database for one test, with the current schema and signing keys. */
 export async function createMigratedDatabase(engine: EngineName): Promise<TestDatabase> {
   if (!template) {
     const database = await createDatabase(engine);

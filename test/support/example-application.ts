@@ -6,7 +6,7 @@ import { childEnvironment } from './child-environment.ts';
 import { freePort } from './free-port.ts';
 import type { TestServer } from './server.ts';
 
-/** The example application, as its own process, registered at that server. @returns where it is */
+/** Starts the example application as a process, registered at that server. @returns its address */
 export async function startApplication(
   t: Pick<TestContext, 'after'>,
   server: TestServer,

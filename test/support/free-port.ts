@@ -12,9 +12,9 @@ const listens = (port: number) =>
   });
 
 /**
- * A port of 127.0.0.1 for a process that is yet to start. It lies below the range from which the system takes
+ * A port of 127.0.0.1 for a process that starts later. It lies below the range from which the system takes
  * the ports of outgoing connections (32768 on Linux, 49152 elsewhere), and this process listens on its twin
- * until it ends: no connection and no test beside this one gets to it first.
+ * until it ends, so no connection and no other test takes the port first.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

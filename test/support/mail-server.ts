@@ -2,10 +2,10 @@ import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A mail as its recipient gets it. */
+/** A mail as its recipient reads it. */
 interface ReceivedMail {
   to: string[];
-  /** The header as it came, lines unfolded. */
+  /** The header section, with folded lines joined. */
   headers: string;
   subject: string;
   text: string;
@@ -51,7 +51,7 @@ function parse(to: string[], raw: string): ReceivedMail {
   };
 }
 
-/** What a mail server answers to a command; undefined: as a good one does. */
+/** A test's own answer to an SMTP command; undefined for the usual one. */
 type Answer = (command: string) => string | undefined | Promise<string | undefined>;
 
 function serve(socket: Socket, answer: Answer, received: (to: string[], raw: string) => void): void {
@@ -93,13 +93,13 @@ function serve(socket: Socket, answer: Answer, received: (to: string[], raw: str
   });
 }
 
-/** A mail server that keeps what it gets. */
+/** A mail server that stores the mail it receives. */
 export interface Sink {
   url: string;
   mails: ReceivedMail[];
-  /** Replaces how it answers. */
+  /** Replaces answers to SMTP commands. */
   answer: Answer;
-  /** The newest mail to that address, waited for. @param after how many such came before it */
+  /** Waits for a mail to that address. @param after how many earlier mails to skip */
   to(address: string, after?: number): Promise<ReceivedMail>;
 }
 

@@ -24,7 +24,7 @@ const rsa = (bits: number, exponent = 65_537) =>
   coseOf(generateKeyPairSync('rsa', { modulusLength: bits, publicExponent: exponent }).privateKey);
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ format: 'jwk' });
 
-/** Keys that are none, or under which others can sign. */
+/** Public keys that are malformed, or for which others can sign. */
 export const BAD_KEYS: Record<string, Map<number, unknown>> = {
   'all zero': ec(bytes(32), bytes(32)),
   'off its curve': ec(bytes(32, 1), bytes(32, 2)),
@@ -44,7 +44,7 @@ export const BAD_KEYS: Record<string, Map<number, unknown>> = {
 };
 
 const nested = (levels: number) => Buffer.concat([Buffer.alloc(levels, 0x81), Buffer.from([0])]);
-/** Attestation objects that a parser must not trip over. */
+/** Malformed attestation objects. */
 export const BAD_OBJECTS: Record<string, (object: Buffer) => Buffer> = {
   'nested deep': () => nested(12_000),
   'bytes after the end': (object) => Buffer.concat([object, Buffer.from([0])]),
@@ -57,7 +57,7 @@ export const BAD_OBJECTS: Record<string, (object: Buffer) => Buffer> = {
   empty: () => Buffer.alloc(0),
 };
 
-/** Requests that a reader of JSON must not trip over. */
+/** Malformed request bodies. */
 export const BAD_BODIES = (place: object, answer: ReturnType<Authenticator['create']>) => [
   {
     ...place,

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const shots = process.env.LATCHKEY_TEST_SHOTS;
 
-/** The widths and colours in which every page is looked at; in the suite each of them once, for pictures all. */
+/** The widths and colour schemes of the page tests: two pairs in the suite, every combination for screenshots. */
 export const LOOKS = [320, 1280]
   .flatMap((width) =>
     (['light', 'dark'] as const).map((colorScheme) => ({
@@ -17,7 +17,7 @@ export const LOOKS = [320, 1280]
   )
   .filter(({ of }) => shots !== undefined || of === '320-dark' || of === '1280-light');
 
-/** axe finds nothing, nothing scrolls sideways; a picture where LATCHKEY_TEST_SHOTS names a folder. */
+/** Checks a page with axe and for sideways scrolling; takes a screenshot if LATCHKEY_TEST_SHOTS names a folder. */
 export async function audit(page: Page, name: string): Promise<void> {
   const found = (await page.evaluate(
     `${axe}; axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | ')))`,

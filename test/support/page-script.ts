@@ -1,4 +1,4 @@
-/** The one script of our pages, whole and from this server; whatever else looks like one is somebody else's. */
+/** Matches the only script element of our pages. Any other script in a page is an injected one. */
 const OWN_SCRIPT =
   /<script src="\/assets\/passkeys\.\w{10}\.js" data-library="\/assets\/webauthn\.\w{10}\.js" defer><\/script>/g;
 

@@ -9,7 +9,7 @@ export interface Asked {
 
 const KNEX_ONLY = /^(begin|commit|rollback|release|savepoint|set |pragma|select 1( as one)?$|insert)/i;
 
-/** Notes every statement that a server asks from now on, one of each shape; inserts need no plan. */
+/** Records every statement that a server runs from now on, without inserts and without repeats. */
 export function watch({ driver, knex, engine }: Database): Map<string, Asked> {
   const asked = new Map<string, Asked>();
   const note = (sql: string, values: unknown[]) => {
@@ -29,7 +29,7 @@ export function watch({ driver, knex, engine }: Database): Map<string, Asked> {
   return asked;
 }
 
-/** `?` as the driver of PostgreSQL has it. */
+/** Replaces `?` by the numbered parameters of PostgreSQL. */
 function numbered(sql: string): string {
   let count = 0;
   return sql.replace(/\?/g, () => {
@@ -40,7 +40,7 @@ function numbered(sql: string): string {
 
 type Connection = { query(sql: string, values: unknown[]): Promise<{ rows: { 'QUERY PLAN': string }[] }> };
 
-/** A step of a plan, and how many rows it expects, where the engine tells. */
+/** A step of a query plan, with the expected number of rows if the engine names it. */
 interface Step {
   step: string;
   rows?: number;
@@ -74,7 +74,7 @@ const READERS: Record<Engine, (database: Database, asked: Asked) => Promise<Step
 
 const SCAN = /^(SCAN (?!CONSTANT)|(->\s+)?(Parallel )?Seq Scan|ALL on|index on)/;
 
-/** @returns the steps of its plan that read a whole table, or a whole index */
+/** @returns the steps of the statement's plan that read a whole table or a whole index */
 export async function scansOf(database: Database, asked: Asked): Promise<Step[]> {
   const steps = await READERS[database.engine](database, asked);
   return steps.filter(({ step }) => SCAN.test(step));

@@ -9,7 +9,7 @@ const NAMES = {
   mysql: 'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()',
 };
 
-/** The tables of Latchkey; not Knex's own two. */
+/** The tables of Latchkey, without Knex's own two. */
 export async function tableNames({ engine, knex }: Database): Promise<string[]> {
   const answer = await knex.raw(NAMES[engine]);
   const rows = (engine === 'postgres' ? answer.rows : engine === 'mysql' ? answer[0] : answer) as {
@@ -19,8 +19,8 @@ export async function tableNames({ engine, knex }: Database): Promise<string[]> 
 }
 
 /**
- * Writes a row with what must be there.
- * @param row its id, which every foreign key that must be there names too unless it says otherwise; and what matters
+ * Writes a row, with a value for each column that must not be NULL.
+ * @param row the id, and the columns that matter. Required foreign keys refer to the same id unless it sets them
  */
 export async function fill(
   { knex }: Database,
@@ -45,11 +45,11 @@ export async function dump(database: Database): Promise<Dump> {
   return tables;
 }
 
-/** How a value may stand somewhere: as it is, or in one of the usual encodings. */
+/** The forms in which a text may contain a value: as it is, or in a common encoding. */
 function forms(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const base64 = [0, 1, 2].map((shift) => {
-    // Inside of longer text base64 depends on the position: the part that is the same wherever it begins.
+    // Inside a longer text, base64 depends on the position. This is the part that stays the same.
     const text = Buffer.concat([Buffer.alloc(shift), bytes])
       .toString('base64')
       .replace(/=+$/, '');
@@ -59,7 +59,7 @@ function forms(secret: string): string[] {
   return [...new Set([secret, encodeURIComponent(secret), bytes.toString('hex'), ...base64, ...url])];
 }
 
-/** @returns which of the secrets stand in that text, in any form: what they are, never their values */
+/** @returns the names, never the values, of the secrets that the text contains in any form */
 export function found(text: string, secrets: Map<string, string>): string[] {
   return [...secrets]
     .filter(([, secret]) => forms(secret).some((form) => text.includes(form)))

@@ -17,11 +17,11 @@ import { type Sink, startSink } from './mail-server.ts';
 import { accountsWithoutRules } from './services.ts';
 
 export const PASSWORD = 'a quiet harbour at dawn';
-/** Import it where a real bcrypt would only cost time. */
+/** Import it where a real bcrypt would only take time. */
 export const cheapHashes = new URL('./cheap-hashes.js', import.meta.url).href;
 const OPERATOR = { accountId: null };
 
-/** A real server on a port of its own, with what a test needs of its rooms. */
+/** A server in this process on its own port, with the services that tests use directly. */
 export interface TestServer {
   issuer: string;
   config: Config;
@@ -33,15 +33,15 @@ export interface TestServer {
   clients: Services['clients'];
   accounts: Services['accounts'];
   invitations: Services['invitations'];
-  /** The mail server that this one hands its mail to, with what came. */
+  /** The mail server that receives this server's mail. */
   sink: Sink;
-  /** The ways back to an account, with mail to the same sink. */
+  /** Password resets and passkey recovery, which mail to the same sink. */
   recovery: Services['recovery'];
-  /** When all that was to be done after an answer is done. */
+  /** Resolves when the work that continues after responses is done. */
   settled(): Promise<void>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
-  /** The job of that name, which only the process runs by itself. */
+  /** Runs the job of that name, which only the server process runs by itself. */
   writeClientUsage(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Of two servers on one database the second has the issuer of the first. */
+/** Starts a server. A second one on the same database is given the issuer of the first. */
 export async function startServer(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
@@ -60,7 +60,7 @@ export async function startServer(
     storage?: TestDatabase;
     log?: Logger;
     patience?: number;
-    /** In the issuer: browsers make no passkeys for an address. */
+    /** The host of the issuer, because browsers create no passkeys for an IP address. */
     hostname?: string;
   } = {},
 ): Promise<TestServer> {

@@ -18,7 +18,7 @@ export function servicesOn(database: Database, issuer = 'http://127.0.0.1'): Ser
   return createServices({ config, database, log, background: createBackground(log) });
 }
 
-/** Accounts whose passwords are not judged, because every process would have to load the dictionaries. */
+/** Accounts without password rules, because every process would have to load their dictionaries. */
 export function accountsWithoutRules(services: Services, { knex }: Database): Accounts {
   const { passwords, signOutEverywhere } = services;
   return createAccounts({

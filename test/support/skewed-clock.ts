@@ -1,4 +1,4 @@
-/** Preloaded by NODE_OPTIONS: this process's clock is TEST_CLOCK_SKEW_MS ahead of the machine's, or behind. */
+/** Preloaded with NODE_OPTIONS. Sets the clock of this process ahead by TEST_CLOCK_SKEW_MS, or behind if negative. */
 const skew = Number(process.env.TEST_CLOCK_SKEW_MS);
 const now = Date.now.bind(Date);
 const skewedNow = () => now() + skew;

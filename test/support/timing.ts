@@ -4,16 +4,16 @@ import { type EngineName, engines } from './engines.ts';
 /** How many pairs are compared: a few hundred in the suite, LATCHKEY_TEST_PAIRS=10000 by hand. */
 export const pairs = (inSuite: number) => Number(process.env.LATCHKEY_TEST_PAIRS ?? inSuite);
 
-/** Where they are compared: SQLite in the suite, by hand each engine that LATCHKEY_TEST_ENGINES names. */
+/** On SQLite in the suite; on each engine of LATCHKEY_TEST_ENGINES by hand. */
 export const compared: EngineName[] = process.env.LATCHKEY_TEST_PAIRS ? engines : ['sqlite'];
 
 /**
- * Hashes are cheap in these tests (cheap-hashes.ts): what is compared is all the rest of the work, which a hash of real
- * cost would hide under its own noise. Times interleaved pairs, the one kind first in every other pair, and applies the
- * sign test: were they alike, the share of pairs in which the first kind took longer would be 0.5 with a standard error
- * of 0.5/√n. Allowed are 3.5 standard errors and one percentage point, which 10,000 pairs turn into 0.4725 to 0.5275.
- * @param attempts one request of each kind; what it resolves to is the milliseconds it took
- * @returns the statistic in words
+ * Times interleaved pairs, each kind first in every other pair, and applies the sign test. If both kinds take equally
+ * long, the share of pairs in which the first took longer is 0.5 with a standard error of 0.5/√n. Allowed are 3.5
+ * standard errors and one percentage point: 0.4725 to 0.5275 for 10,000 pairs. Hashes are cheap in these tests
+ * (cheap-hashes.ts), because the noise of real ones would hide differences in the rest of the work.
+ * @param attempts one request of each kind, which resolves to the milliseconds it took
+ * @returns a sentence with the statistic
  */
 export async function alike(
   count: number,

@@ -1,16 +1,16 @@
 import type { CDPSession, Page } from 'playwright-core';
 
-/** What Chromium can pretend is plugged in (Chrome DevTools Protocol, domain WebAuthn). */
+/** The authenticators that Chromium can emulate (Chrome DevTools Protocol, domain WebAuthn). */
 const KINDS = {
-  /** Of the device itself, with a fingerprint. */
+  /** Built into the device, with a fingerprint reader. */
   platform: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true },
-  /** A key on USB that can verify nobody. */
+  /** A USB key that cannot verify the user. */
   usb: { protocol: 'ctap2', transport: 'usb', hasResidentKey: false, hasUserVerification: false },
-  /** A key on USB that knows nothing but a touch. */
+  /** A USB key of the older U2F protocol, which only knows a touch. */
   u2f: { protocol: 'u2f', transport: 'usb', hasResidentKey: false, hasUserVerification: false },
 } as const;
 
-/** An authenticator of a page; a person who touches it, or does not. */
+/** An emulated authenticator of a page, and the person who touches it or not. */
 export class VirtualAuthenticator {
   readonly #cdp: CDPSession;
   readonly #id: string;
@@ -28,12 +28,12 @@ export class VirtualAuthenticator {
     return new VirtualAuthenticator(cdp, authenticatorId);
   }
 
-  /** Whether somebody touches it when it asks. */
+  /** Sets whether the person touches it when it asks. */
   async touched(enabled: boolean): Promise<void> {
     await this.#cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: this.#id, enabled });
   }
 
-  /** Whether the finger is the right one. */
+  /** Sets whether it recognises the finger. */
   async verifies(isUserVerified: boolean): Promise<void> {
     await this.#cdp.send('WebAuthn.setUserVerified', { authenticatorId: this.#id, isUserVerified });
   }
@@ -43,7 +43,7 @@ export class VirtualAuthenticator {
     return credentials;
   }
 
-  /** Puts back what was read before, with another counter: a copy. */
+  /** Adds a credential that was read before, with another counter, as a copied key has it. */
   async restore(
     credential: Awaited<ReturnType<VirtualAuthenticator['credentials']>>[number],
     signCount: number,

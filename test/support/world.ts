@@ -22,9 +22,9 @@ const READY = 'Latchkey is ready at';
 export const rounds = (inSuite: number) => Number(process.env.LATCHKEY_TEST_ROUNDS ?? inSuite);
 
 export interface ServerProcess {
-  /** Where this process listens; its issuer may be another server's. */
+  /** The address where this process listens. Its issuer may be that of another server. */
   issuer: string;
-  /** Standard output and error of all its lives. */
+  /** Standard output and error since the first start. */
   output(): string;
   kill(signal: NodeJS.Signals): Promise<number | null>;
   /** Starts again on the same port, after `kill`. */
@@ -42,7 +42,7 @@ function spawnServer(env: NodeJS.ProcessEnv, onOutput: (text: string) => void): 
   return child;
 }
 
-/** A server that is expected to give up at its start. */
+/** Runs a server that is expected to exit at its start. */
 export async function runToExit(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
   let output = '';
   const child = spawnServer(env, (text) => {
@@ -83,12 +83,12 @@ async function startProcess(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
   };
 }
 
-/** A database of its own, servers on it as processes, and this process beside them to prepare and to look. */
+/** A new database, server processes that use it, and direct access to it for this process. */
 export interface World {
   storage: TestDatabase;
   database: Database;
   accounts: Accounts;
-  /** The first server's address is the issuer of all. */
+  /** Starts a server. The first server's address is the issuer of all. */
   start(env?: NodeJS.ProcessEnv): Promise<ServerProcess>;
   createClient(input?: Partial<ClientInput>): Promise<ClientDocument>;
   createAccount(username?: string): Promise<{ id: string; username: string; password: string }>;

@@ -19,7 +19,7 @@ const HOSTILE = {
 const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
   heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
 
-/** Every view in each of its states, with `bad` wherever another person or application chooses the words. */
+/** Every view in each of its states, with `bad` wherever another person or application chooses the text. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
   const all = Object.fromEntries(TEXTS.map((name) => [name, bad]));
   const scopes = [{ name: bad, text: bad, isNew: true }];
@@ -189,7 +189,7 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    // Parts of the others; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/email-address.test.ts).
+    // Partials; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/email-address.test.ts).
     const parts =
       /^(layout|account\/key-list|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
@@ -269,7 +269,7 @@ describe('the pages', () => {
 });
 
 describe('the assets', () => {
-  /** A server with nothing but the assets, closed after the test. */
+  /** Serves the assets only, until the test ends. */
   async function serve(t: TestContext): Promise<string> {
     const app = new Koa();
     app.use(assets.middleware);

@@ -36,7 +36,7 @@ export function authorization(client: ClientDocument, overrides: Params = {}): A
 
 export const authorizeUrl = (request: Authorization) => `/auth?${new URLSearchParams(request.params)}`;
 
-/** A person at a browser: signs in, allows, and arrives at the application. @returns the last response */
+/** Signs in and allows, as a person with a browser does, up to the application. @returns the last response */
 export async function walk(
   browser: Browser,
   request: Authorization,
@@ -45,7 +45,7 @@ export async function walk(
 ): Promise<Response> {
   let page = await browser.follow(await browser.get(authorizeUrl(request)));
   for (let steps = 0; steps < 4 && page.status === 200; steps += 1) {
-    // A page without a form is where the way ends: a display client's code.
+    // The last page has no form: it shows the code of a display client.
     if (!(await page.clone().text()).includes('<form')) break;
     const { action, fields, html } = await formOf(page);
     const answer: Record<string, string> = html.includes('name="password"')
@@ -56,7 +56,7 @@ export async function walk(
   return page;
 }
 
-/** The parameters with which the browser was sent to the application. */
+/** The parameters of the redirect to the application. */
 export function answerOf(response: Response): URLSearchParams {
   const location = response.headers.get('location');
   if (!location) throw new Error(`the browser was not sent on (${response.status})`);
@@ -75,7 +75,7 @@ export interface TokenAnswer {
   headers: Headers;
 }
 
-/** POST to an endpoint as that application. */
+/** Sends a POST to an endpoint, authenticated as that application. */
 export async function call(
   server: { issuer: string },
   client: ClientDocument,
@@ -115,14 +115,14 @@ export const refresh = (
 ) => call(server, client, '/token', { grant_type: 'refresh_token', refresh_token: token, ...overrides });
 
 /**
- * The answers to requests that were not first: the code or token is used up, or, when the machine is so busy that the
- * database does not answer in time, nothing was done.
+ * Whether a request lost a race: its code or token was used up already, or the busy database did not answer in time and
+ * nothing was done.
  */
 export const lost = ({ status, body }: TokenAnswer) =>
   (status === 400 && body.error === 'invalid_grant') ||
   (status === 503 && body.error === 'temporarily_unavailable');
 
-/** The whole way once: browser, code, tokens. */
+/** Signs in with a browser and redeems the code for tokens. */
 export async function signInWith(
   server: { issuer: string },
   client: ClientDocument,

@@ -9,7 +9,7 @@ const DAY = 24 * HOUR;
 const ago = (ms: number) => new Date(Date.now() - ms);
 const soon = () => ago(-HOUR);
 
-/** The development data, and rows around it of which docs/DATABASE.md asks. */
+/** Writes the development data, and the rows that the statements of docs/DATABASE.md find or change. */
 export async function knownRows(database: Database): Promise<void> {
   const { knex } = database;
   await seedDevelopment(knex, { hash: async () => 'x', verify: async () => true, isStale: () => false }, '');
@@ -86,7 +86,7 @@ export async function knownRows(database: Database): Promise<void> {
   await put('T_oauth_clients', { client_id: 'another', is_active: true });
   await put('T_oauth_clients', { client_id: 'a-disabled-one', is_active: false });
   await token('T_refresh_tokens', { account_id: mei, client_id: 'another' });
-  // What is in time, and opens nothing any more; and what outlives its session.
+  // Tokens that have not expired but are revoked or used, and one that outlives its session.
   await token('T_access_tokens', { client_id: 'a-disabled-one' });
   const grant_id = await put('T_grants', { account_id: ada, client_id, revoked_at: ago(HOUR) });
   await token('T_access_tokens', { grant_id });

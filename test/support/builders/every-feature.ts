@@ -15,7 +15,7 @@ import { newcomer, signInPage } from './passkey.ts';
 import { NEW_PASSWORD, openLink, resetLink, send } from './password-reset.ts';
 import { secondFactorOf, withApp } from './second-factor.ts';
 
-/** Uses every part of the system. @returns what people and applications were handed */
+/** Uses every feature of the server. @returns every secret that people and applications received */
 export async function useAll(server: TestServer): Promise<Map<string, string>> {
   const handed = new Map<string, string>();
   const note = (what: string, value: unknown) => void handed.set(`${what} #${handed.size}`, String(value));
@@ -38,18 +38,18 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   await call(server, client, '/token', { grant_type: 'client_credentials' });
   const silent = authorization(client, { scope: 'openid', prompt: 'none' });
   await redeem(server, client, silent, answerOf(await browser.get(authorizeUrl(silent))).get('code'));
-  // A second use, whose evidence is stored.
+  // A second use, which is stored as evidence.
   const again = authorization(client, { scope: 'openid', prompt: 'consent' });
   const code = answerOf(await walk(browser, again, ada)).get('code');
   for (let time = 0; time < 2; time += 1) await redeem(server, client, again, code);
   // The replay revoked all tokens; these are live.
   const alive = await signInWith(server, client, ada, { scope, prompt: 'consent' });
   for (const what of ['access_token', 'refresh_token']) note(what, alive.tokens.body[what]);
-  // Signing out, up to the question.
+  // Signing out, up to the page that asks for confirmation.
   const hint = { id_token_hint: String(tokens.body.id_token), client_id: client.client_id };
   await browser.get(`/session/end?${new URLSearchParams(hint)}`);
   for (const [name, { value }] of browser.cookies) if (value.length > 20) note(name, value);
-  // One who came by an invitation with a key, one with a password, one on the way.
+  // Sign-ups with an invitation: with a key, with a password, and one that is not finished.
   await newcomer(server, 'mei');
   const invitation = await invite(server);
   note('invitation', invitation.code);
@@ -57,7 +57,7 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   await signUp(third, page, { username: 'ines', email: 'ines@harbour.example' });
   await signInPage(server, client);
   await new Browser(server.issuer).get(authorizeUrl(authorization(client)));
-  // After the mail that asks to confirm the address.
+  // The second mail to this address; the first one asks to confirm it.
   await server.settled();
   const link = await resetLink(server, 'ines@harbour.example', 1);
   const reset = await openLink(server, link);

@@ -6,14 +6,14 @@ import { fill } from '../rows.ts';
 const DAY = 86_400_000;
 const MINUTE = 60_000;
 
-/** What rows that must name another one name. */
+/** Parent rows, for tables whose rows must refer to one. */
 const PARENTS: Record<string, string> = {
   account_id: 'T_accounts',
   client_id: 'T_oauth_clients',
   invitation_id: 'T_invitations',
 };
 
-/** Rows of that table on both sides of the line. @returns the ids of those that stay */
+/** Writes rows of that table that are past their time, and rows that are not. @returns the ids of the latter */
 export async function expiringRows(database: Database, rule: RetentionRule): Promise<string[]> {
   const parent = uuidv7();
   const { knex } = database;
@@ -28,7 +28,7 @@ export async function expiringRows(database: Database, rule: RetentionRule): Pro
   const write = async (at: Date | null, more: Record<string, unknown> = {}) => {
     const id = uuidv7();
     const known = columns.expires_at ? { expires_at: new Date(Date.now() + 9 * DAY) } : {};
-    // Its time-ordered beginning is the same for rows of one moment, and some columns are cut.
+    // The end of the id: its beginning is the same for rows of one millisecond, and some columns are short.
     const unique = rule.table === 'T_account_links' ? { purpose: id.slice(-12) } : {};
     await fill(database, rule.table, { id, ...names, ...unique, ...known, ...more, [rule.column]: at });
     return id;
@@ -41,6 +41,6 @@ export async function expiringRows(database: Database, rule: RetentionRule): Pro
   stay.push(await write(new Date(line + 1500 * MINUTE), only));
   if (rule.only) stay.push(await write(new Date(line - MINUTE), { uses: 1 }));
   if (columns[rule.column]?.nullable) stay.push(await write(null, only));
-  // The parents of one rule may be rows of another's table.
+  // The parent rows of one rule may be in the table of another.
   return stay.toSorted();
 }

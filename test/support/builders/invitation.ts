@@ -3,7 +3,7 @@ import { PASSWORD, type TestServer } from '../server.ts';
 
 export const OPERATOR = { accountId: null };
 
-/** One invitation by the operator. */
+/** Creates an invitation as the operator. */
 export async function invite(
   server: TestServer,
   input: Parameters<TestServer['invitations']['create']>[1] = {},
@@ -13,13 +13,13 @@ export async function invite(
   return made;
 }
 
-/** Types a code where the browser is asked for it. @returns the page that follows */
+/** Types an invitation code into the form that asks for it. @returns the page that follows */
 export async function typeCode(browser: Browser, page: Response, code: string): Promise<Response> {
   const { action, fields } = await formOf(page);
   return browser.follow(await browser.post(action, { ...fields, invitation_code: code }));
 }
 
-/** Fills in the form of an offer. @returns the answer to it, not followed */
+/** Fills in the sign-up form of an invitation. @returns the response; redirects are not followed */
 export async function signUp(
   browser: Browser,
   offer: Response,
@@ -29,7 +29,7 @@ export async function signUp(
   return browser.post(action, { ...fields, password: PASSWORD, ...person });
 }
 
-/** Opens the link of an invitation as a person does, up to the offer or the refusal. */
+/** Opens the link of an invitation, up to the sign-up form or the page that refuses the code. */
 export async function open(server: { issuer: string }, code: string, browser = new Browser(server.issuer)) {
   const page = await browser.follow(await browser.get(`/invitation?code=${encodeURIComponent(code)}`));
   return { browser, page };

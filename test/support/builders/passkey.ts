@@ -14,7 +14,7 @@ export interface Answer {
   body: Options & { location?: string; title?: string; id?: string; is_signed?: boolean };
 }
 
-/** What the script of a page sends. */
+/** Sends a passkey request as the script of a page does. */
 export async function post(browser: Browser, path: string, body: unknown): Promise<Answer> {
   const response = await browser.request(`/webauthn/${path}`, {
     method: 'POST',
@@ -24,7 +24,7 @@ export async function post(browser: Browser, path: string, body: unknown): Promi
   return { status: response.status, body: (await response.json()) as Answer['body'] };
 }
 
-/** Options and answer of a registration. */
+/** Registers a key: requests options, and sends the authenticator's answer. */
 export async function register(
   browser: Browser,
   place: Place & Record<string, unknown>,
@@ -36,7 +36,7 @@ export async function register(
   return post(browser, 'registration/verify', { ...place, response: key.create(options.body, tweaks) });
 }
 
-/** Options and answer of an authentication. */
+/** Authenticates with a key: requests options, and sends the authenticator's answer. */
 export async function authenticate(
   browser: Browser,
   place: Place & Record<string, unknown>,
@@ -48,7 +48,7 @@ export async function authenticate(
   return post(browser, 'authentication/verify', { ...place, response: key.get(options.body, tweaks) });
 }
 
-/** The page of an authorization request, and what its script knows. */
+/** The values that a page of an authorization request gives its script. */
 export async function placeOf(page: Response): Promise<Place> {
   const html = await page.text();
   const [, csrf = '', interaction = ''] = /data-csrf="([^"]+)" data-interaction="([^"]+)"/.exec(html) ?? [];
@@ -57,7 +57,7 @@ export async function placeOf(page: Response): Promise<Place> {
 
 type Client = Parameters<typeof authorization>[0];
 
-/** A browser before the sign-in page. */
+/** A browser that shows the sign-in page. */
 export async function signInPage(
   server: { issuer: string },
   client: Client,
@@ -81,7 +81,7 @@ export async function newcomer(server: TestServer, username: string, key = new A
   return { id, username, key, browser };
 }
 
-/** What a page of the account gives its script. */
+/** The values that an account page gives its script. */
 export async function accountPlace(server: TestServer, accountId: string): Promise<Place> {
   const row = await server.database
     .knex('T_user_sessions')
@@ -91,7 +91,7 @@ export async function accountPlace(server: TestServer, accountId: string): Promi
   return { csrf: accountCsrf(createSecrets(SECRETS), row.uid) };
 }
 
-/** Types a username and a password where the browser is. */
+/** Sends username and password with the form of the page. */
 export async function typePassword(
   browser: Browser,
   page: Response,

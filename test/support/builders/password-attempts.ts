@@ -12,8 +12,8 @@ import { openWorld } from '../world.ts';
 export const RIGHT = 'right';
 
 /**
- * Guesses at the service, through two pools as two servers have them. The hash is never computed, so that the race
- * is one of the database and not of the queue before bcrypt; `verified` counts the guesses whose hash was verified at.
+ * Attempts at a password through two pools, as two servers have them. The hash is never computed, so that attempts meet
+ * in the database and not in the queue before bcrypt. `verified` counts the attempts that reached the verification.
  */
 export async function openGuessing(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const world = await openWorld(t, engine);
@@ -47,7 +47,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
     person,
     verified: () => verified,
     durable: () => durable,
-    /** One request from the form, at one server after the other. */
+    /** One sign-in request, at the two servers in turns. */
     async guess(password: string, options: { username?: string; browser?: string } = {}) {
       const unit = new UnitOfWork(drivers[turn++ % drivers.length] as Database['driver']);
       return withUnit(unit, async () => {
@@ -58,7 +58,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
         return accountId;
       });
     },
-    /** Until both servers reach the database again, which so many at once may have kept from answering in time. */
+    /** Waits until both servers reach the database, which may be too busy after many attempts at once. */
     async waitForDatabase() {
       const reached = () =>
         Promise.all(pools.map((pool) => pool.ping())).then(
@@ -69,7 +69,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
       while (!(await reached()));
     },
     credential: () => world.database.knex('T_credentials').where({ account_id: person.id }).first(),
-    /** As if that much time had gone by. */
+    /** Moves the end of the lock, as if that much time had passed. */
     async wait(minutes: number, table = 'T_credentials') {
       const row = await world.database.knex(table).where({ account_id: person.id }).first();
       const until = row.locked_until instanceof Date ? row.locked_until : new Date(`${row.locked_until}Z`);

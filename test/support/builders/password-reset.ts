@@ -3,7 +3,7 @@ import type { TestServer } from '../server.ts';
 
 export const NEW_PASSWORD = 'another harbour at dusk';
 
-/** Asks at `/forgot` for a link. @returns the answer to the form, not followed */
+/** Requests a password reset link at `/forgot`. @returns the response; redirects are not followed */
 export async function forgot(
   server: Pick<TestServer, 'issuer'>,
   email: string,
@@ -13,7 +13,7 @@ export async function forgot(
   return browser.post(action, { ...fields, email });
 }
 
-/** A link to a new password, as its mail has it. @param after how many mails that address has already */
+/** The password reset link from the mail to that address. @param after how many earlier mails to skip */
 export async function resetLink(server: TestServer, email: string, after = 0): Promise<string> {
   await forgot(server, email);
   const { link } = await server.sink.to(email, after);
@@ -21,7 +21,7 @@ export async function resetLink(server: TestServer, email: string, after = 0): P
   return link;
 }
 
-/** Opens a link of a mail, up to the page that it leads to. */
+/** Opens a mailed link and follows it to its page. */
 export async function openLink(
   server: { issuer: string },
   link: string,
@@ -31,7 +31,7 @@ export async function openLink(
   return { browser, page };
 }
 
-/** Sends the form of that page. @returns the answer, not followed */
+/** Sends the form of that page. @returns the response; redirects are not followed */
 export async function send(
   browser: Browser,
   page: Response,

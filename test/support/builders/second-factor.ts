@@ -6,11 +6,11 @@ import { typePassword } from './passkey.ts';
 
 export const secondFactorOf = (server: TestServer) => server.services.secondFactor;
 
-/** The app of a person, as on their phone. @param steps early or late */
+/** The code that an authenticator app shows. @param steps how many time steps from now; negative for earlier */
 export const codeOf = (secret: string, steps = 0) =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 });
 
-/** An app that is set up; its codes from the next step on are unused. @returns its secret */
+/** Sets up an authenticator app; its codes from the next time step on are unused. @returns its secret */
 export async function withApp(
   server: TestServer,
   account: { id: string; username: string },
@@ -18,18 +18,18 @@ export async function withApp(
   const { totp } = secondFactorOf(server);
   const { secret } = await totp.startSetup(account.id, account.username);
   const confirmed = () => totp.confirmSetup(account.id, codeOf(secret, -1));
-  // A step may end between the code and the look at it: the code is then two steps old.
+  // A time step may end before the code is checked. The code is then two steps old, and the next one is tried.
   if (!(await confirmed()) && !(await confirmed())) throw new Error('the app was not confirmed');
   return secret;
 }
 
 type Client = Awaited<ReturnType<TestServer['createClient']>>;
 
-/** What the ID token says. */
+/** The claims of the ID token. */
 export const claimsOf = (token: string | undefined) =>
   JSON.parse(Buffer.from(String(token?.split('.')[1]), 'base64url').toString());
 
-/** At the page where the browser is led after the password. */
+/** A browser at the page that follows the password. */
 export async function afterPassword(server: TestServer, client: Client, params: Record<string, string> = {}) {
   const browser = new Browser(server.issuer);
   const request = authorization(client, params);
@@ -39,7 +39,7 @@ export async function afterPassword(server: TestServer, client: Client, params: 
   return { browser, request, next };
 }
 
-/** Types a code of an app, or a recovery code, where it is asked for. */
+/** Types a code of an app, or a recovery code, into the form that asks for it. */
 export const sendCode = async (browser: Browser, page: Response, code: string) => {
   const { action, fields } = await formOf(page);
   return browser.follow(await browser.post(action, { ...fields, code }));

@@ -1,7 +1,7 @@
 import { Browser, formOf } from '../browser.ts';
 import type { TestServer } from '../server.ts';
 
-/** Opens a page of ours as a person does who is not signed in yet. @returns the browser and the page */
+/** Opens one of our pages in a new browser and signs in on the way. @returns the browser and the page */
 export async function visit(
   server: TestServer,
   person: { username: string; password: string },
@@ -14,7 +14,7 @@ export async function visit(
   return { browser, page };
 }
 
-/** What a person reads. */
+/** The text of a page without its markup. */
 export const textOf = async (response: Response) =>
   (await response.text())
     .replace(/<[^>]+>/g, ' ')
@@ -25,7 +25,7 @@ export const INVITATIONS = '/admin/invitations';
 export const INVITE = `${INVITATIONS}/new`;
 const POWERS = 'openid profile email latchkey:invitations notes:read';
 
-/** A browser in which somebody with those powers is signed in. */
+/** A browser in which a new account with those scopes is signed in. */
 export async function signedIn(server: TestServer, username: string, scope = POWERS): Promise<Browser> {
   const person = await server.createAccount(username, scope);
   return (await visit(server, person, '/account/security')).browser;

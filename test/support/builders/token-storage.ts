@@ -9,7 +9,7 @@ import { SECRETS } from '../databases.ts';
 import type { EngineName } from '../engines.ts';
 import { openWorld } from '../world.ts';
 
-/** What the engine asks of the storage of a model. */
+/** What the engine calls on the storage of a model. */
 interface ModelStorage {
   find(id: string): Promise<Payload | undefined>;
   findByUid(uid: string): Promise<Payload | undefined>;
@@ -20,7 +20,7 @@ interface ModelStorage {
   revokeByGrantId(grantId: string): Promise<void>;
 }
 
-/** Members as the engine hands them over. */
+/** The members that the engine stores for a model. */
 export function payloadOf(name: string, accountId: string): Payload {
   const common = { kind: name, iat: 1_800_000_000, exp: 4_000_000_000 };
   if (name === 'PushedAuthorizationRequest') return { ...common, request: 'a.b.c' };
@@ -37,7 +37,7 @@ export function payloadOf(name: string, accountId: string): Payload {
   };
 }
 
-/** `openStorage` once for all tests of a suite. */
+/** Calls `openStorage` once for all tests of a suite. */
 export function storageOf(engine: EngineName) {
   const ends: (() => unknown)[] = [];
   let opened: Awaited<ReturnType<typeof openStorage>>;
@@ -50,7 +50,7 @@ export function storageOf(engine: EngineName) {
   return () => opened;
 }
 
-/** The storage on a database of its own, and requests as the server has them: a unit each, committed at the end. */
+/** The engine's storage on a new database, and requests like the server's: a unit of work each, committed at the end. */
 async function openStorage(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const world = await openWorld(t, engine);
   const { database } = world;

@@ -9,7 +9,7 @@ export type ServerName = keyof typeof SERVERS;
 const MEMORY = '/dev/shm';
 const NEEDED_BYTES = 2 * 1024 ** 3;
 
-/** @returns a new folder, in memory where there is room; it goes when this process exits */
+/** @returns a new folder, in memory if there is room; it is removed when this process exits */
 export function temporaryFolder(inMemory: boolean): string {
   const parent = inMemory && roomIn(MEMORY) ? MEMORY : tmpdir();
   const folder = mkdtempSync(join(parent, 'latchkey-test-'));
@@ -28,7 +28,7 @@ function roomIn(folder: string): boolean {
   }
 }
 
-/** @returns the paths of its programs, or undefined when one of them is not installed */
+/** @returns the paths of the server's programs, or undefined when one of them is not installed */
 function programsOf({ programs }: ServerKind): string[] | undefined {
   const paths = programs.map(findProgram);
   return paths.every((path) => path !== undefined) ? paths : undefined;
