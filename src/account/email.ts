@@ -15,7 +15,7 @@ export interface EmailPageDeps {
     requestEmailChange(accountId: string, email: string, origin?: Origin): Promise<void>;
   };
   /** Whether that is the person's password, with all that slows guessing at sign-in. */
-  proves(given: {
+  proves(input: {
     accountId: string;
     username: string;
     password: string;

@@ -19,7 +19,7 @@ export interface FactorPagesDeps {
   scriptToken(sessionUid: string): string;
   /** Where one signs in once more, as sure as that, to come back to the page. */
   signInAgain(params: Record<string, string>): string;
-  tell(accountId: string, what: 'totp_added' | 'totp_removed'): void;
+  notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
   nav(user: SignedInUser): unknown;
@@ -112,7 +112,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         const { accountId } = user;
         if (act === 'remove') {
           await totp.remove(accountId, from);
-          deps.tell(accountId, 'totp_removed');
+          deps.notify(accountId, 'totp_removed');
           return back(ctx, 'app-removed');
         }
         if (code === undefined) return showApp(ctx, user);
@@ -122,7 +122,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
             user,
             'That code did not work. Scan the new QR code and enter the code that the app shows',
           );
-        deps.tell(accountId, 'totp_added');
+        deps.notify(accountId, 'totp_added');
         back(ctx, 'app');
       }),
     ),

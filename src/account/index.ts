@@ -14,7 +14,7 @@ export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'prov
   showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;
   /** @throws LatchkeyError with a sentence for `current` or `password` */
-  changePassword(given: PasswordChange): Promise<void>;
+  changePassword(input: PasswordChange): Promise<void>;
   browser: { read(ctx: Context): { hash: string } };
   /** The session goes on under another id, so that whoever knows the old one has nothing. */
   rotateSession(ctx: Context): Promise<void>;

@@ -88,22 +88,26 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     ceremonies: limits.ceremony,
     byMail: config.recoverByEmail,
     refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
-    tellRecovery: (accountId) => services.notify(accountId, 'recovery_used'),
+    notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
     invitation: {
       held: invitationCookie,
-      look: invitations.findOffer,
+      findOffer: invitations.findOffer,
       add: invitations.addToAccount,
       redeem: invitations.signUpWithPassword,
       passwordFault: passwords.fault,
       guesses: limits.invitation,
     },
-    recover: { issuer, held: recoveryCookie, lookAt: recovery.findRecoveryLink },
+    recover: { issuer, held: recoveryCookie, findRecoveryLink: recovery.findRecoveryLink },
     passkeys: {
       passkeys: services.passkeys,
       secondAfterRegress: config.passkeys.counter === 'second_factor',
       redeemWithKey: invitations.signUpWithPasskey,
       refuseTaken: invitations.refuseTaken,
-      recovery: { ...recoveryCookie, lookAt: recovery.findRecoveryLink, use: recovery.recoverWithPasskey },
+      recovery: {
+        ...recoveryCookie,
+        findLink: recovery.findRecoveryLink,
+        recoverWithPasskey: recovery.recoverWithPasskey,
+      },
     },
   });
   router.use(interactions.routes());
@@ -144,7 +148,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       qrImage,
       keys: services.passkeys.credentials,
       rpId: new URL(issuer).hostname,
-      tell: services.notify,
+      notify: services.notify,
       scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
       signInAgain: (params) => signInUrl(issuer, SECURITY, params),
       async standing(ctx) {

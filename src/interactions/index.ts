@@ -30,7 +30,7 @@ export interface InteractionDeps extends InteractionsDeps {
   invitation: InvitationDeps;
   showPage: ShowPage;
   /** @returns the account's id, or undefined for any failure */
-  signIn(given: {
+  signIn(input: {
     username: string;
     password: string;
     clientId?: string;
@@ -44,14 +44,14 @@ export interface InteractionDeps extends InteractionsDeps {
   ceremonies: Pick<AddressLimit, 'countAttempt'>;
   browser: BrowserCookie;
   findAccount(accountId: string): Promise<Person | undefined>;
-  /** What of the scopes the account may be given. */
+  /** Those of the scopes that the account may have. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenDays: number;
   secondFactorPolicy: SecondFactorPolicy;
   secondFactor: SecondFactor;
   /** Whether a confirmed mailbox opens accounts that have no password. */
   byMail: boolean;
-  tellRecovery: SecondFactorStepDeps['tellRecovery'];
+  notifyRecoveryUsed: SecondFactorStepDeps['notifyRecoveryUsed'];
   passkeys: Pick<
     InteractionCeremoniesDeps,
     'passkeys' | 'redeemWithKey' | 'refuseTaken' | 'secondAfterRegress' | 'recovery'
@@ -105,15 +105,15 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     const requested = String(details.params.scope ?? '')
       .split(' ')
       .filter((scope) => missing.includes(scope) || earlier.includes(scope));
-    const given = deps.limitToCeiling(requested, person.scopes);
-    return { accountId, person, grant, earlier, missing, given };
+    const allowed = deps.limitToCeiling(requested, person.scopes);
+    return { accountId, person, grant, earlier, missing, allowed };
   }
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
     const { client, ...data } = await common(ctx, details);
-    const { person, earlier, given } = await asked(details);
+    const { person, earlier, allowed } = await asked(details);
     const redirectUri = String(details.params.redirect_uri);
-    const shown = given.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
+    const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
     deps.showPage(ctx, 'interactions/consent', {
       ...data,
       title: `Allow ${data.clientName}?`,
@@ -127,7 +127,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
         text: describeScope(name),
         isNew: earlier.length > 0 && !earlier.includes(name),
       })),
-      offline: given.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
+      offline: allowed.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
     });
   }
 
@@ -166,10 +166,10 @@ export function createInteractionPages(deps: InteractionDeps): Router {
 
   async function allow(ctx: Context, details: Details): Promise<void> {
     const clientId = String(details.params.client_id);
-    const { accountId, grant: existing, missing, given } = await asked(details);
+    const { accountId, grant: existing, missing, allowed } = await asked(details);
     const grant = existing ?? new provider.Grant({ accountId, clientId });
-    const granted = missing.filter((scope) => given.includes(scope));
-    const beyond = missing.filter((scope) => !given.includes(scope));
+    const granted = missing.filter((scope) => allowed.includes(scope));
+    const beyond = missing.filter((scope) => !allowed.includes(scope));
     if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
     // Beyond the ceiling: noted as answered, so that the engine does not ask again.
     if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));

@@ -15,7 +15,7 @@ import { type Faults, type Newcomer, readNewcomer } from './sign-up-form.ts';
 
 export interface InvitationDeps {
   /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
-  look(code: string): Promise<{ offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean }>;
+  findOffer(code: string): Promise<{ offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean }>;
   /** @returns the account's id @throws LatchkeyError with a sentence for the person */
   redeem(newcomer: Newcomer & { code: string; origin: Origin }): Promise<string>;
   add(accountId: string, code: string, origin: Origin): Promise<unknown>;
@@ -62,10 +62,10 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   const { interactions, held } = deps;
 
   /** Stops guessing: only unknown codes count. @throws LatchkeyError rate_limited */
-  async function look(code: string) {
+  async function findOffer(code: string) {
     const { ip } = currentUnit().origin;
     await deps.guesses.checkLimit(ip);
-    const seen = await deps.look(code);
+    const seen = await deps.findOffer(code);
     if ('refusal' in seen && seen.isUnknown) await deps.guesses.countAttempt(ip);
     return seen;
   }
@@ -148,7 +148,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     const details = await load(ctx);
     const code = held.read(ctx);
     if (code === undefined) return askCode(ctx, details);
-    const seen = await look(code);
+    const seen = await findOffer(code);
     if ('refusal' in seen) {
       held.clear(ctx);
       return askCode(ctx, details, seen.refusal.message);
@@ -163,9 +163,9 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   }
 
   /** A code that was typed. */
-  async function take(ctx: Context, details: Details, typed: string): Promise<void> {
+  async function takeCode(ctx: Context, details: Details, typed: string): Promise<void> {
     if (typed.trim() === '') return askCode(ctx, details, 'Enter your invitation code');
-    const seen = await look(typed);
+    const seen = await findOffer(typed);
     if ('refusal' in seen) return askCode(ctx, details, seen.refusal.message, typed);
     held.set(ctx, typed);
     again(ctx, details);
@@ -185,14 +185,14 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     code: string,
     fields: Record<string, string>,
   ): Promise<void> {
-    const seen = await look(code);
+    const seen = await findOffer(code);
     if ('refusal' in seen) {
       held.clear(ctx);
       return askCode(ctx, details, seen.refusal.message);
     }
     // What the invitation is bound to is not the form's to say.
-    const given = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
-    const read = readNewcomer(given, deps.passwordFault);
+    const input = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
+    const read = readNewcomer(input, deps.passwordFault);
     if ('faults' in read) return showOffer(ctx, details, seen.offer, fields, read.faults);
     try {
       const accountId = await deps.redeem({ ...read.newcomer, code, origin: currentUnit().origin });
@@ -215,7 +215,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   router.post('/interaction/:uid/invitation', async (ctx) => {
     const fields = await interactions.form(ctx);
     const details = await load(ctx);
-    if (fields.invitation_code !== undefined) return take(ctx, details, fields.invitation_code);
+    if (fields.invitation_code !== undefined) return takeCode(ctx, details, fields.invitation_code);
     const code = held.read(ctx);
     if (code === undefined) return askCode(ctx, details, 'Enter your invitation code');
     if (!isFormOf(code, fields)) return again(ctx, details);

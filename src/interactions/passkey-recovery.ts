@@ -15,7 +15,7 @@ export interface RecoverDeps {
   issuer: string;
   interactions: Interactions;
   held: SealedCookie;
-  lookAt: Recovery['findRecoveryLink'];
+  findRecoveryLink: Recovery['findRecoveryLink'];
   showPage: ShowPage;
 }
 
@@ -38,7 +38,7 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
 
   router.get('/interaction/:uid/recover', async (ctx: Context) => {
     const details = await interactions.load(ctx);
-    const bearer = await deps.lookAt(held.read(ctx) ?? '');
+    const bearer = await deps.findRecoveryLink(held.read(ctx) ?? '');
     if (!bearer) {
       held.clear(ctx);
       throw linkExpired();

@@ -22,18 +22,18 @@ export interface InteractionCeremoniesDeps {
   passkeys: Passkeys;
   ceremony: CeremonyCookie;
   getFactors: SecondFactor['getFactors'];
-  look: InvitationDeps['look'];
+  findOffer: InvitationDeps['findOffer'];
   held: InvitationDeps['held'];
   /** The account, its first key and the redemption in one transaction. @returns the account's id */
   redeemWithKey(
-    given: KeyHolder & { code: string; origin: Origin; id: string; credential: NewCredential },
+    input: KeyHolder & { code: string; origin: Origin; id: string; credential: NewCredential },
   ): Promise<string>;
   /** The link for people who have lost every key. */
   recovery: {
     read(ctx: Context): string | undefined;
     clear(ctx: Context): void;
-    lookAt(token: string): Promise<{ accountId: string; username: string } | undefined>;
-    use(
+    findLink(token: string): Promise<{ accountId: string; username: string } | undefined>;
+    recoverWithPasskey(
       token: string,
       credential: NewCredential,
       options: { endOthers: boolean; origin: Origin },
@@ -87,7 +87,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         'another_invitation_opened',
         'Another invitation was opened in this browser. Reload the page.',
       );
-    const seen = await deps.look(code);
+    const seen = await deps.findOffer(code);
     if ('refusal' in seen) throw seen.refusal;
     const { email } = seen.offer;
     const read = readKeyHolder({ ...fields, ...(email === null ? {} : { email }) });
@@ -98,7 +98,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   /** The account of a link for people who have lost every key. @throws LatchkeyError when it opens nothing */
   async function recovering(ctx: Context) {
     const token = deps.recovery.read(ctx) ?? '';
-    const bearer = await deps.recovery.lookAt(token);
+    const bearer = await deps.recovery.findLink(token);
     if (!bearer) throw linkExpired();
     return { token, accountId: bearer.accountId, username: bearer.username };
   }
@@ -138,9 +138,9 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const { response } = asked;
       if (asked.purpose === 'recovery') {
         const { token, accountId } = await recovering(ctx);
-        const given = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
-        const key = await passkeys.finishRegistration(given);
-        await deps.recovery.use(token, key, { endOthers: asked.fields.end === 'on', origin });
+        const registration = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
+        const key = await passkeys.finishRegistration(registration);
+        await deps.recovery.recoverWithPasskey(token, key, { endOthers: asked.fields.end === 'on', origin });
         deps.recovery.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
         return { location: await authentication.next(details, { accountId, amr }) };
@@ -148,8 +148,8 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const first = await enrolling(details);
       if (first) {
         const { accountId } = first;
-        const given = { boundTo, ceremony: asked.ceremony, response, accountId, origin };
-        const key = await passkeys.finishRegistration(given);
+        const registration = { boundTo, ceremony: asked.ceremony, response, accountId, origin };
+        const key = await passkeys.finishRegistration(registration);
         await passkeys.credentials.add({ accountId, credential: key, origin });
         return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }

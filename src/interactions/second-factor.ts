@@ -15,7 +15,7 @@ export interface SecondFactorStepDeps {
   secondFactor: SecondFactor;
   showPage: ShowPage;
   /** Mails the person that a recovery code was used. */
-  tellRecovery(accountId: string): void;
+  notifyRecoveryUsed(accountId: string): void;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
@@ -136,7 +136,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
       return show(ctx, details, first, isAppCode(code) ? WRONG_CODE : WRONG_RECOVERY_CODE);
     }
     recordEvent({ action: 'second_factor.succeeded', ...event });
-    if (method === 'recovery_code') deps.tellRecovery(accountId);
+    if (method === 'recovery_code') deps.notifyRecoveryUsed(accountId);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   });
 }
