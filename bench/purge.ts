@@ -46,7 +46,7 @@ async function pairs(actors: Actor[], flow: (actor: Actor) => Promise<void>) {
   return samples;
 }
 
-print(['flow', 'engine', 'p99 ms', 'with purge', 'x', 'reach', 'RSS MB', 'with purge']);
+print(['flow', 'engine', 'p99 ms', 'with purge', 'x', 'limit', 'RSS MB', 'with purge']);
 for (const variant of values.engines.split(',') as Variant[]) {
   const server = await start(variant, false);
   if (!server?.url) continue;

@@ -40,7 +40,7 @@ async function rounds(variants: Actor[][], flow: (actor: Actor) => Promise<void>
 }
 
 async function flowRows(servers: Measured[], variants: Actor[][]): Promise<void> {
-  print(['flow', 'variant', 'CPU ms/op', 'x bare', 'reach', '', 'ops/s', 'p99 ms', 'RSS MB']);
+  print(['flow', 'variant', 'CPU ms/op', 'x bare', 'limit', '', 'ops/s', 'p99 ms', 'RSS MB']);
   for (const name of values.flows.split(',')) {
     const flow = flows[name] as (actor: Actor) => Promise<void>;
     for (const actors of variants) await warmUp(actors, flow, WARM_AGAIN);
@@ -48,15 +48,15 @@ async function flowRows(servers: Measured[], variants: Actor[][]): Promise<void>
     for (const [index, { variant }] of servers.entries()) {
       const own = samples.map((row) => row[index] as Sample);
       const ratio = median(samples.map((row) => (row[index] as Sample).cpu / (row[0] as Sample).cpu));
-      const reach = name === 'refresh' && variant === 'sqlite' ? SQLITE_REFRESH : LIMITS[variant];
+      const limit = name === 'refresh' && variant === 'sqlite' ? SQLITE_REFRESH : LIMITS[variant];
       const figure = (key: keyof Sample) => median(own.map((sample) => sample[key]));
       print([
         name,
         variant,
         figure('cpu').toFixed(3),
         ratio.toFixed(2),
-        reach?.toFixed(2) ?? '',
-        reach === undefined || ratio <= reach ? '' : 'MISSED',
+        limit?.toFixed(2) ?? '',
+        limit === undefined || ratio <= limit ? '' : 'MISSED',
         figure('rate').toFixed(0),
         figure('p99').toFixed(1),
         Math.max(...own.map(({ rss }) => rss)).toFixed(0),

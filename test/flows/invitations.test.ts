@@ -3,13 +3,8 @@ import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
 import { invite, OPERATOR, open, signUp, typeCode } from '../support/builders/invitation.ts';
+import { textOf } from '../support/builders/signed-in.ts';
 import { PASSWORD, startServer } from '../support/server.ts';
-
-const textOf = async (response: Response) =>
-  (await response.text())
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/&#39;/g, "'")
-    .replace(/\s+/g, ' ');
 
 describe('an invitation', { concurrency: true }, () => {
   test('leads a new person through the sign-in page back into the application, with exactly its scopes', async (t) => {
@@ -199,19 +194,6 @@ describe('an invitation', { concurrency: true }, () => {
     // A deleted account leaves no invitation that would count as the operator's.
     await server.accounts.delete(OPERATOR, 'ada');
     assert.match(await textOf((await open(server, made?.code ?? '')).page), /was withdrawn/);
-  });
-
-  test('revoked with its access takes that access, and nothing else, from the accounts that used it', async (t) => {
-    const server = await startServer(t, 'sqlite');
-    const roles = ['editor'];
-    const { code, id } = await invite(server, { scope: 'openid notes:read', roles, maxUses: 2 });
-    await signUp(...(await offerOf(server, code)), { username: 'mei' });
-    const { knex } = server.database;
-    await knex('T_accounts').update({ scopes: '["openid","notes:read","files:read"]' });
-    const { withdrawn_from, state } = await server.invitations.revoke(OPERATOR, id, { withdraw: true });
-    assert.deepEqual([withdrawn_from, state], [['mei'], 'revoked']);
-    assert.deepEqual((await server.accounts.show('mei')).scopes, ['files:read']);
-    assert.equal((await knex('T_account_roles')).length, 0);
   });
 
   test('does not reveal whether an e-mail address has an account', async (t) => {

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { describe, type TestContext, test } from 'node:test';
-import Koa from 'koa';
+import { readdirSync } from 'node:fs';
+import { describe, test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { createAssets } from '../../src/web/assets.ts';
 import { createRenderer } from '../../src/web/render.ts';
@@ -189,7 +185,7 @@ describe('the pages', () => {
     });
     const views = files.filter((file) => file.endsWith('.ejs')).map((file) => file.slice(0, -4));
     const tested = new Set(everyView('').map(([name]) => name));
-    // Partials; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/email-address.test.ts).
+    // Partials; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/mail.test.ts).
     const parts =
       /^(layout|account\/key-list|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
@@ -265,62 +261,5 @@ describe('the pages', () => {
 
   test('a missing view throws', () => {
     assert.throws(() => page('no-such-view', { title: 'x' }), /ENOENT/);
-  });
-});
-
-describe('the assets', () => {
-  /** Serves the assets only, until the test ends. */
-  async function serve(t: TestContext): Promise<string> {
-    const app = new Koa();
-    app.use(assets.middleware);
-    const server = app.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    t.after(() => server.close());
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  }
-
-  test('are cached forever under a name that changes with their content', async (t) => {
-    const origin = await serve(t);
-    for (const [name, type] of [
-      ['latchkey.css', 'text/css; charset=utf-8'],
-      ['logo.svg', 'image/svg+xml'],
-    ] as const) {
-      const answer = await fetch(origin + assets.url(name));
-      const body = Buffer.from(await answer.arrayBuffer());
-      const [stem, ending] = name.split('.');
-      const digest = createHash('sha256').update(body).digest('hex').slice(0, 10);
-      assert.equal(assets.url(name), `/assets/${stem}.${digest}.${ending}`);
-      assert.equal(answer.headers.get('content-type'), type);
-      assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
-      assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
-      assert.deepEqual(body, readFileSync(projectPath(`assets/${name}`)));
-    }
-  });
-
-  test('a HEAD request gets the length and no body', async (t) => {
-    const answer = await fetch((await serve(t)) + assets.url('logo.svg'), { method: 'HEAD' });
-    assert.equal(answer.status, 200);
-    assert.ok(Number(answer.headers.get('content-length')) > 0);
-    assert.equal(await answer.text(), '');
-  });
-
-  test('the icon that browsers request by themselves is not cached forever', async (t) => {
-    const answer = await fetch(`${await serve(t)}/favicon.ico`);
-    assert.equal(answer.headers.get('content-type'), 'image/svg+xml');
-    assert.doesNotMatch(answer.headers.get('cache-control') ?? '', /immutable/);
-  });
-
-  test('other paths are left to the next middleware', async (t) => {
-    const origin = await serve(t);
-    const css = assets.url('latchkey.css');
-    const others = ['/assets/latchkey.0000000000.css', '/assets/latchkey.css', '/assets/', `${css}/x`, '/'];
-    for (const path of [...others, '/assets/..%2fpackage.json', '/assets/__proto__']) {
-      assert.equal((await fetch(origin + path)).status, 404, path);
-    }
-    assert.equal((await fetch(origin + css, { method: 'POST' })).status, 404);
-  });
-
-  test('the name of a missing asset throws', () => {
-    assert.throws(() => assets.url('constructor'), /no asset constructor/);
   });
 });
