@@ -17,7 +17,7 @@ export function databaseCommands(
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateLatest } = await load();
       const applied = await withDatabase(migrateLatest);
-      print(json ? { applied } : applied, json, 'The schema is current.');
+      print(json ? { applied } : applied.map((name) => `Applied ${name}.`), json, 'The schema is current.');
     });
   db.command('rollback')
     .description('undo the last batch of migrations and drop its tables')
@@ -25,7 +25,11 @@ export function databaseCommands(
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateRollback } = await load();
       const undone = await withDatabase(migrateRollback);
-      print(json ? { undone } : undone, json, 'There is no migration to undo.');
+      print(
+        json ? { undone } : undone.map((name) => `Undid ${name}.`),
+        json,
+        'There is no migration to undo.',
+      );
     });
   db.command('status')
     .description('list applied, pending and interrupted migrations, and what to do')

@@ -69,7 +69,8 @@ function adviceFor(applied: string[], pending: string[], unfinished: string[]): 
   if (half && applied.includes(half))
     return `A rollback of ${half} was interrupted. Run: npx latchkey db rollback, then npx latchkey db migrate`;
   if (half) return `The migration ${half} was interrupted. ${MIGRATE}`;
-  return pending.length > 0 ? `${pending.length} migration(s) pending. ${MIGRATE}` : undefined;
+  if (pending.length === 0) return undefined;
+  return `${pending.length === 1 ? '1 migration is' : `${pending.length} migrations are`} pending. ${MIGRATE}`;
 }
 
 /** Compares the migrations that were applied with those that exist. @throws the client library's error when the database is unavailable */

@@ -102,7 +102,7 @@ for (const engine of engines) {
       assert.equal(code, 1);
       assert.match(
         output,
-        /schema is not current\. \d+ migration\(s\) pending\. Run: npx latchkey db migrate/,
+        /schema is not current\. \d+ migrations are pending\. Run: npx latchkey db migrate/,
       );
       assert.ok(!output.includes('    at '), output);
     });
