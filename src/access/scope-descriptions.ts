@@ -20,3 +20,17 @@ export function describeScope(scope: string): string {
   if (verb === 'write') return `Add and change your ${name}`;
   return `Use “${scope}”`;
 }
+
+const CLAIMS: Record<string, string> = {
+  name: 'See your name',
+  preferred_username: 'See your username',
+  picture: 'See your picture',
+  updated_at: 'See when your profile was last changed',
+  email: 'See your e-mail address',
+  email_verified: 'See whether your e-mail address is confirmed',
+};
+
+/** @returns what an application learns by a claim that it requests without the claim's scope, for the consent page */
+export function describeClaim(claim: string): string {
+  return CLAIMS[claim] ?? `See “${claim}”`;
+}

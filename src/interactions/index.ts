@@ -1,11 +1,13 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { describeScope } from '../access/scope-descriptions.ts';
+import { describeClaim, describeScope } from '../access/scope-descriptions.ts';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { claimsToGrant } from '../oidc/claims.ts';
+import type { EngineClient } from '../oidc/clients/document.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
@@ -106,12 +108,15 @@ export function createInteractionPages(deps: InteractionDeps): Router {
       .split(' ')
       .filter((scope) => missing.includes(scope) || earlier.includes(scope));
     const allowed = deps.limitToCeiling(requested, person.scopes);
-    return { accountId, person, grant, earlier, missing, allowed };
+    const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
+    const claims = client ? claimsToGrant(details.params, client, person) : [];
+    return { accountId, person, grant, earlier, missing, allowed, claims };
   }
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
     const { client, ...data } = await common(ctx, details);
-    const { person, earlier, allowed } = await asked(details);
+    const { person, grant, earlier, allowed, claims } = await asked(details);
+    const earlierClaims = grant?.getOIDCClaims() ?? [];
     const redirectUri = String(details.params.redirect_uri);
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
     deps.showPage(ctx, 'interactions/consent', {
@@ -126,6 +131,11 @@ export function createInteractionPages(deps: InteractionDeps): Router {
         name,
         text: describeScope(name),
         isNew: earlier.length > 0 && !earlier.includes(name),
+      })),
+      claims: claims.map((name) => ({
+        name,
+        text: describeClaim(name),
+        isNew: earlier.length > 0 && !earlierClaims.includes(name),
       })),
       offline: allowed.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
     });
@@ -166,22 +176,21 @@ export function createInteractionPages(deps: InteractionDeps): Router {
 
   async function allow(ctx: Context, details: Details): Promise<void> {
     const clientId = String(details.params.client_id);
-    const { accountId, grant: existing, missing, allowed } = await asked(details);
+    const { accountId, grant: existing, missing, allowed, claims } = await asked(details);
     const grant = existing ?? new provider.Grant({ accountId, clientId });
     const granted = missing.filter((scope) => allowed.includes(scope));
     const beyond = missing.filter((scope) => !allowed.includes(scope));
     if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
     // Beyond the ceiling: noted as answered, so that the engine does not ask again.
     if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));
-    const claims = details.prompt.details.missingOIDCClaims as string[] | undefined;
-    if (claims) grant.addOIDCClaims(claims);
+    if (claims.length > 0) grant.addOIDCClaims(claims);
     const grantId = await grant.save();
     recordEvent({
       action: 'consent.granted',
       accountId,
       clientId,
       target: grantId,
-      details: { scope: granted.join(' ') },
+      details: { scope: granted.join(' '), ...(claims.length > 0 ? { claims: claims.join(' ') } : {}) },
     });
     await finish(ctx, { consent: { grantId } });
   }

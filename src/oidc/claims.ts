@@ -1,6 +1,8 @@
 import { Provider } from 'oidc-provider';
-import { covers } from '../access/scopes.ts';
+import { limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
+import type { EngineClient } from './clients/document.ts';
+import { replaceRequestedClaims } from './engine-internals.ts';
 import { findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
 
 /**
@@ -28,20 +30,80 @@ export interface EngineAccount {
   claims(): Promise<Claims>;
 }
 
-/** The claims that the account's ceiling allows. The engine then picks those of the token's scopes. */
-function claimsOf(account: StoredAccount): Claims {
+type ClientScopes = Pick<EngineClient, 'allowed_scopes' | 'grantTypeAllowed'>;
+
+const SCOPE_OF_CLAIM = new Map(
+  Object.entries(claimsByScope).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope])),
+);
+
+/** Those of the scopes that the application is allowed to request. */
+export function limitToApplication(client: ClientScopes, scopes: string[]): string[] {
+  return limitToClient(scopes, parseScopes(client.allowed_scopes), client.grantTypeAllowed('refresh_token'));
+}
+
+/**
+ * Whether an application may get the claims of a scope: it may request that scope, and the account's ceiling allows it.
+ * Everything that releases claims, or asks for consent to them, decides by this function. The engine itself does not hold
+ * the `claims` parameter (OpenID Connect Core section 5.5) against the scopes of the application.
+ */
+function isReleasable(scope: string, client: ClientScopes, ceiling: string[]): boolean {
+  return limitToCeiling(limitToApplication(client, [scope]), ceiling).length > 0;
+}
+
+/** The claims that this application may get. The engine then picks those that were granted. */
+function claimsOf(account: StoredAccount, client: ClientScopes): Claims {
   const claims: Claims = { sub: account.id };
-  if (covers(account.scopes, 'profile')) {
+  if (isReleasable('profile', client, account.scopes)) {
     claims.name = account.name ?? undefined;
     claims.preferred_username = account.username;
     claims.picture = account.picture ?? undefined;
     claims.updated_at = toEpoch(account.updatedAt);
   }
-  if (account.email !== null && covers(account.scopes, 'email')) {
+  if (account.email !== null && isReleasable('email', client, account.scopes)) {
     claims.email = account.email;
     claims.email_verified = account.emailVerified;
   }
   return claims;
+}
+
+/** The claims that the request's parameter `claims` names, which the engine has found to be well-formed. */
+function parseClaims(parameter: string): Set<string> {
+  const { userinfo, id_token } = JSON.parse(parameter) as Record<string, Record<string, unknown> | undefined>;
+  const named = [...Object.entries(userinfo ?? {}), ...Object.entries(id_token ?? {})];
+  return new Set(named.filter(([, value]) => typeof value === 'object').map(([claim]) => claim));
+}
+
+/**
+ * The claims that a request names one by one, and that need consent one by one. Those that the application may not get
+ * are dropped. A claim whose scope is requested as well is granted with that scope; this includes every claim of
+ * `openid`, such as `roles`: without `openid`, there is no ID token and no userinfo.
+ * @param account undefined while nobody is signed in
+ */
+export function claimsToGrant(
+  params: { claims?: unknown; scope?: unknown },
+  client: ClientScopes,
+  account: { scopes: string[] } | undefined,
+): string[] {
+  const requested = limitToApplication(client, parseScopes(String(params.scope ?? '')));
+  if (typeof params.claims !== 'string' || !requested.includes('openid')) return [];
+  return [...parseClaims(params.claims)].filter((claim) => {
+    const scope = SCOPE_OF_CLAIM.get(claim);
+    if (scope === undefined || requested.includes(scope)) return false;
+    return isReleasable(scope, client, account?.scopes ?? [scope]);
+  });
+}
+
+/** The engine asks for consent to, and `loadExistingGrant` grants, what `claimsToGrant` names. */
+export function limitClaims(provider: Provider): void {
+  replaceRequestedClaims(provider, ({ client, account, params }) =>
+    client
+      ? claimsToGrant(
+          params ?? {},
+          client as unknown as EngineClient,
+          account as unknown as EngineAccount | undefined,
+        )
+      : [],
+  );
 }
 
 export function toEngineAccount(account: StoredAccount): EngineAccount {
@@ -50,9 +112,10 @@ export function toEngineAccount(account: StoredAccount): EngineAccount {
     username: account.username,
     scopes: account.scopes,
     async claims() {
-      const claims = claimsOf(account);
-      const clientId = Provider.ctx?.oidc.client?.clientId;
-      if (account.hasRoles && clientId) claims.roles = await findRoles(account.id, clientId);
+      const client = Provider.ctx?.oidc.client as unknown as EngineClient | undefined;
+      if (!client) return { sub: account.id };
+      const claims = claimsOf(account, client);
+      if (account.hasRoles) claims.roles = await findRoles(account.id, client.clientId);
       return claims;
     },
   };

@@ -9,6 +9,7 @@ import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 /** Members of the provider that are replaced or called below. */
 const MEMBERS = [
   'OIDCContext.prototype.requestParamOIDCScopes',
+  'OIDCContext.prototype.requestParamClaims',
   'AccessToken.prototype.save',
   'AccessToken.prototype.generateTokenId',
   'ClientCredentials.prototype.save',
@@ -105,6 +106,18 @@ export function replaceRequestedScopes(
   select: (oidc: KoaContextWithOIDC['oidc']) => string[],
 ): void {
   Object.defineProperty(provider.OIDCContext.prototype, 'requestParamOIDCScopes', {
+    get(this: KoaContextWithOIDC['oidc']) {
+      return new Set(select(this));
+    },
+  });
+}
+
+/** @param select returns the claims of a request's `claims` parameter that the engine may grant, or ask consent for */
+export function replaceRequestedClaims(
+  provider: Provider,
+  select: (oidc: KoaContextWithOIDC['oidc']) => string[],
+): void {
+  Object.defineProperty(provider.OIDCContext.prototype, 'requestParamClaims', {
     get(this: KoaContextWithOIDC['oidc']) {
       return new Set(select(this));
     },

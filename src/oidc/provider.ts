@@ -5,7 +5,7 @@ import type { Config } from '../config/variables.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { claimsByScope, type EngineAccount } from './claims.ts';
+import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/document.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { auditEngineEvents } from './events.ts';
@@ -180,6 +180,7 @@ export function createProvider(deps: EngineDeps): Provider {
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider);
   limitScopes(provider);
+  limitClaims(provider);
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
   auditEngineEvents(provider, deps.log, deps.onUse);

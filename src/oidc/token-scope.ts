@@ -1,6 +1,6 @@
 import type { Provider } from 'oidc-provider';
-import { isLatchkeyScope, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
-import type { EngineAccount } from './claims.ts';
+import { isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
+import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/document.ts';
 import { beforeAccessTokenSave, replaceRequestedScopes } from './engine-internals.ts';
 
@@ -12,25 +12,20 @@ export function accessTokenTtl(configured: number, scope: string | undefined): n
   return parseScopes(scope).some(isLatchkeyScope) ? Math.min(configured, LATCHKEY_TOKEN_TTL) : configured;
 }
 
-/** Those of the scopes that the application is allowed to request; all of them while no application is known. */
-function limitToApplication(client: EngineClient | undefined, scopes: string[]): string[] {
-  return client
-    ? limitToClient(scopes, parseScopes(client.allowed_scopes), client.grantTypeAllowed('refresh_token'))
-    : scopes;
-}
-
 /**
  * A token carries requested ∩ client ∩ account ceiling. It is decided where the engine reads a request's scope, and
  * again when an access token is stored, with the application and the account as they are by then: a refresh token
  * may be older than a change of either.
  */
 export function limitScopes(provider: Provider): void {
-  replaceRequestedScopes(provider, ({ client, params }) =>
-    limitToApplication(client as unknown as EngineClient, parseScopes(params?.scope as string)),
-  );
+  replaceRequestedScopes(provider, ({ client, params }) => {
+    const scopes = parseScopes(params?.scope as string);
+    return client ? limitToApplication(client as unknown as EngineClient, scopes) : scopes;
+  });
   beforeAccessTokenSave<EngineClient>(provider, (token, ctx) => {
     const account = ctx?.oidc.account as unknown as EngineAccount | undefined;
-    const scopes = limitToApplication(token.client, parseScopes(token.scope));
+    const issued = parseScopes(token.scope);
+    const scopes = token.client ? limitToApplication(token.client, issued) : issued;
     token.scope = (account ? limitToCeiling(scopes, account.scopes) : scopes).join(' ') || undefined;
   });
 }
