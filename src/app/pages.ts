@@ -17,7 +17,7 @@ import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { createOwnSessions } from '../oidc/own-session.ts';
-import { rotateSession } from '../oidc/session.ts';
+import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createCsrfTokens } from '../web/csrf.ts';
