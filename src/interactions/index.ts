@@ -1,13 +1,8 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { describeClaim, describeScope } from '../access/scope-descriptions.ts';
-import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
-import { LatchkeyError } from '../kit/errors.ts';
-import { claimsToGrant } from '../oidc/claims.ts';
-import type { EngineClient } from '../oidc/clients/document.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
@@ -15,7 +10,8 @@ import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-e
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { createAuthenticationState } from './authentication-state.ts';
-import { createInteractions, type Details, type InteractionsDeps, interactionEnded } from './interaction.ts';
+import { type ConsentDeps, createConsent } from './consent.ts';
+import { createInteractions, type Details, type InteractionsDeps } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
@@ -27,7 +23,9 @@ interface Person {
   scopes: string[];
 }
 
-export interface InteractionDeps extends InteractionsDeps {
+export interface InteractionDeps
+  extends InteractionsDeps,
+    Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenDays'> {
   provider: Provider;
   invitation: InvitationDeps;
   showPage: ShowPage;
@@ -46,9 +44,6 @@ export interface InteractionDeps extends InteractionsDeps {
   ceremonies: Pick<AddressLimit, 'countAttempt'>;
   browser: BrowserCookie;
   findAccount(accountId: string): Promise<Person | undefined>;
-  /** Those of the scopes that the account may have. */
-  limitToCeiling(scopes: string[], ceiling: string[]): string[];
-  refreshTokenDays: number;
   secondFactorPolicy: SecondFactorPolicy;
   secondFactor: SecondFactor;
   /** Whether a confirmed mailbox opens accounts that have no password. */
@@ -68,9 +63,8 @@ const SIGN_IN_FAILED = 'That username and password do not match. Check both and 
 
 /** The pages on which a person decides; each step records its result and goes back to the engine. */
 export function createInteractionPages(deps: InteractionDeps): Router {
-  const { provider } = deps;
   const interactions = createInteractions(deps);
-  const { load, common, finish } = interactions;
+  const { load, common } = interactions;
   const { getFactors } = deps.secondFactor;
   const authentication = createAuthenticationState({ ...deps, interactions, getFactors });
 
@@ -93,51 +87,6 @@ export function createInteractionPages(deps: InteractionDeps): Router {
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,
-    });
-  }
-
-  /** What the application asks for and this account may give; the rest is refused without asking. */
-  async function asked(details: Details) {
-    const accountId = details.session?.accountId;
-    const person = accountId ? await deps.findAccount(accountId) : undefined;
-    if (!accountId || !person) throw interactionEnded();
-    const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
-    const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
-    const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
-    const requested = String(details.params.scope ?? '')
-      .split(' ')
-      .filter((scope) => missing.includes(scope) || earlier.includes(scope));
-    const allowed = deps.limitToCeiling(requested, person.scopes);
-    const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
-    const claims = client ? claimsToGrant(details.params, client, person) : [];
-    return { accountId, person, grant, earlier, missing, allowed, claims };
-  }
-
-  async function showConsent(ctx: Context, details: Details): Promise<void> {
-    const { client, ...data } = await common(ctx, details);
-    const { person, grant, earlier, allowed, claims } = await asked(details);
-    const earlierClaims = grant?.getOIDCClaims() ?? [];
-    const redirectUri = String(details.params.redirect_uri);
-    const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
-    deps.showPage(ctx, 'interactions/consent', {
-      ...data,
-      title: `Allow ${data.clientName}?`,
-      verified: true,
-      clientId: client.clientId,
-      redirectUri,
-      redirectHost: URL.parse(redirectUri)?.host || redirectUri,
-      accountName: person.username,
-      scopes: shown.map((name) => ({
-        name,
-        text: describeScope(name),
-        isNew: earlier.length > 0 && !earlier.includes(name),
-      })),
-      claims: claims.map((name) => ({
-        name,
-        text: describeClaim(name),
-        isNew: earlier.length > 0 && !earlierClaims.includes(name),
-      })),
-      offline: allowed.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
     });
   }
 
@@ -174,54 +123,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     seeOther(ctx, await authentication.next(details, { accountId, amr: ['pwd'] }));
   }
 
-  async function allow(ctx: Context, details: Details): Promise<void> {
-    const clientId = String(details.params.client_id);
-    const { accountId, grant: existing, missing, allowed, claims } = await asked(details);
-    const grant = existing ?? new provider.Grant({ accountId, clientId });
-    const granted = missing.filter((scope) => allowed.includes(scope));
-    const beyond = missing.filter((scope) => !allowed.includes(scope));
-    if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
-    // Beyond the ceiling: noted as answered, so that the engine does not ask again.
-    if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));
-    if (claims.length > 0) grant.addOIDCClaims(claims);
-    const grantId = await grant.save();
-    recordEvent({
-      action: 'consent.granted',
-      accountId,
-      clientId,
-      target: grantId,
-      details: { scope: granted.join(' '), ...(claims.length > 0 ? { claims: claims.join(' ') } : {}) },
-    });
-    await finish(ctx, { consent: { grantId } });
-  }
-
-  async function decide(ctx: Context, details: Details, decision: string | undefined): Promise<void> {
-    const clientId = String(details.params.client_id);
-    if (decision === 'allow') return allow(ctx, details);
-    if (decision === 'deny') {
-      recordEvent({
-        action: 'consent.denied',
-        accountId: details.session?.accountId,
-        clientId,
-        success: false,
-        errorCode: 'access_denied',
-      });
-      return finish(ctx, { error: 'access_denied', error_description: 'the user denied access' });
-    }
-    if (decision === 'switch') {
-      // The same request again, with a sign-in whatever the session says.
-      const params = Object.entries(details.params).filter(
-        (entry): entry is [string, string] => typeof entry[1] === 'string',
-      );
-      const prompt = String(details.params.prompt ?? '').includes('consent') ? 'login consent' : 'login';
-      const again = new URLSearchParams([
-        ...params.filter(([name]) => name !== 'prompt'),
-        ['prompt', prompt],
-      ]);
-      return seeOther(ctx, `/auth?${again}`);
-    }
-    throw new LatchkeyError('invalid_input', 'consent_decision_missing', 'Choose Allow or Deny.');
-  }
+  const consent = createConsent({ ...deps, interactions });
 
   const router = new Router();
   createInvitationSteps(router, { ...deps, ...deps.invitation, interactions, authentication });
@@ -243,13 +145,13 @@ export function createInteractionPages(deps: InteractionDeps): Router {
       return seeOther(ctx, `/interaction/${details.uid}/recover`);
     if (name === 'create' && ctx.query.step !== 'sign-in')
       return seeOther(ctx, `/interaction/${details.uid}/invitation`);
-    await (name === 'consent' ? showConsent(ctx, details) : showLogin(ctx, details));
+    await (name === 'consent' ? consent.show(ctx, details) : showLogin(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {
     const fields = await interactions.form(ctx);
     const details = await load(ctx);
     await (details.prompt.name === 'consent'
-      ? decide(ctx, details, fields.decision)
+      ? consent.decide(ctx, details, fields.decision)
       : login(ctx, details, fields));
   });
   return router;
