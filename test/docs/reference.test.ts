@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
@@ -56,6 +56,16 @@ describe('the documentation', () => {
     const page = read('docs/reference/settings.md');
     const listed = [...page.matchAll(/^\| `(LATCHKEY_\w+)`/gm)].map(([, name]) => name);
     assert.deepEqual(listed.toSorted(), Object.keys(variables.shape).toSorted());
+  });
+
+  test('names only source files that exist', () => {
+    const missing = markdownFiles().flatMap((file) =>
+      [...read(file).matchAll(/`((?:src|test|views|scripts|bench|migrations)\/[\w/.-]+)`/g)]
+        .map(([, path = '']) => path)
+        .filter((path) => !/NNNN/.test(path) && !existsSync(projectPath(path)))
+        .map((path) => `${file}: ${path}`),
+    );
+    assert.deepEqual(missing, []);
   });
 
   test('links only to files and headings that exist', () => {
