@@ -90,7 +90,7 @@ export function createInteractionPages(deps: InteractionDeps): Router {
     });
   }
 
-  /** Counts a failure before it happens, so that many at once do not slip by; nothing else of an address counts. */
+  /** Counts a failure before the attempt, so that concurrent attempts are all counted. A success is uncounted. */
   async function counted<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
     const { ip } = currentUnit().origin;
     await deps.guesses.countAttempt(ip);

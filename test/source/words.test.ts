@@ -43,6 +43,9 @@ const BANNED: [pattern: RegExp, instead: string][] = [
   [/\bwhat is refused\b/i, 'refused requests'],
   [/\bthere is none\b/i, 'name what is missing'],
   [/\bfor ever\b/i, 'forever'],
+  [/\bin vain\b/i, 'without success; for a wait: timed out'],
+  [/\b(afresh|unasked)\b/i, 'again; by itself'],
+  [/\b(comes?|came|coming) by\b/i, 'follows a link, uses, gets'],
 ];
 
 function filesIn(path: string): string[] {

@@ -29,7 +29,7 @@ export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promi
 const PAUSE_MS = 100;
 
 /**
- * After one call has waited in vain, calls fail at once for a moment. So a request waits for the deadline once, and
+ * After one call has timed out, calls fail at once for a moment. So a request waits for the deadline once, and
  * none queues behind a database that does not answer.
  */
 export function failFast(driver: Driver): Driver {

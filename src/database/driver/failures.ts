@@ -50,7 +50,7 @@ for (const engine of Object.values(CODES))
 /** What pg and Knex's pool throw without a code; Knex puts the statement before the message. */
 const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not queryable)$/;
 
-/** @returns undefined for an error that is none of the database's */
+/** @returns undefined for an error that did not come from the database */
 export function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code = '', fatal } = error as Error & { code?: unknown; fatal?: boolean };

@@ -8,12 +8,12 @@ import { failureOf } from './failures.ts';
  */
 export const BUSY_MS = 4;
 
-/** When the file was last waited for in vain, as `performance.now()` counts. */
-const waitedInVain = new WeakMap<object, number>();
+/** When a wait for the file last timed out, as `performance.now()` counts. */
+const timedOutAt = new WeakMap<object, number>();
 
 /**
  * Repeats `work` while another process is writing to the file, or repairs it after a crash, for up to LOCK_WAIT_MS.
- * @param queue stands for all that wait for each other: after one waited in vain, the others give up at once
+ * @param queue identifies the waiters of one file: after one of them timed out, the others fail at once
  */
 export async function waitForFile<T>(queue: object, work: () => Promise<T>): Promise<T> {
   for (const began = performance.now(); ; ) {
@@ -22,9 +22,9 @@ export async function waitForFile<T>(queue: object, work: () => Promise<T>): Pro
     } catch (error) {
       if (failureOf(error) !== 'locked') throw error;
       const now = performance.now();
-      if (now - began > LOCK_WAIT_MS) waitedInVain.set(queue, now);
-      if (now - (waitedInVain.get(queue) ?? -LOCK_WAIT_MS) < LOCK_WAIT_MS) throw error;
-      // Random, so that two processes do not keep step.
+      if (now - began > LOCK_WAIT_MS) timedOutAt.set(queue, now);
+      if (now - (timedOutAt.get(queue) ?? -LOCK_WAIT_MS) < LOCK_WAIT_MS) throw error;
+      // Random, so that two processes do not try at the same moments.
       await sleep(5 + Math.random() * 15);
     }
   }
