@@ -52,7 +52,7 @@ export function createProgram(): Command {
       const { examine } = await import('./app/doctor.ts');
       const findings = await withDatabase((database, config) => examine(config, database));
       const text = findings.map(
-        ({ check, ok, message }) => `${ok ? 'ok   ' : 'WRONG'} ${check.padEnd(13)} ${message}`,
+        ({ check, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${check.padEnd(13)} ${says}`,
       );
       print(json ? findings : text, json);
       if (findings.some(({ ok }) => !ok)) process.exitCode = 1;

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/index.ts';
 import type { Config } from '../config/variables.ts';
+import { toUnavailable } from '../database/driver/failures.ts';
 import { migrateLatest, schemaStatus } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';
 import type { InviteCommands } from '../identity/invitations/cli.ts';
@@ -16,6 +17,8 @@ export async function withDatabase<T>(work: (database: Database, config: Config)
   const database = openDatabase(config.databaseUrl, config.databasePool);
   try {
     return await work(database, config);
+  } catch (error) {
+    throw toUnavailable(error);
   } finally {
     await database.close();
   }

@@ -9,15 +9,16 @@ import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 export interface Finding {
   check: string;
   ok: boolean;
-  message: string;
+  /** A member of the JSON output, so it keeps its name. */
+  says: string;
 }
 
 /** @param work returns what the check found, or throws an Error that names the fault and the remedy */
 async function runCheck(check: string, work: () => Promise<string>): Promise<Finding> {
   try {
-    return { check, ok: true, message: await work() };
+    return { check, ok: true, says: await work() };
   } catch (error) {
-    return { check, ok: false, message: (error as Error).message };
+    return { check, ok: false, says: (error as Error).message };
   }
 }
 

@@ -3,7 +3,9 @@ import { dirname, resolve } from 'node:path';
 import type { Knex } from 'knex';
 import { DEADLINE_MS } from './driver/contract.ts';
 import { MYSQL_SESSION } from './driver/mysql-session.ts';
+import { postgresSession } from './driver/postgres-session.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
+import { dialectWithDeadline } from './knex-deadline.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
 import type { Engine } from './statements.ts';
 
@@ -55,7 +57,7 @@ function sqliteConfig(url: string): Knex.Config {
 
 function postgresConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
   return {
-    client: 'pg',
+    client: dialectWithDeadline('postgres'),
     connection: {
       connectionString: url,
       connectionTimeoutMillis: DEADLINE_MS,
@@ -64,22 +66,27 @@ function postgresConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
     // PostgreSQL folds unquoted names to lower case. With quoted names folded too, printed SQL also runs in psql.
     wrapIdentifier: (value, original) => original(value.toLowerCase()),
     acquireConnectionTimeout: DEADLINE_MS,
-    pool,
+    pool: {
+      ...pool,
+      afterCreate(connection: ServerConnection, done: Done) {
+        connection.query(postgresSession(), (error) => done(error, connection));
+      },
+    },
   };
 }
 
-interface MysqlConnection {
+interface ServerConnection {
   query(sql: string, done: (error: unknown) => void): void;
 }
 
 function mysqlConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
   return {
-    client: 'mysql2',
+    client: dialectWithDeadline('mysql2'),
     connection: { uri: mysqlUrl(url), timezone: 'Z', connectTimeout: DEADLINE_MS },
     acquireConnectionTimeout: DEADLINE_MS,
     pool: {
       ...pool,
-      afterCreate(connection: MysqlConnection, done: Done) {
+      afterCreate(connection: ServerConnection, done: Done) {
         const [settings, isolation] = MYSQL_SESSION;
         connection.query(settings, (wrong) => {
           if (wrong) return done(wrong, connection);

@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
 import { sqliteFile } from './knex.ts';
+import { withoutDeadline } from './knex-deadline.ts';
 import type { Database } from './open.ts';
 import type { Engine } from './statements.ts';
 
@@ -100,16 +101,22 @@ async function withMigrationLock<T>(database: Database, url: string, work: () =>
       lock.close();
     }
   }
-  const take =
-    engine === 'postgres'
-      ? 'SELECT pg_advisory_lock(7203401)'
-      : `SELECT GET_LOCK(${MYSQL_LOCK}, 60) AS taken`;
-  const free =
-    engine === 'postgres' ? 'SELECT pg_advisory_unlock(7203401)' : `SELECT RELEASE_LOCK(${MYSQL_LOCK})`;
+  return engine === 'postgres' ? withPostgresLock(knex, work) : withMysqlLock(knex, work);
+}
+
+/** Of a transaction, not of a session: a pooler may end that on another connection than it began on. */
+function withPostgresLock<T>(knex: Knex, work: () => Promise<T>): Promise<T> {
+  return knex.transaction(async (trx) => {
+    await trx.raw('SET LOCAL lock_timeout = 60000; SELECT pg_advisory_xact_lock(7203401)');
+    return work();
+  });
+}
+
+async function withMysqlLock<T>(knex: Knex, work: () => Promise<T>): Promise<T> {
   const connection = await knex.client.acquireConnection();
   try {
-    const answer = await knex.raw(take).connection(connection);
-    if (engine === 'mysql' && answer[0][0].taken !== 1)
+    const answer = await knex.raw(`SELECT GET_LOCK(${MYSQL_LOCK}, 60) AS taken`).connection(connection);
+    if (answer[0][0].taken !== 1)
       throw new LatchkeyError(
         'unavailable',
         'migration_running',
@@ -118,7 +125,7 @@ async function withMigrationLock<T>(database: Database, url: string, work: () =>
     try {
       return await work();
     } finally {
-      await knex.raw(free).connection(connection);
+      await knex.raw(`SELECT RELEASE_LOCK(${MYSQL_LOCK})`).connection(connection);
     }
   } finally {
     await knex.client.releaseConnection(connection);
@@ -126,14 +133,18 @@ async function withMigrationLock<T>(database: Database, url: string, work: () =>
 }
 
 async function migrate(database: Database, url: string, direction: 'latest' | 'rollback'): Promise<string[]> {
-  return withMigrationLock(database, url, async () => {
-    // We hold the lock, so a lock row of Knex's was left by a server that died.
-    const config = migrationConfig(database.engine);
-    await database.knex.migrate.list(config);
-    await database.knex.migrate.forceFreeMigrationsLock(config);
-    const [, names] = await database.knex.migrate[direction](config);
-    return names as string[];
-  });
+  // A server that does not answer is told from one that works for long.
+  await database.ping();
+  return withoutDeadline(() => withMigrationLock(database, url, () => migrateLocked(database, direction)));
+}
+
+async function migrateLocked(database: Database, direction: 'latest' | 'rollback'): Promise<string[]> {
+  // We hold the lock, so a lock row of Knex's was left by a server that died.
+  const config = migrationConfig(database.engine);
+  await database.knex.migrate.list(config);
+  await database.knex.migrate.forceFreeMigrationsLock(config);
+  const [, names] = await database.knex.migrate[direction](config);
+  return names as string[];
 }
 
 /** Applies all pending migrations. @returns their names */

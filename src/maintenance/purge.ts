@@ -1,4 +1,5 @@
 import { purgedTables, type Retention, retentionRules } from '../config/retention.ts';
+import { withoutDeadline } from '../database/knex-deadline.ts';
 import type { Database } from '../database/open.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { changeInBatches, type SweepControl } from './batches.ts';
@@ -45,7 +46,7 @@ export async function countPurge({ knex, engine }: Database, options: PurgeOptio
     const query = knex(table);
     for (const rule of rulesOf(table))
       query.orWhereRaw(`(${toDialect(purgeCondition(rule, options.retention), engine)})`);
-    const row = await query.count({ n: '*' }).first();
+    const row = await withoutDeadline(() => query.count({ n: '*' }).first());
     counted.push({ table, rows: Number(row?.n) });
   }
   return counted;

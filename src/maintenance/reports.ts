@@ -1,5 +1,6 @@
 import { purgedTables, type Retention, retentionRules } from '../config/retention.ts';
 import { descriptions } from '../database/documentation/index.ts';
+import { withoutDeadline } from '../database/knex-deadline.ts';
 import type { Database } from '../database/open.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { type Cell, purgeCondition, type Sql, selectRows } from './dialect.ts';
@@ -163,7 +164,7 @@ export async function runReport(
 ): Promise<Record<string, Cell>[]> {
   const known = reports(retention);
   const report = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (report) return selectRows(database, report.sql);
+  if (report) return withoutDeadline(() => selectRows(database, report.sql));
   throw new LatchkeyError(
     'invalid_input',
     'report_not_found',

@@ -75,7 +75,7 @@ for (const engine of engines) {
       const findings = await examine(server.config, server.database);
       const finding = findings.find(({ check }) => check === 'usernames');
       assert.equal(finding?.ok, false);
-      assert.match(String(finding?.message), /^mei@harbour\.example: /);
+      assert.match(String(finding?.says), /^mei@harbour\.example: /);
     });
 
     test('NUL, half of a surrogate pair and 1 MB are refused in every member of JSON, and nothing is stored', async (t) => {

@@ -3,7 +3,9 @@ import { DEADLINE_MS, type Driver } from './contract.ts';
 import { failureOf, toUnavailable } from './failures.ts';
 
 /** The deadline passed. */
-class NoAnswer extends Error {}
+class NoAnswer extends Error {
+  readonly code = 'ETIMEDOUT';
+}
 
 /** Rejects after DEADLINE_MS, whatever the client library does: a paused database must not hold requests. */
 export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
@@ -19,8 +21,9 @@ export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promi
       },
       (error) => {
         clearTimeout(timer);
-        // A lock is not the fault of the other units in a group: they are attempted again, each alone.
-        reject(failureOf(error) === 'locked' ? error : toUnavailable(error));
+        // Neither is the fault of the other units in a group: they are attempted again, each alone.
+        const failure = failureOf(error);
+        reject(failure === 'locked' || failure === 'retry' ? error : toUnavailable(error));
       },
     );
   });

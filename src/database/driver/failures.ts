@@ -66,5 +66,5 @@ export function failureOf(error: unknown): Failure | undefined {
 /** @returns LatchkeyError `unavailable` where the same request may succeed later, else the error as it is */
 export function toUnavailable(error: unknown): unknown {
   const failure = failureOf(error);
-  return failure === 'unavailable' || failure === 'locked' ? unavailable(error) : error;
+  return failure === undefined || failure === 'duplicate' ? error : unavailable(error);
 }

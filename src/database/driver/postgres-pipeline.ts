@@ -5,6 +5,7 @@ import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
 import { DEADLINE_MS, LOCK_WAIT_MS } from './contract.ts';
 import { withDeadline } from './deadline.ts';
+import { setUp } from './postgres-session.ts';
 
 /**
  * How long a transaction waits for a lock before it is tried again behind the others: those that were sent after it on
@@ -12,7 +13,9 @@ import { withDeadline } from './deadline.ts';
  */
 const LOCK_TRY_MS = LOCK_WAIT_MS / 4;
 
-/** A statement under the name that it is prepared by. */
+const POOLED_BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${LOCK_TRY_MS}`;
+
+/** A statement, with the name under which it is prepared. */
 export interface Query {
   name: string;
   text: string;
@@ -23,12 +26,26 @@ interface Open {
   client: pg.Client;
   /** Ours, so that we can cork and destroy it. */
   socket: Socket;
-  ready: Promise<unknown>;
+  /** Whether there is a pooler between. */
+  ready: Promise<boolean>;
   inFlight: number;
 }
 
 /** What PostgreSQL refused with a SQLSTATE was not done. After any other error the outcome is unknown. */
 const isRefusal = (error: unknown) => error instanceof pg.DatabaseError && error.code !== undefined;
+
+/**
+ * What is sent for those queries. Through a pooler a transaction carries its own settings, and statements have no name:
+ * the connection that prepared them may be another one by now.
+ */
+function toMessages(queries: Query[], isTransaction: boolean, isPooled: boolean): (Query | string)[] {
+  if (isPooled) {
+    const unnamed = queries.map(({ text, values }) => ({ text, values }) as Query);
+    return isTransaction ? [POOLED_BEGIN, ...unnamed, 'COMMIT'] : unnamed;
+  }
+  // A single statement commits by itself.
+  return isTransaction && queries.length > 1 ? ['BEGIN', ...queries, 'COMMIT'] : queries;
+}
 
 /** @throws the first error, after all answers have come */
 function exchange({ client, socket }: Open, queries: (Query | string)[]): Promise<Row[][]> {
@@ -77,7 +94,7 @@ export class PostgresPipeline {
       stream: () => socket,
       pipeline: true,
     } as pg.ClientConfig);
-    const ready = client.connect().then(() => client.query(`SET lock_timeout = ${LOCK_TRY_MS}`));
+    const ready = client.connect().then(() => setUp(client, LOCK_TRY_MS));
     const entry: Open = { client, socket, ready, inFlight: 0 };
     const drop = () => this.#drop(entry);
     ready.catch(drop);
@@ -97,11 +114,11 @@ export class PostgresPipeline {
    * @returns the rows of each query
    * @throws LatchkeyError unavailable when the outcome is unknown; the error of a statement when nothing was done
    */
-  send(queries: (Query | string)[]): Promise<Row[][]> {
+  send(queries: Query[], isTransaction = false): Promise<Row[][]> {
     const entry = this.#pick();
     entry.inFlight += 1;
     const work = entry.ready
-      .then(() => exchange(entry, queries))
+      .then((isPooled) => exchange(entry, toMessages(queries, isTransaction, isPooled)))
       .catch((error) => {
         if (isRefusal(error)) throw error;
         this.#drop(entry);
@@ -115,7 +132,7 @@ export class PostgresPipeline {
 
   /** All of those queries or none. @throws as `send` */
   transact(queries: Query[]): Promise<unknown> {
-    return this.send(queries.length === 1 ? queries : ['BEGIN', ...queries, 'COMMIT']);
+    return this.send(queries, true);
   }
 
   async close(): Promise<void> {

@@ -30,7 +30,7 @@ async function takesConnections(connectionString: string): Promise<boolean> {
   }
 }
 
-const listens = (port: number) =>
+export const listens = (port: number) =>
   new Promise<boolean>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket.end() !== undefined));
     socket.on('error', () => resolve(false));

@@ -1,0 +1,55 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createRequire } from 'node:module';
+import type { Knex } from 'knex';
+import { LatchkeyError } from '../kit/errors.ts';
+import { withDeadline } from './driver/deadline.ts';
+
+interface Connection {
+  /** mysql2. Ends at once. */
+  destroy?(): void;
+  /** pg. Ends at once while a statement is under way. */
+  end(): unknown;
+  /** Set, Knex does not use the connection again. */
+  __knex__disposed?: unknown;
+}
+
+interface Query {
+  sql: string;
+}
+
+type Dialect = new (config: unknown) => { _query(connection: Connection, query: Query): Promise<unknown> };
+
+const patience = new AsyncLocalStorage<boolean>();
+
+/** Runs `work`, such as a migration or a report, whose statements may take longer than the deadline of a request. */
+export function withoutDeadline<T>(work: () => PromiseLike<T>): Promise<T> {
+  // Awaited inside: a query of Knex begins only then.
+  return patience.run(true, async () => await work());
+}
+
+/**
+ * Knex's dialect for a database server, with the deadline of the driver for each statement: a server that stands still
+ * must not hold requests. The connection is given up with the statement.
+ */
+export function dialectWithDeadline(name: 'postgres' | 'mysql2'): typeof Knex.Client {
+  const require = createRequire(import.meta.url);
+  const Base: Dialect = require(`knex/lib/dialects/${name}/index.js`);
+  if (typeof Base.prototype._query !== 'function')
+    throw new Error(`This version of Knex sends statements in another way. Look at ${import.meta.filename}.`);
+  return class extends Base {
+    override _query(connection: Connection, query: Query): Promise<unknown> {
+      // A pooler may give the transaction a connection with other settings than ours.
+      if (name === 'postgres' && query.sql === 'BEGIN;') query.sql = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
+      const work = super._query(connection, query);
+      if (patience.getStore()) return work;
+      return withDeadline(work, () => {
+        connection.__knex__disposed = true;
+        if (connection.destroy) connection.destroy();
+        else connection.end();
+      }).catch((error) => {
+        // Knex puts the statement before the message of an error: not before one that people will read.
+        throw error instanceof LatchkeyError ? error.cause : error;
+      });
+    }
+  } as unknown as typeof Knex.Client;
+}
