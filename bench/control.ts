@@ -20,7 +20,12 @@ export const REDIRECT_URI = 'https://fieldnotes.example/cb';
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const SCOPE = 'openid profile email';
 /** Lifetimes in seconds, the same for every variant. */
-export const TTL = { accessToken: 3600, refreshToken: 2_592_000, session: 1_209_600 };
+export const TTL = {
+  accessToken: 3600,
+  refreshToken: 2_592_000,
+  refreshTokenMax: 7_776_000,
+  session: 1_209_600,
+};
 
 /** The path, below each interaction, that signs the browser in without a page and a password. */
 export const ENTER = '/enter';

@@ -87,7 +87,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     guesses: limits.signIn,
     ceremonies: limits.ceremony,
     byMail: config.recoverByEmail,
-    refreshTokenDays: Math.max(1, Math.round(config.ttl.refreshToken / 86_400)),
+    refreshTokenTtl: config.ttl,
     notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
     invitation: {
       held: invitationCookie,

@@ -91,6 +91,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ttl: {
       accessToken: values.LATCHKEY_ACCESS_TOKEN_TTL,
       refreshToken: values.LATCHKEY_REFRESH_TOKEN_TTL,
+      refreshTokenMax: values.LATCHKEY_REFRESH_TOKEN_MAX_TTL,
       session: values.LATCHKEY_SESSION_TTL,
     },
     retention,

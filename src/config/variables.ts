@@ -36,6 +36,7 @@ export const variables = z.object({
   LATCHKEY_LOG_LEVEL: oneOf(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   LATCHKEY_ACCESS_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(3600),
   LATCHKEY_REFRESH_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(2_592_000),
+  LATCHKEY_REFRESH_TOKEN_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_SESSION_TTL: wholeNumber(1, YEAR_SECONDS).default(1_209_600),
   LATCHKEY_RETENTION: z.string().default(''),
   LATCHKEY_SECOND_FACTOR: list,
@@ -75,7 +76,7 @@ export interface Config {
   /** The size of libuv's thread pool, which Node reads from UV_THREADPOOL_SIZE. */
   threads: number;
   /** Lifetimes in seconds. */
-  ttl: { accessToken: number; refreshToken: number; session: number };
+  ttl: { accessToken: number; refreshToken: number; refreshTokenMax: number; session: number };
   retention: Retention;
   /** People who must have a second factor. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };

@@ -5,6 +5,7 @@ import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/document.ts';
+import { maximumLife, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';
 
@@ -15,7 +16,7 @@ export interface ConsentDeps {
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** Those of the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
-  refreshTokenDays: number;
+  refreshTokenTtl: RefreshTokenTtl;
 }
 
 /** The page on which a person allows an application to use their account, or denies it. */
@@ -38,6 +39,13 @@ export function createConsent(deps: ConsentDeps) {
     const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
     const claims = client ? claimsToGrant(details.params, client, person) : [];
     return { accountId, person, grant, earlier, missing, allowed, claims };
+  }
+
+  /** After how many days without use, and after how many in any case, the access without the person ends. */
+  function offlineDays(client: EngineClient): { days: number; maxDays: number } {
+    const toDays = (seconds: number) => Math.max(1, Math.round(seconds / 86_400));
+    const maximum = maximumLife(deps.refreshTokenTtl, client);
+    return { days: toDays(Math.min(deps.refreshTokenTtl.refreshToken, maximum)), maxDays: toDays(maximum) };
   }
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
@@ -64,7 +72,7 @@ export function createConsent(deps: ConsentDeps) {
         text: describeClaim(name),
         isNew: earlier.length > 0 && !earlierClaims.includes(name),
       })),
-      offline: allowed.includes('offline_access') ? { days: deps.refreshTokenDays } : null,
+      offline: allowed.includes('offline_access') ? offlineDays(client as unknown as EngineClient) : null,
     });
   }
 

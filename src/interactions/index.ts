@@ -25,7 +25,7 @@ interface Person {
 
 export interface InteractionDeps
   extends InteractionsDeps,
-    Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenDays'> {
+    Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl'> {
   provider: Provider;
   invitation: InvitationDeps;
   showPage: ShowPage;

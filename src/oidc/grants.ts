@@ -34,19 +34,3 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   if (!own || missingScopes.length > 0 || missingClaims.length > 0) await grant.save();
   return grant;
 }
-
-/**
- * The engine's `issueRefreshToken`: to applications that registered the grant type, if they were granted
- * `offline_access`, or are first-party or public. The latter two may omit the scope; their refresh token then
- * ends with the session, since the user was not asked about offline access.
- */
-export async function issueRefreshToken(
-  _ctx: unknown,
-  engineClient: unknown,
-  source: unknown,
-): Promise<boolean> {
-  const client = engineClient as EngineClient;
-  if (!client.grantTypeAllowed('refresh_token')) return false;
-  const isOffline = parseScopes((source as { scope?: string }).scope).includes('offline_access');
-  return isOffline || client.is_first_party || client.clientAuthMethod === 'none';
-}

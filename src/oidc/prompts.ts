@@ -2,6 +2,7 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import { acrLevel, requestedAcrLevel } from '../access/acr.ts';
 import { parseScopes } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
+import type { RefreshTokenRules } from './refresh-tokens.ts';
 import type { SecondFactorPolicy } from './second-factor-policy.ts';
 
 const { Check, Prompt } = interactionPolicy;
@@ -75,6 +76,15 @@ const accountExists = new Check(
   (ctx: KoaContextWithOIDC) => ctx.oidc.session?.accountId !== undefined && !ctx.oidc.account,
 );
 
+/** An application that may refresh its tokens would otherwise get none from a session whose sign-in is older than they live. */
+const refreshable = ({ isSignInTooOld }: Pick<RefreshTokenRules, 'isSignInTooOld'>) =>
+  new Check(
+    'refresh_token_max_ttl',
+    'the sign-in is too old for a refresh token',
+    'login_required',
+    (ctx: KoaContextWithOIDC) => isSignInTooOld(ctx) && !ctx.oidc.result?.login,
+  );
+
 const secondFactor = (policy: SecondFactorPolicy) =>
   new Check(
     'second_factor',
@@ -93,13 +103,22 @@ const secondFactor = (policy: SecondFactorPolicy) =>
   );
 
 /** When a user is prompted: the engine's own policy, changed where we are stricter. */
-export function createPromptPolicy(secondFactorPolicy: SecondFactorPolicy) {
+export function createPromptPolicy(
+  secondFactorPolicy: SecondFactorPolicy,
+  refreshTokens: Pick<RefreshTokenRules, 'isSignInTooOld'>,
+) {
   const policy = interactionPolicy.base();
   const checks = policy.get('login')?.checks;
   // The engine's checks compare acr values for equality, and would ask a user with a stronger sign-in forever.
   checks?.remove('essential_acrs');
   checks?.remove('essential_acr');
-  for (const check of [nonceLength, accountExists, stepUp, secondFactor(secondFactorPolicy)])
+  for (const check of [
+    nonceLength,
+    accountExists,
+    stepUp,
+    refreshable(refreshTokens),
+    secondFactor(secondFactorPolicy),
+  ])
     checks?.add(check);
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);

@@ -9,8 +9,9 @@ import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/document.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { auditEngineEvents } from './events.ts';
-import { issueRefreshToken, loadExistingGrant, useRowIdsForGrants } from './grants.ts';
+import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
 import { createPromptPolicy } from './prompts.ts';
+import { createRefreshTokenRules } from './refresh-tokens.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
@@ -49,6 +50,7 @@ const originOf = (uri: string) => URL.parse(uri)?.origin;
 function configuration(deps: EngineDeps): Configuration {
   const { config, secrets, pages } = deps;
   const secure = config.issuer.startsWith('https:');
+  const refreshTokens = createRefreshTokenRules(config.ttl);
   const cookie = { httpOnly: true, sameSite: 'lax' as const, secure, signed: true };
   const settings = {
     adapter: deps.adapter,
@@ -64,8 +66,8 @@ function configuration(deps: EngineDeps): Configuration {
         client.require_pkce || client.clientAuthMethod === 'none',
     },
     allowOmittingSingleRegisteredRedirectUri: false,
-    rotateRefreshToken: () => true,
-    issueRefreshToken,
+    rotateRefreshToken: refreshTokens.rotate,
+    issueRefreshToken: refreshTokens.issue,
     expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) =>
       !source.scopes.has('offline_access'),
     loadExistingGrant,
@@ -96,7 +98,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
-      policy: createPromptPolicy(createSecondFactorPolicy(config.secondFactor)),
+      policy: createPromptPolicy(createSecondFactorPolicy(config.secondFactor), refreshTokens),
     },
     features: {
       devInteractions: { enabled: false },
@@ -140,7 +142,7 @@ function configuration(deps: EngineDeps): Configuration {
       AuthorizationCode: CODE_TTL,
       IdToken: ID_TOKEN_TTL,
       Interaction: INTERACTION_TTL,
-      RefreshToken: config.ttl.refreshToken,
+      RefreshToken: refreshTokens.ttl,
       Session: config.ttl.session,
       Grant: GRANT_TTL,
     },

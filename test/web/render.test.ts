@@ -135,7 +135,10 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
-    ['interactions/consent', { ...all, scopes, claims: scopes, offline: { days: 30 }, verified: true }],
+    [
+      'interactions/consent',
+      { ...all, scopes, claims: scopes, offline: { days: 30, maxDays: 90 }, verified: true },
+    ],
     ['interactions/consent', { ...all, scopes: [], claims: [], offline: null, verified: false }],
     ['sign-out/confirm', all],
     ['sign-out/confirm', { title: bad, action: bad, xsrf: bad }],

@@ -19,6 +19,8 @@ export const applications: Record<string, TableDescription> = {
       last_used_at: 'The last use, to the hour.',
       expires_at: 'When its registration ends; NULL: never. Not used yet.',
       updated_at: 'The last change.',
+      refresh_token_max_ttl:
+        'Seconds after the sign-in at which its refresh tokens end; NULL: LATCHKEY_REFRESH_TOKEN_MAX_TTL.',
     },
     values: {
       client_type: {

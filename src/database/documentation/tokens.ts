@@ -62,7 +62,8 @@ export const tokens: Record<string, TableDescription> = {
       rotated_from: 'The token it replaced; NULL for the first of a family.',
       consumed_at: 'When it was used. A second use revokes the family.',
       payload: PAYLOAD,
-      expires_at: 'LATCHKEY_REFRESH_TOKEN_TTL after it was issued.',
+      expires_at:
+        'LATCHKEY_REFRESH_TOKEN_TTL after it was issued, and at the latest LATCHKEY_REFRESH_TOKEN_MAX_TTL (or the `refresh_token_max_ttl` of its application) after the sign-in.',
     },
     indices: {
       I_refresh_tokens_token_hash: 'Refreshing.',

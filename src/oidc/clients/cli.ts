@@ -15,6 +15,7 @@ interface ClientArguments {
   grantType?: ClientInput['grantTypes'];
   requirePkce?: boolean;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
+  refreshTokenMaxTtl?: number | null;
   json?: boolean;
 }
 
@@ -29,6 +30,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   scope: args.scope,
   requirePkce: args.requirePkce,
   idTokenSignedResponseAlg: args.idTokenAlg,
+  refreshTokenMaxTtl: args.refreshTokenMaxTtl,
 });
 
 const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
@@ -38,6 +40,9 @@ const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
   displayCode: args.displayCode,
   grantTypes: args.grantType,
 });
+
+/** `default` goes back to the server's own setting; the schema refuses what is no number. */
+const toSeconds = (text: string) => (text === 'default' ? null : Number(text));
 
 /** One line of `latchkey client list`. */
 function summarize(document: Record<string, unknown>) {
@@ -75,6 +80,11 @@ export function clientCommands(
     )
     .option('--no-require-pkce', 'its library does not support PKCE (applications with a secret only)')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
+    .option(
+      '--refresh-token-max-ttl <seconds>',
+      'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
+      toSeconds,
+    )
     .option(...json)
     .action(async (args: ClientArguments & { name: string }) => {
       print(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
@@ -110,6 +120,11 @@ export function clientCommands(
     .option('--require-pkce')
     .option('--no-require-pkce')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
+    .option(
+      '--refresh-token-max-ttl <seconds>',
+      'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
+      toSeconds,
+    )
     .option(...json)
     .action(async (clientId: string, args: ClientArguments) => {
       print(await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))), args.json);

@@ -5,7 +5,13 @@ import type { ClientMetadata, ClientRow } from './store.ts';
 export type ClientDocument = Record<string, unknown> & { client_id: string; client_secret?: string };
 
 /** Our own members of the document that the engine keeps on its client. */
-export const OWN_METADATA = ['allowed_scopes', 'require_pkce', 'is_first_party', 'display_code'];
+export const OWN_METADATA = [
+  'allowed_scopes',
+  'require_pkce',
+  'is_first_party',
+  'display_code',
+  'refresh_token_max_ttl',
+];
 
 /** The engine's client, as far as we use it. */
 export interface EngineClient {
@@ -18,6 +24,8 @@ export interface EngineClient {
   require_pkce: boolean;
   is_first_party: boolean;
   display_code: boolean;
+  /** Seconds; undefined: the server's own setting. */
+  refresh_token_max_ttl?: number;
   grantTypeAllowed(type: string): boolean;
 }
 
@@ -45,6 +53,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     require_pkce: Boolean(row.require_pkce),
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
+    refresh_token_max_ttl: row.refresh_token_max_ttl ?? undefined,
     is_active: Boolean(row.is_active),
   };
 }

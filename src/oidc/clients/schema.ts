@@ -59,6 +59,11 @@ const scope = z
 
 const name = visibleText('A name').min(1, 'Enter a name');
 
+/** Ten years, after which every grant ends. */
+const MAX_TTL = 315_360_000;
+const TTL_RULE = `A lifetime is a whole number of seconds from 1 to ${MAX_TTL}`;
+const refreshTokenMaxTtl = z.number(TTL_RULE).int(TTL_RULE).min(1, TTL_RULE).max(MAX_TTL, TTL_RULE);
+
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
   name,
@@ -71,6 +76,8 @@ export const clientInput = z.strictObject({
   grantTypes: z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`)).optional(),
   requirePkce: z.boolean().default(true),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
+  /** Null: the server's own setting. */
+  refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().default(null),
 });
 
 /** Members that are undefined keep their value. */
@@ -82,6 +89,7 @@ export const clientChange = z.strictObject({
   scope: scope.optional(),
   requirePkce: z.boolean().optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
+  refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),
 });
 
 export type ClientInput = z.input<typeof clientInput>;

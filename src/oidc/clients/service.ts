@@ -80,6 +80,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           require_pkce: input.requirePkce,
           is_first_party: input.firstParty,
           is_active: true,
+          refresh_token_max_ttl: input.refreshTokenMaxTtl,
           created_by: actor.accountId,
           registered_via: 'admin',
           metadata: JSON.stringify(metadata),
@@ -131,6 +132,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           client_name: input.name ?? row.client_name,
           is_first_party: input.firstParty ?? row.is_first_party,
           require_pkce: input.requirePkce ?? row.require_pkce,
+          refresh_token_max_ttl:
+            input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
           allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
         };
       });

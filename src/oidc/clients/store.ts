@@ -17,6 +17,8 @@ export interface ClientRow {
   require_pkce: boolean | number;
   is_first_party: boolean | number;
   is_active: boolean | number;
+  /** Seconds; null: the server's own setting. */
+  refresh_token_max_ttl: number | null;
   /** JSON: ClientMetadata. */
   metadata: string;
 }
@@ -39,7 +41,7 @@ const SECRETS = 'T_oauth_client_secrets';
 
 const SELECT_CLIENT = selectOne({
   columns: `id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
-    is_first_party, is_active, metadata`,
+    is_first_party, is_active, refresh_token_max_ttl, metadata`,
   from: CLIENTS,
   where: sql`client_id = ${'client_id'} AND is_active = true`,
 });

@@ -1,0 +1,18 @@
+import type { Knex } from 'knex';
+
+const TABLE = 'T_oauth_clients';
+const COLUMN = 'refresh_token_max_ttl';
+
+/** MySQL commits each step, so after an interrupted run a step may already be done. */
+const unless = (code: string) => (error: { code?: string }) => {
+  if (error.code !== code) throw error;
+};
+
+export async function up(knex: Knex): Promise<void> {
+  await knex.schema.alterTable(TABLE, (table) => table.integer(COLUMN)).catch(unless('ER_DUP_FIELDNAME'));
+}
+
+export async function down(knex: Knex): Promise<void> {
+  if (await knex.schema.hasTable(TABLE))
+    await knex.raw(`ALTER TABLE ${TABLE} DROP COLUMN ${COLUMN}`).catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));
+}
