@@ -24,6 +24,12 @@ export function mysqlUrl(url: string): string {
   return url.replace(/^mariadb:/, 'mysql:');
 }
 
+/**
+ * Knex prints warnings to standard output, where they would break the JSON of a command. It also throws the errors among
+ * them, such as a failed connection, and those are logged by whoever catches them.
+ */
+const log = { warn() {} };
+
 type Done = (error: unknown, connection: unknown) => void;
 
 const PRAGMAS = [
@@ -42,6 +48,7 @@ function sqliteConfig(url: string): Knex.Config {
   mkdirSync(dirname(filename), { recursive: true });
   return {
     client: SqliteDialect as unknown as typeof Knex.Client,
+    log,
     connection: { filename },
     useNullAsDefault: true,
     pool: {

@@ -169,3 +169,12 @@ test('wrong usage exits with 2; db status, migrate, rollback and doctor report t
   assert.ok((await json('doctor')).every((finding: { ok: boolean }) => finding.ok));
   assert.ok((await json('db', 'rollback')).undone.length > 0);
 });
+
+test('a database that cannot be reached is one line on standard error, and nothing on standard output', async () => {
+  for (const url of ['postgres://latchkey@127.0.0.1:1/latchkey', 'mysql://latchkey@127.0.0.1:1/latchkey']) {
+    const { code, stdout, stderr } = await latchkey(['client', 'list', '--json'], { url });
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^[^\n]+\n$/);
+  }
+});
