@@ -49,8 +49,8 @@ export function createProgram(): Command {
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { withDatabase } = await load();
-      const { examine } = await import('./app/doctor.ts');
-      const findings = await withDatabase((database, config) => examine(config, database));
+      const { runChecks } = await import('./app/doctor.ts');
+      const findings = await withDatabase((database, config) => runChecks(config, database));
       const text = findings.map(
         ({ check, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${check.padEnd(13)} ${says}`,
       );

@@ -3,7 +3,7 @@ import { createApp } from './app/index.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import { toUnavailable } from './database/driver/failures.ts';
-import { migrateLatest, schemaStatus } from './database/migrate.ts';
+import { migrateLatest, readSchemaStatus } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
@@ -31,7 +31,7 @@ async function start(): Promise<void> {
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
   else {
-    const { advice } = await schemaStatus(database);
+    const { advice } = await readSchemaStatus(database);
     if (advice)
       throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/index.ts';
 import type { Config } from '../config/variables.ts';
 import { toUnavailable } from '../database/driver/failures.ts';
-import { migrateLatest, schemaStatus } from '../database/migrate.ts';
+import { migrateLatest, readSchemaStatus } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';
 import type { InviteCommands } from '../identity/invitations/cli.ts';
 import type { PasskeyCommands } from '../identity/passkeys/cli.ts';
@@ -30,7 +30,7 @@ export async function withDatabase<T>(work: (database: Database, config: Config)
  */
 export function withCurrentSchema<T>(work: (database: Database, config: Config) => Promise<T>): Promise<T> {
   return withDatabase(async (database, config) => {
-    const { advice } = await schemaStatus(database);
+    const { advice } = await readSchemaStatus(database);
     if (advice) {
       if (config.production)
         throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);

@@ -1,5 +1,5 @@
 import type { Config } from '../config/variables.ts';
-import { schemaStatus } from '../database/migrate.ts';
+import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
 import { createMailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
@@ -69,7 +69,7 @@ async function checkUsernames({ knex }: Database): Promise<string> {
 }
 
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
-export async function examine(config: Config, database: Database): Promise<Finding[]> {
+export async function runChecks(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
   const databaseUrl = config.databaseUrl.replace(/\/\/[^@/]*@/, '//…@');
   const findings = [
@@ -91,7 +91,7 @@ export async function examine(config: Config, database: Database): Promise<Findi
   if (!findings.at(-1)?.ok) return findings;
 
   const schema = await runCheck('schema', async () => {
-    const { advice, unfinished } = await schemaStatus(database);
+    const { advice, unfinished } = await readSchemaStatus(database);
     if (advice === undefined) return 'current';
     if (production || unfinished.length > 0) return fail(advice);
     return fail(`${advice}. In development, starting the server also migrates.`);

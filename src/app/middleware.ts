@@ -7,8 +7,8 @@ import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import type { Assets } from '../web/assets.ts';
 import { answerErrors } from '../web/errors.ts';
-import { health } from '../web/health.ts';
-import { postAsGet } from '../web/post-as-get.ts';
+import { answerHealthChecks } from '../web/health.ts';
+import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
@@ -37,10 +37,10 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     // Turns every error of the following steps into a response.
     answerErrors({ log, showPage, answerEndpointError }),
     // Health checks and assets need no unit of work.
-    health({ notReady: createReadiness(database, log) }),
+    answerHealthChecks({ notReady: createReadiness(database, log) }),
     deps.assets.middleware,
     // Some endpoints for browsers accept POST as well as GET.
-    postAsGet(),
+    redirectPostToGet(),
     // Rejects forms that were sent from other sites.
     requireSameOrigin(issuer),
     // Opens a unit of work, which is committed before the response is sent.

@@ -35,8 +35,8 @@ export function databaseCommands(
     .description('list applied, pending and interrupted migrations, and what to do')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
-      const { schemaStatus } = await load();
-      print(await withDatabase(schemaStatus), json);
+      const { readSchemaStatus } = await load();
+      print(await withDatabase(readSchemaStatus), json);
     });
   return db;
 }

@@ -75,7 +75,7 @@ function adviceFor(applied: string[], pending: string[], unfinished: string[]): 
 }
 
 /** Compares the migrations that were applied with those that exist. @throws the client library's error when the database is unavailable */
-export async function schemaStatus(database: Database): Promise<SchemaStatus> {
+export async function readSchemaStatus(database: Database): Promise<SchemaStatus> {
   const [rows, pending] = (await database.knex.migrate.list(migrationConfig(database.engine))) as [
     { name: string }[],
     string[],

@@ -1,5 +1,5 @@
 import type { Logger } from '../kit/log.ts';
-import { schemaStatus } from './migrate.ts';
+import { readSchemaStatus } from './migrate.ts';
 import type { Database } from './open.ts';
 
 /** @returns a check that resolves with the reason why the server cannot serve requests, or with undefined if it can */
@@ -9,7 +9,7 @@ export function createReadiness(database: Database, log: Logger): () => Promise<
   return async () => {
     try {
       await database.ping();
-      if (!isCurrent) isCurrent = (await schemaStatus(database)).current;
+      if (!isCurrent) isCurrent = (await readSchemaStatus(database)).current;
       isLogged = false;
     } catch (error) {
       // Logged once for each outage, because orchestrators ask every few seconds.

@@ -60,8 +60,8 @@ export function printTable(rows: object[], ifEmpty = ''): void {
 
 const BAR_LENGTH = 30;
 
-/** Shows a progress bar on standard error. @param parts all the work; `add` reports what is done of it */
-export function progress(parts: { rows: number }[]): { add(rows: number): void; end(): void } {
+/** Shows a progress bar on standard error. @param parts the work to do; `add` reports finished rows */
+export function showProgress(parts: { rows: number }[]): { add(rows: number): void; end(): void } {
   const total = parts.reduce((sum, { rows }) => sum + rows, 0);
   let done = 0;
   return {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Retention } from '../config/retention.ts';
 import type { Database } from '../database/open.ts';
-import { print, printTable, progress } from '../kit/terminal.ts';
+import { print, printTable, showProgress } from '../kit/terminal.ts';
 
 interface PurgeArguments {
   dryRun?: boolean;
@@ -29,7 +29,7 @@ export function maintenanceCommands(
       const tables = await withDatabase(async (database, retention) => {
         const options = { retention, table };
         if (dryRun) return countPurge(database, options);
-        const bar = process.stderr.isTTY ? progress(await countPurge(database, options)) : undefined;
+        const bar = process.stderr.isTTY ? showProgress(await countPurge(database, options)) : undefined;
         try {
           return await purge(database, options, { onBatch: (_table, rows) => bar?.add(rows) });
         } finally {

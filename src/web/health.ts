@@ -4,7 +4,7 @@ import type { Context, Middleware } from 'koa';
  * `GET /healthz` answers 200 as long as the process runs. `GET /readyz` answers 200 when it can serve requests, otherwise
  * 503 with the reason.
  */
-export function health(deps: { notReady(): Promise<string | undefined> }): Middleware {
+export function answerHealthChecks(deps: { notReady(): Promise<string | undefined> }): Middleware {
   async function ready(ctx: Context): Promise<void> {
     const reason = await deps.notReady();
     ctx.status = reason ? 503 : 200;

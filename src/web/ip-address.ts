@@ -30,7 +30,7 @@ export function addressOf(ip: string): string | undefined {
  * @returns the key under which an address is limited: an IPv4 address, or the /64 of an IPv6 one, because a network gets a
  *   /64 or more. Everything that is not an address shares one key, so that nothing is unlimited.
  */
-export function neighbourhoodOf(ip: string | undefined): string {
+export function networkOf(ip: string | undefined): string {
   const address = ip === undefined ? undefined : addressOf(ip);
   if (address === undefined) return 'unknown';
   if (isIPv4(address)) return address;

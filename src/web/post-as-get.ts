@@ -11,7 +11,7 @@ const MAX_QUERY_LENGTH = 12_000;
  * Answers a POST to a route with `form: 'as-get'` by redirecting to the same request as GET. Browsers send a form of
  * another site without our SameSite=Lax cookies, but the GET with them.
  */
-export function postAsGet(): Middleware {
+export function redirectPostToGet(): Middleware {
   return async (ctx, next) => {
     if (ctx.method !== 'POST' || findRoute(ctx.path)?.form !== 'as-get') return next();
     if (!ctx.is('application/x-www-form-urlencoded'))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
+import { migrateLatest, migrateRollback, readSchemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { childEnvironment } from '../support/child-environment.ts';
@@ -71,11 +71,11 @@ describe('a migration that was interrupted on mariadb', { skip: !engines.include
       assert.equal(child.exitCode, null, 'the migration was still running');
       child.kill('SIGKILL');
       await ended;
-      const { unfinished } = await schemaStatus(database);
+      const { unfinished } = await readSchemaStatus(database);
       t.diagnostic(`killed at ${table}: unfinished ${JSON.stringify(unfinished)}`);
       await migrateLatest(database, url);
       assert.deepEqual(await schemaOf(database), expected, table);
-      assert.equal((await schemaStatus(database)).current, true);
+      assert.equal((await readSchemaStatus(database)).current, true);
     }
   });
 
@@ -83,12 +83,12 @@ describe('a migration that was interrupted on mariadb', { skip: !engines.include
     const { url, database, expected } = await prepare(t);
     await migrateLatest(database, url);
     await database.knex.schema.dropTable('T_invitation_redemptions');
-    const state = await schemaStatus(database);
+    const state = await readSchemaStatus(database);
     assert.deepEqual([state.current, state.unfinished], [false, ['0004_invitations']]);
     assert.match(String(state.advice), /db rollback, then npx latchkey db migrate/);
     await migrateRollback(database, url);
     await migrateLatest(database, url);
     assert.deepEqual(await schemaOf(database), expected);
-    assert.equal((await schemaStatus(database)).current, true);
+    assert.equal((await readSchemaStatus(database)).current, true);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { migrateLatest, migrateRollback, schemaStatus } from '../../src/database/migrate.ts';
+import { migrateLatest, migrateRollback, readSchemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { latchkey } from '../support/command.ts';
@@ -45,7 +45,7 @@ for (const engine of engines) {
 
       assert.deepEqual((await migrateRollback(database, url)).toSorted(), applied);
       assert.deepEqual(await tableNames(database), []);
-      assert.deepEqual((await schemaStatus(database)).pending.length, applied.length);
+      assert.deepEqual((await readSchemaStatus(database)).pending.length, applied.length);
       assert.deepEqual(await migrateRollback(database, url), []);
 
       assert.deepEqual(await migrateLatest(database, url), applied);
@@ -91,7 +91,7 @@ for (const engine of engines) {
       await migrateRollback(database, url);
       await database.knex('T_migrations_lock').update({ is_locked: 1 });
       assert.ok((await migrateLatest(database, url)).length >= 3);
-      assert.equal((await schemaStatus(database)).current, true);
+      assert.equal((await readSchemaStatus(database)).current, true);
     });
   });
 }

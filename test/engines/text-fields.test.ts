@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { examine } from '../../src/app/doctor.ts';
+import { runChecks } from '../../src/app/doctor.ts';
 import { ROUTES } from '../../src/web/routes.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, walk } from '../support/builders/authorization.ts';
@@ -72,7 +72,7 @@ for (const engine of engines) {
       const client = await server.createClient();
       const end = await walk(new Browser(server.issuer), authorization(client), { ...eve, username });
       assert.match(String(end.headers.get('location')), /code=/);
-      const findings = await examine(server.config, server.database);
+      const findings = await runChecks(server.config, server.database);
       const finding = findings.find(({ check }) => check === 'usernames');
       assert.equal(finding?.ok, false);
       assert.match(String(finding?.says), /^mei@harbour\.example: /);

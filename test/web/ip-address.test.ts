@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { addressOf, neighbourhoodOf } from '../../src/web/ip-address.ts';
+import { addressOf, networkOf } from '../../src/web/ip-address.ts';
 
 describe('an address', () => {
   for (const [given, expected] of Object.entries({
@@ -19,18 +19,16 @@ describe('an address', () => {
   for (const given of ['', 'unknown', '192.0.2.1:80', '[::1]', '192.0.2', '1e3', '::1/64', '_hidden']) {
     test(`${given || 'nothing'} is not one, and shares one limit with all others that are not`, () => {
       assert.equal(addressOf(given), undefined);
-      assert.equal(neighbourhoodOf(given), neighbourhoodOf(undefined));
+      assert.equal(networkOf(given), networkOf(undefined));
     });
   }
 });
 
 describe('a limit', () => {
   test('is shared by a /64, and by an IPv4 address in all its forms', () => {
-    const one = ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:0DB8:1:2::'].map(
-      neighbourhoodOf,
-    );
+    const one = ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:0DB8:1:2::'].map(networkOf);
     assert.deepEqual(new Set(one).size, 1);
-    const mapped = ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'].map(neighbourhoodOf);
+    const mapped = ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'].map(networkOf);
     assert.deepEqual(new Set(mapped).size, 1);
   });
 
@@ -44,6 +42,6 @@ describe('a limit', () => {
       '::1',
       undefined,
     ];
-    assert.equal(new Set(all.map(neighbourhoodOf)).size, all.length);
+    assert.equal(new Set(all.map(networkOf)).size, all.length);
   });
 });

@@ -11,7 +11,7 @@ import { DEADLINE_MS } from '../../database/driver/contract.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
-import { neighbourhoodOf } from '../ip-address.ts';
+import { networkOf } from '../ip-address.ts';
 import { DatabaseLimiter } from './store.ts';
 
 /** How many attempts an address has in how many seconds. An address is an IPv4 address, or the /64 of an IPv6 one. */
@@ -59,7 +59,7 @@ function refused(reason: unknown): never {
 }
 
 /** The digest that stands for an address, in Redis and in the table. */
-const keyOf = (ip: string | undefined) => digest(neighbourhoodOf(ip));
+const keyOf = (ip: string | undefined) => digest(networkOf(ip));
 
 function limit(limiter: RateLimiterAbstract): AddressLimit {
   return {
