@@ -58,7 +58,7 @@ const acts = {
 const fieldsOf = (form) =>
   Object.fromEntries(
     [...(form ? new FormData(form) : [])].filter(([name]) =>
-      /^(username|name|email|end|invitation)$/.test(name),
+      /^(username|name|email|end|invitation|code)$/.test(name),
     ),
   );
 
@@ -67,8 +67,8 @@ const upgrading = new AbortController();
 
 async function click({ currentTarget: button }) {
   upgrading.abort();
-  const { username, email } = button.form?.elements ?? {};
-  if (username?.reportValidity() === false || email?.reportValidity() === false) return;
+  const { username, email, code } = button.form?.elements ?? {};
+  if ([username, email, code].some((field) => field?.reportValidity() === false)) return;
   say('Waiting for your passkey…');
   try {
     await ceremony(...acts[button.dataset.passkey](button));

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Credentials } from '../identity/passkeys/credentials.ts';
 import type { Credential } from '../identity/passkeys/store.ts';
-import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
@@ -59,12 +59,15 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   ): FormHandler {
     return async (ctx, user, fields) => {
       const { amr, isFresh } = await deps.standing(ctx);
-      const { keys: signed, totp: app } = await getFactors(user.accountId);
-      const needed = signed > 0 || app;
-      if (isFresh && (!needed || amr.includes('mfa'))) return work(ctx, user, fields, currentUnit().origin);
-      seeOther(ctx, deps.signInAgain({ max_age: '300', ...(needed ? { acr_values: 'mfa' } : {}) }));
+      const hasShown = hasShownEnough(await getFactors(user.accountId), amr);
+      if (isFresh && hasShown) return work(ctx, user, fields, currentUnit().origin);
+      seeOther(ctx, signInUrl(hasShown));
     };
   }
+
+  /** @param hasShown whether the session has shown the factors that the account has */
+  const signInUrl = (hasShown: boolean) =>
+    deps.signInAgain(hasShown ? { max_age: '300' } : { max_age: '300', acr_values: 'mfa' });
 
   const page = (user: SignedInUser, title: string, data: object) => ({
     title,
@@ -147,23 +150,25 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     async shown(ctx: Context, user: SignedInUser) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
-      const { totp: hasApp, recoveryCodes: recoveryCodesLeft } = await getFactors(accountId);
+      const factors = await getFactors(accountId);
       const { amr, isFresh } = await deps.standing(ctx);
+      const hasShown = hasShownEnough(factors, amr);
       return {
         passkeys: list.filter(({ kind }) => kind === 'passkey'),
         securityKeys: list.filter(({ kind }) => kind === 'security_key'),
-        hasApp,
-        recoveryCodesLeft,
+        hasApp: factors.totp,
+        recoveryCodesLeft: factors.recoveryCodes,
         actions: { keys: KEYS, app: APP, codes: CODES },
         csrf: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES) },
-        isFresh,
-        signInUrl: deps.signInAgain({ max_age: '300' }),
+        // Without a factor, a key can still be added beside another one, and waits until that one approves it.
+        mayAddKey: isFresh && (hasShown || factors.keys > 0),
+        signInUrl: signInUrl(hasShown || factors.keys > 0),
         script: {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,
           signal: signals(deps.rpId, user, list),
           // Only where a password was typed just now, and there is no passkey yet.
-          upgrade: isFresh && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
+          upgrade: isFresh && hasShown && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
         },
       };
     },

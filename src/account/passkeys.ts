@@ -2,7 +2,9 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { fromEpoch, toEpoch } from '../database/instants.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
+import { factorRequired } from '../identity/passkeys/add-credential.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
+import { type Factors, hasShownEnough } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
@@ -18,6 +20,9 @@ export interface AccountCeremoniesDeps {
   passkeys: Passkeys;
   ceremony: CeremonyCookie;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
+  /** The session as our own pages see it: without an account when the user has to sign in again. */
+  sessionOf(ctx: Context): Promise<{ accountId?: string }>;
+  getFactors(accountId: string): Promise<Factors>;
 }
 
 /** A session, as far as it matters for factors. */
@@ -56,8 +61,14 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
   /** @throws LatchkeyError forbidden, unauthenticated when the sign-in is too long ago */
   async function currentUser(ctx: Context, asked: CeremonyRequest): Promise<Standing & { username: string }> {
     const here = await standing(ctx);
-    const person = here && (await deps.findAccount(here.accountId));
-    if (!here || !person || !deps.secrets.csrfMatches(`webauthn:${here.uid}`, asked.csrf))
+    const { accountId } = await deps.sessionOf(ctx);
+    const person = accountId === undefined ? undefined : await deps.findAccount(accountId);
+    if (
+      !here ||
+      !person ||
+      here.accountId !== accountId ||
+      !deps.secrets.csrfMatches(`webauthn:${here.uid}`, asked.csrf)
+    )
       throw formExpired();
     // A browser that somebody left open must not get a key of another's.
     if (!isFresh(here))
@@ -69,6 +80,15 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     return { ...here, username: person.username };
   }
 
+  /**
+   * Without a factor that the account has, a key can be added only beside a signed one, which then has to approve it.
+   * @throws LatchkeyError forbidden
+   */
+  async function checkMayAdd({ accountId, amr }: Standing): Promise<void> {
+    const factors = await deps.getFactors(accountId);
+    if (!hasShownEnough(factors, amr) && factors.keys === 0) factorRequired();
+  }
+
   const place = ({ uid }: Standing) => `session:${uid}`;
   const wrong = () => new LatchkeyError('invalid_input', 'key_missing', 'Choose a key.');
 
@@ -78,6 +98,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     async startRegistration(ctx, asked) {
       const here = await currentUser(ctx, asked);
       const { accountId, username } = here;
+      await checkMayAdd(here);
       const own = await keys.list(accountId);
       const known = own.map(({ key_id, transports }) => ({ id: key_id, transports }));
       // Without a touch only where a password was typed just now, and there is nothing yet.
@@ -96,6 +117,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     async finishRegistration(ctx, asked) {
       const here = await currentUser(ctx, asked);
       const { accountId, amr } = here;
+      await checkMayAdd(here);
       const { origin } = currentUnit();
       const key = await passkeys.finishRegistration({
         accountId,
@@ -106,7 +128,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
       const signerId = cameByKey ? await keys.findSigner(accountId, fromEpoch(here.loginTs)) : undefined;
-      const { id, name, is_signed } = await keys.add({ accountId, credential: key, signerId, origin });
+      const { id, name, is_signed } = await keys.add({ accountId, credential: key, signerId, amr, origin });
       return { id, name, is_signed };
     },
 

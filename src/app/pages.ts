@@ -54,6 +54,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     passkeys: services.passkeys,
     ceremony,
     findAccount,
+    sessionOf,
+    getFactors: secondFactor.getFactors,
   });
   const signedIn = createSignedInPages({
     secrets,

@@ -18,7 +18,7 @@ import * as passwordStore from '../identity/passwords/store.ts';
 import { forgetBrowsers } from '../identity/passwords/trusted-browsers.ts';
 import { createRecovery } from '../identity/recovery/index.ts';
 import { findPendingEmail, voidLinks } from '../identity/recovery/links.ts';
-import { createSecondFactor } from '../identity/second-factor/index.ts';
+import { createSecondFactor, hasShownEnough } from '../identity/second-factor/index.ts';
 import type { Background } from '../kit/background.ts';
 import type { Logger } from '../kit/log.ts';
 import { createMailer, type Mailer } from '../kit/mailer.ts';
@@ -77,6 +77,8 @@ export function createServices(deps: ServiceDeps) {
   const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
     background.run(event, () => mailNotice(accountId, event, keyName));
 
+  const secondFactor = createSecondFactor({ knex, secrets, issuer, listSignedKinds, signOutEverywhere });
+  const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
   const passkeys = createPasskeys({
     knex,
     rp: {
@@ -90,10 +92,10 @@ export function createServices(deps: ServiceDeps) {
     counterPolicy: config.passkeys.counter,
     lockAccount: accountStore.lockAccount,
     hasPassword: passwordStore.hasPassword,
+    mayAddFactor: async (trx, accountId, amr) =>
+      hasShownEnough(await secondFactor.getFactors(accountId, trx), amr),
     notify: (accountId, event, { name }) => notify(accountId, event, name),
   });
-  const secondFactor = createSecondFactor({ knex, secrets, issuer, listSignedKinds, signOutEverywhere });
-  const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
 
   /** Whether a link in a confirmed mailbox opens this account. It never replaces a second factor. */
   async function allowsMailRecovery(accountId: string): Promise<boolean> {
@@ -125,6 +127,7 @@ export function createServices(deps: ServiceDeps) {
     addCredential,
     signOutEverywhere,
     allowsMailRecovery,
+    recoveryCodes: secondFactor.recoveryCodes,
     notify,
   });
   const invitations = createInvitations({

@@ -47,6 +47,7 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
     deps.showPage(ctx, 'interactions/passkey-recovery', {
       title: 'Get back into your account',
       accountName: bearer.username,
+      needsRecoveryCode: bearer.needsRecoveryCode,
       passkeys,
       signInUrl: `${action}?step=sign-in`,
     });

@@ -3,10 +3,11 @@ import { recordEvent } from '../audit/index.ts';
 import { fromEpoch } from '../database/instants.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { recordSignIn } from '../identity/accounts/store.ts';
+import { factorRequired } from '../identity/passkeys/add-credential.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewCredential } from '../identity/passkeys/registration.ts';
 import { linkExpired } from '../identity/recovery/links.ts';
-import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { invalidFields, LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
@@ -36,7 +37,7 @@ export interface InteractionCeremoniesDeps {
     recoverWithPasskey(
       token: string,
       credential: NewCredential,
-      options: { endOthers: boolean; origin: Origin },
+      options: { endOthers: boolean; recoveryCode: string | undefined; origin: Origin },
     ): Promise<string>;
   };
   /** @throws LatchkeyError conflict when an account has that username */
@@ -63,13 +64,8 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   async function enrolling(details: Details): Promise<FirstFactor | undefined> {
     const first = authentication.firstFactor(details);
     if (!first) return undefined;
-    const { keys, totp } = await deps.getFactors(first.accountId);
-    if (keys > 0 || totp)
-      throw new LatchkeyError(
-        'forbidden',
-        'second_factor_already_set_up',
-        'Use the second factor that you already have.',
-      );
+    // A first factor that waits for a second one counts for nothing here, whatever it was.
+    if (!hasShownEnough(await deps.getFactors(first.accountId), [])) factorRequired();
     return first;
   }
 
@@ -140,7 +136,9 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const { token, accountId } = await recovering(ctx);
         const registration = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
-        await deps.recovery.recoverWithPasskey(token, key, { endOthers: asked.fields.end === 'on', origin });
+        const { end, code: recoveryCode } = asked.fields;
+        const options = { endOthers: end === 'on', recoveryCode, origin };
+        await deps.recovery.recoverWithPasskey(token, key, options);
         deps.recovery.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
         return { location: await authentication.next(details, { accountId, amr }) };
@@ -150,7 +148,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const { accountId } = first;
         const registration = { boundTo, ceremony: asked.ceremony, response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
-        await passkeys.credentials.add({ accountId, credential: key, origin });
+        await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, origin });
         return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }
       const { code, person } = await newcomer(ctx, asked);

@@ -2,7 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
-import type { SecondFactor } from '../identity/second-factor/index.ts';
+import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { qrImage } from '../web/qr-image.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
@@ -78,7 +78,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   async function show(ctx: Context, details: Details, first: FirstFactor, alert?: string): Promise<void> {
     const factors = await getFactors(first.accountId);
     const { keys, totp: app, recoveryCodes: left } = factors;
-    if (keys === 0 && !app && left === 0) return showEnrol(ctx, details, first, alert);
+    if (hasShownEnough(factors, [])) return showEnrol(ctx, details, first, alert);
     const recovery = left > 0 && (ctx.query.with === 'recovery' || (keys === 0 && !app));
     const title = recovery ? 'Use a recovery code' : keys > 0 ? 'Use your security key' : 'Enter your code';
     const data = await pageData(ctx, details, first);
@@ -126,8 +126,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const { accountId } = first;
     const factors = await getFactors(accountId);
     if (code.trim() === '') return show(ctx, details, first, 'Enter a code');
-    if (factors.keys === 0 && !factors.totp && factors.recoveryCodes === 0)
-      return enrol(ctx, details, first, code);
+    if (hasShownEnough(factors, [])) return enrol(ctx, details, first, code);
     const method = await verify(details, accountId, code, end === 'on');
     const endOthers = method === 'recovery_code' && end === 'on';
     const event = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };

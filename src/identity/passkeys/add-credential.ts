@@ -15,27 +15,50 @@ export interface AddedCredential {
   signerId?: string;
   /** The user was let in by other means, which vouch for the new one: a recovery link. */
   isVouched?: boolean;
+  /** What the user has shown so far (RFC 8176). Nothing unless set. */
+  amr?: string[];
+  /** Refuses a credential that nobody vouches for, instead of storing it until somebody does. */
+  mustBeSigned?: boolean;
   origin?: Origin;
 }
 
+export interface AddCredentialDeps {
+  /** AAGUID → the name of the model. */
+  names: Map<string, string>;
+  /** Whether a user who has shown this may add a factor to the account. */
+  mayAddFactor(trx: Knex.Transaction, accountId: string, amr: string[]): Promise<boolean>;
+}
+
+/** @throws LatchkeyError forbidden */
+export function factorRequired(): never {
+  throw new LatchkeyError(
+    'forbidden',
+    'second_factor_required',
+    'Use a second factor that you already have, or a recovery code. Then you can add another one. Nothing was changed.',
+  );
+}
+
 /**
- * Adds a verified credential within the caller's transaction. The account's first credential is signed at once; any
- * other needs somebody who vouches for it.
- * @param names AAGUID → the name of the model
+ * Adds a verified credential within the caller's transaction. The account's first credential is signed at once, provided
+ * that the user has shown what else the account has; any other needs somebody who vouches for it.
  * @returns its id
- * @throws LatchkeyError conflict when it is registered already, for this account or another
+ * @throws LatchkeyError forbidden; conflict when it is registered already, for this account or another
  */
 export async function addCredential(
   trx: Knex.Transaction,
-  names: Map<string, string>,
+  { names, mayAddFactor }: AddCredentialDeps,
   added: AddedCredential,
 ): Promise<string> {
-  const { accountId, credential, signerId, origin } = added;
+  const { accountId, credential, signerId, origin, amr = [] } = added;
   const { challenge, ...registered } = credential;
   const id = uuidv7();
   const signed = await listSignedCredentials(trx, accountId);
   const isSignerSigned = signed.some((other) => other.id === signerId);
-  const isSigned = signed.length === 0 || isSignerSigned || added.isVouched === true;
+  const isVouched = isSignerSigned || added.isVouched === true;
+  const isFirst = signed.length === 0;
+  if (!isVouched && isFirst && !(await mayAddFactor(trx, accountId, amr))) factorRequired();
+  const isSigned = isVouched || isFirst;
+  if (!isSigned && added.mustBeSigned) factorRequired();
   const name = defaultName(credential.authenticator, names);
   try {
     await insertCredential(trx, {

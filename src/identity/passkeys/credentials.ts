@@ -4,7 +4,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
-import { type AddedCredential, addCredential } from './add-credential.ts';
+import { type AddCredentialDeps, type AddedCredential, addCredential } from './add-credential.ts';
 import { credentialNameField } from './schema.ts';
 import type { Credential } from './store.ts';
 import * as store from './store.ts';
@@ -12,10 +12,8 @@ import * as store from './store.ts';
 /** What the owner is notified of. */
 export type CredentialEvent = 'key_added' | 'key_signed' | 'key_removed';
 
-export interface CredentialsDeps {
+export interface CredentialsDeps extends AddCredentialDeps {
   knex: Knex;
-  /** AAGUID → the name of the model. */
-  names: Map<string, string>;
   /** Locks the account's row until the transaction ends. @returns whether there is one */
   lockAccount(trx: Knex.Transaction, filter: { id: string; is_active: true }): Promise<boolean>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
@@ -33,7 +31,7 @@ const notYours = () =>
 
 /** What owners do with their passkeys and security keys. Each change and its audit row are one transaction. */
 export function createCredentials(deps: CredentialsDeps) {
-  const { knex, names, notify } = deps;
+  const { knex, notify } = deps;
 
   /**
    * Changes to the credentials of one account run one after the other, so that what a statement counts is current. Of
@@ -54,7 +52,7 @@ export function createCredentials(deps: CredentialsDeps) {
   return {
     /** Adds a verified credential within the caller's transaction. As `add`, but without locking and notifying. */
     addIn: (trx: Knex.Transaction, added: AddedCredential): Promise<string> =>
-      addCredential(trx, names, added),
+      addCredential(trx, deps, added),
 
     /** The id of the account that a credential belongs to. @throws LatchkeyError not_found */
     async getOwner(id: string): Promise<string> {
@@ -80,12 +78,12 @@ export function createCredentials(deps: CredentialsDeps) {
     findSigner: (accountId: string, at: Date): Promise<string | undefined> =>
       store.findSignedUsedAt(knex, accountId, at),
 
-    /** @throws LatchkeyError not_found; conflict when the credential is registered already */
+    /** @throws LatchkeyError not_found, forbidden; conflict when the credential is registered already */
     async add(added: AddedCredential): Promise<Credential> {
       const { accountId } = added;
       const credential = await inTransaction(knex, async (trx) => {
         await lock(trx, accountId);
-        return get(trx, accountId, await addCredential(trx, names, added));
+        return get(trx, accountId, await addCredential(trx, deps, added));
       });
       notify(accountId, 'key_added', credential);
       return credential;

@@ -24,8 +24,27 @@ export interface PasskeyRecoveryDeps {
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Whether the policy lets a confirmed mailbox open this account. */
   allowsMailRecovery(accountId: string): Promise<boolean>;
+  /** Codes that the owner saved. */
+  recoveryCodes: {
+    countUnused(accountId: string): Promise<number>;
+    consumeIn(trx: Knex.Transaction, accountId: string, typed: string): Promise<boolean>;
+  };
   /** Notifies the owner of the account. */
   notify(accountId: string, event: 'key_added'): void;
+}
+
+/** The account of a recovery link, and what its owner must show besides. */
+export interface RecoveryLinkOwner extends LinkOwner {
+  /** A mailbox does not replace a second factor: while the account has recovery codes, one of them is needed too. */
+  needsRecoveryCode: boolean;
+}
+
+function recoveryCodeWrong(): never {
+  throw new LatchkeyError(
+    'unauthenticated',
+    'recovery_code_wrong',
+    'Enter one of your recovery codes. This one did not work. Nothing was changed.',
+  );
 }
 
 /** Adding a passkey with a link, for people who have lost every key. */
@@ -33,11 +52,13 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
   const { knex } = deps;
 
   /** Checks the policy again, because it may have changed since the link was mailed. */
-  async function find(token: string): Promise<LinkOwner | undefined> {
+  async function find(token: string): Promise<RecoveryLinkOwner | undefined> {
     const link = await findLink(knex, token, ...PURPOSES);
-    const isForbidden =
-      link?.purpose === 'recover_passkey' && !(await deps.allowsMailRecovery(link.accountId));
-    return isForbidden ? undefined : link;
+    if (!link) return undefined;
+    const isMailed = link.purpose === 'recover_passkey';
+    if (isMailed && !(await deps.allowsMailRecovery(link.accountId))) return undefined;
+    const needsRecoveryCode = isMailed && (await deps.recoveryCodes.countUnused(link.accountId)) > 0;
+    return { ...link, needsRecoveryCode };
   }
 
   return {
@@ -70,21 +91,26 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
 
     /**
      * Uses the link up and adds the passkey that its owner created, in one transaction.
-     * @param options `endOthers`: ends every other session, token and link of the account
+     * @param options `endOthers`: ends every other session, token and link of the account; `recoveryCode`: as it was typed
      * @returns the account's id
-     * @throws LatchkeyError invalid_input when the link is not valid; conflict when the passkey is registered already
+     * @throws LatchkeyError invalid_input when the link is not valid; unauthenticated when a recovery code is needed and
+     *   this is none; conflict when the passkey is registered already
      */
     async recoverWithPasskey(
       token: string,
       credential: NewCredential,
-      options: { endOthers: boolean; origin?: Origin },
+      options: { endOthers: boolean; recoveryCode?: string; origin?: Origin },
     ): Promise<string> {
-      if (!(await find(token))) throw linkExpired();
-      const { endOthers, origin } = options;
+      const found = await find(token);
+      if (!found) throw linkExpired();
+      const { endOthers, recoveryCode = '', origin } = options;
       const owner = await inTransaction(knex, async (trx) => {
         const link = await consumeLink(trx, token, ...PURPOSES);
         if (!link || link.accountId !== credential.challenge.accountId) throw linkExpired();
         const { accountId } = link;
+        const isShown =
+          !found.needsRecoveryCode || (await deps.recoveryCodes.consumeIn(trx, accountId, recoveryCode));
+        if (!isShown) recoveryCodeWrong();
         await deps.addCredential(trx, { accountId, credential, isVouched: true, origin });
         if (endOthers) await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, origin);

@@ -18,6 +18,16 @@ export interface Factors {
   hasAddedFactor: boolean;
 }
 
+/**
+ * Decides on every page and at every endpoint whether a user has shown enough to add a factor, or to remove or replace
+ * one: any factor that the account has, an unused recovery code included. Otherwise somebody who knows only the password
+ * could bypass the second factor by adding one of their own.
+ * @param amr what was shown so far (RFC 8176)
+ */
+export function hasShownEnough({ keys, totp, recoveryCodes }: Factors, amr: string[]): boolean {
+  return amr.includes('mfa') || (keys === 0 && !totp && recoveryCodes === 0);
+}
+
 export interface SecondFactorDeps extends RecoveryCodesDeps {
   secrets: Secrets;
   /** Its host is the name that an authenticator app shows. */
@@ -33,13 +43,13 @@ export function createSecondFactor(deps: SecondFactorDeps) {
   return {
     totp,
     recoveryCodes,
-    async getFactors(accountId: string): Promise<Factors> {
-      const kinds = await deps.listSignedKinds(deps.knex, accountId);
-      const hasApp = await totp.isSetUp(accountId);
+    async getFactors(accountId: string, source: Knex = deps.knex): Promise<Factors> {
+      const kinds = await deps.listSignedKinds(source, accountId);
+      const hasApp = await totp.isSetUp(accountId, source);
       return {
         keys: kinds.length,
         totp: hasApp,
-        recoveryCodes: await recoveryCodes.countUnused(accountId),
+        recoveryCodes: await recoveryCodes.countUnused(accountId, source),
         hasAddedFactor: hasApp || kinds.includes('security_key'),
       };
     },

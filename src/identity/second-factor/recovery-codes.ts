@@ -21,6 +21,17 @@ export interface RecoveryCodesDeps {
   signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { except: Exceptions }): Promise<void>;
 }
 
+/** Uses a code up. The row count of one UPDATE decides, so a code works once. @returns whether it was valid */
+async function consumeIn(trx: Knex.Transaction, accountId: string, typed: string): Promise<boolean> {
+  const code = readReadableCode(typed, LENGTH);
+  if (code === undefined) return false;
+  const consumed = await trx(TABLE)
+    .where({ account_id: accountId, code_hash: digest(code) })
+    .whereNull('consumed_at')
+    .update({ consumed_at: new Date() });
+  return consumed === 1;
+}
+
 /** Codes for people who have none of their other factors at hand. Each is shown once and works once. */
 export function createRecoveryCodes(deps: RecoveryCodesDeps) {
   const { knex } = deps;
@@ -42,8 +53,10 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
       return codes;
     },
 
+    consumeIn,
+
     /**
-     * Uses a code up. The row count of one UPDATE decides, so a code works once.
+     * Uses a code up, in a transaction of its own.
      * @param options `endOthers`: signs the user out everywhere in the same transaction, with these exceptions
      * @returns whether the code was valid
      */
@@ -52,21 +65,15 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
       typed: string,
       options: { endOthers?: { except: Exceptions } } = {},
     ): Promise<boolean> {
-      const code = readReadableCode(typed, LENGTH);
-      if (code === undefined) return false;
       return inTransaction(knex, async (trx) => {
-        const consumed = await trx(TABLE)
-          .where({ account_id: accountId, code_hash: digest(code) })
-          .whereNull('consumed_at')
-          .update({ consumed_at: new Date() });
-        if (consumed !== 1) return false;
+        if (!(await consumeIn(trx, accountId, typed))) return false;
         if (options.endOthers) await deps.signOutEverywhere(trx, accountId, options.endOthers);
         return true;
       });
     },
 
-    async countUnused(accountId: string): Promise<number> {
-      const row = await knex(TABLE)
+    async countUnused(accountId: string, source: Knex = knex): Promise<number> {
+      const row = await source(TABLE)
         .where({ account_id: accountId })
         .whereNull('consumed_at')
         .count({ n: '*' })

@@ -32,8 +32,8 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
   const toTotp = (secret: string, username = '') =>
     new TOTP({ issuer: host, label: username, secret: Secret.fromBase32(secret), period: PERIOD_SECONDS });
 
-  const find = (accountId: string) =>
-    knex(TABLE)
+  const find = (accountId: string, source: Knex = knex) =>
+    source(TABLE)
       .where({ account_id: accountId })
       .first<Row | undefined>('id', 'secret_sealed', 'confirmed_at');
 
@@ -76,8 +76,8 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
 
   return {
     /** Whether an app is set up and has shown a right code. */
-    async isSetUp(accountId: string): Promise<boolean> {
-      const row = await find(accountId);
+    async isSetUp(accountId: string, source: Knex = knex): Promise<boolean> {
+      const row = await find(accountId, source);
       return row !== undefined && row.confirmed_at !== null;
     },
 
