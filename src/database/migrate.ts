@@ -133,7 +133,7 @@ async function withMysqlLock<T>(knex: Knex, work: () => Promise<T>): Promise<T> 
 }
 
 async function migrate(database: Database, url: string, direction: 'latest' | 'rollback'): Promise<string[]> {
-  // A server that does not answer is told from one that works for long.
+  // Fails within the deadline if the server does not answer. The migration itself may take long, so it has no deadline.
   await database.ping();
   return withoutDeadline(() => withMigrationLock(database, url, () => migrateLocked(database, direction)));
 }
