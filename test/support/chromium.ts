@@ -11,6 +11,9 @@ const QUIET = [
   '--no-first-run',
 ];
 
+/** How long a click or a navigation may take. A page that waits for the processor is slow, not broken. */
+const PATIENCE_MS = 90_000;
+
 let launched: Promise<Browser> | undefined;
 after(async () => (await launched)?.close());
 
@@ -39,6 +42,7 @@ export async function watch(
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<Watched> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   const hosts = new Set<string>();
   context.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
