@@ -25,20 +25,20 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       const browser = await launch(t);
 
       const administrator = await watch(browser, { javaScriptEnabled });
-      const desk = await administrator.context.newPage();
+      const adminPage = await administrator.context.newPage();
       const { url } = await server.invitations.createSetUpLink(OPERATOR);
-      await desk.goto(url);
-      assert.equal(await desk.locator('h1').innerText(), 'Set up this server');
-      assert.ok(!desk.url().includes('code='), 'the address bar has no code');
-      await fill(desk, { 'Choose a username': 'ada', Password: PASSWORD });
-      await press(desk, 'Create account with a password');
-      assert.equal(new URL(desk.url()).pathname, '/account/security');
-      await desk.getByRole('link', { name: 'Administration' }).click();
-      await desk.getByRole('link', { name: 'Invite someone' }).click();
-      await desk.locator('#label').fill('Mei from the boatyard');
-      await desk.getByLabel('Scopes').fill('openid profile');
-      await press(desk, 'Create invitation');
-      const code = await desk.locator('.code').innerText();
+      await adminPage.goto(url);
+      assert.equal(await adminPage.locator('h1').innerText(), 'Set up this server');
+      assert.ok(!adminPage.url().includes('code='), 'the address bar has no code');
+      await fill(adminPage, { 'Choose a username': 'ada', Password: PASSWORD });
+      await press(adminPage, 'Create account with a password');
+      assert.equal(new URL(adminPage.url()).pathname, '/account/security');
+      await adminPage.getByRole('link', { name: 'Administration' }).click();
+      await adminPage.getByRole('link', { name: 'Invite someone' }).click();
+      await adminPage.locator('#label').fill('Mei from the boatyard');
+      await adminPage.getByLabel('Scopes').fill('openid profile');
+      await press(adminPage, 'Create invitation');
+      const code = await adminPage.locator('.code').innerText();
 
       const newcomer = await watch(browser, { javaScriptEnabled });
       const page = await newcomer.context.newPage();
@@ -66,9 +66,9 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       await press(page, 'Confirm address');
       assert.equal((await server.accounts.show('mei')).email_verified, true);
 
-      await desk.goto(`${server.issuer}/admin/invitations`);
-      await desk.getByRole('link', { name: 'Mei from the boatyard' }).click();
-      assert.match(await desk.locator('main').innerText(), /mei/);
+      await adminPage.goto(`${server.issuer}/admin/invitations`);
+      await adminPage.getByRole('link', { name: 'Mei from the boatyard' }).click();
+      assert.match(await adminPage.locator('main').innerText(), /mei/);
       for (const { complaints } of [administrator, newcomer])
         assert.deepEqual(
           complaints.filter((text) => !/400/.test(text)),

@@ -32,7 +32,7 @@ const BY_REASON = selectOne({ columns: 'reason', from: TABLE, where: sql`reason 
 const OF_NO_TABLE = selectOne({ columns: 'nothing', from: 'T_nothing' });
 
 /** Inserts a revoked token, whose hash is unique. */
-function evidence(hash: string, more: { guard?: string; ignore?: boolean } = {}): Write {
+function insertRow(hash: string, more: { guard?: string; ignore?: boolean } = {}): Write {
   const { guard, ignore = guard !== undefined } = more;
   const now = new Date();
   const values = { id: uuidv7(), created_at: now, token_hash: hash, reason: 'test', revoked_at: now };
@@ -43,13 +43,13 @@ function evidence(hash: string, more: { guard?: string; ignore?: boolean } = {})
   };
 }
 
-const unused = (hash: string, guard: string): Write => ({
+const markUsed = (hash: string, guard: string): Write => ({
   statement: USE,
   values: { reason: 'used', token_hash: hash },
   guard,
 });
 
-const touched = (hash: string, reason = 'touched'): Write => ({
+const touch = (hash: string, reason = 'touched'): Write => ({
   statement: TOUCH,
   values: { reason, token_hash: hash },
 });
@@ -68,7 +68,7 @@ for (const engine of engines) {
 
     test('a unit whose writes are discarded writes nothing', async () => {
       await reset();
-      const unit = unitOf(evidence('a'), evidence('b'));
+      const unit = unitOf(insertRow('a'), insertRow('b'));
       unit.discardWrites();
       assert.equal(await unit.commit(), undefined);
       assert.deepEqual(await hashes(), []);
@@ -76,12 +76,12 @@ for (const engine of engines) {
 
     test('a guard that fails undoes its whole unit, wherever it stands', async () => {
       await reset();
-      await unitOf(evidence('taken')).commit();
+      await unitOf(insertRow('taken')).commit();
       for (const writes of [
-        [unused('nobody', 'consume'), evidence('a')],
-        [evidence('a'), unused('nobody', 'consume')],
-        [evidence('a'), evidence('b'), evidence('taken', { guard: 'consume' })],
-        [evidence('a'), { statement: DELETE, values: { id: '0' }, guard: 'consume' }],
+        [markUsed('nobody', 'consume'), insertRow('a')],
+        [insertRow('a'), markUsed('nobody', 'consume')],
+        [insertRow('a'), insertRow('b'), insertRow('taken', { guard: 'consume' })],
+        [insertRow('a'), { statement: DELETE, values: { id: '0' }, guard: 'consume' }],
       ] as Write[][]) {
         assert.equal(await unitOf(...writes).commit(), 'consume');
         assert.deepEqual(await hashes(), ['taken']);
@@ -90,32 +90,32 @@ for (const engine of engines) {
 
     test('either of two guards undoes the unit, and the commit names the one that failed', async () => {
       await reset();
-      await unitOf(evidence('free'), evidence('taken')).commit();
-      const taken = evidence('taken', { guard: 'nonce' });
-      assert.equal(await unitOf(unused('free', 'consume'), taken, evidence('a')).commit(), 'nonce');
+      await unitOf(insertRow('free'), insertRow('taken')).commit();
+      const taken = insertRow('taken', { guard: 'nonce' });
+      assert.equal(await unitOf(markUsed('free', 'consume'), taken, insertRow('a')).commit(), 'nonce');
       assert.equal(
-        await unitOf(evidence('new', { guard: 'nonce' }), unused('nobody', 'consume')).commit(),
+        await unitOf(insertRow('new', { guard: 'nonce' }), markUsed('nobody', 'consume')).commit(),
         'consume',
       );
       assert.deepEqual(await hashes(), ['free', 'taken']);
       const reasons = await storage().database.knex('T_revoked_tokens').distinct('reason');
       assert.deepEqual(reasons, [{ reason: 'test' }]);
-      const both = unitOf(unused('free', 'consume'), evidence('new', { guard: 'nonce' }), evidence('a'));
+      const both = unitOf(markUsed('free', 'consume'), insertRow('new', { guard: 'nonce' }), insertRow('a'));
       assert.equal(await both.commit(), undefined);
       assert.deepEqual(await hashes(), ['a', 'free', 'new', 'taken']);
     });
 
     test('units at once: those that fail, and one whose guard fails, do not affect the others', async () => {
       await reset();
-      await unitOf(evidence('taken')).commit();
-      const broken = unitOf(evidence('x'), {
+      await unitOf(insertRow('taken')).commit();
+      const broken = unitOf(insertRow('x'), {
         statement: INSERT_WRONGLY,
         values: { id: uuidv7(), created_at: new Date(), account_id: 'nobody', username: 'x' },
       });
-      const refused = unitOf(unused('taken', 'a'), unused('nobody', 'consume'), evidence('y'));
-      const second = unitOf(evidence('taken'));
+      const refused = unitOf(markUsed('taken', 'a'), markUsed('nobody', 'consume'), insertRow('y'));
+      const second = unitOf(insertRow('taken'));
       const good = Array.from({ length: 20 }, (_, index) =>
-        unitOf(evidence(`g${String(index).padStart(2, '0')}`)),
+        unitOf(insertRow(`g${String(index).padStart(2, '0')}`)),
       );
       const settled = await Promise.allSettled(
         [...good.slice(0, 10), broken, refused, second, ...good.slice(10)].map((unit) => unit.commit()),
@@ -130,7 +130,7 @@ for (const engine of engines) {
     test('reads at once: each gets its own row or none, and those that fail do not affect the others', async () => {
       await reset();
       const known = Array.from({ length: 9 }, (_, index) => `k${index}`);
-      await unitOf(...known.map((hash) => evidence(hash))).commit();
+      await unitOf(...known.map((hash) => insertRow(hash))).commit();
       const { driver } = storage().database;
       const find = () => [
         ...[...known, 'nobody', 'k3', "' OR '1'='1"].map((hash) =>
@@ -148,15 +148,15 @@ for (const engine of engines) {
 
     test('an insert that may find its row already there leaves it unchanged', async () => {
       await reset();
-      await unitOf(evidence('a')).commit();
-      assert.equal(await unitOf(evidence('a', { ignore: true }), evidence('b')).commit(), undefined);
+      await unitOf(insertRow('a')).commit();
+      assert.equal(await unitOf(insertRow('a', { ignore: true }), insertRow('b')).commit(), undefined);
       assert.deepEqual(await hashes(), ['a', 'b']);
     });
 
     test('units that write the same rows in different order all succeed', async () => {
       await reset();
-      await unitOf(evidence('a'), evidence('b')).commit();
-      const bothOf = (hashes: string[]) => hashes.map((hash) => touched(hash, uuidv7().slice(-8)));
+      await unitOf(insertRow('a'), insertRow('b')).commit();
+      const bothOf = (hashes: string[]) => hashes.map((hash) => touch(hash, uuidv7().slice(-8)));
       const done = await Promise.all(
         Array.from({ length: 40 }, (_, index) =>
           unitOf(...bothOf(index % 2 ? ['a', 'b'] : ['b', 'a'])).commit(),
@@ -167,19 +167,19 @@ for (const engine of engines) {
 
     const onFile = async () => {
       await reset();
-      await unitOf(evidence('there')).commit();
+      await unitOf(insertRow('there')).commit();
       const { knex, driver } = storage().database;
       const other = new Sqlite(sqliteFile(storage().url));
       const read = () => driver.readOne(BY_HASH, { token_hash: 'there' });
       const byService = (hash: string) =>
-        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert(evidence(hash).values));
+        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert(insertRow(hash).values));
       other.exec('BEGIN IMMEDIATE');
       let done = 0;
       const count = () => {
         done += 1;
       };
-      const patient = [unitOf(evidence('a')).commit(), unitOf(evidence('b')).commit(), byService('c')];
-      for (const one of patient) one.then(count);
+      const waiting = [unitOf(insertRow('a')).commit(), unitOf(insertRow('b')).commit(), byService('c')];
+      for (const one of waiting) one.then(count);
       const delays: number[] = [];
       for (const began = performance.now(); performance.now() - began < 300 || delays.length < 5; ) {
         const asked = performance.now();
@@ -191,36 +191,36 @@ for (const engine of engines) {
       assert.ok(median < 50, `a waiting write does not block reads: ${median} ms`);
       assert.equal(done, 0);
       other.exec('COMMIT');
-      await Promise.all(patient);
+      await Promise.all(waiting);
       assert.deepEqual(await hashes(), ['a', 'b', 'c', 'there']);
 
       other.exec('BEGIN IMMEDIATE');
       const began = performance.now();
       const services = ['e', 'f', 'g'].map(byService);
-      const vain = await Promise.allSettled([unitOf(evidence('d')).commit(), ...services]);
+      const refused = await Promise.allSettled([unitOf(insertRow('d')).commit(), ...services]);
       // The SQLite library itself would wait 5 s.
       assert.ok(performance.now() - began < 4000, 'a locked file holds no request for long');
       assert.deepEqual(
-        vain.map((one) => one.status === 'rejected' && one.reason.kind),
+        refused.map((one) => one.status === 'rejected' && one.reason.kind),
         Array(4).fill('unavailable'),
       );
       other.exec('ROLLBACK');
       other.close();
-      await Promise.all([unitOf(evidence('h')).commit(), byService('i')]);
+      await Promise.all([unitOf(insertRow('h')).commit(), byService('i')]);
       assert.deepEqual(await hashes(), ['a', 'b', 'c', 'h', 'i', 'there']);
     };
 
     const onRow = async () => {
       await reset();
-      await unitOf(evidence('kept')).commit();
+      await unitOf(insertRow('kept')).commit();
       const { knex, driver } = storage().database;
       const owner = await knex.transaction();
       try {
         await owner('T_revoked_tokens').where({ token_hash: 'kept' }).update({ reason: 'mine' });
-        const needing = [unitOf(touched('kept')), unitOf(touched('kept'), evidence('too'))];
-        const beside = Array.from({ length: 12 }, (_, index) => unitOf(evidence(`beside${index}`)));
+        const blocked = [unitOf(touch('kept')), unitOf(touch('kept'), insertRow('too'))];
+        const others = Array.from({ length: 12 }, (_, index) => unitOf(insertRow(`beside${index}`)));
         const began = performance.now();
-        const settled = await Promise.allSettled([...needing, ...beside].map((unit) => unit.commit()));
+        const settled = await Promise.allSettled([...blocked, ...others].map((unit) => unit.commit()));
         assert.deepEqual(
           settled.map((one) => (one.status === 'rejected' ? one.reason.kind : one.value)),
           [...Array(2).fill('unavailable'), ...Array(12).fill(undefined)],
@@ -229,11 +229,11 @@ for (const engine of engines) {
         assert.ok(performance.now() - began < 5000, 'a locked row holds no request for long');
         // The next requests are served.
         assert.ok(await driver.readOne(BY_HASH, { token_hash: 'kept' }));
-        assert.equal(await unitOf(evidence('after'), evidence('that')).commit(), undefined);
+        assert.equal(await unitOf(insertRow('after'), insertRow('that')).commit(), undefined);
       } finally {
         await owner.rollback();
       }
-      await unitOf(touched('kept')).commit();
+      await unitOf(touch('kept')).commit();
       assert.deepEqual(await knex('T_revoked_tokens').where({ token_hash: 'kept' }).pluck('reason'), [
         'touched',
       ]);
@@ -244,8 +244,8 @@ for (const engine of engines) {
       const proxy = await openProxy(t, storage().url);
       const { driver, close } = openDatabase(proxy.url, 1);
       t.after(close);
-      await unitOf(evidence('a'), evidence('b')).commit();
-      const use = (hash: string) => [unused(hash, 'consume'), evidence(`for ${hash}`)];
+      await unitOf(insertRow('a'), insertRow('b')).commit();
+      const use = (hash: string) => [markUsed(hash, 'consume'), insertRow(`for ${hash}`)];
       const reasons = () => storage().database.knex('T_revoked_tokens').orderBy('token_hash').pluck('reason');
       // Both connections are open, and their statements prepared.
       assert.deepEqual(
@@ -261,7 +261,7 @@ for (const engine of engines) {
       const rows = (await reasons()).join();
       assert.ok(['test,test', 'used,used,test,test'].includes(rows), `all of it or nothing: ${rows}`);
       await sleep(200);
-      assert.equal(await driver.commit([evidence('later')]), undefined);
+      assert.equal(await driver.commit([insertRow('later')]), undefined);
     };
 
     // SQLite locks the whole database, the others lock rows.

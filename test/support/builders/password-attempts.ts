@@ -15,7 +15,7 @@ export const RIGHT = 'right';
  * Attempts at a password through two pools, as two servers have them. The hash is never computed, so that attempts meet
  * in the database and not in the queue before bcrypt. `verified` counts the attempts that reached the verification.
  */
-export async function openGuessing(t: Pick<TestContext, 'after'>, engine: EngineName) {
+export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const world = await openWorld(t, engine);
   const pools = [openDatabase(world.storage.url, 5), openDatabase(world.storage.url, 5)];
   t.after(() => Promise.all(pools.map((pool) => pool.close())));
@@ -48,7 +48,7 @@ export async function openGuessing(t: Pick<TestContext, 'after'>, engine: Engine
     verified: () => verified,
     durable: () => durable,
     /** One sign-in request, at the two servers in turns. */
-    async guess(password: string, options: { username?: string; browser?: string } = {}) {
+    async attempt(password: string, options: { username?: string; browser?: string } = {}) {
       const unit = new UnitOfWork(drivers[turn++ % drivers.length] as Database['driver']);
       return withUnit(unit, async () => {
         const browserHash = digest(options.browser ?? `stranger ${turn}`);
