@@ -188,7 +188,7 @@ for (const engine of engines) {
       }
       // The median: on a busy machine this process itself waits for the processor now and then.
       const median = delays.toSorted((a, b) => a - b)[delays.length >> 1] ?? 0;
-      assert.ok(median < 50, `a waiting write does not block reads: ${median} ms`);
+      assert.ok(median < 100, `a waiting write does not block reads: ${median} ms`);
       assert.equal(done, 0);
       other.exec('COMMIT');
       await Promise.all(waiting);
