@@ -23,7 +23,7 @@ export const maximumLife = (ttl: RefreshTokenTtl, client: ClientTtl): number =>
  * or is first-party or public. The latter two may omit the scope; their refresh token then ends with the session, since
  * the user was not asked about offline access.
  */
-export function mayRefresh(client: EngineClient, scopes: string[]): boolean {
+function mayRefresh(client: EngineClient, scopes: string[]): boolean {
   if (!client.grantTypeAllowed('refresh_token')) return false;
   return scopes.includes('offline_access') || client.is_first_party || client.clientAuthMethod === 'none';
 }
