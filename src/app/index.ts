@@ -38,7 +38,7 @@ export async function createApp(deps: { config: Config; database: Database; log:
     log,
     secrets: services.secrets,
     keys: await services.signingKeys.load(),
-    adapter: createStorage({ secrets: services.secrets, issuer, clients }),
+    adapter: createStorage({ config, secrets: services.secrets, clients }),
     findAccount: services.findAccount,
     pages: createEnginePages(showPage),
     onUse: services.clientUsage.recordUse,

@@ -94,6 +94,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       refreshTokenMax: values.LATCHKEY_REFRESH_TOKEN_MAX_TTL,
       session: values.LATCHKEY_SESSION_TTL,
     },
+    refreshOverlap: values.LATCHKEY_REFRESH_OVERLAP,
     retention,
     secondFactor: {
       everyone: values.LATCHKEY_SECOND_FACTOR.includes('everyone'),

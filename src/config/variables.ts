@@ -19,6 +19,8 @@ const oneOf = <const T extends string[]>(values: T) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
 
 const YEAR_SECONDS = 31_536_000;
+/** A used refresh token must not become one that lasts. */
+export const MAX_REFRESH_OVERLAP = 300;
 
 /** Every variable of the server, with its form and default. `.env.example` explains each one; a test compares the two. */
 export const variables = z.object({
@@ -37,6 +39,7 @@ export const variables = z.object({
   LATCHKEY_ACCESS_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(3600),
   LATCHKEY_REFRESH_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(2_592_000),
   LATCHKEY_REFRESH_TOKEN_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
+  LATCHKEY_REFRESH_OVERLAP: wholeNumber(0, MAX_REFRESH_OVERLAP).default(10),
   LATCHKEY_SESSION_TTL: wholeNumber(1, YEAR_SECONDS).default(1_209_600),
   LATCHKEY_RETENTION: z.string().default(''),
   LATCHKEY_SECOND_FACTOR: list,
@@ -77,6 +80,8 @@ export interface Config {
   threads: number;
   /** Lifetimes in seconds. */
   ttl: { accessToken: number; refreshToken: number; refreshTokenMax: number; session: number };
+  /** How many seconds after its first use a refresh token works again, for clients without a time of their own. */
+  refreshOverlap: number;
   retention: Retention;
   /** People who must have a second factor. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };

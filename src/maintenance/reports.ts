@@ -117,6 +117,7 @@ ORDER BY t.client_id, t.token`,
     description: 'codes and refresh tokens that were used a second time; each may have been stolen',
     sql: `SELECT t.revoked_at, t.reason, t.client_id, a.username
 FROM T_revoked_tokens t LEFT JOIN T_accounts a ON a.id = t.account_id
+WHERE t.reason <> 'revoked'
 ORDER BY t.revoked_at DESC`,
   },
   'signing-keys': {

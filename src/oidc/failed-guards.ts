@@ -5,6 +5,7 @@ import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { responseModes } from './engine-internals.ts';
 import { recordReplay } from './replays.ts';
+import { revokeFamily } from './storage/families.ts';
 import type { Payload } from './storage/models.ts';
 import { findConsumedRow } from './storage/request-links.ts';
 import { revokeGrant } from './storage/statements.ts';
@@ -17,21 +18,25 @@ export function withdrawResponse(ctx: Context): void {
 }
 
 /**
- * Guard `consume`: another request used the same code or token first. That is a replay, so the tokens that the other
- * request got are revoked too (RFC 9700 sections 2.1.1 and 4.14.2).
+ * Guard `consume`: another request used the same code or token first, or used a refresh token too often. That is a
+ * replay, so the tokens that the other request got are revoked too (RFC 9700 sections 2.1.1 and 4.14.2).
  */
 async function refuseReplay(ctx: Context, failed: UnitOfWork): Promise<void> {
   const consumed = findConsumedRow(failed);
   if (!consumed) throw new Error('The guard consume failed, and no row was consumed.');
-  const { grantId, clientId, accountId }: Payload = JSON.parse(consumed.json);
+  const { key, family } = consumed;
+  const { grantId, clientId = '', accountId }: Payload = JSON.parse(consumed.json);
   const unit = failed.createSibling();
   await withUnit(unit, async () => {
-    if (grantId && accountId) {
+    const reason = consumed.model === 'RefreshToken' ? 'refresh_token_reuse' : 'code_replay';
+    if (family && grantId && accountId) {
+      revokeFamily(unit, { id: family, accountId, clientId, grantId, key }, reason);
+    } else if (grantId && accountId) {
+      // A token of an earlier version, which did not name its family.
       revokeGrant(unit, grantId, accountId);
       recordEvent({ action: 'grant.revoked', accountId, clientId, target: grantId });
     }
-    const kind = consumed.model === 'RefreshToken' ? 'refresh_token' : 'code';
-    recordReplay(unit, { tokenHash: consumed.key, kind, clientId, accountId });
+    recordReplay(unit, { tokenHash: key, reason, clientId, accountId, familyId: family });
     await unit.commit();
   });
   withdrawResponse(ctx);

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_VALUES } from '../access/acr.ts';
 import type { Config } from '../config/variables.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
@@ -14,6 +15,7 @@ import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules } from './refresh-tokens.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
+import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { accessTokenTtl, limitScopes } from './token-scope.ts';
 
@@ -68,6 +70,10 @@ function configuration(deps: EngineDeps): Configuration {
     allowOmittingSingleRegisteredRedirectUri: false,
     rotateRefreshToken: refreshTokens.rotate,
     issueRefreshToken: refreshTokens.issue,
+    // Where a family is revoked (storage/families.ts), the grant stays.
+    revokeGrantPolicy: ({ oidc }: KoaContextWithOIDC) =>
+      findPresentedFamily(currentUnit()) === undefined &&
+      !(oidc.route === 'revocation' && oidc.entities.AccessToken),
     expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) =>
       !source.scopes.has('offline_access'),
     loadExistingGrant,

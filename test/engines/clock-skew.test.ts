@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toDate } from '../../src/database/instants.ts';
+import { MAX_USES } from '../../src/oidc/storage/refresh-overlap.ts';
 import { Browser } from '../support/browser.ts';
 import {
   answerOf,
@@ -22,7 +23,7 @@ const clock = (ms: number) => ({ NODE_OPTIONS: `--import=${preload}`, TEST_CLOCK
 
 for (const engine of engines) {
   describe(`two servers whose clocks are ${(2 * SKEW_MS) / 1000} s apart on ${engine}`, () => {
-    test('of 50 refreshes with one token at once, at most one succeeds, and its tokens are revoked afterwards', async (t) => {
+    test('of 50 refreshes with one token at once, a bounded number succeeds, all of one family, which is revoked afterwards', async (t) => {
       const world = await openWorld(t, engine);
       const ahead = await world.start(clock(SKEW_MS));
       const behind = await world.start(clock(-SKEW_MS));
@@ -47,16 +48,15 @@ for (const engine of engines) {
         );
         const seen = JSON.stringify(answers.map(({ status, body }) => body.error ?? status));
         const won = answers.filter(({ status }) => status === 200);
-        assert.ok(won.length <= 1, seen);
+        assert.ok(won.length <= MAX_USES, seen);
         assert.equal(answers.filter(lost).length, PARALLEL - won.length, seen);
-        const where = { rotated_from: row.id };
-        assert.ok((await knex('T_refresh_tokens').where(where)).length <= 1);
-        for (const server of won.length > 0 ? [ahead, behind] : []) {
-          const info = await call(server, client, '/token/introspection', {
-            token: won[0]?.body.access_token,
-          });
+        const families = await knex('T_refresh_tokens').distinct('family_id');
+        assert.ok(families.length <= 1);
+        const isRefused = answers.some(({ body }) => body.error === 'invalid_grant');
+        for (const [index, { body }] of isRefused ? won.entries() : []) {
+          const info = await call(at(index), client, '/token/introspection', { token: body.access_token });
           assert.equal(info.body.active, false);
-          assert.equal((await refresh(server, client, won[0]?.body.refresh_token)).status, 400);
+          assert.equal((await refresh(at(index + 1), client, body.refresh_token)).status, 400);
         }
         await knex('T_refresh_tokens').delete();
         await knex('T_grants').delete();

@@ -39,7 +39,7 @@ for (const engine of engines) {
     for (const what of ['code', 'refresh token']) {
       test(`that both read a ${what} as unused: one gets tokens, and the other revokes them`, async (t) => {
         const server = await startServer(t, engine);
-        const client = await server.createClient({ firstParty: true });
+        const client = await server.createClient({ firstParty: true, refreshOverlap: 0 });
         const { browser } = await signInWith(server, client, await server.createAccount());
         const request = authorization(client, { prompt: 'none', scope: 'openid offline_access' });
         const code = answerOf(await browser.get(authorizeUrl(request))).get('code');

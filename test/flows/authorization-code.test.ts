@@ -18,7 +18,7 @@ for (const engine of engines) {
   describe(`authorization code on ${engine}`, () => {
     test('the person signs in and allows, and the application gets its tokens', async (t) => {
       const server = await startServer(t, engine);
-      const client = await server.createClient();
+      const client = await server.createClient({ refreshOverlap: 0 });
       const person = await server.createAccount();
       const { answer, request, tokens, browser } = await signInWith(server, client, person, {
         scope: 'openid profile email offline_access',

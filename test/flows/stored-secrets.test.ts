@@ -25,7 +25,7 @@ async function storeTheRest(server: TestServer): Promise<void> {
   const { database, issuer } = server;
   const storage = createStorage({
     secrets: createSecrets(SECRETS),
-    issuer,
+    config: { issuer, refreshOverlap: 10 },
     clients: { find: async () => undefined },
   });
   const { id } = await database.knex('T_accounts').first('id');

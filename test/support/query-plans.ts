@@ -72,7 +72,8 @@ const READERS: Record<Engine, (database: Database, asked: Asked) => Promise<Step
   },
 };
 
-const SCAN = /^(SCAN (?!CONSTANT)|(->\s+)?(Parallel )?Seq Scan|ALL on|index on)/;
+/** A derived table named `d` holds the few rows that its own query found. */
+const SCAN = /^(SCAN (?!CONSTANT|d$)|(->\s+)?(Parallel )?Seq Scan|ALL on (?!<derived)|index on)/;
 
 /** @returns the steps of the statement's plan that read a whole table or a whole index */
 export async function scansOf(database: Database, asked: Asked): Promise<Step[]> {

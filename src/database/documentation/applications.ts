@@ -21,6 +21,7 @@ export const applications: Record<string, TableDescription> = {
       updated_at: 'The last change.',
       refresh_token_max_ttl:
         'Seconds after the sign-in at which its refresh tokens end; NULL: LATCHKEY_REFRESH_TOKEN_MAX_TTL.',
+      refresh_overlap: 'Seconds for which a used refresh token works again; NULL: LATCHKEY_REFRESH_OVERLAP.',
     },
     values: {
       client_type: {

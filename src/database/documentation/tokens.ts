@@ -8,6 +8,14 @@ import {
   TIMED_DIGEST,
 } from './model.ts';
 
+const FAMILY =
+  'The family: every token of one authorization code, through all refreshes. NULL without a code, or if an earlier version issued it.';
+
+const FAMILY_REFERENCE = {
+  target: 'T_authorization_codes.id',
+  why: 'A family outlives the code that began it.',
+};
+
 export const tokens: Record<string, TableDescription> = {
   T_access_tokens: {
     part: 'protocol',
@@ -16,6 +24,7 @@ export const tokens: Record<string, TableDescription> = {
       token_hash: 'Digest of the token.',
       kind: 'Whom it acts for.',
       authorization_code_id: 'The code it was issued for; NULL if a refresh token was used.',
+      family_id: FAMILY,
       account_id: 'The user; NULL if the application acts as itself.',
       client_id: CLIENT,
       grant_id: 'What the user allowed.',
@@ -41,6 +50,7 @@ export const tokens: Record<string, TableDescription> = {
       grant_id: GRANT_REFERENCE,
       session_uid: SESSION_REFERENCE,
       authorization_code_id: { target: 'T_authorization_codes.id', why: 'A token can outlive its code.' },
+      family_id: FAMILY_REFERENCE,
     },
     secrets: { token_hash: TIMED_DIGEST },
     security: [
@@ -51,16 +61,18 @@ export const tokens: Record<string, TableDescription> = {
   },
   T_refresh_tokens: {
     part: 'protocol',
-    purpose: 'A refresh token. Each use issues the next one.',
+    purpose: 'A refresh token. Each use issues a new one of the same family.',
     columns: {
       token_hash: 'Digest of the token.',
       account_id: 'The user.',
       client_id: CLIENT,
-      grant_id: 'What the user allowed; also identifies the family of the token.',
+      grant_id: 'What the user allowed.',
+      family_id: FAMILY,
       session_uid: 'The session it belongs to and ends with.',
       scope: 'The scopes it can be refreshed to.',
       rotated_from: 'The token it replaced; NULL for the first of a family.',
-      consumed_at: 'When it was used. A second use revokes the family.',
+      consumed_at: 'When it was first used.',
+      uses: 'How often it was used. Within the overlap (LATCHKEY_REFRESH_OVERLAP) it works up to ten times; any further use revokes the family.',
       payload: PAYLOAD,
       expires_at:
         'LATCHKEY_REFRESH_TOKEN_TTL after it was issued, and at the latest LATCHKEY_REFRESH_TOKEN_MAX_TTL (or the `refresh_token_max_ttl` of its application) after the sign-in.',
@@ -74,6 +86,7 @@ export const tokens: Record<string, TableDescription> = {
       client_id: CLIENT_REFERENCE,
       grant_id: GRANT_REFERENCE,
       session_uid: SESSION_REFERENCE,
+      family_id: FAMILY_REFERENCE,
       rotated_from: {
         target: 'T_refresh_tokens.id',
         why: 'The clean-up may delete the earlier token first.',
@@ -82,6 +95,7 @@ export const tokens: Record<string, TableDescription> = {
     secrets: { token_hash: TIMED_DIGEST },
     security: [
       'A used token stays until it expires, so that a second use is detected (RFC 9700 section 4.14.2).',
+      'One conditional statement uses it, in the commit that writes the new tokens.',
     ],
     lifetime: 'Until `expires_at`, then a week. Revocation deletes it.',
     initialContent: 'Empty.',
@@ -132,31 +146,40 @@ export const tokens: Record<string, TableDescription> = {
   },
   T_revoked_tokens: {
     part: 'protocol',
-    purpose: 'Evidence: a code or refresh token that was used twice. Outlives the rows that were revoked.',
+    purpose:
+      'A code or token whose family was revoked: the tombstone of the family, and the evidence of a replay. Outlives the rows that were revoked.',
     columns: {
       token_hash: 'Digest of the code or token.',
-      reason: 'What was used twice.',
+      reason: 'Why it was revoked.',
       client_id: CLIENT,
       account_id: 'The user.',
-      revoked_at: 'When it was used the second time.',
+      family_id:
+        'The revoked family; NULL if it has none, because an earlier version issued the token. The whole grant was then revoked.',
+      revoked_at: 'When it was used the second time, or revoked.',
       expires_at: 'A year later.',
     },
     values: {
       reason: {
-        code_replay: 'an authorization code',
-        refresh_token_reuse: 'a refresh token',
+        code_replay: 'an authorization code was used twice',
+        refresh_token_reuse: 'a refresh token was used again after its overlap, or too often',
+        revoked: 'the application revoked it',
       },
     },
     indices: {
       I_revoked_tokens_token_hash: 'One row, however often it is used again.',
+      I_revoked_tokens_family_id: 'Every read of a code or token: was its family revoked?',
       I_revoked_tokens_expires_at: CLEAN_UP,
     },
     unenforced: {
       client_id: CLIENT_REFERENCE,
       account_id: { target: 'T_accounts.id', why: 'Evidence outlives the account.' },
+      family_id: FAMILY_REFERENCE,
     },
     secrets: { token_hash: TIMED_DIGEST },
-    security: ['Written in a separate commit, so that it stays although the request is refused.'],
+    security: [
+      'Written in a separate commit, so that it stays although the request is refused.',
+      'A request that lost a race may still write tokens of a revoked family. They never work, because this row is found.',
+    ],
     lifetime: 'A year.',
     initialContent: 'Empty.',
   },

@@ -15,11 +15,18 @@ interface ClientArguments {
   grantType?: ClientInput['grantTypes'];
   requirePkce?: boolean;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
-  refreshTokenMaxTtl?: number | null;
+  refreshTokenMaxTtl?: string;
+  refreshOverlap?: string;
   json?: boolean;
 }
 
 const OPERATOR: Actor = { accountId: null };
+
+/** `default` goes back to the server's own setting; the schema refuses what is no number. */
+function toSeconds(text: string | undefined): number | null | undefined {
+  if (text === undefined) return undefined;
+  return text === 'default' ? null : Number(text);
+}
 
 /** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
 const toChange = (args: ClientArguments): ClientChange => ({
@@ -30,7 +37,8 @@ const toChange = (args: ClientArguments): ClientChange => ({
   scope: args.scope,
   requirePkce: args.requirePkce,
   idTokenSignedResponseAlg: args.idTokenAlg,
-  refreshTokenMaxTtl: args.refreshTokenMaxTtl,
+  refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
+  refreshOverlap: toSeconds(args.refreshOverlap),
 });
 
 const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
@@ -40,9 +48,6 @@ const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
   displayCode: args.displayCode,
   grantTypes: args.grantType,
 });
-
-/** `default` goes back to the server's own setting; the schema refuses what is no number. */
-const toSeconds = (text: string) => (text === 'default' ? null : Number(text));
 
 /** One line of `latchkey client list`. */
 function summarize(document: Record<string, unknown>) {
@@ -58,6 +63,10 @@ export function clientCommands(
 ): void {
   const client = program.command('client').description('register and manage applications');
   const json = ['--json', 'print one JSON document'] as const;
+  const overlap = [
+    '--refresh-overlap <seconds>',
+    'how long a used refresh token works again; default: LATCHKEY_REFRESH_OVERLAP',
+  ] as const;
 
   client
     .command('create')
@@ -83,8 +92,8 @@ export function clientCommands(
     .option(
       '--refresh-token-max-ttl <seconds>',
       'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
-      toSeconds,
     )
+    .option(...overlap)
     .option(...json)
     .action(async (args: ClientArguments & { name: string }) => {
       print(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
@@ -123,8 +132,8 @@ export function clientCommands(
     .option(
       '--refresh-token-max-ttl <seconds>',
       'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
-      toSeconds,
     )
+    .option(...overlap)
     .option(...json)
     .action(async (clientId: string, args: ClientArguments) => {
       print(await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))), args.json);

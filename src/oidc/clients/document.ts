@@ -11,6 +11,7 @@ export const OWN_METADATA = [
   'is_first_party',
   'display_code',
   'refresh_token_max_ttl',
+  'refresh_overlap',
 ];
 
 /** The engine's client, as far as we use it. */
@@ -26,6 +27,8 @@ export interface EngineClient {
   display_code: boolean;
   /** Seconds; undefined: the server's own setting. */
   refresh_token_max_ttl?: number;
+  /** In seconds; undefined: that of the server. */
+  refresh_overlap?: number;
   grantTypeAllowed(type: string): boolean;
 }
 
@@ -54,6 +57,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     refresh_token_max_ttl: row.refresh_token_max_ttl ?? undefined,
+    refresh_overlap: row.refresh_overlap ?? undefined,
     is_active: Boolean(row.is_active),
   };
 }

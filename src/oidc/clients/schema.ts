@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
+import { MAX_REFRESH_OVERLAP } from '../../config/variables.ts';
 import { refuse } from '../../kit/errors.ts';
 import { visibleText } from '../../kit/text.ts';
 
@@ -63,6 +64,8 @@ const name = visibleText('A name').min(1, 'Enter a name');
 const MAX_TTL = 315_360_000;
 const TTL_RULE = `A lifetime is a whole number of seconds from 1 to ${MAX_TTL}`;
 const refreshTokenMaxTtl = z.number(TTL_RULE).int(TTL_RULE).min(1, TTL_RULE).max(MAX_TTL, TTL_RULE);
+const OVERLAP_RULE = `A refresh overlap is a whole number of seconds from 0 to ${MAX_REFRESH_OVERLAP}`;
+const refreshOverlap = z.int(OVERLAP_RULE).min(0, OVERLAP_RULE).max(MAX_REFRESH_OVERLAP, OVERLAP_RULE);
 
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
@@ -78,6 +81,8 @@ export const clientInput = z.strictObject({
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
   /** Null: the server's own setting. */
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().default(null),
+  /** Null: the server's own setting. */
+  refreshOverlap: refreshOverlap.nullable().default(null),
 });
 
 /** Members that are undefined keep their value. */
@@ -90,6 +95,7 @@ export const clientChange = z.strictObject({
   requirePkce: z.boolean().optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),
+  refreshOverlap: refreshOverlap.nullable().optional(),
 });
 
 export type ClientInput = z.input<typeof clientInput>;

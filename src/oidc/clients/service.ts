@@ -81,6 +81,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           is_first_party: input.firstParty,
           is_active: true,
           refresh_token_max_ttl: input.refreshTokenMaxTtl,
+          refresh_overlap: input.refreshOverlap,
           created_by: actor.accountId,
           registered_via: 'admin',
           metadata: JSON.stringify(metadata),
@@ -134,6 +135,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           require_pkce: input.requirePkce ?? row.require_pkce,
           refresh_token_max_ttl:
             input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
+          refresh_overlap: input.refreshOverlap === undefined ? row.refresh_overlap : input.refreshOverlap,
           allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
         };
       });

@@ -19,6 +19,7 @@ export interface ClientRow {
   is_active: boolean | number;
   /** Seconds; null: the server's own setting. */
   refresh_token_max_ttl: number | null;
+  refresh_overlap: number | null;
   /** JSON: ClientMetadata. */
   metadata: string;
 }
@@ -41,7 +42,8 @@ const SECRETS = 'T_oauth_client_secrets';
 
 const SELECT_CLIENT = selectOne({
   columns: `id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
-    is_first_party, is_active, refresh_token_max_ttl, metadata`,
+    is_first_party, is_active, refresh_token_max_ttl, refresh_overlap,
+    metadata`,
   from: CLIENTS,
   where: sql`client_id = ${'client_id'} AND is_active = true`,
 });

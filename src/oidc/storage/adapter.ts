@@ -2,10 +2,13 @@ import { errors, Provider } from 'oidc-provider';
 import { toDate, toEpoch } from '../../database/instants.ts';
 import type { Row, Statement } from '../../database/statements.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { findPresentedFamily, revokeFamily, setPresentedFamily } from './families.ts';
 import { expiryOf, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated } from './preload.ts';
+import { isInOverlap, toUse } from './refresh-overlap.ts';
 import {
   approveEndedRequest,
   findConsumedRow,
@@ -21,6 +24,8 @@ interface KnownRow {
   json: string;
   /** When it was used, in seconds since 1970. */
   consumed?: number;
+  /** The id of its family. */
+  family?: string;
 }
 
 const memoryKey = (model: Model, key: string) => `${model.table}:${key}`;
@@ -45,18 +50,22 @@ export class Adapter {
   readonly #model: Model;
   readonly #secrets: Secrets;
   readonly #statements: ModelStatements;
+  readonly #refreshOverlap: number;
 
-  constructor(name: string, secrets: Secrets) {
+  /** @param options `refreshOverlap`: in seconds, for clients without one of their own */
+  constructor(name: string, secrets: Secrets, options: { refreshOverlap: number }) {
     const model = models[name];
     if (!model) throw new Error(`Latchkey does not store ${name}.`);
     this.#name = name;
     this.#model = model;
     this.#secrets = secrets;
     this.#statements = statementsOf(model);
+    this.#refreshOverlap = options.refreshOverlap;
   }
 
   async #select(statement: Statement<'key'>, key: string): Promise<KnownRow | undefined> {
     const row = await currentUnit().readOne(statement, { key });
+    if (row?.family_is_revoked) return undefined;
     if (row && this.#model.related) rememberRelated(row);
     return row && this.#toKnownRow(row);
   }
@@ -77,6 +86,7 @@ export class Adapter {
       id: String(row.id),
       json,
       consumed: row.consumed_at ? toEpoch(toDate(row.consumed_at)) : undefined,
+      family: typeof row.family === 'string' ? row.family : undefined,
     };
   }
 
@@ -96,8 +106,15 @@ export class Adapter {
   /** Finds expired rows too: the engine itself decides what to answer for those. */
   async find(id: string): Promise<Payload | undefined> {
     if (isOfOtherKind(this.#name, id)) return undefined;
-    const known = await this.#findByKey(storedKey(this.#model, id));
-    return known && this.#toPayload(known, id);
+    const key = storedKey(this.#model, id);
+    const known = await this.#findByKey(key);
+    const payload = known && this.#toPayload(known, id);
+    if (!payload) return undefined;
+    const { accountId, clientId, grantId } = payload;
+    if (known.family && accountId && clientId && grantId)
+      setPresentedFamily(currentUnit(), { id: known.family, accountId, clientId, grantId, key });
+    if (this.#name === 'RefreshToken' && isInOverlap(payload, this.#refreshOverlap)) delete payload.consumed;
+    return payload;
   }
 
   async findByUserCode(userCode: string): Promise<Payload | undefined> {
@@ -159,30 +176,37 @@ export class Adapter {
         state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,
       };
     }
+    const family_id = consumed?.family ?? null;
     if (this.#model === models.AccessToken)
-      return { authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null };
+      return {
+        authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null,
+        family_id,
+      };
     if (this.#name === 'RefreshToken')
-      return { rotated_from: consumed?.model === 'RefreshToken' ? consumed.id : null };
+      return { rotated_from: consumed?.model === 'RefreshToken' ? consumed.id : null, family_id };
     return {};
   }
 
   /**
    * Marks the row as used. The database decides who used it first, when the unit commits: of all requests that come
-   * this far with the same value, one is committed and the others fail by the guard `consume`.
+   * this far with the same value, one is committed and the others fail by the guard `consume`. Only a refresh token
+   * can be used a few times more, within its overlap.
    */
   async consume(id: string): Promise<void> {
     const unit = currentUnit();
     const key = storedKey(this.#model, id);
     const known = await this.#findByKey(key);
     if (!known) throw new errors.InvalidGrant('the row is gone');
-    const { id: rowId, json } = known;
+    const { id: rowId, json, family } = known;
     const now = new Date();
-    unit.write(
-      { statement: this.#statements.consume, values: { id: rowId, consumed_at: now }, guard: 'consume' },
-      `${this.#model.table}:${rowId}`,
-    );
-    unit.setKnown(memoryKey(this.#model, key), { id: rowId, json, consumed: toEpoch(now) });
-    setConsumedRow(unit, { model: this.#name, id: rowId, key, json });
+    const values = { id: rowId, consumed_at: now };
+    const write: Write =
+      this.#name === 'RefreshToken'
+        ? toUse(known, now, this.#refreshOverlap)
+        : { statement: this.#statements.consume, values, guard: 'consume' };
+    unit.write(write, `${this.#model.table}:${rowId}`);
+    unit.setKnown(memoryKey(this.#model, key), { id: rowId, json, family, consumed: toEpoch(now) });
+    setConsumedRow(unit, { model: this.#name, id: rowId, key, json, family });
   }
 
   async destroy(id: string): Promise<void> {
@@ -202,8 +226,11 @@ export class Adapter {
     unit.write({ statement, values: { key }, guard: isConsuming ? pending?.guard : undefined }, writeKey);
   }
 
+  /** The engine revokes all of a grant. After a code or token was presented, only its family is meant. */
   async revokeByGrantId(grantId: string): Promise<void> {
     const unit = currentUnit();
+    const family = findPresentedFamily(unit);
+    if (family?.grantId === grantId) return revokeFamily(unit, family, 'revoked');
     const account_id = await findGrantOwner(unit, grantId);
     if (account_id === undefined) return;
     unit.write(

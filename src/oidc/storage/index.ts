@@ -10,12 +10,16 @@ export interface ClientSource {
 }
 
 /** The engine's `adapter`: returns the storage of a model by the model's name. */
-export function createStorage(deps: { secrets: Secrets; issuer: string; clients: ClientSource }) {
+export function createStorage(deps: {
+  config: { issuer: string; refreshOverlap: number };
+  secrets: Secrets;
+  clients: ClientSource;
+}) {
   return (name: string) => {
     if (name === 'Client') return deps.clients;
     if (name === 'Session') return new Sessions(deps.secrets);
-    if (name === 'Interaction') return new AuthorizationRequests(deps.secrets, deps.issuer);
-    if (name === 'ReplayDetection') return new ReplayDetection(name, deps.secrets);
-    return new Adapter(name, deps.secrets);
+    if (name === 'Interaction') return new AuthorizationRequests(deps.secrets, deps.config.issuer);
+    if (name === 'ReplayDetection') return new ReplayDetection(name, deps.secrets, deps.config);
+    return new Adapter(name, deps.secrets, deps.config);
   };
 }

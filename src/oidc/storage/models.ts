@@ -30,6 +30,8 @@ export interface Model {
   related?: boolean;
   /** Members that could be presented to us; they are stored sealed, in the column `code_sealed`. */
   sealed?: string[];
+  /** The column of the family that a code or token belongs to; a code begins one (families.ts). */
+  family?: 'id' | 'family_id';
   /** Columns that name the rows of the same request from which a new row comes. */
   links?: string[];
   /** Further columns; always the same ones, whatever the payload holds. */
@@ -65,7 +67,8 @@ const polledCode: Omit<Model, 'table'> = {
 const accessToken: Model = {
   table: 'T_access_tokens',
   key: 'token_hash',
-  links: ['authorization_code_id'],
+  links: ['authorization_code_id', 'family_id'],
+  family: 'family_id',
   grantable: true,
   related: true,
   columns: (payload) =>
@@ -88,6 +91,7 @@ export const models: Record<string, Model> = {
     table: 'T_authorization_codes',
     key: 'code_hash',
     links: ['authorization_request_id', 'state'],
+    family: 'id',
     consumable: true,
     grantable: true,
     related: true,
@@ -104,7 +108,8 @@ export const models: Record<string, Model> = {
   RefreshToken: {
     table: 'T_refresh_tokens',
     key: 'token_hash',
-    links: ['rotated_from'],
+    links: ['rotated_from', 'family_id'],
+    family: 'family_id',
     consumable: true,
     grantable: true,
     related: true,

@@ -1,15 +1,19 @@
 import { type Row, type Statement, selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
+import type { Model } from './models.ts';
 import { rememberSession } from './sessions.ts';
 
 /**
  * Reads a code or token together with its grant, account and session, which the engine asks for next. The unit of
  * work keeps them until then (docs/decisions/0005).
  */
-export function selectWithRelated(table: string, column: string, consumable: boolean): Statement<'key'> {
+export function selectWithRelated(model: Model, column: string): Statement<'key'> {
+  const { table, consumable = false, family = 'id' } = model;
+  const isRevoked = `EXISTS (SELECT 1 FROM T_revoked_tokens v WHERE v.family_id = t.${family})`;
   return selectOne({
     columns: `t.id, t.payload, t.grant_id, t.account_id, t.session_uid${consumable ? ', t.consumed_at' : ''},
+      t.${family} AS family, ${isRevoked} AS family_is_revoked,
       g.payload AS grant_payload, s.payload AS session_payload, s.authorizations AS session_authorizations,
       ${ACCOUNT_COLUMNS}`,
     from: `${table} t

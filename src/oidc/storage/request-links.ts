@@ -13,6 +13,8 @@ export interface ConsumedRow {
   key: string;
   /** Its payload. */
   json: string;
+  /** The id of its family; undefined for a token from before there were any. */
+  family: string | undefined;
 }
 
 const CONSUMED = 'oidc.consumed-row';

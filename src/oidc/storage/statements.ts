@@ -25,7 +25,7 @@ const UNUSED_ID = sql`id = ${'id'} AND consumed_at IS NULL`;
 
 function selectBy(model: Model, column: string): Statement<'key'> {
   const { table, consumable = false, sealed, related } = model;
-  if (related) return selectWithRelated(table, column, consumable);
+  if (related) return selectWithRelated(model, column);
   const columns = ['id', 'payload', consumable && 'consumed_at', sealed && 'code_sealed'].filter(Boolean);
   const onlyLive = table === 'T_grants' ? ' AND revoked_at IS NULL' : '';
   return selectOne({

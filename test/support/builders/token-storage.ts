@@ -65,7 +65,7 @@ async function openStorage(t: Pick<TestContext, 'after'>, engine: EngineName) {
   });
   const storage = createStorage({
     secrets: createSecrets(SECRETS),
-    issuer: 'https://id.harbour.example',
+    config: { issuer: 'https://id.harbour.example', refreshOverlap: 10 },
     clients: { find: async () => undefined },
   });
   async function run<T>(work: () => Promise<T>) {
