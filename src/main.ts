@@ -5,6 +5,7 @@ import { ConfigError, loadConfig } from './config/index.ts';
 import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, readSchemaStatus } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
+import { describeSurroundings } from './database/surroundings.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
 import { runPeriodically } from './kit/periodic-jobs.ts';
@@ -35,6 +36,8 @@ async function start(): Promise<void> {
     if (advice)
       throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }
+  const surroundings = await describeSurroundings(database);
+  if (surroundings) log.info({ event: 'database', surroundings });
   const { provider, services, close } = await createApp({ config, database, log });
   const server = createServer(
     { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },

@@ -1,6 +1,7 @@
 import type { Config } from '../config/variables.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
+import { describeSurroundings } from '../database/surroundings.ts';
 import { createMailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
@@ -85,7 +86,8 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
       await database
         .ping()
         .catch(() => fail(`${databaseUrl} does not answer. Start it, or correct LATCHKEY_DATABASE_URL.`));
-      return `${database.engine} at ${databaseUrl}`;
+      const surroundings = await describeSurroundings(database);
+      return `${database.engine} at ${databaseUrl}${surroundings ? `, ${surroundings}` : ''}`;
     }),
   ];
   if (!findings.at(-1)?.ok) return findings;

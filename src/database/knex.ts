@@ -28,7 +28,7 @@ export function mysqlUrl(url: string): string {
  * Knex prints warnings to standard output, where they would break the JSON of a command. It also throws the errors among
  * them, such as a failed connection, and those are logged by whoever catches them.
  */
-const log = { warn() {} };
+const log = { warn() {}, error() {} };
 
 type Done = (error: unknown, connection: unknown) => void;
 
@@ -65,6 +65,7 @@ function sqliteConfig(url: string): Knex.Config {
 function postgresConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
   return {
     client: dialectWithDeadline('postgres'),
+    log,
     connection: {
       connectionString: url,
       connectionTimeoutMillis: DEADLINE_MS,
@@ -89,16 +90,19 @@ interface ServerConnection {
 function mysqlConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
   return {
     client: dialectWithDeadline('mysql2'),
+    log,
     connection: { uri: mysqlUrl(url), timezone: 'Z', connectTimeout: DEADLINE_MS },
     acquireConnectionTimeout: DEADLINE_MS,
     pool: {
       ...pool,
       afterCreate(connection: ServerConnection, done: Done) {
-        const [settings, isolation] = MYSQL_SESSION;
-        connection.query(settings, (wrong) => {
-          if (wrong) return done(wrong, connection);
-          connection.query(isolation, (error) => done(error, connection));
-        });
+        // Each is answered in its turn, so the last one's answer is enough.
+        let failure: unknown;
+        for (const [index, statement] of MYSQL_SESSION.entries())
+          connection.query(statement, (error) => {
+            failure ??= error;
+            if (index === MYSQL_SESSION.length - 1) done(failure, connection);
+          });
       },
     },
   };

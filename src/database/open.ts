@@ -28,15 +28,12 @@ async function createDriver(url: string, knex: Knex, poolSize: number): Promise<
   return failFast(createMysqlDriver(mysqlUrl(url), poolSize));
 }
 
-/** Knex would print these to standard output, between the lines of the log or of the command; each is thrown as well. */
-const QUIET = { warn() {}, error() {} };
-
 const PING = selectOne({ columns: '1 AS one' });
 
 /** Opens the database of that URL. Connections are made when they are first needed. */
 export function openDatabase(url: string, poolSize = 10): Database {
   const engine = engineOf(url);
-  const knex = knexFactory({ ...knexConfig(url, poolSize), log: QUIET });
+  const knex = knexFactory(knexConfig(url, poolSize));
   let opening: Promise<Driver> | undefined;
   let opened: Driver | undefined;
   const open = () =>

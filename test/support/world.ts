@@ -97,10 +97,11 @@ export interface World {
 export async function openWorld(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { empty?: boolean } = {},
+  options: { empty?: boolean; storage?: TestDatabase } = {},
 ): Promise<World> {
   await import(cheapHashes);
-  const storage = await (options.empty ? createDatabase : createMigratedDatabase)(engine);
+  const storage =
+    options.storage ?? (await (options.empty ? createDatabase : createMigratedDatabase)(engine));
   const database = openDatabase(storage.url, 3);
   const servers: ServerProcess[] = [];
   t.after(async () => {

@@ -31,10 +31,12 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
     retry: words('40001 40P01 26000'),
     duplicate: ['23505'],
   },
+  // ER_UNKNOWN_COM_ERROR and ER_ERROR_DURING_COMMIT: this member of a Galera cluster has lost the others.
   mysql: {
     unavailable: words(
       `ER_CON_COUNT_ERROR ER_SERVER_SHUTDOWN ER_DISK_FULL ER_RECORD_FILE_FULL ER_OPTION_PREVENTS_STATEMENT
-       ER_READ_ONLY_MODE PROTOCOL_CONNECTION_LOST PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR`,
+       ER_READ_ONLY_MODE PROTOCOL_CONNECTION_LOST PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR
+       ER_UNKNOWN_COM_ERROR ER_ERROR_DURING_COMMIT`,
     ),
     locked: ['ER_LOCK_WAIT_TIMEOUT'],
     retry: ['ER_LOCK_DEADLOCK'],

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
-import { inTransaction } from '../../database/transaction.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { invitationUrl, makeHashedCode } from './codes.ts';
 import { putInvitation, SET_UP_ID } from './store.ts';
@@ -26,25 +26,31 @@ export function createSetUp({ knex, issuer, hasAdministrator }: SetUpDeps) {
     async createSetUpLink(actor: Actor): Promise<{ url: string; expires_at: string }> {
       const { code, hash } = makeHashedCode();
       const expiresAt = new Date(Date.now() + LIFETIME_MS);
-      await inTransaction(knex, async (trx) => {
-        await putInvitation(trx, {
-          id: SET_UP_ID,
-          codeHash: hash,
-          label: 'The first administrator',
-          email: null,
-          scopes: ['*:*'],
-          roles: [],
-          createdBy: null,
-          maxUses: 1,
-          expiresAt,
+      const create = () =>
+        inTransaction(knex, async (trx) => {
+          await putInvitation(trx, {
+            id: SET_UP_ID,
+            codeHash: hash,
+            label: 'The first administrator',
+            email: null,
+            scopes: ['*:*'],
+            roles: [],
+            createdBy: null,
+            maxUses: 1,
+            expiresAt,
+          });
+          if (await hasAdministrator(trx))
+            throw new LatchkeyError(
+              'conflict',
+              'already_administered',
+              'This server has an administrator already. To invite people: latchkey invite create --as USERNAME',
+            );
+          await recordEventIn(trx, { action: 'set_up_link.created', actorId: actor.accountId });
         });
-        if (await hasAdministrator(trx))
-          throw new LatchkeyError(
-            'conflict',
-            'already_administered',
-            'This server has an administrator already. To invite people: latchkey invite create --as USERNAME',
-          );
-        await recordEventIn(trx, { action: 'set_up_link.created', actorId: actor.accountId });
+      await create().catch((error) => {
+        // Another server that started at the same moment added the row, so now it can be replaced.
+        if (!isDuplicate(error)) throw error;
+        return create();
       });
       return { url: invitationUrl(issuer, code), expires_at: expiresAt.toISOString() };
     },
