@@ -12,6 +12,7 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import { qrCode } from '../identity/invitations/export.ts';
 import { isTooLong } from '../identity/passwords/rules.ts';
 import { TRUST_DAYS } from '../identity/passwords/trusted-browsers.ts';
+import { createEmailVerificationPages } from '../interactions/email-verification.ts';
 import { createEntryPages } from '../interactions/entry.ts';
 import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
@@ -47,6 +48,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const recoveryCookie = sealedCookie('recover');
   const browser = createBrowserCookie({ secure, days: TRUST_DAYS });
   const ceremony = createCeremonyCookie({ secure });
+  const forms = createCsrfTokens({ secrets, secure });
   const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
   const accountCeremonies = createAccountCeremonies({
     provider,
@@ -120,13 +122,17 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     showPage,
     passwordFault: passwords.fault,
     limitMail,
-    forms: createCsrfTokens({ secrets, secure }),
+    forms,
     byMail: config.recoverByEmail,
-    held: {
-      reset: sealedCookie('reset'),
-      verify: sealedCookie('verify'),
-      request: sealedCookie('request'),
-    },
+    held: { reset: sealedCookie('reset'), request: sealedCookie('request') },
+  });
+  createEmailVerificationPages(router, {
+    issuer,
+    recovery,
+    showPage,
+    forms,
+    sessionOf,
+    verifyCookie: sealedCookie('verify'),
   });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
 

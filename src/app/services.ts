@@ -8,11 +8,12 @@ import { createSignOutEverywhere, revokeAccessTokens } from '../identity/account
 import * as accountStore from '../identity/accounts/store.ts';
 import { createInvitations } from '../identity/invitations/index.ts';
 import { listRedeemedInvitations } from '../identity/invitations/redemption-store.ts';
+import { revokeInvitationsBy } from '../identity/invitations/store.ts';
 import type { SecurityEvent } from '../identity/mail/messages.ts';
 import { createSecurityNotices } from '../identity/mail/security-notices.ts';
 import { createMailSender } from '../identity/mail/send.ts';
 import { createPasskeys } from '../identity/passkeys/index.ts';
-import { listSignedKinds } from '../identity/passkeys/store.ts';
+import { listSignedKinds, removeAllKeys } from '../identity/passkeys/store.ts';
 import { createPasswords } from '../identity/passwords/index.ts';
 import * as passwordStore from '../identity/passwords/store.ts';
 import { forgetBrowsers } from '../identity/passwords/trusted-browsers.ts';
@@ -125,6 +126,9 @@ export function createServices(deps: ServiceDeps) {
     setPassword: passwordStore.setPassword,
     hashPassword: passwords.hash,
     addCredential,
+    removeAllKeys,
+    removeAllCodes: secondFactor.removeAll,
+    revokeInvitationsBy,
     signOutEverywhere,
     allowsMailRecovery,
     recoveryCodes: secondFactor.recoveryCodes,
@@ -138,6 +142,8 @@ export function createServices(deps: ServiceDeps) {
     findAccount: accountStore.findAccount,
     hasAdministrator: accountStore.hasAdministrator,
     insertAccount: accountStore.insertAccount,
+    confirmEmail: accountStore.confirmEmail,
+    releaseEmail: accountStore.releaseEmail,
     replaceScopes: accountStore.replaceScopes,
     usernameTaken: accountStore.usernameTaken,
     listGlobalRoles,

@@ -3,6 +3,9 @@ import { LatchkeyError } from '../kit/errors.ts';
 
 const INSTANT: Record<string, string> = { pg: 'timestamptz(3)', mysql2: 'datetime(3)' };
 
+/** The type of a column that holds an instant. */
+export const instantType = (knex: Knex): string => INSTANT[knex.client.driverName as string] ?? 'text';
+
 export interface Columns {
   table: Knex.CreateTableBuilder;
   /** In UTC with milliseconds, on every engine. */
@@ -56,7 +59,7 @@ export async function createTable(
       table.collate('utf8mb4_bin');
       table.engine('InnoDB');
     }
-    const instant = (column: string) => table.specificType(column, INSTANT[engine] ?? 'text');
+    const instant = (column: string) => table.specificType(column, instantType(knex));
     table.string('id', 36).notNullable().primary();
     define({
       table,

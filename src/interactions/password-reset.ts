@@ -3,14 +3,14 @@ import type { Context } from 'koa';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
 import type { Recovery } from '../identity/recovery/index.ts';
-import { LINK_EXPIRED } from '../identity/recovery/links.ts';
-import { LatchkeyError } from '../kit/errors.ts';
+import type { LinkOwner } from '../identity/recovery/links.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { InvitationDeps } from './invitation.ts';
+import { showLinkExpired, succeeds, takeToken } from './mailed-links.ts';
 
 export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'> {
   issuer: string;
@@ -20,14 +20,14 @@ export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'>
   /** Whether a confirmed mailbox opens accounts that have no password. */
   byMail: boolean;
   /** The tokens of links, and the authorization request that a person was at when they asked for one. */
-  held: { reset: SealedCookie; verify: SealedCookie; request: SealedCookie };
+  held: { reset: SealedCookie; request: SealedCookie };
   /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
   limitMail(email: string): Promise<void>;
 }
 
 const UID = /^[\w-]{20,64}$/;
 
-/** `/forgot`, `/reset` and `/verify`. No GET changes anything: programs that look through mail follow links. */
+/** `/forgot` and `/reset`. No GET changes anything: programs that look through mail follow links. */
 export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): void {
   const { recovery, forms, held } = deps;
 
@@ -35,21 +35,9 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     deps.showPage(ctx, `recovery/${view}`, data);
   }
 
-  function showOver(ctx: Context, which: 'reset' | 'verify'): void {
-    ctx.status = 400;
-    held[which].clear(ctx);
-    show(ctx, 'link-expired', {
-      title: 'This link no longer works',
-      lede: LINK_EXPIRED,
-      canRequest: which === 'reset',
-    });
-  }
-
-  /** Removes the token from the address bar at once, and keeps an address that has it out of the Referer of other sites. */
-  function takeToken(ctx: Context, which: 'reset' | 'verify', token: string): void {
-    ctx.set('Referrer-Policy', 'no-referrer');
-    held[which].set(ctx, token);
-    seeOther(ctx, `/${which}`);
+  function showExpired(ctx: Context): void {
+    held.reset.clear(ctx);
+    showLinkExpired(ctx, deps.showPage, { canRequest: true });
   }
 
   function showForgot(ctx: Context, alert?: string, typed = ''): void {
@@ -89,21 +77,22 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   router.get('/forgot/sent', (ctx) => show(ctx, 'link-sent', { title: 'Check your e-mail' }));
 
-  function showReset(ctx: Context, username: string, alert?: string): void {
+  function showReset(ctx: Context, { username, isUnconfirmed }: LinkOwner, alert?: string): void {
     if (alert) ctx.status = 400;
     show(ctx, 'set-password', {
       title: 'Set a new password',
       csrf: forms.issue(ctx, 'reset'),
       accountName: username,
+      isUnconfirmed,
       alert,
     });
   }
 
   router.get('/reset', async (ctx) => {
     const { token } = ctx.query;
-    if (typeof token === 'string' && token !== '') return takeToken(ctx, 'reset', token);
+    if (typeof token === 'string' && token !== '') return takeToken(ctx, held.reset, '/reset', token);
     const bearer = await recovery.findResetLink(held.reset.read(ctx) ?? '');
-    return bearer ? showReset(ctx, bearer.username) : showOver(ctx, 'reset');
+    return bearer ? showReset(ctx, bearer) : showExpired(ctx);
   });
 
   router.post('/reset', async (ctx) => {
@@ -111,18 +100,18 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     forms.check(ctx, 'reset', csrf);
     const token = held.reset.read(ctx) ?? '';
     const bearer = await recovery.findResetLink(token);
-    if (!bearer) return showOver(ctx, 'reset');
+    if (!bearer) return showExpired(ctx);
     const fault =
       password === ''
         ? 'Enter a password'
         : password.length > 256
           ? 'Use at most 256 characters'
           : deps.passwordFault(password, bearer);
-    if (fault !== undefined) return showReset(ctx, bearer.username, fault);
-    if (!(await done(() => recovery.resetPassword(token, password, currentUnit().origin))))
-      return showOver(ctx, 'reset');
+    if (fault !== undefined) return showReset(ctx, bearer, fault);
+    if (!(await succeeds(() => recovery.resetPassword(token, password, currentUnit().origin))))
+      return showExpired(ctx);
     held.reset.clear(ctx);
-    seeOther(ctx, '/reset/done');
+    seeOther(ctx, bearer.isUnconfirmed ? '/reset/done?confirmed=on' : '/reset/done');
   });
 
   router.get('/reset/done', (ctx) => {
@@ -130,51 +119,12 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     show(ctx, 'done', {
       title: 'Your new password is set',
       heading: 'Your new password is set',
-      lede: 'Your account is signed out everywhere. Sign in with your new password.',
+      lede:
+        ctx.query.confirmed === 'on'
+          ? 'Your e-mail address is confirmed, and everything that was set up on the account before has been removed. Sign in with your new password.'
+          : 'Your account is signed out everywhere. Sign in with your new password.',
       signInUrl:
         uid !== undefined && UID.test(uid) ? `/interaction/${uid}` : signInUrl(deps.issuer, '/account'),
     });
   });
-
-  router.get('/verify', async (ctx) => {
-    const { token } = ctx.query;
-    if (typeof token === 'string' && token !== '') return takeToken(ctx, 'verify', token);
-    const bearer = await recovery.findVerificationLink(held.verify.read(ctx) ?? '');
-    if (!bearer) return showOver(ctx, 'verify');
-    show(ctx, 'confirm-email', {
-      title: 'Confirm your e-mail address',
-      csrf: forms.issue(ctx, 'verify'),
-      accountName: bearer.username,
-      email: bearer.email,
-    });
-  });
-
-  router.post('/verify', async (ctx) => {
-    const { csrf } = await readForm(ctx);
-    forms.check(ctx, 'verify', csrf);
-    const token = held.verify.read(ctx) ?? '';
-    if (!(await done(() => recovery.verifyEmail(token, currentUnit().origin))))
-      return showOver(ctx, 'verify');
-    held.verify.clear(ctx);
-    seeOther(ctx, '/verify/done');
-  });
-
-  router.get('/verify/done', (ctx) =>
-    show(ctx, 'done', {
-      title: 'Your e-mail address is confirmed',
-      heading: 'Your e-mail address is confirmed',
-      lede: 'You can close this page.',
-    }),
-  );
-}
-
-/** @returns false when the link no longer works @throws every other error */
-async function done(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    if (error instanceof LatchkeyError && error.kind === 'invalid_input') return false;
-    throw error;
-  }
 }

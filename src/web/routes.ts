@@ -55,7 +55,7 @@ export const ROUTES: Route[] = [
   page('/forgot/sent'),
   page('/reset'),
   page('/reset/done'),
-  page('/verify'),
+  signedInPage('/verify'),
   page('/verify/done'),
   page('/recover'),
 

@@ -76,10 +76,11 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     return { browser, ...(await formOf(page)), typed: { password: NEW_PASSWORD } };
   },
   async 'the confirmation of an address'(server) {
-    const { id } = await server.createAccount();
-    await server.recovery.requestEmailChange(id, 'mei@harbour.example');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, '/account/security');
+    await server.recovery.requestEmailChange(ada.id, 'mei@harbour.example');
     const { link = '' } = await server.sink.to('mei@harbour.example');
-    const { browser, page } = await openLink(server, link);
+    const { page } = await openLink(server, link, browser);
     return { browser, ...(await formOf(page)), typed: {} };
   },
   async 'a changed password'(server) {

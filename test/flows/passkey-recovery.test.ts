@@ -106,8 +106,8 @@ describe('passkey recovery by mail', () => {
       '/account/security?done=email',
     );
     const { link = '' } = await server.sink.to('mei@elsewhere.example');
-    const { browser, page } = await openLink(server, link);
-    await send(browser, page);
+    const { page } = await openLink(server, link, person.browser);
+    await send(person.browser, page);
     assert.equal((await account().first('email')).email, 'mei@elsewhere.example');
 
     const sessions = server.database

@@ -49,6 +49,8 @@ export const audit: Record<string, TableDescription> = {
         'password.changed': 'a password was changed by someone who knew the old one',
         'reset.requested': 'a password reset link was requested',
         'reset.done': 'a password was reset with the link',
+        'account.taken_over':
+          'the reset confirmed the address for the first time: keys, codes, sessions, grants and invitations from before ended. `details`: how many keys and invitations',
         'email.change_requested': 'a change of address was requested',
         'email.changed': 'an address was changed',
         'email.verified': 'an address was confirmed',

@@ -17,6 +17,8 @@ export const invitations: Record<string, TableDescription> = {
       uses: 'How many accounts used it.',
       revoked_at: 'When it was revoked.',
       expires_at: 'When it stops working; NULL: never.',
+      mailed_at:
+        'When it was mailed to `email`, so that nobody else knows its code; NULL: the inviter was shown the code.',
     },
     indices: {
       I_invitations_code_hash: 'Opening an invitation.',

@@ -146,9 +146,20 @@ export async function replaceScopes(
   return { before, after };
 }
 
-/** Marks the e-mail address of an account as confirmed, if it is still that one. */
-export async function confirmEmail(trx: Knex.Transaction, id: string, email: string): Promise<void> {
-  await trx(TABLE).where({ id, email }).update({ email_verified: true });
+/**
+ * Marks the e-mail address of an account as confirmed, if it is still that one.
+ * @returns whether nobody had confirmed it before
+ */
+export async function confirmEmail(trx: Knex.Transaction, id: string, email: string): Promise<boolean> {
+  const confirmed = await trx(TABLE)
+    .where({ id, email, email_verified: false })
+    .update({ email_verified: true, updated_at: new Date() });
+  return confirmed === 1;
+}
+
+/** Takes an address from any account that never confirmed it. @param id of an account that keeps it */
+export async function releaseEmail(trx: Knex.Transaction, email: string, id = ''): Promise<void> {
+  await trx(TABLE).where({ email, email_verified: false }).whereNot({ id }).update({ email: null });
 }
 
 /**
@@ -163,7 +174,7 @@ export async function replaceEmail(
 ): Promise<{ before: string | null } | undefined> {
   const row = await trx(TABLE).where({ id }).first('email');
   const before: string | null = row?.email ?? null;
-  await trx(TABLE).where({ email, email_verified: false }).whereNot({ id }).update({ email: null });
+  await releaseEmail(trx, email, id);
   const replaced = await trx(TABLE)
     .where({ id, email: before })
     .update({ email, email_verified: true, updated_at: new Date() });

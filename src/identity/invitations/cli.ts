@@ -39,6 +39,12 @@ const summary = ({ id, label, email, state, uses, max_uses, scopes, expires_at }
   expires: expires_at ?? 'never',
 });
 
+const summaryOfGrant = ({ scopes, max_uses, expires_at }: Omit<Invitation, 'id'>) => ({
+  scopes,
+  max_uses,
+  expires_at: expires_at ?? 'never',
+});
+
 /** @throws LatchkeyError invalid_input for options that exclude each other */
 function checkCreateOptions({ format, send, email }: Options, count: number): void {
   if (format !== undefined && !['text', 'csv', 'html'].includes(format))
@@ -86,12 +92,20 @@ export function inviteCommands(
       const format = options.format ?? (count > 1 ? 'csv' : 'text');
       checkCreateOptions(options, count);
       const created = await withServices((commands) => create(options, count, commands));
+      // Nobody else learns the code of a mailed invitation, so that people who have it have read that mailbox.
+      if (options.send) {
+        const [{ code: _code, url: _url, ...mailed }] = created as [CreatedInvitation];
+        return print(
+          options.json ? mailed : { id: mailed.id, mailed_to: mailed.email, ...summaryOfGrant(mailed) },
+          options.json,
+        );
+      }
       if (options.json) return print(count > 1 ? created : created[0], true);
       const { toCsv, toSheet } = await import('./export.ts');
       if (format === 'csv') return print(toCsv(created), false);
       if (format === 'html') return print(await toSheet(created), false);
-      for (const { id, code, url, scopes, max_uses, expires_at } of created)
-        print({ id, code, url, scopes, max_uses, expires_at: expires_at ?? 'never' }, false);
+      for (const { id, code, url, ...invitation } of created)
+        print({ id, code, url, ...summaryOfGrant(invitation) }, false);
     });
 
   invite

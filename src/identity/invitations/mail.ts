@@ -4,6 +4,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { messages } from '../mail/messages.ts';
 import type { MailSender } from '../mail/send.ts';
 import type { CreatedInvitation } from './invitation.ts';
+import { markMailed } from './store.ts';
 
 const OPERATOR: Actor = { accountId: null };
 
@@ -20,7 +21,8 @@ export interface InvitationMailDeps {
 export function createInvitationMail({ knex, mail, findAccount, revoke }: InvitationMailDeps) {
   return {
     /**
-     * Mails an invitation to the address that it is bound to.
+     * Mails an invitation to the address that it is bound to. The caller shows its code to nobody: people who sign up with
+     * it have then read that mailbox.
      * @throws LatchkeyError unavailable when the mail server did not accept it. The invitation is revoked then, because
      *   nobody has its code
      */
@@ -45,6 +47,7 @@ export function createInvitationMail({ knex, mail, findAccount, revoke }: Invita
           { cause: error },
         );
       }
+      await markMailed(knex, id);
     },
   };
 }

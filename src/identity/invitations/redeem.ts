@@ -41,6 +41,9 @@ export interface RedemptionDeps {
     account: { id?: string; username: string; email: string | null; name: string | null; scopes: string[] },
     options: { emailIfFree: true },
   ): Promise<string>;
+  confirmEmail(trx: Knex.Transaction, accountId: string, email: string): Promise<boolean>;
+  /** Takes an address from any account that never confirmed it. */
+  releaseEmail(trx: Knex.Transaction, email: string): Promise<void>;
   insertPassword(
     trx: Knex.Transaction,
     password: { accountId: string; username: string; passwordHash: string },
@@ -112,13 +115,18 @@ export function createRedemption(deps: RedemptionDeps) {
           const grants = await authority.findGrants(trx, invitation);
           const email = invitation.email ?? input.email;
           const account = { id, username, email, name, scopes: grants.scopes };
+          if (invitation.isMailed && email !== null) await deps.releaseEmail(trx, email);
           const accountId = await deps.insertAccount(trx, account, { emailIfFree: true });
+          const isConfirmed =
+            invitation.isMailed && email !== null && (await deps.confirmEmail(trx, accountId, email));
           if (passwordHash !== undefined)
             await deps.insertPassword(trx, { accountId, username, passwordHash });
           await deps.insertGlobalRoles(trx, accountId, grants.roles);
           // Whether or not the address is free, so that the account's own page does not reveal it either.
           const verificationToken =
-            email === null ? undefined : await deps.createVerificationLink(trx, accountId, email);
+            email === null || isConfirmed
+              ? undefined
+              : await deps.createVerificationLink(trx, accountId, email);
           await recordEventIn(trx, { action: 'account.created', accountId, target: username }, origin);
           await recordRedemption(trx, invitation, accountId, grants, origin);
           if (credential) await deps.addCredential(trx, { accountId, credential, origin });

@@ -22,6 +22,7 @@ interface Row {
   uses: number;
   revoked_at: Date | string | null;
   expires_at: Date | string | null;
+  mailed_at: Date | string | null;
   inviter: string | null;
   inviter_name: string | null;
   inviter_scopes: string | null;
@@ -43,6 +44,8 @@ export interface StoredInvitation {
   uses: number;
   revokedAt: Date | null;
   expiresAt: Date | null;
+  /** Whether the code is known only from a mail to that address. */
+  isMailed: boolean;
   /** Null for the operator, and when the account was deleted. */
   inviter: { id: string; username: string; name: string | null; scopes: string[]; isActive: boolean } | null;
 }
@@ -60,6 +63,7 @@ const COLUMNS = [
   'uses',
   'revoked_at',
   'expires_at',
+  'mailed_at',
 ].map((column) => `i.${column} as ${column}`);
 
 const toDateOrNull = (value: Date | string | null) => (value === null ? null : toDate(value));
@@ -78,6 +82,7 @@ export function toStoredInvitation(row: Row): StoredInvitation {
     uses: row.uses,
     revokedAt: toDateOrNull(row.revoked_at),
     expiresAt: toDateOrNull(row.expires_at),
+    isMailed: row.mailed_at !== null,
     inviter:
       created_by === null || inviter === null
         ? null
@@ -170,6 +175,15 @@ export async function countUse(trx: Knex.Transaction, codeHash: string, now: Dat
     .where((either) => either.whereNull('expires_at').orWhere('expires_at', '>', now))
     .increment('uses', 1);
   return counted === 1;
+}
+
+/** Revokes every invitation that an account created. @returns how many could still be used */
+export const revokeInvitationsBy = (trx: Knex.Transaction, accountId: string): Promise<number> =>
+  trx(TABLE).where({ created_by: accountId }).whereNull('revoked_at').update({ revoked_at: new Date() });
+
+/** Records that the mail server accepted the invitation. */
+export async function markMailed(source: Knex, id: string): Promise<void> {
+  await source(TABLE).where({ id }).update({ mailed_at: new Date() });
 }
 
 export async function markRevoked(trx: Knex.Transaction, id: string): Promise<void> {

@@ -82,6 +82,18 @@ export const messages = {
     closing: [ONE_HOUR, NOT_YOU],
   }),
 
+  /** To the address of an account that nobody has confirmed: somebody else may have created it with this address. */
+  takeOver: ({ issuer, username, token }: LinkInput): Message => ({
+    kind: 'reset',
+    subject: 'Set a new password',
+    lines: [
+      `Someone asked to set a new password for the account ${harmless(username)}, which was created with this e-mail address.`,
+      'Nobody has confirmed the address yet. Setting a password confirms it, and removes everything that was set up on the account before: keys, the authenticator app, recovery codes, invitations, and what applications were allowed.',
+    ],
+    link: { label: 'Set a new password', url: `${issuer}/reset?token=${token}` },
+    closing: [ONE_HOUR, NOT_YOU],
+  }),
+
   recoverPasskey: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'enrol',
     subject: 'Create a new passkey',
@@ -95,9 +107,13 @@ export const messages = {
     subject: 'Confirm your e-mail address',
     lines: [
       `This e-mail address was entered for the account ${harmless(username)}. Confirm that it is yours.`,
+      'You have to be signed in to that account.',
     ],
     link: { label: 'Confirm the address', url: `${issuer}/verify?token=${token}` },
-    closing: [ONE_DAY, NOT_YOU],
+    closing: [
+      ONE_DAY,
+      'If you did not create this account, do not confirm the address. You can ignore this message.',
+    ],
   }),
 
   /** To the owner of an address that somebody else entered, who does not learn that it belongs to an account. */

@@ -91,6 +91,14 @@ export async function findSignedUsedAt(
   return row?.id;
 }
 
+/** Removes every credential of an account, and ends the ceremonies that would add one. @returns how many there were */
+export async function removeAllKeys(trx: Knex.Transaction, accountId: string): Promise<number> {
+  await trx('T_webauthn_challenges').where({ account_id: accountId }).whereNull('consumed_at').update({
+    consumed_at: new Date(),
+  });
+  return ownedBy(trx, accountId).update({ deleted_at: new Date() });
+}
+
 export interface NewCredentialRow {
   id: string;
   accountId: string;

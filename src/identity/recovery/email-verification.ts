@@ -3,6 +3,7 @@ import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import type { Background } from '../../kit/background.ts';
+import { LatchkeyError } from '../../kit/errors.ts';
 import { messages } from '../mail/messages.ts';
 import type { MailSender } from '../mail/send.ts';
 import { issueLink } from './issue-link.ts';
@@ -24,6 +25,7 @@ export interface EmailVerificationDeps {
     source: Knex,
     filter: { id: string; is_active: true } | { email: string },
   ): Promise<Account | undefined>;
+  hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Confirms the address, and takes it from an account that never did. Undefined when it changed concurrently. */
   replaceEmail(
     trx: Knex.Transaction,
@@ -31,6 +33,13 @@ export interface EmailVerificationDeps {
     email: string,
   ): Promise<{ before: string | null } | undefined>;
 }
+
+const linkOfAnotherAccount = () =>
+  new LatchkeyError(
+    'forbidden',
+    'link_of_another_account',
+    'Sign in to the account that this link is for. Nothing was changed.',
+  );
 
 /** Proving with a mailed link that an e-mail address belongs to the owner of an account. */
 export function createEmailVerification(deps: EmailVerificationDeps) {
@@ -87,19 +96,34 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
       if (token) background.run('change', () => mailChange(account, email, token));
     },
 
-    /** Does not use the link up. */
-    findVerificationLink: (token: string): Promise<LinkOwner | undefined> =>
-      findLink(knex, token, 'verify_email'),
+    /**
+     * Does not use the link up.
+     * @returns also whether the owner of the mailbox can set a password at /forgot, and so take the account over
+     */
+    async findVerificationLink(token: string): Promise<(LinkOwner & { canReset: boolean }) | undefined> {
+      const link = await findLink(knex, token, 'verify_email');
+      return (
+        link && {
+          ...link,
+          canReset: link.isUnconfirmed && (await deps.hasPassword(knex, link.accountId)),
+        }
+      );
+    },
 
     /**
-     * Confirms an e-mail address with a link, also if another account has the address without having confirmed it.
+     * Confirms an e-mail address with a link, also if another account has the address without having confirmed it. Both are
+     * needed, the mailbox and a session of the account: otherwise the owner of a mailbox could confirm it for an account
+     * that somebody else created with it.
+     * @param accountId of the session
      * @returns the account that now has it
-     * @throws LatchkeyError invalid_input when the link is not valid, or another account confirmed the address
+     * @throws LatchkeyError invalid_input when the link is not valid, or another account confirmed the address; forbidden
+     *   when the link is for another account
      */
-    async verifyEmail(token: string, origin?: Origin): Promise<LinkOwner> {
+    async verifyEmail(token: string, accountId: string, origin?: Origin): Promise<LinkOwner> {
       try {
         const { link, before } = await inTransaction(knex, async (trx) => {
           const link = await consumeLink(trx, token, 'verify_email');
+          if (link && link.accountId !== accountId) throw linkOfAnotherAccount();
           const replaced = link && (await deps.replaceEmail(trx, link.accountId, link.email));
           if (!replaced) throw linkExpired();
           const isChange = replaced.before !== null && replaced.before !== link.email;
@@ -107,7 +131,7 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
           await recordEventIn(trx, { action, accountId: link.accountId }, origin);
           return { link, before: isChange ? replaced.before : null };
         });
-        const { accountId, username } = link;
+        const { username } = link;
         if (before !== null)
           background.run('changed', () =>
             mail.send(messages.emailChanged({ username }), before, { accountId }),

@@ -1,15 +1,19 @@
+import { createEndEarlierCredentials, type EarlierCredentialsDeps } from './earlier-credentials.ts';
 import { createEmailVerification, type EmailVerificationDeps } from './email-verification.ts';
 import { createPasskeyRecovery, type PasskeyRecoveryDeps } from './passkey-recovery.ts';
 import { createPasswordReset, type PasswordResetDeps } from './password-reset.ts';
 
-export type RecoveryDeps = PasswordResetDeps & EmailVerificationDeps & PasskeyRecoveryDeps;
+export type RecoveryDeps = Omit<PasswordResetDeps, 'endEarlierCredentials' | 'signOutEverywhere'> &
+  EarlierCredentialsDeps &
+  EmailVerificationDeps &
+  PasskeyRecoveryDeps;
 
 /** Links that lead back to an account, or prove that an e-mail address belongs to its owner. */
 export function createRecovery(deps: RecoveryDeps) {
   return {
     /** Whether this server can send mail at all. */
     sendsMail: deps.mail.isEnabled,
-    ...createPasswordReset(deps),
+    ...createPasswordReset({ ...deps, endEarlierCredentials: createEndEarlierCredentials(deps) }),
     ...createEmailVerification(deps),
     ...createPasskeyRecovery(deps),
   };

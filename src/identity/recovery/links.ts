@@ -35,6 +35,8 @@ export interface LinkOwner {
   name: string | null;
   /** The address to which the link was mailed. */
   email: string;
+  /** Whether that is the address of the account, and nobody has confirmed it. */
+  isUnconfirmed: boolean;
 }
 
 const deleteLinks = (trx: Knex.Transaction, accountId: string, purpose: LinkPurpose) =>
@@ -92,10 +94,19 @@ async function findOwner(source: Knex, token: string): Promise<LinkOwner | undef
   const row = await source(`${TABLE} as l`)
     .join('T_accounts as a', 'a.id', 'l.account_id')
     .where('l.token_hash', digest(token))
-    .first('l.account_id', 'l.purpose', 'l.email', 'a.username', 'a.name');
+    .first(
+      'l.account_id',
+      'l.purpose',
+      'l.email',
+      'a.username',
+      'a.name',
+      'a.email as present_email',
+      'a.email_verified',
+    );
   if (!row) return undefined;
   const { account_id: accountId, purpose, username, name, email } = row;
-  return { accountId, purpose, username, name, email };
+  const isUnconfirmed = row.present_email === email && !row.email_verified;
+  return { accountId, purpose, username, name, email, isUnconfirmed };
 }
 
 /** Does not use the link up: mail scanners open links too. @returns undefined when it is not valid */

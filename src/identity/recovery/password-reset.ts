@@ -5,6 +5,7 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import type { Background } from '../../kit/background.ts';
 import { messages } from '../mail/messages.ts';
 import type { MailSender } from '../mail/send.ts';
+import type { EndEarlierCredentials } from './earlier-credentials.ts';
 import { issueLink } from './issue-link.ts';
 import { consumeLink, findLink, type LinkOwner, linkExpired, pretendToCreateLink } from './links.ts';
 
@@ -20,12 +21,15 @@ export interface PasswordResetDeps {
   mail: MailSender;
   background: Background;
   findAccount(source: Knex, filter: { email: string; is_active: true }): Promise<Account | undefined>;
-  confirmEmail(trx: Knex.Transaction, accountId: string, email: string): Promise<void>;
+  /** @returns whether nobody had confirmed the address before */
+  confirmEmail(trx: Knex.Transaction, accountId: string, email: string): Promise<boolean>;
   hashPassword(password: string): Promise<string>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Sets the password and ends its lockout. */
   setPassword(trx: Knex.Transaction, accountId: string, passwordHash: string): Promise<void>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
+  /** Ends everything of an account that was set up before anybody had shown its mailbox. */
+  endEarlierCredentials: EndEarlierCredentials;
   /** Whether the policy lets a confirmed mailbox open this account, which has no password. */
   allowsMailRecovery(accountId: string): Promise<boolean>;
 }
@@ -40,7 +44,7 @@ export function createPasswordReset(deps: PasswordResetDeps) {
       return {
         purpose: 'reset_password',
         action: 'reset.requested',
-        message: messages.resetPassword,
+        message: email_verified ? messages.resetPassword : messages.takeOver,
       } as const;
     if (email_verified && (await deps.allowsMailRecovery(id)))
       return {
@@ -83,8 +87,9 @@ export function createPasswordReset(deps: PasswordResetDeps) {
     findResetLink: (token: string): Promise<LinkOwner | undefined> => findLink(knex, token, 'reset_password'),
 
     /**
-     * Sets a new password with a link. Also confirms the e-mail address, because its mailbox was read, ends a lockout,
-     * and ends every session, token and other link of the account.
+     * Sets a new password with a link. Also ends a lockout, and every session, token and other link of the account, and
+     * confirms the e-mail address, because its mailbox was read. If nobody had confirmed it before, somebody else may have
+     * created the account with this address: everything that was set up on it until now ends.
      * @param password checked by the caller
      * @throws LatchkeyError invalid_input when the link is not valid
      */
@@ -96,9 +101,10 @@ export function createPasswordReset(deps: PasswordResetDeps) {
         const link = await consumeLink(trx, token, 'reset_password');
         if (!link) throw linkExpired();
         const { accountId, email } = link;
+        if (await deps.confirmEmail(trx, accountId, email))
+          await deps.endEarlierCredentials(trx, accountId, origin);
+        else await deps.signOutEverywhere(trx, accountId);
         await deps.setPassword(trx, accountId, passwordHash);
-        await deps.confirmEmail(trx, accountId, email);
-        await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'reset.done', accountId }, origin);
       });
     },

@@ -43,6 +43,11 @@ export function createSecondFactor(deps: SecondFactorDeps) {
   return {
     totp,
     recoveryCodes,
+    /** Removes the app and the recovery codes, without a word in the audit log. */
+    async removeAll(trx: Knex.Transaction, accountId: string): Promise<void> {
+      await trx('T_totp_secrets').where({ account_id: accountId }).delete();
+      await trx('T_recovery_codes').where({ account_id: accountId }).delete();
+    },
     async getFactors(accountId: string, source: Knex = deps.knex): Promise<Factors> {
       const kinds = await deps.listSignedKinds(source, accountId);
       const hasApp = await totp.isSetUp(accountId, source);

@@ -1,0 +1,21 @@
+import type { Knex } from 'knex';
+import { instantType } from '../src/database/create-table.ts';
+
+const TABLE = 'T_invitations';
+const COLUMN = 'mailed_at';
+
+/** MySQL commits each step, so after an interrupted run a step may already be done. */
+const unless = (code: string) => (error: { code?: string }) => {
+  if (error.code !== code) throw error;
+};
+
+export async function up(knex: Knex): Promise<void> {
+  await knex.schema
+    .alterTable(TABLE, (table) => table.specificType(COLUMN, instantType(knex)))
+    .catch(unless('ER_DUP_FIELDNAME'));
+}
+
+export async function down(knex: Knex): Promise<void> {
+  if (await knex.schema.hasTable(TABLE))
+    await knex.raw(`ALTER TABLE ${TABLE} DROP COLUMN ${COLUMN}`).catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));
+}

@@ -1,0 +1,35 @@
+import type { Knex } from 'knex';
+import { recordEventIn } from '../../audit/index.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
+
+export interface EarlierCredentialsDeps {
+  signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { revokeGrants: true }): Promise<void>;
+  /** Removes every passkey and security key, and ends ceremonies that would add one. */
+  removeAllKeys(trx: Knex.Transaction, accountId: string): Promise<number>;
+  /** Removes the authenticator app and the recovery codes. */
+  removeAllCodes(trx: Knex.Transaction, accountId: string): Promise<void>;
+  revokeInvitationsBy(trx: Knex.Transaction, accountId: string): Promise<number>;
+}
+
+export type EndEarlierCredentials = (
+  trx: Knex.Transaction,
+  accountId: string,
+  origin: Origin | undefined,
+) => Promise<void>;
+
+/**
+ * When the owner of a mailbox confirms the address of an account for the first time, without having signed in to it,
+ * somebody else may have created the account with that address in order to use it together with them later (account
+ * pre-hijacking). Everything with which that person could come back ends: keys, the app, recovery codes, sessions, tokens,
+ * grants, trusted browsers, mailed links, and the invitations that the account created. The caller replaces the password.
+ */
+export function createEndEarlierCredentials(deps: EarlierCredentialsDeps): EndEarlierCredentials {
+  return async (trx, accountId, origin) => {
+    const keys = await deps.removeAllKeys(trx, accountId);
+    await deps.removeAllCodes(trx, accountId);
+    const invitations = await deps.revokeInvitationsBy(trx, accountId);
+    await deps.signOutEverywhere(trx, accountId, { revokeGrants: true });
+    const details = { keys, invitations };
+    await recordEventIn(trx, { action: 'account.taken_over', accountId, details }, origin);
+  };
+}
