@@ -44,10 +44,9 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
   },
 };
 
-const failures = new Map<string, Failure>(NETWORK.map((code) => [code, 'unavailable']));
-for (const engine of Object.values(CODES))
-  for (const [failure, codes] of Object.entries(engine) as [Failure, string[]][])
-    for (const code of codes) failures.set(code, failure);
+const byFailure = Object.values(CODES).flatMap((engine) => Object.entries(engine) as [Failure, string[]][]);
+byFailure.push(['unavailable', NETWORK]);
+const failures = new Map(byFailure.flatMap(([failure, codes]) => codes.map((code) => [code, failure])));
 
 /** What pg and Knex's pool throw without a code; Knex puts the statement before the message. */
 const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not queryable)$/;

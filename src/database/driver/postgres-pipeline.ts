@@ -39,12 +39,11 @@ const isRefusal = (error: unknown) => error instanceof pg.DatabaseError && error
  * the connection that prepared them may be another one by now.
  */
 function toMessages(queries: Query[], isTransaction: boolean, isPooled: boolean): (Query | string)[] {
-  if (isPooled) {
-    const unnamed = queries.map(({ text, values }) => ({ text, values }) as Query);
-    return isTransaction ? [POOLED_BEGIN, ...unnamed, 'COMMIT'] : unnamed;
-  }
-  // A single statement commits by itself.
-  return isTransaction && queries.length > 1 ? ['BEGIN', ...queries, 'COMMIT'] : queries;
+  const [begin, sent] = isPooled
+    ? [POOLED_BEGIN, queries.map(({ text, values }) => ({ text, values }) as Query)]
+    : ['BEGIN', queries];
+  // Without a pooler, a single statement commits by itself.
+  return isTransaction && (isPooled || queries.length > 1) ? [begin, ...sent, 'COMMIT'] : sent;
 }
 
 /** @throws the first error, after all answers have come */
@@ -111,6 +110,7 @@ export class PostgresPipeline {
   }
 
   /**
+   * @param isTransaction whether it does all of the queries or none
    * @returns the rows of each query
    * @throws LatchkeyError unavailable when the outcome is unknown; the error of a statement when nothing was done
    */
@@ -128,11 +128,6 @@ export class PostgresPipeline {
         entry.inFlight -= 1;
       });
     return withDeadline(work, () => this.#drop(entry));
-  }
-
-  /** All of those queries or none. @throws as `send` */
-  transact(queries: Query[]): Promise<unknown> {
-    return this.send(queries, true);
   }
 
   async close(): Promise<void> {

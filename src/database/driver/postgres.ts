@@ -7,10 +7,8 @@ import type { Step } from './steps.ts';
 
 const NOT_A_NUMBER = '22P02';
 
-type Prepared = Pick<Query, 'name' | 'text'>;
-
 /** By statement: with a guard, then by the number of rows or readings. */
-const prepared = new WeakMap<Statement, Prepared[]>();
+const prepared = new WeakMap<Statement, Pick<Query, 'name' | 'text'>[]>();
 let count = 0;
 
 /**
@@ -46,7 +44,7 @@ export function createPostgresDriver(url: string, connections: number): Driver {
   const pipeline = new PostgresPipeline(url, connections);
   return {
     readOne: batchReads('postgres', (steps) => pipeline.send(steps.map(toQuery))),
-    commit: commitSteps('postgres', (steps) => pipeline.transact(steps.map(toQuery)).catch(toGuardFailed)),
+    commit: commitSteps('postgres', (steps) => pipeline.send(steps.map(toQuery), true).catch(toGuardFailed)),
     close: () => pipeline.close(),
   };
 }
