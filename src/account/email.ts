@@ -11,11 +11,11 @@ export interface EmailPageDeps {
   showPage: ShowPage;
   recovery: {
     sendsMail: boolean;
-    /** Says to nobody whether the address is free. */
+    /** Answers the same way whether or not another account has the address. */
     requestEmailChange(accountId: string, email: string, origin?: Origin): Promise<void>;
   };
-  /** Whether that is the person's password, with all that slows guessing at sign-in. */
-  proves(input: {
+  /** Whether it is the account's password. Failed attempts count towards the same lockout as at sign-in. */
+  isOwnPassword(input: {
     accountId: string;
     username: string;
     password: string;
@@ -23,7 +23,7 @@ export interface EmailPageDeps {
   }): Promise<boolean>;
   /** Stops floods of mail. @throws LatchkeyError rate_limited */
   limitMail(email: string): Promise<void>;
-  browser: { read(ctx: Context): { hash: string } };
+  browserCookie: { read(ctx: Context): { hash: string } };
   profile(accountId: string): Promise<{ has_password: boolean }>;
   factors: Pick<FactorPagesDeps, 'standing' | 'signInAgain'>;
   navOf(user: SignedInUser): unknown;
@@ -32,14 +32,14 @@ export interface EmailPageDeps {
 const PATH = '/account/email';
 
 /**
- * Changes the e-mail address. This takes the password, or a recent sign-in of an account without one. Otherwise anyone at
- * a browser that is signed in could take over the account with a mailed link.
+ * The page that requests a change of the e-mail address. It requires the current password, or a recent sign-in if the
+ * account has no password. Otherwise anyone who finds a signed-in browser could take over the account by a mailed link.
  */
 export function createEmailPage(router: Router, deps: EmailPageDeps): void {
   const { signedIn, recovery } = deps;
 
-  /** @returns whether a password is to be proved, or undefined after redirecting to a new sign-in */
-  async function proof(ctx: Context, { accountId }: SignedInUser): Promise<boolean | undefined> {
+  /** @returns whether the form asks for the password; undefined after a redirect to a new sign-in */
+  async function needsPassword(ctx: Context, { accountId }: SignedInUser): Promise<boolean | undefined> {
     const { has_password } = await deps.profile(accountId);
     if (has_password || (await deps.factors.standing(ctx)).isFresh) return has_password;
     seeOther(ctx, deps.factors.signInAgain({ max_age: '300' }));
@@ -52,7 +52,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     typed = '',
     faults: Record<string, string> = {},
   ): Promise<void> {
-    const hasPassword = await proof(ctx, user);
+    const hasPassword = await needsPassword(ctx, user);
     if (hasPassword === undefined) return;
     if (Object.keys(faults).length > 0) ctx.status = 400;
     deps.showPage(ctx, 'account/email', {
@@ -83,13 +83,15 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       const email = emailField.safeParse(typed);
       const faults: Record<string, string> = {};
       if (!email.success) faults.email = email.error.issues[0]?.message ?? '';
-      const hasPassword = await proof(ctx, user);
+      const hasPassword = await needsPassword(ctx, user);
       if (hasPassword === undefined) return;
-      if (hasPassword && current === '') faults.current = 'Enter your password';
+      if (hasPassword && current === '') faults.current = 'Enter your current password';
       if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
-      const browserHash = deps.browser.read(ctx).hash;
-      if (hasPassword && !(await deps.proves({ accountId, username, password: current, browserHash })))
-        return show(ctx, user, typed, { current: 'That is not your password. Check it and try again' });
+      const browserHash = deps.browserCookie.read(ctx).hash;
+      if (hasPassword && !(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
+        return show(ctx, user, typed, {
+          current: 'That is not your current password. Check it and try again',
+        });
       await deps.limitMail(email.data);
       await recovery.requestEmailChange(accountId, email.data, currentUnit().origin);
       seeOther(ctx, '/account/security?done=email');

@@ -9,13 +9,13 @@ import { navigation, type SignedInPages, type SignedInUser } from '../web/signed
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps, SECURITY } from './factors.ts';
 
-export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'proves' | 'limitMail'> {
+export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;
   /** @throws LatchkeyError with a sentence for `current` or `password` */
   changePassword(input: PasswordChange): Promise<void>;
-  browser: { read(ctx: Context): { hash: string } };
+  browserCookie: { read(ctx: Context): { hash: string } };
   /** The session goes on under another id, so that whoever knows the old one has nothing. */
   rotateSession(ctx: Context): Promise<void>;
   /** Whether these powers open any page of the console. */
@@ -92,7 +92,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       const { accountId, sessionUid } = user;
       const { origin } = currentUnit();
       try {
-        const browserHash = deps.browser.read(ctx).hash;
+        const browserHash = deps.browserCookie.read(ctx).hash;
         await deps.changePassword({ accountId, current, password, browserHash, sessionUid, origin });
       } catch (error) {
         // Caught here, so that what slows guessing is written with the answer.

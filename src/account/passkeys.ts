@@ -11,21 +11,21 @@ import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 
-/** How long after a sign-in factors may be changed without another one. */
+/** How long after a sign-in the user may change factors without signing in again. */
 const FRESH_SECONDS = 300;
 
 export interface AccountCeremoniesDeps {
   provider: Provider;
   secrets: Secrets;
   passkeys: Passkeys;
-  ceremony: CeremonyCookie;
+  ceremonyCookie: CeremonyCookie;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
   /** The session as our own pages see it: without an account when the user has to sign in again. */
   sessionOf(ctx: Context): Promise<{ accountId?: string }>;
   getFactors(accountId: string): Promise<Factors>;
 }
 
-/** A session, as far as it matters for factors. */
+/** The parts of a session that decide whether factors may be changed. */
 export interface Standing {
   accountId: string;
   uid: string;
@@ -34,17 +34,17 @@ export interface Standing {
   loginTs: number;
 }
 
-/** Whether the sign-in was so short a time ago that nobody else sits there now. */
+/** Whether the sign-in was so recent that the same person is still at the browser. */
 export const isFresh = ({ loginTs }: Standing) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
 
-/** What a page of the account gives its script. */
+/** The form token that the script of an account page sends. */
 export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(`webauthn:${uid}`);
 
-/** Ceremonies on a page of the account: adding a key, and vouching for one. */
+/** Passkey ceremonies on the account's pages: adding a key, and approving one with another key. */
 export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCeremonies & {
   standing(ctx: Context): Promise<Standing | undefined>;
 } {
-  const { passkeys, ceremony } = deps;
+  const { passkeys, ceremonyCookie } = deps;
   const { credentials: keys } = passkeys;
 
   async function standing(ctx: Context): Promise<Standing | undefined> {
@@ -59,25 +59,28 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
   }
 
   /** @throws LatchkeyError forbidden, unauthenticated when the sign-in is too long ago */
-  async function currentUser(ctx: Context, asked: CeremonyRequest): Promise<Standing & { username: string }> {
+  async function currentUser(
+    ctx: Context,
+    request: CeremonyRequest,
+  ): Promise<Standing & { username: string }> {
     const here = await standing(ctx);
     const { accountId } = await deps.sessionOf(ctx);
-    const person = accountId === undefined ? undefined : await deps.findAccount(accountId);
+    const account = accountId === undefined ? undefined : await deps.findAccount(accountId);
     if (
       !here ||
-      !person ||
+      !account ||
       here.accountId !== accountId ||
-      !deps.secrets.csrfMatches(`webauthn:${here.uid}`, asked.csrf)
+      !deps.secrets.csrfMatches(`webauthn:${here.uid}`, request.csrf)
     )
       throw formExpired();
-    // A browser that somebody left open must not get a key of another's.
+    // Otherwise anyone who finds a signed-in browser could add a key of their own.
     if (!isFresh(here))
       throw new LatchkeyError(
         'unauthenticated',
         'sign_in_too_old',
         'You signed in some time ago. Sign in again to make this change.',
       );
-    return { ...here, username: person.username };
+    return { ...here, username: account.username };
   }
 
   /**
@@ -95,36 +98,36 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
   return {
     standing,
 
-    async startRegistration(ctx, asked) {
-      const here = await currentUser(ctx, asked);
+    async startRegistration(ctx, request) {
+      const here = await currentUser(ctx, request);
       const { accountId, username } = here;
       await checkMayAdd(here);
       const own = await keys.list(accountId);
       const known = own.map(({ key_id, transports }) => ({ id: key_id, transports }));
-      // Without a touch only where a password was typed just now, and there is nothing yet.
-      if (asked.ceremony === 'upgrade' && (known.length > 0 || !here.amr.includes('pwd'))) throw wrong();
+      // An automatic passkey needs no touch, so it is added only after a password and only as the first key.
+      if (request.ceremony === 'upgrade' && (known.length > 0 || !here.amr.includes('pwd'))) throw wrong();
       return passkeys.startRegistration({
         accountId,
         userHandle: accountId,
         username,
         displayName: username,
         known,
-        boundTo: ceremony.begin(ctx, place(here)),
-        ceremony: asked.ceremony,
+        boundTo: ceremonyCookie.begin(ctx, place(here)),
+        ceremony: request.ceremony,
       });
     },
 
-    async finishRegistration(ctx, asked) {
-      const here = await currentUser(ctx, asked);
+    async finishRegistration(ctx, request) {
+      const here = await currentUser(ctx, request);
       const { accountId, amr } = here;
       await checkMayAdd(here);
       const { origin } = currentUnit();
       const key = await passkeys.finishRegistration({
         accountId,
         origin,
-        ceremony: asked.ceremony,
-        response: asked.response,
-        boundTo: ceremony.resume(ctx, place(here)),
+        ceremony: request.ceremony,
+        response: request.response,
+        boundTo: ceremonyCookie.resume(ctx, place(here)),
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
       const signerId = cameByKey ? await keys.findSigner(accountId, fromEpoch(here.loginTs)) : undefined;
@@ -132,10 +135,10 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       return { id, name, is_signed };
     },
 
-    async startAuthentication(ctx, asked) {
-      const here = await currentUser(ctx, asked);
-      if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
-      const key = await keys.get(here.accountId, asked.key);
+    async startAuthentication(ctx, request) {
+      const here = await currentUser(ctx, request);
+      if (request.purpose !== 'sign_key' || request.key === undefined) throw wrong();
+      const key = await keys.get(here.accountId, request.key);
       if (key.is_signed)
         throw new LatchkeyError(
           'conflict',
@@ -144,25 +147,25 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         );
       return passkeys.startAuthentication({
         purpose: 'sign_key',
-        boundTo: `${asked.key} ${ceremony.begin(ctx, place(here))}`,
+        boundTo: `${request.key} ${ceremonyCookie.begin(ctx, place(here))}`,
         accountId: here.accountId,
       });
     },
 
-    async finishAuthentication(ctx, asked) {
-      const here = await currentUser(ctx, asked);
-      if (asked.purpose !== 'sign_key' || asked.key === undefined) throw wrong();
+    async finishAuthentication(ctx, request) {
+      const here = await currentUser(ctx, request);
+      if (request.purpose !== 'sign_key' || request.key === undefined) throw wrong();
       const { accountId } = here;
       const { origin } = currentUnit();
       const signer = await passkeys.finishAuthentication({
         purpose: 'sign_key' as const,
         accountId,
-        response: asked.response,
+        response: request.response,
         origin,
-        boundTo: `${asked.key} ${ceremony.resume(ctx, place(here))}`,
+        boundTo: `${request.key} ${ceremonyCookie.resume(ctx, place(here))}`,
         at: new Date(),
       });
-      const { id, name } = await keys.sign(accountId, asked.key, signer.id, origin);
+      const { id, name } = await keys.sign(accountId, request.key, signer.id, origin);
       return { id, name, is_signed: true };
     },
   };

@@ -46,15 +46,15 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const sealedCookie = (name: string) => createSealedCookie({ secrets, secure }, name);
   const invitationCookie = sealedCookie('invitation');
   const recoveryCookie = sealedCookie('recover');
-  const browser = createBrowserCookie({ secure, days: TRUST_DAYS });
-  const ceremony = createCeremonyCookie({ secure });
+  const browserCookie = createBrowserCookie({ secure, days: TRUST_DAYS });
+  const ceremonyCookie = createCeremonyCookie({ secure });
   const forms = createCsrfTokens({ secrets, secure });
   const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
   const accountCeremonies = createAccountCeremonies({
     provider,
     secrets,
     passkeys: services.passkeys,
-    ceremony,
+    ceremonyCookie,
     findAccount,
     sessionOf,
     getFactors: secondFactor.getFactors,
@@ -79,43 +79,42 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     provider,
     secrets,
     showPage,
+    browserCookie,
+    invitationCookie,
+    recoveryCookie,
     findAccount,
-    browser,
-    ceremony,
-    limitToCeiling,
-    isTooLong,
+    findOffer: invitations.findOffer,
+    findRecoveryLink: recovery.findRecoveryLink,
     secondFactor,
-    secondFactorPolicy,
-    accountCeremonies,
-    signIn: passwords.signIn,
-    guesses: limits.signIn,
-    ceremonies: limits.ceremony,
-    byMail: config.recoverByEmail,
-    refreshTokenTtl: config.ttl,
-    notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
-    invitation: {
-      held: invitationCookie,
-      findOffer: invitations.findOffer,
-      add: invitations.addToAccount,
-      redeem: invitations.signUpWithPassword,
-      passwordFault: passwords.fault,
-      guesses: limits.invitation,
+    login: {
+      signIn: passwords.signIn,
+      isTooLong,
+      failedSignIns: limits.signIn,
+      recoversByEmail: config.recoverByEmail,
     },
-    recover: { issuer, held: recoveryCookie, findRecoveryLink: recovery.findRecoveryLink },
+    consent: { limitToCeiling, refreshTokenTtl: config.ttl },
+    invitation: {
+      signUp: invitations.signUpWithPassword,
+      addToAccount: invitations.addToAccount,
+      passwordFault: passwords.fault,
+      unknownCodes: limits.invitation,
+    },
+    secondFactorStep: {
+      policy: secondFactorPolicy,
+      notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
+    },
+    recovery: { issuer },
     passkeys: {
       passkeys: services.passkeys,
-      secondAfterRegress: config.passkeys.counter === 'second_factor',
-      redeemWithKey: invitations.signUpWithPasskey,
+      signUpWithPasskey: invitations.signUpWithPasskey,
+      recoverWithPasskey: recovery.recoverWithPasskey,
       refuseTaken: invitations.refuseTaken,
-      recovery: {
-        ...recoveryCookie,
-        findLink: recovery.findRecoveryLink,
-        recoverWithPasskey: recovery.recoverWithPasskey,
-      },
+      secondAfterRegress: config.passkeys.counter === 'second_factor',
     },
+    ceremonies: { cookie: ceremonyCookie, limit: limits.ceremony, account: accountCeremonies },
   });
   router.use(interactions.routes());
-  createEntryPages(router, { issuer, held: invitationCookie });
+  createEntryPages(router, { issuer, invitationCookie });
   createRecoveryPages(router, {
     issuer,
     recovery,
@@ -123,8 +122,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     passwordFault: passwords.fault,
     limitMail,
     forms,
-    byMail: config.recoverByEmail,
-    held: { reset: sealedCookie('reset'), request: sealedCookie('request') },
+    recoversByEmail: config.recoverByEmail,
+    cookies: { reset: sealedCookie('reset'), request: sealedCookie('request') },
   });
   createEmailVerificationPages(router, {
     issuer,
@@ -144,12 +143,12 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     signedIn,
     showPage,
     mayAdminister,
-    browser,
+    browserCookie,
     recovery,
     limitMail,
     profile: services.accounts.getProfile,
     changePassword: passwords.change,
-    proves: passwords.isOwnPassword,
+    isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
     factors: {
       secondFactor,

@@ -19,29 +19,29 @@ export interface ConsentDeps {
   refreshTokenTtl: RefreshTokenTtl;
 }
 
-/** The page on which a person allows an application to use their account, or denies it. */
+/** The page on which a user allows an application to use their account, or denies it. */
 export function createConsent(deps: ConsentDeps) {
   const { provider } = deps;
   const { common, finish } = deps.interactions;
 
-  /** What the application asks for and this account may give; the rest is refused without asking. */
-  async function asked(details: Details) {
+  /** What the application asks for and the account may grant. Anything else is refused without asking the user. */
+  async function readRequest(details: Details) {
     const accountId = details.session?.accountId;
-    const person = accountId ? await deps.findAccount(accountId) : undefined;
-    if (!accountId || !person) throw interactionEnded();
+    const account = accountId ? await deps.findAccount(accountId) : undefined;
+    if (!accountId || !account) throw interactionEnded();
     const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
     const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
     const requested = String(details.params.scope ?? '')
       .split(' ')
       .filter((scope) => missing.includes(scope) || earlier.includes(scope));
-    const allowed = deps.limitToCeiling(requested, person.scopes);
+    const allowed = deps.limitToCeiling(requested, account.scopes);
     const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
-    const claims = client ? claimsToGrant(details.params, client, person) : [];
-    return { accountId, person, grant, earlier, missing, allowed, claims };
+    const claims = client ? claimsToGrant(details.params, client, account) : [];
+    return { accountId, account, grant, earlier, missing, allowed, claims };
   }
 
-  /** After how many days without use, and after how many in any case, the access without the person ends. */
+  /** After how many days without use, and after how many in any case, offline access ends. */
   function offlineDays(client: EngineClient): { days: number; maxDays: number } {
     const toDays = (seconds: number) => Math.max(1, Math.round(seconds / 86_400));
     const maximum = maximumLife(deps.refreshTokenTtl, client);
@@ -50,7 +50,7 @@ export function createConsent(deps: ConsentDeps) {
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
     const { client, ...data } = await common(ctx, details);
-    const { person, grant, earlier, allowed, claims } = await asked(details);
+    const { account, grant, earlier, allowed, claims } = await readRequest(details);
     const earlierClaims = grant?.getOIDCClaims() ?? [];
     const redirectUri = String(details.params.redirect_uri);
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
@@ -61,7 +61,7 @@ export function createConsent(deps: ConsentDeps) {
       clientId: client.clientId,
       redirectUri,
       redirectHost: URL.parse(redirectUri)?.host || redirectUri,
-      accountName: person.username,
+      accountName: account.username,
       scopes: shown.map((name) => ({
         name,
         text: describeScope(name),
@@ -78,12 +78,12 @@ export function createConsent(deps: ConsentDeps) {
 
   async function allow(ctx: Context, details: Details): Promise<void> {
     const clientId = String(details.params.client_id);
-    const { accountId, grant: existing, missing, allowed, claims } = await asked(details);
+    const { accountId, grant: existing, missing, allowed, claims } = await readRequest(details);
     const grant = existing ?? new provider.Grant({ accountId, clientId });
     const granted = missing.filter((scope) => allowed.includes(scope));
     const beyond = missing.filter((scope) => !allowed.includes(scope));
     if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
-    // Beyond the ceiling: noted as answered, so that the engine does not ask again.
+    // Scopes beyond the ceiling are recorded as refused, so that the engine does not ask again.
     if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));
     if (claims.length > 0) grant.addOIDCClaims(claims);
     const grantId = await grant.save();
@@ -111,7 +111,7 @@ export function createConsent(deps: ConsentDeps) {
       return finish(ctx, { error: 'access_denied', error_description: 'the user denied access' });
     }
     if (decision === 'switch') {
-      // The same request again, with a sign-in whatever the session says.
+      // Repeats the request and forces a sign-in, even though the session is still valid.
       const params = Object.entries(details.params).filter(
         (entry): entry is [string, string] => typeof entry[1] === 'string',
       );

@@ -3,11 +3,11 @@ import type { Context } from 'koa';
 import { SIGNED_IN_PATH, signInUrl, toOwnPage } from '../oidc/clients/own-client.ts';
 import { readForm } from '../web/form-body.ts';
 import { seeOther } from '../web/respond.ts';
-import type { InvitationDeps } from './invitation.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
 
 /** Where a person comes in who was sent by no application: by an invitation, or to a page of ours. */
-export function createEntryPages(router: Router, deps: { issuer: string } & Pick<InvitationDeps, 'held'>) {
-  const { issuer, held } = deps;
+export function createEntryPages(router: Router, deps: { issuer: string; invitationCookie: SealedCookie }) {
+  const { issuer, invitationCookie } = deps;
 
   function enter(ctx: Context): void {
     seeOther(ctx, signInUrl(issuer, '/account/security', { prompt: 'create' }));
@@ -17,14 +17,14 @@ export function createEntryPages(router: Router, deps: { issuer: string } & Pick
   router.get('/invitation', async (ctx) => {
     const { code } = ctx.query;
     if (typeof code === 'string' && code !== '') {
-      held.set(ctx, code);
+      invitationCookie.set(ctx, code);
     }
     enter(ctx);
   });
 
   router.post('/invitation', async (ctx) => {
     const { invitation_code: code } = await readForm(ctx);
-    if (code) held.set(ctx, code);
+    if (code) invitationCookie.set(ctx, code);
     enter(ctx);
   });
 

@@ -1,158 +1,131 @@
 import Router from '@koa/router';
-import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { currentUnit } from '../database/unit-of-work.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
+import type { Secrets } from '../kit/secrets.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthenticationState } from './authentication-state.ts';
 import { type ConsentDeps, createConsent } from './consent.ts';
-import { createInteractions, type Details, type InteractionsDeps } from './interaction.ts';
+import { createInteractions } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
+import { createLogin, type LoginDeps } from './login.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
 import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
 
-/** What consent and sign-in need of the engine's account; the rooms that know it are handed in. */
-interface Person {
-  username: string;
-  scopes: string[];
-}
-
-export interface InteractionDeps
-  extends InteractionsDeps,
-    Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl'> {
+/** What several steps need, then what one step alone needs, under its name. */
+export interface InteractionPagesDeps {
   provider: Provider;
-  invitation: InvitationDeps;
+  secrets: Secrets;
   showPage: ShowPage;
-  /** @returns the account's id, or undefined for any failure */
-  signIn(input: {
-    username: string;
-    password: string;
-    clientId?: string;
-    browserHash: string;
-  }): Promise<string | undefined>;
-  /** No password that was ever set. */
-  isTooLong(password: string): boolean;
-  /** Failed sign-ins of one address. */
-  guesses: Pick<AddressLimit, 'countAttempt' | 'uncountAttempt'>;
-  /** Ceremonies of passkeys that one address begins. */
-  ceremonies: Pick<AddressLimit, 'countAttempt'>;
-  browser: BrowserCookie;
-  findAccount(accountId: string): Promise<Person | undefined>;
-  secondFactorPolicy: SecondFactorPolicy;
+  browserCookie: BrowserCookie;
+  invitationCookie: SealedCookie;
+  recoveryCookie: SealedCookie;
+  findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  findOffer: InvitationDeps['findOffer'];
+  findRecoveryLink: RecoverDeps['findRecoveryLink'];
   secondFactor: SecondFactor;
-  /** Whether a confirmed mailbox opens accounts that have no password. */
-  byMail: boolean;
-  notifyRecoveryUsed: SecondFactorStepDeps['notifyRecoveryUsed'];
+  login: Pick<LoginDeps, 'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail'>;
+  consent: Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl'>;
+  invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
+  secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };
+  recovery: Pick<RecoverDeps, 'issuer'>;
   passkeys: Pick<
     InteractionCeremoniesDeps,
-    'passkeys' | 'redeemWithKey' | 'refuseTaken' | 'secondAfterRegress' | 'recovery'
+    'passkeys' | 'signUpWithPasskey' | 'recoverWithPasskey' | 'refuseTaken' | 'secondAfterRegress'
   >;
-  ceremony: CeremonyCookie;
-  recover: Omit<RecoverDeps, 'interactions' | 'showPage'>;
-  /** Ceremonies on pages of the account. */
-  accountCeremonies: PasskeyCeremonies;
+  ceremonies: {
+    cookie: CeremonyCookie;
+    /** The limit on ceremonies that one IP address starts. */
+    limit: Pick<AddressLimit, 'countAttempt'>;
+    /** The ceremonies of the account's pages, which share the endpoints. */
+    account: PasskeyCeremonies;
+  };
 }
 
-const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
-
-/** The pages on which a person decides; each step records its result and goes back to the engine. */
-export function createInteractionPages(deps: InteractionDeps): Router {
-  const interactions = createInteractions(deps);
-  const { load, common } = interactions;
-  const { getFactors } = deps.secondFactor;
-  const authentication = createAuthenticationState({ ...deps, interactions, getFactors });
-
-  async function showLogin(
-    ctx: Context,
-    details: Details,
-    failed?: { username: string; alert: string; alertField?: string },
-  ): Promise<void> {
-    const { client, ...data } = await common(ctx, details);
-    const hint = details.params.login_hint;
-    // A signed-in user who is asked for a stronger or a fresher sign-in.
-    const known = details.session?.accountId ? await deps.findAccount(details.session.accountId) : undefined;
-    const username =
-      failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
-    if (failed) ctx.status = 401;
-    deps.showPage(ctx, 'interactions/login', {
-      ...data,
-      title: `Sign in to ${data.clientName}`,
-      recoversPasskeys: deps.byMail,
-      username,
-      alert: failed?.alert,
-      alertField: failed?.alertField,
-    });
-  }
-
-  /** Counts a failure before the attempt, so that concurrent attempts are all counted. A success is uncounted. */
-  async function counted<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
-    const { ip } = currentUnit().origin;
-    await deps.guesses.countAttempt(ip);
-    let failed = false;
-    try {
-      const result = await attempt();
-      failed = result === undefined;
-      return result;
-    } finally {
-      if (!failed) await deps.guesses.uncountAttempt(ip);
-    }
-  }
-
-  async function login(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
-    const { username = '', password = '' } = fields;
-    for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
-      if (value === '')
-        return showLogin(ctx, details, { username, alert: `Enter your ${alertField}`, alertField });
-    }
-    const browser = deps.browser.read(ctx);
-    const clientId = String(details.params.client_id);
-    const accountId = await counted(async () =>
-      username.length <= 255 && !deps.isTooLong(password)
-        ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
-        : undefined,
-    );
-    if (!accountId)
-      return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
-    deps.browser.set(ctx, browser.token);
-    seeOther(ctx, await authentication.next(details, { accountId, amr: ['pwd'] }));
-  }
-
-  const consent = createConsent({ ...deps, interactions });
-
+/** The pages between an application's request and its answer. Each step records its result and returns to the engine. */
+export function createInteractionPages(deps: InteractionPagesDeps): Router {
+  const { provider, secrets, showPage, findAccount, findOffer, findRecoveryLink, secondFactor } = deps;
+  const { browserCookie, invitationCookie, recoveryCookie, ceremonies } = deps;
+  const { getFactors } = secondFactor;
   const router = new Router();
-  createInvitationSteps(router, { ...deps, ...deps.invitation, interactions, authentication });
-  createSecondFactorSteps(router, { ...deps, interactions, authentication });
-  createRecoverSteps(router, { ...deps.recover, showPage: deps.showPage, interactions });
-  const interaction = createInteractionCeremonies({
-    ...deps,
-    ...deps.invitation,
-    ...deps.passkeys,
+
+  const interactions = createInteractions({ provider, secrets });
+  const authentication = createAuthenticationState({
+    interactions,
+    getFactors,
+    findAccount,
+    secondFactorPolicy: deps.secondFactorStep.policy,
+  });
+
+  const login = createLogin({
     interactions,
     authentication,
-    getFactors,
+    showPage,
+    browserCookie,
+    findAccount,
+    ...deps.login,
   });
-  createPasskeyEndpoints(router, { interaction, account: deps.accountCeremonies }, deps.ceremonies);
+  const consent = createConsent({ provider, interactions, showPage, findAccount, ...deps.consent });
+  createInvitationSteps(router, {
+    interactions,
+    authentication,
+    showPage,
+    browserCookie,
+    invitationCookie,
+    findAccount,
+    findOffer,
+    ...deps.invitation,
+  });
+  createSecondFactorSteps(router, {
+    interactions,
+    authentication,
+    showPage,
+    findAccount,
+    secondFactor,
+    notifyRecoveryUsed: deps.secondFactorStep.notifyRecoveryUsed,
+  });
+  createRecoverSteps(router, {
+    interactions,
+    showPage,
+    recoveryCookie,
+    findRecoveryLink,
+    issuer: deps.recovery.issuer,
+  });
+  const interaction = createInteractionCeremonies({
+    interactions,
+    authentication,
+    ceremonyCookie: ceremonies.cookie,
+    invitationCookie,
+    recoveryCookie,
+    findAccount,
+    findOffer,
+    findRecoveryLink,
+    getFactors,
+    ...deps.passkeys,
+  });
+  createPasskeyEndpoints(router, { interaction, account: ceremonies.account }, ceremonies.limit);
+
   router.get('/interaction/:uid', async (ctx) => {
-    const details = await load(ctx);
+    const details = await interactions.load(ctx);
     const { name } = details.prompt;
     if (isRecovering(details) && name === 'login' && ctx.query.step !== 'sign-in')
       return seeOther(ctx, `/interaction/${details.uid}/recover`);
     if (name === 'create' && ctx.query.step !== 'sign-in')
       return seeOther(ctx, `/interaction/${details.uid}/invitation`);
-    await (name === 'consent' ? consent.show(ctx, details) : showLogin(ctx, details));
+    await (name === 'consent' ? consent.show(ctx, details) : login.show(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {
     const fields = await interactions.form(ctx);
-    const details = await load(ctx);
+    const details = await interactions.load(ctx);
     await (details.prompt.name === 'consent'
       ? consent.decide(ctx, details, fields.decision)
-      : login(ctx, details, fields));
+      : login.signIn(ctx, details, fields));
   });
   return router;
 }

@@ -9,39 +9,33 @@ import { digest } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { AuthenticationState } from './authentication-state.ts';
 import { type Details, type Interactions, stepOver } from './interaction.ts';
-import { type Faults, type Newcomer, readNewcomer } from './sign-up-form.ts';
+import { type Faults, readSignUp, type SignUpFields } from './sign-up-form.ts';
 
 export interface InvitationDeps {
-  /** Reads only: a page that is looked at, by a person or a mail scanner, uses nothing up. */
+  /** Reads only: opening the page does not use the invitation, so a mail scanner can follow the link. */
   findOffer(code: string): Promise<{ offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean }>;
-  /** @returns the account's id @throws LatchkeyError with a sentence for the person */
-  redeem(newcomer: Newcomer & { code: string; origin: Origin }): Promise<string>;
-  add(accountId: string, code: string, origin: Origin): Promise<unknown>;
+  /** @returns the account's id @throws LatchkeyError with a sentence for the user */
+  signUp(input: SignUpFields & { code: string; origin: Origin }): Promise<string>;
+  addToAccount(accountId: string, code: string, origin: Origin): Promise<unknown>;
   passwordFault(
     password: string,
-    person: { username: string; email: string | null; name: string | null },
+    account: { username: string; email: string | null; name: string | null },
   ): string | undefined;
-  /** The code in this browser's keeping, away from the address bar. */
-  held: {
-    read(ctx: Context): string | undefined;
-    set(ctx: Context, code: string): void;
-    clear(ctx: Context): void;
-  };
-  /** Unknown codes from one address. */
-  guesses: Pick<AddressLimit, 'countAttempt' | 'checkLimit'>;
-}
-
-interface Steps extends InvitationDeps {
+  /** Keeps the code in the browser, out of the address bar. */
+  invitationCookie: SealedCookie;
+  /** The limit on unknown codes from one IP address. */
+  unknownCodes: Pick<AddressLimit, 'countAttempt' | 'checkLimit'>;
   interactions: Interactions;
-  authentication: AuthenticationState;
-  browser: BrowserCookie;
+  authentication: Pick<AuthenticationState, 'next'>;
+  browserCookie: BrowserCookie;
   showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
-/** What is shown of a scope that an invitation grants; a plain sign-in needs no words. */
+/** An invitation's scopes and roles in words. `openid` is left out: every account has it. */
 const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
   ...(isSetUp ? ['Full access: you will administer this server'] : []),
   ...scopes
@@ -50,29 +44,29 @@ const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
   ...roles.map((role) => `The role ${role}`),
 ];
 
-/** Identifies the invitation that a form was shown for: another one may be opened in this browser in the meantime. */
+/** Identifies the invitation that a form was shown for. Another invitation may replace the cookie while the form is open. */
 const digestOf = (code: string | undefined) => (code === undefined ? undefined : digest(code));
 
-/** Whether the form was shown for this invitation, so that nobody accepts one they did not see. */
+/** Whether the form was shown for this invitation, so that nobody accepts an invitation they did not see. */
 export const isFormOf = (code: string, { invitation }: Record<string, string>): boolean =>
   invitation === undefined || invitation === digestOf(code);
 
 /** Signing up with an invitation, as a step of an authorization request. */
-export function createInvitationSteps(router: Router, deps: Steps): void {
-  const { interactions, held } = deps;
+export function createInvitationSteps(router: Router, deps: InvitationDeps): void {
+  const { interactions, invitationCookie } = deps;
 
   /** Stops guessing: only unknown codes count. @throws LatchkeyError rate_limited */
   async function findOffer(code: string) {
     const { ip } = currentUnit().origin;
-    await deps.guesses.checkLimit(ip);
+    await deps.unknownCodes.checkLimit(ip);
     const seen = await deps.findOffer(code);
-    if ('refusal' in seen && seen.isUnknown) await deps.guesses.countAttempt(ip);
+    if ('refusal' in seen && seen.isUnknown) await deps.unknownCodes.countAttempt(ip);
     return seen;
   }
 
   async function load(ctx: Context): Promise<Details> {
     const details = await interactions.load(ctx);
-    // After that a person is known, and the question is another one.
+    // At a later prompt the user is already signed in: this step is over.
     if (!['login', 'create'].includes(details.prompt.name)) throw stepOver();
     return details;
   }
@@ -90,7 +84,7 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
       passkeys,
       csrf,
       clientName,
-      invitation: digestOf(held.read(ctx)),
+      invitation: digestOf(invitationCookie.read(ctx)),
     };
     deps.showPage(ctx, `invitations/${view}`, { ...common, ...data });
   }
@@ -138,44 +132,43 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
     });
   }
 
-  async function personOf(details: Details) {
+  async function findSignedInUser(details: Details) {
     const accountId = details.session?.accountId;
-    const person = accountId ? await deps.findAccount(accountId) : undefined;
-    return accountId && person ? { accountId, username: person.username } : undefined;
+    const account = accountId ? await deps.findAccount(accountId) : undefined;
+    return accountId && account ? { accountId, username: account.username } : undefined;
   }
 
   router.get('/interaction/:uid/invitation', async (ctx) => {
     const details = await load(ctx);
-    const code = held.read(ctx);
+    const code = invitationCookie.read(ctx);
     if (code === undefined) return askCode(ctx, details);
     const seen = await findOffer(code);
     if ('refusal' in seen) {
-      held.clear(ctx);
+      invitationCookie.clear(ctx);
       return askCode(ctx, details, seen.refusal.message);
     }
-    const person = await personOf(details);
-    if (person && ctx.query.as !== 'new') return askWhich(ctx, details, seen.offer, person.username);
+    const user = await findSignedInUser(details);
+    if (user && ctx.query.as !== 'new') return askWhich(ctx, details, seen.offer, user.username);
     return showOffer(ctx, details, seen.offer);
   });
 
-  function again(ctx: Context, details: Details, query = ''): void {
+  function showAgain(ctx: Context, details: Details, query = ''): void {
     seeOther(ctx, `/interaction/${details.uid}/invitation${query}`);
   }
 
-  /** A code that was typed. */
-  async function takeCode(ctx: Context, details: Details, typed: string): Promise<void> {
+  async function acceptCode(ctx: Context, details: Details, typed: string): Promise<void> {
     if (typed.trim() === '') return askCode(ctx, details, 'Enter your invitation code');
     const seen = await findOffer(typed);
     if ('refusal' in seen) return askCode(ctx, details, seen.refusal.message, typed);
-    held.set(ctx, typed);
-    again(ctx, details);
+    invitationCookie.set(ctx, typed);
+    showAgain(ctx, details);
   }
 
-  async function add(ctx: Context, details: Details, code: string): Promise<void> {
-    const person = await personOf(details);
-    if (!person) return again(ctx, details);
-    await deps.add(person.accountId, code, currentUnit().origin);
-    held.clear(ctx);
+  async function addToAccount(ctx: Context, details: Details, code: string): Promise<void> {
+    const user = await findSignedInUser(details);
+    if (!user) return showAgain(ctx, details);
+    await deps.addToAccount(user.accountId, code, currentUnit().origin);
+    invitationCookie.clear(ctx);
     await interactions.finish(ctx, { create: {} });
   }
 
@@ -187,27 +180,27 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   ): Promise<void> {
     const seen = await findOffer(code);
     if ('refusal' in seen) {
-      held.clear(ctx);
+      invitationCookie.clear(ctx);
       return askCode(ctx, details, seen.refusal.message);
     }
-    // What the invitation is bound to is not the form's to say.
+    // An invitation for one e-mail address overrides the form, so the form cannot choose another address.
     const input = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
-    const read = readNewcomer(input, deps.passwordFault);
+    const read = readSignUp(input, deps.passwordFault);
     if ('faults' in read) return showOffer(ctx, details, seen.offer, fields, read.faults);
     try {
-      const accountId = await deps.redeem({ ...read.newcomer, code, origin: currentUnit().origin });
-      held.clear(ctx);
-      const browser = deps.browser.read(ctx);
+      const accountId = await deps.signUp({ ...read.values, code, origin: currentUnit().origin });
+      invitationCookie.clear(ctx);
+      const browser = deps.browserCookie.read(ctx);
       trustBrowser(accountId, browser.hash);
-      deps.browser.set(ctx, browser.token);
+      deps.browserCookie.set(ctx, browser.token);
       seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       if (error.kind === 'conflict')
         return showOffer(ctx, details, seen.offer, fields, { username: error.message });
       if (error.kind !== 'invalid_input') throw error;
-      // It was used up, withdrawn or ran out while the form was open.
-      held.clear(ctx);
+      // The invitation was used up, was revoked or expired while the form was open.
+      invitationCookie.clear(ctx);
       return askCode(ctx, details, error.message);
     }
   }
@@ -215,12 +208,12 @@ export function createInvitationSteps(router: Router, deps: Steps): void {
   router.post('/interaction/:uid/invitation', async (ctx) => {
     const fields = await interactions.form(ctx);
     const details = await load(ctx);
-    if (fields.invitation_code !== undefined) return takeCode(ctx, details, fields.invitation_code);
-    const code = held.read(ctx);
+    if (fields.invitation_code !== undefined) return acceptCode(ctx, details, fields.invitation_code);
+    const code = invitationCookie.read(ctx);
     if (code === undefined) return askCode(ctx, details, 'Enter your invitation code');
-    if (!isFormOf(code, fields)) return again(ctx, details);
-    if (fields.decision === 'add') return add(ctx, details, code);
-    if (fields.decision === 'new') return again(ctx, details, '?as=new');
+    if (!isFormOf(code, fields)) return showAgain(ctx, details);
+    if (fields.decision === 'add') return addToAccount(ctx, details, code);
+    if (fields.decision === 'new') return showAgain(ctx, details, '?as=new');
     return signUp(ctx, details, code, fields);
   });
 }

@@ -7,30 +7,30 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { Details, Interactions } from './interaction.ts';
 
-/** Where the browser comes back to; it goes on to the keys of the account. */
+/** Where the browser returns after the sign-in. It redirects to the keys of the account. */
 const PAGE = '/account/recover';
 const SECURITY = '/account/security';
 
 export interface RecoverDeps {
   issuer: string;
   interactions: Interactions;
-  held: SealedCookie;
+  recoveryCookie: SealedCookie;
   findRecoveryLink: Recovery['findRecoveryLink'];
   showPage: ShowPage;
 }
 
-/** Whether this sign-in began with a link for those who have lost every key. */
+/** Whether this sign-in began with a link for people who have lost every key. */
 export const isRecovering = ({ params }: Details) =>
   params.client_id === OWN_CLIENT_ID && params.state === PAGE;
 
-/** The way back in by a link of an administrator: a sign-in to our own pages, at which a new key is made. */
+/** Account recovery with an administrator's link: a sign-in to our own pages at which the user creates a new key. */
 export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
-  const { interactions, held } = deps;
+  const { interactions, recoveryCookie } = deps;
 
-  // The token goes out of the address bar at once; looking uses nothing up.
+  // Moves the token from the address bar to a cookie. Opening the link does not use it up.
   router.get('/recover', (ctx) => {
     const { token } = ctx.query;
-    if (typeof token === 'string' && token !== '') held.set(ctx, token);
+    if (typeof token === 'string' && token !== '') recoveryCookie.set(ctx, token);
     ctx.set('Referrer-Policy', 'no-referrer');
     seeOther(ctx, signInUrl(deps.issuer, PAGE, { prompt: 'login' }));
   });
@@ -38,9 +38,9 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
 
   router.get('/interaction/:uid/recover', async (ctx: Context) => {
     const details = await interactions.load(ctx);
-    const bearer = await deps.findRecoveryLink(held.read(ctx) ?? '');
+    const bearer = await deps.findRecoveryLink(recoveryCookie.read(ctx) ?? '');
     if (!bearer) {
-      held.clear(ctx);
+      recoveryCookie.clear(ctx);
       throw linkExpired();
     }
     const { action, passkeys } = await interactions.common(ctx, details);

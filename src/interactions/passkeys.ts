@@ -12,34 +12,33 @@ import { invalidFields, LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { type AuthenticationState, type FirstFactor, methodOf, now } from './authentication-state.ts';
 import { type Details, type Interactions, stepOver } from './interaction.ts';
 import { type InvitationDeps, isFormOf } from './invitation.ts';
-import { type KeyHolder, readKeyHolder } from './sign-up-form.ts';
+import type { RecoverDeps } from './passkey-recovery.ts';
+import { type PasskeySignUpFields, readPasskeySignUp } from './sign-up-form.ts';
 
 export interface InteractionCeremoniesDeps {
   interactions: Interactions;
   authentication: AuthenticationState;
   passkeys: Passkeys;
-  ceremony: CeremonyCookie;
+  ceremonyCookie: CeremonyCookie;
   getFactors: SecondFactor['getFactors'];
   findOffer: InvitationDeps['findOffer'];
-  held: InvitationDeps['held'];
-  /** The account, its first key and the redemption in one transaction. @returns the account's id */
-  redeemWithKey(
-    input: KeyHolder & { code: string; origin: Origin; id: string; credential: NewCredential },
+  findRecoveryLink: RecoverDeps['findRecoveryLink'];
+  invitationCookie: SealedCookie;
+  recoveryCookie: SealedCookie;
+  /** Adds the account, its first key and the redemption in one transaction. @returns the account's id */
+  signUpWithPasskey(
+    input: PasskeySignUpFields & { code: string; origin: Origin; id: string; credential: NewCredential },
   ): Promise<string>;
-  /** The link for people who have lost every key. */
-  recovery: {
-    read(ctx: Context): string | undefined;
-    clear(ctx: Context): void;
-    findLink(token: string): Promise<{ accountId: string; username: string } | undefined>;
-    recoverWithPasskey(
-      token: string,
-      credential: NewCredential,
-      options: { endOthers: boolean; recoveryCode: string | undefined; origin: Origin },
-    ): Promise<string>;
-  };
+  /** Adds a key by the link for people who have lost every key. */
+  recoverWithPasskey(
+    token: string,
+    credential: NewCredential,
+    options: { endOthers: boolean; recoveryCode: string | undefined; origin: Origin },
+  ): Promise<string>;
   /** @throws LatchkeyError conflict when an account has that username */
   refuseTaken(username: string): Promise<void>;
   /** Whether a key whose counter did not go up must be followed by another factor. */
@@ -51,30 +50,33 @@ const place = ({ uid }: Details) => `interaction:${uid}`;
 
 /** Ceremonies as steps of an authorization request: sign-in, second factor, sign-up with a passkey alone. */
 export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): PasskeyCeremonies {
-  const { interactions, authentication, passkeys, ceremony } = deps;
+  const { interactions, authentication, passkeys, ceremonyCookie } = deps;
 
   async function load(asked: CeremonyRequest): Promise<Details> {
     const details = await interactions.named(asked.interaction ?? '', asked.csrf);
-    // After that a person is known, and the question is another one.
+    // At a later prompt the user is already signed in: this step is over.
     if (!['login', 'create'].includes(details.prompt.name)) throw stepOver();
     return details;
   }
 
-  /** An account that has to set up a second factor. If it has one, it must show that: a new one would bypass it. */
-  async function enrolling(details: Details): Promise<FirstFactor | undefined> {
+  /**
+   * Finds the account that must set up a second factor now. An account that has one must use it instead, because a
+   * new one would bypass it.
+   */
+  async function findEnrolling(details: Details): Promise<FirstFactor | undefined> {
     const first = authentication.firstFactor(details);
     if (!first) return undefined;
-    // A first factor that waits for a second one counts for nothing here, whatever it was.
+    // The first factor does not count here: it may be the stolen password that the second factor protects against.
     if (!hasShownEnough(await deps.getFactors(first.accountId), [])) factorRequired();
     return first;
   }
 
-  /** A person who signs up with an invitation, by the fields of the form. @throws LatchkeyError with a sentence */
-  async function newcomer(
+  /** Reads the sign-up form and the invitation's code. @throws LatchkeyError with a sentence for the user */
+  async function readSignUp(
     ctx: Context,
     { fields }: CeremonyRequest,
-  ): Promise<{ code: string; person: KeyHolder }> {
-    const code = deps.held.read(ctx);
+  ): Promise<{ code: string; values: PasskeySignUpFields }> {
+    const code = deps.invitationCookie.read(ctx);
     if (code === undefined)
       throw new LatchkeyError('invalid_input', 'invitation_code_missing', 'Enter your invitation code.');
     if (!isFormOf(code, fields))
@@ -86,15 +88,15 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     const seen = await deps.findOffer(code);
     if ('refusal' in seen) throw seen.refusal;
     const { email } = seen.offer;
-    const read = readKeyHolder({ ...fields, ...(email === null ? {} : { email }) });
+    const read = readPasskeySignUp({ ...fields, ...(email === null ? {} : { email }) });
     if ('fault' in read) throw invalidFields({}, `${read.fault}.`);
-    return { code, person: read.newcomer };
+    return { code, values: read.values };
   }
 
-  /** The account of a link for people who have lost every key. @throws LatchkeyError when it opens nothing */
-  async function recovering(ctx: Context) {
-    const token = deps.recovery.read(ctx) ?? '';
-    const bearer = await deps.recovery.findLink(token);
+  /** Finds the account of the link for people who have lost every key. @throws LatchkeyError if the link expired */
+  async function getRecovering(ctx: Context) {
+    const token = deps.recoveryCookie.read(ctx) ?? '';
+    const bearer = await deps.findRecoveryLink(token);
     if (!bearer) throw linkExpired();
     return { token, accountId: bearer.accountId, username: bearer.username };
   }
@@ -102,48 +104,48 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
   return {
     async startRegistration(ctx, asked) {
       const details = await load(asked);
-      const boundTo = ceremony.begin(ctx, place(details));
+      const boundTo = ceremonyCookie.begin(ctx, place(details));
       if (asked.purpose === 'recovery') {
-        const { accountId, username } = await recovering(ctx);
+        const { accountId, username } = await getRecovering(ctx);
         const who = { accountId, userHandle: accountId, username, displayName: username };
         return passkeys.startRegistration({ ...who, boundTo, ceremony: 'passkey', known: [] });
       }
-      const first = await enrolling(details);
+      const first = await findEnrolling(details);
       if (first) {
         const { accountId } = first;
         const { username = '' } = (await deps.findAccount(accountId)) ?? {};
         const who = { accountId, userHandle: accountId, username, displayName: username };
         return passkeys.startRegistration({ ...who, boundTo, ceremony: asked.ceremony, known: [] });
       }
-      const { person } = await newcomer(ctx, asked);
-      await deps.refuseTaken(person.username);
+      const { values } = await readSignUp(ctx, asked);
+      await deps.refuseTaken(values.username);
       return passkeys.startRegistration({
         boundTo,
         ceremony: 'passkey',
         userHandle: uuidv7(),
-        username: person.username,
-        displayName: person.name ?? person.username,
+        username: values.username,
+        displayName: values.name ?? values.username,
         known: [],
       });
     },
 
     async finishRegistration(ctx, asked) {
       const details = await load(asked);
-      const boundTo = ceremony.resume(ctx, place(details));
+      const boundTo = ceremonyCookie.resume(ctx, place(details));
       const { origin } = currentUnit();
       const { response } = asked;
       if (asked.purpose === 'recovery') {
-        const { token, accountId } = await recovering(ctx);
+        const { token, accountId } = await getRecovering(ctx);
         const registration = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
         const { end, code: recoveryCode } = asked.fields;
         const options = { endOthers: end === 'on', recoveryCode, origin };
-        await deps.recovery.recoverWithPasskey(token, key, options);
-        deps.recovery.clear(ctx);
+        await deps.recoverWithPasskey(token, key, options);
+        deps.recoveryCookie.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
         return { location: await authentication.next(details, { accountId, amr }) };
       }
-      const first = await enrolling(details);
+      const first = await findEnrolling(details);
       if (first) {
         const { accountId } = first;
         const registration = { boundTo, ceremony: asked.ceremony, response, accountId, origin };
@@ -151,19 +153,19 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, origin });
         return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }
-      const { code, person } = await newcomer(ctx, asked);
+      const { code, values } = await readSignUp(ctx, asked);
       const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, origin });
       const id = key.challenge.userHandle;
       if (id === null) throw stepOver();
-      const accountId = await deps.redeemWithKey({ ...person, code, origin, id, credential: key });
-      deps.held.clear(ctx);
+      const accountId = await deps.signUpWithPasskey({ ...values, code, origin, id, credential: key });
+      deps.invitationCookie.clear(ctx);
       const amr = [methodOf(key.authenticator), 'user', 'mfa'];
       return { location: await authentication.next(details, { accountId, amr }) };
     },
 
     async startAuthentication(ctx, asked) {
       const details = await load(asked);
-      const boundTo = ceremony.begin(ctx, place(details));
+      const boundTo = ceremonyCookie.begin(ctx, place(details));
       if (asked.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
       const first = authentication.firstFactor(details);
@@ -174,7 +176,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
 
     async finishAuthentication(ctx, asked) {
       const details = await load(asked);
-      const boundTo = ceremony.resume(ctx, place(details));
+      const boundTo = ceremonyCookie.resume(ctx, place(details));
       const { origin } = currentUnit();
       const at = now();
       const common = { boundTo, origin, response: asked.response, at: fromEpoch(at) };

@@ -17,10 +17,10 @@ export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'>
   recovery: Recovery;
   forms: CsrfTokens;
   showPage: ShowPage;
-  /** Whether a confirmed mailbox opens accounts that have no password. */
-  byMail: boolean;
-  /** The tokens of links, and the authorization request that a person was at when they asked for one. */
-  held: { reset: SealedCookie; request: SealedCookie };
+  /** Whether people without a password can recover their account by e-mail. */
+  recoversByEmail: boolean;
+  /** Keep the token of the link, and the interaction from which the user asked for a link. */
+  cookies: { reset: SealedCookie; request: SealedCookie };
   /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
   limitMail(email: string): Promise<void>;
 }
@@ -29,14 +29,14 @@ const UID = /^[\w-]{20,64}$/;
 
 /** `/forgot` and `/reset`. No GET changes anything: programs that look through mail follow links. */
 export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): void {
-  const { recovery, forms, held } = deps;
+  const { recovery, forms, cookies } = deps;
 
   function show(ctx: Context, view: string, data: Record<string, unknown>): void {
     deps.showPage(ctx, `recovery/${view}`, data);
   }
 
   function showExpired(ctx: Context): void {
-    held.reset.clear(ctx);
+    cookies.reset.clear(ctx);
     showLinkExpired(ctx, deps.showPage, { canRequest: true });
   }
 
@@ -47,8 +47,8 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     }
     if (alert) ctx.status = 400;
     show(ctx, 'request-link', {
-      title: deps.byMail ? 'Get back into your account' : 'Forgot your password?',
-      recoversPasskeys: deps.byMail,
+      title: deps.recoversByEmail ? 'Get back into your account' : 'Forgot your password?',
+      recoversByEmail: deps.recoversByEmail,
       csrf: forms.issue(ctx, 'forgot'),
       alert,
       typed: typed.slice(0, 255),
@@ -57,7 +57,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   /** From the sign-in page: with the new password the person goes on where they were. */
   router.get('/interaction/:uid/forgot', (ctx) => {
-    held.request.set(ctx, String(ctx.params.uid));
+    cookies.request.set(ctx, String(ctx.params.uid));
     seeOther(ctx, '/forgot');
   });
 
@@ -90,15 +90,15 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   router.get('/reset', async (ctx) => {
     const { token } = ctx.query;
-    if (typeof token === 'string' && token !== '') return takeToken(ctx, held.reset, '/reset', token);
-    const bearer = await recovery.findResetLink(held.reset.read(ctx) ?? '');
+    if (typeof token === 'string' && token !== '') return takeToken(ctx, cookies.reset, '/reset', token);
+    const bearer = await recovery.findResetLink(cookies.reset.read(ctx) ?? '');
     return bearer ? showReset(ctx, bearer) : showExpired(ctx);
   });
 
   router.post('/reset', async (ctx) => {
     const { csrf, password = '' } = await readForm(ctx);
     forms.check(ctx, 'reset', csrf);
-    const token = held.reset.read(ctx) ?? '';
+    const token = cookies.reset.read(ctx) ?? '';
     const bearer = await recovery.findResetLink(token);
     if (!bearer) return showExpired(ctx);
     const fault =
@@ -110,12 +110,12 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     if (fault !== undefined) return showReset(ctx, bearer, fault);
     if (!(await succeeds(() => recovery.resetPassword(token, password, currentUnit().origin))))
       return showExpired(ctx);
-    held.reset.clear(ctx);
+    cookies.reset.clear(ctx);
     seeOther(ctx, bearer.isUnconfirmed ? '/reset/done?confirmed=on' : '/reset/done');
   });
 
   router.get('/reset/done', (ctx) => {
-    const uid = held.request.read(ctx);
+    const uid = cookies.request.read(ctx);
     show(ctx, 'done', {
       title: 'Your new password is set',
       heading: 'Your new password is set',

@@ -9,34 +9,37 @@ const schema = z.object({
   password: passwordField,
 });
 
-const keyHolder = schema.omit({ password: true });
+const passkeySchema = schema.omit({ password: true });
 
-export type Newcomer = z.output<typeof schema>;
+export type SignUpFields = z.output<typeof schema>;
 /** A sign-up with a passkey. */
-export type KeyHolder = z.output<typeof keyHolder>;
+export type PasskeySignUpFields = z.output<typeof passkeySchema>;
 /** One sentence for each field at fault. */
-export type Faults = Partial<Record<keyof Newcomer, string>>;
+export type Faults = Partial<Record<keyof SignUpFields, string>>;
 
 /**
  * @param fields of the form
  * @param passwordFault why a password may not be used, or undefined
  */
-export function readNewcomer(
+export function readSignUp(
   fields: Record<string, string>,
-  passwordFault: (password: string, person: Omit<Newcomer, 'password'>) => string | undefined,
-): { newcomer: Newcomer } | { faults: Faults } {
+  passwordFault: (password: string, account: Omit<SignUpFields, 'password'>) => string | undefined,
+): { values: SignUpFields } | { faults: Faults } {
   const parsed = schema.safeParse({ username: '', password: '', ...fields });
   const faults: Faults = {};
-  for (const { path, message } of parsed.error?.issues ?? []) faults[path[0] as keyof Newcomer] ??= message;
+  for (const { path, message } of parsed.error?.issues ?? [])
+    faults[path[0] as keyof SignUpFields] ??= message;
   if (!parsed.success) return { faults };
   const fault = passwordFault(parsed.data.password, parsed.data);
-  return fault === undefined ? { newcomer: parsed.data } : { faults: { password: fault } };
+  return fault === undefined ? { values: parsed.data } : { faults: { password: fault } };
 }
 
 /** Reads the same form from a person who chose a passkey. */
-export function readKeyHolder(fields: Record<string, string>): { newcomer: KeyHolder } | { fault: string } {
-  const parsed = keyHolder.safeParse({ username: '', ...fields });
+export function readPasskeySignUp(
+  fields: Record<string, string>,
+): { values: PasskeySignUpFields } | { fault: string } {
+  const parsed = passkeySchema.safeParse({ username: '', ...fields });
   return parsed.success
-    ? { newcomer: parsed.data }
+    ? { values: parsed.data }
     : { fault: parsed.error.issues[0]?.message ?? 'Enter a username' };
 }

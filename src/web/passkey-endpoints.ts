@@ -16,7 +16,7 @@ const request = z.object({
   interaction: z.string().max(100).optional(),
   purpose: z.enum(['authentication', 'second_factor', 'sign_key', 'recovery']).default('authentication'),
   ceremony: z.enum(['passkey', 'security_key', 'upgrade']).default('passkey'),
-  /** The key to vouch for. */
+  /** The key to approve. */
   key: z.string().max(36).optional(),
   /** The fields of the form beside the button. */
   fields: z.record(z.string().max(32), z.string().max(1024)).default({}),

@@ -120,7 +120,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       await look('link-over');
       await page.goto(`${server.issuer}/account/email`);
       await look('email');
-      await fill(page, { 'New e-mail address': 'nowhere@x', 'Your password': 'wrong' });
+      await fill(page, { 'New e-mail address': 'nowhere@x', 'Current password': 'wrong' });
       await press(page, 'Send link');
       await look('email-error');
       await page.goto(`${server.issuer}/forgot`);

@@ -1,0 +1,92 @@
+import type { Context } from 'koa';
+import { currentUnit } from '../database/unit-of-work.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
+import type { AuthenticationState } from './authentication-state.ts';
+import type { Details, Interactions } from './interaction.ts';
+
+export interface LoginDeps {
+  interactions: Pick<Interactions, 'common'>;
+  authentication: Pick<AuthenticationState, 'next'>;
+  showPage: ShowPage;
+  browserCookie: BrowserCookie;
+  findAccount(accountId: string): Promise<{ username: string } | undefined>;
+  /** @returns the account's id, or undefined for any failure */
+  signIn(input: {
+    username: string;
+    password: string;
+    clientId?: string;
+    browserHash: string;
+  }): Promise<string | undefined>;
+  /** Whether no account can have this password, because it is longer than the rules allow. */
+  isTooLong(password: string): boolean;
+  /** The limit on failed sign-ins of one IP address. */
+  failedSignIns: {
+    countAttempt(ip: string | undefined): Promise<void>;
+    uncountAttempt(ip: string | undefined): Promise<void>;
+  };
+  /** Whether people without a password can recover their account by e-mail. */
+  recoversByEmail: boolean;
+}
+
+const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
+
+/** The sign-in page: username and password, and the button for a passkey. */
+export function createLogin(deps: LoginDeps) {
+  async function showLogin(
+    ctx: Context,
+    details: Details,
+    failed?: { username: string; alert: string; alertField?: string },
+  ): Promise<void> {
+    const { client, ...data } = await deps.interactions.common(ctx, details);
+    const hint = details.params.login_hint;
+    // A signed-in user is here when the application requires a stronger or more recent sign-in.
+    const known = details.session?.accountId ? await deps.findAccount(details.session.accountId) : undefined;
+    const username =
+      failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
+    if (failed) ctx.status = 401;
+    deps.showPage(ctx, 'interactions/login', {
+      ...data,
+      title: `Sign in to ${data.clientName}`,
+      recoversByEmail: deps.recoversByEmail,
+      username,
+      alert: failed?.alert,
+      alertField: failed?.alertField,
+    });
+  }
+
+  /** Counts a failure before the attempt, so that concurrent attempts are all counted. A success is uncounted. */
+  async function countFailure<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
+    const { ip } = currentUnit().origin;
+    await deps.failedSignIns.countAttempt(ip);
+    let failed = false;
+    try {
+      const result = await attempt();
+      failed = result === undefined;
+      return result;
+    } finally {
+      if (!failed) await deps.failedSignIns.uncountAttempt(ip);
+    }
+  }
+
+  async function signIn(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
+    const { username = '', password = '' } = fields;
+    for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
+      if (value === '')
+        return showLogin(ctx, details, { username, alert: `Enter your ${alertField}`, alertField });
+    }
+    const browser = deps.browserCookie.read(ctx);
+    const clientId = String(details.params.client_id);
+    const accountId = await countFailure(async () =>
+      username.length <= 255 && !deps.isTooLong(password)
+        ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
+        : undefined,
+    );
+    if (!accountId)
+      return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
+    deps.browserCookie.set(ctx, browser.token);
+    seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
+  }
+
+  return { show: showLogin, signIn };
+}
