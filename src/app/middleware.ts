@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
+import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import type { Assets } from '../web/assets.ts';
@@ -41,10 +42,12 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     deps.assets.middleware,
     // Some endpoints for browsers accept POST as well as GET.
     redirectPostToGet(),
+    // Rejects authorization requests that are too large.
+    limitRequestSize,
     // Rejects forms that were sent from other sites.
     requireSameOrigin(issuer),
     // Opens a unit of work, which is committed before the response is sent.
-    requestUnit({ driver: database.driver }),
+    requestUnit({ driver: database.driver, secure: issuer.startsWith('https:') }),
     // Corrects what the engine's responses get wrong.
     correctEngineResponses({
       allowFormTarget,

@@ -82,6 +82,7 @@ export function createServices(deps: ServiceDeps) {
   const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
   const passkeys = createPasskeys({
     knex,
+    signer: secrets,
     rp: {
       name: 'Latchkey',
       id: new URL(issuer).hostname,

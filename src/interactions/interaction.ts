@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import { findPresentedRequest, presentVisitorRequest } from '../oidc/storage/visitor-requests.ts';
 import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import { seeOther } from '../web/respond.ts';
@@ -53,8 +55,9 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
      * @throws LatchkeyError
      */
     async named(action: string, csrf: string): Promise<Details> {
-      const uid = /^\/interaction\/([\w-]{1,100})$/.exec(action)?.[1] ?? '';
+      const [, uid = '', sealed] = /^\/interaction\/([\w-]{1,100})(?:#([\w.-]+))?$/.exec(action) ?? [];
       if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw formExpired();
+      if (sealed) presentVisitorRequest(currentUnit(), uid, sealed);
       const details = (await provider.Interaction.find(uid)) as Details | undefined;
       if (!details) throw interactionEnded();
       return details;
@@ -72,11 +75,13 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
       allowFormTarget(ctx, String(details.params.redirect_uri));
       const action = `/interaction/${details.uid}`;
       const csrf = secrets.csrfToken(csrfOf(details.uid));
+      // The cookie with a visitor's request is not sent to the script's endpoints, which have another path.
+      const sealed = findPresentedRequest(currentUnit(), details.uid);
       return {
         client,
         action,
         csrf,
-        passkeys: { csrf, interaction: action },
+        passkeys: { csrf, interaction: sealed ? `${action}#${sealed}` : action },
         clientName: client.clientName ?? client.clientId,
       };
     },

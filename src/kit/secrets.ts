@@ -25,9 +25,11 @@ interface SealedAt {
 
 export interface Secrets {
   /** @returns `v1.<key id>.<iv>.<ciphertext>.<tag>`, AES-256-GCM under the first key of the ring. */
-  seal(plain: string, at: SealedAt): string;
+  seal(plain: string | Uint8Array, at: SealedAt): string;
   /** @throws Error when the key is not in the ring, the value was changed, or it belongs to another place. */
   open(sealed: string, at: SealedAt): string;
+  /** The same for what was sealed as bytes. */
+  openBytes(sealed: string, at: SealedAt): Buffer;
   /** Signing keys for cookies, newest first (Keygrip order). */
   cookieKeys: string[];
   /** HMAC-SHA-256 over `value` for form tokens, base64url. */
@@ -65,30 +67,35 @@ export function createSecrets(ring: string[]): Secrets {
   const byId = new Map(keys.map((key) => [key.id, key]));
   const csrf = (key: RingKey, value: string) => createHmac('sha256', key.csrf).update(value).digest();
 
+  function openBytes(sealed: string, at: SealedAt): Buffer {
+    const [version, id, iv, text, tag] = sealed.split('.');
+    const key = byId.get(id ?? '');
+    if (version !== 'v1' || !iv || text === undefined || !tag) throw new Error('This is not a sealed value.');
+    if (!key) throw new Error(`It was sealed with the key ${id}, which is not in LATCHKEY_SECRETS.`);
+    const decipher = createDecipheriv('aes-256-gcm', key.seal, Buffer.from(iv, 'base64url'), {
+      authTagLength: 16,
+    })
+      .setAAD(place(at))
+      .setAuthTag(Buffer.from(tag, 'base64url'));
+    return Buffer.concat([decipher.update(Buffer.from(text, 'base64url')), decipher.final()]);
+  }
+
   return {
     seal(plain, at) {
       const iv = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', first.seal, iv).setAAD(place(at));
-      const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+      const text = Buffer.concat([
+        typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain),
+        cipher.final(),
+      ]);
       return [
         'v1',
         first.id,
         ...[iv, text, cipher.getAuthTag()].map((part) => part.toString('base64url')),
       ].join('.');
     },
-    open(sealed, at) {
-      const [version, id, iv, text, tag] = sealed.split('.');
-      const key = byId.get(id ?? '');
-      if (version !== 'v1' || !iv || text === undefined || !tag)
-        throw new Error('This is not a sealed value.');
-      if (!key) throw new Error(`It was sealed with the key ${id}, which is not in LATCHKEY_SECRETS.`);
-      const decipher = createDecipheriv('aes-256-gcm', key.seal, Buffer.from(iv, 'base64url'), {
-        authTagLength: 16,
-      })
-        .setAAD(place(at))
-        .setAuthTag(Buffer.from(tag, 'base64url'));
-      return decipher.update(Buffer.from(text, 'base64url'), undefined, 'utf8') + decipher.final('utf8');
-    },
+    open: (sealed, at) => openBytes(sealed, at).toString('utf8'),
+    openBytes,
     cookieKeys: keys.map((key) => key.cookie),
     csrfToken: (value) => csrf(first, value).toString('base64url'),
     csrfMatches(value, token) {

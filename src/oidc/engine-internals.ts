@@ -190,7 +190,9 @@ export async function renewSessionId(session: InstanceType<Provider['Session']>)
 
 /** What the engine keeps in the session while the user is asked whether to sign out. */
 export function signOutState(ctx: KoaContextWithOIDC) {
-  return ctx.oidc.session?.state as { secret?: string; postLogoutRedirectUri?: string } | undefined;
+  return ctx.oidc.session?.state as
+    | { secret?: string; postLogoutRedirectUri?: string; state?: string }
+    | undefined;
 }
 
 /** The parts of an engine's error: two for the client, and the detail for the log. */

@@ -3,11 +3,13 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
 import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { seeOther } from '../web/respond.ts';
+import { findRoute } from '../web/routes.ts';
 import { responseModes } from './engine-internals.ts';
 import { recordReplay } from './replays.ts';
 import { revokeFamily } from './storage/families.ts';
 import type { Payload } from './storage/models.ts';
-import { findConsumedRow } from './storage/request-links.ts';
+import { findBegunInteraction, findConsumedRow } from './storage/request-links.ts';
 import { revokeGrant } from './storage/statements.ts';
 
 /** Removes from the response what the request was about to hand out: a session id, a code, tokens. */
@@ -70,6 +72,19 @@ async function refuseUsedNonce(ctx: Context & KoaContextWithOIDC, failed: UnitOf
 }
 
 /**
+ * Guard `interaction`: another request of this browser began the interaction first, such as the first of two clicks. The
+ * browser goes on with what that one led to; when the interaction is over, the engine says so.
+ */
+function followFirst(ctx: Context, failed: UnitOfWork): void {
+  const location = `/auth/${findBegunInteraction(failed)}`;
+  withdrawResponse(ctx);
+  if (findRoute(ctx.path)?.audience === 'script') {
+    ctx.status = 200;
+    ctx.body = { location };
+  } else seeOther(ctx, location);
+}
+
+/**
  * Answers a request whose commit was refused because another request was faster. What has to be recorded is committed
  * in a unit of its own, so that the failed one does not take it along.
  * @throws LatchkeyError conflict, Error for a guard that is not known here
@@ -77,6 +92,7 @@ async function refuseUsedNonce(ctx: Context & KoaContextWithOIDC, failed: UnitOf
 export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard: string): Promise<void> {
   if (guard === 'consume') return refuseReplay(ctx, failed);
   if (guard === 'nonce') return refuseUsedNonce(ctx as Context & KoaContextWithOIDC, failed);
+  if (guard === 'interaction') return followFirst(ctx, failed);
   if (guard === 'password')
     throw new LatchkeyError(
       'conflict',

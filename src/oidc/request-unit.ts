@@ -6,6 +6,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { addressOf } from '../web/ip-address.ts';
 import { UNEXPECTED_ERROR } from './events.ts';
 import { answerFailedGuard, withdrawResponse } from './failed-guards.ts';
+import { setRequestCookies } from './storage/visitor-requests.ts';
 
 const isUnavailable = (error: unknown) => error instanceof LatchkeyError && error.kind === 'unavailable';
 
@@ -34,13 +35,21 @@ function discardBroken(ctx: Context, unit: UnitOfWork): void {
 /**
  * Gives each request a unit of work and commits it before the response leaves. What a client was sent is thus still
  * there after a crash, and what was not committed was never sent.
+ * @param deps `secure`: whether the issuer is https
  */
-export function requestUnit(deps: { driver: Driver }): Middleware {
+export function requestUnit(deps: { driver: Driver; secure: boolean }): Middleware {
   return async (ctx, next) => {
     const unit = new UnitOfWork(deps.driver, {
       ip: addressOf(ctx.ip),
       userAgent: ctx.get('user-agent') || undefined,
       requestId: ctx.state.requestId,
+    });
+    setRequestCookies(unit, {
+      read: (name) => ctx.cookies.get(name, { signed: false }),
+      write(name, value, { path, seconds }) {
+        const options = { httpOnly: true, sameSite: 'lax', secure: deps.secure, signed: false } as const;
+        ctx.cookies.set(name, value, { ...options, path, maxAge: seconds * 1000, overwrite: true });
+      },
     });
     await withUnit(unit, async () => {
       try {

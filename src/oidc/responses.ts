@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { seeOther } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import {
   type EngineError,
@@ -53,6 +54,18 @@ export interface ResponseDeps {
   continueSignOut(ctx: Context, xsrf: string): void;
 }
 
+/**
+ * Nobody is signed in, so there is nothing to sign out of: the browser goes at once where it would go afterwards. The
+ * engine has compared the URI with the registered ones. Its form would need a session to be stored first.
+ */
+function answerSignedOut(ctx: Context, engineContext: KoaContextWithOIDC): void {
+  const { postLogoutRedirectUri, state } = signOutState(engineContext) ?? {};
+  ctx.remove('Set-Cookie');
+  const target = URL.parse(postLogoutRedirectUri ?? '');
+  if (target && state !== undefined) target.searchParams.set('state', state);
+  seeOther(ctx, target?.href ?? '/session/end/success');
+}
+
 /** Corrects the engine's responses before they leave. */
 export function correctEngineResponses(deps: ResponseDeps): Middleware {
   return async (ctx, next) => {
@@ -63,7 +76,8 @@ export function correctEngineResponses(deps: ResponseDeps): Middleware {
     if (!isSubmittingPage(body)) return;
     const engineContext = ctx as unknown as KoaContextWithOIDC;
     const secret = signOutState(engineContext)?.secret;
-    if (body.includes('/session/end/confirm') && secret) deps.continueSignOut(ctx, secret);
+    if (path.startsWith('/session/end')) answerSignedOut(ctx, engineContext);
+    else if (body.includes('/session/end/confirm') && secret) deps.continueSignOut(ctx, secret);
     // response_mode=form_post: the engine has compared this URI with the registered ones.
     else deps.allowFormTarget(ctx, String(engineContext.oidc.params?.redirect_uri));
   };

@@ -12,8 +12,8 @@ const LIMIT = 48 * 1024;
 /** What our script sends. Other members are ignored. */
 const request = z.object({
   csrf: z.string().max(100).default(''),
-  /** The interaction of the page. Pages of the account have none. */
-  interaction: z.string().max(100).optional(),
+  /** The interaction of the page, perhaps with the sealed request of a visitor. Pages of the account have none. */
+  interaction: z.string().max(4200).optional(),
   purpose: z.enum(['authentication', 'second_factor', 'sign_key', 'recovery']).default('authentication'),
   ceremony: z.enum(['passkey', 'security_key', 'upgrade']).default('passkey'),
   /** The key to approve. */
@@ -40,11 +40,14 @@ const STEPS = {
   '/webauthn/authentication/verify': 'finishAuthentication',
 } as const;
 
+/** The steps that write a row: a challenge of an authentication is stored when it is answered. */
+const WRITING = new Set(['startRegistration', 'finishAuthentication']);
+
 /** The endpoints that our script calls: first for the options, then with the response of the authenticator. */
 export function createPasskeyEndpoints(
   router: Router,
   sides: { interaction: PasskeyCeremonies; account: PasskeyCeremonies },
-  /** The limit on started ceremonies. */
+  /** The limit on ceremonies, which write rows. */
   ceremonyLimit: Pick<AddressLimit, 'countAttempt'>,
 ): void {
   for (const [path, step] of Object.entries(STEPS)) {
@@ -56,7 +59,7 @@ export function createPasskeyEndpoints(
           'passkey_response_missing',
           'The passkey did not answer. Try again.',
         );
-      if (step.startsWith('start')) await ceremonyLimit.countAttempt(currentUnit().origin.ip);
+      if (WRITING.has(step)) await ceremonyLimit.countAttempt(currentUnit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');
       ctx.body = await side[step](ctx, asked);

@@ -87,10 +87,10 @@ for (const engine of engines) {
       await refused(await post(browser, 'authentication/verify', { ...place, response: used }), 'challenge');
     });
 
-    test('a challenge expires after five minutes, though its row is still there', async () => {
-      const { key } = await person();
-      const { browser, place } = await signInPage(server, client);
-      const options = await post(browser, 'authentication/options', place);
+    test('the challenge of a registration expires after five minutes, though its row is still there', async () => {
+      const { id, browser } = await person();
+      const place = await accountPlace(server, id);
+      const options = await post(browser, 'registration/options', place);
       const { knex } = server.database;
       const [row] = await knex('T_webauthn_challenges').orderBy('id', 'desc').limit(1);
       const life = new Date(row.expires_at).getTime() - new Date(row.created_at).getTime();
@@ -99,8 +99,8 @@ for (const engine of engines) {
       await knex('T_webauthn_challenges')
         .where({ id: row.id })
         .update({ expires_at: new Date(Date.now() - 1) });
-      const response = key.get(options.body);
-      await refused(await post(browser, 'authentication/verify', { ...place, response }), 'challenge');
+      const response = new Authenticator(server.issuer).create(options.body);
+      await refused(await post(browser, 'registration/verify', { ...place, response }), 'challenge');
     });
 
     test('a challenge of another interaction, browser, account or purpose is refused', async () => {

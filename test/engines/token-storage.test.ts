@@ -190,7 +190,14 @@ for (const engine of engines) {
       );
       const state = { secret: fresh('x'), clientId: 'a' };
       await request(() =>
-        of('Session').upsert(session, { kind: 'Session', exp: 4e9, uid: fresh('u'), jti: session, state }),
+        of('Session').upsert(session, {
+          kind: 'Session',
+          exp: 4e9,
+          uid: fresh('u'),
+          jti: session,
+          loginTs: 1,
+          state,
+        }),
       );
       assert.deepEqual((await request(() => of('Session').find(session)))?.state, state);
       const again = await request(() => of('Interaction').find(interaction));

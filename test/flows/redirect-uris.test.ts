@@ -75,7 +75,7 @@ test('every variant of the registered redirect URI gets an error page without a 
       );
     }
   }
-  assert.equal((await server.database.knex('T_authorization_requests')).length, 1);
+  assert.equal((await server.database.knex('T_authorization_requests')).length, 0);
 });
 
 test('a request that names no redirect URI is refused, with two registered and with one', async (t) => {

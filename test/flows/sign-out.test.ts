@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formOf } from '../support/browser.ts';
+import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, refresh, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
+import { countRows } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 
 const HOME = 'https://fieldnotes.example/';
@@ -67,6 +68,34 @@ for (const engine of engines) {
       assert.equal(refused.headers.get('location'), null);
       const info = await call(server, client, '/token/introspection', { token: tokens.body.access_token });
       assert.equal(info.body.active, true);
+    });
+
+    test('without a session goes straight on, sets no cookie and writes nothing', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
+      const { tokens } = await signInWith(server, client, await server.createAccount());
+      const rows = await countRows(server.database);
+      const hint = { id_token_hint: String(tokens.body.id_token) };
+      const named = { client_id: client.client_id, post_logout_redirect_uri: HOME };
+      const ways: [Record<string, string>, string][] = [
+        [{}, `${server.issuer}/session/end/success`],
+        [hint, `${server.issuer}/session/end/success`],
+        [{ ...named, state: 'a b&c' }, `${HOME}?state=a+b%26c`],
+        [{ ...hint, post_logout_redirect_uri: HOME }, HOME],
+      ];
+      for (const [params, target] of ways) {
+        const visitor = new Browser(server.issuer);
+        const answer = await visitor.get(`/session/end?${new URLSearchParams(params)}`);
+        assert.equal(answer.status, 303);
+        assert.equal(new URL(String(answer.headers.get('location')), server.issuer).href, target);
+        assert.deepEqual(answer.headers.getSetCookie(), []);
+      }
+      const done = await new Browser(server.issuer).get('/session/end/success');
+      assert.match(await done.text(), /You are signed out/);
+      const forged = { ...named, post_logout_redirect_uri: 'https://evil.example' };
+      const refused = await new Browser(server.issuer).get(`/session/end?${new URLSearchParams(forged)}`);
+      assert.equal(refused.status, 400);
+      assert.deepEqual(await countRows(server.database), rows);
     });
   });
 }

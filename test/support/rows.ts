@@ -65,3 +65,13 @@ export function found(text: string, secrets: Map<string, string>): string[] {
     .filter(([, secret]) => forms(secret).some((form) => text.includes(form)))
     .map(([what]) => what);
 }
+
+/** How many rows each table has. */
+export async function countRows(database: Database): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const table of (await tableNames(database)).sort()) {
+    const row = await database.knex(table).count({ n: '*' }).first();
+    counts[table] = Number(row?.n);
+  }
+  return counts;
+}

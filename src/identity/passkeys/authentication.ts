@@ -90,19 +90,17 @@ export async function startAuthentication(
   });
 }
 
-/** Finds the credential that may answer this challenge. @throws CeremonyRefusal */
-async function getCredential(
-  knex: Knex,
+/** @returns the credential, if it may answer this challenge @throws CeremonyRefusal */
+function checkCredential(
+  credential: UsableCredential,
   challenge: Challenge,
   input: AuthenticationFinish,
-): Promise<UsableCredential> {
+): UsableCredential {
   const { purpose, accountId, response } = input;
   if (challenge.accountId !== (accountId ?? null)) throw new CeremonyRefusal('challenge');
   if (challenge.allowedKeyIds && !challenge.allowedKeyIds.includes(response.id))
     throw new CeremonyRefusal('key');
-  const credential = await findUsableCredential(knex, response.id);
-  if (!credential || (accountId !== undefined && credential.account_id !== accountId))
-    throw new CeremonyRefusal('key');
+  if (accountId !== undefined && credential.account_id !== accountId) throw new CeremonyRefusal('key');
   if (purpose === 'authentication' && credential.kind !== 'passkey') throw new CeremonyRefusal('kind');
   const { userHandle } = response.response;
   const named = userHandle ? Buffer.from(userHandle, 'base64url').toString('utf8') : undefined;
@@ -141,9 +139,12 @@ export async function finishAuthentication(
   const { rp, knex } = deps;
   const { purpose, response } = input;
   const expectedChallenge = readChallenge(response.response.clientDataJSON);
+  // Before the challenge is used up, which writes a row: an invented credential must not write any.
+  const found = await findUsableCredential(knex, response.id);
+  if (!found) throw new CeremonyRefusal('key');
   const challenge = await deps.challenges.consume(expectedChallenge, purpose, input.boundTo);
   if (!challenge) throw new CeremonyRefusal('challenge');
-  const credential = await getCredential(knex, challenge, input);
+  const credential = checkCredential(found, challenge, input);
   const { id, account_id: accountId, key_id: keyId, kind } = credential;
   const stored: Authenticator = JSON.parse(credential.authenticator);
   const { verified, authenticationInfo } = await verifyAuthenticationResponse({

@@ -13,12 +13,13 @@ import {
   registrationResponse,
   unreadableResponse,
 } from './ceremony-response.ts';
-import { createChallenges } from './challenges.ts';
+import { type ChallengeSigner, createChallenges } from './challenges.ts';
 import { type CredentialEvent, type CredentialsDeps, createCredentials } from './credentials.ts';
 import type { NewCredential, RegistrationCeremony, RegistrationStart, RelyingParty } from './registration.ts';
 
 export interface PasskeysDeps extends Omit<CredentialsDeps, 'notify'> {
   rp: RelyingParty;
+  signer: ChallengeSigner;
   counterPolicy: CounterPolicy;
   /** Notifies the owner. Called once the change is committed. */
   notify(accountId: string, event: CredentialEvent | 'counter_regressed', credential: { name: string }): void;
@@ -43,7 +44,7 @@ const REGISTRATION_REFUSED = 'That key could not be added. Try again, or use ano
 /** Passkeys and security keys: registration, authentication, and what owners do with them. */
 export function createPasskeys(deps: PasskeysDeps) {
   const { knex, rp } = deps;
-  const challenges = createChallenges(knex);
+  const challenges = createChallenges(knex, deps.signer);
   const credentials = createCredentials(deps);
 
   /**

@@ -1,22 +1,25 @@
+import { fromEpoch } from '../../database/instants.ts';
 import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
-import { currentUnit } from '../../database/unit-of-work.ts';
+import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import { expiryOf, type Payload } from './models.ts';
-import { findEndedInteraction, setEndedInteraction } from './request-links.ts';
+import { findEndedInteraction, setBegunInteraction, setEndedInteraction } from './request-links.ts';
+import { createVisitorRequests, rowIdOf } from './visitor-requests.ts';
 
 const TABLE = 'T_authorization_requests';
 /** Together with the account, once it is known: the engine asks for it next. */
-const SELECT_PENDING = selectOne({
-  columns: `t.id, t.payload, t.account_id, ${ACCOUNT_COLUMNS}`,
+const WITH_ACCOUNT = {
+  columns: `t.id, t.uid_hash, t.status, t.payload, t.account_id, ${ACCOUNT_COLUMNS}`,
   from: `${TABLE} t ${joinAccount('t.account_id')}`,
-  where: sql`t.uid_hash = ${'uid_hash'} AND t.status = 'pending'`,
-});
+};
+const SELECT_BY_UID = selectOne({ ...WITH_ACCOUNT, where: sql`t.uid_hash = ${'uid_hash'}` });
+const SELECT_BY_ID = selectOne({ ...WITH_ACCOUNT, where: sql`t.id = ${'id'}` });
 
 const CHANGED = ['uid_hash', 'account_id', 'prompt', 'payload', 'expires_at'] as const;
 
-const INSERT = insertInto(TABLE, [
+const COLUMNS = [
   'id',
   'created_at',
   ...CHANGED,
@@ -29,7 +32,10 @@ const INSERT = insertInto(TABLE, [
   'response_type',
   'code_challenge',
   'code_challenge_method',
-]);
+] as const;
+const INSERT = insertInto(TABLE, COLUMNS);
+/** Of several requests that begin the same interaction, one writes the row, and the guard stops the others. */
+const BEGIN = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
 /** Leaves alone a request that was ended concurrently: a new password ends every sign-in begun with the old one. */
 const CHANGE_PENDING = update(TABLE, {
   set: CHANGED,
@@ -40,6 +46,8 @@ const END = update(TABLE, { set: ['status'], where: sql`id = ${'id'}` });
 interface KnownRequest {
   id: string;
   json: string;
+  /** Whether it is in the visitor's browser, and there is no row yet. */
+  isVisitor?: true;
 }
 
 const memoryKey = (hash: string) => `${TABLE}:${hash}`;
@@ -59,6 +67,10 @@ function accountOf({ result, session, accountId }: Payload): string | null {
   return shown ?? (session as { accountId?: string } | undefined)?.accountId ?? accountId ?? null;
 }
 
+/** Whether nobody is signed in and nobody has done anything yet: anyone can make these requests, as often as they like. */
+const isUntouched = (payload: Payload) =>
+  accountOf(payload) === null && !payload.result && !payload.lastSubmission && !payload.deviceCode;
+
 /**
  * The engine's storage of interactions. One row is one authorization request, however many prompts it takes: after
  * each prompt the engine ends the interaction and begins another with the same `cid`, and the row moves to its id
@@ -67,21 +79,35 @@ function accountOf({ result, session, accountId }: Payload): string | null {
 export class AuthorizationRequests {
   readonly #secrets: Secrets;
   readonly #issuer: string;
+  readonly #visitors: ReturnType<typeof createVisitorRequests>;
 
   constructor(secrets: Secrets, issuer: string) {
     this.#secrets = secrets;
     this.#issuer = issuer;
+    this.#visitors = createVisitorRequests(secrets, issuer.startsWith('https:'));
   }
 
   #find(id: string): KnownRequest | undefined | Promise<KnownRequest | undefined> {
     const unit = currentUnit();
     const hash = digest(id);
     return unit.readOnce(memoryKey(hash), async () => {
-      const row = await unit.readOne(SELECT_PENDING, { uid_hash: hash });
-      if (!row) return undefined;
+      const visitor = this.#findVisitor(unit, id);
+      const row = visitor
+        ? await unit.readOne(SELECT_BY_ID, { id: visitor.id })
+        : await unit.readOne(SELECT_BY_UID, { uid_hash: hash });
+      if (!row) return visitor;
+      // The request has ended, or gone on to another interaction: what the browser kept is used up.
+      if (row.status !== 'pending' || row.uid_hash !== hash) return undefined;
       if (typeof row.account_id === 'string') rememberAccount(row.account_id, row);
       return { id: String(row.id), json: String(row.payload) };
     });
+  }
+
+  #findVisitor(unit: UnitOfWork, id: string): KnownRequest | undefined {
+    const json = this.#visitors.find(unit, id);
+    return json === undefined
+      ? undefined
+      : { id: rowIdOf(id, Number(JSON.parse(json).iat)), json, isVisitor: true };
   }
 
   async find(id: string): Promise<Payload | undefined> {
@@ -111,15 +137,24 @@ export class AuthorizationRequests {
     return JSON.stringify(stored);
   }
 
-  async upsert(id: string, payload: Payload): Promise<void> {
+  /** @param seconds until its end */
+  async upsert(id: string, payload: Payload, seconds: number): Promise<void> {
     const unit = currentUnit();
     const hash = digest(id);
     const found = await unit.findKnown<KnownRequest>(memoryKey(hash));
     const ended = findEndedInteraction(unit);
     const continued = ended && ended.cid === payload.cid ? ended.id : undefined;
+    const isNew = found ? found.isVisitor : !continued;
+    if (isNew && isUntouched(payload) && this.#visitors.canKeep(unit)) {
+      const rowId = rowIdOf(id, Number(payload.iat));
+      const json = this.#toJson(payload, rowId);
+      this.#visitors.keep(unit, id, json, seconds);
+      unit.setKnown(memoryKey(hash), { id: rowId, json, isVisitor: true });
+      return;
+    }
     const rowId = found?.id ?? continued ?? uuidv7();
     const json = this.#toJson(payload, rowId);
-    unit.setKnown(memoryKey(hash), { id: rowId, json });
+    unit.setKnown(memoryKey(hash), { id: rowId, json, isVisitor: found?.isVisitor });
 
     const params = payload.params ?? {};
     const columns = {
@@ -129,12 +164,13 @@ export class AuthorizationRequests {
       payload: json,
       expires_at: expiryOf(payload),
     };
-    if (found || continued) {
+    if (!isNew) {
       const values = Object.assign(columns, { id: rowId });
       unit.write({ statement: CHANGE_PENDING, values }, writeKey(rowId));
       return;
     }
-    const values = Object.assign({ id: rowId, created_at: new Date(), status: 'pending' }, columns, {
+    const createdAt = found?.isVisitor ? fromEpoch(Number(payload.iat)) : new Date();
+    const values = Object.assign({ id: rowId, created_at: createdAt, status: 'pending' }, columns, {
       client_id: params.client_id ?? '',
       redirect_uri: params.redirect_uri ?? '',
       scope: params.scope ?? '',
@@ -144,7 +180,11 @@ export class AuthorizationRequests {
       code_challenge: params.code_challenge ?? null,
       code_challenge_method: params.code_challenge_method ?? null,
     });
-    unit.write({ statement: INSERT, values }, writeKey(rowId));
+    if (found?.isVisitor) {
+      this.#visitors.forget(unit, id);
+      setBegunInteraction(unit, id);
+      unit.write({ statement: BEGIN, values, guard: 'interaction' }, writeKey(rowId));
+    } else unit.write({ statement: INSERT, values }, writeKey(rowId));
   }
 
   /** The row becomes `denied`, unless this request goes on to another prompt, or issues a code. */
@@ -152,6 +192,7 @@ export class AuthorizationRequests {
     const unit = currentUnit();
     const known = await this.#find(id);
     if (!known) return;
+    if (known.isVisitor) return this.#visitors.forget(unit, id);
     const values = { id: known.id, status: 'denied' };
     const { cid } = JSON.parse(known.json);
     setEndedInteraction(unit, { id: known.id, cid, values });

@@ -37,6 +37,17 @@ export interface EndedInteraction {
   values: { id: string; status: string };
 }
 
+const BEGUN = 'oidc.begun-interaction';
+
+/** Remembers the interaction of a visitor that becomes a row with this request. */
+export function setBegunInteraction(unit: UnitOfWork, uid: string): void {
+  unit.memory.set(BEGUN, uid);
+}
+
+export function findBegunInteraction(unit: UnitOfWork): string | undefined {
+  return unit.memory.get(BEGUN) as string | undefined;
+}
+
 const ENDED = 'oidc.ended-interaction';
 
 export function setEndedInteraction(unit: UnitOfWork, ended: EndedInteraction): void {

@@ -149,7 +149,10 @@ export class Sessions {
     return known && this.#toPayload(known);
   }
 
-  /** @param ttl seconds until its end */
+  /**
+   * A session in which nobody has signed in is not stored: anyone can make one, as often as they like.
+   * @param ttl seconds until its end
+   */
   async upsert(id: string, payload: Payload, ttl: number): Promise<void> {
     const unit = currentUnit();
     const { authorizations = {}, state } = payload;
@@ -175,7 +178,7 @@ export class Sessions {
       last_used_at: new Date(),
       expires_at: expiryOf(payload),
     };
-    if (!read) return this.#insert(unit, changed, columns);
+    if (!read) return payload.loginTs === undefined ? undefined : this.#insert(unit, changed, columns);
     const values = Object.assign(columns, { uid, read_hash: read.hash ?? '' });
     if (patch) {
       const merged = Object.assign(values, { authorizations: patch });

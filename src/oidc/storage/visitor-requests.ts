@@ -1,0 +1,103 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { digest } from '../../kit/ids.ts';
+import type { Secrets } from '../../kit/secrets.ts';
+
+/**
+ * The authorization request of a visitor, as long as nobody has done anything on its page. It is kept in the visitor's
+ * browser, sealed, and not in the database, which anyone could otherwise fill (docs/decisions/0016).
+ */
+
+/** The cookies of the current request. */
+export interface RequestCookies {
+  read(name: string): string | undefined;
+  /** @param seconds 0 removes the cookie */
+  write(name: string, value: string, options: { path: string; seconds: number }): void;
+}
+
+const COOKIES = 'oidc.cookies';
+
+export function setRequestCookies(unit: UnitOfWork, cookies: RequestCookies): void {
+  unit.memory.set(COOKIES, cookies);
+}
+
+const findCookies = (unit: UnitOfWork) => unit.memory.get(COOKIES) as RequestCookies | undefined;
+
+const presentedKey = (uid: string) => `oidc.visitor-request:${uid}`;
+
+/** Remembers the sealed request that a script sent, because the cookie belongs to the path of the page. */
+export function presentVisitorRequest(unit: UnitOfWork, uid: string, sealed: string): void {
+  unit.memory.set(presentedKey(uid), sealed);
+}
+
+/** The sealed request by which `find` found this interaction; undefined when it was found in the database. */
+export function findPresentedRequest(unit: UnitOfWork, uid: string): string | undefined {
+  return unit.memory.get(presentedKey(uid)) as string | undefined;
+}
+
+/** Longer requests are refused before they come here (request-size.ts). A cookie has 4,096 bytes at most, with its name. */
+const MAX_SEALED_LENGTH = 4000;
+
+/** Above this length it is compressed. Most are shorter, and compressing costs more than the bytes it saves. */
+const MAX_PLAIN_LENGTH = 1600;
+const [PLAIN, DEFLATED] = [Buffer.from([0]), Buffer.from([1])];
+
+const pack = (json: string) =>
+  json.length <= MAX_PLAIN_LENGTH
+    ? Buffer.concat([PLAIN, Buffer.from(json)])
+    : Buffer.concat([DEFLATED, deflateRawSync(json)]);
+
+const unpack = (packed: Buffer) =>
+  String(packed[0] === PLAIN[0] ? packed.subarray(1) : inflateRawSync(packed.subarray(1)));
+
+const place = (uid: string) => ({ table: 'cookie', column: 'authorization', id: uid });
+const pathOf = (uid: string) => `/interaction/${uid}`;
+
+/** @param secure whether the issuer is https */
+export function createVisitorRequests(secrets: Secrets, secure: boolean) {
+  const name = `${secure ? '__Secure-' : ''}latchkey_authorization`;
+  return {
+    /** Whether this unit is a request of a browser. */
+    canKeep: (unit: UnitOfWork) => findCookies(unit) !== undefined,
+
+    /** @param json the interaction @param seconds its life @throws Error when it is too long for a cookie */
+    keep(unit: UnitOfWork, uid: string, json: string, seconds: number): void {
+      const sealed = secrets.seal(pack(json), place(uid));
+      if (sealed.length > MAX_SEALED_LENGTH) throw new Error(`A sealed request has ${sealed.length} bytes.`);
+      findCookies(unit)?.write(name, sealed, { path: pathOf(uid), seconds });
+    },
+
+    /** @returns the interaction as JSON, if this browser has it */
+    find(unit: UnitOfWork, uid: string): string | undefined {
+      const sealed = findPresentedRequest(unit, uid) ?? findCookies(unit)?.read(name);
+      if (!sealed) return undefined;
+      try {
+        const json = unpack(secrets.openBytes(sealed, place(uid)));
+        presentVisitorRequest(unit, uid, sealed);
+        return json;
+      } catch {
+        // Of another interaction, of a retired secret, or made up.
+        unit.memory.delete(presentedKey(uid));
+        return undefined;
+      }
+    },
+
+    /** Removes it from the browser: from now on, the database has it. */
+    forget(unit: UnitOfWork, uid: string): void {
+      unit.memory.delete(presentedKey(uid));
+      findCookies(unit)?.write(name, '', { path: pathOf(uid), seconds: 0 });
+    },
+  };
+}
+
+/**
+ * The id that the row of an interaction gets: always the same one, so that the primary key decides which of several
+ * requests with the same cookie began it. A UUID version 7 of the time at which the request came.
+ * @param iat seconds since 1970
+ */
+export function rowIdOf(uid: string, iat: number): string {
+  const time = (iat * 1000).toString(16).padStart(12, '0');
+  const random = Buffer.from(digest(uid), 'base64url').toString('hex');
+  const variant = '89ab'[Number.parseInt(random[3] ?? '0', 16) & 3];
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+}
