@@ -13,7 +13,8 @@ export function sql<Name extends string>(texts: readonly string[], ...names: Nam
   return { texts, names };
 }
 
-function concat(...parts: (string | Fragment)[]): Fragment {
+/** Puts pieces of SQL one after the other. */
+export function concat(...parts: (string | Fragment)[]): Fragment {
   const texts = [''];
   const names: string[] = [];
   for (const part of parts) {

@@ -22,8 +22,8 @@ export interface LoginDeps {
   isTooLong(password: string): boolean;
   /** The limit on failed sign-ins of one IP address. */
   failedSignIns: {
-    countAttempt(ip: string | undefined): Promise<void>;
-    uncountAttempt(ip: string | undefined): Promise<void>;
+    /** Runs an attempt, which has failed if it returns undefined. */
+    tryAttempt<T>(ip: string | undefined, attempt: () => Promise<T | undefined>): Promise<T | undefined>;
   };
   /** Whether people without a password can recover their account by e-mail. */
   recoversByEmail: boolean;
@@ -55,20 +55,6 @@ export function createLogin(deps: LoginDeps) {
     });
   }
 
-  /** Counts a failure before the attempt, so that concurrent attempts are all counted. A success is uncounted. */
-  async function countFailure<T>(attempt: () => Promise<T | undefined>): Promise<T | undefined> {
-    const { ip } = currentUnit().origin;
-    await deps.failedSignIns.countAttempt(ip);
-    let failed = false;
-    try {
-      const result = await attempt();
-      failed = result === undefined;
-      return result;
-    } finally {
-      if (!failed) await deps.failedSignIns.uncountAttempt(ip);
-    }
-  }
-
   async function signIn(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
     const { username = '', password = '' } = fields;
     for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
@@ -77,7 +63,7 @@ export function createLogin(deps: LoginDeps) {
     }
     const browser = deps.browserCookie.read(ctx);
     const clientId = String(details.params.client_id);
-    const accountId = await countFailure(async () =>
+    const accountId = await deps.failedSignIns.tryAttempt(currentUnit().origin.ip, async () =>
       username.length <= 255 && !deps.isTooLong(password)
         ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
         : undefined,

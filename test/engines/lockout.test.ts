@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toDate } from '../../src/database/instants.ts';
+import { SLOT_MS } from '../../src/identity/passwords/attempt-slots.ts';
 import { MAX_FAILED_ATTEMPTS, NO_FAILED_ATTEMPTS } from '../../src/identity/passwords/lockout.ts';
 import { forgetBrowsers } from '../../src/identity/passwords/trusted-browsers.ts';
+import { unavailable } from '../../src/kit/errors.ts';
 import { purge } from '../../src/maintenance/purge.ts';
 import { openPasswordAttempts, RIGHT } from '../support/builders/password-attempts.ts';
 import { engines } from '../support/engines.ts';
@@ -12,19 +14,18 @@ const minutesLeft = (until: unknown) => (toDate(until).getTime() - Date.now()) /
 for (const engine of engines) {
   describe(`failed attempts at a password on ${engine}`, () => {
     test('1,000 at once at two servers: five are verified, then even the right password is refused', async (t) => {
-      const { attempt, verified, credential, wait, person, waitForDatabase } = await openPasswordAttempts(
-        t,
-        engine,
-      );
+      const { attempt, verified, credential, wait, person, waitForDatabase, forgetAttempts } =
+        await openPasswordAttempts(t, engine);
       const all = await Promise.allSettled(Array.from({ length: 1000 }, () => attempt('wrong')));
       const failed = all.filter(({ status }) => status === 'rejected').length;
       await waitForDatabase();
       assert.ok(verified() <= 5, `${verified()} were verified`);
       if (failed === 0) assert.equal(verified(), 5);
-      // A busy database answers some attempts with 503. One of the five is then still to come, or was counted without
-      // being verified, because the answer to its commit came too late.
-      for (let more = 0; more < 50 && (await credential()).locked_until === null; more += 1)
+      // A busy database answers some attempts with 503. Those count as nothing, and their slots must pass first.
+      for (let more = 0; more < 50 && (await credential()).locked_until === null; more += 1) {
+        await forgetAttempts();
         await attempt('wrong').catch(waitForDatabase);
+      }
       assert.equal((await credential()).failed_login_attempts, 5);
       const left = minutesLeft((await credential()).locked_until);
       assert.ok(left > 14 && left <= 15, String(left));
@@ -37,6 +38,57 @@ for (const engine of engines) {
       const { failed_login_attempts, locked_until } = await credential();
       assert.deepEqual([Number(failed_login_attempts), locked_until], [0, null]);
       t.diagnostic(`${engine}: ${failed} of 1,000 were answered 503`);
+    });
+
+    for (const password of [RIGHT, 'wrong'])
+      test(`are not counted when an outage or a crash ends the request: a ${password} password`, async (t) => {
+        const { attempt, credential, person, hooks, forgetAttempts } = await openPasswordAttempts(t, engine);
+        const outage = () => {
+          hooks.beforeCommit = () => {
+            throw unavailable(new Error('the database went away after the password was verified'));
+          };
+        };
+        for (let times = 0; times < 12; times += 1) {
+          hooks.afterVerification = outage;
+          await assert.rejects(attempt(password), { kind: 'unavailable' });
+          hooks.beforeCommit = () => {};
+          if (times % 4 === 3) await forgetAttempts();
+        }
+        const { failed_login_attempts, locked_until } = await credential();
+        assert.deepEqual([Number(failed_login_attempts), locked_until], [0, null]);
+        hooks.afterVerification = () => {};
+        assert.equal(await attempt(RIGHT), person.id);
+      });
+
+    test('are not counted twice: five under way leave no slot, and their time passes on its own', async (t) => {
+      const { attempt, verified, credential, person, hooks } = await openPasswordAttempts(t, engine);
+      hooks.afterVerification = () => {
+        throw new Error('killed');
+      };
+      for (let times = 0; times < 5; times += 1) await assert.rejects(attempt('wrong'), /killed/);
+      hooks.afterVerification = () => {};
+      assert.equal(await attempt(RIGHT), undefined, 'all slots are taken');
+      assert.equal(verified(), 0);
+      const { failed_login_attempts, attempts_under_way } = await credential();
+      assert.equal(Number(failed_login_attempts), 0);
+      const times = String(attempts_under_way).match(/\d{13}(?=\.)/g) ?? [];
+      assert.equal(times.length, 5);
+      for (const time of times) assert.ok(Math.abs(Number(time) - Date.now() - SLOT_MS) < 5000, time);
+      const now = Date.now;
+      t.mock.method(Date, 'now', () => now() + SLOT_MS + 1);
+      assert.equal(await attempt(RIGHT), person.id);
+    });
+
+    test('whose slot has passed get no answer', async (t) => {
+      const { attempt, credential, hooks } = await openPasswordAttempts(t, engine);
+      const now = performance.now.bind(performance);
+      hooks.afterVerification = () => {
+        t.mock.method(performance, 'now', () => now() + SLOT_MS);
+      };
+      await assert.rejects(attempt(RIGHT), { kind: 'unavailable' });
+      t.mock.restoreAll();
+      await assert.rejects(attempt('wrong'), { kind: 'unavailable' });
+      assert.equal(Number((await credential()).failed_login_attempts), 0);
     });
 
     test('lock the account for longer each time, and after 100 in a row until the password is reset', async (t) => {

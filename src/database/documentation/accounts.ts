@@ -1,5 +1,8 @@
 import { DIGEST, type TableDescription } from './model.ts';
 
+const SLOTS =
+  'The attempts that are being verified: five slots of 20 characters. Each has the time until which an attempt may take, in milliseconds since 1970, or 0. A slot whose time has passed is free.';
+
 export const accounts: Record<string, TableDescription> = {
   T_accounts: {
     part: 'accounts',
@@ -38,6 +41,7 @@ export const accounts: Record<string, TableDescription> = {
       password_hash:
         '`<pepper id>:<bcrypt>`: bcrypt with cost 12 over HMAC-SHA-256 with a pepper derived from LATCHKEY_SECRETS.',
       failed_login_attempts: 'Consecutive failures from browsers that are not trusted.',
+      attempts_under_way: SLOTS,
       locked_until:
         'Until then passwords are accepted only from trusted browsers. NULL: not locked. The year 9999: locked until the password is reset.',
       updated_at: 'The last password change.',
@@ -54,7 +58,8 @@ export const accounts: Record<string, TableDescription> = {
       },
     },
     security: [
-      'One conditional statement counts an attempt before the password is checked, so neither a crash nor concurrent requests avoid the count.',
+      'One conditional statement takes a slot for an attempt before the password is checked, so concurrent requests cannot avoid the limit of five.',
+      'An attempt is counted as failed before its answer is sent. One that a crash or an outage ended is not counted, and its slot is free after 15 seconds.',
     ],
     lifetime: 'As long as its account.',
     initialContent: '`npm run seed`: the passwords of `ada` and `mei`, which are public (see `seeds/`).',
@@ -141,6 +146,7 @@ export const accounts: Record<string, TableDescription> = {
       account_id: 'The account that signed in.',
       token_hash: 'Digest of the browser’s cookie.',
       failed_login_attempts: 'Consecutive failures from this browser.',
+      attempts_under_way: SLOTS,
       locked_until: 'Until then no password is accepted from this browser.',
       last_used_at: 'The last sign-in with this browser.',
       expires_at: '180 days after the last sign-in.',

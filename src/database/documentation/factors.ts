@@ -121,7 +121,7 @@ export const factors: Record<string, TableDescription> = {
         ifStolen: 'Nothing without LATCHKEY_SECRETS. With it, generate the codes.',
       },
     },
-    security: ['An attempt is counted before the code is checked: five in fifteen minutes.'],
+    security: ['An attempt is counted in the transaction that checks its code: five in fifteen minutes.'],
     lifetime: 'Until it is removed or its account is deleted.',
     initialContent: 'Empty.',
   },

@@ -1,7 +1,7 @@
 import { recordEvent } from '../../audit/index.ts';
 import { normalise } from '../fields.ts';
 import type { PasswordHashing } from './hashing.ts';
-import { reserveAttempt } from './lockout.ts';
+import { type Attempt, assertTimely, beginAttempt, failAttempt, releaseAttempt } from './lockout.ts';
 import { isTooLong } from './rules.ts';
 import { clearFailedAttempts, findPassword, recordPasswordSignIn, type StoredPassword } from './store.ts';
 import { renewTrust, trustBrowser } from './trusted-browsers.ts';
@@ -23,6 +23,8 @@ export interface VerifiedPassword {
   passwordHash: string;
   /** The id of this browser, if it is trusted. */
   browserId: string | undefined;
+  /** Frees the slot of the attempt, in the commit of the current request. The password was right, so nothing is counted. */
+  release(): void;
 }
 
 /** The attempts with a trusted browser are counted apart, so that nobody elsewhere can lock its owner out of it. */
@@ -50,34 +52,40 @@ export function createAuthentication(deps: {
 
   /**
    * Every failure gives the same result and costs the same, whether the account exists, is locked or is disabled: one
-   * read, one reserved attempt, one bcrypt, one audit row. The attempt counts as failed until the caller clears it.
+   * read, one slot, one bcrypt, one audit row. A failure is counted before this returns. A crash, or an outage that stops
+   * the request, counts as nothing: the attempt's slot is then free after some seconds.
    * @returns undefined when the password is wrong, or the account is unknown, locked or disabled
-   * @throws LatchkeyError unavailable when too many passwords wait to be verified
+   * @throws LatchkeyError unavailable when too many passwords wait to be verified, or the database is unavailable
    */
   async function verify(attempt: PasswordAttempt): Promise<VerifiedPassword | undefined> {
     const { clientId, browserHash } = attempt;
     const stored = await findPassword(normalise(attempt.username), browserHash);
-    let isAllowed = false;
+    let begun: Attempt | undefined;
     const matches = await hashing.verify(attempt.password, async () => {
-      isAllowed = await reserveAttempt(attemptCounter(stored));
-      return isAllowed ? stored?.passwordHash : undefined;
+      begun = await beginAttempt(attemptCounter(stored));
+      return begun ? stored?.passwordHash : undefined;
     });
-    if (stored && matches && stored.isActive) {
+    assertTimely(begun);
+    const attempted = begun as Attempt | undefined;
+    if (stored && matches && stored.isActive && attempted) {
       const { accountId, id, passwordHash, browserId } = stored;
-      return { accountId, id, passwordHash, browserId };
+      return { accountId, id, passwordHash, browserId, release: () => releaseAttempt(attempted) };
     }
-    recordEvent({
-      action: 'sign_in.failed',
-      accountId: stored?.accountId ?? null,
-      clientId,
-      success: false,
-      errorCode: failureCode(stored, isAllowed, matches),
-    });
+    await failAttempt(attempted, () =>
+      recordEvent({
+        action: 'sign_in.failed',
+        accountId: stored?.accountId ?? null,
+        clientId,
+        success: false,
+        errorCode: failureCode(stored, attempted !== undefined, matches),
+      }),
+    );
     return undefined;
   }
 
-  /** Takes back the attempt that a right password counted, in the commit of the current request. */
-  function clearAttempt({ browserId, id }: VerifiedPassword): void {
+  /** Starts the count again after a right password, in the commit of the current request. */
+  function clearAttempts({ browserId, id, release }: VerifiedPassword): void {
+    release();
     if (browserId) renewTrust(browserId);
     else clearFailedAttempts(id);
   }
@@ -94,7 +102,7 @@ export function createAuthentication(deps: {
       ...attempt
     }: PasswordAttempt & { accountId: string }): Promise<boolean> {
       const verified = isTooLong(attempt.password) ? undefined : await verify(attempt);
-      if (verified) clearAttempt(verified);
+      if (verified) clearAttempts(verified);
       return verified?.accountId === accountId;
     },
 
@@ -106,6 +114,7 @@ export function createAuthentication(deps: {
       const verified = await verify(attempt);
       if (!verified) return undefined;
       const { accountId, passwordHash, browserId } = verified;
+      verified.release();
       if (browserId) renewTrust(browserId);
       else trustBrowser(accountId, attempt.browserHash);
       deps.recordSignIn(accountId);

@@ -84,6 +84,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
       await deps.signOutEverywhere(trx, accountId, { except });
       await recordEventIn(trx, { action: 'password.changed', accountId, sessionUid }, input.origin);
     });
+    verified.release();
     if (verified.browserId) renewTrust(verified.browserId);
   };
 }

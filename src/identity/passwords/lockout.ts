@@ -1,6 +1,8 @@
-import { insertInto, sql, update } from '../../database/statements.ts';
-import { currentUnit } from '../../database/unit-of-work.ts';
+import { concat, insertInto, sql, update } from '../../database/statements.ts';
+import { currentUnit, withUnit } from '../../database/unit-of-work.ts';
+import { unavailable } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import { ANSWER_MS, FREE_SLOT, HAS_FREE_SLOT, newSlot, slotValues, TAKE_SLOT } from './attempt-slots.ts';
 
 /** The lock is set after each five failed attempts, and after 100 it stays (NIST SP 800-63B section 5.2.2). */
 const ATTEMPTS_PER_LOCK = 5;
@@ -50,15 +52,18 @@ const COUNT_AND_LOCK = sql(
   ...lockingCounts.map(lockName),
 );
 
-const reserveIn = (table: string) =>
-  update(table, {
-    set: COUNT_AND_LOCK,
-    where: sql`id = ${'id'} AND failed_login_attempts < ${'maximum'} AND (locked_until IS NULL OR locked_until <= ${'now'})`,
-  });
+const ID = sql`id = ${'id'}`;
+const IS_OPEN = sql`failed_login_attempts < ${'maximum'} AND (locked_until IS NULL OR locked_until <= ${'now'})`;
 
-const RESERVE = {
-  T_credentials: reserveIn('T_credentials'),
-  T_known_browsers: reserveIn('T_known_browsers'),
+const statementsOf = (table: string) => ({
+  begin: update(table, { set: TAKE_SLOT, where: concat(ID, ' AND ', IS_OPEN, ' AND ', HAS_FREE_SLOT) }),
+  fail: update(table, { set: concat(COUNT_AND_LOCK, ', ', FREE_SLOT), where: ID }),
+  release: update(table, { set: FREE_SLOT, where: ID }),
+});
+
+const STATEMENTS = {
+  T_credentials: statementsOf('T_credentials'),
+  T_known_browsers: statementsOf('T_known_browsers'),
 };
 
 /** The one row that counts the attempts at locked and unknown accounts. */
@@ -67,14 +72,18 @@ const COUNT_REFUSED = update('T_rate_limits', {
   set: sql`points = points + 1`,
   where: sql`key_hash = ${'key_hash'}`,
 });
+/** The second write of a refused attempt, where one that counts adds a failure. */
+const KEEP_REFUSED = update('T_rate_limits', { set: ['expires_at'], where: sql`key_hash = ${'key_hash'}` });
 const INSERT_REFUSED = insertInto('T_rate_limits', ['id', 'created_at', 'key_hash', 'points', 'expires_at'], {
   onConflict: 'nothing',
 });
 
+const refusedExpiry = (now: Date) => new Date(now.getTime() + 30 * DAY_MS);
+
 /**
  * Makes a refused attempt cost as much as one that counts. A refused attempt changes no counter, so it would be answered
  * faster by one page write and one flush to disk. Every attempt therefore runs two statements at the same moment, of
- * which exactly one changes a row. A second commit, or one that happens only sometimes, could be measured too.
+ * which exactly one changes a row, when it begins and again when it fails. A second commit, or one that happens only sometimes, could be measured too.
  */
 async function countRefused(isRefused: boolean, now: Date): Promise<void> {
   const key_hash = isRefused ? REFUSED_KEY : '';
@@ -82,32 +91,78 @@ async function countRefused(isRefused: boolean, now: Date): Promise<void> {
     { statement: COUNT_REFUSED, values: { key_hash }, guard: 'refused' },
   ]);
   if (!missed || !isRefused) return;
-  const expires_at = new Date(now.getTime() + 30 * DAY_MS);
+  const expires_at = refusedExpiry(now);
   const values = { id: uuidv7(), created_at: now, key_hash: REFUSED_KEY, points: 1, expires_at };
   await currentUnit().commitNow([{ statement: INSERT_REFUSED, values }]);
 }
 
+/** An attempt under way. Its slot is freed by its outcome, or by time. */
+export interface Attempt {
+  counter: AttemptCounter;
+  slot: string;
+  /** As `performance.now()` counts. */
+  beganAt: number;
+}
+
 /**
- * Counts an attempt as failed before the password is verified, in a commit of its own. The row count of one UPDATE
- * decides: of a thousand attempts at once, on any number of servers, five are allowed and the fifth sets the lock.
+ * Takes a slot for an attempt before the password is verified, in a commit of its own. The row count of one UPDATE
+ * decides: of a thousand attempts at once, on any number of servers, five are allowed.
  * @param counter undefined for an unknown account, which costs as much
- * @returns whether the password may be verified
+ * @returns undefined when the password may not be verified
  */
-export async function reserveAttempt(counter: AttemptCounter | undefined): Promise<boolean> {
-  const table = counter?.table ?? 'T_credentials';
+export async function beginAttempt(counter: AttemptCounter | undefined): Promise<Attempt | undefined> {
+  const beganAt = performance.now();
   const now = Date.now();
-  const locks = lockingCounts.map((count) => [lockName(count), lockedUntil(count, now)]);
+  const slot = newSlot(now);
   const values = {
-    ...Object.fromEntries(locks),
     id: counter?.id ?? '',
     maximum: MAX_FAILED_ATTEMPTS,
     now: new Date(now),
+    ...slotValues(slot, now),
   };
-  const reserve = { statement: RESERVE[table], values, guard: 'attempt' };
+  const statement = STATEMENTS[counter?.table ?? 'T_credentials'].begin;
   const isRefused = counter?.isLocked ?? true;
   const [refused] = await Promise.all([
-    currentUnit().commitNow([reserve]),
+    currentUnit().commitNow([{ statement, values, guard: 'attempt' }]),
     countRefused(isRefused, new Date(now)),
   ]);
-  return !refused;
+  return counter && refused === undefined ? { counter, slot, beganAt } : undefined;
+}
+
+/**
+ * Ensures that an attempt is answered only while its slot is held: afterwards others may have taken its place.
+ * @throws LatchkeyError unavailable
+ */
+export function assertTimely(attempt: Attempt | undefined): void {
+  if (attempt && performance.now() - attempt.beganAt > ANSWER_MS)
+    throw unavailable(
+      new Error(`The password was verified later than ${ANSWER_MS} ms after its attempt began.`),
+    );
+}
+
+/**
+ * Counts a failure, sets the lock at each fifth one and frees the slot, in a commit of its own: nothing that happens to
+ * the request later can take it back, and it is counted before anyone gets to know that the password is wrong.
+ * @param attempt undefined for one that was refused, which costs as much
+ * @param record adds what is to be committed with it
+ */
+export async function failAttempt(attempt: Attempt | undefined, record: () => void): Promise<void> {
+  const now = Date.now();
+  const locks = lockingCounts.map((count) => [lockName(count), lockedUntil(count, now)]);
+  const { counter, slot = '' } = attempt ?? {};
+  const unit = currentUnit().createSibling();
+  withUnit(unit, record);
+  unit.write({
+    statement: STATEMENTS[counter?.table ?? 'T_credentials'].fail,
+    values: { ...Object.fromEntries(locks), id: counter?.id ?? '', ...slotValues(slot, now) },
+  });
+  const key_hash = attempt ? '' : REFUSED_KEY;
+  unit.write({ statement: KEEP_REFUSED, values: { key_hash, expires_at: refusedExpiry(new Date(now)) } });
+  await unit.commit();
+}
+
+/** Frees the slot of an attempt with the right password, in the commit of the current request. */
+export function releaseAttempt({ counter, slot }: Attempt): void {
+  const values = { id: counter.id, ...slotValues(slot, Date.now()) };
+  currentUnit().write({ statement: STATEMENTS[counter.table].release, values });
 }

@@ -37,15 +37,19 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
       .where({ account_id: accountId })
       .first<Row | undefined>('id', 'secret_sealed', 'confirmed_at');
 
-  /** Counts an attempt before its code is verified: of a thousand at once, five are allowed. @returns whether this is */
-  async function reserveAttempt(id: string): Promise<boolean> {
+  /**
+   * Counts an attempt before its code is verified: of a thousand at once, five are allowed. The row stays locked until
+   * the transaction ends, and a transaction that a crash or an outage ends has counted nothing.
+   * @returns whether this one is allowed
+   */
+  async function countAttempt(trx: Knex.Transaction, id: string): Promise<boolean> {
     const now = new Date();
-    const restarted = await knex(TABLE)
+    const restarted = await trx(TABLE)
       .where({ id })
       .where('guesses_expire_at', '<=', now)
       .update({ guesses: 1, guesses_expire_at: new Date(now.getTime() + ATTEMPTS_MS) });
     if (restarted === 1) return true;
-    const counted = await knex(TABLE)
+    const counted = await trx(TABLE)
       .where({ id })
       .where('guesses', '<', MAX_ATTEMPTS)
       .increment('guesses', 1);
@@ -58,7 +62,7 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
    * @param set more columns to write with it
    */
   async function consumeStep(
-    source: Knex,
+    trx: Knex.Transaction,
     row: Row,
     typed: string,
     set: Record<string, unknown> = {},
@@ -67,7 +71,7 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     const delta = totp.validate({ token: typed.replace(/\s/g, ''), window: WINDOW });
     if (delta === null) return false;
     const step = totp.counter() + delta;
-    const consumed = await source(TABLE)
+    const consumed = await trx(TABLE)
       .where({ id: row.id })
       .where((either) => either.whereNull('last_step').orWhere('last_step', '<', step))
       .update({ last_step: step, guesses: 0, ...set });
@@ -117,8 +121,9 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     /** The first right code proves that the app has the secret. @returns whether it was right */
     async confirmSetup(accountId: string, typed: string, origin?: Origin): Promise<boolean> {
       const row = await find(accountId);
-      if (!row || row.confirmed_at !== null || !(await reserveAttempt(row.id))) return false;
+      if (!row || row.confirmed_at !== null) return false;
       return inTransaction(knex, async (trx) => {
+        if (!(await countAttempt(trx, row.id))) return false;
         const isConfirmed = await consumeStep(trx, row, typed, { confirmed_at: new Date() });
         if (isConfirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, origin);
         return isConfirmed;
@@ -128,8 +133,11 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     /** @returns false when the code is wrong or was used before, or when there were too many attempts */
     async verify(accountId: string, typed: string): Promise<boolean> {
       const row = await find(accountId);
-      if (!row || row.confirmed_at === null || !(await reserveAttempt(row.id))) return false;
-      return consumeStep(knex, row, typed);
+      if (!row || row.confirmed_at === null) return false;
+      return inTransaction(
+        knex,
+        async (trx) => (await countAttempt(trx, row.id)) && consumeStep(trx, row, typed),
+      );
     },
 
     /** @throws LatchkeyError not_found */

@@ -12,6 +12,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
 import { networkOf } from '../ip-address.ts';
+import { createAttemptLimit, UNDER_WAY_SECONDS } from './attempt-limit.ts';
 import { DatabaseLimiter } from './store.ts';
 
 /** How many attempts an address has in how many seconds. An address is an IPv4 address, or the /64 of an IPv6 one. */
@@ -33,13 +34,21 @@ const MAILBOX = { points: 5, duration: 3600 };
 export interface AddressLimit {
   /** Counts an attempt, before it is made. @throws LatchkeyError rate_limited */
   countAttempt(ip: string | undefined): Promise<void>;
-  /** Uncounts an attempt that turned out to be no guess. */
-  uncountAttempt(ip: string | undefined): Promise<void>;
   /** Counts nothing. @throws LatchkeyError rate_limited when the next attempt would be refused */
   checkLimit(ip: string | undefined): Promise<void>;
 }
 
-export interface Limits extends Record<keyof typeof LIMITS, AddressLimit> {
+/** The limit of failed attempts from one address. */
+export interface FailureLimit {
+  /**
+   * Runs an attempt, which has failed if it returns undefined. One that throws is not counted, nor is one that a crash
+   * ends. @throws LatchkeyError rate_limited
+   */
+  tryAttempt<T>(ip: string | undefined, attempt: () => Promise<T | undefined>): Promise<T | undefined>;
+}
+
+export interface Limits extends Record<Exclude<keyof typeof LIMITS, 'signIn'>, AddressLimit> {
+  signIn: FailureLimit;
   /** Counts a message to that mailbox. @throws LatchkeyError rate_limited */
   countMessage(email: string): Promise<void>;
   close(): void;
@@ -65,9 +74,6 @@ function limit(limiter: RateLimiterAbstract): AddressLimit {
   return {
     async countAttempt(ip) {
       await limiter.consume(keyOf(ip)).catch(refused);
-    },
-    async uncountAttempt(ip) {
-      await limiter.reward(keyOf(ip));
     },
     async checkLimit(ip) {
       const found = await limiter.get(keyOf(ip));
@@ -119,8 +125,14 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
       : new DatabaseLimiter({ ...options, storeClient: deps.knex, failed });
   }
   const mailbox = limiterOf('mailbox', MAILBOX);
+  const signIns = limiterOf('signIn', LIMITS.signIn);
+  const signInsUnderWay = limiterOf('signInUnderWay', {
+    points: LIMITS.signIn.points,
+    duration: UNDER_WAY_SECONDS,
+  });
+  const trySignIn = createAttemptLimit(signIns, signInsUnderWay, refused);
   return {
-    signIn: limit(limiterOf('signIn', LIMITS.signIn)),
+    signIn: { tryAttempt: (ip, attempt) => trySignIn(keyOf(ip), attempt) },
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
     ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
     reset: limit(limiterOf('reset', LIMITS.reset)),

@@ -1,8 +1,9 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../../../src/database/open.ts';
-import { UnitOfWork, withUnit } from '../../../src/database/unit-of-work.ts';
+import { currentUnit, UnitOfWork, withUnit } from '../../../src/database/unit-of-work.ts';
 import { recordSignIn } from '../../../src/identity/accounts/store.ts';
+import { ALL_FREE } from '../../../src/identity/passwords/attempt-slots.ts';
 import { createAuthentication } from '../../../src/identity/passwords/authenticate.ts';
 import type { PasswordHashing } from '../../../src/identity/passwords/hashing.ts';
 import { digest } from '../../../src/kit/ids.ts';
@@ -10,10 +11,12 @@ import type { EngineName } from '../engines.ts';
 import { openWorld } from '../world.ts';
 
 export const RIGHT = 'right';
+const VERIFIED = 'test.verified';
 
 /**
  * Attempts at a password through two pools, as two servers have them. The hash is never computed, so that attempts meet
- * in the database and not in the queue before bcrypt. `verified` counts the attempts that reached the verification.
+ * in the database and not in the queue before bcrypt. `verified` counts the attempts that were verified, without those whose
+ * answer failed afterwards: nobody learned anything from them.
  */
 export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine: EngineName) {
   const world = await openWorld(t, engine);
@@ -22,12 +25,17 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
   const person = await world.createAccount();
   let verified = 0;
   let durable = 0;
+  const hooks = { afterVerification: () => {}, beforeCommit: () => {} };
   const hashing: PasswordHashing = {
     hash: async () => 'hash',
     isStale: () => false,
     async verify(password, stored) {
       const hash = typeof stored === 'function' ? await stored() : stored;
-      if (hash !== undefined) verified += 1;
+      if (hash !== undefined) {
+        verified += 1;
+        currentUnit().memory.set(VERIFIED, true);
+      }
+      hooks.afterVerification();
       return hash !== undefined && password === RIGHT;
     },
   };
@@ -35,6 +43,7 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
   const watched = ({ driver }: Database): Database['driver'] => ({
     ...driver,
     async commit(writes) {
+      hooks.beforeCommit();
       const failed = await driver.commit(writes);
       if (failed === undefined) durable += 1;
       return failed;
@@ -47,15 +56,22 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
     person,
     verified: () => verified,
     durable: () => durable,
+    /** What happens after each verification and before each commit; both may throw. */
+    hooks,
     /** One sign-in request, at the two servers in turns. */
     async attempt(password: string, options: { username?: string; browser?: string } = {}) {
       const unit = new UnitOfWork(drivers[turn++ % drivers.length] as Database['driver']);
       return withUnit(unit, async () => {
         const browserHash = digest(options.browser ?? `stranger ${turn}`);
         const username = options.username ?? person.username;
-        const accountId = await signIn({ username, password, browserHash });
-        await unit.commit();
-        return accountId;
+        try {
+          const accountId = await signIn({ username, password, browserHash });
+          await unit.commit();
+          return accountId;
+        } catch (error) {
+          if (unit.memory.has(VERIFIED)) verified -= 1;
+          throw error;
+        }
       });
     },
     /** Waits until both servers reach the database, which may be too busy after many attempts at once. */
@@ -69,6 +85,8 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
       while (!(await reached()));
     },
     credential: () => world.database.knex('T_credentials').where({ account_id: person.id }).first(),
+    /** Lets the slots of attempts under way pass, as if that much time had. */
+    forgetAttempts: () => world.database.knex('T_credentials').update({ attempts_under_way: ALL_FREE }),
     /** Moves the end of the lock, as if that much time had passed. */
     async wait(minutes: number, table = 'T_credentials') {
       const row = await world.database.knex(table).where({ account_id: person.id }).first();

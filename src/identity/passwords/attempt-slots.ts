@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { type Fragment, sql } from '../../database/statements.ts';
+
+/**
+ * The attempts at a password that are being verified, in the column `attempts_under_way` of their counter: five slots of
+ * 20 characters, the latest last. A slot holds the time until which the attempt may take, in milliseconds since 1970,
+ * and six characters that tell it from others. Time 0 is a free slot, and a slot whose time has passed is free too. So
+ * an attempt that a crash or an outage ended is forgotten after a while, and never counted as a wrong password.
+ */
+
+/** How many attempts may be under way, less those that have failed since the last lock. */
+const SLOTS = 5;
+/** The length of a slot, and of the time in it. */
+const SLOT = 20;
+const TIME = 13;
+const FREE = `${'0'.repeat(TIME)}.${'0'.repeat(SLOT - TIME - 1)}`;
+export const ALL_FREE = FREE.repeat(SLOTS);
+
+/** How long an attempt keeps its slot. */
+export const SLOT_MS = 15_000;
+/** How long its answer may take: shorter, so that no clock that differs by less than 5 s frees the slot of one that is not done. */
+export const ANSWER_MS = 10_000;
+
+const timeOf = (ms: number) => String(ms).padStart(TIME, '0');
+
+/** The slot of a new attempt. */
+export const newSlot = (now: number) => `${timeOf(now + SLOT_MS)}.${randomBytes(3).toString('hex')}`;
+
+/** The values of HAS_FREE_SLOT, TAKE_SLOT and FREE_SLOT. */
+export const slotValues = (slot: string, now: number) => ({
+  slot,
+  holds_slot: `%${slot}%`,
+  slot_now: timeOf(now),
+});
+
+/**
+ * With `n` failures since the last lock, the latest `5 - n` slots are for attempts: of those, the first is free only if
+ * fewer are under way.
+ */
+export const HAS_FREE_SLOT: Fragment<'slot_now'> = sql(
+  [`SUBSTR(attempts_under_way, 1 + ${SLOT} * (failed_login_attempts % ${SLOTS}), ${TIME}) <= `, ''],
+  'slot_now',
+);
+
+/** Drops the first slot and adds the new one. PostgreSQL cannot tell the type of an argument of CONCAT by itself. */
+export const TAKE_SLOT: Fragment<'slot'> = sql(
+  [`attempts_under_way = CONCAT(SUBSTR(attempts_under_way, ${SLOT + 1}), CAST(`, ` AS CHAR(${SLOT})))`],
+  'slot',
+);
+
+/** Frees the slot, if it is still there. */
+export const FREE_SLOT: Fragment<'holds_slot' | 'slot'> = sql(
+  [
+    'attempts_under_way = CASE WHEN attempts_under_way LIKE ',
+    ` THEN CONCAT('${FREE}', REPLACE(attempts_under_way, `,
+    ", '')) ELSE attempts_under_way END",
+  ],
+  'holds_slot',
+  'slot',
+);
