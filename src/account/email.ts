@@ -12,7 +12,12 @@ export interface EmailPageDeps {
   recovery: {
     sendsMail: boolean;
     /** Answers the same way whether or not another account has the address. */
-    requestEmailChange(accountId: string, email: string, origin?: Origin): Promise<void>;
+    requestEmailChange(
+      accountId: string,
+      email: string,
+      by: { session: string },
+      origin?: Origin,
+    ): Promise<void>;
   };
   /** Whether it is the account's password. Failed attempts count towards the same lockout as at sign-in. */
   isOwnPassword(input: {
@@ -93,7 +98,12 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
           current: 'That is not your current password. Check it and try again',
         });
       await deps.limitMail(email.data);
-      await recovery.requestEmailChange(accountId, email.data, currentUnit().origin);
+      await recovery.requestEmailChange(
+        accountId,
+        email.data,
+        { session: user.sessionUid },
+        currentUnit().origin,
+      );
       seeOther(ctx, '/account/security?done=email');
     }),
   );

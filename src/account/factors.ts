@@ -135,7 +135,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     CODES,
     signedIn.form(
       guarded(async (ctx, user, _fields, from) => {
-        const codes = await recoveryCodes.create(user.accountId, from);
+        const codes = await recoveryCodes.create(user.accountId, { session: user.sessionUid }, from);
         deps.showPage(
           ctx,
           'account/recovery-codes',

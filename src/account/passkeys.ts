@@ -131,7 +131,14 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
       const signerId = cameByKey ? await keys.findSigner(accountId, fromEpoch(here.loginTs)) : undefined;
-      const { id, name, is_signed } = await keys.add({ accountId, credential: key, signerId, amr, origin });
+      const { id, name, is_signed } = await keys.add({
+        accountId,
+        credential: key,
+        signerId,
+        amr,
+        by: { session: here.uid },
+        origin,
+      });
       return { id, name, is_signed };
     },
 
@@ -165,7 +172,12 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         boundTo: `${request.key} ${ceremonyCookie.resume(ctx, place(here))}`,
         at: new Date(),
       });
-      const { id, name } = await keys.sign(accountId, request.key, signer.id, origin);
+      const { id, name } = await keys.sign(
+        accountId,
+        request.key,
+        { signerId: signer.id, by: { session: here.uid } },
+        origin,
+      );
       return { id, name, is_signed: true };
     },
   };

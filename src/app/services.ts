@@ -4,7 +4,11 @@ import type { Database } from '../database/open.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
 import { deleteGlobalRoles, insertGlobalRoles, listGlobalRoles } from '../identity/accounts/role-store.ts';
-import { createSignOutEverywhere, revokeAccessTokens } from '../identity/accounts/sign-out-everywhere.ts';
+import {
+  assertSignedIn,
+  createSignOutEverywhere,
+  revokeAccessTokens,
+} from '../identity/accounts/sign-out-everywhere.ts';
 import * as accountStore from '../identity/accounts/store.ts';
 import { createInvitations } from '../identity/invitations/index.ts';
 import { listRedeemedInvitations } from '../identity/invitations/redemption-store.ts';
@@ -78,7 +82,14 @@ export function createServices(deps: ServiceDeps) {
   const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
     background.run(event, () => mailNotice(accountId, event, keyName));
 
-  const secondFactor = createSecondFactor({ knex, secrets, issuer, listSignedKinds, signOutEverywhere });
+  const secondFactor = createSecondFactor({
+    knex,
+    secrets,
+    issuer,
+    listSignedKinds,
+    signOutEverywhere,
+    assertSignedIn,
+  });
   const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
   const passkeys = createPasskeys({
     knex,
@@ -93,6 +104,7 @@ export function createServices(deps: ServiceDeps) {
     names: config.passkeys.names,
     counterPolicy: config.passkeys.counter,
     lockAccount: accountStore.lockAccount,
+    assertSignedIn,
     hasPassword: passwordStore.hasPassword,
     mayAddFactor: async (trx, accountId, amr) =>
       hasShownEnough(await secondFactor.getFactors(accountId, trx), amr),
@@ -123,6 +135,7 @@ export function createServices(deps: ServiceDeps) {
     findAccount: accountStore.findAccount,
     confirmEmail: accountStore.confirmEmail,
     replaceEmail: accountStore.replaceEmail,
+    assertSignedIn,
     hasPassword: passwordStore.hasPassword,
     setPassword: passwordStore.setPassword,
     hashPassword: passwords.hash,

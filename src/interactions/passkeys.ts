@@ -6,6 +6,7 @@ import { recordSignIn } from '../identity/accounts/store.ts';
 import { factorRequired } from '../identity/passkeys/add-credential.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewCredential } from '../identity/passkeys/registration.ts';
+import { guardCredential } from '../identity/passkeys/sign-in-store.ts';
 import { linkExpired } from '../identity/recovery/links.ts';
 import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { invalidFields, LatchkeyError } from '../kit/errors.ts';
@@ -150,7 +151,8 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const { accountId } = first;
         const registration = { boundTo, ceremony: asked.ceremony, response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
-        await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, origin });
+        const by = { request: details.uid };
+        await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, by, origin });
         return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }
       const { code, values } = await readSignUp(ctx, asked);
@@ -183,6 +185,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       const clientId = String(details.params.client_id);
       if (asked.purpose === 'authentication') {
         const used = await passkeys.finishAuthentication({ ...common, purpose: 'authentication' });
+        guardCredential(used.id);
         const { accountId } = used;
         const amr = [methodOf(used.authenticator), 'user', 'mfa'];
         const keyId = used.counterRegressed && deps.secondAfterRegress ? used.id : undefined;
@@ -196,6 +199,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       if (!first || asked.purpose !== 'second_factor') throw stepOver();
       const { accountId } = first;
       const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
+      guardCredential(used.id);
       if (used.id === first.keyId)
         throw new LatchkeyError(
           'unauthenticated',

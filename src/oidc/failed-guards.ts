@@ -99,5 +99,11 @@ export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard:
       'password_changed_concurrently',
       'The password was changed while you were signing in. Go back and sign in again.',
     );
+  if (guard === 'credential')
+    throw new LatchkeyError(
+      'conflict',
+      'credential_removed_concurrently',
+      'The key was removed while you were signing in. Go back and sign in again.',
+    );
   throw new Error(`The guard ${guard} failed.`);
 }

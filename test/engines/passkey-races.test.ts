@@ -82,7 +82,8 @@ for (const engine of engines) {
         const key = new Authenticator(one.issuer);
         const added = await register(mei.browser, place, key);
         const [first] = await keysOf(one).listSigned(mei.id);
-        if (!added.body.is_signed) await keysOf(one).sign(mei.id, String(added.body.id), String(first?.id));
+        if (!added.body.is_signed)
+          await keysOf(one).sign(mei.id, String(added.body.id), { signerId: String(first?.id) });
         const ids = (await keysOf(one).listSigned(mei.id)).map(({ id }) => id);
         assert.equal(ids.length, 2);
         const ends = await Promise.allSettled(
@@ -107,7 +108,7 @@ for (const engine of engines) {
       const [first, unsigned] = await keys.list(mei.id);
       assert.ok(first && unsigned);
       await assert.rejects(keys.remove(mei.id, first.id, mei.id), /only key/);
-      await keys.sign(mei.id, unsigned.id, first.id);
+      await keys.sign(mei.id, unsigned.id, { signerId: first.id });
 
       const { browser, place: open } = await signInPage(one, client);
       const options = await post(browser, 'authentication/options', open);

@@ -120,6 +120,42 @@ for (const engine of engines) {
       assert.equal(events.length, 1);
     });
 
+    test('nothing is added by a request that was under way when the address was confirmed', async (t) => {
+      const { server, id } = await prepare(t, engine);
+      const { recovery, services, database } = server;
+      const { uid } = await database.knex('T_user_sessions').where({ account_id: id }).first('uid');
+      const by = { session: uid };
+      const { recoveryCodes } = secondFactorOf(server);
+      await server.settled();
+      const before = server.sink.mails.filter(({ to }) => to[0] === VICTIM).length;
+      const reset = (await resetLink(server, VICTIM, before)).slice(-24);
+      await Promise.allSettled([
+        ...Array.from({ length: 5 }, () => recoveryCodes.create(id, by)),
+        recovery.resetPassword(reset, NEW_PASSWORD),
+        ...Array.from({ length: 5 }, () => recoveryCodes.create(id, by)),
+      ]);
+      assert.equal(await recoveryCodes.countUnused(id), 0);
+      const signedOut = /You were signed out in the meantime/;
+      await assert.rejects(recoveryCodes.create(id, by), signedOut);
+      await assert.rejects(recovery.requestEmailChange(id, 'mallory@elsewhere.example', by), signedOut);
+      const challenge = { id: '', accountId: id, userHandle: null, allowedKeyIds: null };
+      const authenticator = {
+        aaguid: '',
+        transports: [] as string[],
+        device_type: 'singleDevice' as const,
+        backed_up: false,
+      };
+      const key = {
+        kind: 'passkey',
+        keyId: 'x',
+        publicKey: 'x',
+        attestationType: 'none',
+        signCount: 0,
+      } as const;
+      const credential = { ...key, challenge, authenticator };
+      await assert.rejects(services.passkeys.credentials.add({ accountId: id, credential, by }), signedOut);
+    });
+
     test('a later reset of a confirmed address keeps keys, the app and recovery codes', async (t) => {
       const { server, id } = await prepare(t, engine);
       await server.database.knex('T_accounts').where({ id }).update({ email_verified: true });

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { LatchkeyError } from '../../kit/errors.ts';
 import { digest } from '../../kit/ids.ts';
 
 const TABLES = [
@@ -31,6 +32,43 @@ export type SignOutEverywhere = (
   options?: SignOutOptions,
 ) => Promise<void>;
 
+/** What lets a user act: a session, or a sign-in under way, each by its uid. */
+export type SignedInBy = { session: string } | { request: string };
+
+/** Locks the row of an account until the transaction ends, without changing it. */
+const lockRow = (trx: Knex.Transaction, id: string) =>
+  trx('T_accounts')
+    .where({ id })
+    .update({ updated_at: trx.ref('updated_at') });
+
+/**
+ * Ensures that the user is still signed in when something is added with which they can come back. The account stays
+ * locked until the transaction ends, as it is while everything is signed out: a request that was under way at that
+ * moment is either undone with the rest, or refused here.
+ * @throws LatchkeyError unauthenticated
+ */
+export async function assertSignedIn(
+  trx: Knex.Transaction,
+  accountId: string,
+  by: SignedInBy,
+): Promise<void> {
+  await lockRow(trx, accountId);
+  const found =
+    'session' in by
+      ? await trx('T_user_sessions')
+          .where({ account_id: accountId, uid: by.session, is_active: true })
+          .first('id')
+      : await trx('T_authorization_requests')
+          .where({ account_id: accountId, uid_hash: digest(by.request), status: 'pending' })
+          .first('id');
+  if (found) return;
+  throw new LatchkeyError(
+    'unauthenticated',
+    'signed_out_concurrently',
+    'You were signed out in the meantime. Nothing was changed. Sign in again.',
+  );
+}
+
 /** @param deps the rooms above that keep something which would let somebody sign in again */
 export function createSignOutEverywhere(deps: {
   voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
@@ -41,6 +79,7 @@ export function createSignOutEverywhere(deps: {
    * without a session or a token nobody can use them.
    */
   return async (trx, accountId, { except = {}, revokeGrants = false } = {}) => {
+    await lockRow(trx, accountId);
     const sessions = trx('T_user_sessions').where({ account_id: accountId });
     if (except.session !== undefined) sessions.whereNot({ uid: except.session });
     await sessions.update({ is_active: false });

@@ -4,6 +4,7 @@ import { isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
+import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import { defaultName } from './authenticator-names.ts';
 import type { NewCredential } from './registration.ts';
 import { insertCredential, listSignedCredentials } from './store.ts';
@@ -15,6 +16,8 @@ export interface AddedCredential {
   signerId?: string;
   /** The user was let in by other means, which vouch for the new one: a recovery link. */
   isVouched?: boolean;
+  /** The session or sign-in of the user who adds it, which must not have ended. */
+  by?: SignedInBy;
   /** What the user has shown so far (RFC 8176). Nothing unless set. */
   amr?: string[];
   /** Refuses a credential that nobody vouches for, instead of storing it until somebody does. */

@@ -4,6 +4,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
+import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import { type AddCredentialDeps, type AddedCredential, addCredential } from './add-credential.ts';
 import { credentialNameField } from './schema.ts';
 import type { Credential } from './store.ts';
@@ -16,6 +17,8 @@ export interface CredentialsDeps extends AddCredentialDeps {
   knex: Knex;
   /** Locks the account's row until the transaction ends. @returns whether there is one */
   lockAccount(trx: Knex.Transaction, filter: { id: string; is_active: true }): Promise<boolean>;
+  /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
+  assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Notifies the owner. Called once the change is committed. */
   notify(accountId: string, event: CredentialEvent, credential: { name: string }): void;
@@ -83,6 +86,7 @@ export function createCredentials(deps: CredentialsDeps) {
       const { accountId } = added;
       const credential = await inTransaction(knex, async (trx) => {
         await lock(trx, accountId);
+        if (added.by) await deps.assertSignedIn(trx, accountId, added.by);
         return get(trx, accountId, await addCredential(trx, deps, added));
       });
       notify(accountId, 'key_added', credential);
@@ -103,9 +107,16 @@ export function createCredentials(deps: CredentialsDeps) {
      * Vouches for a credential with a signed one that has just answered.
      * @throws LatchkeyError not_found; conflict when it is signed already
      */
-    async sign(accountId: string, id: string, signerId: string, origin?: Origin): Promise<Credential> {
+    async sign(
+      accountId: string,
+      id: string,
+      vouched: { signerId: string; by?: SignedInBy },
+      origin?: Origin,
+    ): Promise<Credential> {
+      const { signerId, by } = vouched;
       const credential = await inTransaction(knex, async (trx) => {
         await lock(trx, accountId);
+        if (by) await deps.assertSignedIn(trx, accountId, by);
         if (!(await get(trx, accountId, signerId)).is_signed) throw notYours();
         const isSigned = await store.signCredential(trx, accountId, id, signerId);
         const key = await get(trx, accountId, id);

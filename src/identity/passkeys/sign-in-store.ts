@@ -1,4 +1,6 @@
 import type { Knex } from 'knex';
+import { sql, update } from '../../database/statements.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Authenticator } from './authenticator-names.ts';
 import type { CredentialKind } from './store.ts';
@@ -54,6 +56,16 @@ export async function recordCountedUse(source: Knex, id: string, use: Credential
     })
     .update({ ...toColumns(use), sign_count: use.counter });
   return recorded === 1;
+}
+
+const KEEP_CREDENTIAL = update(TABLE, {
+  set: ['deleted_at'],
+  where: sql`id = ${'id'} AND deleted_at IS NULL`,
+});
+
+/** Makes the commit of the current request fail if the credential that it relies on is removed before. */
+export function guardCredential(id: string): void {
+  currentUnit().write({ statement: KEEP_CREDENTIAL, values: { id, deleted_at: null }, guard: 'credential' });
 }
 
 /** Records the use of a credential whose signature counter did not go up. @returns whether the credential is there */

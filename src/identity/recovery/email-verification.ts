@@ -4,6 +4,7 @@ import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import type { Background } from '../../kit/background.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
+import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import { messages } from '../mail/messages.ts';
 import type { MailSender } from '../mail/send.ts';
 import { issueLink } from './issue-link.ts';
@@ -26,6 +27,8 @@ export interface EmailVerificationDeps {
     filter: { id: string; is_active: true } | { email: string },
   ): Promise<Account | undefined>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
+  /** @throws LatchkeyError unauthenticated when the session has ended */
+  assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   /** Confirms the address, and takes it from an account that never did. Undefined when it changed concurrently. */
   replaceEmail(
     trx: Knex.Transaction,
@@ -87,12 +90,20 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
      * now, and again when it is replaced. The link exists when this resolves, so that a later change of the password
      * voids it. Whether the address is taken is looked up after the response.
      * @param email in its normal form
+     * @param by the session of the user who requests it, which must not have ended
      */
-    async requestEmailChange(accountId: string, email: string, origin?: Origin): Promise<void> {
+    async requestEmailChange(
+      accountId: string,
+      email: string,
+      by?: SignedInBy,
+      origin?: Origin,
+    ): Promise<void> {
       const account = await deps.findAccount(knex, { id: accountId, is_active: true });
       if (!account || (account.email === email && account.email_verified)) return;
       const link = { accountId, purpose: 'verify_email', email } as const;
-      const token = await issueLink(knex, link, 'email.change_requested', origin);
+      const token = await issueLink(knex, link, 'email.change_requested', origin, async (trx) => {
+        if (by) await deps.assertSignedIn(trx, accountId, by);
+      });
       if (token) background.run('change', () => mailChange(account, email, token));
     },
 

@@ -6,6 +6,7 @@ import { createLink, type LinkPurpose } from './links.ts';
 
 /**
  * Creates a link and its audit row in one transaction.
+ * @param before runs first in that transaction
  * @returns its token; undefined when another request creates one at the same moment
  */
 export async function issueLink(
@@ -13,9 +14,11 @@ export async function issueLink(
   link: { accountId: string; purpose: LinkPurpose; email: string },
   action: string,
   origin: Origin | undefined,
+  before?: (trx: Knex.Transaction) => Promise<void>,
 ): Promise<string | undefined> {
   try {
     return await inTransaction(knex, async (trx) => {
+      await before?.(trx);
       const token = await createLink(trx, link);
       await recordEventIn(trx, { action, accountId: link.accountId, actorId: null }, origin);
       return token;

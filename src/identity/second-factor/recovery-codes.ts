@@ -4,6 +4,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
+import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 
 const TABLE = 'T_recovery_codes';
 const COUNT = 10;
@@ -18,6 +19,8 @@ interface Exceptions {
 
 export interface RecoveryCodesDeps {
   knex: Knex;
+  /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
+  assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { except: Exceptions }): Promise<void>;
 }
 
@@ -36,8 +39,12 @@ async function consumeIn(trx: Knex.Transaction, accountId: string, typed: string
 export function createRecoveryCodes(deps: RecoveryCodesDeps) {
   const { knex } = deps;
   return {
-    /** Creates ten codes, which replace all earlier ones. @returns the codes as they are shown */
-    async create(accountId: string, origin?: Origin): Promise<string[]> {
+    /**
+     * Creates ten codes, which replace all earlier ones.
+     * @param by the session of the user who creates them, which must not have ended
+     * @returns the codes as they are shown
+     */
+    async create(accountId: string, by?: SignedInBy, origin?: Origin): Promise<string[]> {
       const codes = Array.from({ length: COUNT }, () => makeReadableCode(LENGTH));
       const rows = codes.map((code) => ({
         id: uuidv7(),
@@ -46,6 +53,7 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
         code_hash: digest(readReadableCode(code, LENGTH) as string),
       }));
       await inTransaction(knex, async (trx) => {
+        if (by) await deps.assertSignedIn(trx, accountId, by);
         await trx(TABLE).where({ account_id: accountId }).delete();
         await trx(TABLE).insert(rows);
         await recordEventIn(trx, { action: 'recovery_codes.made', accountId }, origin);
