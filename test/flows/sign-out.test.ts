@@ -10,6 +10,13 @@ const HOME = 'https://fieldnotes.example/';
 
 for (const engine of engines) {
   describe(`signing out on ${engine}`, () => {
+    test('the last page does not fail over a parameter that was sent twice', async (t) => {
+      const server = await startServer(t, engine);
+      const { client_id: id } = await server.createClient();
+      const url = `${server.issuer}/session/end/success?client_id=${id}&client_id=${id}`;
+      assert.ok((await fetch(url)).status < 500);
+    });
+
     test('ends the session and its tokens on the server; offline access stays', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ postLogoutRedirectUris: [HOME] });

@@ -24,6 +24,8 @@ export const rounds = (inSuite: number) => Number(process.env.LATCHKEY_TEST_ROUN
 export interface ServerProcess {
   /** The address where this process listens. Its issuer may be that of another server. */
   issuer: string;
+  /** Of the process that runs now. */
+  pid(): number | undefined;
   /** Standard output and error since the first start. */
   output(): string;
   kill(signal: NodeJS.Signals): Promise<number | null>;
@@ -72,6 +74,7 @@ async function startProcess(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
   await start();
   return {
     issuer,
+    pid: () => child.pid,
     output: () => output,
     kill: (signal) =>
       new Promise((done) => {

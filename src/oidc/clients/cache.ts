@@ -25,7 +25,8 @@ export function createClientCache({ driver, issuer }: { driver: Driver; issuer: 
     /** @returns the document as `toEngineDocument` makes it; undefined for unknown and disabled clients */
     find(clientId: string): Promise<Document | undefined> {
       if (clientId === OWN_CLIENT_ID) return own;
-      if (!CLIENT_ID.test(clientId)) return Promise.resolve(undefined);
+      // The engine passes on a list when the parameter was sent twice.
+      if (typeof clientId !== 'string' || !CLIENT_ID.test(clientId)) return Promise.resolve(undefined);
       const cached = cache.get(clientId);
       if (cached && Date.now() - cached.readAt < FRESH_MS) return cached.document;
       cache.delete(clientId);
