@@ -17,7 +17,7 @@ export interface FactorPagesDeps {
   standing(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
   /** What the script of the page needs to be answered. */
   scriptToken(sessionUid: string): string;
-  /** Where one signs in once more, as sure as that, to come back to the page. */
+  /** @returns the URL of a new sign-in with these parameters, which returns to the page */
   signInAgain(params: Record<string, string>): string;
   notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
@@ -44,17 +44,17 @@ function signals(rpId: string, user: SignedInUser, keys: Credential[]): string {
   });
 }
 
-/** Keys, app and recovery codes on the page of one's account. */
+/** Keys, authenticator app and recovery codes on the security page. */
 export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   const { signedIn, keys } = deps;
   const { totp, recoveryCodes, getFactors } = deps.secondFactor;
   const back = (ctx: Context, done: string) => seeOther(ctx, `${SECURITY}?done=${done}`);
 
   /**
-   * What weakens or replaces a factor needs one: who only knows the password cannot make themselves the owner.
-   * Else the person signs in once more, and nothing was changed.
+   * Requires a recent sign-in with the account's factors before they are changed, so that the password alone is not
+   * enough to take the account over. Otherwise the user signs in again, and nothing is changed.
    */
-  function guarded(
+  function requireFactors(
     work: (ctx: Context, user: SignedInUser, fields: Record<string, string>, from: Origin) => Promise<void>,
   ): FormHandler {
     return async (ctx, user, fields) => {
@@ -88,7 +88,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       }
       if (act !== 'remove')
         throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
-      await guarded(async (_ctx, _user, _fields, from) => {
+      await requireFactors(async (_ctx, _user, _fields, from) => {
         await keys.remove(accountId, key, accountId, from);
         back(ctx, 'removed');
       })(ctx, user, fields);
@@ -111,7 +111,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   router.post(
     APP,
     signedIn.form(
-      guarded(async (ctx, user, { act, code }, from) => {
+      requireFactors(async (ctx, user, { act, code }, from) => {
         const { accountId } = user;
         if (act === 'remove') {
           await totp.remove(accountId, from);
@@ -134,7 +134,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   router.post(
     CODES,
     signedIn.form(
-      guarded(async (ctx, user, _fields, from) => {
+      requireFactors(async (ctx, user, _fields, from) => {
         const codes = await recoveryCodes.create(user.accountId, { session: user.sessionUid }, from);
         deps.showPage(
           ctx,
@@ -146,8 +146,8 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   );
 
   return {
-    /** What the page of the account shows of it. */
-    async shown(ctx: Context, user: SignedInUser) {
+    /** @returns what the security page shows about factors */
+    async pageData(ctx: Context, user: SignedInUser) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
       const factors = await getFactors(accountId);
@@ -167,7 +167,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,
           signal: signals(deps.rpId, user, list),
-          // Only where a password was typed just now, and there is no passkey yet.
+          // Only after a sign-in with the password, and without a key.
           upgrade: isFresh && hasShown && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
         },
       };

@@ -6,21 +6,21 @@ export interface HomePagesDeps {
   provider: Provider;
   showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
-  /** Whether these powers open any page of the console. */
+  /** Whether these scopes open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
 }
 
 const CODE = /^[\w-]{20,128}$/;
 
-/** The front page, and the page on which a display client's code is shown for a person to copy. */
+/** The front page, and the page on which users copy the code for a display client. */
 export function createHomePages(router: Router, deps: HomePagesDeps): void {
   router.get('/', async (ctx) => {
     const session = await deps.provider.Session.get(ctx as never);
-    const person = session.accountId ? await deps.findAccount(session.accountId) : undefined;
+    const account = session.accountId ? await deps.findAccount(session.accountId) : undefined;
     deps.showPage(ctx, 'home', {
-      title: person ? 'You are signed in' : 'Sign in to your applications',
-      accountName: person?.username,
-      mayAdminister: person !== undefined && deps.mayAdminister(person.scopes),
+      title: account ? 'You are signed in' : 'Sign in to your applications',
+      accountName: account?.username,
+      mayAdminister: account !== undefined && deps.mayAdminister(account.scopes),
     });
   });
 

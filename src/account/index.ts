@@ -18,7 +18,7 @@ export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'isOw
   browserCookie: { read(ctx: Context): { hash: string } };
   /** The session goes on under another id, so that whoever knows the old one has nothing. */
   rotateSession(ctx: Context): Promise<void>;
-  /** Whether these powers open any page of the console. */
+  /** Whether these scopes open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
   factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'nav'>;
 }
@@ -42,7 +42,7 @@ const NOTICES: Record<string, { heading: string; text: string }> = {
   'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
 };
 
-/** The pages on which a person looks after their own account. */
+/** The pages on which users manage their own account. */
 export function createAccountPages(router: Router, deps: AccountPagesDeps): void {
   const { signedIn } = deps;
 
@@ -55,7 +55,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   const pages = createFactorPages(router, { ...deps.factors, signedIn, showPage: deps.showPage, nav: navOf });
 
   async function show(ctx: Context, user: SignedInUser, faults: Record<string, string> = {}): Promise<void> {
-    const { script: passkeys, ...factors } = await pages.shown(ctx, user);
+    const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
     deps.showPage(ctx, 'account/security', {
       passkeys,
       factors,

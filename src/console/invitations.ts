@@ -14,7 +14,7 @@ interface Actor {
   accountId: string;
 }
 
-/** The service, as the command line calls it too. */
+/** The service that the command calls too. */
 interface InvitationService {
   list(actor: Actor, query: InvitationQuery): Promise<{ invitations: Invitation[]; next?: string }>;
   show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }>;
@@ -31,7 +31,7 @@ export interface InvitationPagesDeps extends ConsoleDeps {
 
 const PATH = '/admin/invitations';
 const NEW = `${PATH}/new`;
-const POWER = 'latchkey:invitations';
+const SCOPE = 'latchkey:invitations';
 const PAGE_SIZE = 25;
 const STATES: [InvitationState | 'all', string][] = [
   ['all', 'All'],
@@ -49,12 +49,12 @@ const LIFETIMES = {
 };
 const USUAL = ['openid', 'profile', 'email'];
 const BLANK = { max_uses: '1', count: '1', expires_in: '7d' };
-/** What the form calls what the service names otherwise. */
+/** The form's names of the fields that the service names differently. */
 const FIELDS: Record<string, string> = { maxUses: 'max_uses', expiresIn: 'expires_in' };
 
 const list = (text: string | undefined) => (text ?? '').split(/[\s,]+/).filter(Boolean);
 
-/** Only these fields are looked at, whatever the form brings. */
+/** Reads these fields of the form, and ignores any other. */
 const inputOf = ({ label, email, scope, roles, max_uses, expires_in }: Record<string, string>) => ({
   label,
   email: email?.trim() || undefined,
@@ -67,7 +67,7 @@ const inputOf = ({ label, email, scope, roles, max_uses, expires_in }: Record<st
 /** The pages for invitations: the list, the form for new ones, one invitation with the accounts it created, and new codes. */
 export function createInvitationPages(router: Router, deps: InvitationPagesDeps): void {
   const { signedIn, invitations, layout } = deps;
-  const mayWrite = ({ scopes }: SignedInUser) => deps.covers(scopes, POWER);
+  const mayWrite = ({ scopes }: SignedInUser) => deps.covers(scopes, SCOPE);
   const show = (ctx: Context, user: SignedInUser, view: string, data: Record<string, unknown>) =>
     layout.show(ctx, user, PATH, `invitations/${view}`, { mayWrite: mayWrite(user), ...data });
 
@@ -86,7 +86,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
         isFirst: query.after === undefined,
         nextUrl: page.next === undefined ? undefined : `${PATH}?${more}`,
       });
-    }, `${POWER}.read`),
+    }, `${SCOPE}.read`),
   );
 
   function showForm(
@@ -95,7 +95,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
     typed: Record<string, string>,
     faults: Record<string, string> = {},
   ): void {
-    // The id of what it will make: sent twice, the second finds it taken.
+    // The id of the first invitation. If the form is sent twice, the second request finds the id taken.
     const once = uuidv7();
     show(ctx, user, 'new', {
       title: 'Invite someone',
@@ -103,7 +103,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       faults,
       typed,
       lifetimes: Object.entries(LIFETIMES),
-      powers: user.scopes,
+      grantableScopes: user.scopes,
       action: NEW,
       once,
       csrf: user.csrf(NEW, once),
@@ -113,16 +113,16 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
   router.get(
     NEW,
     signedIn.page((ctx, user) => {
-      const held = USUAL.filter((scope) => scope === 'openid' || deps.covers(user.scopes, scope));
-      showForm(ctx, user, { ...BLANK, scope: held.join(' ') });
-    }, POWER),
+      const scopes = USUAL.filter((scope) => scope === 'openid' || deps.covers(user.scopes, scope));
+      showForm(ctx, user, { ...BLANK, scope: scopes.join(' ') });
+    }, SCOPE),
   );
 
   async function pictures(made: CreatedInvitation[]) {
     const cards = [];
     for (const one of made) {
       cards.push({ ...one, qr: `data:image/svg+xml;base64,${btoa(await deps.qrCode(one.url))}` });
-      // A thousand of them take seconds: others are answered in between.
+      // A thousand take seconds, so let the server answer other requests in between.
       await new Promise(setImmediate);
     }
     return cards;
@@ -144,7 +144,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
         const faults = Object.entries(error.faults).map(([name, fault]) => [FIELDS[name] ?? name, fault]);
         showForm(ctx, user, fields, Object.fromEntries(faults));
       }
-    }, POWER),
+    }, SCOPE),
   );
 
   router.get(
@@ -160,7 +160,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
         action,
         csrf: user.csrf(action),
       });
-    }, `${POWER}.read`),
+    }, `${SCOPE}.read`),
   );
 
   router.post(
@@ -170,6 +170,6 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       const withdraw = fields.withdraw === 'yes';
       await invitations.revoke(user, id, { withdraw });
       seeOther(ctx, `${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);
-    }, POWER),
+    }, SCOPE),
   );
 }

@@ -7,13 +7,13 @@ interface Section {
   path: string;
   text: string;
   /** The scope that opens it. */
-  power: string;
+  scope: string;
 }
 
 const INVITATIONS: Section = {
   path: '/admin/invitations',
   text: 'Invitations',
-  power: 'latchkey:invitations.read',
+  scope: 'latchkey:invitations.read',
 };
 
 /** The sections of the console, in the order of the navigation. */
@@ -22,12 +22,12 @@ const SECTIONS: Section[] = [INVITATIONS];
 export interface ConsoleDeps {
   signedIn: SignedInPages;
   showPage: ShowPage;
-  covers(powers: string[], scope: string): boolean;
+  covers(scopes: string[], scope: string): boolean;
 }
 
 /** What every page of the console has in common. */
 export function createConsoleLayout(router: Router, { signedIn, showPage, covers }: ConsoleDeps) {
-  const openTo = (scopes: string[]) => SECTIONS.filter(({ power }) => covers(scopes, power));
+  const openTo = (scopes: string[]) => SECTIONS.filter(({ scope }) => covers(scopes, scope));
 
   router.get(
     '/admin',
@@ -38,7 +38,7 @@ export function createConsoleLayout(router: Router, { signedIn, showPage, covers
   );
 
   return {
-    /** Whether these powers open any page of the console. */
+    /** Whether these scopes open any page of the console. */
     mayAdminister: (scopes: string[]) => openTo(scopes).length > 0,
 
     /** @param section the path of the section that the page belongs to */

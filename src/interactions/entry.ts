@@ -5,7 +5,7 @@ import { readForm } from '../web/form-body.ts';
 import { seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 
-/** Where a person comes in who was sent by no application: by an invitation, or to a page of ours. */
+/** Entry points for visitors who did not come from an application: invitation links, and visits to our own pages. */
 export function createEntryPages(router: Router, deps: { issuer: string; invitationCookie: SealedCookie }) {
   const { issuer, invitationCookie } = deps;
 
@@ -13,7 +13,7 @@ export function createEntryPages(router: Router, deps: { issuer: string; invitat
     seeOther(ctx, signInUrl(issuer, '/account/security', { prompt: 'create' }));
   }
 
-  /** A typed code is asked for on the next page; the code of a link goes out of the address bar at once. */
+  /** Moves the code of a link from the address bar to a cookie. Without a code, the next page asks for it. */
   router.get('/invitation', async (ctx) => {
     const { code } = ctx.query;
     if (typeof code === 'string' && code !== '') {

@@ -30,6 +30,11 @@ export const stepOver = () =>
     'You have already completed this step. Continue where you left off.',
   );
 
+/** @throws LatchkeyError at a later prompt, such as consent: the user is already signed in */
+export function requireSignInPrompt({ prompt }: Details): void {
+  if (!['login', 'create'].includes(prompt.name)) throw stepOver();
+}
+
 const csrfOf = (uid: string) => `interaction:${uid}`;
 
 /** Marks the prompt of the request as answered: only `create` is left open by another result. */
@@ -54,12 +59,13 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
      * @param action the interaction's address
      * @throws LatchkeyError
      */
-    async named(action: string, csrf: string): Promise<Details> {
+    async loadNamed(action: string, csrf: string): Promise<Details> {
       const [, uid = '', sealed] = /^\/interaction\/([\w-]{1,100})(?:#([\w.-]+))?$/.exec(action) ?? [];
       if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw formExpired();
       if (sealed) presentVisitorRequest(currentUnit(), uid, sealed);
       const details = (await provider.Interaction.find(uid)) as Details | undefined;
       if (!details) throw interactionEnded();
+      requireSignInPrompt(details);
       return details;
     },
 

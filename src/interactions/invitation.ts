@@ -1,18 +1,17 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { describeScope } from '../access/scope-descriptions.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Offer } from '../identity/invitations/offer.ts';
 import { trustBrowser } from '../identity/passwords/trusted-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { digest } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { AuthenticationState } from './authentication-state.ts';
-import { type Details, type Interactions, stepOver } from './interaction.ts';
-import { type Faults, readSignUp, type SignUpFields } from './sign-up-form.ts';
+import { type Details, type Interactions, requireSignInPrompt } from './interaction.ts';
+import { createInvitationViews, isFormOf } from './invitation-pages.ts';
+import { readSignUp, type SignUpFields } from './sign-up-form.ts';
 
 export interface InvitationDeps {
   /** Reads only: opening the page does not use the invitation, so a mail scanner can follow the link. */
@@ -35,25 +34,10 @@ export interface InvitationDeps {
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
-/** An invitation's scopes and roles in words. `openid` is left out: every account has it. */
-const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
-  ...(isSetUp ? ['Full access: you will administer this server'] : []),
-  ...scopes
-    .filter((scope) => !isSetUp && scope !== 'openid')
-    .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : describeScope(scope))),
-  ...roles.map((role) => `The role ${role}`),
-];
-
-/** Identifies the invitation that a form was shown for. Another invitation may replace the cookie while the form is open. */
-const digestOf = (code: string | undefined) => (code === undefined ? undefined : digest(code));
-
-/** Whether the form was shown for this invitation, so that nobody accepts an invitation they did not see. */
-export const isFormOf = (code: string, { invitation }: Record<string, string>): boolean =>
-  invitation === undefined || invitation === digestOf(code);
-
 /** Signing up with an invitation, as a step of an authorization request. */
 export function createInvitationSteps(router: Router, deps: InvitationDeps): void {
   const { interactions, invitationCookie } = deps;
+  const { askCode, showOffer, askWhichAccount } = createInvitationViews(deps);
 
   /** Stops guessing: only unknown codes count. @throws LatchkeyError rate_limited */
   async function findOffer(code: string) {
@@ -66,70 +50,8 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
 
   async function load(ctx: Context): Promise<Details> {
     const details = await interactions.load(ctx);
-    // At a later prompt the user is already signed in: this step is over.
-    if (!['login', 'create'].includes(details.prompt.name)) throw stepOver();
+    requireSignInPrompt(details);
     return details;
-  }
-
-  async function page(
-    ctx: Context,
-    details: Details,
-    view: string,
-    data: Record<string, unknown>,
-  ): Promise<void> {
-    const { action, csrf, clientName, passkeys } = await interactions.common(ctx, details);
-    const common = {
-      action: `${action}/invitation`,
-      signInUrl: `${action}?step=sign-in`,
-      passkeys,
-      csrf,
-      clientName,
-      invitation: digestOf(invitationCookie.read(ctx)),
-    };
-    deps.showPage(ctx, `invitations/${view}`, { ...common, ...data });
-  }
-
-  function askCode(ctx: Context, details: Details, alert?: string, typed = ''): Promise<void> {
-    if (alert) ctx.status = 400;
-    return page(ctx, details, 'enter-code', {
-      title: 'Enter your invitation code',
-      alert,
-      typed: typed.slice(0, 64),
-    });
-  }
-
-  function showOffer(
-    ctx: Context,
-    details: Details,
-    offer: Offer,
-    typed: Record<string, string> = {},
-    faults: Faults = {},
-  ): Promise<void> {
-    if (Object.keys(faults).length > 0) ctx.status = 400;
-    const heading = offer.isSetUp
-      ? 'Set up this server'
-      : offer.inviter
-        ? `${offer.inviter} invited you`
-        : 'You are invited';
-    return page(ctx, details, 'sign-up', {
-      title: heading,
-      alert: Object.keys(faults)[0],
-      heading,
-      offer,
-      grants: grants(offer),
-      typed,
-      faults,
-    });
-  }
-
-  /** A signed-in user chooses: accounts are never merged, and the session never changes its account, without asking. */
-  function askWhich(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
-    return page(ctx, details, 'choose-account', {
-      title: 'Which account is this invitation for?',
-      offer,
-      grants: grants(offer),
-      accountName,
-    });
   }
 
   async function findSignedInUser(details: Details) {
@@ -148,7 +70,7 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
       return askCode(ctx, details, seen.refusal.message);
     }
     const user = await findSignedInUser(details);
-    if (user && ctx.query.as !== 'new') return askWhich(ctx, details, seen.offer, user.username);
+    if (user && ctx.query.as !== 'new') return askWhichAccount(ctx, details, seen.offer, user.username);
     return showOffer(ctx, details, seen.offer);
   });
 

@@ -55,7 +55,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
     });
   }
 
-  /** From the sign-in page: with the new password the person goes on where they were. */
+  /** The link of the sign-in page. After the reset, the user continues this sign-in. */
   router.get('/interaction/:uid/forgot', (ctx) => {
     cookies.request.set(ctx, String(ctx.params.uid));
     seeOther(ctx, '/forgot');

@@ -14,7 +14,7 @@ export interface SecondFactorStepDeps {
   authentication: AuthenticationState;
   secondFactor: SecondFactor;
   showPage: ShowPage;
-  /** Mails the person that a recovery code was used. */
+  /** Mails the user that a recovery code was used. */
   notifyRecoveryUsed(accountId: string): void;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
@@ -31,7 +31,7 @@ const firstFactorMissing = () =>
     'Sign in with your username and password first.',
   );
 
-/** After the password: a key, a code of an app, or a recovery code; or the first of them is set up here. */
+/** The step after the password: a security key, an app's code or a recovery code. Without one, the user sets one up. */
 export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDeps): void {
   const { interactions, authentication } = deps;
   const { totp, recoveryCodes, getFactors } = deps.secondFactor;
@@ -39,20 +39,20 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   /** @throws LatchkeyError when the first factor was not shown */
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
     const details = await interactions.load(ctx);
-    const first = authentication.firstFactor(details);
+    const first = authentication.findFirstFactor(details);
     if (!first || !['login', 'create'].includes(details.prompt.name)) throw firstFactorMissing();
     return { details, first };
   }
 
   async function pageData(ctx: Context, details: Details, { accountId }: FirstFactor) {
     const { action, csrf, passkeys } = await interactions.common(ctx, details);
-    const person = await deps.findAccount(accountId);
-    if (!person) throw firstFactorMissing();
+    const account = await deps.findAccount(accountId);
+    if (!account) throw firstFactorMissing();
     return {
       action: `${action}/second-factor`,
       leaveUrl: `${action}?step=sign-in`,
       csrf,
-      accountName: person.username,
+      accountName: account.username,
       passkeys,
     };
   }

@@ -34,7 +34,7 @@ export function readSignUp(
   return fault === undefined ? { values: parsed.data } : { faults: { password: fault } };
 }
 
-/** Reads the same form from a person who chose a passkey. */
+/** Reads the same form without its password, for people who chose a passkey. */
 export function readPasskeySignUp(
   fields: Record<string, string>,
 ): { values: PasskeySignUpFields } | { fault: string } {

@@ -3,7 +3,7 @@ import type { Secrets } from '../kit/secrets.ts';
 
 const MINUTES = 60;
 
-/** What this browser keeps for a person on their way. */
+/** A cookie that keeps a code or a token while its user goes from page to page. */
 export interface SealedCookie {
   set(ctx: Context, value: string): void;
   /** @returns undefined without the cookie, or if this server did not seal it for this purpose */

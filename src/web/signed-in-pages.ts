@@ -26,7 +26,7 @@ export interface SignedInPagesDeps {
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
   /** @returns undefined for a disabled account, whose sessions no longer work */
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
-  covers(powers: string[], scope: string): boolean;
+  covers(scopes: string[], scope: string): boolean;
   /** The address to sign in at and return to that page. */
   signInUrl(page: string): string;
 }
@@ -44,9 +44,9 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
 
   async function findUser(ctx: Context): Promise<SignedInUser | undefined> {
     const { accountId, uid } = await deps.sessionOf(ctx);
-    const person = accountId ? await deps.findAccount(accountId) : undefined;
-    if (!accountId || !person) return undefined;
-    const { username, scopes } = person;
+    const account = accountId ? await deps.findAccount(accountId) : undefined;
+    if (!accountId || !account) return undefined;
+    const { username, scopes } = account;
     return {
       accountId,
       username,
@@ -59,8 +59,8 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
   const purpose = (action: string, ...rest: string[]) => ['form', action, ...rest].join(' ');
 
   /** @returns whether the user has the scope; otherwise shows an error page */
-  function mayOpen(ctx: Context, { scopes, username }: SignedInUser, power: string | undefined): boolean {
-    if (power === undefined || covers(scopes, power)) return true;
+  function mayOpen(ctx: Context, { scopes, username }: SignedInUser, scope: string | undefined): boolean {
+    if (scope === undefined || covers(scopes, scope)) return true;
     ctx.status = 403;
     showError(ctx, deps.showPage, {
       heading: 'You do not have access to this page',
@@ -71,18 +71,18 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
   }
 
   return {
-    /** A page for signed-in users; other visitors sign in first. @param power the scope that it needs */
-    page(work: PageHandler, power?: string): Middleware {
+    /** A page for signed-in users; other visitors sign in first. @param scope the scope that it needs */
+    page(work: PageHandler, scope?: string): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
         if (!user) return seeOther(ctx, deps.signInUrl(ctx.path));
-        if (!mayOpen(ctx, user, power)) return;
+        if (!mayOpen(ctx, user, scope)) return;
         await work(ctx, user);
       };
     },
 
-    /** The action of one of our own forms. @param power the scope that it needs */
-    form(work: FormHandler, power?: string): Middleware {
+    /** The action of one of our own forms. @param scope the scope that it needs */
+    form(work: FormHandler, scope?: string): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
         if (!user)
@@ -91,7 +91,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
             'session_ended',
             'You are no longer signed in. Nothing was changed. Open the page again to sign in.',
           );
-        if (!mayOpen(ctx, user, power)) return;
+        if (!mayOpen(ctx, user, scope)) return;
         const fields = await readForm(ctx);
         const { csrf = '', once = '' } = fields;
         if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, once), csrf))

@@ -100,7 +100,7 @@ for (const engine of engines) {
       }
     });
 
-    test('a key added after a sign-in with a signed key is vouched for by that key', async () => {
+    test('a key added after a sign-in with a signed key is approved by that key', async () => {
       const { id, key, browser } = await person();
       const second = new Authenticator(server.issuer);
       // A sign-up does not show which key was used; a sign-in does.
@@ -114,7 +114,7 @@ for (const engine of engines) {
       assert.equal((await signIn(second)).status, 200);
     });
 
-    test('any other added key cannot sign in until a signed key vouches for it, and for it alone', async () => {
+    test('any other added key cannot sign in until a signed key approves it, and approves no other', async () => {
       const { id, key, browser } = await person();
       const place = await accountPlace(server, id);
       await server.database.knex('T_webauthn_credentials').update({ last_used_at: null });
@@ -125,12 +125,12 @@ for (const engine of engines) {
       assert.deepEqual([added.body.is_signed, other.body.is_signed], [false, false]);
       assert.equal((await signIn(second)).status, 401);
 
-      const vouch = { ...place, purpose: 'sign_key', key: String(added.body.id) };
-      assert.equal((await authenticate(browser, vouch, second)).status, 401, 'not by itself');
-      assert.equal((await authenticate(browser, vouch, third)).status, 401, 'not by another unsigned one');
-      const options = await post(browser, 'authentication/options', vouch);
+      const approval = { ...place, purpose: 'sign_key', key: String(added.body.id) };
+      assert.equal((await authenticate(browser, approval, second)).status, 401, 'not by itself');
+      assert.equal((await authenticate(browser, approval, third)).status, 401, 'not by another unsigned one');
+      const options = await post(browser, 'authentication/options', approval);
       const response = key.get(options.body);
-      const elsewhere = { ...vouch, key: String(other.body.id), response };
+      const elsewhere = { ...approval, key: String(other.body.id), response };
       assert.equal((await post(browser, 'authentication/verify', elsewhere)).status, 401, 'not for another');
       const eve = await person();
       const foreign = {
@@ -140,8 +140,8 @@ for (const engine of engines) {
       };
       assert.equal((await authenticate(eve.browser, foreign, eve.key)).status, 404, 'not by another person');
 
-      assert.equal((await authenticate(browser, vouch, key)).status, 200);
-      const again = await authenticate(browser, vouch, key);
+      assert.equal((await authenticate(browser, approval, key)).status, 200);
+      const again = await authenticate(browser, approval, key);
       assert.equal(again.status, 409);
       assert.match(String(again.body.title), /already approved/);
       assert.equal((await signIn(second)).status, 200);

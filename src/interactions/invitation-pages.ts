@@ -1,0 +1,96 @@
+import type { Context } from 'koa';
+import { describeScope } from '../access/scope-descriptions.ts';
+import type { Offer } from '../identity/invitations/offer.ts';
+import { digest } from '../kit/ids.ts';
+import type { ShowPage } from '../web/respond.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
+import type { Details, Interactions } from './interaction.ts';
+import type { Faults } from './sign-up-form.ts';
+
+export interface InvitationViewsDeps {
+  interactions: Pick<Interactions, 'common'>;
+  invitationCookie: Pick<SealedCookie, 'read'>;
+  showPage: ShowPage;
+}
+
+/** An invitation's scopes and roles in words. `openid` is left out: every account has it. */
+const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
+  ...(isSetUp ? ['Full access: you will administer this server'] : []),
+  ...scopes
+    .filter((scope) => !isSetUp && scope !== 'openid')
+    .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : describeScope(scope))),
+  ...roles.map((role) => `The role ${role}`),
+];
+
+/** Identifies the invitation that a form was shown for. Another invitation may replace the cookie while the form is open. */
+const digestOf = (code: string | undefined) => (code === undefined ? undefined : digest(code));
+
+/** Whether the form was shown for this invitation, so that nobody accepts an invitation they did not see. */
+export const isFormOf = (code: string, { invitation }: Record<string, string>): boolean =>
+  invitation === undefined || invitation === digestOf(code);
+
+/** The pages of an invitation: the code, the sign-up form, and the choice of an account. */
+export function createInvitationViews({ interactions, invitationCookie, showPage }: InvitationViewsDeps) {
+  async function showStep(
+    ctx: Context,
+    details: Details,
+    view: string,
+    data: Record<string, unknown>,
+  ): Promise<void> {
+    const { action, csrf, clientName, passkeys } = await interactions.common(ctx, details);
+    const common = {
+      action: `${action}/invitation`,
+      signInUrl: `${action}?step=sign-in`,
+      passkeys,
+      csrf,
+      clientName,
+      invitation: digestOf(invitationCookie.read(ctx)),
+    };
+    showPage(ctx, `invitations/${view}`, { ...common, ...data });
+  }
+
+  function askCode(ctx: Context, details: Details, alert?: string, typed = ''): Promise<void> {
+    if (alert) ctx.status = 400;
+    return showStep(ctx, details, 'enter-code', {
+      title: 'Enter your invitation code',
+      alert,
+      typed: typed.slice(0, 64),
+    });
+  }
+
+  function showOffer(
+    ctx: Context,
+    details: Details,
+    offer: Offer,
+    typed: Record<string, string> = {},
+    faults: Faults = {},
+  ): Promise<void> {
+    if (Object.keys(faults).length > 0) ctx.status = 400;
+    const heading = offer.isSetUp
+      ? 'Set up this server'
+      : offer.inviter
+        ? `${offer.inviter} invited you`
+        : 'You are invited';
+    return showStep(ctx, details, 'sign-up', {
+      title: heading,
+      alert: Object.keys(faults)[0],
+      heading,
+      offer,
+      grants: grants(offer),
+      typed,
+      faults,
+    });
+  }
+
+  /** A signed-in user chooses: accounts are never merged, and the session never changes its account, without asking. */
+  function askWhichAccount(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
+    return showStep(ctx, details, 'choose-account', {
+      title: 'Which account is this invitation for?',
+      offer,
+      grants: grants(offer),
+      accountName,
+    });
+  }
+
+  return { askCode, showOffer, askWhichAccount };
+}

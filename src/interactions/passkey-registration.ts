@@ -1,0 +1,159 @@
+import type { Context } from 'koa';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
+import { factorRequired } from '../identity/passkeys/add-credential.ts';
+import type { Passkeys } from '../identity/passkeys/index.ts';
+import type { NewCredential } from '../identity/passkeys/registration.ts';
+import { linkExpired } from '../identity/recovery/links.ts';
+import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
+import { invalidFields, LatchkeyError } from '../kit/errors.ts';
+import { uuidv7 } from '../kit/ids.ts';
+import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
+import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
+import type { SealedCookie } from '../web/sealed-cookie.ts';
+import { type AuthenticationState, type FirstFactor, methodOf } from './authentication-state.ts';
+import { type Details, type Interactions, stepOver } from './interaction.ts';
+import type { InvitationDeps } from './invitation.ts';
+import { isFormOf } from './invitation-pages.ts';
+import type { RecoverDeps } from './passkey-recovery.ts';
+import { type PasskeySignUpFields, readPasskeySignUp } from './sign-up-form.ts';
+
+export interface PasskeyRegistrationDeps {
+  interactions: Interactions;
+  authentication: AuthenticationState;
+  passkeys: Passkeys;
+  ceremonyCookie: CeremonyCookie;
+  getFactors: SecondFactor['getFactors'];
+  findOffer: InvitationDeps['findOffer'];
+  findRecoveryLink: RecoverDeps['findRecoveryLink'];
+  invitationCookie: SealedCookie;
+  recoveryCookie: SealedCookie;
+  /** Adds the account, its first key and the redemption in one transaction. @returns the account's id */
+  signUpWithPasskey(
+    input: PasskeySignUpFields & { code: string; origin: Origin; id: string; credential: NewCredential },
+  ): Promise<string>;
+  /** Adds a key by the link for people who have lost every key. */
+  recoverWithPasskey(
+    token: string,
+    credential: NewCredential,
+    options: { endOthers: boolean; recoveryCode: string | undefined; origin: Origin },
+  ): Promise<string>;
+  /** @throws LatchkeyError conflict when an account has that username */
+  refuseTaken(username: string): Promise<void>;
+  findAccount(accountId: string): Promise<{ username: string } | undefined>;
+}
+
+/** Where a ceremony takes place: its response is accepted only in the same interaction. */
+export const placeOf = ({ uid }: Details) => `interaction:${uid}`;
+
+/** Creating a passkey while signing in: for a new account, as a second factor, or to recover an account. */
+export function createPasskeyRegistration(
+  deps: PasskeyRegistrationDeps,
+): Pick<PasskeyCeremonies, 'startRegistration' | 'finishRegistration'> {
+  const { interactions, authentication, passkeys, ceremonyCookie } = deps;
+
+  /**
+   * Finds the account that must set up a second factor now. An account that has one must use it instead, because a
+   * new one would bypass it.
+   */
+  async function findEnrolling(details: Details): Promise<FirstFactor | undefined> {
+    const first = authentication.findFirstFactor(details);
+    if (!first) return undefined;
+    // The first factor does not count here: it may be a stolen password or a copied key.
+    if (!hasShownEnough(await deps.getFactors(first.accountId), [])) factorRequired();
+    return first;
+  }
+
+  /** Reads the sign-up form and the invitation's code. @throws LatchkeyError with a sentence for the user */
+  async function readSignUp(
+    ctx: Context,
+    { fields }: CeremonyRequest,
+  ): Promise<{ code: string; values: PasskeySignUpFields }> {
+    const code = deps.invitationCookie.read(ctx);
+    if (code === undefined)
+      throw new LatchkeyError('invalid_input', 'invitation_code_missing', 'Enter your invitation code.');
+    if (!isFormOf(code, fields))
+      throw new LatchkeyError(
+        'conflict',
+        'another_invitation_opened',
+        'Another invitation was opened in this browser. Reload the page.',
+      );
+    const seen = await deps.findOffer(code);
+    if ('refusal' in seen) throw seen.refusal;
+    const { email } = seen.offer;
+    const read = readPasskeySignUp({ ...fields, ...(email === null ? {} : { email }) });
+    if ('fault' in read) throw invalidFields({}, `${read.fault}.`);
+    return { code, values: read.values };
+  }
+
+  /** Finds the account of the link for people who have lost every key. @throws LatchkeyError if the link expired */
+  async function getRecovering(ctx: Context) {
+    const token = deps.recoveryCookie.read(ctx) ?? '';
+    const bearer = await deps.findRecoveryLink(token);
+    if (!bearer) throw linkExpired();
+    return { token, accountId: bearer.accountId, username: bearer.username };
+  }
+
+  return {
+    async startRegistration(ctx, request) {
+      const details = await interactions.loadNamed(request.interaction ?? '', request.csrf);
+      const boundTo = ceremonyCookie.begin(ctx, placeOf(details));
+      if (request.purpose === 'recovery') {
+        const { accountId, username } = await getRecovering(ctx);
+        const who = { accountId, userHandle: accountId, username, displayName: username };
+        return passkeys.startRegistration({ ...who, boundTo, ceremony: 'passkey', known: [] });
+      }
+      const first = await findEnrolling(details);
+      if (first) {
+        const { accountId } = first;
+        const { username = '' } = (await deps.findAccount(accountId)) ?? {};
+        const who = { accountId, userHandle: accountId, username, displayName: username };
+        return passkeys.startRegistration({ ...who, boundTo, ceremony: request.ceremony, known: [] });
+      }
+      const { values } = await readSignUp(ctx, request);
+      await deps.refuseTaken(values.username);
+      return passkeys.startRegistration({
+        boundTo,
+        ceremony: 'passkey',
+        userHandle: uuidv7(),
+        username: values.username,
+        displayName: values.name ?? values.username,
+        known: [],
+      });
+    },
+
+    async finishRegistration(ctx, request) {
+      const details = await interactions.loadNamed(request.interaction ?? '', request.csrf);
+      const boundTo = ceremonyCookie.resume(ctx, placeOf(details));
+      const { origin } = currentUnit();
+      const { response } = request;
+      if (request.purpose === 'recovery') {
+        const { token, accountId } = await getRecovering(ctx);
+        const registration = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
+        const key = await passkeys.finishRegistration(registration);
+        const { end, code: recoveryCode } = request.fields;
+        const options = { endOthers: end === 'on', recoveryCode, origin };
+        await deps.recoverWithPasskey(token, key, options);
+        deps.recoveryCookie.clear(ctx);
+        const amr = [methodOf(key.authenticator), 'user', 'mfa'];
+        return { location: await authentication.next(details, { accountId, amr }) };
+      }
+      const first = await findEnrolling(details);
+      if (first) {
+        const { accountId } = first;
+        const registration = { boundTo, ceremony: request.ceremony, response, accountId, origin };
+        const key = await passkeys.finishRegistration(registration);
+        const by = { request: details.uid };
+        await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, by, origin });
+        return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
+      }
+      const { code, values } = await readSignUp(ctx, request);
+      const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, origin });
+      const id = key.challenge.userHandle;
+      if (id === null) throw stepOver();
+      const accountId = await deps.signUpWithPasskey({ ...values, code, origin, id, credential: key });
+      deps.invitationCookie.clear(ctx);
+      const amr = [methodOf(key.authenticator), 'user', 'mfa'];
+      return { location: await authentication.next(details, { accountId, amr }) };
+    },
+  };
+}
