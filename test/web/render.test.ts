@@ -165,6 +165,8 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['recovery/set-password', all],
     ['recovery/set-password', { ...all, alert: bad }],
     ['recovery/confirm-email', all],
+    ['recovery/sign-in-to-confirm', { ...all, canReset: true, signInUrl: bad }],
+    ['recovery/sign-in-to-confirm', { ...all, canReset: false, signInUrl: bad }],
     ['recovery/done', all],
     ['recovery/done', { ...all, signInUrl: bad }],
     ['invitations/enter-code', { ...all, typed: bad }],
