@@ -21,7 +21,7 @@ COPY assets assets
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist/migrations dist/migrations
 COPY --from=build /app/dist/src dist/src
-RUN ln -s /app/bin/latchkey.js /usr/local/bin/latchkey && mkdir /data && chown node:node /data
+RUN ln -s /app/bin/latchkey.js /usr/local/bin/latchkey && mkdir -m 700 /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 3000

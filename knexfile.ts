@@ -1,5 +1,6 @@
 import { loadConfig } from './src/config/index.ts';
-import { engineOf, knexConfig } from './src/database/knex.ts';
+import { engineOf } from './src/database/database-url.ts';
+import { knexConfig } from './src/database/knex.ts';
 import { migrationConfig } from './src/database/migrate.ts';
 
 const { databaseUrl } = loadConfig(process.env);

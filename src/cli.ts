@@ -3,7 +3,7 @@ import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { passkeyCommands } from './identity/passkeys/cli.ts';
-import { print } from './kit/terminal.ts';
+import { ignoreClosedPipes, print } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 
@@ -65,6 +65,7 @@ const EXPECTED = ['LatchkeyError', 'ConfigError'];
 
 /** Runs a command. The exit code is 0, or 1 with the error on standard error, or 2 for wrong usage. */
 export async function run(argv: string[]): Promise<void> {
+  ignoreClosedPipes();
   try {
     await createProgram().parseAsync(argv);
   } catch (thrown) {

@@ -2,9 +2,11 @@ import { createServer } from 'node:http';
 import { createApp } from './app/index.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
+import { describeDatabase } from './database/database-url.ts';
 import { toUnavailable } from './database/driver/failures.ts';
 import { migrateLatest, readSchemaStatus } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
+import { restrictFiles } from './database/sqlite-files.ts';
 import { describeSurroundings } from './database/surroundings.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
@@ -28,6 +30,8 @@ async function createFirstSetUpLink({ invitations }: Services): Promise<string |
 async function start(): Promise<void> {
   const config = loadConfig();
   const log = createLog(config.logLevel);
+  for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
+    log.warn({ event: 'configuration', notice });
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
@@ -60,6 +64,7 @@ async function start(): Promise<void> {
   // Printed before the ready line, so that a program that waits for the ready line has both.
   const link = config.production ? undefined : await createFirstSetUpLink(services);
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
+  process.stdout.write(`The data is in ${describeDatabase(config.databaseUrl)}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 
   const stop = () => {

@@ -3,6 +3,7 @@ import type { Config } from '../config/variables.ts';
 import { toUnavailable } from '../database/driver/failures.ts';
 import { migrateLatest, readSchemaStatus } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';
+import { restrictFiles } from '../database/sqlite-files.ts';
 import type { InviteCommands } from '../identity/invitations/cli.ts';
 import type { PasskeyCommands } from '../identity/passkeys/cli.ts';
 import type { Background } from '../kit/background.ts';
@@ -14,6 +15,8 @@ import type { Services } from './services.ts';
 
 export async function withDatabase<T>(work: (database: Database, config: Config) => Promise<T>): Promise<T> {
   const config = loadConfig();
+  for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
+    process.stderr.write(`${notice}\n`);
   const database = openDatabase(config.databaseUrl, config.databasePool);
   try {
     return await work(database, config);

@@ -1,4 +1,5 @@
 import type { Config } from '../config/variables.ts';
+import { describeDatabase } from '../database/database-url.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
 import { describeSurroundings } from '../database/surroundings.ts';
@@ -72,9 +73,10 @@ async function checkUsernames({ knex }: Database): Promise<string> {
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function runChecks(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
-  const databaseUrl = config.databaseUrl.replace(/\/\/[^@/]*@/, '//…@');
+  const databaseUrl = describeDatabase(config.databaseUrl);
   const findings = [
     await runCheck('runtime', async () => `Node ${process.versions.node}`),
+    await runCheck('home', async () => config.home),
     await runCheck('variables', () => checkVariables(config)),
     await runCheck('issuer', async () => `${issuer}, listening on ${host}:${port}`),
     await runCheck(

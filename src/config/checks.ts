@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { purgedTables, type Retention } from './retention.ts';
 import type { Variables } from './variables.ts';
@@ -109,9 +110,10 @@ export function readNamedFile<T>(
   file: string | undefined,
   read: (file: string) => T,
   faults: string[],
+  home: string,
 ): T | undefined {
   try {
-    return file === undefined ? undefined : read(file);
+    return file === undefined ? undefined : read(resolve(home, file));
   } catch {
     faults.push(
       `${variable} names ${file}, which cannot be read or has the wrong format. Correct the path or the file; .env.example describes the format.`,

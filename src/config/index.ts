@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   checkSecrets,
@@ -9,8 +9,10 @@ import {
   secretsMissing,
 } from './checks.ts';
 import { readOrCreateSecrets } from './development-secrets.ts';
+import { findHome, readDotEnv } from './home.ts';
 import { readAuthenticatorNames, readRootCertificates } from './passkey-files.ts';
-import { type Config, variables } from './variables.ts';
+import { findServiceLinks } from './service-links.ts';
+import { type Config, type Variables, variables } from './variables.ts';
 
 /** Everything that is wrong with the configuration, one line a fault. */
 export class ConfigError extends Error {
@@ -21,16 +23,20 @@ export class ConfigError extends Error {
   }
 }
 
-/** Takes each value from NAME, or from the file that NAME_FILE names. An empty value counts as unset. */
-function readValues(env: NodeJS.ProcessEnv, faults: string[]): Record<string, string> {
+/**
+ * Takes each value from NAME, or from the file that NAME_FILE names. An empty value counts as unset; an empty file is a
+ * fault, because a secret may be missing from it.
+ */
+function readValues(env: NodeJS.ProcessEnv, home: string, faults: string[]): Record<string, string> {
   const values: Record<string, string> = {};
   for (const name of Object.keys(variables.shape)) {
     const file = env[`${name}_FILE`];
     if (file !== undefined && env[name] !== undefined)
       faults.push(`${name} and ${name}_FILE cannot both be set. Remove one.`);
     try {
-      const value = file === undefined ? env[name] : readFileSync(file, 'utf8').trim();
+      const value = file === undefined ? env[name] : readFileSync(resolve(home, file), 'utf8').trim();
       if (value !== undefined && value !== '') values[name] = value;
+      else if (file !== undefined) faults.push(`${name}_FILE names ${file}, which is empty.`);
     } catch {
       faults.push(`${name}_FILE names ${file}, which cannot be read. Correct the path or its permissions.`);
     }
@@ -38,9 +44,24 @@ function readValues(env: NodeJS.ProcessEnv, faults: string[]): Record<string, st
   return values;
 }
 
+/** Uses the default where a value has the wrong form, so that the other values are checked too. */
+function parseValues(texts: Record<string, string>, faults: string[]): Variables {
+  const parsed = variables.safeParse(texts);
+  if (parsed.success) return parsed.data;
+  const wrong = new Map(parsed.error.issues.map(({ path, message }) => [String(path[0]), message]));
+  for (const [name, rule] of wrong) faults.push(`${name} ${rule}. "${texts[name]}" is not allowed.`);
+  return variables.parse(Object.fromEntries(Object.entries(texts).filter(([name]) => !wrong.has(name))));
+}
+
 function findUnknownVariables(env: NodeJS.ProcessEnv): string[] {
   const known = new Set(Object.keys(variables.shape).flatMap((name) => [name, `${name}_FILE`]));
   return Object.keys(env).filter((name) => /^LATCHKEY_(?!TEST_)/.test(name) && !known.has(name));
+}
+
+/** With the absolute path of a SQLite file, so that it is the same file in whatever folder a command is run. */
+function resolveDatabaseUrl(url: string, home: string): string {
+  const [, path] = /^sqlite:(?:\/\/)?(.+)$/.exec(url) ?? [];
+  return path === undefined ? url : `sqlite:${resolve(home, path)}`;
 }
 
 /** @returns the names in `scope:a`, `role:b`, … that have that kind */
@@ -52,36 +73,50 @@ const namesOf = (kind: string, rules: string[]) =>
  * @throws ConfigError with every fault at once
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const production = env.NODE_ENV === 'production';
   const faults: string[] = [];
-  const texts = readValues(env, faults);
-  const parsed = variables.safeParse(texts);
-  if (!parsed.success) {
-    const names = new Map(parsed.error.issues.map(({ path, message }) => [String(path[0]), message]));
-    for (const [name, rule] of names) faults.push(`${name} ${rule}. "${texts[name]}" is not allowed.`);
-    throw new ConfigError(faults);
-  }
-  const values = parsed.data;
+  const notices: string[] = [];
+  const home = findHome(env);
+  if (!statSync(home, { throwIfNoEntry: false })?.isDirectory())
+    faults.push(`LATCHKEY_HOME names ${home}, which is not a folder. Create it, or correct the path.`);
+  if (env === process.env) readDotEnv(home, env, faults);
+  const links = findServiceLinks(env);
+  if (links.length > 0)
+    notices.push(`Ignored ${links.join(', ')}: Kubernetes sets them for a Service of that name.`);
+  const settings = Object.fromEntries(Object.entries(env).filter(([name]) => !links.includes(name)));
+  const production = env.NODE_ENV === 'production';
+  const values = parseValues(readValues(settings, home, faults), faults);
   faults.push(...checkValues(values, production));
   const { LATCHKEY_PASSKEY_ROOTS: rootsFile, LATCHKEY_PASSKEY_NAMES: namesFile } = values;
-  const rootCertificates = readNamedFile('LATCHKEY_PASSKEY_ROOTS', rootsFile, readRootCertificates, faults);
-  const names = readNamedFile('LATCHKEY_PASSKEY_NAMES', namesFile, readAuthenticatorNames, faults);
+  const rootCertificates = readNamedFile(
+    'LATCHKEY_PASSKEY_ROOTS',
+    rootsFile,
+    readRootCertificates,
+    faults,
+    home,
+  );
+  const names = readNamedFile('LATCHKEY_PASSKEY_NAMES', namesFile, readAuthenticatorNames, faults, home);
   const from = parseSender(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
   const retention = parseRetention(values.LATCHKEY_RETENTION, faults);
-  const secrets = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
+  const secretsFile = resolve(home, 'data/secrets');
+  let secrets = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (secrets) faults.push(...checkSecrets(secrets));
   else if (production) faults.push(secretsMissing);
-  if (faults.length > 0) throw new ConfigError(faults);
+  // Not created for a configuration that is refused anyway.
+  else if (faults.length === 0 || existsSync(secretsFile))
+    secrets = readOrCreateSecrets(secretsFile, faults, notices);
+  if (faults.length > 0 || !secrets) throw new ConfigError(faults);
 
   return {
     production,
+    home,
+    notices,
     issuer: values.LATCHKEY_ISSUER,
     host: values.LATCHKEY_HOST,
     port: values.LATCHKEY_PORT,
-    databaseUrl: values.LATCHKEY_DATABASE_URL,
+    databaseUrl: resolveDatabaseUrl(values.LATCHKEY_DATABASE_URL, home),
     databasePool: values.LATCHKEY_DATABASE_POOL,
-    secrets: secrets ?? readOrCreateSecrets(resolve('data/secrets')),
-    unknownVariables: findUnknownVariables(env),
+    secrets,
+    unknownVariables: findUnknownVariables(settings),
     mail: { url: values.LATCHKEY_SMTP_URL, from },
     redisUrl: values.LATCHKEY_REDIS_URL,
     passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH,

@@ -12,7 +12,12 @@ const list = z
 
 function wholeNumber(least: number, most: number) {
   const error = `must be a whole number from ${least} to ${most}`;
-  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+  const number = z.number().min(least, { error }).max(most, { error });
+  return z
+    .string()
+    .regex(/^\d{1,10}$/, { error })
+    .transform(Number)
+    .pipe(number);
 }
 
 const oneOf = <const T extends string[]>(values: T) =>
@@ -24,6 +29,7 @@ export const MAX_REFRESH_OVERLAP = 300;
 
 /** Every variable of the server, with its form and default. `.env.example` explains each one; a test compares the two. */
 export const variables = z.object({
+  LATCHKEY_HOME: z.string().optional(),
   LATCHKEY_ISSUER: z.string().default('http://localhost:3000'),
   LATCHKEY_HOST: z.string().default('127.0.0.1'),
   LATCHKEY_PORT: wholeNumber(0, 65_535).default(3000),
@@ -56,9 +62,14 @@ export type Variables = z.output<typeof variables>;
 /** The configuration, checked and complete. */
 export interface Config {
   production: boolean;
+  /** The folder in which relative paths begin. */
+  home: string;
+  /** Sentences for the log about what was ignored or mended while the configuration was read. */
+  notices: string[];
   issuer: string;
   host: string;
   port: number;
+  /** The path of a SQLite file is absolute. */
   databaseUrl: string;
   databasePool: number;
   /** The first one encrypts and signs; all of them decrypt and verify. */

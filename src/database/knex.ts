@@ -1,23 +1,12 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import type { Knex } from 'knex';
+import { engineOf, sqliteFile } from './database-url.ts';
 import { DEADLINE_MS } from './driver/contract.ts';
 import { MYSQL_SESSION } from './driver/mysql-session.ts';
 import { postgresSession } from './driver/postgres-session.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
 import { dialectWithDeadline } from './knex-deadline.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
-import type { Engine } from './statements.ts';
-
-export function engineOf(url: string): Engine {
-  if (url.startsWith('sqlite:')) return 'sqlite';
-  return /^postgres/.test(url) ? 'postgres' : 'mysql';
-}
-
-/** The file of `sqlite:path` or `sqlite:///absolute/path`. */
-export function sqliteFile(url: string): string {
-  return resolve(url.replace(/^sqlite:(\/\/)?/, ''));
-}
+import { createSqliteFile } from './sqlite-files.ts';
 
 /** The URL of MariaDB or MySQL as mysql2 takes it. */
 export function mysqlUrl(url: string): string {
@@ -45,7 +34,7 @@ const PRAGMAS = [
 
 function sqliteConfig(url: string): Knex.Config {
   const filename = sqliteFile(url);
-  mkdirSync(dirname(filename), { recursive: true });
+  createSqliteFile(filename);
   return {
     client: SqliteDialect as unknown as typeof Knex.Client,
     log,

@@ -3,9 +3,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
-import { sqliteFile } from './knex.ts';
+import { sqliteFile } from './database-url.ts';
 import { withoutDeadline } from './knex-deadline.ts';
 import type { Database } from './open.ts';
+import { createMigrationLock } from './sqlite-files.ts';
 import type { Engine } from './statements.ts';
 
 /** MySQL's named locks are shared by all databases of the server, so the name contains the database. */
@@ -93,7 +94,7 @@ export async function readSchemaStatus(database: Database): Promise<SchemaStatus
 async function withMigrationLock<T>(database: Database, url: string, work: () => Promise<T>): Promise<T> {
   const { engine, knex } = database;
   if (engine === 'sqlite') {
-    const lock = new Sqlite(`${sqliteFile(url)}-migration-lock`, { timeout: 60_000 });
+    const lock = new Sqlite(createMigrationLock(sqliteFile(url)), { timeout: 60_000 });
     lock.exec('BEGIN EXCLUSIVE');
     try {
       return await work();

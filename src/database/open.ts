@@ -1,8 +1,9 @@
 import knexFactory, { type Knex } from 'knex';
+import { engineOf, sqliteFile } from './database-url.ts';
 import type { Driver } from './driver/contract.ts';
 import { failFast, withDeadline } from './driver/deadline.ts';
 import { createSqliteDriver } from './driver/sqlite.ts';
-import { engineOf, knexConfig, mysqlUrl, sqliteFile } from './knex.ts';
+import { knexConfig, mysqlUrl } from './knex.ts';
 import { type Engine, selectOne } from './statements.ts';
 
 export interface Database {

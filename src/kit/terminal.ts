@@ -30,6 +30,14 @@ const toLine = (row: object) =>
 const toCell = (value: unknown) =>
   (Array.isArray(value) ? value.join(' ') : String(value)).replace(/\p{Cc}/gu, ' ');
 
+/** A reader such as `head` may close the pipe before everything is printed. That is no fault, and the work goes on. */
+export function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+}
+
 /** Reads a password from standard input, without the newline at its end. @throws LatchkeyError when it is empty */
 export async function readPassword(): Promise<string> {
   const password = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');

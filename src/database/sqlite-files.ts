@@ -1,0 +1,42 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
+import { engineOf, sqliteFile } from './database-url.ts';
+
+/** SQLite puts them beside the database, with the mode of the database. The last one is ours. */
+const SUFFIXES = ['', '-wal', '-shm', '-journal', '-migration-lock'];
+
+/** Creates a file that only this user can open, and leaves one that exists alone. @throws NodeJS.ErrnoException */
+function createPrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Creates a missing database file, and its folder, before SQLite would: with SQLite's own mode, every user can read it. */
+export function createSqliteFile(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  createPrivate(file);
+}
+
+/** The file whose lock keeps other servers from migrating. */
+export function createMigrationLock(database: string): string {
+  const file = `${database}-migration-lock`;
+  createPrivate(file);
+  return file;
+}
+
+/**
+ * Takes the rights of other users away: they could read every hash and address, and stop the server by a lock on `-shm`.
+ * @returns sentences for the log
+ */
+export function restrictFiles(url: string): string[] {
+  if (engineOf(url) !== 'sqlite') return [];
+  const file = sqliteFile(url);
+  const stem = basename(file).split('.')[0] || basename(file);
+  const notices = SUFFIXES.map((suffix) => restrictMode(`${file}${suffix}`, 0o600));
+  notices.push(restrictFolder(dirname(file), (name) => name.startsWith(stem) || name === 'secrets'));
+  return notices.filter((notice) => notice !== undefined);
+}
