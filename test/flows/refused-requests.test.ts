@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createEventLimit } from '../../src/audit/event-limit.ts';
 import type { AuditEvent } from '../../src/audit/index.ts';
-import { createRefusalLimit, REFUSALS_PER_HOUR } from '../../src/oidc/refusals.ts';
+import { REFUSALS_PER_HOUR } from '../../src/oidc/refusals.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
@@ -109,7 +110,7 @@ for (const engine of engines) {
 
 test('events left out of the audit log are counted in the first event of the next hour', () => {
   let now = 0;
-  const admit = createRefusalLimit(() => now);
+  const admit = createEventLimit(REFUSALS_PER_HOUR, () => now);
   const event: AuditEvent = { action: 'token_request.refused', clientId: 'a', errorCode: 'invalid_grant' };
   for (let index = 0; index < REFUSALS_PER_HOUR; index += 1) assert.deepEqual(admit(event), {});
   for (let index = 0; index < 3; index += 1) assert.equal(admit(event), undefined);

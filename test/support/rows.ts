@@ -71,7 +71,7 @@ export async function countRows(database: Database): Promise<Record<string, numb
   const counts: Record<string, number> = {};
   for (const table of (await tableNames(database)).sort()) {
     const row = await database.knex(table).count({ n: '*' }).first();
-    counts[table] = Number(row?.n);
+    counts[table.replace(/^t_/, 'T_')] = Number(row?.n);
   }
   return counts;
 }

@@ -66,9 +66,9 @@ export const accounts: Record<string, TableDescription> = {
   },
   T_user_sessions: {
     part: 'accounts',
-    purpose: 'A browser session, signed in or about to sign in.',
+    purpose: 'A browser session in which someone signed in. Visitors have none.',
     columns: {
-      account_id: 'The signed-in account; NULL before sign-in and after sign-out.',
+      account_id: 'The signed-in account.',
       uid: 'The identifier of the session, which never changes. It is not a secret.',
       token_hash: 'Digest of the cookie’s value, which changes at each sign-in.',
       authorizations: 'JSON: the grant and `sid` of each application in this session.',

@@ -60,7 +60,8 @@ const polled = (name: string, purpose: string): TableDescription => ({
 export const authorization: Record<string, TableDescription> = {
   T_authorization_requests: {
     part: 'protocol',
-    purpose: 'One authorization request, from `/auth` until its code is issued, however many pages it takes.',
+    purpose:
+      'One authorization request, from the first form that the user sends until its code is issued, however many pages it takes. Before that, it is in a sealed cookie of the browser.',
     columns: {
       uid_hash: 'Digest of the interaction’s id in the URL, which changes at each step.',
       client_id: CLIENT,
@@ -75,7 +76,7 @@ export const authorization: Record<string, TableDescription> = {
       prompt: 'The page the user is on: `login`, `consent`, …',
       status: 'The outcome.',
       payload: `${PAYLOAD} The id of a device or pushed request is sealed in it.`,
-      expires_at: 'An hour after it started.',
+      expires_at: 'An hour after it came, or after its latest page.',
     },
     values: {
       status: {

@@ -61,9 +61,11 @@ export const factors: Record<string, TableDescription> = {
   },
   T_webauthn_challenges: {
     part: 'factors',
-    purpose: 'A challenge that an authenticator is asked to sign.',
+    purpose:
+      'A challenge that an authenticator is asked to sign. That of a sign-in without a username is written when a registered key answers it.',
     columns: {
-      challenge_hash: 'Digest of the 256 random bits.',
+      challenge_hash:
+        'Digest of the challenge, which has 144 random bits and a signature, or 256 random bits.',
       purpose: 'The only thing the response can be used for.',
       bound_to_hash: 'Digest of the browser cookie and the interaction or session that asked.',
       account_id: 'The account whose key must respond; NULL for a sign-in without a username.',

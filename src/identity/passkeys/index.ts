@@ -1,3 +1,4 @@
+import { createEventLimit, FAILURES_PER_HOUR } from '../../audit/event-limit.ts';
 import { recordEventIn } from '../../audit/index.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
@@ -46,6 +47,7 @@ export function createPasskeys(deps: PasskeysDeps) {
   const { knex, rp } = deps;
   const challenges = createChallenges(knex, deps.signer);
   const credentials = createCredentials(deps);
+  const limit = createEventLimit(FAILURES_PER_HOUR);
 
   /**
    * Records a refusal in the audit log, in a transaction of its own.
@@ -60,7 +62,9 @@ export function createPasskeys(deps: PasskeysDeps) {
     const { action, message, origin } = refusal;
     const accountId = credential?.accountId ?? refusal.accountId;
     const event = { action, accountId, target: credential?.id, success: false, errorCode: reason };
-    await knex.transaction((trx) => recordEventIn(trx, event, origin));
+    // Anyone can send an invented response. One of a known account needs its password, its session or its key.
+    const addition = accountId === undefined ? limit(event) : {};
+    if (addition) await knex.transaction((trx) => recordEventIn(trx, { ...event, ...addition }, origin));
     if (reason === 'counter' && credential) await warnOfCopy(credential, origin);
     return new LatchkeyError('unauthenticated', 'passkey_refused', message, { cause: error });
   }

@@ -1,3 +1,4 @@
+import { createEventLimit, FAILURES_PER_HOUR } from '../../audit/event-limit.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { normalise } from '../fields.ts';
 import type { PasswordHashing } from './hashing.ts';
@@ -49,11 +50,23 @@ export function createAuthentication(deps: {
   recordSignIn(accountId: string): void;
 }) {
   const { hashing } = deps;
+  const limit = createEventLimit(FAILURES_PER_HOUR);
+
+  /** Limited for all accounts together: a limit for each would let the time of the response tell which of them exist. */
+  function recordFailure(event: { accountId: string | null; clientId?: string; errorCode: string }): void {
+    const addition = limit({ action: 'sign_in.failed' });
+    if (addition) recordEvent({ action: 'sign_in.failed', ...event, success: false, ...addition });
+  }
 
   /**
    * Every failure gives the same result and costs the same, whether the account exists, is locked or is disabled: one
-   * read, one slot, one bcrypt, one audit row. A failure is counted before this returns. A crash, or an outage that stops
-   * the request, counts as nothing: the attempt's slot is then free after some seconds.
+    await failAttempt(attempted, () =>
+      recordFailure({
+        accountId: stored?.accountId ?? null,
+        clientId,
+        errorCode: failureCode(stored, attempted !== undefined, matches),
+      }),
+    );
    * @returns undefined when the password is wrong, or the account is unknown, locked or disabled
    * @throws LatchkeyError unavailable when too many passwords wait to be verified, or the database is unavailable
    */
@@ -72,11 +85,9 @@ export function createAuthentication(deps: {
       return { accountId, id, passwordHash, browserId, release: () => releaseAttempt(attempted) };
     }
     await failAttempt(attempted, () =>
-      recordEvent({
-        action: 'sign_in.failed',
+      recordFailure({
         accountId: stored?.accountId ?? null,
         clientId,
-        success: false,
         errorCode: failureCode(stored, attempted !== undefined, matches),
       }),
     );

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { createEventLimit, FAILURES_PER_HOUR } from '../../audit/event-limit.ts';
 import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
@@ -37,6 +38,7 @@ export interface PasswordResetDeps {
 /** Setting a forgotten password with a mailed link. */
 export function createPasswordReset(deps: PasswordResetDeps) {
   const { knex, issuer } = deps;
+  const limit = createEventLimit(FAILURES_PER_HOUR);
 
   /** The way back to an account: a new password if it has one, else a new passkey if the policy allows it. */
   async function findRecoveryWay({ id, email_verified }: Account) {
@@ -59,7 +61,8 @@ export function createPasswordReset(deps: PasswordResetDeps) {
     await inTransaction(knex, async (trx) => {
       await pretendToCreateLink(trx, 'reset_password');
       const event = { action: 'reset.requested', success: false, errorCode: 'unknown_address' };
-      await recordEventIn(trx, event, origin);
+      const addition = limit(event);
+      if (addition) await recordEventIn(trx, { ...event, ...addition }, origin);
     });
   }
 

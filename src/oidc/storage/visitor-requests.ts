@@ -5,7 +5,7 @@ import type { Secrets } from '../../kit/secrets.ts';
 
 /**
  * The authorization request of a visitor, as long as nobody has done anything on its page. It is kept in the visitor's
- * browser, sealed, and not in the database, which anyone could otherwise fill (docs/decisions/0016).
+ * browser, sealed, and not in the database, which anyone could otherwise fill (docs/decisions/0017).
  */
 
 /** The cookies of the current request. */
