@@ -92,7 +92,8 @@ function configuration(deps: EngineDeps): Configuration {
     cookies: {
       keys: secrets.cookieKeys,
       long: cookie,
-      short: cookie,
+      // Of an unfinished sign-in: their value is 256 random bits, and a signature would be a cookie more for each.
+      short: { ...cookie, signed: false },
       // The engine limits the short-lived cookies to a path, which the prefix __Host- does not allow.
       names: secure
         ? {

@@ -82,15 +82,14 @@ test('an unknown, a known and a disabled account get the same bytes, headers and
   await server.createAccount('bob');
   await server.accounts.disable(OPERATOR, 'bob');
   const seen = [];
+  const { browser, action, fields } = await loginPage(server);
   for (const username of ['ada', 'bob', 'eve']) {
-    const { browser, action, fields } = await loginPage(server);
     const password = username === 'bob' ? PASSWORD : 'not the password';
     const response = await browser.post(action, { ...fields, username, password });
     const html = (await response.text())
       .replaceAll(username, 'USER')
       .replaceAll(String(fields.csrf), 'CSRF')
-      .replaceAll(action, 'ACTION')
-      .replace(/#v1[\w.-]+/, '#SEALED');
+      .replaceAll(action, 'ACTION');
     const headers = [...response.headers].filter(([name]) => name !== 'x-request-id' && name !== 'date');
     seen.push({ status: response.status, html, headers });
   }
