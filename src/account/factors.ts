@@ -3,8 +3,10 @@ import type { Context } from 'koa';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Credentials } from '../identity/passkeys/credentials.ts';
 import type { Credential } from '../identity/passkeys/store.ts';
+import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 
@@ -13,6 +15,9 @@ export interface FactorPagesDeps {
   showPage: ShowPage;
   keys: Credentials;
   secondFactor: SecondFactor;
+  browserCookie: { read(ctx: Context): { hash: string } };
+  /** The limit on failed sign-ins of one IP address, to which wrong codes count too. */
+  failedSignIns: FailureLimit;
   /** How this session came to be. */
   standing(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
   /** What the script of the page needs to be answered. */
@@ -119,12 +124,19 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
           return back(ctx, 'app-removed');
         }
         if (code === undefined) return showApp(ctx, user);
-        if (!(await totp.confirmSetup(accountId, code, from)))
+        const { hash: browserHash } = deps.browserCookie.read(ctx);
+        const options = { by: { session: user.sessionUid }, browserHash, origin: from };
+        const isConfirmed = await deps.failedSignIns.tryAttempt(
+          from.ip,
+          async () => (await totp.confirmSetup(accountId, code, options)) || undefined,
+        );
+        if (!isConfirmed)
           return showApp(
             ctx,
             user,
             'That code did not work. Scan the new QR code and enter the code that the app shows',
           );
+        recordSecondFactor(accountId, browserHash);
         deps.notify(accountId, 'totp_added');
         back(ctx, 'app');
       }),

@@ -148,10 +148,19 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     limitMail,
     profile: services.accounts.getProfile,
     changePassword: passwords.change,
-    isOwnPassword: passwords.isOwnPassword,
+    async isOwnPassword(attempt) {
+      const { ip } = currentUnit().origin;
+      const isOwn = await limits.signIn.tryAttempt(
+        ip,
+        async () => (await passwords.isOwnPassword(attempt)) || undefined,
+      );
+      return isOwn === true;
+    },
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
     factors: {
       secondFactor,
+      browserCookie,
+      failedSignIns: limits.signIn,
       qrImage,
       keys: services.passkeys.credentials,
       rpId: new URL(issuer).hostname,

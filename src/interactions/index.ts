@@ -88,6 +88,8 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     showPage,
     findAccount,
     secondFactor,
+    browserCookie,
+    failedSignIns: deps.login.failedSignIns,
     notifyRecoveryUsed: deps.secondFactorStep.notifyRecoveryUsed,
   });
   createRecoverSteps(router, {
@@ -101,6 +103,8 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     interactions,
     authentication,
     ceremonyCookie: ceremonies.cookie,
+    browserCookie,
+    failedSignIns: deps.login.failedSignIns,
     invitationCookie,
     recoveryCookie,
     findAccount,

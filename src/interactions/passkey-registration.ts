@@ -3,12 +3,16 @@ import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { factorRequired } from '../identity/passkeys/add-credential.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewCredential } from '../identity/passkeys/registration.ts';
+import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import { linkExpired } from '../identity/recovery/links.ts';
+import { recoveryCodeWrong } from '../identity/recovery/passkey-recovery.ts';
 import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { invalidFields, LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
+import type { FailureLimit } from '../web/rate-limits/index.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { type AuthenticationState, type FirstFactor, methodOf } from './authentication-state.ts';
 import { type Details, type Interactions, stepOver } from './interaction.ts';
@@ -35,11 +39,19 @@ export interface PasskeyRegistrationDeps {
   recoverWithPasskey(
     token: string,
     credential: NewCredential,
-    options: { endOthers: boolean; recoveryCode: string | undefined; origin: Origin },
-  ): Promise<string>;
+    options: {
+      endOthers: boolean;
+      recoveryCode: string | undefined;
+      browserHash: string;
+      origin: Origin;
+    },
+  ): Promise<string | undefined>;
   /** @throws LatchkeyError conflict when an account has that username */
   refuseTaken(username: string): Promise<void>;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
+  browserCookie: BrowserCookie;
+  /** The limit on failed sign-ins of one IP address, to which wrong recovery codes count too. */
+  failedSignIns: FailureLimit;
 }
 
 /** Where a ceremony takes place: its response is accepted only in the same interaction. */
@@ -131,8 +143,12 @@ export function createPasskeyRegistration(
         const registration = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
         const { end, code: recoveryCode } = request.fields;
-        const options = { endOthers: end === 'on', recoveryCode, origin };
-        await deps.recoverWithPasskey(token, key, options);
+        const { hash: browserHash } = deps.browserCookie.read(ctx);
+        const options = { endOthers: end === 'on', recoveryCode, browserHash, origin };
+        const owner = await deps.failedSignIns.tryAttempt(origin.ip, () =>
+          deps.recoverWithPasskey(token, key, options),
+        );
+        if (owner === undefined) throw recoveryCodeWrong();
         deps.recoveryCookie.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
         return { location: await authentication.next(details, { accountId, amr }) };
@@ -144,6 +160,7 @@ export function createPasskeyRegistration(
         const key = await passkeys.finishRegistration(registration);
         const by = { request: details.uid };
         await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, by, origin });
+        recordSecondFactor(accountId, deps.browserCookie.read(ctx).hash);
         return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
       }
       const { code, values } = await readSignUp(ctx, request);

@@ -3,6 +3,7 @@ import { fromEpoch } from '../database/instants.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { recordSignIn } from '../identity/accounts/store.ts';
 import { guardCredential } from '../identity/passkeys/sign-in-store.ts';
+import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import { methodOf, now } from './authentication-state.ts';
@@ -62,6 +63,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
           'key_already_used',
           'Use a different key from the one you just used.',
         );
+      recordSecondFactor(accountId, deps.browserCookie.read(ctx).hash);
       const how = { method: 'key', key: used.id };
       recordEvent({ action: 'second_factor.succeeded', accountId, clientId, details: how });
       return { location: await authentication.complete(details, first, methodOf(used.authenticator), at) };

@@ -2,9 +2,12 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
+import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { qrImage } from '../web/qr-image.ts';
+import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState, FirstFactor } from './authentication-state.ts';
 import type { Details, Interactions } from './interaction.ts';
@@ -14,6 +17,9 @@ export interface SecondFactorStepDeps {
   authentication: AuthenticationState;
   secondFactor: SecondFactor;
   showPage: ShowPage;
+  browserCookie: BrowserCookie;
+  /** The limit on failed sign-ins of one IP address, to which wrong codes count too. */
+  failedSignIns: FailureLimit;
   /** Mails the user that a recovery code was used. */
   notifyRecoveryUsed(accountId: string): void;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
@@ -21,6 +27,8 @@ export interface SecondFactorStepDeps {
 
 const WRONG_CODE = 'That code did not work. Wait for the next code and try again.';
 const WRONG_RECOVERY_CODE = 'That recovery code did not work. Check it, or use another one.';
+const LOCKED =
+  'Too many wrong codes were entered. Wait before you try again, or use a key or another browser.';
 /** Six digits, perhaps in groups; anything else is read as a recovery code. */
 const isAppCode = (code: string) => /^[\d\s]{6,9}$/.test(code);
 
@@ -92,17 +100,36 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     });
   }
 
+  /** Runs an attempt at a code, which counts for the IP address if it fails. @returns undefined then */
+  const tryAttempt = <T>(attempt: () => Promise<T | undefined>) =>
+    deps.failedSignIns.tryAttempt(currentUnit().origin.ip, attempt);
+
+  interface Attempt {
+    accountId: string;
+    browserHash: string;
+    code: string;
+    /** Whether a recovery code signs the user out everywhere else. */
+    end: boolean;
+  }
+
   /** @returns the method (RFC 8176) by which it was shown, or undefined */
-  async function verify(details: Details, accountId: string, code: string, end: boolean) {
-    if (isAppCode(code)) return (await totp.verify(accountId, code)) ? 'totp' : undefined;
+  async function verify(details: Details, { accountId, browserHash, code, end }: Attempt) {
+    if (isAppCode(code)) return (await totp.verify(accountId, code, browserHash)) ? 'totp' : undefined;
     const except = { session: details.session?.uid, request: details.uid };
-    const options = end ? { endOthers: { except } } : {};
-    return (await recoveryCodes.consume(accountId, code, options)) ? 'recovery_code' : undefined;
+    const endOthers = end ? { except } : undefined;
+    const isValid = await recoveryCodes.consume(accountId, code, { endOthers, browserHash });
+    return isValid ? 'recovery_code' : undefined;
   }
 
   async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
-    if (!(await totp.confirmSetup(first.accountId, code, currentUnit().origin)))
-      return showEnrolAgain(ctx, details, first);
+    const { accountId } = first;
+    const { hash: browserHash } = deps.browserCookie.read(ctx);
+    const options = { by: { request: details.uid }, browserHash, origin: currentUnit().origin };
+    const isConfirmed = await tryAttempt(
+      async () => (await totp.confirmSetup(accountId, code, options)) || undefined,
+    );
+    if (!isConfirmed) return showEnrolAgain(ctx, details, first);
+    recordSecondFactor(accountId, browserHash);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   }
 
@@ -127,13 +154,19 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const factors = await getFactors(accountId);
     if (code.trim() === '') return show(ctx, details, first, 'Enter a code');
     if (hasShownEnough(factors, [])) return enrol(ctx, details, first, code);
-    const method = await verify(details, accountId, code, end === 'on');
+    const { hash: browserHash } = deps.browserCookie.read(ctx);
+    const attempt = { accountId, browserHash, code, end: end === 'on' };
+    const method = await tryAttempt(() => verify(details, attempt));
     const endOthers = method === 'recovery_code' && end === 'on';
     const event = { accountId, clientId: String(details.params.client_id), details: { method, endOthers } };
     if (!method) {
-      recordEvent({ action: 'second_factor.failed', ...event, success: false, errorCode: 'wrong_code' });
-      return show(ctx, details, first, isAppCode(code) ? WRONG_CODE : WRONG_RECOVERY_CODE);
+      const isLocked = await deps.secondFactor.isLocked({ accountId, browserHash });
+      const errorCode = isLocked ? 'codes_locked' : 'wrong_code';
+      recordEvent({ action: 'second_factor.failed', ...event, success: false, errorCode });
+      const alert = isAppCode(code) ? WRONG_CODE : WRONG_RECOVERY_CODE;
+      return show(ctx, details, first, isLocked ? LOCKED : alert);
     }
+    recordSecondFactor(accountId, browserHash);
     recordEvent({ action: 'second_factor.succeeded', ...event });
     if (method === 'recovery_code') deps.notifyRecoveryUsed(accountId);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createTotp } from '../../src/identity/second-factor/totp.ts';
+import { createSecondFactor } from '../../src/identity/second-factor/index.ts';
 import { createLog } from '../../src/kit/log.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import { createLimits } from '../../src/web/rate-limits/index.ts';
@@ -34,14 +34,17 @@ for (const engine of engines) {
       const { totp } = secondFactorOf(server);
       const secret = await withApp(server, account);
       const { issuer } = server;
-      const interrupted = createTotp({
+      const { totp: interrupted } = createSecondFactor({
         knex: withoutCommit(server.database.knex),
         secrets: createSecrets(SECRETS),
         issuer,
+        listSignedKinds: async () => [],
+        signOutEverywhere: async () => {},
+        assertSignedIn: async () => {},
       });
       for (let times = 0; times < 8; times += 1)
         await assert.rejects(interrupted.verify(account.id, codeOf(secret, 1)), { kind: 'unavailable' });
-      assert.equal(Number((await server.database.knex('T_totp_secrets').first()).guesses), 0);
+      assert.equal(Number((await server.database.knex('T_accounts').first()).failed_code_attempts), 0);
       assert.equal(await totp.verify(account.id, codeOf(secret, 1)), true);
     });
 
@@ -54,7 +57,7 @@ for (const engine of engines) {
         Array.from({ length: 200 }, () => totp.verify(account.id, '000000')),
       );
       assert.ok(all.every((one) => one.status === 'rejected' || one.value === false));
-      assert.ok(Number((await server.database.knex('T_totp_secrets').first()).guesses) <= 5);
+      assert.ok(Number((await server.database.knex('T_accounts').first()).failed_code_attempts) <= 5);
     });
 
     test('do not count against their address, and are forgotten after some seconds', async (t) => {

@@ -157,13 +157,14 @@ for (const engine of engines) {
       const code = codeOf(secret);
       const all = await Promise.all(Array.from({ length: 20 }, () => totp.verify(ada.id, code)));
       assert.equal(all.filter(Boolean).length, 1);
-      await server.database.knex('T_totp_secrets').update({ guesses: 0 });
+      const unlocked = { failed_code_attempts: 0, codes_locked_until: null };
+      await server.database.knex('T_accounts').update(unlocked);
       const { browser, next } = await afterPassword(server, client);
       let page = next;
       const wrong = String((Number(codeOf(secret, 1)) + 1) % 1_000_000).padStart(6, '0');
       for (let guess = 0; guess < 5; guess += 1) page = await sendCode(browser, page, wrong);
       assert.equal((await sendCode(browser, page, codeOf(secret, 1))).status, 401);
-      await server.database.knex('T_totp_secrets').update({ guesses_expire_at: new Date(Date.now() - 1) });
+      await server.database.knex('T_accounts').update({ codes_locked_until: new Date(Date.now() - 1) });
       assert.equal(await totp.verify(ada.id, codeOf(secret, 1)), true);
       const sealed = (await server.database.knex('T_totp_secrets').first('secret_sealed')).secret_sealed;
       assert.match(sealed, /^v1\./);

@@ -28,7 +28,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['invitations', 'recovery'],
     ['passwords', 'passkeys', 'second-factor', 'mail'],
     ['accounts'],
-    ['fields.ts'],
+    ['fields.ts', 'lock-times.ts'],
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['engine-internals.ts']],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],

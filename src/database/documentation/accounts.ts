@@ -11,13 +11,17 @@ export const accounts: Record<string, TableDescription> = {
       username:
         'The sign-in name: trimmed, NFKC, lower case. Never an e-mail address, except for accounts of older versions.',
       email: 'The e-mail address, normalized like the username; NULL if the account has none.',
-      email_verified: 'True once the link mailed to this address was opened.',
+      email_verified:
+        'True once somebody who reads mail there confirmed it: signed in, by a reset, or by signing up with a mailed invitation.',
       name: 'The display name on pages and in the `name` claim.',
       picture: 'The URL of a picture, for the `picture` claim.',
       auth_provider: 'How the account was created.',
       scopes:
         'JSON list: the ceiling. No token of this account carries a scope outside it; `calendar:*` covers every scope of `calendar`.',
       is_active: 'False: the account is disabled, immediately and on every server.',
+      failed_code_attempts:
+        'Consecutive wrong codes of the authenticator app and recovery codes, from browsers that have not completed a second factor before.',
+      codes_locked_until: 'Until then no code from those browsers is verified.',
       last_login_at: 'The last sign-in.',
       updated_at: 'The last change by Latchkey.',
     },
@@ -146,6 +150,10 @@ export const accounts: Record<string, TableDescription> = {
       account_id: 'The account that signed in.',
       token_hash: 'Digest of the browser’s cookie.',
       failed_login_attempts: 'Consecutive failures from this browser.',
+      failed_code_attempts:
+        'Consecutive wrong codes from this browser, once it has completed a second factor.',
+      codes_locked_until: 'Until then no code from this browser is verified.',
+      second_factor_at: 'When a second factor was last completed with this browser; NULL: never.',
       attempts_under_way: SLOTS,
       locked_until: 'Until then no password is accepted from this browser.',
       last_used_at: 'The last sign-in with this browser.',

@@ -111,8 +111,8 @@ export const factors: Record<string, TableDescription> = {
       secret_sealed: 'The secret shared with the app.',
       confirmed_at: 'When the first correct code was entered. NULL: set-up is not finished.',
       last_step: 'The 30-second step of the last accepted code. Each step is accepted once.',
-      guesses: 'Failed attempts in the current window.',
-      guesses_expire_at: 'When that window ends.',
+      guesses: 'Not used any longer: wrong codes are counted in `T_accounts`.',
+      guesses_expire_at: 'Not used any longer.',
     },
     indices: {
       I_totp_secrets_account_id: 'Checking a code; one app for each account; deleting the account.',
@@ -123,7 +123,9 @@ export const factors: Record<string, TableDescription> = {
         ifStolen: 'Nothing without LATCHKEY_SECRETS. With it, generate the codes.',
       },
     },
-    security: ['An attempt is counted in the transaction that checks its code: five in fifteen minutes.'],
+    security: [
+      'The transaction that checks a code counts the attempt, in `T_accounts`: five, then a lock that doubles.',
+    ],
     lifetime: 'Until it is removed or its account is deleted.',
     initialContent: 'Empty.',
   },

@@ -2,15 +2,9 @@ import { concat, insertInto, sql, update } from '../../database/statements.ts';
 import { currentUnit, withUnit } from '../../database/unit-of-work.ts';
 import { unavailable } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lock-times.ts';
 import { ANSWER_MS, FREE_SLOT, HAS_FREE_SLOT, newSlot, slotValues, TAKE_SLOT } from './attempt-slots.ts';
 
-/** The lock is set after each five failed attempts, and after 100 it stays (NIST SP 800-63B section 5.2.2). */
-const ATTEMPTS_PER_LOCK = 5;
-export const MAX_FAILED_ATTEMPTS = 100;
-
-const FIRST_LOCK_MINUTES = 15;
-const LONGEST_LOCK_MINUTES = 24 * 60;
-const FOREVER = new Date('9999-12-31T23:59:59.999Z');
 const DAY_MS = 86_400_000;
 
 /** The columns of a counter. */
@@ -26,30 +20,18 @@ export interface AttemptCounter {
   isLocked: boolean;
 }
 
-/** The end of the lock that failed attempt number `count` sets: after 15, 30, 60… minutes, up to a day, then never. */
-function lockedUntil(count: number, now: number): Date {
-  if (count >= MAX_FAILED_ATTEMPTS) return FOREVER;
-  const minutes = FIRST_LOCK_MINUTES * 2 ** (count / ATTEMPTS_PER_LOCK - 1);
-  return new Date(now + Math.min(minutes, LONGEST_LOCK_MINUTES) * 60_000);
-}
-
-const lockingCounts = Array.from(
-  { length: MAX_FAILED_ATTEMPTS / ATTEMPTS_PER_LOCK },
-  (_, index) => (index + 1) * ATTEMPTS_PER_LOCK,
-);
-
 const lockName = (count: number) => `lock_${count}`;
 
 /** Sets the lock before the count: MySQL assigns from left to right, and would see the new count. */
 const COUNT_AND_LOCK = sql(
   [
-    ...lockingCounts.map(
+    ...LOCKING_COUNTS.map(
       (count, index) =>
         `${index === 0 ? 'locked_until = CASE failed_login_attempts' : ''} WHEN ${count - 1} THEN `,
     ),
     ' ELSE locked_until END, failed_login_attempts = failed_login_attempts + 1',
   ],
-  ...lockingCounts.map(lockName),
+  ...LOCKING_COUNTS.map(lockName),
 );
 
 const ID = sql`id = ${'id'}`;
@@ -148,7 +130,7 @@ export function assertTimely(attempt: Attempt | undefined): void {
  */
 export async function failAttempt(attempt: Attempt | undefined, record: () => void): Promise<void> {
   const now = Date.now();
-  const locks = lockingCounts.map((count) => [lockName(count), lockedUntil(count, now)]);
+  const locks = LOCKING_COUNTS.map((count) => [lockName(count), lockedUntil(count, now)]);
   const { counter, slot = '' } = attempt ?? {};
   const unit = currentUnit().createSibling();
   withUnit(unit, record);

@@ -43,6 +43,28 @@ export function trustBrowser(accountId: string, tokenHash: string): void {
   });
 }
 
+const RECORD_SECOND_FACTOR = update(TABLE, {
+  set: ['second_factor_at', 'failed_code_attempts', 'codes_locked_until'],
+  where: sql`account_id = ${'account_id'} AND token_hash = ${'token_hash'}`,
+});
+
+/**
+ * Records that the user completed a second factor with a trusted browser, in the commit of the current request. From
+ * then on, wrong codes are counted for this browser apart. A password alone does not suffice for that.
+ */
+export function recordSecondFactor(accountId: string, tokenHash: string): void {
+  currentUnit().write({
+    statement: RECORD_SECOND_FACTOR,
+    values: {
+      account_id: accountId,
+      token_hash: tokenHash,
+      second_factor_at: new Date(),
+      failed_code_attempts: 0,
+      codes_locked_until: null,
+    },
+  });
+}
+
 /** After another sign-in with a trusted browser. Also clears its failed attempts. */
 export function renewTrust(id: string): void {
   const now = new Date();

@@ -27,7 +27,10 @@ export interface PasskeyRecoveryDeps {
   /** Codes that the owner saved. */
   recoveryCodes: {
     countUnused(accountId: string): Promise<number>;
-    consumeIn(trx: Knex.Transaction, accountId: string, typed: string): Promise<boolean>;
+    prepareConsume(
+      guesser: { accountId: string; browserHash?: string },
+      typed: string,
+    ): Promise<(trx: Knex.Transaction) => Promise<boolean>>;
   };
   /** Notifies the owner of the account. */
   notify(accountId: string, event: 'key_added'): void;
@@ -39,13 +42,13 @@ export interface RecoveryLinkOwner extends LinkOwner {
   needsRecoveryCode: boolean;
 }
 
-function recoveryCodeWrong(): never {
-  throw new LatchkeyError(
+/** For a user whose recovery code was wrong. */
+export const recoveryCodeWrong = () =>
+  new LatchkeyError(
     'unauthenticated',
     'recovery_code_wrong',
     'Enter one of your recovery codes. This one did not work. Nothing was changed.',
   );
-}
 
 /** Adding a passkey with a link, for people who have lost every key. */
 export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
@@ -92,31 +95,31 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
     /**
      * Uses the link up and adds the passkey that its owner created, in one transaction.
      * @param options `endOthers`: ends every other session, token and link of the account; `recoveryCode`: as it was typed
-     * @returns the account's id
-     * @throws LatchkeyError invalid_input when the link is not valid; unauthenticated when a recovery code is needed and
-     *   this is none; conflict when the passkey is registered already
+     * @returns the account's id; undefined when a recovery code is needed and this is none, or one attempt too many
+     * @throws LatchkeyError invalid_input when the link is not valid; conflict when the passkey is registered already
      */
     async recoverWithPasskey(
       token: string,
       credential: NewCredential,
-      options: { endOthers: boolean; recoveryCode?: string; origin?: Origin },
-    ): Promise<string> {
+      options: { endOthers: boolean; recoveryCode?: string; browserHash?: string; origin?: Origin },
+    ): Promise<string | undefined> {
       const found = await find(token);
       if (!found) throw linkExpired();
-      const { endOthers, recoveryCode = '', origin } = options;
+      const { endOthers, recoveryCode = '', browserHash, origin } = options;
+      const guesser = { accountId: found.accountId, browserHash };
+      const consumeCode = await deps.recoveryCodes.prepareConsume(guesser, recoveryCode);
       const owner = await inTransaction(knex, async (trx) => {
+        // First, so that a wrong code is counted and does not use up the link.
+        if (found.needsRecoveryCode && !(await consumeCode(trx))) return undefined;
         const link = await consumeLink(trx, token, ...PURPOSES);
         if (!link || link.accountId !== credential.challenge.accountId) throw linkExpired();
         const { accountId } = link;
-        const isShown =
-          !found.needsRecoveryCode || (await deps.recoveryCodes.consumeIn(trx, accountId, recoveryCode));
-        if (!isShown) recoveryCodeWrong();
         await deps.addCredential(trx, { accountId, credential, isVouched: true, origin });
         if (endOthers) await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, origin);
         return accountId;
       });
-      deps.notify(owner, 'key_added');
+      if (owner !== undefined) deps.notify(owner, 'key_added');
       return owner;
     },
   };

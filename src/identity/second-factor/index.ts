@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
-import type { Secrets } from '../../kit/secrets.ts';
+import { createCodeAttempts } from './code-attempts.ts';
 import { createRecoveryCodes, type RecoveryCodesDeps } from './recovery-codes.ts';
-import { createTotp } from './totp.ts';
+import { createTotp, type TotpDeps } from './totp.ts';
 
 /** The second factors of an account. */
 export interface Factors {
@@ -28,25 +28,25 @@ export function hasShownEnough({ keys, totp, recoveryCodes }: Factors, amr: stri
   return amr.includes('mfa') || (keys === 0 && !totp && recoveryCodes === 0);
 }
 
-export interface SecondFactorDeps extends RecoveryCodesDeps {
-  secrets: Secrets;
-  /** Its host is the name that an authenticator app shows. */
-  issuer: string;
+export interface SecondFactorDeps extends Omit<RecoveryCodesDeps & TotpDeps, 'attempts'> {
   /** The kinds of an account's signed credentials, one entry for each. */
   listSignedKinds(source: Knex, accountId: string): Promise<string[]>;
 }
 
 /** Codes as second factors, and which factors an account has. */
 export function createSecondFactor(deps: SecondFactorDeps) {
-  const totp = createTotp(deps);
-  const recoveryCodes = createRecoveryCodes(deps);
+  const attempts = createCodeAttempts(deps.knex);
+  const totp = createTotp({ ...deps, attempts });
+  const recoveryCodes = createRecoveryCodes({ ...deps, attempts });
   return {
     totp,
     recoveryCodes,
+    isLocked: attempts.isLocked,
     /** Removes the app and the recovery codes, without a word in the audit log. */
     async removeAll(trx: Knex.Transaction, accountId: string): Promise<void> {
       await trx('T_totp_secrets').where({ account_id: accountId }).delete();
       await trx('T_recovery_codes').where({ account_id: accountId }).delete();
+      await attempts.clear(trx, accountId);
     },
     async getFactors(accountId: string, source: Knex = deps.knex): Promise<Factors> {
       const kinds = await deps.listSignedKinds(source, accountId);

@@ -5,6 +5,7 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
 import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
+import type { CodeAttempts, CodeGuesser } from './code-attempts.ts';
 
 const TABLE = 'T_recovery_codes';
 const COUNT = 10;
@@ -19,6 +20,7 @@ interface Exceptions {
 
 export interface RecoveryCodesDeps {
   knex: Knex;
+  attempts: CodeAttempts;
   /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { except: Exceptions }): Promise<void>;
@@ -38,6 +40,12 @@ async function consumeIn(trx: Knex.Transaction, accountId: string, typed: string
 /** Codes for people who have none of their other factors at hand. Each is shown once and works once. */
 export function createRecoveryCodes(deps: RecoveryCodesDeps) {
   const { knex } = deps;
+
+  async function prepareConsume(guesser: CodeGuesser, typed: string) {
+    const attempt = await deps.attempts.prepare(guesser);
+    return (trx: Knex.Transaction) => attempt(trx, () => consumeIn(trx, guesser.accountId, typed));
+  }
+
   return {
     /**
      * Creates ten codes, which replace all earlier ones.
@@ -61,20 +69,22 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
       return codes;
     },
 
-    consumeIn,
+    /** Prepares the use of a code in a transaction of the caller. @returns a function that says whether it was valid */
+    prepareConsume,
 
     /**
      * Uses a code up, in a transaction of its own.
      * @param options `endOthers`: signs the user out everywhere in the same transaction, with these exceptions
-     * @returns whether the code was valid
+     * @returns whether the code was valid, and this not one attempt too many
      */
     async consume(
       accountId: string,
       typed: string,
-      options: { endOthers?: { except: Exceptions } } = {},
+      options: { endOthers?: { except: Exceptions }; browserHash?: string } = {},
     ): Promise<boolean> {
+      const consumeIn = await prepareConsume({ accountId, browserHash: options.browserHash }, typed);
       return inTransaction(knex, async (trx) => {
-        if (!(await consumeIn(trx, accountId, typed))) return false;
+        if (!(await consumeIn(trx))) return false;
         if (options.endOthers) await deps.signOutEverywhere(trx, accountId, options.endOthers);
         return true;
       });

@@ -6,14 +6,14 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
+import type { CodeAttempts } from './code-attempts.ts';
 
 const TABLE = 'T_totp_secrets';
 const PERIOD_SECONDS = 30;
 /** Accepts the code of one step earlier or later, because clocks differ (RFC 6238 section 5.2). */
 const WINDOW = 1;
 const SECRET_BYTES = 20;
-const MAX_ATTEMPTS = 5;
-const ATTEMPTS_MS = 15 * 60_000;
 
 interface Row {
   id: string;
@@ -24,9 +24,19 @@ interface Row {
 /** Where a secret is sealed to, so that it does not open in another row or column. */
 const placeOf = (id: string) => ({ table: TABLE, column: 'secret_sealed', id });
 
+export interface TotpDeps {
+  knex: Knex;
+  secrets: Secrets;
+  /** Its host is the name that an authenticator app shows. */
+  issuer: string;
+  attempts: CodeAttempts;
+  /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
+  assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
+}
+
 /** Codes of an authenticator app (RFC 6238). */
-export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string }) {
-  const { knex, secrets } = deps;
+export function createTotp(deps: TotpDeps) {
+  const { knex, secrets, attempts } = deps;
   const host = new URL(deps.issuer).host;
 
   const toTotp = (secret: string, username = '') =>
@@ -36,25 +46,6 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     source(TABLE)
       .where({ account_id: accountId })
       .first<Row | undefined>('id', 'secret_sealed', 'confirmed_at');
-
-  /**
-   * Counts an attempt before its code is verified: of a thousand at once, five are allowed. The row stays locked until
-   * the transaction ends, and a transaction that a crash or an outage ends has counted nothing.
-   * @returns whether this one is allowed
-   */
-  async function countAttempt(trx: Knex.Transaction, id: string): Promise<boolean> {
-    const now = new Date();
-    const restarted = await trx(TABLE)
-      .where({ id })
-      .where('guesses_expire_at', '<=', now)
-      .update({ guesses: 1, guesses_expire_at: new Date(now.getTime() + ATTEMPTS_MS) });
-    if (restarted === 1) return true;
-    const counted = await trx(TABLE)
-      .where({ id })
-      .where('guesses', '<', MAX_ATTEMPTS)
-      .increment('guesses', 1);
-    return counted === 1;
-  }
 
   /**
    * Uses up the time step of a right code, so that a code which somebody saw does not work again. The row count of one
@@ -74,7 +65,7 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
     const consumed = await trx(TABLE)
       .where({ id: row.id })
       .where((either) => either.whereNull('last_step').orWhere('last_step', '<', step))
-      .update({ last_step: step, guesses: 0, ...set });
+      .update({ last_step: step, ...set });
     return consumed === 1;
   }
 
@@ -98,6 +89,7 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
         created_at: new Date(),
         account_id: accountId,
         secret_sealed: secrets.seal(secret, placeOf(id)),
+        // Read only by servers of an earlier version.
         guesses: 0,
         guesses_expire_at: new Date(),
       };
@@ -118,26 +110,35 @@ export function createTotp(deps: { knex: Knex; secrets: Secrets; issuer: string 
       return { uri: toTotp(secret, username).toString(), secret };
     },
 
-    /** The first right code proves that the app has the secret. @returns whether it was right */
-    async confirmSetup(accountId: string, typed: string, origin?: Origin): Promise<boolean> {
+    /**
+     * The first right code proves that the app has the secret.
+     * @param options `by`: the session or sign-in of the user, which must not have ended
+     * @returns whether it was right, and not one attempt too many
+     */
+    async confirmSetup(
+      accountId: string,
+      typed: string,
+      options: { by?: SignedInBy; browserHash?: string; origin?: Origin } = {},
+    ): Promise<boolean> {
+      const { by, browserHash, origin } = options;
       const row = await find(accountId);
       if (!row || row.confirmed_at !== null) return false;
+      const attempt = await attempts.prepare({ accountId, browserHash });
       return inTransaction(knex, async (trx) => {
-        if (!(await countAttempt(trx, row.id))) return false;
-        const isConfirmed = await consumeStep(trx, row, typed, { confirmed_at: new Date() });
+        if (by) await deps.assertSignedIn(trx, accountId, by);
+        const confirmed = { confirmed_at: new Date() };
+        const isConfirmed = await attempt(trx, () => consumeStep(trx, row, typed, confirmed));
         if (isConfirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, origin);
         return isConfirmed;
       });
     },
 
     /** @returns false when the code is wrong or was used before, or when there were too many attempts */
-    async verify(accountId: string, typed: string): Promise<boolean> {
+    async verify(accountId: string, typed: string, browserHash?: string): Promise<boolean> {
       const row = await find(accountId);
       if (!row || row.confirmed_at === null) return false;
-      return inTransaction(
-        knex,
-        async (trx) => (await countAttempt(trx, row.id)) && consumeStep(trx, row, typed),
-      );
+      const attempt = await attempts.prepare({ accountId, browserHash });
+      return inTransaction(knex, (trx) => attempt(trx, () => consumeStep(trx, row, typed)));
     },
 
     /** @throws LatchkeyError not_found */

@@ -39,7 +39,7 @@ export interface AddressLimit {
 }
 
 /** The limit of failed attempts from one address. */
-interface FailureLimit {
+export interface FailureLimit {
   /**
    * Runs an attempt, which has failed if it returns undefined. One that throws is not counted, nor is one that a crash
    * ends. @throws LatchkeyError rate_limited
