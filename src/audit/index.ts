@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { insertInto } from '../database/statements.ts';
+import { setMarker } from '../database/transaction.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { uuidv7 } from '../kit/ids.ts';
 
@@ -78,5 +79,7 @@ export async function recordEventIn(
   event: AuditEvent,
   origin: Origin = {},
 ): Promise<void> {
-  await trx('T_auth_audit_log').insert(toRow(event, origin));
+  const row = toRow(event, origin);
+  await trx('T_auth_audit_log').insert(row);
+  setMarker(trx, { table: 'T_auth_audit_log', id: row.id });
 }

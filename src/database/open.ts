@@ -2,6 +2,7 @@ import knexFactory, { type Knex } from 'knex';
 import { engineOf, sqliteFile } from './database-url.ts';
 import type { Driver } from './driver/contract.ts';
 import { failFast, withDeadline } from './driver/deadline.ts';
+import { settled } from './driver/settle.ts';
 import { createSqliteDriver } from './driver/sqlite.ts';
 import { knexConfig, mysqlUrl } from './knex.ts';
 import { type Engine, selectOne } from './statements.ts';
@@ -23,10 +24,10 @@ async function createDriver(url: string, knex: Knex, poolSize: number): Promise<
   if (engine === 'sqlite') return createSqliteDriver(knex, sqliteFile(url));
   if (engine === 'postgres') {
     const { createPostgresDriver } = await import('./driver/postgres.ts');
-    return failFast(createPostgresDriver(url, poolSize));
+    return settled(failFast(createPostgresDriver(url, poolSize)));
   }
   const { createMysqlDriver } = await import('./driver/mysql.ts');
-  return failFast(createMysqlDriver(mysqlUrl(url), poolSize));
+  return settled(failFast(createMysqlDriver(mysqlUrl(url), poolSize)));
 }
 
 const PING = selectOne({ columns: '1 AS one' });

@@ -38,6 +38,8 @@ export interface Statement<Name extends string = string> {
   readonly names: readonly Name[];
   /** Of an UPDATE: the table, and the names of the values that say which row. */
   readonly updates?: { table: string; names: readonly Name[] };
+  /** Of an INSERT: the table. */
+  readonly insertsInto?: string;
   /** Whether a row that a unique index refuses counts as a row that was not touched. */
   readonly skipsDuplicates?: boolean;
   /**
@@ -86,7 +88,7 @@ export function insertInto<Name extends string>(
       // MySQL's INSERT IGNORE would also cut values that are too long: its driver looks at the error instead.
       skipsDuplicates && engine !== 'mysql' ? ' ON CONFLICT DO NOTHING' : '',
     );
-  return declare({ kind: 'insert', skipsDuplicates }, compose);
+  return declare({ kind: 'insert', insertsInto: table, skipsDuplicates }, compose);
 }
 
 /** RFC 7396 merge into a column of JSON text, done by the database, so that no concurrent change is lost. */

@@ -20,6 +20,8 @@ export class UnitOfWork {
   readonly memory = new Map<string, unknown>();
   /** Why a read or the commit failed, if one did: the response becomes 503. */
   failure: unknown;
+  /** Whether a part of the request was committed apart from this unit: repeating the request may then do harm. */
+  hasCommittedPart = false;
   readonly #driver: Driver;
   /** The results of reads by key, or their promises while they are under way. */
   readonly #known = new Map<string, unknown>();
@@ -112,6 +114,12 @@ export function currentUnit(): UnitOfWork {
   const found = current.getStore();
   if (!found) throw new Error('This code must run inside withUnit, which opens a unit of work.');
   return found;
+}
+
+/** Notes in the unit of the current request, if there is one, that a part of it is committed. */
+export function notePartCommitted(): void {
+  const unit = current.getStore();
+  if (unit) unit.hasCommittedPart = true;
 }
 
 /** Runs `work` with that unit as the current one. The caller commits it. */

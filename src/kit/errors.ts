@@ -50,6 +50,23 @@ export function unavailable(cause: unknown): LatchkeyError {
   return new LatchkeyError('unavailable', 'database_unavailable', message, { cause });
 }
 
+/**
+ * The database was asked to save something, and it is unknown whether it did; or a part was saved and the rest was not.
+ * The same request must not be repeated blindly.
+ */
+export function outcomeUnknown(cause: unknown): LatchkeyError {
+  const message =
+    'The server lost its database while it was saving. Some or all of it may have been saved: check before you try again.';
+  return new LatchkeyError('unavailable', 'outcome_unknown', message, { cause });
+}
+
+export const isOutcomeUnknown = (error: unknown): error is LatchkeyError =>
+  error instanceof LatchkeyError && error.code === 'outcome_unknown';
+
+/** For a request that can be repeated even if it was done. */
+export const toRepeatable = (error: unknown): unknown =>
+  isOutcomeUnknown(error) ? unavailable(error.cause) : error;
+
 /** @param message states the fault and the remedy @throws LatchkeyError invalid_input */
 export function refuse(code: string, message: string): never {
   throw new LatchkeyError('invalid_input', code, message);

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import type { Driver } from '../database/driver/contract.ts';
 import { toUnavailable } from '../database/driver/failures.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
-import { LatchkeyError } from '../kit/errors.ts';
+import { isOutcomeUnknown, LatchkeyError, outcomeUnknown, toRepeatable } from '../kit/errors.ts';
 import { addressOf } from '../web/ip-address.ts';
 import { UNEXPECTED_ERROR } from './events.ts';
 import { answerFailedGuard, withdrawResponse } from './failed-guards.ts';
@@ -10,17 +10,21 @@ import { setRequestCookies } from './storage/visitor-requests.ts';
 
 const isUnavailable = (error: unknown) => error instanceof LatchkeyError && error.kind === 'unavailable';
 
+/** A request that only reads can be repeated. Any other can be if nothing of it was committed. */
+function describeFailure(ctx: Context, { failure, hasCommittedPart }: UnitOfWork): LatchkeyError {
+  const { cause } = failure as LatchkeyError;
+  if (['GET', 'HEAD'].includes(ctx.method)) return toRepeatable(failure) as LatchkeyError;
+  return hasCommittedPart ? outcomeUnknown(cause) : (failure as LatchkeyError);
+}
+
 /** Answers applications with JSON. @throws the failure, for browsers, which get a page */
-function answerUnavailable(ctx: Context, failure: unknown): void {
+function answerUnavailable(ctx: Context, failure: LatchkeyError): void {
   withdrawResponse(ctx);
   if (ctx.accepts('json', 'html') === 'html') throw failure;
   ctx.status = 503;
-  ctx.set('Retry-After', '2');
+  if (!isOutcomeUnknown(failure)) ctx.set('Retry-After', '2');
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = {
-    error: 'temporarily_unavailable',
-    error_description: 'The server cannot reach its database. Try again in a moment.',
-  };
+  ctx.body = { error: 'temporarily_unavailable', error_description: failure.message };
 }
 
 /** Discards the writes of a request in which the engine met an unexpected error, and the session cookie it set. */
@@ -63,7 +67,7 @@ export function requestUnit(deps: { driver: Driver; secure: boolean }): Middlewa
         if (!isUnavailable(unit.failure)) throw error;
       }
       // Whatever the response is by now, its writes were not committed.
-      if (isUnavailable(unit.failure)) answerUnavailable(ctx, unit.failure);
+      if (isUnavailable(unit.failure)) answerUnavailable(ctx, describeFailure(ctx, unit));
     });
   };
 }

@@ -1,9 +1,11 @@
 import type { Context, Middleware } from 'koa';
-import { LatchkeyError } from '../kit/errors.ts';
+import { isOutcomeUnknown, LatchkeyError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { ShowPage } from './respond.ts';
 
-const HEADINGS: Record<number, string> = {
+/** By the code of the error, or else by its status. */
+const HEADINGS: Record<number | string, string> = {
+  outcome_unknown: 'It is not known whether this was saved',
   403: 'Nothing was changed',
   404: 'Page not found',
   409: 'Nothing was changed',
@@ -67,7 +69,7 @@ export function answerErrors(deps: ErrorDeps): Middleware {
     if (deps.answerEndpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
-      const heading = HEADINGS[status] ?? 'This request could not be completed';
+      const heading = HEADINGS[code] ?? HEADINGS[status] ?? 'This request could not be completed';
       showError(ctx, deps.showPage, { heading, lede: message });
       return;
     }
@@ -83,7 +85,8 @@ export function answerErrors(deps: ErrorDeps): Middleware {
     // Whatever the failed step wanted to do, the response must not do half of it.
     ctx.remove('Set-Cookie');
     ctx.remove('Location');
-    const retryAfter = known?.retryAfter ?? (status === 503 ? RETRY_AFTER : undefined);
+    const isRepeatable = status === 503 && !isOutcomeUnknown(error);
+    const retryAfter = known?.retryAfter ?? (isRepeatable ? RETRY_AFTER : undefined);
     if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
     answer(ctx, status, known ?? (status < 500 ? MALFORMED : INTERNAL));
     if (status >= 500) deps.log.error({ request_id: ctx.state.requestId, err: error });

@@ -58,7 +58,6 @@ for (const engine of engines.filter((one) => one !== 'sqlite')) {
           await Promise.all([
             expectUnavailable('/', {}, browser),
             expectUnavailable(authorizeUrl(authorization(client, { prompt: 'none' })), {}, browser),
-            expectUnavailable(authorizeUrl(authorization(client)), {}, nobody()),
             expectUnavailable('/me', { headers: bearer }, nobody()),
             expectUnavailable(
               '/token',

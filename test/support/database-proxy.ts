@@ -16,15 +16,24 @@ export interface DatabaseProxy {
   forget(): void;
   /** Replaces the next answer of the database by other bytes. */
   garble(): void;
+  /**
+   * Loses the next COMMIT, or only its answer; a moment later that connection is reset. New ones work.
+   * @returns when it has happened
+   */
+  loseCommit(lost: 'request' | 'answer'): Promise<void>;
   /** Listens again after `refuse`. */
   listen(): Promise<void>;
 }
+
+/** Longer than any commit takes. */
+const COMMIT_MS = 300;
 
 export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: string): Promise<DatabaseProxy> {
   const target = new URL(databaseUrl);
   const pairs = new Set<[Socket, Socket]>();
   let paused = false;
   let garbled = false;
+  let losing: { lost: 'request' | 'answer'; done: () => void } | undefined;
   let port = 0;
   let server: Server;
 
@@ -47,8 +56,23 @@ export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: stri
       },
     });
   const flow = ([near, far]: [Socket, Socket]) => {
-    near.pipe(far);
-    far.pipe(garbling()).pipe(near);
+    const answers = far.pipe(garbling());
+    answers.pipe(near);
+    const requests = new Transform({
+      transform(chunk, _encoding, done) {
+        if (!losing || !/COMMIT(?!TED)/i.test(chunk.toString('latin1'))) return done(null, chunk);
+        const { lost, done: report } = losing;
+        losing = undefined;
+        answers.unpipe(near).resume();
+        setTimeout(() => {
+          near.resetAndDestroy();
+          far.destroy();
+          report();
+        }, COMMIT_MS);
+        done(null, lost === 'answer' ? chunk : undefined);
+      },
+    });
+    near.pipe(requests).pipe(far);
   };
   const accept = (near: Socket) => {
     const far = connect(Number(target.port), target.hostname);
@@ -98,5 +122,9 @@ export async function openProxy(t: Pick<TestContext, 'after'>, databaseUrl: stri
     forget() {
       paused = false;
     },
+    loseCommit: (lost) =>
+      new Promise((done) => {
+        losing = { lost, done };
+      }),
   };
 }

@@ -1,4 +1,4 @@
-import { unavailable } from '../../kit/errors.ts';
+import { type LatchkeyError, unavailable } from '../../kit/errors.ts';
 import { DEADLINE_MS, type Driver } from './contract.ts';
 import { failureOf, toUnavailable } from './failures.ts';
 
@@ -7,12 +7,19 @@ class NoAnswer extends Error {
   readonly code = 'ETIMEDOUT';
 }
 
-/** Rejects after DEADLINE_MS, whatever the client library does: a paused database must not hold requests. */
-export function withDeadline<T>(work: Promise<T>, onTimeout?: () => void): Promise<T> {
+/**
+ * Rejects after DEADLINE_MS, whatever the client library does: a paused database must not hold requests.
+ * @param toError of the timeout; by default nothing was done
+ */
+export function withDeadline<T>(
+  work: Promise<T>,
+  onTimeout?: () => void,
+  toError: (cause: unknown) => LatchkeyError = unavailable,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       onTimeout?.();
-      reject(unavailable(new NoAnswer(`no answer within ${DEADLINE_MS} ms`)));
+      reject(toError(new NoAnswer(`no answer within ${DEADLINE_MS} ms`)));
     }, DEADLINE_MS);
     work.then(
       (value) => {

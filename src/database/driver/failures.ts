@@ -69,3 +69,14 @@ export function toUnavailable(error: unknown): unknown {
   const failure = failureOf(error);
   return failure === undefined || failure === 'duplicate' ? error : unavailable(error);
 }
+
+/**
+ * Whether a connection was lost before an answer came. A server that refuses something says so: PostgreSQL with a
+ * severity, MySQL with a SQLSTATE. SQLite is no server.
+ */
+export function isUnanswered(error: unknown): boolean {
+  if (failureOf(error) !== 'unavailable' || !(error instanceof Error)) return false;
+  return (
+    !('severity' in error) && !('sqlState' in error) && !String(Object(error).code).startsWith('SQLITE_')
+  );
+}

@@ -45,7 +45,7 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
 
 /**
  * Jobs of the same turn of the event loop share one attempt. When it fails, each is attempted alone, so that only the
- * job at fault fails. Only an attempt that ended as `unavailable` is not repeated: it may have been done.
+ * job at fault fails. Only an attempt that ended as `unavailable` is not repeated here: it may have been done (settle.ts).
  */
 export function grouped<Job, Result>(options: Grouping<Job, Result>): (job: Job) => Promise<Result> {
   const { attempt, size, turns = 1, oneAtATime = false, isApart = () => false } = options;

@@ -1,4 +1,5 @@
 import mysql from 'mysql2';
+import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';
@@ -27,6 +28,15 @@ const query = (connection: Connection, sql: string) =>
     connection.query(sql, (error) => (error ? reject(error) : resolve())),
   );
 
+/** What was sent on a connection. */
+interface Sent {
+  /** Whether it commits: if its answer is lost, the outcome is unknown. */
+  commit: boolean;
+}
+
+/** What MySQL refused has a SQLSTATE, and was not done. */
+const isRefusal = (error: unknown) => error instanceof Error && 'sqlState' in error;
+
 /** @throws GuardFailed */
 async function run(connection: Connection, { statement, times, values, guard }: Step): Promise<void> {
   let touched = 0;
@@ -39,10 +49,11 @@ async function run(connection: Connection, { statement, times, values, guard }: 
   if (guard !== undefined && touched === 0) throw new GuardFailed(guard);
 }
 
-async function transact(connection: Connection, steps: Step[]): Promise<void> {
+async function transact(connection: Connection, steps: Step[], sent: Sent): Promise<void> {
   try {
     await query(connection, 'BEGIN');
     for (const step of steps) await run(connection, step);
+    sent.commit = true;
     await query(connection, 'COMMIT');
   } catch (error) {
     await query(connection, 'ROLLBACK').catch(() => connection.destroy());
@@ -81,24 +92,30 @@ class MysqlPool {
     connection.release();
   }
 
-  /** @throws LatchkeyError unavailable */
-  withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  /** @throws LatchkeyError unavailable, with an unknown outcome if a commit was sent and not answered */
+  withConnection<T>(work: (connection: Connection, sent: Sent) => Promise<T>): Promise<T> {
     let taken: Connection | undefined;
     let isLate = false;
+    const sent = { commit: false };
+    const toLost = (cause: unknown) => (sent.commit ? outcomeUnknown(cause) : unavailable(cause));
     const job = this.#acquire().then(async (connection) => {
       taken = connection;
       try {
         if (isLate) throw new Error('The deadline passed before there was a connection.');
-        return await work(connection);
+        return await work(connection, sent);
+      } catch (error) {
+        if (sent.commit && failureOf(error) === 'unavailable' && !isRefusal(error)) throw toLost(error);
+        throw error;
       } finally {
         this.#release(connection);
       }
     });
-    return withDeadline(job, () => {
+    const giveUp = () => {
       isLate = true;
       this.#lostAt = performance.now();
       taken?.destroy();
-    });
+    };
+    return withDeadline(job, giveUp, toLost);
   }
 
   close(): Promise<unknown> {
@@ -115,10 +132,12 @@ export function createMysqlDriver(url: string, connections: number): Driver {
   return {
     readOne: batchReads('mysql', (steps) => Promise.all(steps.map(read))),
     commit: commitSteps('mysql', ([first, ...more]) =>
-      pool.withConnection((connection) =>
+      pool.withConnection((connection, sent) => {
+        if (more.length > 0) return transact(connection, [first, ...more], sent);
         // A single statement commits by itself.
-        more.length === 0 ? run(connection, first) : transact(connection, [first, ...more]),
-      ),
+        sent.commit = true;
+        return run(connection, first);
+      }),
     ),
     async close() {
       await pool.close();

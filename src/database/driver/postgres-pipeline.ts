@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { unavailable } from '../../kit/errors.ts';
+import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
 import { DEADLINE_MS, LOCK_WAIT_MS } from './contract.ts';
@@ -112,22 +112,28 @@ export class PostgresPipeline {
   /**
    * @param isTransaction whether it does all of the queries or none
    * @returns the rows of each query
-   * @throws LatchkeyError unavailable when the outcome is unknown; the error of a statement when nothing was done
+   * @throws LatchkeyError unavailable, with an unknown outcome if the transaction was sent and not answered; the error
+   *   of a statement when nothing was done
    */
   send(queries: Query[], isTransaction = false): Promise<Row[][]> {
     const entry = this.#pick();
     entry.inFlight += 1;
+    let isSent = false;
+    const toLost = (cause: unknown) => (isSent && isTransaction ? outcomeUnknown(cause) : unavailable(cause));
     const work = entry.ready
-      .then((isPooled) => exchange(entry, toMessages(queries, isTransaction, isPooled)))
+      .then((isPooled) => {
+        isSent = true;
+        return exchange(entry, toMessages(queries, isTransaction, isPooled));
+      })
       .catch((error) => {
         if (isRefusal(error)) throw error;
         this.#drop(entry);
-        throw unavailable(error);
+        throw toLost(error);
       })
       .finally(() => {
         entry.inFlight -= 1;
       });
-    return withDeadline(work, () => this.#drop(entry));
+    return withDeadline(work, () => this.#drop(entry), toLost);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
-import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import { inTransaction, isDuplicate, setMarker } from '../../database/transaction.ts';
+import { notePartCommitted } from '../../database/unit-of-work.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
 
 const TABLE = 'T_webauthn_challenges';
@@ -96,7 +97,10 @@ export function createChallenges(knex: Knex, signer: ChallengeSigner) {
     const options: NewChallenge = { ...signed, userVerification: 'required' };
     const row = { ...toRow(signed.challenge, options, { now, expiresAt }), consumed_at: now };
     try {
-      await inTransaction(knex, (trx) => trx(TABLE).insert(row));
+      await inTransaction(knex, async (trx) => {
+        await trx(TABLE).insert(row);
+        setMarker(trx, { table: TABLE, id: row.id });
+      });
     } catch (error) {
       if (isDuplicate(error)) return undefined;
       throw error;
@@ -138,6 +142,7 @@ export function createChallenges(knex: Knex, signer: ChallengeSigner) {
         .where('expires_at', '>', now)
         .update({ consumed_at: now });
       if (consumed !== 1) return undefined;
+      notePartCommitted();
       const row = await knex(TABLE).where(where).first();
       return {
         id: row.id,

@@ -1,6 +1,7 @@
 import { concat, insertInto, sql, update } from '../../database/statements.ts';
 import { currentUnit, withUnit } from '../../database/unit-of-work.ts';
-import { unavailable } from '../../kit/errors.ts';
+import type { Write } from '../../database/writes.ts';
+import { toRepeatable, unavailable } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lock-times.ts';
 import { ANSWER_MS, FREE_SLOT, HAS_FREE_SLOT, newSlot, slotValues, TAKE_SLOT } from './attempt-slots.ts';
@@ -60,6 +61,13 @@ const INSERT_REFUSED = insertInto('T_rate_limits', ['id', 'created_at', 'key_has
   onConflict: 'nothing',
 });
 
+/** A sign-in can be repeated although its attempt was counted: a slot passes, and a wrong password stays wrong. */
+function throwRepeatable(error: unknown): never {
+  throw toRepeatable(error);
+}
+
+const commitCount = (writes: Write[]) => currentUnit().commitNow(writes).catch(throwRepeatable);
+
 const refusedExpiry = (now: Date) => new Date(now.getTime() + 30 * DAY_MS);
 
 /**
@@ -69,13 +77,11 @@ const refusedExpiry = (now: Date) => new Date(now.getTime() + 30 * DAY_MS);
  */
 async function countRefused(isRefused: boolean, now: Date): Promise<void> {
   const key_hash = isRefused ? REFUSED_KEY : '';
-  const missed = await currentUnit().commitNow([
-    { statement: COUNT_REFUSED, values: { key_hash }, guard: 'refused' },
-  ]);
+  const missed = await commitCount([{ statement: COUNT_REFUSED, values: { key_hash }, guard: 'refused' }]);
   if (!missed || !isRefused) return;
   const expires_at = refusedExpiry(now);
   const values = { id: uuidv7(), created_at: now, key_hash: REFUSED_KEY, points: 1, expires_at };
-  await currentUnit().commitNow([{ statement: INSERT_REFUSED, values }]);
+  await commitCount([{ statement: INSERT_REFUSED, values }]);
 }
 
 /** An attempt under way. Its slot is freed by its outcome, or by time. */
@@ -105,7 +111,7 @@ export async function beginAttempt(counter: AttemptCounter | undefined): Promise
   const statement = STATEMENTS[counter?.table ?? 'T_credentials'].begin;
   const isRefused = counter?.isLocked ?? true;
   const [refused] = await Promise.all([
-    currentUnit().commitNow([{ statement, values, guard: 'attempt' }]),
+    commitCount([{ statement, values, guard: 'attempt' }]),
     countRefused(isRefused, new Date(now)),
   ]);
   return counter && refused === undefined ? { counter, slot, beganAt } : undefined;
@@ -140,7 +146,7 @@ export async function failAttempt(attempt: Attempt | undefined, record: () => vo
   });
   const key_hash = attempt ? '' : REFUSED_KEY;
   unit.write({ statement: KEEP_REFUSED, values: { key_hash, expires_at: refusedExpiry(new Date(now)) } });
-  await unit.commit();
+  await unit.commit().catch(throwRepeatable);
 }
 
 /** Frees the slot of an attempt with the right password, in the commit of the current request. */

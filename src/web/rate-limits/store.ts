@@ -64,10 +64,11 @@ export class DatabaseLimiter extends RateLimiterStoreAbstract {
           const [written] = await upsert(this.#knex).returning(['points', 'expires_at']);
           return written as Points;
         }
-        return inTransaction(this.#knex, async (trx) => {
+        const count = async (trx: Knex.Transaction) => {
           await upsert(trx);
           return (await trx(TABLE).where({ key_hash: row.key_hash }).first('points', 'expires_at')) as Points;
-        });
+        };
+        return inTransaction(this.#knex, count, { isRepeatable: true });
       })(),
     );
   }
