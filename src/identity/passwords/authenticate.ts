@@ -60,13 +60,8 @@ export function createAuthentication(deps: {
 
   /**
    * Every failure gives the same result and costs the same, whether the account exists, is locked or is disabled: one
-    await failAttempt(attempted, () =>
-      recordFailure({
-        accountId: stored?.accountId ?? null,
-        clientId,
-        errorCode: failureCode(stored, attempted !== undefined, matches),
-      }),
-    );
+   * read, one slot, one bcrypt, one audit row. A failure is counted before this returns. A crash, or an outage that stops
+   * the request, counts as nothing: the attempt's slot is then free after some seconds.
    * @returns undefined when the password is wrong, or the account is unknown, locked or disabled
    * @throws LatchkeyError unavailable when too many passwords wait to be verified, or the database is unavailable
    */
