@@ -25,6 +25,7 @@ export const TTL = {
   refreshToken: 2_592_000,
   refreshTokenMax: 7_776_000,
   session: 1_209_600,
+  sessionMax: 7_776_000,
 };
 
 /** The path, below each interaction, that signs the browser in without a page and a password. */

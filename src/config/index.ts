@@ -128,6 +128,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       refreshToken: values.LATCHKEY_REFRESH_TOKEN_TTL,
       refreshTokenMax: values.LATCHKEY_REFRESH_TOKEN_MAX_TTL,
       session: values.LATCHKEY_SESSION_TTL,
+      sessionMax: values.LATCHKEY_SESSION_MAX_TTL,
     },
     refreshOverlap: values.LATCHKEY_REFRESH_OVERLAP,
     retention,

@@ -47,6 +47,7 @@ export const variables = z.object({
   LATCHKEY_REFRESH_TOKEN_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_REFRESH_OVERLAP: wholeNumber(0, MAX_REFRESH_OVERLAP).default(10),
   LATCHKEY_SESSION_TTL: wholeNumber(1, YEAR_SECONDS).default(1_209_600),
+  LATCHKEY_SESSION_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_RETENTION: z.string().default(''),
   LATCHKEY_SECOND_FACTOR: list,
   LATCHKEY_PASSKEY_COUNTER: oneOf(['warn', 'second_factor', 'block']).default('block'),
@@ -90,7 +91,13 @@ export interface Config {
   /** The size of libuv's thread pool, which Node reads from UV_THREADPOOL_SIZE. */
   threads: number;
   /** Lifetimes in seconds. */
-  ttl: { accessToken: number; refreshToken: number; refreshTokenMax: number; session: number };
+  ttl: {
+    accessToken: number;
+    refreshToken: number;
+    refreshTokenMax: number;
+    session: number;
+    sessionMax: number;
+  };
   /** How many seconds after its first use a refresh token works again, for clients without a time of their own. */
   refreshOverlap: number;
   retention: Retention;

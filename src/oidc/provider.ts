@@ -14,6 +14,7 @@ import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules } from './refresh-tokens.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
+import { sessionTtl } from './session-ttl.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
@@ -150,7 +151,7 @@ function configuration(deps: EngineDeps): Configuration {
       IdToken: ID_TOKEN_TTL,
       Interaction: INTERACTION_TTL,
       RefreshToken: refreshTokens.ttl,
-      Session: config.ttl.session,
+      Session: sessionTtl(config.ttl),
       Grant: GRANT_TTL,
     },
   };

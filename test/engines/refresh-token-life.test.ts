@@ -18,7 +18,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 const OPERATOR = { accountId: null };
 const OFFLINE = { scope: 'openid offline_access', prompt: 'consent' };
 const lifetimes = (refreshTokenMax: number) => ({
-  ttl: { accessToken: 3600, refreshToken: 3600, refreshTokenMax, session: 3600 },
+  ttl: { accessToken: 3600, refreshToken: 3600, refreshTokenMax, session: 3600, sessionMax: 7_776_000 },
 });
 
 async function signIn(server: TestServer, client: ClientDocument) {

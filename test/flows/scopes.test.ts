@@ -52,7 +52,13 @@ describe('scopes', () => {
 });
 
 test('a token for Latchkey’s own API lives an hour at most', async (t) => {
-  const ttl = { accessToken: 86_400, refreshToken: 86_400, refreshTokenMax: 86_400, session: 86_400 };
+  const ttl = {
+    accessToken: 86_400,
+    refreshToken: 86_400,
+    refreshTokenMax: 86_400,
+    session: 86_400,
+    sessionMax: 7_776_000,
+  };
   const server = await startServer(t, 'sqlite', { config: { ttl } });
   const client = await server.createClient({ scope: 'openid latchkey:audit' });
   const person = await server.createAccount('ada', 'latchkey:audit');

@@ -83,7 +83,8 @@ export const accounts: Record<string, TableDescription> = {
       is_active: 'False once it ended: by sign-out, a password change or a disabled account.',
       last_used_at:
         'The last use, to the minute or to a hundredth of the session’s lifetime, whichever is less.',
-      expires_at: 'LATCHKEY_SESSION_TTL after the last recorded use.',
+      expires_at:
+        'LATCHKEY_SESSION_TTL after the last recorded use, and at the latest LATCHKEY_SESSION_MAX_TTL after the sign-in.',
     },
     indices: {
       I_user_sessions_uid: 'Checking that a token’s session still exists; unique.',
