@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/database/create-table.ts';
 
+export const tables = ['T_account_links'];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_account_links', ({ table, instant, reference, unique }) => {
     reference('account_id', 'T_accounts').notNullable();
@@ -16,5 +18,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, ['T_account_links']);
+  await dropTables(knex, tables);
 }

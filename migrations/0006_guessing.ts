@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/database/create-table.ts';
 
+export const tables = ['T_known_browsers', 'T_rate_limits'];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_known_browsers', ({ table, instant, reference, unique, index }) => {
     reference('account_id', 'T_accounts').notNullable();
@@ -23,5 +25,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, ['T_known_browsers', 'T_rate_limits']);
+  await dropTables(knex, tables);
 }

@@ -1,6 +1,13 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/database/create-table.ts';
 
+export const tables = [
+  'T_webauthn_challenges',
+  'T_webauthn_credentials',
+  'T_totp_secrets',
+  'T_recovery_codes',
+];
+
 export async function up(knex: Knex): Promise<void> {
   await createTable(knex, 'T_webauthn_challenges', ({ table, instant, reference, text, unique, index }) => {
     table.string('challenge_hash', 43).notNullable();
@@ -63,10 +70,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await dropTables(knex, [
-    'T_webauthn_challenges',
-    'T_webauthn_credentials',
-    'T_totp_secrets',
-    'T_recovery_codes',
-  ]);
+  await dropTables(knex, tables);
 }

@@ -4,6 +4,8 @@ import { instantType } from '../src/database/create-table.ts';
 const TABLE = 'T_invitations';
 const COLUMN = 'mailed_at';
 
+export const columns = { [TABLE]: [COLUMN] };
+
 /** MySQL commits each step, so after an interrupted run a step may already be done. */
 const unless = (code: string) => (error: { code?: string }) => {
   if (error.code !== code) throw error;

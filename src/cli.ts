@@ -3,7 +3,7 @@ import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { passkeyCommands } from './identity/passkeys/cli.ts';
-import { ignoreClosedPipes, print } from './kit/terminal.ts';
+import { ignoreClosedPipes, NOT_CONFIRMED, print } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 
@@ -17,7 +17,7 @@ export function createProgram(): Command {
     .exitOverride();
   const db = databaseCommands(program, async (work) => {
     const { withDatabase } = await load();
-    return withDatabase((database, { databaseUrl }) => work(database, databaseUrl));
+    return withDatabase(work);
   });
   maintenanceCommands(db, async (work) => {
     const { withCurrentSchema } = await load();
@@ -76,6 +76,6 @@ export async function run(argv: string[]): Promise<void> {
     const error = thrown as Error;
     const known = EXPECTED.includes(error.name);
     process.stderr.write(`${known ? error.message : `The command failed: ${error.message}`}\n`);
-    process.exitCode = 1;
+    process.exitCode = (error as { code?: string }).code === NOT_CONFIRMED ? 2 : 1;
   }
 }

@@ -84,6 +84,12 @@ export function passkeyCommandServices({ accounts, passkeys }: Services): Passke
   const { credentials } = passkeys;
   return {
     list: async (username) => credentials.list((await accounts.show(username)).id),
+    async get(id) {
+      const owned = await credentials.list(await credentials.getOwner(id));
+      const credential = owned.find((one) => one.id === id);
+      if (!credential) throw new LatchkeyError('not_found', 'passkey_not_found', `There is no key ${id}.`);
+      return credential;
+    },
     remove: async (id) => credentials.remove(await credentials.getOwner(id), id, null),
   };
 }

@@ -14,8 +14,15 @@ const MYSQL_LOCK = "SHA2(CONCAT('latchkey migration ', DATABASE()), 224)";
 
 const directory = fileURLToPath(new URL('../../migrations/', import.meta.url));
 
-/** Loads a migration by its recorded name: `up`, `down`, and the `tables` that it creates. */
-async function loadMigration(name: string): Promise<Knex.Migration & { tables?: string[] }> {
+interface Migration extends Knex.Migration {
+  /** The tables that it creates. */
+  tables?: string[];
+  /** The columns that it adds to other tables. */
+  columns?: Record<string, string[]>;
+}
+
+/** Loads a migration by its recorded name. */
+export async function loadMigration(name: string): Promise<Migration> {
   const file = readdirSync(directory).find((entry) => entry.replace(/\.[tj]s$/, '') === name);
   return import(pathToFileURL(`${directory}${file}`).href);
 }
@@ -67,7 +74,7 @@ const MIGRATE = 'Run: npx latchkey db migrate';
 
 function adviceFor(applied: string[], pending: string[], unfinished: string[]): string | undefined {
   const [half] = unfinished;
-  // A second rollback undoes the last batch again, and drops only the tables that exist.
+  // A second rollback undoes it again, and drops only the tables that exist.
   if (half && applied.includes(half))
     return `A rollback of ${half} was interrupted. Run: npx latchkey db rollback, then npx latchkey db migrate`;
   if (half) return `The migration ${half} was interrupted. ${MIGRATE}`;
@@ -85,6 +92,12 @@ export async function readSchemaStatus(database: Database): Promise<SchemaStatus
   const unfinished = await findUnfinished(database, applied, pending);
   const advice = adviceFor(applied, pending, unfinished);
   return { current: advice === undefined, applied, pending, unfinished, advice };
+}
+
+/** How many migrations are applied. */
+export async function countMigrations({ engine, knex }: Database): Promise<number> {
+  const [row] = await knex(migrationConfig(engine).tableName ?? '').count({ n: '*' });
+  return Number(row?.n);
 }
 
 /**
@@ -133,13 +146,17 @@ async function withMysqlLock<T>(knex: Knex, work: () => Promise<T>): Promise<T> 
   }
 }
 
-async function migrate(database: Database, url: string, direction: 'latest' | 'rollback'): Promise<string[]> {
+export async function migrate(
+  database: Database,
+  url: string,
+  direction: 'latest' | 'down',
+): Promise<string[]> {
   // Fails within the deadline if the server does not answer. The migration itself may take long, so it has no deadline.
   await database.ping();
   return withoutDeadline(() => withMigrationLock(database, url, () => migrateLocked(database, direction)));
 }
 
-async function migrateLocked(database: Database, direction: 'latest' | 'rollback'): Promise<string[]> {
+async function migrateLocked(database: Database, direction: 'latest' | 'down'): Promise<string[]> {
   // We hold the lock, so a lock row of Knex's was left by a server that died.
   const config = migrationConfig(database.engine);
   await database.knex.migrate.list(config);
@@ -156,6 +173,3 @@ export async function migrateLatest(database: Database, url: string): Promise<st
     (await database.knex.schema.hasTable(tableName)) && (await readSchemaStatus(database)).current;
   return isCurrent ? [] : migrate(database, url, 'latest');
 }
-
-/** Undoes the last batch of migrations. @returns their names */
-export const migrateRollback = (database: Database, url: string) => migrate(database, url, 'rollback');

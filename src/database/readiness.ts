@@ -1,15 +1,20 @@
 import type { Logger } from '../kit/log.ts';
-import { readSchemaStatus } from './migrate.ts';
+import { countMigrations, readSchemaStatus } from './migrate.ts';
 import type { Database } from './open.ts';
 
 /** @returns a check that resolves with the reason why the server cannot serve requests, or with undefined if it can */
 export function createReadiness(database: Database, log: Logger): () => Promise<string | undefined> {
-  let isCurrent = false;
+  /** How many migrations were applied when the schema was last found to be current. */
+  let current: number | undefined;
   let isLogged = false;
   return async () => {
     try {
       await database.ping();
-      if (!isCurrent) isCurrent = (await readSchemaStatus(database)).current;
+      // A migration may be undone while the server runs. To count them is cheap; to compare them takes many queries.
+      if (current === undefined || (await countMigrations(database)) !== current) {
+        const status = await readSchemaStatus(database);
+        current = status.current ? status.applied.length : undefined;
+      }
       isLogged = false;
     } catch (error) {
       // Logged once for each outage, because orchestrators ask every few seconds.
@@ -17,6 +22,6 @@ export function createReadiness(database: Database, log: Logger): () => Promise<
       isLogged = true;
       return 'The database does not answer.';
     }
-    return isCurrent ? undefined : 'The schema is not current: run latchkey db migrate.';
+    return current !== undefined ? undefined : 'The schema is not current: run latchkey db migrate.';
   };
 }

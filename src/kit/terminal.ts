@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import { LatchkeyError } from './errors.ts';
 
@@ -48,6 +49,38 @@ export async function readPassword(): Promise<string> {
       'There is no password on standard input. Pipe it in: printf %s "$PASSWORD" | latchkey …',
     );
   return password;
+}
+
+/** The option of verbs that cannot be undone. */
+export const YES = ['--yes', 'do it without a question, in a script'] as const;
+
+/** The code of the error of a script that did not say --yes. */
+export const NOT_CONFIRMED = 'confirmation_missing';
+
+/**
+ * Asks before something is deleted that nothing brings back: `expected` must be typed.
+ * @param what names `expected` in a sentence
+ * @throws LatchkeyError when it was not typed; NOT_CONFIRMED where nobody can be asked
+ */
+export async function confirmLoss(
+  lines: string[],
+  { expected, what, yes }: { expected: string; what: string; yes?: boolean },
+): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY)
+    throw new LatchkeyError(
+      'invalid_input',
+      NOT_CONFIRMED,
+      `${lines.join('\n')}\nNothing was changed. To do it without a question, add --yes.`,
+    );
+  process.stderr.write(`${lines.join('\n')}\n`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+  const typed = terminal.question(`Type ${what}, ${expected}, to go on: `);
+  const answer = await Promise.race([typed, closed]);
+  terminal.close();
+  if (answer.trim() !== expected)
+    throw new LatchkeyError('invalid_input', 'confirmation_wrong', 'Nothing was changed.');
 }
 
 /** Collects the values of an option that can be repeated. */

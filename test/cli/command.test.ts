@@ -71,8 +71,12 @@ test('latchkey account creates, shows, disables, enables and deletes, and refuse
   const twice = await latchkey(create, { url, input: PASSWORD });
   assert.deepEqual([twice.code, twice.stdout], [1, '']);
   assert.match(twice.stderr, /taken/);
-  for (const verb of ['show', 'disable', 'enable', 'delete'])
+  for (const verb of ['show', 'disable', 'enable'])
     assert.equal((await latchkey(['account', verb, 'ada'], { url })).code, 0);
+  const unconfirmed = await latchkey(['account', 'delete', 'ada'], { url });
+  assert.equal(unconfirmed.code, 2);
+  assert.match(unconfirmed.stderr, /deletes the account ada.*\nNothing was changed.*--yes/);
+  assert.equal((await latchkey(['account', 'delete', 'ada', '--yes'], { url })).code, 0);
   assert.equal((await latchkey(['account', 'show', 'ada'], { url })).code, 1);
   const database = openDatabase(url);
   t.after(() => database.close());
@@ -95,7 +99,7 @@ for (const engine of engines.filter((one) => one !== 'sqlite'))
     );
     const account = ['account', 'create', '--username', 'ada', '--password-stdin'];
     assert.equal((await latchkey(account, { url, input: PASSWORD })).code, 0);
-    assert.equal((await latchkey(['account', 'delete', 'ada'], { url })).code, 0);
+    assert.equal((await latchkey(['account', 'delete', 'ada', '--yes'], { url })).code, 0);
   });
 
 describe('an insecure client', () => {
@@ -167,7 +171,7 @@ test('wrong usage exits with 2; db status, migrate, rollback and doctor report t
   assert.ok((await json('db', 'migrate')).applied.length > 0);
   assert.equal((await json('db', 'status')).current, true);
   assert.ok((await json('doctor')).every((finding: { ok: boolean }) => finding.ok));
-  assert.ok((await json('db', 'rollback')).undone.length > 0);
+  assert.equal((await json('db', 'rollback', '--yes')).undone.length, 1);
 });
 
 test('a database that cannot be reached is one line on standard error, and nothing on standard output', async () => {

@@ -18,6 +18,7 @@ describe('an error of the database', () => {
       ],
       locked: ['SQLITE_BUSY', '55P03', 'ER_LOCK_WAIT_TIMEOUT'],
       retry: ['40P01', '40001', '26000', 'ER_LOCK_DEADLOCK'],
+      outdated: ['42P01', '42703', 'ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR'],
       duplicate: ['23505', 'ER_DUP_ENTRY', 'SQLITE_CONSTRAINT_UNIQUE'],
     };
     for (const [failure, codes] of Object.entries(expected))
@@ -38,14 +39,26 @@ describe('an error of the database', () => {
     for (const error of [
       new TypeError('There is no id for: INSERT INTO T_accounts'),
       new Error('The name pipeline is not known'),
-      withCode('42P01'),
       withCode('23502'),
-      withCode('ER_NO_SUCH_TABLE'),
+      withCode('ER_PARSE_ERROR'),
       withCode('SQLITE_ERROR'),
       withCode('SQLITE_CONSTRAINT_FOREIGNKEY'),
     ]) {
       assert.equal(failureOf(error), undefined, error.message);
       assert.equal(toUnavailable(error), error);
+    }
+  });
+
+  test('about a missing table or column means that the schema is not current', () => {
+    for (const message of [
+      'no such table: T_accounts',
+      'select "x" from "T_accounts" - no such column: x',
+      'table T_accounts has no column named x',
+    ]) {
+      const cause = Object.assign(new Error(message), { code: 'SQLITE_ERROR' });
+      const error = toUnavailable(cause);
+      assert.ok(error instanceof LatchkeyError);
+      assert.deepEqual([error.status, error.code, error.cause], [503, 'schema_not_current', cause]);
     }
   });
 

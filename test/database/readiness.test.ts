@@ -12,7 +12,9 @@ test('a database that does not answer is reported, and its error logged once for
   };
   const logged: { err: unknown }[] = [];
   const log = { error: (line: { err: unknown }) => logged.push(line) } as unknown as Logger;
-  const knex = { migrate: { list: async () => [[], []] } };
+  const knex = Object.assign(() => ({ count: async () => [{ n: 0 }] }), {
+    migrate: { list: async () => [[], []] },
+  });
   const findProblem = createReadiness({ engine: 'sqlite', knex, ping } as unknown as Database, log);
 
   assert.match(String(await findProblem()), /database does not answer/);

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrateLatest, migrateRollback, readSchemaStatus } from '../../src/database/migrate.ts';
+import { migrateLatest, readSchemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { childEnvironment } from '../support/child-environment.ts';
 import { latchkey } from '../support/command.ts';
 import { createDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
+import { rollBackAll } from '../support/roll-back-all.ts';
 import { tableNames } from '../support/rows.ts';
 
 const bin = projectPath('bin/latchkey.js');
@@ -86,7 +87,7 @@ describe('a migration that was interrupted on mariadb', { skip: !engines.include
     const state = await readSchemaStatus(database);
     assert.deepEqual([state.current, state.unfinished], [false, ['0004_invitations']]);
     assert.match(String(state.advice), /db rollback, then npx latchkey db migrate/);
-    await migrateRollback(database, url);
+    await rollBackAll(database, url);
     await migrateLatest(database, url);
     assert.deepEqual(await schemaOf(database), expected);
     assert.equal((await readSchemaStatus(database)).current, true);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { migrateLatest, migrateRollback, readSchemaStatus } from '../../src/database/migrate.ts';
+import { migrateLatest, readSchemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { latchkey } from '../support/command.ts';
 import { createDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
+import { rollBackAll } from '../support/roll-back-all.ts';
 import { fill, tableNames } from '../support/rows.ts';
 import { openWorld } from '../support/world.ts';
 
@@ -43,10 +44,10 @@ for (const engine of engines) {
       await fillAll(database);
       for (const table of tables) assert.equal((await database.knex(table)).length, 1, table);
 
-      assert.deepEqual((await migrateRollback(database, url)).toSorted(), applied);
+      assert.deepEqual((await rollBackAll(database, url)).toReversed(), applied);
       assert.deepEqual(await tableNames(database), []);
       assert.deepEqual((await readSchemaStatus(database)).pending.length, applied.length);
-      assert.deepEqual(await migrateRollback(database, url), []);
+      assert.deepEqual(await rollBackAll(database, url), []);
 
       assert.deepEqual(await migrateLatest(database, url), applied);
       assert.deepEqual((await tableNames(database)).toSorted(), tables);
@@ -88,7 +89,7 @@ for (const engine of engines) {
         await drop();
       });
       await migrateLatest(database, url);
-      await migrateRollback(database, url);
+      await rollBackAll(database, url);
       await database.knex('T_migrations_lock').update({ is_locked: 1 });
       assert.ok((await migrateLatest(database, url)).length >= 3);
       assert.equal((await readSchemaStatus(database)).current, true);

@@ -24,9 +24,9 @@ describe('keys at the command line', () => {
       listed.map(({ name, is_signed }: { name: string; is_signed: boolean }) => [name, is_signed]),
       [['This device', true]],
     );
-    const last = await run('passkey', 'remove', listed[0].id);
+    const last = await run('passkey', 'remove', listed[0].id, '--yes');
     assert.deepEqual([last.code, /the only key that can sign in/.test(last.stderr)], [1, true]);
-    assert.equal((await run('passkey', 'remove', 'nobody')).code, 1);
+    assert.equal((await run('passkey', 'remove', 'nobody', '--yes')).code, 1);
     assert.equal((await run('account', 'recovery-link', '--username', 'nobody')).code, 1);
 
     const earlier = JSON.parse((await run('account', 'recovery-link', '--username', 'mei')).stdout);
@@ -52,7 +52,7 @@ describe('keys at the command line', () => {
     const client = await server.createClient();
     const { browser, place } = await signInPage(server, client);
     assert.equal((await authenticate(browser, place, key)).status, 200);
-    const removed = await run('passkey', 'remove', listed[0].id);
+    const removed = await run('passkey', 'remove', listed[0].id, '--yes');
     assert.equal(removed.code, 0, removed.stderr);
     const notices = server.sink.mails.filter(({ to, subject }) => to[0] === email && /removed/.test(subject));
     assert.match(notices[0]?.text ?? '', /Key: This device/);

@@ -3,11 +3,12 @@ import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrateLatest, migrateRollback } from '../../src/database/migrate.ts';
+import { migrateLatest } from '../../src/database/migrate.ts';
 import { call, signInWith } from '../support/builders/authorization.ts';
 import { createDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { freePort } from '../support/free-port.ts';
+import { rollBackAll } from '../support/roll-back-all.ts';
 import { openWorld, runToExit } from '../support/world.ts';
 
 const OTHER_SECRET = 'YW5vdGhlciBrZXkgdGhhdCBzZWFsZWQgbm90aGluZyBoZXJlIGF0IGFsbA';
@@ -198,7 +199,7 @@ describe('the process', () => {
 
   test('a server starts again after a rollback and a migration', async (t) => {
     const world = await openWorld(t, 'sqlite');
-    await migrateRollback(world.database, world.storage.url);
+    await rollBackAll(world.database, world.storage.url);
     await migrateLatest(world.database, world.storage.url);
     await world.start();
   });

@@ -1,12 +1,13 @@
-import { unavailable } from '../../kit/errors.ts';
+import { LatchkeyError, unavailable } from '../../kit/errors.ts';
 import type { Engine } from '../statements.ts';
 
 /**
  * What an error means for the request. `unavailable`: the database cannot be reached, or cannot write. `locked`: another
  * transaction kept a lock for too long. `retry`: the engine gave this transaction up so that another could go on. After
- * `locked` and `retry` nothing was done. Any other error is a mistake in this program: 500, with its stack in the log.
+ * `locked` and `retry` nothing was done. `outdated`: a table or column is missing, because a migration was undone or is
+ * not applied yet. Any other error is a mistake in this program: 500, with its stack in the log.
  */
-export type Failure = 'unavailable' | 'locked' | 'retry' | 'duplicate';
+export type Failure = 'unavailable' | 'locked' | 'retry' | 'duplicate' | 'outdated';
 
 const words = (text: string) => text.trim().split(/\s+/);
 
@@ -22,6 +23,8 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
     locked: words('SQLITE_BUSY SQLITE_BUSY_RECOVERY'),
     retry: [],
     duplicate: words('SQLITE_CONSTRAINT_UNIQUE SQLITE_CONSTRAINT_PRIMARYKEY'),
+    // By its message alone: see MISSING.
+    outdated: [],
   },
   // PostgreSQL, Appendix A: connections, read-only, log-in, no such database, full, too many connections, shut down.
   postgres: {
@@ -30,6 +33,7 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
     // 26000: the statement is not prepared, because the transaction that was to prepare it failed.
     retry: words('40001 40P01 26000'),
     duplicate: ['23505'],
+    outdated: words('42P01 42703'),
   },
   // ER_UNKNOWN_COM_ERROR and ER_ERROR_DURING_COMMIT: this member of a Galera cluster has lost the others.
   mysql: {
@@ -41,6 +45,7 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
     locked: ['ER_LOCK_WAIT_TIMEOUT'],
     retry: ['ER_LOCK_DEADLOCK'],
     duplicate: ['ER_DUP_ENTRY'],
+    outdated: words('ER_NO_SUCH_TABLE ER_BAD_FIELD_ERROR'),
   },
 };
 
@@ -51,6 +56,9 @@ const failures = new Map(byFailure.flatMap(([failure, codes]) => codes.map((code
 /** What pg and Knex's pool throw without a code; Knex puts the statement before the message. */
 const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not queryable)$/;
 
+/** SQLite has one code for everything that is wrong with a statement. */
+const MISSING = /\bno such (table|column): |\bhas no column named /;
+
 /** @returns undefined for an error that did not come from the database */
 export function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -58,16 +66,23 @@ export function failureOf(error: unknown): Failure | undefined {
   if (typeof code !== 'string') return undefined;
   const known = failures.get(code) ?? failures.get(/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? '');
   if (known) return known;
+  if (code === 'SQLITE_ERROR' && MISSING.test(error.message)) return 'outdated';
   // mysql2 says `fatal` of what ends a connection.
   const isLost =
     fatal === true || error.name === 'KnexTimeoutError' || (code === '' && LOST.test(error.message));
   return isLost ? 'unavailable' : undefined;
 }
 
+const outdated = (cause: unknown) =>
+  new LatchkeyError('unavailable', 'schema_not_current', 'The schema of the database is not current.', {
+    cause,
+  });
+
 /** @returns LatchkeyError `unavailable` where the same request may succeed later, else the error as it is */
 export function toUnavailable(error: unknown): unknown {
   const failure = failureOf(error);
-  return failure === undefined || failure === 'duplicate' ? error : unavailable(error);
+  if (failure === undefined || failure === 'duplicate') return error;
+  return failure === 'outdated' ? outdated(error) : unavailable(error);
 }
 
 /**

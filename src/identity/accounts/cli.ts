@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
-import { print, readPassword } from '../../kit/terminal.ts';
+import { confirmLoss, print, readPassword, YES } from '../../kit/terminal.ts';
 import type { Accounts } from './index.ts';
 import type { Profile } from './profile.ts';
 import type { Account } from './store.ts';
@@ -14,6 +14,7 @@ interface Options {
   passwordStdin?: boolean;
   role?: string;
   client?: string;
+  yes?: boolean;
   json?: boolean;
 }
 
@@ -127,7 +128,6 @@ export function accountCommands(
   for (const [verb, description] of [
     ['disable', 'disable an account, and end its sessions and tokens'],
     ['enable', 'enable a disabled account'],
-    ['delete', 'delete an account and everything that belongs to it'],
   ] as const) {
     account
       .command(`${verb} <username>`)
@@ -137,4 +137,21 @@ export function accountCommands(
         print(await withServices(({ accounts }) => accounts[verb](OPERATOR, username)), options.json);
       });
   }
+
+  account
+    .command('delete <username>')
+    .description('delete an account and everything that belongs to it; cannot be undone')
+    .option(...YES)
+    .option(...json)
+    .action(async (username: string, { yes, json: asJson }: Options) => {
+      const deleted = await withServices(async ({ accounts }) => {
+        const found = await accounts.show(username);
+        const lines = [
+          `This deletes the account ${found.username}, its credentials, sessions and grants. It cannot be undone; "account disable" can.`,
+        ];
+        await confirmLoss(lines, { expected: found.username, what: 'the username', yes });
+        return accounts.delete(OPERATOR, username);
+      });
+      print(deleted, asJson);
+    });
 }

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
-import { print } from '../../kit/terminal.ts';
+import { confirmLoss, print, YES } from '../../kit/terminal.ts';
 import type { Credential } from './store.ts';
 
 export interface PasskeyCommands {
   /** @throws LatchkeyError not_found */
   list(username: string): Promise<Credential[]>;
+  /** @throws LatchkeyError not_found */
+  get(id: string): Promise<Credential>;
   /** @throws LatchkeyError not_found; conflict when the user could not sign in without it */
   remove(id: string): Promise<Credential>;
 }
@@ -42,9 +44,15 @@ export function passkeyCommands(
   passkey
     .command('remove <id>')
     .description('remove a key, unless its owner could not sign in without it')
+    .option(...YES)
     .option(...json)
-    .action(async (id: string, { json: asJson }: { json?: boolean }) => {
-      const credential = await withServices(({ remove }) => remove(id));
+    .action(async (id: string, { yes, json: asJson }: { yes?: boolean; json?: boolean }) => {
+      const credential = await withServices(async ({ get, remove }) => {
+        const { name } = await get(id);
+        const lines = [`This removes the key "${name}". Only its owner can add it again.`];
+        await confirmLoss(lines, { expected: name, what: 'the name of the key', yes });
+        return remove(id);
+      });
       print(asJson ? credential : summary(credential), asJson);
     });
 }
