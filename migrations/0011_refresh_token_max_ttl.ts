@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 const TABLE = 'T_oauth_clients';
 const COLUMN = 'refresh_token_max_ttl';
 
-export const columns = { [TABLE]: [COLUMN] };
+export const columns: [table: string, column: string][] = [[TABLE, COLUMN]];
 
 /** MySQL commits each step, so after an interrupted run a step may already be done. */
 const unless = (code: string) => (error: { code?: string }) => {

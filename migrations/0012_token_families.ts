@@ -8,12 +8,13 @@ const unless = (code: string) => (error: { code?: string }) => {
 const FAMILY_TABLES = ['T_access_tokens', 'T_refresh_tokens', 'T_revoked_tokens'];
 const INDEX = 'I_revoked_tokens_family_id';
 
-export const columns = {
-  T_access_tokens: ['family_id'],
-  T_refresh_tokens: ['family_id', 'uses'],
-  T_revoked_tokens: ['family_id'],
-  T_oauth_clients: ['refresh_overlap'],
-};
+export const columns: [table: string, column: string][] = [
+  ['T_access_tokens', 'family_id'],
+  ['T_refresh_tokens', 'family_id'],
+  ['T_refresh_tokens', 'uses'],
+  ['T_revoked_tokens', 'family_id'],
+  ['T_oauth_clients', 'refresh_overlap'],
+];
 
 /** A server of the version before this one writes rows without these columns while the two run side by side. */
 export async function up(knex: Knex): Promise<void> {

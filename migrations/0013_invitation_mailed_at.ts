@@ -4,7 +4,7 @@ import { instantType } from '../src/database/create-table.ts';
 const TABLE = 'T_invitations';
 const COLUMN = 'mailed_at';
 
-export const columns = { [TABLE]: [COLUMN] };
+export const columns: [table: string, column: string][] = [[TABLE, COLUMN]];
 
 /** MySQL commits each step, so after an interrupted run a step may already be done. */
 const unless = (code: string) => (error: { code?: string }) => {

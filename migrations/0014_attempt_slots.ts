@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 const TABLES = ['T_credentials', 'T_known_browsers'];
 const COLUMN = 'attempts_under_way';
 
-export const columns = { T_credentials: [COLUMN], T_known_browsers: [COLUMN] };
+export const columns: [table: string, column: string][] = TABLES.map((table) => [table, COLUMN]);
 /** Five free slots, as in `src/identity/passwords/attempt-slots.ts`. */
 const ALL_FREE = '0000000000000.000000'.repeat(5);
 

@@ -3,7 +3,7 @@ import { instantType } from '../src/database/create-table.ts';
 
 const COUNT = 'failed_code_attempts';
 const LOCK = 'codes_locked_until';
-const COLUMNS: [table: string, column: string][] = [
+export const columns: [table: string, column: string][] = [
   ['T_accounts', COUNT],
   ['T_accounts', LOCK],
   ['T_known_browsers', COUNT],
@@ -18,7 +18,7 @@ const unless = (code: string) => (error: { code?: string }) => {
 
 /** The default serves servers of the version before this one, which add rows without these columns. */
 export async function up(knex: Knex): Promise<void> {
-  for (const [name, column] of COLUMNS)
+  for (const [name, column] of columns)
     await knex.schema
       .alterTable(name, (table) => {
         if (column === COUNT) table.integer(column).notNullable().defaultTo(0);
@@ -28,7 +28,7 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  for (const [name, column] of COLUMNS.toReversed())
+  for (const [name, column] of columns.toReversed())
     if (await knex.schema.hasTable(name))
       await knex
         .raw('ALTER TABLE ?? DROP COLUMN ??', [name, column])

@@ -18,7 +18,7 @@ interface Migration extends Knex.Migration {
   /** The tables that it creates. */
   tables?: string[];
   /** The columns that it adds to other tables. */
-  columns?: Record<string, string[]>;
+  columns?: [table: string, column: string][];
 }
 
 /** Loads a migration by its recorded name. */

@@ -26,15 +26,16 @@ async function countRows(knex: Knex, table: string, column?: string): Promise<nu
 }
 
 /** Tables and columns that an interrupted rollback deleted already are left out. */
-async function findLosses(knex: Knex, name: string): Promise<Loss[]> {
-  const { tables = [], columns = {} } = await loadMigration(name);
+async function findLosses({ engine, knex }: Database, name: string): Promise<Loss[]> {
+  const { tables = [], columns = [] } = await loadMigration(name);
+  // Knex asks for the name as it is, and PostgreSQL has folded it.
+  const folded = (table: string) => (engine === 'postgres' ? table.toLowerCase() : table);
   const losses: Loss[] = [];
   for (const table of tables)
-    if (await knex.schema.hasTable(table)) losses.push({ table, rows: await countRows(knex, table) });
-  for (const [table, added] of Object.entries(columns))
-    for (const column of added)
-      if (await knex.schema.hasColumn(table, column))
-        losses.push({ table, column, rows: await countRows(knex, table, column) });
+    if (await knex.schema.hasTable(folded(table))) losses.push({ table, rows: await countRows(knex, table) });
+  for (const [table, column] of columns)
+    if (await knex.schema.hasColumn(folded(table), column))
+      losses.push({ table, column, rows: await countRows(knex, table, column) });
   return losses;
 }
 
@@ -59,7 +60,7 @@ export async function planRollback(database: Database): Promise<RollbackPlan | u
   const [applied] = (await knex.migrate.list(migrationConfig(engine))) as [{ name: string }[], unknown];
   const migration = applied.at(-1)?.name;
   if (migration === undefined) return undefined;
-  return { migration, losses: await findLosses(knex, migration), connections };
+  return { migration, losses: await findLosses(database, migration), connections };
 }
 
 /**
