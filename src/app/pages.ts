@@ -148,14 +148,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     limitMail,
     profile: services.accounts.getProfile,
     changePassword: passwords.change,
-    async isOwnPassword(attempt) {
-      const { ip } = currentUnit().origin;
-      const isOwn = await limits.signIn.tryAttempt(
-        ip,
-        async () => (await passwords.isOwnPassword(attempt)) || undefined,
-      );
-      return isOwn === true;
-    },
+    isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, secure, ctx),
     factors: {
       secondFactor,

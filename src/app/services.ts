@@ -1,7 +1,7 @@
 import { covers } from '../access/scopes.ts';
 import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
-import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
+import { currentUnit, UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
 import { deleteGlobalRoles, insertGlobalRoles, listGlobalRoles } from '../identity/accounts/role-store.ts';
 import {
@@ -70,6 +70,7 @@ export function createServices(deps: ServiceDeps) {
     minimumLength: config.passwordMinLength,
     findAccount: accountStore.findAccount,
     recordSignIn: accountStore.recordSignIn,
+    limitFailures: (attempt) => limits.signIn.tryAttempt(currentUnit().origin.ip, attempt),
     signOutEverywhere,
   });
   const findAccount = (id: string) => findEngineAccount(id);

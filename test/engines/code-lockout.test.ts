@@ -142,6 +142,30 @@ for (const engine of engines) {
       assert.equal(confirmed.status, 429, 'the confirmation of a new app');
     });
 
+    test('and wrong passwords on the pages of an account count against the IP address', async (t) => {
+      const { server, ada, secret } = await begin(t, engine);
+      const { browser, page } = await atSecondFactor(server, ada);
+      await sendCode(browser, page, codeOf(secret));
+      const { knex } = server.database;
+      for (const [path, typed] of [
+        [SECURITY, { password: 'another harbour at dusk' }],
+        ['/account/email', { email: 'mei@harbour.example' }],
+      ] as const) {
+        const { action, fields } = await formOf(await browser.get(path));
+        for (let guess = 0; guess < 25; guess += 1) {
+          const answer = await browser.post(action, { ...fields, ...typed, current: `wrong ${guess}` });
+          assert.equal(answer.status, 400, `${path} ${guess}`);
+          await knex('T_known_browsers').update({ failed_login_attempts: 0, locked_until: null });
+        }
+      }
+      for (const path of [SECURITY, '/account/email']) {
+        const { action, fields } = await formOf(await browser.get(path));
+        const typed = { email: 'mei@harbour.example', password: 'another harbour at dusk' };
+        const answer = await browser.post(action, { ...fields, ...typed, current: ada.password });
+        assert.equal(answer.status, 429, path);
+      }
+    });
+
     test('at the confirmation of a new app and at a recovery link are counted too', async (t) => {
       const server = await startServer(t, engine, { config: { recoverByEmail: true } });
       const eve = await server.createAccount('eve');

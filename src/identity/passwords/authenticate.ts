@@ -44,10 +44,17 @@ function failureCode(stored: StoredPassword | undefined, isAllowed: boolean, mat
   return matches ? 'disabled_account' : 'wrong_password';
 }
 
+/**
+ * Runs an attempt, which has failed if it gives undefined, and counts a failure for the IP address of the request.
+ * @throws LatchkeyError rate_limited
+ */
+export type LimitFailures = <T>(attempt: () => Promise<T | undefined>) => Promise<T | undefined>;
+
 export function createAuthentication(deps: {
   hashing: PasswordHashing;
   /** Records the time of a sign-in, in the commit of the current request. */
   recordSignIn(accountId: string): void;
+  limitFailures: LimitFailures;
 }) {
   const { hashing } = deps;
   const limit = createEventLimit(FAILURES_PER_HOUR);
@@ -96,8 +103,12 @@ export function createAuthentication(deps: {
     else clearFailedAttempts(id);
   }
 
+  /** As `verify`, for a signed-in user on a page of the account. The sign-in page has a limit of its own. */
+  const verifyAgain = (attempt: PasswordAttempt): Promise<VerifiedPassword | undefined> =>
+    deps.limitFailures(() => verify(attempt));
+
   return {
-    verify,
+    verifyAgain,
 
     /**
      * Asks a signed-in user for their password again. A right one is not counted as an attempt.
@@ -107,7 +118,7 @@ export function createAuthentication(deps: {
       accountId,
       ...attempt
     }: PasswordAttempt & { accountId: string }): Promise<boolean> {
-      const verified = isTooLong(attempt.password) ? undefined : await verify(attempt);
+      const verified = isTooLong(attempt.password) ? undefined : await verifyAgain(attempt);
       if (verified) clearAttempts(verified);
       return verified?.accountId === accountId;
     },

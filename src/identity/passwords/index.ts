@@ -1,5 +1,5 @@
 import type { Secrets } from '../../kit/secrets.ts';
-import { createAuthentication } from './authenticate.ts';
+import { createAuthentication, type LimitFailures } from './authenticate.ts';
 import { createPasswordChange, type PasswordChangeDeps } from './change.ts';
 import { createPasswordHashing } from './hashing.ts';
 import { createPasswordRules } from './rules.ts';
@@ -12,17 +12,19 @@ export interface PasswordsDeps
   /** The shortest password that may be set, in characters. */
   minimumLength: number;
   recordSignIn(accountId: string): void;
+  limitFailures: LimitFailures;
 }
 
 /** Passwords: which may be set, how they are stored, verified and changed. */
 export function createPasswords(deps: PasswordsDeps) {
   const hashing = createPasswordHashing(deps.secrets, deps.threads);
   const { fault } = createPasswordRules({ minimum: deps.minimumLength });
-  const authentication = createAuthentication({ hashing, recordSignIn: deps.recordSignIn });
+  const { recordSignIn, limitFailures } = deps;
+  const authentication = createAuthentication({ hashing, recordSignIn, limitFailures });
   return {
     ...authentication,
     hash: hashing.hash,
     fault,
-    change: createPasswordChange({ ...deps, fault, hash: hashing.hash, verify: authentication.verify }),
+    change: createPasswordChange({ ...deps, fault, hash: hashing.hash, verify: authentication.verifyAgain }),
   };
 }

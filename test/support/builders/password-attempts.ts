@@ -39,7 +39,7 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
       return hash !== undefined && password === RIGHT;
     },
   };
-  const { signIn } = createAuthentication({ hashing, recordSignIn });
+  const { signIn } = createAuthentication({ hashing, recordSignIn, limitFailures: (attempt) => attempt() });
   const watched = ({ driver }: Database): Database['driver'] => ({
     ...driver,
     async commit(writes) {
