@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
+import { guardCredential } from '../../src/identity/passkeys/sign-in-store.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
 import {
@@ -94,6 +96,24 @@ for (const engine of engines) {
         assert.match(String((lost as PromiseRejectedResult).reason), /the only key that can sign in/);
         assert.equal((await keysOf(one).listSigned(mei.id)).length, 1);
       }
+    });
+
+    test('a sign-in that relies on a key fails when the key is removed before its commit', async (t) => {
+      const server = await startServer(t, engine);
+      const mei = await newcomer(server, 'mei');
+      await register(mei.browser, await accountPlace(server, mei.id), new Authenticator(server.issuer));
+      const [first, second] = await keysOf(server).list(mei.id);
+      assert.ok(first && second);
+      await keysOf(server).sign(mei.id, second.id, { signerId: first.id });
+      const begin = () => {
+        const unit = new UnitOfWork(server.database.driver);
+        withUnit(unit, () => guardCredential(first.id));
+        return unit;
+      };
+      assert.equal(await begin().commit(), undefined, 'while it is there');
+      const late = begin();
+      await keysOf(server).remove(mei.id, first.id, mei.id);
+      assert.equal(await late.commit(), 'credential');
     });
 
     test('a removed key stops working at every server at once and keeps its row; an unsigned key cannot sign in', async (t) => {
