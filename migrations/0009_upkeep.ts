@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { hasTable } from '../src/database/create-table.ts';
 
 /** Columns that the clean-up and deleting an account search by; without an index they would scan whole tables. */
 const INDICES: Record<string, string> = {
@@ -25,7 +26,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   for (const [name, column] of Object.entries(INDICES))
-    if (await knex.schema.hasTable(name))
+    if (await hasTable(knex, name))
       await knex.schema
         .alterTable(name, (table) => table.dropIndex([column], nameOf(name, column)))
         .catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));

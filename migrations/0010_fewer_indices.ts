@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { hasTable } from '../src/database/create-table.ts';
 
 /**
  * Codes and tokens of a grant are found through the index on account_id. An index on grant_id cost a write to a random
@@ -28,7 +29,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   for (const name of TABLES)
-    if (await knex.schema.hasTable(name))
+    if (await hasTable(knex, name))
       await knex.schema
         .alterTable(name, (table) => table.index('grant_id', nameOf(name)))
         .catch(unless('ER_DUP_KEYNAME'));

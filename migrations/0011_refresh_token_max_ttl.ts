@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { hasTable } from '../src/database/create-table.ts';
 
 const TABLE = 'T_oauth_clients';
 const COLUMN = 'refresh_token_max_ttl';
@@ -15,6 +16,6 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  if (await knex.schema.hasTable(TABLE))
+  if (await hasTable(knex, TABLE))
     await knex.raw(`ALTER TABLE ${TABLE} DROP COLUMN ${COLUMN}`).catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));
 }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { hasTable } from '../src/database/create-table.ts';
 
 /** MySQL commits each step, so after an interrupted run a step may already be done. */
 const unless = (code: string) => (error: { code?: string }) => {
@@ -35,12 +36,12 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   async function drop(table: string, column: string): Promise<void> {
-    if (!(await knex.schema.hasTable(table))) return;
+    if (!(await hasTable(knex, table))) return;
     // Knex would copy the whole table on SQLite.
     const dropped = knex.raw('ALTER TABLE ?? DROP COLUMN ??', [table, column]);
     await dropped.catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));
   }
-  if (await knex.schema.hasTable('T_revoked_tokens'))
+  if (await hasTable(knex, 'T_revoked_tokens'))
     await knex.schema
       .alterTable('T_revoked_tokens', (table) => table.dropIndex(['family_id'], INDEX))
       .catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { instantType } from '../src/database/create-table.ts';
+import { hasTable, instantType } from '../src/database/create-table.ts';
 
 const TABLE = 'T_invitations';
 const COLUMN = 'mailed_at';
@@ -18,6 +18,6 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  if (await knex.schema.hasTable(TABLE))
+  if (await hasTable(knex, TABLE))
     await knex.raw(`ALTER TABLE ${TABLE} DROP COLUMN ${COLUMN}`).catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));
 }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { hasTable } from '../src/database/create-table.ts';
 
 const TABLES = ['T_credentials', 'T_known_browsers'];
 const COLUMN = 'attempts_under_way';
@@ -22,7 +23,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   for (const name of TABLES)
-    if (await knex.schema.hasTable(name))
+    if (await hasTable(knex, name))
       await knex
         .raw('ALTER TABLE ?? DROP COLUMN ??', [name, COLUMN])
         .catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { instantType } from '../src/database/create-table.ts';
+import { hasTable, instantType } from '../src/database/create-table.ts';
 
 const COUNT = 'failed_code_attempts';
 const LOCK = 'codes_locked_until';
@@ -29,7 +29,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   for (const [name, column] of columns.toReversed())
-    if (await knex.schema.hasTable(name))
+    if (await hasTable(knex, name))
       await knex
         .raw('ALTER TABLE ?? DROP COLUMN ??', [name, column])
         .catch(unless('ER_CANT_DROP_FIELD_OR_KEY'));

@@ -6,6 +6,15 @@ const INSTANT: Record<string, string> = { pg: 'timestamptz(3)', mysql2: 'datetim
 /** The type of a column that holds an instant. */
 export const instantType = (knex: Knex): string => INSTANT[knex.client.driverName as string] ?? 'text';
 
+/** PostgreSQL has folded the names, and Knex asks for a name as it is. */
+const folded = (knex: Knex, table: string) => (knex.client.driverName === 'pg' ? table.toLowerCase() : table);
+
+export const hasTable = (knex: Knex, table: string): Promise<boolean> =>
+  knex.schema.hasTable(folded(knex, table));
+
+export const hasColumn = (knex: Knex, table: string, column: string): Promise<boolean> =>
+  knex.schema.hasColumn(folded(knex, table), column);
+
 export interface Columns {
   table: Knex.CreateTableBuilder;
   /** In UTC with milliseconds, on every engine. */

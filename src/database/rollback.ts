@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
+import { hasColumn, hasTable } from './create-table.ts';
 import { loadMigration, migrate, migrationConfig } from './migrate.ts';
 import type { Database } from './open.ts';
 
@@ -26,15 +27,13 @@ async function countRows(knex: Knex, table: string, column?: string): Promise<nu
 }
 
 /** Tables and columns that an interrupted rollback deleted already are left out. */
-async function findLosses({ engine, knex }: Database, name: string): Promise<Loss[]> {
+async function findLosses({ knex }: Database, name: string): Promise<Loss[]> {
   const { tables = [], columns = [] } = await loadMigration(name);
-  // Knex asks for the name as it is, and PostgreSQL has folded it.
-  const folded = (table: string) => (engine === 'postgres' ? table.toLowerCase() : table);
   const losses: Loss[] = [];
   for (const table of tables)
-    if (await knex.schema.hasTable(folded(table))) losses.push({ table, rows: await countRows(knex, table) });
+    if (await hasTable(knex, table)) losses.push({ table, rows: await countRows(knex, table) });
   for (const [table, column] of columns)
-    if (await knex.schema.hasColumn(folded(table), column))
+    if (await hasColumn(knex, table, column))
       losses.push({ table, column, rows: await countRows(knex, table, column) });
   return losses;
 }

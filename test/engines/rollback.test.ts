@@ -43,8 +43,12 @@ for (const engine of engines) {
       return { url, database, status };
     }
 
-    test('names before each step exactly the tables and columns that the step deletes', async (t) => {
+    test('names before each step exactly the tables and columns that the step deletes, and each can be applied again', async (t) => {
       const { url, database } = await open(t);
+      const whole = await contentsOf(database);
+      await rollBack(database, url);
+      await migrateLatest(database, url);
+      assert.deepEqual(await contentsOf(database), whole);
       for (;;) {
         const plan = await planRollback(database);
         if (plan === undefined) break;
@@ -63,6 +67,8 @@ for (const engine of engines) {
         );
       }
       assert.deepEqual(await tableNames(database), []);
+      await migrateLatest(database, url);
+      assert.deepEqual(await contentsOf(database), whole);
     });
 
     test('undoes one migration, and only with --yes where nobody can be asked', async (t) => {
