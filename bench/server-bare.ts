@@ -37,7 +37,7 @@ const DOCUMENT = {
   token_endpoint_auth_method: 'client_secret_basic',
   id_token_signed_response_alg: 'ES256',
   allowed_scopes: SCOPE,
-  require_pkce: true,
+  pkce: 'always',
   is_first_party: true,
   display_code: false,
 };

@@ -67,6 +67,7 @@ export async function seedDevelopment(knex: Knex, hashing: PasswordHashing, home
     redirect_uris: JSON.stringify([`${home}/callback`]),
     allowed_scopes: JSON.stringify(['openid', 'profile', 'email']),
     require_pkce: true,
+    pkce: 'or-nonce',
     is_first_party: false,
     is_active: true,
     registered_via: 'admin',

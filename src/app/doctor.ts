@@ -70,6 +70,18 @@ async function checkUsernames({ knex }: Database): Promise<string> {
   );
 }
 
+/** Applications whose codes nothing protects from being injected into another browser. */
+async function findUnprotected({ knex }: Database): Promise<string> {
+  const clients: { client_id: string; client_name: string }[] = await knex('T_oauth_clients')
+    .where({ is_active: true, pkce: 'off', client_type: 'confidential' })
+    .orderBy('id')
+    .limit(10)
+    .select('client_id', 'client_name');
+  if (clients.length === 0) return 'on for every application';
+  const names = clients.map(({ client_id, client_name }) => `${client_name} (${client_id})`);
+  return `off for ${names.join(', ')}. Prefer: npx latchkey client update CLIENT_ID --pkce or-nonce`;
+}
+
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function runChecks(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
@@ -111,6 +123,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
     await runCheck('usernames', () => checkUsernames(database)),
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
+    await runCheck('pkce', () => findUnprotected(database)),
   );
   return findings;
 }

@@ -11,6 +11,7 @@ import { type EngineClient, OWN_METADATA } from './clients/document.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
+import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules } from './refresh-tokens.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
@@ -64,9 +65,7 @@ function configuration(deps: EngineDeps): Configuration {
     responseTypes: ['code'],
     acrValues: [...ACR_VALUES],
     pkce: {
-      // An operator can turn it off for a confidential client whose library does not support it.
-      required: (_ctx: unknown, client: EngineClient) =>
-        client.require_pkce || client.clientAuthMethod === 'none',
+      required: requirePkce,
     },
     allowOmittingSingleRegisteredRedirectUri: false,
     rotateRefreshToken: refreshTokens.rotate,

@@ -26,7 +26,7 @@ test('latchkey client creates, lists, shows, updates, disables and enables, and 
   assert.equal((await json('list')).length, 1);
   assert.equal((await json('show', id)).client_secret, undefined);
   const updated = await json('update', id, '--name', 'Notes', '--no-require-pkce');
-  assert.equal(updated.require_pkce, false);
+  assert.deepEqual([updated.require_pkce, updated.pkce], [false, 'off']);
   assert.equal((await json('show', id)).client_name, 'Notes');
   assert.equal((await json('disable', id)).is_active, false);
   assert.equal((await json('enable', id)).is_active, true);
@@ -115,7 +115,8 @@ describe('an insecure client', () => {
     ['white space', { redirectUris: ['https://a.example/c b'] }, /ASCII/],
     ['no redirect URI', {}, /redirect URI/],
     ['an unknown grant type', { redirectUris: [CALLBACK], grantTypes: ['password'] }, /grant/i],
-    ['public without PKCE', { redirectUris: [CALLBACK], public: true, requirePkce: false }, /PKCE/],
+    ['public without PKCE', { redirectUris: [CALLBACK], public: true, pkce: 'off' }, /PKCE/],
+    ['public with a nonce alone', { redirectUris: [CALLBACK], public: true, pkce: 'or-nonce' }, /PKCE/],
     [
       'public with client_credentials',
       { redirectUris: [CALLBACK], public: true, grantTypes: ['client_credentials'] },

@@ -24,7 +24,7 @@ interface Counts {
 }
 
 /**
- * Refreshes again and again. Without an answer, or told that a repeat is safe or that the outcome is unknown, it sends
+ * Refreshes again and again. Without an answer, or with the answer that a repeat is safe or that the outcome is unknown, it sends
  * the token that it has once more, which the overlap allows.
  */
 async function refreshUntil(

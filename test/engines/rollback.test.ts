@@ -89,6 +89,7 @@ for (const engine of engines) {
       const world = await openWorld(t, engine);
       const { url } = world.storage;
       await world.createAccount();
+      await world.createClient();
       const { applied } = await readSchemaStatus(world.database);
       const production = { url, env: PRODUCTION };
       const refused = await latchkey(['db', 'rollback', '--yes'], production);

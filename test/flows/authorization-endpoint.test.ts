@@ -30,10 +30,10 @@ async function refused(
   return answer.get('error');
 }
 
-test('a request without a valid S256 challenge is refused, of a public and of a confidential application', async (t) => {
+test('a request without a valid S256 challenge is refused, of a public application and of one at --pkce always', async (t) => {
   const server = await startServer(t, 'sqlite');
   for (const isPublic of [true, false]) {
-    const client = await server.createClient({ public: isPublic });
+    const client = await server.createClient(isPublic ? { public: true } : { pkce: 'always' });
     const faults: Record<string, string | undefined>[] = [
       { code_challenge: undefined, code_challenge_method: undefined },
       { code_challenge: undefined },

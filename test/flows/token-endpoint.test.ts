@@ -73,7 +73,7 @@ for (const engine of engines) {
 
     test('a verifier for a code without a challenge is refused', async (t) => {
       const server = await startServer(t, engine);
-      const client = await server.createClient({ requirePkce: false });
+      const client = await server.createClient({ pkce: 'off' });
       const request = authorization(client, { code_challenge: undefined, code_challenge_method: undefined });
       const answer = answerOf(await walk(new Browser(server.issuer), request, await server.createAccount()));
       assert.ok(answer.get('code'));

@@ -10,7 +10,7 @@ export const applications: Record<string, TableDescription> = {
       client_type: 'Whether it can keep a secret.',
       redirect_uris: 'JSON list: where codes can be sent. Compared byte for byte.',
       allowed_scopes: 'JSON list: the scopes it can request; wildcards allowed.',
-      require_pkce: 'Whether requests without PKCE are rejected.',
+      require_pkce: 'False if `pkce` is `off`. For servers of the version before that column.',
       is_first_party: 'True: users are not asked for consent.',
       is_active: 'False: disabled on every server within a second.',
       created_by: 'The account that registered it; NULL for the operator.',
@@ -21,12 +21,18 @@ export const applications: Record<string, TableDescription> = {
       updated_at: 'The last change.',
       refresh_token_max_ttl:
         'Seconds after the sign-in at which its refresh tokens end; NULL: LATCHKEY_REFRESH_TOKEN_MAX_TTL.',
+      pkce: 'How its codes must be protected (OAuth 2.1 section 7.5.1). Public applications always use PKCE.',
       refresh_overlap: 'Seconds for which a used refresh token works again; NULL: LATCHKEY_REFRESH_OVERLAP.',
     },
     values: {
       client_type: {
         public: 'cannot: a browser, mobile or desktop application',
         confidential: 'can: a server',
+      },
+      pkce: {
+        always: 'requests without PKCE are rejected',
+        'or-nonce': 'requests without PKCE need the scope `openid` and a `nonce`',
+        off: 'requests with neither are accepted',
       },
       registered_via: {
         admin: 'by an administrator or the command',

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
+import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
@@ -13,6 +14,7 @@ interface ClientArguments {
   displayCode?: boolean;
   scope?: string;
   grantType?: ClientInput['grantTypes'];
+  pkce?: ClientInput['pkce'];
   requirePkce?: boolean;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   refreshTokenMaxTtl?: string;
@@ -28,6 +30,17 @@ function toSeconds(text: string | undefined): number | null | undefined {
   return text === 'default' ? null : Number(text);
 }
 
+/** `--require-pkce` and `--no-require-pkce` are earlier names of two levels. */
+function toPkceLevel({ pkce, requirePkce }: ClientArguments): ClientChange['pkce'] {
+  const named = requirePkce === undefined ? undefined : requirePkce ? 'always' : 'off';
+  if (pkce !== undefined && named !== undefined && pkce !== named)
+    refuse(
+      'pkce_level_contradicted',
+      `--pkce ${pkce} contradicts the other option, which means --pkce ${named}.`,
+    );
+  return pkce ?? named;
+}
+
 /** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
 const toChange = (args: ClientArguments): ClientChange => ({
   name: args.name,
@@ -35,7 +48,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   postLogoutRedirectUris: args.postLogoutRedirectUri,
   firstParty: args.firstParty,
   scope: args.scope,
-  requirePkce: args.requirePkce,
+  pkce: toPkceLevel(args),
   idTokenSignedResponseAlg: args.idTokenAlg,
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
   refreshOverlap: toSeconds(args.refreshOverlap),
@@ -63,6 +76,10 @@ export function clientCommands(
 ): void {
   const client = program.command('client').description('register and manage applications');
   const json = ['--json', 'print one JSON document'] as const;
+  const pkce = [
+    '--pkce <level>',
+    'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off',
+  ] as const;
   const overlap = [
     '--refresh-overlap <seconds>',
     'how long a used refresh token works again; default: LATCHKEY_REFRESH_OVERLAP',
@@ -87,7 +104,9 @@ export function clientCommands(
       'authorization_code, refresh_token or client_credentials; may be repeated',
       collect,
     )
-    .option('--no-require-pkce', 'its library does not support PKCE (applications with a secret only)')
+    .option(...pkce)
+    .option('--require-pkce', 'the same as --pkce always')
+    .option('--no-require-pkce', 'the same as --pkce off')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(
       '--refresh-token-max-ttl <seconds>',
@@ -126,8 +145,9 @@ export function clientCommands(
     .option('--first-party')
     .option('--no-first-party')
     .option('--scope <scopes>')
-    .option('--require-pkce')
-    .option('--no-require-pkce')
+    .option(...pkce)
+    .option('--require-pkce', 'the same as --pkce always')
+    .option('--no-require-pkce', 'the same as --pkce off')
     .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
     .option(
       '--refresh-token-max-ttl <seconds>',

@@ -1,4 +1,5 @@
 import { toDate, toEpoch } from '../../database/instants.ts';
+import type { PkceLevel } from './schema.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
@@ -7,7 +8,7 @@ export type ClientDocument = Record<string, unknown> & { client_id: string; clie
 /** Our own members of the document that the engine keeps on its client. */
 export const OWN_METADATA = [
   'allowed_scopes',
-  'require_pkce',
+  'pkce',
   'is_first_party',
   'display_code',
   'refresh_token_max_ttl',
@@ -22,7 +23,7 @@ export interface EngineClient {
   clientAuthMethod: string;
   redirectUris: string[];
   allowed_scopes: string;
-  require_pkce: boolean;
+  pkce: PkceLevel;
   is_first_party: boolean;
   display_code: boolean;
   /** Seconds; undefined: the server's own setting. */
@@ -53,7 +54,9 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     application_type: redirectUris.every((uri) => /^https?:/.test(uri)) ? 'web' : 'native',
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
     scope: JSON.parse(row.allowed_scopes).join(' '),
-    require_pkce: Boolean(row.require_pkce),
+    // An earlier version may have registered a public application after the column was added.
+    pkce: row.client_type === 'public' ? 'always' : row.pkce,
+    require_pkce: row.pkce !== 'off',
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     refresh_token_max_ttl: row.refresh_token_max_ttl ?? undefined,
@@ -71,7 +74,7 @@ export function toEngineDocument(
   secretHashes: string[],
   issuer: string,
 ): Record<string, unknown> {
-  const { scope, is_active, client_id_issued_at, ...document } = toDocument(row, issuer);
+  const { scope, is_active, client_id_issued_at, require_pkce, ...document } = toDocument(row, issuer);
   const isPublic = row.client_type === 'public';
   return {
     ...document,

@@ -20,7 +20,7 @@ export function ownClient(issuer: string): Record<string, unknown> {
     // Secrets are compared by their digests, and no digest is this text.
     client_secret: 'none',
     allowed_scopes: 'openid',
-    require_pkce: false,
+    pkce: 'off',
     is_first_party: true,
     display_code: false,
   };

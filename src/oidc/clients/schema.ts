@@ -6,6 +6,10 @@ import { visibleText } from '../../kit/text.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+const PKCE_LEVELS = ['always', 'or-nonce', 'off'] as const;
+
+/** How an application must protect its codes (OAuth 2.1 section 7.5.1). */
+export type PkceLevel = (typeof PKCE_LEVELS)[number];
 
 /**
  * Requests must name a redirect URI byte for byte (RFC 9700 section 2.1), so a careless one can be stopped only here.
@@ -67,6 +71,8 @@ const refreshTokenMaxTtl = z.number(TTL_RULE).int(TTL_RULE).min(1, TTL_RULE).max
 const OVERLAP_RULE = `A refresh overlap is a whole number of seconds from 0 to ${MAX_REFRESH_OVERLAP}`;
 const refreshOverlap = z.int(OVERLAP_RULE).min(0, OVERLAP_RULE).max(MAX_REFRESH_OVERLAP, OVERLAP_RULE);
 
+const pkce = z.enum(PKCE_LEVELS, `The PKCE level is one of ${PKCE_LEVELS.join(', ')}`);
+
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
   name,
@@ -77,7 +83,8 @@ export const clientInput = z.strictObject({
   displayCode: z.boolean().default(false),
   scope: scope.default(['openid', 'profile', 'email']),
   grantTypes: z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`)).optional(),
-  requirePkce: z.boolean().default(true),
+  /** By default `always` for public applications, and `or-nonce` for those with a secret. */
+  pkce: pkce.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
   /** Null: the server's own setting. */
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().default(null),
@@ -92,7 +99,7 @@ export const clientChange = z.strictObject({
   postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),
   scope: scope.optional(),
-  requirePkce: z.boolean().optional(),
+  pkce: pkce.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),
   refreshOverlap: refreshOverlap.nullable().optional(),
@@ -107,7 +114,7 @@ export function checkCombination(client: {
   displayCode: boolean;
   public: boolean;
   grantTypes: string[];
-  requirePkce: boolean | undefined;
+  pkce?: PkceLevel | undefined;
 }): void {
   const usesCode = client.grantTypes.includes('authorization_code');
   if (client.displayCode && client.redirectUris.length > 0)
@@ -132,6 +139,9 @@ export function checkCombination(client: {
       'refresh_token_without_code',
       'The grant type refresh_token works only together with authorization_code. Add it, or leave out refresh_token.',
     );
-  if (client.public && client.requirePkce === false)
-    refuse('public_client_without_pkce', 'A public application cannot work without PKCE: it has no secret.');
+  if (client.public && client.pkce !== undefined && client.pkce !== 'always')
+    refuse(
+      'public_client_without_pkce',
+      'A public application cannot work without PKCE: it has no secret. Its level is always.',
+    );
 }

@@ -9,6 +9,7 @@ import {
   checkCombination,
   clientChange,
   clientInput,
+  type PkceLevel,
 } from './schema.ts';
 import {
   addSecret,
@@ -26,6 +27,9 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
   client_secret: secret,
   client_secret_expires_at: 0,
 });
+
+/** Servers of the version before the column `pkce` read `require_pkce`. */
+const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
 export function createClients(deps: { knex: Knex; issuer: string }) {
@@ -77,7 +81,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           client_type: input.public ? 'public' : 'confidential',
           redirect_uris: JSON.stringify(input.redirectUris),
           allowed_scopes: JSON.stringify(input.scope),
-          require_pkce: input.requirePkce,
+          ...pkceColumns(input.pkce ?? (input.public ? 'always' : 'or-nonce')),
           is_first_party: input.firstParty,
           is_active: true,
           refresh_token_max_ttl: input.refreshTokenMaxTtl,
@@ -125,14 +129,14 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           displayCode: metadata.display_code,
           public: row.client_type === 'public',
           grantTypes: metadata.grant_types,
-          requirePkce: input.requirePkce,
+          pkce: input.pkce,
         });
         return {
           metadata: JSON.stringify(metadata),
           redirect_uris: JSON.stringify(redirectUris),
           client_name: input.name ?? row.client_name,
           is_first_party: input.firstParty ?? row.is_first_party,
-          require_pkce: input.requirePkce ?? row.require_pkce,
+          ...pkceColumns(input.pkce ?? row.pkce),
           refresh_token_max_ttl:
             input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
           refresh_overlap: input.refreshOverlap === undefined ? row.refresh_overlap : input.refreshOverlap,

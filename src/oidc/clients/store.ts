@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
 import { selectOne, sql } from '../../database/statements.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
+import type { PkceLevel } from './schema.ts';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
 export interface ClientRow {
@@ -15,6 +16,7 @@ export interface ClientRow {
   /** JSON: an array of scopes. */
   allowed_scopes: string;
   require_pkce: boolean | number;
+  pkce: PkceLevel;
   is_first_party: boolean | number;
   is_active: boolean | number;
   /** Seconds; null: the server's own setting. */
@@ -42,7 +44,7 @@ const SECRETS = 'T_oauth_client_secrets';
 
 const SELECT_CLIENT = selectOne({
   columns: `id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
-    is_first_party, is_active, refresh_token_max_ttl, refresh_overlap,
+    pkce, is_first_party, is_active, refresh_token_max_ttl, refresh_overlap,
     metadata`,
   from: CLIENTS,
   where: sql`client_id = ${'client_id'} AND is_active = true`,
