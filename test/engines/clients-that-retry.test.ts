@@ -24,8 +24,8 @@ interface Counts {
 }
 
 /**
- * Refreshes again and again. Without an answer, or with the answer that a repeat is safe or that the outcome is unknown, it sends
- * the token that it has once more, which the overlap allows.
+ * Refreshes again and again. Without an answer, or after a 503 of either kind, it sends the token that it has once more,
+ * which the overlap allows.
  */
 async function refreshUntil(
   signal: AbortSignal,
@@ -72,6 +72,8 @@ for (const engine of engines) {
       const end = new AbortController();
       const clients = tokens.map((token) => refreshUntil(end.signal, server, client, token, counts));
       const ended = Promise.all(clients);
+      // Awaited below: until then a client that fails must not end the process.
+      ended.catch(() => {});
       for (let round = 0; round < rounds(3); round += 1) {
         await sleep(200 + Math.random() * 300);
         await server.kill('SIGKILL');
@@ -96,9 +98,11 @@ for (const engine of engines) {
       const ended = Promise.all(
         tokens.map((token) => refreshUntil(end.signal, server, client, token, counts)),
       );
+      ended.catch(() => {});
       for (let round = 0; round < rounds(8); round += 1) {
         await sleep(100 + Math.random() * 200);
-        if (round % 2 === 0) await proxy.loseCommit(round % 4 === 0 ? 'answer' : 'request');
+        const lost = round % 4 === 0 ? 'answer' : 'request';
+        if (round % 2 === 0) await Promise.race([proxy.loseCommit(lost), sleep(3000)]);
         await proxy.refuse();
         await sleep(Math.random() * 500);
         await proxy.listen();
