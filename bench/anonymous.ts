@@ -48,7 +48,7 @@ const inMegabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
 
 const ends: (() => unknown)[] = [];
 const after = (end: unknown) => void ends.push(end as () => unknown);
-const server = await startServer({ after }, 'sqlite', { config: { trustProxy: true } });
+const server = await startServer({ after }, 'sqlite', { config: { trustProxy: 1 } });
 try {
   const client = await server.createClient();
   const { username, email } = await server.createAccount();

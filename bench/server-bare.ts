@@ -55,7 +55,6 @@ await serve(async (origin) => {
   const provider = createProvider({
     config: {
       issuer: origin,
-      trustProxy: false,
       ttl: TTL,
       secondFactor: { everyone: false, scopes: [], roles: [] },
     },

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
 import { createApp } from './app/index.ts';
+import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import { describeDatabase } from './database/database-url.ts';
@@ -12,13 +12,7 @@ import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
 import { runPeriodically } from './kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from './maintenance/purge.ts';
-
-/** The longest time from SIGTERM to the end of the process. */
-const SHUTDOWN_MS = 10_000;
-/** The longest time for mail that is not sent yet. */
-const MAIL_MS = 5000;
-/** How long the server keeps answering, so that the client of each kept connection learns that it ends. */
-const NOTICE_MS = 300;
+import { createHttpServer } from './web/http-server.ts';
 
 /** @returns a link that creates the first administrator, or undefined once there is one */
 async function createFirstSetUpLink({ invitations }: Services): Promise<string | undefined> {
@@ -42,12 +36,15 @@ async function start(): Promise<void> {
   }
   const surroundings = await describeSurroundings(database);
   if (surroundings) log.info({ event: 'database', surroundings });
-  const { provider, services, close } = await createApp({ config, database, log });
-  const server = createServer(
-    { maxHeaderSize: 16_384, requestTimeout: 30_000, headersTimeout: 10_000 },
-    provider.callback(),
-  );
   let stopping = false;
+  const isStopping = () => stopping;
+  const { provider, services, close } = await createApp({ config, database, log, isStopping });
+  const server = createHttpServer({
+    listener: provider.callback(),
+    log,
+    keepAliveSeconds: config.keepAlive,
+    secure: config.issuer.startsWith('https:'),
+  });
   const shouldContinue = () => !stopping;
   const expire = createRequestExpiry(database);
   const { retention } = config;
@@ -56,6 +53,20 @@ async function start(): Promise<void> {
     runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
   ];
+  stopOnSignal({
+    server,
+    log,
+    drainSeconds: config.drain,
+    onStop() {
+      stopping = true;
+    },
+    closing: {
+      jobs: () => Promise.all(jobs.map((stopJob) => stopJob())),
+      usage: () => services.clientUsage.write(),
+      mail: close,
+      database: () => database.close(),
+    },
+  });
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -66,27 +77,6 @@ async function start(): Promise<void> {
   if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
   process.stdout.write(`The data is in ${describeDatabase(config.databaseUrl)}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
-
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    for (const stopJob of jobs) stopJob();
-    const hard = setTimeout(() => process.exit(1), SHUTDOWN_MS);
-    hard.unref();
-    // Closing a kept connection at once would lose a request that is on its way. First let each client know, by a
-    // header on its next response, that the connection ends.
-    server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
-    setTimeout(() => {
-      server.close(async () => {
-        await services.clientUsage.write().catch((error) => log.warn({ job: 'client-usage', err: error }));
-        await close(MAIL_MS);
-        await database.close();
-        process.exit(0);
-      });
-    }, NOTICE_MS);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
 }
 
 start().catch((thrown) => {

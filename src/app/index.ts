@@ -1,8 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import type { Config } from '../config/variables.ts';
-import type { Database } from '../database/open.ts';
 import { createBackground } from '../kit/background.ts';
-import type { Logger } from '../kit/log.ts';
 import { createPrintingMailer } from '../kit/mailer.ts';
 import { createClientCache } from '../oidc/clients/cache.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
@@ -10,8 +8,9 @@ import { createProvider } from '../oidc/provider.ts';
 import { createStorage } from '../oidc/storage/index.ts';
 import { createAssets } from '../web/assets.ts';
 import { createRenderer } from '../web/render.ts';
+import { logErrors } from '../web/request-log.ts';
 import { createShowPage } from '../web/respond.ts';
-import { createMiddleware } from './middleware.ts';
+import { createMiddleware, type MiddlewareDeps } from './middleware.ts';
 import { createPages } from './pages.ts';
 import { createServices, type Services } from './services.ts';
 
@@ -23,8 +22,10 @@ export interface App {
   close(ms: number): Promise<void>;
 }
 
+type AppDeps = { config: Config } & Pick<MiddlewareDeps, 'database' | 'log' | 'isStopping'>;
+
 /** @throws LatchkeyError when a signing key cannot be decrypted with the configured secrets */
-export async function createApp(deps: { config: Config; database: Database; log: Logger }): Promise<App> {
+export async function createApp(deps: AppDeps): Promise<App> {
   const { config, database, log } = deps;
   const { issuer, passwordMinLength } = config;
   const background = createBackground(log);
@@ -44,9 +45,8 @@ export async function createApp(deps: { config: Config; database: Database; log:
     onUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });
-  for (const middleware of createMiddleware({ issuer, log, database, assets, showPage, pages }))
-    provider.use(middleware as never);
-  (provider as NodeJS.EventEmitter).on('error', (error: Error) => log.error({ err: error }));
+  for (const step of createMiddleware({ ...deps, assets, showPage, pages })) provider.use(step as never);
+  logErrors(provider, log);
 
   async function close(ms: number): Promise<void> {
     await background.drain(ms);

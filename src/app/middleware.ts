@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Middleware } from 'koa';
+import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
@@ -7,38 +8,49 @@ import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import type { Assets } from '../web/assets.ts';
+import { limitBodies } from '../web/body-limit.ts';
+import { findClientAddress } from '../web/client-address.ts';
 import { answerErrors } from '../web/errors.ts';
 import { answerHealthChecks } from '../web/health.ts';
 import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
+import { readTarget } from '../web/request-target.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { requireSameOrigin } from '../web/same-origin.ts';
 import { allowFormTarget, setSecurityHeaders } from '../web/security-headers.ts';
 
 export interface MiddlewareDeps {
-  issuer: string;
+  config: Pick<Config, 'issuer' | 'trustProxy'>;
   log: Logger;
   database: Database;
   assets: Assets;
   showPage: ShowPage;
   pages: Router;
+  /** Whether the process is about to end, so that it should get no further requests. */
+  isStopping?(): boolean;
 }
 
 /** The steps that a request goes through, in this order, before it reaches the protocol engine. */
 export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
-  const { issuer, log, database, showPage } = deps;
+  const { config, log, database, showPage } = deps;
+  const { issuer } = config;
   const pages = deps.pages.routes();
   return [
+    // Every later step can rely on a path.
+    readTarget(),
     // Endpoints for applications answer in JSON, whatever the request accepts.
     acceptJsonOnly,
+    findClientAddress(config.trustProxy),
     // Gives the request an id, and logs one line about it.
     logRequests(log),
     setSecurityHeaders({ secure: issuer.startsWith('https:') }),
     // Turns every error of the following steps into a response.
     answerErrors({ log, showPage, answerEndpointError }),
+    // Refuses bodies that are too large.
+    limitBodies,
     // Health checks and assets need no unit of work.
-    answerHealthChecks({ notReady: createReadiness(database, log) }),
+    answerHealthChecks({ notReady: createReadiness(database, log), isStopping: deps.isStopping }),
     deps.assets.middleware,
     // Some endpoints for browsers accept POST as well as GET.
     redirectPostToGet(),

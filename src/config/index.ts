@@ -121,6 +121,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     redisUrl: values.LATCHKEY_REDIS_URL,
     passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
+    keepAlive: values.LATCHKEY_KEEP_ALIVE,
+    drain: values.LATCHKEY_DRAIN,
     logLevel: values.LATCHKEY_LOG_LEVEL,
     threads: Number(env.UV_THREADPOOL_SIZE ?? 4) || 4,
     ttl: {

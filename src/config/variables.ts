@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isNetwork } from '../kit/networks.ts';
 import type { Retention } from './retention.ts';
 
 const flag = z
@@ -23,6 +24,19 @@ function wholeNumber(least: number, most: number) {
 const oneOf = <const T extends string[]>(values: T) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
 
+const MAX_PROXIES = 20;
+
+/** A number of proxies, or the addresses and networks of proxies. */
+const trustedProxies = z
+  .string()
+  .transform((value) => {
+    if (['true', 'on', 'false', 'off'].includes(value)) return Number(['true', 'on'].includes(value));
+    return /^\d+$/.test(value) ? Number(value) : value.split(/[\s,]+/).filter(Boolean);
+  })
+  .refine((value) => (typeof value === 'number' ? value <= MAX_PROXIES : value.every(isNetwork)), {
+    error: `must be true, false, a number of proxies up to ${MAX_PROXIES}, or a list of their addresses and networks`,
+  });
+
 const YEAR_SECONDS = 31_536_000;
 /** A used refresh token must not become one that lasts. */
 export const MAX_REFRESH_OVERLAP = 300;
@@ -40,7 +54,9 @@ export const variables = z.object({
   LATCHKEY_MAIL_FROM: z.string().optional(),
   LATCHKEY_REDIS_URL: z.string().optional(),
   LATCHKEY_PASSWORD_MIN_LENGTH: wholeNumber(8, 64).default(15),
-  LATCHKEY_TRUST_PROXY: flag.default(false),
+  LATCHKEY_TRUST_PROXY: trustedProxies.default(0),
+  LATCHKEY_KEEP_ALIVE: wholeNumber(1, 3600).default(65),
+  LATCHKEY_DRAIN: wholeNumber(0, 600).default(3),
   LATCHKEY_LOG_LEVEL: oneOf(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   LATCHKEY_ACCESS_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(3600),
   LATCHKEY_REFRESH_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(2_592_000),
@@ -86,7 +102,12 @@ export interface Config {
   redisUrl?: string;
   /** In code points. */
   passwordMinLength: number;
-  trustProxy: boolean;
+  /** How many proxies in front add the address of the client, or the addresses and networks of those proxies. */
+  trustProxy: number | string[];
+  /** How many seconds a connection is kept for the next request. */
+  keepAlive: number;
+  /** How many seconds a stopping server still answers. */
+  drain: number;
   logLevel: string;
   /** The size of libuv's thread pool, which Node reads from UV_THREADPOOL_SIZE. */
   threads: number;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
 import { withDeadline } from './driver/deadline.ts';
+import { markAsDatabase } from './driver/failures.ts';
 
 interface Connection {
   /** mysql2. Ends at once. */
@@ -17,7 +18,16 @@ interface Query {
   sql: string;
 }
 
-type Dialect = new (config: unknown) => { _query(connection: Connection, query: Query): Promise<unknown> };
+type Dialect = new (
+  config: unknown,
+) => {
+  acquireConnection(): Promise<unknown>;
+  _query(connection: Connection, query: Query): Promise<unknown>;
+};
+
+function throwMarked(error: unknown): never {
+  throw markAsDatabase(error);
+}
 
 const patience = new AsyncLocalStorage<boolean>();
 
@@ -37,18 +47,22 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2'): typeof Knex.Cl
   if (typeof Base.prototype._query !== 'function')
     throw new Error(`This version of Knex sends statements in another way. Look at ${import.meta.filename}.`);
   return class extends Base {
+    override acquireConnection(): Promise<unknown> {
+      return super.acquireConnection().catch(throwMarked);
+    }
+
     override _query(connection: Connection, query: Query): Promise<unknown> {
       // A pooler may give the transaction a connection with other settings than ours.
       if (name === 'postgres' && query.sql === 'BEGIN;') query.sql = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
       const work = super._query(connection, query);
-      if (patience.getStore()) return work;
+      if (patience.getStore()) return work.catch(throwMarked);
       return withDeadline(work, () => {
         connection.__knex__disposed = true;
         if (connection.destroy) connection.destroy();
         else connection.end();
       }).catch((error) => {
         // Knex puts the statement before the message of an error: not before one that people will read.
-        throw error instanceof LatchkeyError ? error.cause : error;
+        throwMarked(error instanceof LatchkeyError ? error.cause : error);
       });
     }
   } as unknown as typeof Knex.Client;

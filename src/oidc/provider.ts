@@ -29,7 +29,7 @@ export interface EnginePages {
 }
 
 export interface EngineDeps {
-  config: Pick<Config, 'issuer' | 'trustProxy' | 'ttl' | 'secondFactor'>;
+  config: Pick<Config, 'issuer' | 'ttl' | 'secondFactor'>;
   secrets: Secrets;
   /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
   adapter: (model: string) => object;
@@ -182,9 +182,6 @@ function compareSecretsByDigest(provider: Provider): void {
 export function createProvider(deps: EngineDeps): Provider {
   const provider = new Provider(deps.config.issuer, configuration(deps));
   checkEngine(provider);
-  provider.proxy = deps.config.trustProxy;
-  // Only the last address of X-Forwarded-For was written by our own proxy; a client may have sent the others.
-  provider.maxIpsCount = 1;
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider);

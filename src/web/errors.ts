@@ -9,6 +9,7 @@ const HEADINGS: Record<number | string, string> = {
   403: 'Nothing was changed',
   404: 'Page not found',
   409: 'Nothing was changed',
+  413: 'Nothing was changed',
   429: 'Too many attempts',
   503: 'This server is not available right now',
 };
@@ -43,8 +44,8 @@ function isMalformed(url: string): boolean {
   }
 }
 
-function assertWellFormed(url: string): void {
-  if (isMalformed(url))
+function assertWellFormed({ url, state }: Context): void {
+  if (state.isMalformed || isMalformed(url))
     throw new LatchkeyError(
       'invalid_input',
       'address_malformed',
@@ -94,7 +95,7 @@ export function answerErrors(deps: ErrorDeps): Middleware {
 
   return async (ctx, next) => {
     try {
-      assertWellFormed(ctx.url);
+      assertWellFormed(ctx);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) answer(ctx, 404, NOT_FOUND);
     } catch (error) {

@@ -8,7 +8,7 @@ const WRONG = 'The form could not be read. Go back, reload the page and try agai
 
 /**
  * Reads the fields of a form (application/x-www-form-urlencoded).
- * @throws LatchkeyError invalid_input when the form is larger than 32 KB, is not UTF-8, or has a NUL or a field twice
+ * @throws LatchkeyError too_large above 32 KB, invalid_input when the form is not UTF-8, or has a NUL or a field twice
  */
 export async function readForm(ctx: Context): Promise<Record<string, string>> {
   const body = await readBody(ctx, LIMIT);

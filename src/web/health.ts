@@ -4,9 +4,12 @@ import type { Context, Middleware } from 'koa';
  * `GET /healthz` answers 200 as long as the process runs. `GET /readyz` answers 200 when it can serve requests, otherwise
  * 503 with the reason.
  */
-export function answerHealthChecks(deps: { notReady(): Promise<string | undefined> }): Middleware {
+export function answerHealthChecks(deps: {
+  notReady(): Promise<string | undefined>;
+  isStopping?(): boolean;
+}): Middleware {
   async function ready(ctx: Context): Promise<void> {
-    const reason = await deps.notReady();
+    const reason = deps.isStopping?.() ? 'The server is stopping.' : await deps.notReady();
     ctx.status = reason ? 503 : 200;
     if (reason) ctx.set('Retry-After', '2');
     ctx.body = reason ? { status: 'unavailable', reason } : { status: 'ok' };

@@ -8,13 +8,17 @@ function groupsOf(ip: string): number[] {
   return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));
 }
 
+/** Some proxies add the port: `192.0.2.1:80`, `[2001:db8::1]:443`. In brackets, an IPv6 address may have none. */
+const WITH_PORT = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/;
+
 /**
- * Accepts an address and nothing else: behind a trusted proxy, too, a header can hold any text.
+ * Accepts an address, with or without a port, and nothing else: behind a trusted proxy, too, a header can hold any text.
  * @returns IPv4 as it is, also from its IPv6 form (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2); IPv6 in its
  *   shortest form (RFC 5952); undefined for anything else
  */
 export function addressOf(ip: string): string | undefined {
-  const plain = ip.trim().replace(/%.*$/, '');
+  const [, inBrackets, beforePort] = WITH_PORT.exec(ip.trim()) ?? [];
+  const plain = (inBrackets ?? beforePort ?? ip.trim()).replace(/%.*$/, '');
   if (isIPv4(plain)) return plain;
   if (!isIPv6(plain)) return undefined;
   const groups = groupsOf(plain);

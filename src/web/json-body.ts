@@ -1,19 +1,38 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { isStorable } from '../kit/text.ts';
+import { bodyTooLarge } from './body-limit.ts';
 
 const WRONG = 'The request could not be read. Reload the page and try again.';
 
-/** Reads the bytes of a request's body. @throws LatchkeyError invalid_input as soon as there are more than `limit` */
+/** Nobody reads the answer. The log has it. */
+const aborted = (cause: unknown) =>
+  new LatchkeyError(
+    'invalid_input',
+    'request_aborted',
+    'The connection ended before the whole request came.',
+    {
+      cause,
+    },
+  );
+
+/**
+ * Reads the bytes of a request's body.
+ * @throws LatchkeyError too_large as soon as there are more than `limit`, invalid_input when the client went away
+ */
 export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
-  const tooLarge = () => new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
-  if (Number(ctx.get('content-length')) > limit) throw tooLarge();
+  const { req } = ctx;
+  if (Number(ctx.get('content-length')) > limit) throw bodyTooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
+      size += chunk.length;
+      if (size > limit) throw bodyTooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error === req.errored ? aborted(error) : error;
   }
   return Buffer.concat(chunks);
 }
@@ -31,8 +50,8 @@ function isAcceptable(value: unknown, depth = 0): boolean {
 
 /**
  * Reads a JSON document from our own script.
- * @throws LatchkeyError invalid_input when it is larger than `limit`, not UTF-8, not JSON, or nested too deep, or
- *   when a name or text in it has a NUL or half of a surrogate pair
+ * @throws LatchkeyError too_large, or invalid_input when it is not UTF-8, not JSON, or nested too deep, or when a name or
+ *   text in it has a NUL or half of a surrogate pair
  */
 export async function readJson(ctx: Context, limit: number): Promise<unknown> {
   const body = await readBody(ctx, limit);

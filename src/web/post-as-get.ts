@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { bodyTooLarge } from './body-limit.ts';
 import { readForm } from './form-body.ts';
 import { seeOther } from './respond.ts';
 import { findRoute } from './routes.ts';
@@ -21,8 +22,7 @@ export function redirectPostToGet(): Middleware {
         'A POST request must be a form (application/x-www-form-urlencoded).',
       );
     const query = String(new URLSearchParams(await readForm(ctx)));
-    if (query.length > MAX_QUERY_LENGTH)
-      throw new LatchkeyError('invalid_input', 'request_too_large', 'The request is too large.');
+    if (query.length > MAX_QUERY_LENGTH) throw bodyTooLarge();
     seeOther(ctx, `${ctx.path}?${query}`);
   };
 }

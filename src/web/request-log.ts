@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { Logger } from '../kit/log.ts';
 
@@ -27,4 +29,16 @@ export function logRequests(log: Logger): Middleware {
       ms: Math.round(performance.now() - started),
     });
   };
+}
+
+/** Whether an error is that of the visitor's own connection: nobody is left to answer, and nothing is wrong here. */
+const isOfConnection = (error: unknown, req: IncomingMessage) =>
+  error === req.errored || error === req.socket.errored;
+
+/** Logs errors that Koa reports beside the request. */
+export function logErrors(application: object, log: Logger): void {
+  (application as EventEmitter).on('error', (error: Error, { req }: { req: IncomingMessage }) => {
+    if (isOfConnection(error, req)) log.debug({ event: 'connection_lost', err: error });
+    else log.error({ err: error });
+  });
 }

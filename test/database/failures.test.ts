@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { failureOf, toUnavailable } from '../../src/database/driver/failures.ts';
+import { failureOf, markAsDatabase, toUnavailable } from '../../src/database/driver/failures.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
 
 const withCode = (code: string, more: object = {}) => Object.assign(new Error('details'), { code }, more);
@@ -22,7 +22,7 @@ describe('an error of the database', () => {
       duplicate: ['23505', 'ER_DUP_ENTRY', 'SQLITE_CONSTRAINT_UNIQUE'],
     };
     for (const [failure, codes] of Object.entries(expected))
-      for (const code of codes) assert.equal(failureOf(withCode(code)), failure, code);
+      for (const code of codes) assert.equal(failureOf(markAsDatabase(withCode(code))), failure, code);
   });
 
   test('is recognised without a code where a client library gives none', () => {
@@ -39,6 +39,9 @@ describe('an error of the database', () => {
     for (const error of [
       new TypeError('There is no id for: INSERT INTO T_accounts'),
       new Error('The name pipeline is not known'),
+      // Of a visitor's connection.
+      withCode('ECONNRESET'),
+      withCode('EPIPE'),
       withCode('23502'),
       withCode('ER_PARSE_ERROR'),
       withCode('SQLITE_ERROR'),
@@ -64,7 +67,7 @@ describe('an error of the database', () => {
 
   test('that is temporary becomes 503 and keeps its cause for the log', () => {
     for (const code of ['ECONNRESET', '55P03']) {
-      const cause = withCode(code);
+      const cause = markAsDatabase(withCode(code));
       const error = toUnavailable(cause);
       assert.ok(error instanceof LatchkeyError);
       assert.deepEqual([error.status, error.cause], [503, cause]);

@@ -38,7 +38,7 @@ async function send(guess: Awaited<ReturnType<typeof guesser>>, addresses: strin
 const times = (count: number, ...addresses: string[]) =>
   Array.from({ length: count }, (_, index) => addresses[index % addresses.length] as string);
 
-const behindProxy = { config: { trustProxy: true } };
+const behindProxy = { config: { trustProxy: 1 } };
 
 describe('failed sign-ins from one address', { concurrency: true }, () => {
   test('are counted by /64, and by the last entry of X-Forwarded-For', async (t) => {
@@ -92,7 +92,7 @@ for (const engine of engines) {
     test('are limited to 50 over all servers and accounts; then that address alone gets 429 for a while', async (t) => {
       const server = await startServer(t, engine, behindProxy);
       const { storage } = server;
-      const config = { trustProxy: true, issuer: server.issuer };
+      const config = { trustProxy: 1, issuer: server.issuer };
       const second = await startServer(t, engine, { storage, config });
       const guess = await guesser(server);
       const statuses = await send(guess, times(70, '192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'));
@@ -146,7 +146,7 @@ for (const engine of engines) {
 
 describe('failed sign-ins, limited in Redis', () => {
   const startWith = (t: Parameters<typeof startServer>[0], config: Partial<Config>) =>
-    startServer(t, 'sqlite', { config: { trustProxy: true, ...config } });
+    startServer(t, 'sqlite', { config: { trustProxy: 1, ...config } });
   /** Different in each test, because all tests share one Redis. */
   const address = `2001:db8:${randomBytes(2).toString('hex')}:${randomBytes(2).toString('hex')}::1`;
 

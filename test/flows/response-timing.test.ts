@@ -28,7 +28,7 @@ const signIns = compared.flatMap((engine) => Object.entries(LOCKS).map((lock) =>
 describe('an existing and an unknown account', () => {
   for (const [engine, what, lock] of signIns) {
     test(`are refused in the same time at sign-in on ${engine} while the password is ${what}`, async (t) => {
-      const server = await startServer(t, engine, { config: { trustProxy: true } });
+      const server = await startServer(t, engine, { config: { trustProxy: 1 } });
       const client = await server.createClient();
       await server.createAccount('known');
       const browser = new Browser(server.issuer);
@@ -47,7 +47,7 @@ describe('an existing and an unknown account', () => {
   }
 
   test('get the response to a password reset request in the same time', async (t) => {
-    const server = await startServer(t, 'sqlite', { config: { trustProxy: true } });
+    const server = await startServer(t, 'sqlite', { config: { trustProxy: 1 } });
     const known = 40;
     for (let index = 0; index < known; index += 1) await server.createAccount(`known${index}`);
     const browser = new Browser(server.issuer);

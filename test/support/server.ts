@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Provider } from 'oidc-provider';
@@ -11,6 +11,7 @@ import type { Account } from '../../src/identity/accounts/store.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import type { ClientDocument } from '../../src/oidc/clients/document.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import { createHttpServer } from '../../src/web/http-server.ts';
 import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
 import { type Sink, startSink } from './mail-server.ts';
@@ -69,7 +70,14 @@ export async function startServer(
   const database = openDatabase(storage.url, 5);
   // A client's kept connections must outlive the test: a request that is sent while the server closes its connection,
   // which happens when this process was busy for a second, ends in ECONNRESET.
-  const http = createServer({ maxHeaderSize: 16_384, keepAliveTimeout: 120_000 });
+  let listener: RequestListener = () => {};
+  const log = options.log ?? createLog('silent');
+  const http = createHttpServer({
+    listener: (req, res) => listener(req, res),
+    log,
+    keepAliveSeconds: 120,
+    secure: options.config?.issuer?.startsWith('https:') ?? false,
+  });
   const port = await listen(http);
   const issuer = options.config?.issuer ?? `http://${options.hostname ?? '127.0.0.1'}:${port}`;
   const sink = await startSink(t);
@@ -85,9 +93,8 @@ export async function startServer(
     ...options.config,
     issuer,
   };
-  const log = options.log ?? createLog('silent');
   const { provider, services, close } = await createApp({ config, database, log });
-  http.on('request', provider.callback());
+  listener = provider.callback();
   const { clients, recovery, invitations } = services;
   const accounts = accountsWithoutRules(services, database);
   let stopped = false;

@@ -128,6 +128,7 @@ export async function openWorld(
         LATCHKEY_DATABASE_POOL: '5',
         LATCHKEY_SECRETS: SECRETS.join(','),
         LATCHKEY_LOG_LEVEL: 'warn',
+        LATCHKEY_DRAIN: '0',
         ...env,
       });
       servers.push(server);

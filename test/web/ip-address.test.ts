@@ -12,11 +12,25 @@ describe('an address', () => {
     '2001:DB8:0:0:1::0001': '2001:db8::1:0:0:1',
     'fe80::1%eth0': 'fe80::1',
     '::1': '::1',
+    '203.0.113.9:51234': '203.0.113.9',
+    '[2001:db8::1]:443': '2001:db8::1',
+    '[::1]': '::1',
+    '[::ffff:192.0.2.1]:80': '192.0.2.1',
   })) {
     test(`${given} is ${expected}`, () => assert.equal(addressOf(given), expected));
   }
 
-  for (const given of ['', 'unknown', '192.0.2.1:80', '[::1]', '192.0.2', '1e3', '::1/64', '_hidden']) {
+  for (const given of [
+    '',
+    'unknown',
+    '192.0.2.1:',
+    '[192.0.2.1',
+    '[x]:1',
+    '192.0.2',
+    '1e3',
+    '::1/64',
+    '_hidden',
+  ]) {
     test(`${given || 'nothing'} is not one, and shares one limit with all others that are not`, () => {
       assert.equal(addressOf(given), undefined);
       assert.equal(networkOf(given), networkOf(undefined));

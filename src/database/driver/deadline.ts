@@ -1,6 +1,6 @@
 import { type LatchkeyError, unavailable } from '../../kit/errors.ts';
 import { DEADLINE_MS, type Driver } from './contract.ts';
-import { failureOf, toUnavailable } from './failures.ts';
+import { failureOf, markAsDatabase, toUnavailable } from './failures.ts';
 
 /** The deadline passed. */
 class NoAnswer extends Error {
@@ -29,7 +29,7 @@ export function withDeadline<T>(
       (error) => {
         clearTimeout(timer);
         // Neither is the fault of the other units in a group: they are attempted again, each alone.
-        const failure = failureOf(error);
+        const failure = failureOf(markAsDatabase(error));
         reject(failure === 'locked' || failure === 'retry' ? error : toUnavailable(error));
       },
     );

@@ -11,7 +11,7 @@ export type Failure = 'unavailable' | 'locked' | 'retry' | 'duplicate' | 'outdat
 
 const words = (text: string) => text.trim().split(/\s+/);
 
-/** Codes of Node's sockets, which the client libraries of both servers pass on. */
+/** Codes of Node's sockets, which the client libraries of both servers pass on. Any other socket has them too. */
 const NETWORK = words('ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH');
 
 const CODES: Record<Engine, Record<Failure, string[]>> = {
@@ -50,8 +50,19 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
 };
 
 const byFailure = Object.values(CODES).flatMap((engine) => Object.entries(engine) as [Failure, string[]][]);
-byFailure.push(['unavailable', NETWORK]);
 const failures = new Map(byFailure.flatMap(([failure, codes]) => codes.map((code) => [code, failure])));
+
+const network = new Set(NETWORK);
+const fromDatabase = new WeakSet<object>();
+
+/**
+ * Remembers that an error came from the client library of the database. Call it where that library is called: the code
+ * alone does not tell, because a visitor's aborted upload is an ECONNRESET too. @returns the error
+ */
+export function markAsDatabase<T>(error: T): T {
+  if (error instanceof Error) fromDatabase.add(error);
+  return error;
+}
 
 /** What pg and Knex's pool throw without a code; Knex puts the statement before the message. */
 const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not queryable)$/;
@@ -67,6 +78,7 @@ export function failureOf(error: unknown): Failure | undefined {
   const known = failures.get(code) ?? failures.get(/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? '');
   if (known) return known;
   if (code === 'SQLITE_ERROR' && MISSING.test(error.message)) return 'outdated';
+  if (network.has(code)) return fromDatabase.has(error) ? 'unavailable' : undefined;
   // mysql2 says `fatal` of what ends a connection.
   const isLost =
     fatal === true || error.name === 'KnexTimeoutError' || (code === '' && LOST.test(error.message));
