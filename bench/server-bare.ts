@@ -74,7 +74,7 @@ await serve(async (origin) => {
     logRequests(log),
     setSecurityHeaders({ secure: false }),
     answerErrors({ log, showPage: fail, answerEndpointError: fail }),
-    correctEngineResponses({ allowFormTarget: fail, continueSignOut: fail }),
+    correctEngineResponses({ allowAnyFormTarget: fail, continueSignOut: fail }),
     signInWithoutPage(provider, 'ada'),
   ];
   for (const one of around) provider.use(one as never);

@@ -12,13 +12,14 @@ import { limitBodies } from '../web/body-limit.ts';
 import { findClientAddress } from '../web/client-address.ts';
 import { answerErrors } from '../web/errors.ts';
 import { answerHealthChecks } from '../web/health.ts';
+import { leaveByNavigation } from '../web/leave-by-navigation.ts';
 import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
 import { readTarget } from '../web/request-target.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { requireSameOrigin } from '../web/same-origin.ts';
-import { allowFormTarget, setSecurityHeaders } from '../web/security-headers.ts';
+import { allowAnyFormTarget, setSecurityHeaders } from '../web/security-headers.ts';
 
 export interface MiddlewareDeps {
   config: Pick<Config, 'issuer' | 'trustProxy'>;
@@ -58,11 +59,13 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     limitRequestSize,
     // Rejects forms that were sent from other sites.
     requireSameOrigin(issuer),
+    // Ends forms on our own origin before the browser leaves for an application.
+    leaveByNavigation({ issuer, showPage }),
     // Opens a unit of work, which is committed before the response is sent.
     requestUnit({ driver: database.driver, secure: issuer.startsWith('https:') }),
     // Corrects what the engine's responses get wrong.
     correctEngineResponses({
-      allowFormTarget,
+      allowAnyFormTarget,
       continueSignOut(ctx, xsrf) {
         showPage(ctx, 'sign-out/continue', {
           title: 'Continue',

@@ -48,8 +48,8 @@ function correctTokenResponse(ctx: Context): void {
 }
 
 export interface ResponseDeps {
-  /** Allows the Content-Security-Policy of this response to submit a form to that URI. */
-  allowFormTarget(ctx: Context, uri: string | undefined): void;
+  /** Takes the limit on form targets out of the Content-Security-Policy of this response. */
+  allowAnyFormTarget(ctx: Context): void;
   /** Renders our own page in place of the engine's form that signs out the other account. */
   continueSignOut(ctx: Context, xsrf: string): void;
 }
@@ -79,6 +79,6 @@ export function correctEngineResponses(deps: ResponseDeps): Middleware {
     if (path.startsWith('/session/end')) answerSignedOut(ctx, engineContext);
     else if (body.includes('/session/end/confirm') && secret) deps.continueSignOut(ctx, secret);
     // response_mode=form_post: the engine has compared this URI with the registered ones.
-    else deps.allowFormTarget(ctx, String(engineContext.oidc.params?.redirect_uri));
+    else deps.allowAnyFormTarget(ctx);
   };
 }

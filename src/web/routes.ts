@@ -16,10 +16,16 @@ export interface Route {
   form: 'same-origin' | 'json' | 'as-get' | 'none';
   /** Whether sign-in may continue to this page. */
   afterSignIn?: true;
+  /**
+   * Whether the page is cut off from the one that opened it. Steps of an authorization request are not: an application
+   * may show them in a pop-up, and waits until that is back.
+   */
+  isIsolated?: true;
 }
 
 const page = (path: string): Route => ({ path, servedBy: 'pages', audience: 'page', form: 'same-origin' });
 const signedInPage = (path: string): Route => ({ ...page(path), afterSignIn: true });
+const isolated = (routes: Route[]): Route[] => routes.map((route) => ({ ...route, isIsolated: true }));
 const script = (path: string): Route => ({ path, servedBy: 'pages', audience: 'script', form: 'json' });
 const wellKnown = (path: string): Route => ({ path, servedBy: 'pages', audience: 'endpoint', form: 'none' });
 const enginePage = (path: string, form: Route['form']): Route => ({
@@ -63,18 +69,20 @@ export const ROUTES: Route[] = [
   page('/'),
   page('/code'),
   page('/signed-in'),
-  signedInPage('/account'),
-  signedInPage('/account/security'),
-  page('/account/security/keys'),
-  page('/account/security/app'),
-  page('/account/security/recovery-codes'),
-  signedInPage('/account/email'),
-  signedInPage('/account/recover'),
-  signedInPage('/admin'),
-  signedInPage('/admin/invitations'),
-  signedInPage('/admin/invitations/new'),
-  signedInPage('/admin/invitations/:id'),
-  page('/admin/invitations/:id/revoke'),
+  ...isolated([
+    signedInPage('/account'),
+    signedInPage('/account/security'),
+    page('/account/security/keys'),
+    page('/account/security/app'),
+    page('/account/security/recovery-codes'),
+    signedInPage('/account/email'),
+    signedInPage('/account/recover'),
+    signedInPage('/admin'),
+    signedInPage('/admin/invitations'),
+    signedInPage('/admin/invitations/new'),
+    signedInPage('/admin/invitations/:id'),
+    page('/admin/invitations/:id/revoke'),
+  ]),
 
   wellKnown('/.well-known/webauthn'),
   wellKnown('/.well-known/passkey-endpoints'),

@@ -21,7 +21,6 @@ const PAGE_HEADERS = Object.entries({
   // `no-referrer` would make our own forms send `Origin: null`.
   'Referrer-Policy': 'same-origin',
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'Cross-Origin-Opener-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
 });
 
@@ -29,8 +28,9 @@ const PAGE_HEADERS = Object.entries({
 export function setSecurityHeaders({ secure }: { secure: boolean }): Middleware {
   return (ctx, next) => {
     ctx.set('X-Content-Type-Options', 'nosniff');
-    if (findRoute(ctx.path)?.audience !== 'endpoint')
-      for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
+    const route = findRoute(ctx.path);
+    if (route?.audience !== 'endpoint') for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
+    if (route?.isIsolated) ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     if (secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
     return next();
   };
@@ -44,12 +44,23 @@ function sourceOf(uri: string): string | undefined {
 }
 
 /**
- * Lets the form on this page lead to `uri`. Browsers apply `form-action` to every redirect after a form, so consent could
- * not return to the application otherwise.
+ * Lets the form on this page lead to `uri`, for browsers without Fetch Metadata: `leaveByNavigation` does not recognize
+ * their forms, and they hold `form-action` against the redirect that follows.
  */
-export function allowFormTarget(ctx: Pick<Context, 'set' | 'response'>, uri: string | undefined): void {
+export function allowFormTarget(ctx: Context, uri: string | undefined): void {
   const source = uri && sourceOf(uri);
-  const policy = ctx.response.get('Content-Security-Policy');
-  if (source)
-    ctx.set('Content-Security-Policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`));
+  if (source && ctx.get('sec-fetch-mode') === '') replaceFormAction(ctx, `form-action 'self' ${source}`);
+}
+
+/**
+ * For the page that only submits the form of the response mode form_post. Its target is registered, but the application
+ * may redirect from there to any of its sites.
+ */
+export function allowAnyFormTarget(ctx: Context): void {
+  replaceFormAction(ctx, '');
+}
+
+function replaceFormAction(ctx: Context, directive: string): void {
+  const policy = ctx.response.get('Content-Security-Policy').replace("form-action 'self'", directive);
+  ctx.set('Content-Security-Policy', policy);
 }

@@ -28,18 +28,19 @@ describe('a person in Chromium', { skip }, () => {
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       assert.match(await page.locator('h1').innerText(), /Allow Fieldnotes/);
       await page.getByRole('button', { name: 'Deny' }).click();
+      await page.waitForURL(`${home}/**`);
       assert.match(await page.locator('main').innerText(), /access_denied/);
 
       await page.goto(home);
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await page.getByRole('button', { name: 'Allow', exact: true }).click();
-      assert.equal(page.url(), `${home}/`);
+      await page.waitForURL(`${home}/`);
       assert.match(await page.locator('main').innerText(), /ada@harbour\.example/);
 
       await page.getByRole('button', { name: 'Sign out' }).click();
       assert.equal(await page.locator('h1').innerText(), 'Sign out?');
       await page.getByRole('button', { name: 'Sign out' }).click();
-      assert.equal(page.url(), `${home}/`);
+      await page.waitForURL(`${home}/`);
       await page.goto(server.issuer);
       assert.doesNotMatch(await page.locator('main').innerText(), /signed in as/);
       assert.deepEqual(

@@ -149,6 +149,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['display-code', all],
     ['display-code', { title: bad, code: bad }],
     ['display-code', { ...all, alert: bad }],
+    ['leaving', { title: bad, url: bad }],
     ['error', { ...all, back: { url: bad, label: bad }, time: new Date(0) }],
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
