@@ -6,7 +6,6 @@ import type { Secrets } from '../kit/secrets.ts';
 import { findPresentedRequest, presentVisitorRequest } from '../oidc/storage/visitor-requests.ts';
 import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
-import { setDestination } from '../web/leave-by-navigation.ts';
 import { seeOther } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
 
@@ -51,7 +50,6 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
         throw error;
       });
       if (details.uid !== ctx.params.uid) throw interactionEnded();
-      setDestination(ctx, String(details.params.redirect_uri));
       return details;
     },
 
