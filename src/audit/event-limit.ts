@@ -13,16 +13,17 @@ interface Window {
 
 /**
  * Limits the audit events that anyone can cause, as often as they like: the log must not grow as fast as requests arrive.
- * @param perHour how many events of one application, action and error code are recorded; further ones are only counted
+ * @param perHour how many events of one application, action, error code and parameter are recorded; further ones are only counted
  * @returns a function that returns what to add to an event, or undefined when the event is to be omitted
  */
 export function createEventLimit(perHour: number, now: () => number = Date.now) {
-  // The keys are bounded: registered applications times kinds of error. None contains text from a request.
+  // The keys are bounded: registered applications, kinds of error, names of parameters. None contains text from a request.
   const windows = new Map<string, Window>();
   return (
     event: Pick<AuditEvent, 'clientId' | 'action' | 'errorCode'>,
+    parameter = '',
   ): { details?: { omitted: number } } | undefined => {
-    const key = `${event.clientId} ${event.action} ${event.errorCode}`;
+    const key = `${event.clientId} ${event.action} ${event.errorCode} ${parameter}`;
     let window = windows.get(key);
     let omitted = 0;
     if (!window || now() - window.began >= HOUR_MS) {

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
 import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -48,22 +48,17 @@ async function refuseReplay(ctx: Context, failed: UnitOfWork): Promise<void> {
 
 /** Guard `nonce`: the account has used this nonce before. The application gets an error instead of the code. */
 async function refuseUsedNonce(ctx: Context & KoaContextWithOIDC, failed: UnitOfWork): Promise<void> {
-  const { params, client, account, provider } = ctx.oidc;
+  const { params, provider } = ctx.oidc;
+  const refusal = new errors.InvalidRequest('the nonce was used before');
   const unit = failed.createSibling();
   await withUnit(unit, async () => {
-    recordEvent({
-      action: 'authorization.refused',
-      accountId: account?.accountId,
-      clientId: client?.clientId,
-      success: false,
-      errorCode: 'nonce_reused',
-    });
+    provider.emit('authorization.error', ctx, refusal);
     await unit.commit();
   });
   withdrawResponse(ctx);
   const error: Record<string, string> = {
-    error: 'invalid_request',
-    error_description: 'the nonce was used before',
+    error: refusal.error,
+    error_description: String(refusal.error_description),
     iss: provider.issuer,
   };
   if (params?.state !== undefined) error.state = String(params.state);

@@ -1,49 +1,75 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { createEventLimit } from '../audit/event-limit.ts';
 import { recordEvent } from '../audit/index.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
 import type { EngineError } from './engine-internals.ts';
+import { recordLastRefusal } from './last-refusal.ts';
+import { parameterAtFault } from './parameter-at-fault.ts';
 import { recordReplayOf } from './replays.ts';
 
-/** The engine's events for refused requests, and their names in the audit log. */
+/** The engine's events for refused requests, and their names in the log and in the audit log. */
 const ACTIONS: Record<string, string> = {
   'grant.error': 'token_request.refused',
   'introspection.error': 'introspection.refused',
   'revocation.error': 'revocation.refused',
   'userinfo.error': 'userinfo.refused',
   'authorization.error': 'authorization.refused',
+  'end_session.error': 'sign_out.refused',
+  'end_session_confirm.error': 'sign_out.refused',
+  'end_session_success.error': 'sign_out.refused',
 };
 
 /**
- * The most audit events in an hour for one application, action and error code. A client_id is no secret, so anyone can
- * send invalid requests in the name of an application.
+ * The most audit events in an hour for one application, action, error code and parameter. A client_id is no secret, so
+ * anyone can send invalid requests in the name of an application.
  */
-export const REFUSALS_PER_HOUR = 60;
+export const REFUSALS_PER_HOUR = 30;
+
+const MAX_TEXT = 300;
+
+/** Text of the engine for the log. An error that has a cause quotes it, and the cause may quote what was sent. */
+const detailOf = (error: EngineError & { cause?: unknown }) =>
+  error.cause === undefined ? error.error_detail?.slice(0, MAX_TEXT) : undefined;
 
 /**
- * Logs every refused request. Those of a known application are audit events too, committed with the request. An audit
- * event gets the public description only: the engine's detail may quote what was sent.
+ * Makes each refused request one event: in the log and, if its application is known, in the audit log and at the
+ * application, committed with the request. It has the sentence that the application got and the name of the parameter at
+ * fault, and no value of a parameter.
  */
 export function auditRefusals(provider: Provider, log: Logger): void {
   const limit = createEventLimit(REFUSALS_PER_HOUR);
   const listen: (event: string, listener: (...args: never[]) => void) => void = provider.on.bind(provider);
   for (const [name, action] of Object.entries(ACTIONS)) {
     listen(name, (ctx: KoaContextWithOIDC, error: EngineError) => {
-      const { client, account, entities, session } = ctx.oidc;
-      log.info({ event: name, client_id: client?.clientId, error: error.error, detail: error.error_detail });
+      const { client, account, entities, session, params } = ctx.oidc;
+      const parameter = parameterAtFault(error, params);
+      const description = error.error_description?.slice(0, MAX_TEXT);
+      log.info({
+        event: action,
+        request_id: ctx.state.requestId,
+        client_id: client?.clientId,
+        error: error.error,
+        parameter,
+        description,
+        detail: detailOf(error),
+      });
       if (name === 'grant.error' && recordReplayOf(ctx, error)) return;
       if (!client) return;
+      const { clientId } = client;
       const event = {
         action,
         accountId: account?.accountId ?? session?.accountId ?? entities.RefreshToken?.accountId,
-        clientId: client.clientId,
+        clientId,
         sessionUid: session?.uid,
         success: false,
         errorCode: error.error,
-        errorMessage: error.error_description,
+        errorMessage: description,
       };
-      const addition = limit(event);
-      if (addition) recordEvent({ ...event, ...addition });
+      const addition = limit(event, parameter);
+      if (!addition) return;
+      recordEvent({ ...event, details: { parameter, description, ...addition.details } });
+      recordLastRefusal(currentUnit(), clientId, { action, error: error.error, description, parameter });
     });
   }
 }

@@ -2,6 +2,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit, type UnitOfWork } from '../database/unit-of-work.ts';
 import { type EngineError, isCodeReplay, isRefreshTokenReplay } from './engine-internals.ts';
+import { recordLastRefusal } from './last-refusal.ts';
 import { findPresentedFamily, insertRevokedToken, type RevokedToken } from './storage/families.ts';
 import { hashTokenValue } from './storage/token-values.ts';
 
@@ -15,12 +16,20 @@ export function recordReplay(unit: UnitOfWork, replay: RevokedToken): void {
   if (unit.memory.has(MEMORY_KEY)) return;
   unit.memory.set(MEMORY_KEY, replay);
   insertRevokedToken(unit, replay);
+  const action = `${replay.reason}.detected`;
+  const parameter = replay.reason === 'code_replay' ? 'code' : 'refresh_token';
+  // What the engine answers.
+  const description = 'grant request is invalid';
+  if (replay.clientId)
+    recordLastRefusal(unit, replay.clientId, { action, error: 'invalid_grant', description, parameter });
   recordEvent({
-    action: `${replay.reason}.detected`,
+    action,
     accountId: replay.accountId,
     clientId: replay.clientId,
     success: false,
     errorCode: 'invalid_grant',
+    errorMessage: description,
+    details: { parameter, description },
   });
 }
 

@@ -18,7 +18,8 @@ export const audit: Record<string, TableDescription> = {
       success: 'False: the action was refused or failed.',
       error_code: 'The reason as a code: `wrong_password`, `invalid_grant`, …',
       error_message: 'The reason as a sentence that is safe to show.',
-      details: 'JSON: more details.',
+      details:
+        'JSON: more details. Of a refused request: `parameter`, the name of the parameter at fault, and `description`, the sentence that the application got.',
     },
     values: {
       action: {
@@ -34,6 +35,7 @@ export const audit: Record<string, TableDescription> = {
         'introspection.refused': 'a request to `/token/introspection` was refused',
         'revocation.refused': 'a request to `/token/revocation` was refused',
         'userinfo.refused': 'a request to `/me` was refused',
+        'sign_out.refused': 'a request to `/session/end` was refused',
         'grant.revoked': 'a grant was revoked, with all its tokens',
         'access_token.revoked': 'an application revoked an access token',
         'refresh_token.revoked': 'an application revoked a refresh token',
@@ -88,7 +90,7 @@ export const audit: Record<string, TableDescription> = {
       session_uid: { target: 'T_user_sessions.uid', why: 'The log outlives sessions.' },
     },
     security: [
-      'At most 60 rows an hour on each server for refusals of one application, action and error; `details.omitted` counts the rest.',
+      'At most 30 rows an hour on each server for refusals of one application, action, error and parameter; `details.omitted` counts the rest.',
     ],
     lifetime: 'Two years, unless LATCHKEY_RETENTION sets another time.',
     initialContent: 'Empty.',

@@ -4,6 +4,7 @@ import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
+import type { Refusal } from './store.ts';
 
 interface ClientArguments {
   name?: string;
@@ -61,6 +62,9 @@ const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
   displayCode: args.displayCode,
   grantTypes: args.grantType,
 });
+
+const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
+  [at, action, error, parameter && `(${parameter})`, description].filter(Boolean).join(' ');
 
 /** One line of `latchkey client list`. */
 function summarize(document: Record<string, unknown>) {
@@ -130,11 +134,16 @@ export function clientCommands(
 
   client
     .command('show <client_id>')
-    .description('show an application')
+    .description('show an application, and its last refused request')
     .option(...json)
-    .action(async (clientId: string, args: ClientArguments) =>
-      print(await withClients((clients) => clients.show(clientId)), args.json),
-    );
+    .action(async (clientId: string, args: ClientArguments) => {
+      const { last_refused, ...document } = await withClients((clients) => clients.show(clientId));
+      if (args.json) return print({ ...document, last_refused }, true);
+      print(
+        { ...document, 'last refused': last_refused ? describeRefusal(last_refused as Refusal) : 'never' },
+        false,
+      );
+    });
 
   client
     .command('update <client_id>')

@@ -19,6 +19,7 @@ import {
   findClient,
   insertClient,
   listClients,
+  type Refusal,
   updateClient,
 } from './store.ts';
 
@@ -107,9 +108,11 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       return (await listClients(knex)).map((row) => toDocument(row, issuer));
     },
 
-    /** @throws LatchkeyError not_found */
+    /** With `last_refused`, its latest request that was refused, or null. @throws LatchkeyError not_found */
     async show(clientId: string): Promise<ClientDocument> {
-      return toDocument(await getClient(knex, clientId), issuer);
+      const row = await getClient(knex, clientId);
+      const lastRefused: Refusal | null = row.last_refused ? JSON.parse(row.last_refused) : null;
+      return { ...toDocument(row, issuer), last_refused: lastRefused };
     },
 
     /**

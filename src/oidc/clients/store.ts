@@ -22,8 +22,21 @@ export interface ClientRow {
   /** Seconds; null: the server's own setting. */
   refresh_token_max_ttl: number | null;
   refresh_overlap: number | null;
+  /** JSON: Refusal. */
+  last_refused?: string | null;
   /** JSON: ClientMetadata. */
   metadata: string;
+}
+
+/** A refused request of a client: what the client was sent, and which of its parameters was at fault. */
+export interface Refusal {
+  /** ISO 8601. */
+  at: string;
+  /** The action of the audit event, such as `authorization.refused`. */
+  action: string;
+  error?: string;
+  description?: string;
+  parameter?: string;
 }
 
 /** What is stored of a client without a column of its own. */
