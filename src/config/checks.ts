@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { findUrlFaults, readConnectionUrl } from '../kit/connection-url.ts';
 import { purgedTables, type Retention } from './retention.ts';
 import type { Variables } from './variables.ts';
 
@@ -26,7 +28,20 @@ function checkIssuer(issuer: string, production: boolean): string[] {
 }
 
 function checkDatabaseUrl(url: string): string[] {
-  if (/^(sqlite:.|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(url)) return [];
+  const name = 'LATCHKEY_DATABASE_URL';
+  if (/^sqlite:./.test(url))
+    return url.includes('?') ? [`${name} can have no options after sqlite:path. Remove the "?".`] : [];
+  if (/^postgres(ql)?:\/\//.test(url)) return findUrlFaults(name, url, ['host', 'port', 'options']);
+  if (/^(mysql|mariadb):\/\//.test(url)) {
+    const faults = findUrlFaults(name, url, ['socketPath']);
+    const host = URL.parse(url)?.hostname.replace(/[[\]]/g, '') ?? '';
+    // mysql2 would compare the certificate with "localhost".
+    if (faults.length === 0 && isIP(host) && readConnectionUrl(url).verifiesHost)
+      faults.push(
+        `${name} needs a host name for sslmode=verify-full, not an address. Or set sslmode=verify-ca.`,
+      );
+    return faults;
+  }
   return [
     'LATCHKEY_DATABASE_URL must begin with sqlite:, postgres://, mysql:// or mariadb://. .env.example has examples.',
   ];
@@ -34,14 +49,16 @@ function checkDatabaseUrl(url: string): string[] {
 
 function checkSmtpUrl(text: string | undefined): string[] {
   const url = URL.parse(text ?? 'smtp://unset');
-  if (url && ['smtp:', 'smtps:'].includes(url.protocol) && url.hostname !== '') return [];
+  if (url && ['smtp:', 'smtps:'].includes(url.protocol) && url.hostname !== '')
+    return findUrlFaults('LATCHKEY_SMTP_URL', text ?? 'smtp://unset', []);
   return [
     'LATCHKEY_SMTP_URL must be a URL such as smtp://user:password@mail.example.com:587. Use smtps:// for TLS from the start.',
   ];
 }
 
 function checkRedisUrl(url: string | undefined): string[] {
-  if (url === undefined || /^rediss?:\/\//.test(url)) return [];
+  if (url === undefined) return [];
+  if (/^rediss?:\/\//.test(url)) return findUrlFaults('LATCHKEY_REDIS_URL', url, []);
   return ['LATCHKEY_REDIS_URL must begin with redis:// or rediss://, such as redis://localhost:6379.'];
 }
 

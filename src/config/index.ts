@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { resolveFiles } from '../kit/connection-url.ts';
 import {
   checkSecrets,
   checkValues,
@@ -64,6 +65,8 @@ function resolveDatabaseUrl(url: string, home: string): string {
   return path === undefined ? url : `sqlite:${resolve(home, path)}`;
 }
 
+const SERVERS = ['LATCHKEY_DATABASE_URL', 'LATCHKEY_SMTP_URL', 'LATCHKEY_REDIS_URL'];
+
 /** @returns the names in `scope:a`, `role:b`, … that have that kind */
 const namesOf = (kind: string, rules: string[]) =>
   rules.filter((rule) => rule.startsWith(`${kind}:`)).map((rule) => rule.slice(kind.length + 1));
@@ -84,7 +87,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     notices.push(`Ignored ${links.join(', ')}: Kubernetes sets them for a Service of that name.`);
   const settings = Object.fromEntries(Object.entries(env).filter(([name]) => !links.includes(name)));
   const production = env.NODE_ENV === 'production';
-  const values = parseValues(readValues(settings, home, faults), faults);
+  const texts = readValues(settings, home, faults);
+  for (const name of SERVERS) if (texts[name] !== undefined) texts[name] = resolveFiles(texts[name], home);
+  const values = parseValues(texts, faults);
   faults.push(...checkValues(values, production));
   const { LATCHKEY_PASSKEY_ROOTS: rootsFile, LATCHKEY_PASSKEY_NAMES: namesFile } = values;
   const rootCertificates = readNamedFile(

@@ -1,17 +1,13 @@
 import type { Knex } from 'knex';
+import { readConnectionUrl } from '../kit/connection-url.ts';
 import { engineOf, sqliteFile } from './database-url.ts';
 import { DEADLINE_MS } from './driver/contract.ts';
-import { MYSQL_SESSION } from './driver/mysql-session.ts';
+import { MYSQL_SESSION, mysqlConnection } from './driver/mysql-session.ts';
 import { postgresSession } from './driver/postgres-session.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
 import { dialectWithDeadline } from './knex-deadline.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
 import { createSqliteFile } from './sqlite-files.ts';
-
-/** The URL of MariaDB or MySQL as mysql2 takes it. */
-export function mysqlUrl(url: string): string {
-  return url.replace(/^mariadb:/, 'mysql:');
-}
 
 /**
  * Knex prints warnings to standard output, where they would break the JSON of a command. It also throws the errors among
@@ -52,11 +48,13 @@ function sqliteConfig(url: string): Knex.Config {
 }
 
 function postgresConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
+  const { url: connectionString, tls = false } = readConnectionUrl(url);
   return {
     client: dialectWithDeadline('postgres'),
     log,
     connection: {
-      connectionString: url,
+      connectionString,
+      ssl: tls,
       connectionTimeoutMillis: DEADLINE_MS,
       application_name: 'latchkey',
     },
@@ -80,7 +78,7 @@ function mysqlConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
   return {
     client: dialectWithDeadline('mysql2'),
     log,
-    connection: { uri: mysqlUrl(url), timezone: 'Z', connectTimeout: DEADLINE_MS },
+    connection: { ...mysqlConnection(url), connectTimeout: DEADLINE_MS },
     acquireConnectionTimeout: DEADLINE_MS,
     pool: {
       ...pool,

@@ -4,7 +4,7 @@ import type { Driver } from './driver/contract.ts';
 import { failFast, withDeadline } from './driver/deadline.ts';
 import { settled } from './driver/settle.ts';
 import { createSqliteDriver } from './driver/sqlite.ts';
-import { knexConfig, mysqlUrl } from './knex.ts';
+import { knexConfig } from './knex.ts';
 import { type Engine, selectOne } from './statements.ts';
 
 export interface Database {
@@ -27,7 +27,7 @@ async function createDriver(url: string, knex: Knex, poolSize: number): Promise<
     return settled(failFast(createPostgresDriver(url, poolSize)));
   }
   const { createMysqlDriver } = await import('./driver/mysql.ts');
-  return settled(failFast(createMysqlDriver(mysqlUrl(url), poolSize)));
+  return settled(failFast(createMysqlDriver(url, poolSize)));
 }
 
 const PING = selectOne({ columns: '1 AS one' });

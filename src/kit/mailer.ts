@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transporter } from 'nodemailer';
+import { readConnectionUrl } from './connection-url.ts';
 import { LatchkeyError } from './errors.ts';
 import type { Logger } from './log.ts';
 
@@ -35,10 +36,12 @@ const isFinal = (error: unknown) => ((error as { responseCode?: number }).respon
  */
 export function createMailer(settings: { url: string; from: { name: string; address: string } }): Mailer {
   const { hostname, username } = new URL(settings.url);
+  const { url, tls } = readConnectionUrl(settings.url);
   const options = {
-    url: settings.url,
+    url,
     // An attacker on the network must not be able to remove encryption and read the password.
-    requireTLS: username !== '' && !isLoopback(hostname),
+    requireTLS: tls === undefined ? username !== '' && !isLoopback(hostname) : tls !== false,
+    ...(tls === false ? { ignoreTLS: true } : tls && { tls }),
     connectionTimeout: STEP_MS,
     greetingTimeout: STEP_MS,
     socketTimeout: STEP_MS,

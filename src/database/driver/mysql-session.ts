@@ -1,3 +1,4 @@
+import { readConnectionUrl } from '../../kit/connection-url.ts';
 import { LOCK_WAIT_MS } from './contract.ts';
 
 /** Reads, UPDATE and DELETE, INSERT: the bits of wsrep_sync_wait. */
@@ -23,3 +24,31 @@ export const MYSQL_SESSION = [
   'PREPARE latchkey FROM @latchkey',
   'EXECUTE latchkey',
 ];
+
+/** The part of mysql2's options that Knex declares, too. */
+interface MysqlTls {
+  rejectUnauthorized?: boolean;
+  verifyIdentity: boolean;
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
+interface MysqlConnection {
+  uri: string;
+  timezone: string;
+  ssl?: MysqlTls;
+}
+
+/** How a database URL, of MariaDB or MySQL, is given to mysql2. It compares the host with the certificate by itself. */
+export function mysqlConnection(databaseUrl: string): MysqlConnection {
+  const { url, tls, verifiesHost } = readConnectionUrl(databaseUrl);
+  const connection: MysqlConnection = { uri: url.replace(/^mariadb:/, 'mysql:'), timezone: 'Z' };
+  if (!tls) return connection;
+  const { rejectUnauthorized, ca, cert, key } = tls;
+  connection.ssl = { rejectUnauthorized, verifyIdentity: verifiesHost };
+  if (ca !== undefined) connection.ssl.ca = ca;
+  if (cert !== undefined) connection.ssl.cert = cert;
+  if (key !== undefined) connection.ssl.key = key;
+  return connection;
+}

@@ -7,7 +7,7 @@ import { DEADLINE_MS, type Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { failureOf } from './failures.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';
-import { MYSQL_SESSION } from './mysql-session.ts';
+import { MYSQL_SESSION, mysqlConnection } from './mysql-session.ts';
 import type { Step } from './steps.ts';
 
 type Connection = mysql.PoolConnection & {
@@ -67,8 +67,12 @@ class MysqlPool {
   /** When the server last did not answer in time, as `performance.now()` counts. */
   #lostAt = 0;
 
-  constructor(uri: string, connectionLimit: number) {
-    this.#pool = mysql.createPool({ uri, connectionLimit, connectTimeout: DEADLINE_MS, timezone: 'Z' });
+  constructor(url: string, connectionLimit: number) {
+    this.#pool = mysql.createPool({
+      ...mysqlConnection(url),
+      connectionLimit,
+      connectTimeout: DEADLINE_MS,
+    });
     this.#pool.on('connection', (connection) => {
       // A failure ends the connection, and with it the request that waits for it.
       for (const sql of MYSQL_SESSION) connection.query(sql, (error) => error && connection.destroy());

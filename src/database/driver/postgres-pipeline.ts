@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { readConnectionUrl } from '../../kit/connection-url.ts';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
@@ -72,11 +73,12 @@ function exchange({ client, socket }: Open, queries: (Query | string)[]): Promis
  */
 export class PostgresPipeline {
   readonly #open: Open[] = [];
-  readonly #url: string;
+  readonly #config: pg.ClientConfig;
   readonly #size: number;
 
   constructor(url: string, size: number) {
-    this.#url = url;
+    const { url: connectionString, tls = false } = readConnectionUrl(url);
+    this.#config = { connectionString, ssl: tls };
     this.#size = size;
   }
 
@@ -87,7 +89,7 @@ export class PostgresPipeline {
     if (idlest && (idlest.inFlight === 0 || this.#open.length >= this.#size)) return idlest;
     const socket = new Socket();
     const client = new pg.Client({
-      connectionString: this.#url,
+      ...this.#config,
       connectionTimeoutMillis: DEADLINE_MS,
       application_name: 'latchkey',
       stream: () => socket,

@@ -8,6 +8,7 @@ import {
   RateLimiterRes,
 } from 'rate-limiter-flexible';
 import { DEADLINE_MS } from '../../database/driver/contract.ts';
+import { readConnectionUrl } from '../../kit/connection-url.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
@@ -87,7 +88,10 @@ const require = createRequire(import.meta.url);
 function connect(url: string, log: Logger): Redis {
   // Loaded here, because most servers use no Redis.
   const ioredis = require('ioredis') as typeof import('ioredis');
-  const redis = new ioredis.Redis(url, {
+  const { url: plain, tls } = readConnectionUrl(url);
+  const redis = new ioredis.Redis(plain, {
+    // Only a rediss:// URL uses TLS, and then checks the certificate unless the options say otherwise.
+    ...(tls && { tls }),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: DEADLINE_MS,

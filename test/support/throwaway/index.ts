@@ -44,11 +44,11 @@ export const isInstalled = (name: ServerName) => programsOf(SERVERS[name]) !== u
 export async function startThrowaway(
   name: ServerName,
   folder: string,
-  options: { durable?: boolean } = {},
+  options: { durable?: boolean; extra?: string[] } = {},
 ): Promise<Program & { url: string }> {
   const kind = SERVERS[name];
   const programs = programsOf(kind);
   if (!programs)
     throw new Error(`${name} is not installed. On Debian: apt-get install ${kind.debianPackage}`);
-  return kind.start(join(folder, name), programs, options.durable ?? false);
+  return kind.start(join(folder, name), programs, options.durable ?? false, options.extra);
 }

@@ -14,10 +14,13 @@ export interface ServerKind {
   programs: string[];
   debianPackage: string;
   /** @param durable whether a commit waits for the disk, as in production */
-  start(folder: string, programs: string[], durable: boolean): Promise<ThrowawayServer>;
+  /** @param extra settings as they are on the command line */
+  start(folder: string, programs: string[], durable: boolean, extra?: string[]): Promise<ThrowawayServer>;
 }
 
-/** PostgreSQL listens before it takes connections. */
+const REFUSED_BY_RULE = '28000';
+
+/** PostgreSQL listens before it takes connections. A refusal by its rules is an answer, too. */
 async function takesConnections(connectionString: string): Promise<boolean> {
   const client = new pg.Client({ connectionString });
   client.on('error', () => {});
@@ -25,8 +28,8 @@ async function takesConnections(connectionString: string): Promise<boolean> {
     await client.connect();
     await client.end();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === REFUSED_BY_RULE;
   }
 }
 
@@ -39,7 +42,7 @@ export const listens = (port: number) =>
 const postgres: ServerKind = {
   programs: ['postgres', 'initdb'],
   debianPackage: 'postgresql',
-  async start(folder, [server = '', initdb = ''], durable) {
+  async start(folder, [server = '', initdb = ''], durable, extra = []) {
     const data = join(ownedFolder(folder), 'data');
     const encoding = ['--encoding=UTF8', '--locale=C'];
     const init = ['--pgdata', data, '--username=latchkey', '--auth=trust', '--no-sync', ...encoding];
@@ -49,7 +52,7 @@ const postgres: ServerKind = {
     const settings = ['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`];
     settings.push('max_connections=400');
     if (!durable) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
-    const command = [server, '-D', data, ...settings.flatMap((setting) => ['-c', setting])];
+    const command = [server, '-D', data, ...settings.flatMap((setting) => ['-c', setting]), ...extra];
     const ready = () => takesConnections(url);
     return { url, ...(await startProgram(command, { signal: 'INT', folder, ready })) };
   },
@@ -58,17 +61,27 @@ const postgres: ServerKind = {
 const mariadb: ServerKind = {
   programs: ['mariadbd', 'mariadb-install-db'],
   debianPackage: 'mariadb-server',
-  async start(folder, [server = '', install = ''], durable) {
+  async start(folder, [server = '', install = ''], durable, extra = []) {
     const data = join(ownedFolder(folder), 'data');
-    const init = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal'];
+    const init = [
+      '--no-defaults',
+      `--datadir=${data}`,
+      `--tmpdir=${folder}`,
+      '--auth-root-authentication-method=normal',
+    ];
     await runProgram(install, [...init, '--skip-test-db', '--skip-name-resolve'], folder);
     const port = await freePort();
     const url = `mysql://root@127.0.0.1:${port}/mysql`;
-    const files = [`--datadir=${data}`, `--socket=${folder}/socket`, `--pid-file=${folder}/pid`];
+    const files = [
+      `--datadir=${data}`,
+      `--tmpdir=${folder}`,
+      `--socket=${folder}/socket`,
+      `--pid-file=${folder}/pid`,
+    ];
     const options = ['--bind-address=127.0.0.1', `--port=${port}`, '--skip-name-resolve'];
     options.push('--max-connections=600', '--character-set-server=utf8mb4');
     if (!durable) options.push('--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=0');
-    const command = [server, '--no-defaults', ...files, ...options];
+    const command = [server, '--no-defaults', ...files, ...options, ...extra];
     const ready = () => listens(port);
     return { url, ...(await startProgram(command, { signal: 'KILL', folder, ready })) };
   },
