@@ -28,9 +28,10 @@ export function withDeadline<T>(
       },
       (error) => {
         clearTimeout(timer);
-        // Neither is the fault of the other units in a group: they are attempted again, each alone.
+        // None is the fault of the other units in a group: they are attempted again, each alone.
         const failure = failureOf(markAsDatabase(error));
-        reject(failure === 'locked' || failure === 'retry' ? error : toUnavailable(error));
+        const isOneUnits = failure === 'locked' || failure === 'retry' || failure === 'outdated';
+        reject(isOneUnits ? error : toUnavailable(error));
       },
     );
   });

@@ -3,7 +3,7 @@ import { LatchkeyError, unavailable } from '../../kit/errors.ts';
 import type { Engine } from '../statements.ts';
 import type { Write } from '../writes.ts';
 import { type Driver, LOCK_WAIT_MS } from './contract.ts';
-import { failureOf } from './failures.ts';
+import { failureOf, toUnavailable } from './failures.ts';
 import { type Step, stepsOf } from './steps.ts';
 
 interface Waiting<Job, Result> {
@@ -35,7 +35,7 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       const failure = failureOf(error);
-      if (failure !== 'locked' && failure !== 'retry') throw error;
+      if (failure !== 'locked' && failure !== 'retry') throw toUnavailable(error);
       const waited = performance.now() - began;
       if (tries === TRIES || (failure === 'locked' && waited > LOCK_WAIT_MS)) throw unavailable(error);
       await sleep(Math.random() * 20 * tries);
