@@ -18,6 +18,8 @@ const log = { warn() {}, error() {} };
 type Done = (error: unknown, connection: unknown) => void;
 
 const PRAGMAS = [
+  // Only a new file takes this: deleted rows can then give their pages back.
+  'auto_vacuum = INCREMENTAL',
   // Two processes that open a new file at once both switch it to WAL, so the later one must wait.
   `busy_timeout = ${DEADLINE_MS}`,
   'journal_mode = WAL',

@@ -1,7 +1,9 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import type { Knex } from 'knex';
 import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
 import { engineOf, sqliteFile } from './database-url.ts';
+import type { Engine } from './statements.ts';
 
 /** SQLite puts them beside the database, with the mode of the database. The last one is ours. */
 const SUFFIXES = ['', '-wal', '-shm', '-journal', '-migration-lock'];
@@ -39,4 +41,19 @@ export function restrictFiles(url: string): string[] {
   const notices = SUFFIXES.map((suffix) => restrictMode(`${file}${suffix}`, 0o600));
   notices.push(restrictFolder(dirname(file), (name) => name.startsWith(stem) || name === 'secrets'));
   return notices.filter((notice) => notice !== undefined);
+}
+
+/** A megabyte: some milliseconds, in which requests wait. */
+const PAGES_AT_ONCE = 256;
+
+/** Gives pages of deleted rows back to the file system, a few in each call. Does nothing on other engines. */
+export async function returnFreePages({ engine, knex }: { engine: Engine; knex: Knex }): Promise<void> {
+  if (engine !== 'sqlite') return;
+  const connection: { exec(sql: string): void } = await knex.client.acquireConnection();
+  try {
+    // Not by Knex, which would take one step of this statement only: one page.
+    connection.exec(`PRAGMA incremental_vacuum(${PAGES_AT_ONCE})`);
+  } finally {
+    await knex.client.releaseConnection(connection);
+  }
 }

@@ -1,6 +1,7 @@
 import { purgedTables, type Retention, retentionRules } from '../config/retention.ts';
 import { withoutDeadline } from '../database/knex-deadline.ts';
 import type { Database } from '../database/open.ts';
+import { returnFreePages } from '../database/sqlite-files.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { changeInBatches, type SweepControl } from './batches.ts';
 import { purgeCondition, toDialect } from './dialect.ts';
@@ -74,6 +75,7 @@ export async function purge(
     }
     purged.push({ table, rows });
   }
+  await returnFreePages(database);
   return purged;
 }
 

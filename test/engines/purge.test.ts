@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { purgedTables, retentionRules } from '../../src/config/retention.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { returnFreePages } from '../../src/database/sqlite-files.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { changeInBatches } from '../../src/maintenance/batches.ts';
 import { purgeCondition } from '../../src/maintenance/dialect.ts';
@@ -164,3 +165,20 @@ for (const engine of engines) {
     });
   });
 }
+
+test('the purge gives pages of a SQLite file back to the file system', {
+  skip: !engines.includes('sqlite'),
+}, async (t) => {
+  const { database } = await openWorld(t, 'sqlite', { empty: true });
+  const pages = async (name: string) =>
+    Object.values((await database.knex.raw(`PRAGMA ${name}`))[0])[0] as number;
+  await database.knex.schema.createTable('T_rows', (table) => table.text('payload'));
+  for (let row = 0; row < 100; row += 1)
+    await database.knex('T_rows').insert({ payload: 'x'.repeat(20_000) });
+  await database.knex('T_rows').delete();
+  const before = [await pages('page_count'), await pages('freelist_count')] as const;
+  assert.ok(before[1] > 256);
+  await returnFreePages(database);
+  assert.equal(await pages('freelist_count'), before[1] - 256);
+  assert.ok((await pages('page_count')) < before[0] - 200);
+});
