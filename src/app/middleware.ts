@@ -12,7 +12,9 @@ import { limitBodies } from '../web/body-limit.ts';
 import { findClientAddress } from '../web/client-address.ts';
 import { answerErrors } from '../web/errors.ts';
 import { answerHealthChecks } from '../web/health.ts';
+import { redirectToIssuer } from '../web/issuer-address.ts';
 import { leaveByNavigation } from '../web/leave-by-navigation.ts';
+
 import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
 import { readTarget } from '../web/request-target.ts';
@@ -53,6 +55,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     // Health checks and assets need no unit of work.
     answerHealthChecks({ notReady: createReadiness(database, log), isStopping: deps.isStopping }),
     deps.assets.middleware,
+    // Pages work at the issuer's address alone.
+    redirectToIssuer(issuer, log),
     // Some endpoints for browsers accept POST as well as GET.
     redirectPostToGet(),
     // Rejects authorization requests that are too large.

@@ -16,6 +16,13 @@ export function requireSameOrigin(issuer: string): Middleware {
       const origin = ctx.get('origin');
       const site = ctx.get('sec-fetch-site');
       const isForeign = (origin !== '' && origin !== issuer) || (site !== '' && site !== 'same-origin');
+      // The browser compares the page with this server: it is our own page, opened under another name.
+      if (isForeign && (site === 'same-origin' || URL.parse(origin)?.host === ctx.get('host')))
+        throw new LatchkeyError(
+          'forbidden',
+          'form_at_other_address',
+          `This page was not opened at the address of this server. Open ${issuer} and start again there.`,
+        );
       if (isForeign || !ctx.is(FORM_TYPES[form]))
         throw new LatchkeyError(
           'forbidden',

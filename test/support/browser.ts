@@ -40,6 +40,8 @@ export class Browser {
     const headers = new Headers({ accept: 'text/html', ...(init.headers as Record<string, string>) });
     const cookie = this.#header(target.pathname);
     if (cookie) headers.set('cookie', cookie);
+    // As a proxy in front of several servers does.
+    if (this.origin !== this.issuer) headers.set('x-forwarded-host', new URL(this.issuer).host);
     const response = await fetch(target, { ...init, headers, redirect: 'manual' });
     this.#keep(response);
     return response;

@@ -1,0 +1,89 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { freePort } from './free-port.ts';
+import { temporaryFolder } from './throwaway/index.ts';
+import { findProgram, ownedFolder, startProgram } from './throwaway/program.ts';
+import { listens } from './throwaway/servers.ts';
+
+type ProxyName = 'haproxy' | 'nginx';
+
+/** For the option `skip` of a test. With CI=true the test fails instead. */
+export const withoutProxy = (name: ProxyName) =>
+  !findProgram(name) && process.env.CI !== 'true' && `apt-get install ${name}`;
+
+/** Starts a proxy on a free port. @param configure returns its configuration @returns its origin */
+async function startProxy(
+  t: Pick<TestContext, 'after'>,
+  name: ProxyName,
+  configure: (port: number, folder: string) => string,
+): Promise<string> {
+  const folder = ownedFolder(join(temporaryFolder(true), name));
+  const port = await freePort();
+  const file = join(folder, 'proxy.conf');
+  writeFileSync(file, configure(port, folder));
+  const program = findProgram(name) ?? name;
+  const command = name === 'nginx' ? [program, '-p', folder, '-c', file] : [program, '-f', file];
+  const proxy = await startProgram(command, { signal: 'TERM', folder, ready: () => listens(port) });
+  t.after(() => proxy.stop());
+  return `http://127.0.0.1:${port}`;
+}
+
+const hostOf = (origin: string) => new URL(origin).host;
+
+/** @param servers the origins to balance between; each one's /readyz is checked every 200 ms */
+export function startHaproxy(t: Pick<TestContext, 'after'>, servers: string[]): Promise<string> {
+  const lines = servers.map((origin, index) => `  server s${index} ${hostOf(origin)}`).join('\n');
+  return startProxy(
+    t,
+    'haproxy',
+    (port) => `
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout check 5s
+  option forwardfor
+frontend front
+  bind 127.0.0.1:${port}
+  default_backend latchkey
+backend latchkey
+  option httpchk GET /readyz
+  default-server check inter 200ms fall 1 rise 1
+${lines}
+`,
+  );
+}
+
+/** @param location the directives of each location, by its path */
+export function startNginx(
+  t: Pick<TestContext, 'after'>,
+  location: Record<string, string>,
+  serverName = '_',
+): Promise<string> {
+  const locations = Object.entries(location).map(([path, text]) => `    location ${path} { ${text} }`);
+  return startProxy(
+    t,
+    'nginx',
+    (port, folder) => `
+daemon off;
+pid ${folder}/nginx.pid;
+error_log stderr;
+events {}
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  server {
+    listen 127.0.0.1:${port};
+    server_name ${serverName};
+${locations.join('\n')}
+  }
+}
+`,
+  );
+}
