@@ -5,7 +5,7 @@ import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';
 import { DEADLINE_MS, type Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
-import { failureOf } from './failures.ts';
+import { failureOf, markAsDatabase } from './failures.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';
 import { MYSQL_SESSION, mysqlConnection } from './mysql-session.ts';
 import type { Step } from './steps.ts';
@@ -108,7 +108,8 @@ class MysqlPool {
         if (isLate) throw new Error('The deadline passed before there was a connection.');
         return await work(connection, sent);
       } catch (error) {
-        if (sent.commit && failureOf(error) === 'unavailable' && !isRefusal(error)) throw toLost(error);
+        if (sent.commit && failureOf(markAsDatabase(error)) === 'unavailable' && !isRefusal(error))
+          throw toLost(error);
         throw error;
       } finally {
         this.#release(connection);
