@@ -40,6 +40,13 @@ export function limitToCeiling(requested: Iterable<string>, ceiling: string[]): 
   return scopes.filter((scope) => PROTOCOL_SCOPES.has(scope) || limited.has(scope));
 }
 
+const CLAIM_SCOPES = new Set(['profile', 'email']);
+
+/** Whether this server itself gives something for a scope. Every other scope is for APIs. */
+export function isBuiltIn(scope: string): boolean {
+  return scope === '*:*' || PROTOCOL_SCOPES.has(scope) || CLAIM_SCOPES.has(scope) || isLatchkeyScope(scope);
+}
+
 /** Whether a scope is one over Latchkey itself. */
 export function isLatchkeyScope(scope: string): boolean {
   return scope.startsWith('latchkey:');

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 /**
  * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file and nowhere
@@ -8,6 +8,7 @@ import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 /** Members of the provider that are replaced or called below. */
 const MEMBERS = [
+  'OIDCContext.prototype.entity',
   'OIDCContext.prototype.requestParamOIDCScopes',
   'OIDCContext.prototype.requestParamClaims',
   'AccessToken.prototype.save',
@@ -122,6 +123,20 @@ export function replaceRequestedClaims(
       return new Set(select(this));
     },
   });
+}
+
+/** The declared constructor wants the scopes, which would become a parameter of the response. */
+export const invalidScope = (description: string): Error =>
+  Reflect.construct(errors.InvalidScope, [description]);
+
+/** Runs `visit` as soon as the engine has found the client of a request, before it looks at the other parameters. */
+export function onClientFound(provider: Provider, visit: (oidc: KoaContextWithOIDC['oidc']) => void): void {
+  const { prototype } = provider.OIDCContext;
+  const { entity } = prototype;
+  prototype.entity = function (this: KoaContextWithOIDC['oidc'], key: string, value: unknown) {
+    entity.call(this, key as never, value as never);
+    if (key === 'Client' && value !== undefined) visit(this);
+  } as typeof entity;
 }
 
 /** Runs `change` on every access token before it is stored; the request's context is undefined outside of one. */

@@ -1,7 +1,8 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { acrLevel, requestedAcrLevel } from '../access/acr.ts';
-import { parseScopes } from '../access/scopes.ts';
+import { limitToCeiling, parseScopes } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
+import { invalidScope } from './engine-internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';
 import type { SecondFactorPolicy } from './second-factor-policy.ts';
 
@@ -85,6 +86,21 @@ const refreshable = ({ isSignInTooOld }: Pick<RefreshTokenRules, 'isSignInTooOld
     (ctx: KoaContextWithOIDC) => isSignInTooOld(ctx) && !ctx.oidc.result?.login,
   );
 
+/** A scope that the application may request, but this account may not use, leaves nothing to consent to. */
+const scopeLeft = new Check(
+  'scope_left',
+  'the account may use none of the requested scopes',
+  'invalid_scope',
+  (ctx: KoaContextWithOIDC) => {
+    const account = ctx.oidc.account as unknown as EngineAccount | undefined;
+    if (account && limitToCeiling(ctx.oidc.requestParamOIDCScopes, account.scopes).length === 0)
+      throw invalidScope(
+        'this account may use none of the requested scopes; an administrator can extend its ceiling',
+      );
+    return Check.NO_NEED_TO_PROMPT;
+  },
+);
+
 const secondFactor = (policy: SecondFactorPolicy) =>
   new Check(
     'second_factor',
@@ -120,6 +136,7 @@ export function createPromptPolicy(
     secondFactor(secondFactorPolicy),
   ])
     checks?.add(check);
+  policy.get('consent')?.checks.add(scopeLeft);
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);
   return policy;

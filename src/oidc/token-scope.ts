@@ -1,8 +1,13 @@
-import type { Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/document.ts';
-import { beforeAccessTokenSave, replaceRequestedScopes } from './engine-internals.ts';
+import {
+  beforeAccessTokenSave,
+  invalidScope,
+  onClientFound,
+  replaceRequestedScopes,
+} from './engine-internals.ts';
 
 /** Seconds. No token with a scope over Latchkey itself lives longer. */
 const LATCHKEY_TOKEN_TTL = 3600;
@@ -12,12 +17,49 @@ export function accessTokenTtl(configured: number, scope: string | undefined): n
   return parseScopes(scope).some(isLatchkeyScope) ? Math.min(configured, LATCHKEY_TOKEN_TTL) : configured;
 }
 
+const OFFLINE = 'offline_access';
+
+/** The scope of a request that names none (RFC 6749 section 3.3). */
+function defaultScope(client: EngineClient): string | undefined {
+  if (client.default_scope !== undefined) return client.default_scope;
+  return limitToApplication(client, ['openid'])[0];
+}
+
+/**
+ * Completes the scope of an authorization request before the engine checks the request: forgives additional spaces,
+ * and takes the application's default for a request without a scope.
+ * @throws InvalidScope when the application may have none of the scopes, which is known before anyone signs in
+ */
+function completeRequestedScope(client: EngineClient, scope: string | undefined): string {
+  const mayRequest = `this application may request: ${client.allowed_scopes || 'none'}`;
+  const requested = scope ?? defaultScope(client);
+  if (requested === undefined) throw invalidScope(`add a scope; ${mayRequest}`);
+  const left = limitToApplication(client, parseScopes(requested)).filter((one) => one !== OFFLINE);
+  if (left.length === 0) throw invalidScope(`none of the requested scopes is allowed; ${mayRequest}`);
+  return requested;
+}
+
+function completeScope({ route, params, client }: KoaContextWithOIDC['oidc']): void {
+  if (!params || !client || (params.scope !== undefined && typeof params.scope !== 'string')) return;
+  const engineClient = client as unknown as EngineClient;
+  const scope = parseSpaces(params.scope);
+  params.scope = scope;
+  if (route === 'authorization') params.scope = completeRequestedScope(engineClient, scope);
+  if (params.grant_type === 'client_credentials') params.scope = scope ?? engineClient.default_scope;
+}
+
+/** Only spaces separate scopes, so that other characters are still refused. */
+function parseSpaces(scope: string | undefined): string | undefined {
+  return scope?.split(' ').filter(Boolean).join(' ') || undefined;
+}
+
 /**
  * A token carries requested ∩ client ∩ account ceiling. It is decided where the engine reads a request's scope, and
  * again when an access token is stored, with the application and the account as they are by then: a refresh token
  * may be older than a change of either.
  */
 export function limitScopes(provider: Provider): void {
+  onClientFound(provider, completeScope);
   replaceRequestedScopes(provider, ({ client, params }) => {
     const scopes = parseScopes(params?.scope as string);
     return client ? limitToApplication(client as unknown as EngineClient, scopes) : scopes;
@@ -26,6 +68,11 @@ export function limitScopes(provider: Provider): void {
     const account = ctx?.oidc.account as unknown as EngineAccount | undefined;
     const issued = parseScopes(token.scope);
     const scopes = token.client ? limitToApplication(token.client, issued) : issued;
-    token.scope = (account ? limitToCeiling(scopes, account.scopes) : scopes).join(' ') || undefined;
+    const left = account ? limitToCeiling(scopes, account.scopes) : scopes;
+    // RFC 6749 section 5.1: a response must state a scope that differs, and it cannot state an empty one.
+    const isRequested = issued.length > 0 || Boolean(ctx?.oidc.params?.scope);
+    if (isRequested && left.length === 0)
+      throw invalidScope('none of the requested scopes is allowed for this application and account');
+    token.scope = left.join(' ') || undefined;
   });
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
+import type { ClientDocument } from './document.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
@@ -14,6 +15,7 @@ interface ClientArguments {
   firstParty?: boolean;
   displayCode?: boolean;
   scope?: string;
+  defaultScope?: string;
   grantType?: ClientInput['grantTypes'];
   pkce?: ClientInput['pkce'];
   requirePkce?: boolean;
@@ -49,6 +51,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   postLogoutRedirectUris: args.postLogoutRedirectUri,
   firstParty: args.firstParty,
   scope: args.scope,
+  defaultScope: args.defaultScope,
   pkce: toPkceLevel(args),
   idTokenSignedResponseAlg: args.idTokenAlg,
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
@@ -62,6 +65,12 @@ const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
   displayCode: args.displayCode,
   grantTypes: args.grantType,
 });
+
+/** Prints an application, and its warnings on standard error. */
+function printDocument({ warnings = [], ...document }: ClientDocument, asJson: boolean | undefined): void {
+  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  print(asJson && warnings.length > 0 ? { ...document, warnings } : document, asJson);
+}
 
 const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
   [at, action, error, parameter && `(${parameter})`, description].filter(Boolean).join(' ');
@@ -84,6 +93,10 @@ export function clientCommands(
     '--pkce <level>',
     'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off',
   ] as const;
+  const defaultScope = [
+    '--default-scope <scopes>',
+    'the scope of requests without one; default: openid',
+  ] as const;
   const overlap = [
     '--refresh-overlap <seconds>',
     'how long a used refresh token works again; default: LATCHKEY_REFRESH_OVERLAP',
@@ -102,7 +115,11 @@ export function clientCommands(
     .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
     .option('--first-party', 'the application is yours: people are not asked for consent')
     .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
-    .option('--scope <scopes>', 'the scopes that it may request', 'openid profile email')
+    .option(
+      '--scope <scopes>',
+      'the scopes that it may request; default: openid profile email, or none for client_credentials alone',
+    )
+    .option(...defaultScope)
     .option(
       '--grant-type <type>',
       'authorization_code, refresh_token or client_credentials; may be repeated',
@@ -119,7 +136,7 @@ export function clientCommands(
     .option(...overlap)
     .option(...json)
     .action(async (args: ClientArguments & { name: string }) => {
-      print(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
+      printDocument(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
     });
 
   client
@@ -154,6 +171,7 @@ export function clientCommands(
     .option('--first-party')
     .option('--no-first-party')
     .option('--scope <scopes>')
+    .option(...defaultScope)
     .option(...pkce)
     .option('--require-pkce', 'the same as --pkce always')
     .option('--no-require-pkce', 'the same as --pkce off')
@@ -165,7 +183,10 @@ export function clientCommands(
     .option(...overlap)
     .option(...json)
     .action(async (clientId: string, args: ClientArguments) => {
-      print(await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))), args.json);
+      printDocument(
+        await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))),
+        args.json,
+      );
     });
 
   const actions = [

@@ -3,11 +3,17 @@ import type { PkceLevel } from './schema.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
-export type ClientDocument = Record<string, unknown> & { client_id: string; client_secret?: string };
+export type ClientDocument = Record<string, unknown> & {
+  client_id: string;
+  client_secret?: string;
+  /** Sentences about what was just registered or changed, and may not be what was meant. */
+  warnings?: string[];
+};
 
 /** Our own members of the document that the engine keeps on its client. */
 export const OWN_METADATA = [
   'allowed_scopes',
+  'default_scope',
   'pkce',
   'is_first_party',
   'display_code',
@@ -23,6 +29,8 @@ export interface EngineClient {
   clientAuthMethod: string;
   redirectUris: string[];
   allowed_scopes: string;
+  /** The scope of a request that names none; undefined: `openid`, if it may have it. */
+  default_scope?: string;
   pkce: PkceLevel;
   is_first_party: boolean;
   display_code: boolean;
@@ -54,6 +62,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     application_type: redirectUris.every((uri) => /^https?:/.test(uri)) ? 'web' : 'native',
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
     scope: JSON.parse(row.allowed_scopes).join(' '),
+    default_scope: metadata.default_scope,
     // An earlier version may have registered a public application after the column was added.
     pkce: row.client_type === 'public' ? 'always' : row.pkce,
     require_pkce: row.pkce !== 'off',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
+import { limitToClient, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { MAX_REFRESH_OVERLAP } from '../../config/variables.ts';
 import { refuse } from '../../kit/errors.ts';
 import { visibleText } from '../../kit/text.ts';
@@ -81,7 +81,9 @@ export const clientInput = z.strictObject({
   public: z.boolean().default(false),
   firstParty: z.boolean().default(false),
   displayCode: z.boolean().default(false),
-  scope: scope.default(['openid', 'profile', 'email']),
+  /** By default `openid profile email`, or nothing for a service without users. */
+  scope: scope.optional(),
+  defaultScope: scope.optional(),
   grantTypes: z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`)).optional(),
   /** By default `always` for public applications, and `or-nonce` for those with a secret. */
   pkce: pkce.optional(),
@@ -99,6 +101,8 @@ export const clientChange = z.strictObject({
   postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),
   scope: scope.optional(),
+  /** Empty: the server's own default. */
+  defaultScope: scope.optional(),
   pkce: pkce.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),
@@ -115,7 +119,12 @@ export function checkCombination(client: {
   public: boolean;
   grantTypes: string[];
   pkce?: PkceLevel | undefined;
+  scope: string[];
+  defaultScope?: string[] | undefined;
 }): void {
+  const { defaultScope = [], scope: allowed } = client;
+  if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
+    refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');
   const usesCode = client.grantTypes.includes('authorization_code');
   if (client.displayCode && client.redirectUris.length > 0)
     refuse(

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { isBuiltIn, parseScopes } from '../../access/scopes.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
@@ -31,6 +32,17 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
 
 /** Servers of the version before the column `pkce` read `require_pkce`. */
 const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
+
+/** @returns the member `warnings` of a document, if there is something to warn about */
+function warningsAbout(scopes: string[]): { warnings?: string[] } {
+  const unserved = scopes.filter((scope) => !isBuiltIn(scope));
+  if (unserved.length === 0) return {};
+  return {
+    warnings: unserved.map(
+      (scope) => `The scope ${scope} gives no claims here. It is in tokens, for an API that checks it.`,
+    ),
+  };
+}
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
 export function createClients(deps: { knex: Knex; issuer: string }) {
@@ -69,19 +81,22 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     create(actor: Actor, client: ClientInput): Promise<ClientDocument> {
       const input = parse(clientInput, client);
       const grantTypes = input.grantTypes ?? ['authorization_code', 'refresh_token'];
-      checkCombination({ ...input, grantTypes });
+      const isService = !grantTypes.includes('authorization_code');
+      const scope = input.scope ?? (isService ? [] : ['openid', 'profile', 'email']);
+      checkCombination({ ...input, grantTypes, scope });
       const metadata: ClientMetadata = {
         grant_types: grantTypes,
         post_logout_redirect_uris: input.postLogoutRedirectUris,
         id_token_signed_response_alg: input.idTokenSignedResponseAlg,
         display_code: input.displayCode,
+        default_scope: input.defaultScope?.join(' ') || undefined,
       };
       return knex.transaction(async (trx) => {
         const row = await insertClient(trx, {
           client_name: input.name,
           client_type: input.public ? 'public' : 'confidential',
           redirect_uris: JSON.stringify(input.redirectUris),
-          allowed_scopes: JSON.stringify(input.scope),
+          allowed_scopes: JSON.stringify(scope),
           ...pkceColumns(input.pkce ?? (input.public ? 'always' : 'or-nonce')),
           is_first_party: input.firstParty,
           is_active: true,
@@ -98,7 +113,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           clientId: row.client_id,
           details: { name: input.name },
         });
-        const document = toDocument(row, issuer);
+        const document = { ...toDocument(row, issuer), ...warningsAbout(scope) };
         return secret ? withSecret(document, secret) : document;
       });
     },
@@ -121,11 +136,12 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
      */
     async update(actor: Actor, clientId: string, changes: ClientChange): Promise<ClientDocument> {
       const input = parse(clientChange, changes);
-      return change(actor, clientId, 'client.updated', (row) => {
+      const document = await change(actor, clientId, 'client.updated', (row) => {
         const metadata: ClientMetadata = JSON.parse(row.metadata);
         if (input.postLogoutRedirectUris) metadata.post_logout_redirect_uris = input.postLogoutRedirectUris;
         if (input.idTokenSignedResponseAlg)
           metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
+        if (input.defaultScope) metadata.default_scope = input.defaultScope.join(' ') || undefined;
         const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
         checkCombination({
           redirectUris,
@@ -133,6 +149,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           public: row.client_type === 'public',
           grantTypes: metadata.grant_types,
           pkce: input.pkce,
+          scope: input.scope ?? JSON.parse(row.allowed_scopes),
+          defaultScope: parseScopes(metadata.default_scope),
         });
         return {
           metadata: JSON.stringify(metadata),
@@ -146,6 +164,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
         };
       });
+      return { ...document, ...warningsAbout(input.scope ?? []) };
     },
 
     /** Every server refuses the application within a second. @throws LatchkeyError not_found */

@@ -45,6 +45,8 @@ export interface ClientMetadata {
   post_logout_redirect_uris: string[];
   id_token_signed_response_alg: string;
   display_code: boolean;
+  /** The scope of a request that names none. */
+  default_scope?: string | undefined;
 }
 
 export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & {
