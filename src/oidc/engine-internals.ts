@@ -33,6 +33,7 @@ const WORDING = {
   secretNotInHeader: ['shared/client_auth.js', 'client_secret must be provided in the Authorization header'],
   forgedSignOut: ['shared/xsrf.js', 'xsrf token invalid'],
   unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
+  unregisteredTarget: ['actions/end_session.js', 'post_logout_redirect_uri not registered'],
   submittingPage: ['response_modes/form_post.js', '<title>Submitting Callback</title>'],
 } satisfies Record<string, [file: string, text: string]>;
 
@@ -52,6 +53,12 @@ export const responseModes: Record<string, ResponseMode | undefined> = {
   fragment: await load(import('oidc-provider/lib/response_modes/fragment.js')),
   form_post: await load(import('oidc-provider/lib/response_modes/form_post.js')),
 };
+
+/** The engine's own end of a session, which it otherwise runs once the user has confirmed. */
+const endSession = await import('oidc-provider/lib/actions/end_session.js').then(
+  ({ confirm }) => confirm.findLast(({ name }) => name === 'endSession'),
+  () => undefined,
+);
 
 const readEngineFile = (file: string) =>
   readFileSync(new URL(import.meta.resolve(`oidc-provider/${file}`)), 'utf8');
@@ -78,6 +85,7 @@ export function checkEngine(provider: object): void {
   const missing =
     MEMBERS.find((path) => !hasMember(provider, path)) ??
     Object.keys(responseModes).find((mode) => typeof responseModes[mode] !== 'function') ??
+    (endSession ? undefined : 'endSession') ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
   if (missing === undefined) return;
   const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };
@@ -210,6 +218,12 @@ export function signOutState(ctx: KoaContextWithOIDC) {
     | undefined;
 }
 
+/** Ends the session of this request, with everything that ends with it, and redirects. Call it once a sign-out was requested. */
+export async function signOutNow(ctx: KoaContextWithOIDC): Promise<void> {
+  Object.assign(ctx.oidc.params ?? {}, { logout: 'yes' });
+  await endSession?.(ctx);
+}
+
 /** The parts of an engine's error: two for the client, and the detail for the log. */
 export interface EngineError {
   error?: string;
@@ -238,3 +252,7 @@ export const isForgedSignOut = ({ error_detail, error_description }: EngineError
 
 /** Whether the body is the engine's page with a form that a script submits. */
 export const isSubmittingPage = (body: string) => body.includes(WORDING.submittingPage[1]);
+
+/** Whether a sign-out named an address to go on to that the application has not registered. */
+export const isUnregisteredTarget = ({ error_description }: EngineError) =>
+  isWorded(error_description, 'unregisteredTarget');

@@ -2,3 +2,7 @@ declare module 'oidc-provider/lib/response_modes/*.js' {
   const mode: (ctx: object, redirectUri: string, out: Record<string, string>) => void | Promise<void>;
   export default mode;
 }
+
+declare module 'oidc-provider/lib/actions/end_session.js' {
+  export const confirm: ((ctx: object) => Promise<void>)[];
+}

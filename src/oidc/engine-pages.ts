@@ -1,10 +1,16 @@
 import type { Context } from 'koa';
-import { errors } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
 import { findAccount } from './claims.ts';
-import { type EngineError, isForgedSignOut, signOutState } from './engine-internals.ts';
+import {
+  type EngineError,
+  isForgedSignOut,
+  isUnregisteredTarget,
+  signOutNow,
+  signOutState,
+} from './engine-internals.ts';
 import type { EnginePages } from './provider.ts';
 
 interface ErrorText {
@@ -47,11 +53,39 @@ function textOf(error: string, description: string | undefined): ErrorText {
   );
 }
 
+/**
+ * Whether the request has an ID token (`id_token_hint`, validated by the engine) from the sign-in of this session, for an
+ * application that the user reached with it. RP-Initiated Logout section 2.
+ */
+function isOfSession(ctx: KoaContextWithOIDC): boolean {
+  const { session, client, entities } = ctx.oidc;
+  const { sub, auth_time } = entities.IdTokenHint?.payload ?? {};
+  if (!session?.accountId || !client || session.accountId !== sub) return false;
+  return session.loginTs === auth_time && session.authorizations?.[client.clientId] !== undefined;
+}
+
+/** The user can still sign out, and then stays here. */
+function unregisteredTarget(ctx: KoaContextWithOIDC): ErrorText & { back?: { url: string; label: string } } {
+  const { client, session, params } = ctx.oidc;
+  const name = client?.clientName ?? client?.clientId;
+  const advice = `Tell the people who make ${name}: its post-logout redirect URI must be registered on this server.`;
+  const reason = `${name} asked to send you on to an address that is not registered here, so you stay here.`;
+  if (!session?.accountId) return { heading: 'You are signed out', lede: reason, advice };
+  const known = Object.entries({ client_id: client?.clientId, id_token_hint: params?.id_token_hint });
+  const query = new URLSearchParams(
+    known.filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  const back = { url: `/session/end?${query}`, label: 'Sign out' };
+  return { heading: 'You are not signed out yet', lede: reason, advice, back };
+}
+
 /** The pages that the engine asks for: errors, and before and after signing out. */
 export function createEnginePages(showPage: ShowPage): EnginePages {
   return {
     error(ctx, out, error) {
       if (isForgedSignOut(error as EngineError)) ctx.status = 403;
+      if (isUnregisteredTarget(error as EngineError))
+        return showError(ctx as unknown as Context, showPage, unregisteredTarget(ctx));
       const isExpired = error instanceof errors.SessionNotFound;
       showError(
         ctx as unknown as Context,
@@ -61,6 +95,8 @@ export function createEnginePages(showPage: ShowPage): EnginePages {
     },
     async signOut(ctx) {
       const { session, client } = ctx.oidc;
+      // Only someone who was signed in by this session can have the token: the proof that a link on another site lacks.
+      if (isOfSession(ctx)) return signOutNow(ctx);
       const account = session?.accountId ? await findAccount(session.accountId) : undefined;
       const state = signOutState(ctx);
       allowFormTarget(ctx as unknown as Context, state?.postLogoutRedirectUri);

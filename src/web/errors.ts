@@ -25,7 +25,7 @@ const RETRY_AFTER = 2;
 export function showError(
   ctx: Context,
   showPage: ShowPage,
-  words: { heading: string; lede: string; advice?: string },
+  words: { heading: string; lede: string; advice?: string; back?: { url: string; label: string } },
 ): void {
   showPage(ctx, 'error', {
     ...words,

@@ -39,8 +39,7 @@ for (const engine of engines) {
         post_logout_redirect_uri: HOME,
         state: 'st',
       });
-      const { action, fields } = await formOf(await browser.get(`/session/end?${params}`));
-      const left = await browser.post(action, { ...fields, logout: 'yes' });
+      const left = await browser.get(`/session/end?${params}`);
       assert.equal(left.status, 303);
       assert.equal(left.headers.get('location'), `${HOME}?state=st`);
 
@@ -77,6 +76,48 @@ for (const engine of engines) {
       assert.equal(info.body.active, true);
     });
 
+    test('asks nothing when the ID token is of the session, and asks with one of another sign-in', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
+      const person = await server.createAccount();
+      const { browser, tokens } = await signInWith(server, client, person);
+      const hintOf = (idToken: unknown) =>
+        `/session/end?${new URLSearchParams({ id_token_hint: String(idToken), post_logout_redirect_uri: HOME, state: 's' })}`;
+      const elsewhere = await signInWith(server, client, await server.createAccount('mei'));
+      const asked = await browser.get(hintOf(elsewhere.tokens.body.id_token));
+      assert.equal(asked.status, 200);
+      assert.match(await asked.text(), /Sign out\?/);
+      const left = await browser.get(hintOf(tokens.body.id_token));
+      assert.equal(left.status, 303);
+      assert.equal(left.headers.get('location'), `${HOME}?state=s`);
+      const info = await call(server, client, '/token/introspection', { token: tokens.body.access_token });
+      assert.equal(info.body.active, false);
+      assert.match(
+        String((await browser.get('/')).headers.get('location') ?? 'signed out'),
+        /auth|signed out/,
+      );
+    });
+
+    test('an address that is not registered is named, and the user can still sign out', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
+      const { browser } = await signInWith(server, client, await server.createAccount());
+      const query = new URLSearchParams({
+        client_id: client.client_id,
+        post_logout_redirect_uri: 'https://fieldnotes.example/elsewhere',
+      });
+      const refused = await browser.get(`/session/end?${query}`);
+      assert.equal(refused.status, 400);
+      assert.equal(refused.headers.get('location'), null);
+      const page = await refused.text();
+      assert.match(page, /Fieldnotes asked to send you on to an address that is not registered here/);
+      const [, link = ''] = /href="([^"]*session\/end[^"]*)"/.exec(page) ?? [];
+      const { action, fields } = await formOf(await browser.get(link.replaceAll('&amp;', '&')));
+      assert.equal((await browser.post(action, { ...fields, logout: 'yes' })).status, 303);
+      const visitor = await browser.get(`/session/end?${query}`);
+      assert.match(await visitor.text(), /You are signed out/);
+    });
+
     test('without a session goes straight on, sets no cookie and writes nothing', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
@@ -102,7 +143,10 @@ for (const engine of engines) {
       const forged = { ...named, post_logout_redirect_uri: 'https://evil.example' };
       const refused = await new Browser(server.issuer).get(`/session/end?${new URLSearchParams(forged)}`);
       assert.equal(refused.status, 400);
-      assert.deepEqual(await countRows(server.database), rows);
+      const { T_auth_audit_log: events = 0, ...others } = await countRows(server.database);
+      const { T_auth_audit_log: before = 0, ...othersBefore } = rows;
+      assert.deepEqual(others, othersBefore);
+      assert.ok(events <= before + 1, 'but the refused address');
     });
   });
 }
