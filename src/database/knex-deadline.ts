@@ -12,6 +12,8 @@ interface Connection {
   end(): unknown;
   /** Set, Knex does not use the connection again. */
   __knex__disposed?: unknown;
+  /** When it last answered, as `performance.now()` counts. */
+  answeredAt?: number;
 }
 
 interface Query {
@@ -23,6 +25,7 @@ type Dialect = new (
 ) => {
   acquireConnection(): Promise<unknown>;
   _query(connection: Connection, query: Query): Promise<unknown>;
+  validateConnection(connection: Connection): boolean;
 };
 
 function throwMarked(error: unknown): never {
@@ -46,7 +49,14 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2'): typeof Knex.Cl
   const Base: Dialect = require(`knex/lib/dialects/${name}/index.js`);
   if (typeof Base.prototype._query !== 'function')
     throw new Error(`This version of Knex sends statements in another way. Look at ${import.meta.filename}.`);
+  /** When the server last did not answer in time. */
+  let lostAt = 0;
   return class extends Base {
+    /** A connection that was idle at that time may be dead without notice, so it is not used again. */
+    override validateConnection(connection: Connection): boolean {
+      return super.validateConnection(connection) && (connection.answeredAt ?? lostAt) >= lostAt;
+    }
+
     override acquireConnection(): Promise<unknown> {
       return super.acquireConnection().catch(throwMarked);
     }
@@ -54,9 +64,12 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2'): typeof Knex.Cl
     override _query(connection: Connection, query: Query): Promise<unknown> {
       // A pooler may give the transaction a connection with other settings than ours.
       if (name === 'postgres' && query.sql === 'BEGIN;') query.sql = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
-      const work = super._query(connection, query);
+      const work = super._query(connection, query).finally(() => {
+        connection.answeredAt = performance.now();
+      });
       if (patience.getStore()) return work.catch(throwMarked);
       return withDeadline(work, () => {
+        lostAt = performance.now();
         connection.__knex__disposed = true;
         if (connection.destroy) connection.destroy();
         else connection.end();
