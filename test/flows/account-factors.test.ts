@@ -114,13 +114,16 @@ test('a session from before a second factor was required opens none of our pages
   const strict = await startServer(t, 'sqlite', { storage, config: { issuer, secondFactor } });
   const url = `http://127.0.0.1:${strict.config.port}${PATH}`;
   const cookie = [...browser.cookies].map(([key, { value }]) => `${key.split(' ')[1]}=${value}`).join('; ');
-  const answer = await fetch(url, { headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
+  const answer = await fetch(url, {
+    headers: { cookie, accept: 'text/html', 'x-forwarded-host': new URL(issuer).host },
+    redirect: 'manual',
+  });
   assert.equal(answer.status, 303);
   assert.match(String(answer.headers.get('location')), /^\/auth\?/);
   assert.equal(
     (
       await fetch(url.replace(String(strict.config.port), String(config.port)), {
-        headers: { cookie, accept: 'text/html' },
+        headers: { cookie, accept: 'text/html', 'x-forwarded-host': new URL(issuer).host },
         redirect: 'manual',
       })
     ).status,

@@ -129,7 +129,8 @@ test('behind https every cookie is Secure, HttpOnly, SameSite and prefixed, and 
   const server = await startServer(t, 'sqlite', { config: { issuer: 'https://id.harbour.example' } });
   const client = await server.createClient();
   const url = `http://127.0.0.1:${server.config.port}${authorizeUrl(authorization(client))}`;
-  const response = await fetch(url, { redirect: 'manual' });
+  const headers = { 'x-forwarded-host': 'id.harbour.example' };
+  const response = await fetch(url, { headers, redirect: 'manual' });
   assert.match(String(response.headers.get('strict-transport-security')), /max-age=\d{8}/);
   assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
   const cookies = response.headers.getSetCookie();

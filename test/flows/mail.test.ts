@@ -63,7 +63,9 @@ describe('mail', () => {
     const mail = { from: { name: '', address: 'no-reply@harbour.example' } };
     const config = { production: true, issuer: 'https://id.harbour.example', mail };
     const server = await startServer(t, 'sqlite', { config });
-    const page = await fetch(`http://127.0.0.1:${server.config.port}/forgot`);
+    const page = await fetch(`http://127.0.0.1:${server.config.port}/forgot`, {
+      headers: { 'x-forwarded-host': 'id.harbour.example' },
+    });
     assert.match(await page.text(), /This server cannot send e-mail/);
   });
 

@@ -109,7 +109,7 @@ for (const engine of engines) {
       assert.deepEqual([status, code], [429, 'too_many_attempts']);
 
       const there = await guesser(second);
-      const elsewhere = new Browser(`http://127.0.0.1:${second.config.port}`);
+      const elsewhere = new Browser(`http://127.0.0.1:${second.config.port}`, second.issuer);
       assert.equal((await elsewhere.get('/')).status, 200);
       assert.equal((await there('192.0.2.1')).status, 429);
       assert.equal((await there('192.0.2.2')).status, 401);
