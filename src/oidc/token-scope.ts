@@ -69,8 +69,9 @@ export function limitScopes(provider: Provider): void {
     const issued = parseScopes(token.scope);
     const scopes = token.client ? limitToApplication(token.client, issued) : issued;
     const left = account ? limitToCeiling(scopes, account.scopes) : scopes;
-    // RFC 6749 section 5.1: a response must state a scope that differs, and it cannot state an empty one.
-    const isRequested = issued.length > 0 || Boolean(ctx?.oidc.params?.scope);
+    // RFC 6749 section 5.1: a response must state a scope that differs, and it cannot state an empty one. Of a service's
+    // request, the engine has kept the allowed scopes by now, if necessary none.
+    const isRequested = issued.length > 0 || ctx?.oidc.params?.scope === '';
     if (isRequested && left.length === 0)
       throw invalidScope('none of the requested scopes is allowed for this application and account');
     token.scope = left.join(' ') || undefined;

@@ -104,7 +104,7 @@ test('every token response has the scope that was given, if it is not the reques
     call(server, service, '/token', { grant_type: 'client_credentials', scope });
   assert.equal((await ask('notes:read notes:write')).body.scope, 'notes:read');
   const none = await ask('notes:write');
-  assert.deepEqual([none.status, none.body.error], [400, 'invalid_scope']);
+  assert.deepEqual([none.status, none.body.error], [400, 'invalid_scope'], JSON.stringify(none.body));
   await server.clients.update(OPERATOR, service.client_id, { defaultScope: 'notes:read' });
   await new Promise((resolve) => setTimeout(resolve, 1000));
   assert.equal((await ask(undefined)).body.scope, 'notes:read');
