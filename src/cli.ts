@@ -15,9 +15,9 @@ export function createProgram(): Command {
   const program = new Command('latchkey')
     .description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server')
     .exitOverride();
-  const db = databaseCommands(program, async (work) => {
+  const db = databaseCommands(program, async (work, options) => {
     const { withDatabase } = await load();
-    return withDatabase(work);
+    return withDatabase(work, options);
   });
   maintenanceCommands(db, async (work) => {
     const { withCurrentSchema } = await load();

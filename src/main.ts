@@ -2,9 +2,11 @@ import { createApp } from './app/index.ts';
 import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
+import type { Config } from './config/variables.ts';
+import { findClockFault } from './database/clock.ts';
+import { explainFault } from './database/connect-faults.ts';
 import { describeDatabase } from './database/database-url.ts';
-import { toUnavailable } from './database/driver/failures.ts';
-import { migrateLatest, readSchemaStatus } from './database/migrate.ts';
+import { migrateLatest, readSchemaStatus, requireDatabase } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
 import { restrictFiles } from './database/sqlite-files.ts';
 import { describeSurroundings } from './database/surroundings.ts';
@@ -21,12 +23,12 @@ async function createFirstSetUpLink({ invitations }: Services): Promise<string |
 }
 
 /** `latchkey start`: configuration → database → app → listen → drain. */
-async function start(): Promise<void> {
-  const config = loadConfig();
+async function start(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
     log.warn({ event: 'configuration', notice });
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
+  if (config.production) await requireDatabase(config.databaseUrl);
   const database = openDatabase(config.databaseUrl, config.databasePool);
   if (!config.production) await migrateLatest(database, config.databaseUrl);
   else {
@@ -36,6 +38,11 @@ async function start(): Promise<void> {
   }
   const surroundings = await describeSurroundings(database);
   if (surroundings) log.info({ event: 'database', surroundings });
+  const compareClocks = async () => {
+    const fault = await findClockFault(database);
+    if (fault) log.warn({ event: 'clock', fault });
+  };
+  await compareClocks();
   let stopping = false;
   const isStopping = () => stopping;
   const { provider, services, close } = await createApp({ config, database, log, isStopping });
@@ -51,6 +58,7 @@ async function start(): Promise<void> {
   const jobs = [
     runPeriodically(5000, log, 'expire-requests', () => expire({ shouldContinue })),
     runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
+    runPeriodically(600_000, log, 'clock', compareClocks),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
   ];
   stopOnSignal({
@@ -79,11 +87,40 @@ async function start(): Promise<void> {
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 }
 
-start().catch((thrown) => {
-  const error = toUnavailable(thrown) as Error & { code?: string };
-  const known = error instanceof ConfigError || error instanceof LatchkeyError;
-  const address =
-    error.code === 'EADDRINUSE' ? 'The port is in use. Set LATCHKEY_PORT to another one.' : undefined;
-  process.stderr.write(`${known ? error.message : (address ?? error.stack ?? error)}\n`);
+/** Why the server cannot listen, or undefined for another error. */
+function describeListenFault(error: NodeJS.ErrnoException, { host, port }: Config): string | undefined {
+  if (error.code === 'EADDRINUSE')
+    return `The port is in use. Set LATCHKEY_PORT to another one than ${port}.`;
+  if (error.syscall === 'listen' && error.code === 'EACCES')
+    return `This user may not listen on port ${port}. Set LATCHKEY_PORT to 1024 or more, and let a proxy use ${port}.`;
+  if (
+    error.code === 'EADDRNOTAVAIL' ||
+    (error.syscall === 'getaddrinfo' && error.message.endsWith(` ${host}`))
+  )
+    return `This machine has no address ${host}. Set LATCHKEY_HOST to one that it has, or to 0.0.0.0.`;
+  return undefined;
+}
+
+function exitWith(error: unknown): never {
+  const isExpected = error instanceof ConfigError || error instanceof LatchkeyError;
+  process.stderr.write(
+    `${isExpected || !(error instanceof Error) ? (error as Error).message : error.stack}\n`,
+  );
+  process.exit(1);
+}
+
+function readConfig(): Config {
+  try {
+    return loadConfig();
+  } catch (error) {
+    return exitWith(error);
+  }
+}
+
+const config = readConfig();
+start(config).catch((error: Error) => {
+  const fault = describeListenFault(error, config);
+  if (fault === undefined) exitWith(explainFault(error, config.databaseUrl));
+  process.stderr.write(`${fault}\n`);
   process.exit(1);
 });

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/index.ts';
 import type { Config } from '../config/variables.ts';
-import { toUnavailable } from '../database/driver/failures.ts';
-import { migrateLatest, readSchemaStatus } from '../database/migrate.ts';
+import { explainFault } from '../database/connect-faults.ts';
+import { migrateLatest, readSchemaStatus, requireDatabase } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';
 import { restrictFiles } from '../database/sqlite-files.ts';
 import type { InviteCommands } from '../identity/invitations/cli.ts';
@@ -13,17 +13,23 @@ import type { Services } from './services.ts';
 
 /** What the verbs of the command work with. `src/cli.ts` loads this file when a verb runs, so that help stays quick. */
 
-export async function withDatabase<T>(work: (database: Database, config: Config) => Promise<T>): Promise<T> {
+/** @param options `mayCreate`: the verb creates a missing SQLite database in production, too */
+export async function withDatabase<T>(
+  work: (database: Database, config: Config) => Promise<T>,
+  options: { mayCreate?: boolean } = {},
+): Promise<T> {
   const config = loadConfig();
   for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
     process.stderr.write(`${notice}\n`);
-  const database = openDatabase(config.databaseUrl, config.databasePool);
+  if (config.production && !options.mayCreate) await requireDatabase(config.databaseUrl);
+  let database: Database | undefined;
   try {
+    database = openDatabase(config.databaseUrl, config.databasePool);
     return await work(database, config);
   } catch (error) {
-    throw toUnavailable(error);
+    throw explainFault(error, config.databaseUrl);
   } finally {
-    await database.close();
+    await database?.close();
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Config } from '../config/variables.ts';
+import { findClockFault } from '../database/clock.ts';
+import { explainFault } from '../database/connect-faults.ts';
 import { describeDatabase } from '../database/database-url.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
@@ -82,6 +84,21 @@ async function findUnprotected({ knex }: Database): Promise<string> {
   return `off for ${names.join(', ')}. Prefer: npx latchkey client update CLIENT_ID --pkce or-nonce`;
 }
 
+/** Reads the whole file, which takes about a second for each gigabyte. */
+async function checkFile({ knex }: Database): Promise<string> {
+  const rows: { quick_check: string }[] = await knex
+    .raw('PRAGMA quick_check(3)')
+    .catch((error: Error) => [{ quick_check: error.message }]);
+  const found = rows.map((row) => row.quick_check).join('. ');
+  if (found === 'ok') return 'not damaged';
+  return fail(`damaged: ${found.replaceAll('\n', ' ')}. Stop the servers and restore a backup.`);
+}
+
+async function checkClock(database: Database): Promise<string> {
+  const fault = await findClockFault(database);
+  return fault ? fail(fault) : "the same as the database's";
+}
+
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function runChecks(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
@@ -99,12 +116,16 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('database', async () => {
       await database
         .ping()
-        .catch(() => fail(`${databaseUrl} does not answer. Start it, or correct LATCHKEY_DATABASE_URL.`));
+        .catch((error) => fail((explainFault(error, config.databaseUrl) as Error).message));
+      const fault = await database.findWriteFault();
+      if (fault) fail(`Nothing can be written to ${databaseUrl}: ${fault}.`);
       const surroundings = await describeSurroundings(database);
       return `${database.engine} at ${databaseUrl}${surroundings ? `, ${surroundings}` : ''}`;
     }),
   ];
   if (!findings.at(-1)?.ok) return findings;
+  if (database.engine === 'sqlite') findings.push(await runCheck('file', () => checkFile(database)));
+  else findings.push(await runCheck('clock', () => checkClock(database)));
 
   const schema = await runCheck('schema', async () => {
     const { advice, unfinished } = await readSchemaStatus(database);

@@ -22,7 +22,10 @@ const load = () => import('./migrate.ts');
 /** `latchkey db …`. @returns the command, so that other rooms can add verbs */
 export function databaseCommands(
   program: Command,
-  withDatabase: <T>(work: (database: Database, config: Settings) => Promise<T>) => Promise<T>,
+  withDatabase: <T>(
+    work: (database: Database, config: Settings) => Promise<T>,
+    options?: { mayCreate: boolean },
+  ) => Promise<T>,
 ): Command {
   const db = program.command('db').description('the database: its schema, statistics and expired rows');
   db.command('migrate')
@@ -30,7 +33,10 @@ export function databaseCommands(
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const { migrateLatest } = await load();
-      const applied = await withDatabase((database, { databaseUrl }) => migrateLatest(database, databaseUrl));
+      const applied = await withDatabase(
+        (database, { databaseUrl }) => migrateLatest(database, databaseUrl),
+        { mayCreate: true },
+      );
       print(json ? { applied } : applied.map((name) => `Applied ${name}.`), json, 'The schema is current.');
     });
   db.command('rollback')

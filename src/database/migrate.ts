@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
-import { sqliteFile } from './database-url.ts';
+import { engineOf, sqliteFile } from './database-url.ts';
 import { withoutDeadline } from './knex-deadline.ts';
 import type { Database } from './open.ts';
 import { createMigrationLock } from './sqlite-files.ts';
@@ -27,20 +27,35 @@ export async function loadMigration(name: string): Promise<Migration> {
   return import(pathToFileURL(`${directory}${file}`).href);
 }
 
+const listMigrations = (): string[] =>
+  readdirSync(directory)
+    .filter((file) => /^\d+_.*\.(ts|js)$/.test(file) && !file.endsWith('.d.ts'))
+    .map((file) => file.replace(/\.[tj]s$/, ''))
+    .sort();
+
 /** Migrations are recorded without their file ending, so that sources and compiled files share one history. */
 export const migrationConfig = (engine: Engine): Knex.MigratorConfig => ({
   // Knex quotes this name as it is, and PostgreSQL folds it to lower case when it is typed by hand.
   tableName: engine === 'postgres' ? 't_migrations' : 'T_migrations',
   migrationSource: {
-    getMigrations: async () =>
-      readdirSync(directory)
-        .filter((file) => /^\d+_.*\.(ts|js)$/.test(file) && !file.endsWith('.d.ts'))
-        .map((file) => file.replace(/\.[tj]s$/, ''))
-        .sort(),
+    getMigrations: async () => listMigrations(),
     getMigrationName: (name: string) => name,
     getMigration: loadMigration,
   },
 });
+
+/**
+ * For production, where a wrong path must not create another database.
+ * @throws LatchkeyError conflict when the file of SQLite is missing
+ */
+export async function requireDatabase(url: string): Promise<void> {
+  if (engineOf(url) !== 'sqlite' || existsSync(sqliteFile(url))) return;
+  throw new LatchkeyError(
+    'conflict',
+    'database_missing',
+    `There is no database at ${sqliteFile(url)}. The schema is not current. ${adviceFor([], listMigrations(), [])}, or correct LATCHKEY_DATABASE_URL.`,
+  );
+}
 
 export interface SchemaStatus {
   /** Whether every migration was applied completely. */

@@ -6,6 +6,7 @@ import { settled } from './driver/settle.ts';
 import { createSqliteDriver } from './driver/sqlite.ts';
 import { knexConfig } from './knex.ts';
 import { type Engine, selectOne } from './statements.ts';
+import { CommitOutcomes, type FindWriteFault, watchServer, watchSqliteFile } from './write-faults.ts';
 
 export interface Database {
   engine: Engine;
@@ -13,6 +14,8 @@ export interface Database {
   knex: Knex;
   /** For what every request needs, above all the engine's storage. It connects at its first use. */
   driver: Driver;
+  /** Why nothing can be written, such as "its disk is full". Writes nothing. @throws when the database is unavailable */
+  findWriteFault: FindWriteFault;
   /** @throws LatchkeyError unavailable within DEADLINE_MS */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +41,8 @@ export function openDatabase(url: string, poolSize = 10): Database {
   const knex = knexFactory(knexConfig(url, poolSize));
   let opening: Promise<Driver> | undefined;
   let opened: Driver | undefined;
+  const outcomes = new CommitOutcomes();
+  const findFault = engine === 'sqlite' ? watchSqliteFile(sqliteFile(url)) : watchServer(engine, knex);
   const open = () =>
     (opening ??= createDriver(url, knex, poolSize).then((driver) => {
       opened = driver;
@@ -47,13 +52,18 @@ export function openDatabase(url: string, poolSize = 10): Database {
     // Not `await open()` each time: that would add two turns of the microtask queue to every statement.
     readOne: (statement, values) =>
       opened ? opened.readOne(statement, values) : open().then((first) => first.readOne(statement, values)),
-    commit: (writes) => (opened ? opened.commit(writes) : open().then((first) => first.commit(writes))),
+    commit: (writes) =>
+      (opened ? opened.commit(writes) : open().then((first) => first.commit(writes))).then(
+        outcomes.recordSuccess,
+        outcomes.recordFailure,
+      ),
     close: async () => (await opening)?.close(),
   };
   return {
     engine,
     knex,
     driver,
+    findWriteFault: async () => outcomes.reason ?? (await findFault()),
     async ping() {
       // On the connections that requests use. SQLite's driver needs the file, which Knex creates.
       await (engine === 'sqlite'

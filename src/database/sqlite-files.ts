@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Knex } from 'knex';
 import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
@@ -30,13 +30,32 @@ export function createMigrationLock(database: string): string {
   return file;
 }
 
+const HEADER = 'SQLite format 3\0';
+
+/** A wrong path must not change the mode of a file or folder of somebody else. A new database is empty. */
+function isDatabase(file: string): boolean {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found?.isFile()) return false;
+  const start = Buffer.alloc(Math.min(found.size, HEADER.length));
+  try {
+    const descriptor = openSync(file, 'r');
+    readSync(descriptor, start);
+    closeSync(descriptor);
+  } catch {
+    return false;
+  }
+  return found.size === 0 || start.toString('latin1') === HEADER;
+}
+
 /**
  * Takes the rights of other users away: they could read every hash and address, and stop the server by a lock on `-shm`.
+ * Called before the database is opened: to close a descriptor of the file gives up this process's locks on it.
  * @returns sentences for the log
  */
 export function restrictFiles(url: string): string[] {
   if (engineOf(url) !== 'sqlite') return [];
   const file = sqliteFile(url);
+  if (!isDatabase(file)) return [];
   const stem = basename(file).split('.')[0] || basename(file);
   const notices = SUFFIXES.map((suffix) => restrictMode(`${file}${suffix}`, 0o600));
   notices.push(restrictFolder(dirname(file), (name) => name.startsWith(stem) || name === 'secrets'));

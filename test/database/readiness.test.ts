@@ -15,7 +15,10 @@ test('a database that does not answer is reported, and its error logged once for
   const knex = Object.assign(() => ({ count: async () => [{ n: 0 }] }), {
     migrate: { list: async () => [[], []] },
   });
-  const findProblem = createReadiness({ engine: 'sqlite', knex, ping } as unknown as Database, log);
+  const findProblem = createReadiness(
+    { engine: 'sqlite', knex, ping, findWriteFault: async () => undefined } as unknown as Database,
+    log,
+  );
 
   assert.match(String(await findProblem()), /database does not answer/);
   await findProblem();
