@@ -95,7 +95,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       const browserHash = deps.browserCookie.read(ctx).hash;
       if (hasPassword && !(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
         return show(ctx, user, typed, {
-          current: 'That is not your current password. Check it and try again',
+          current: 'This is not your current password. Check it and try again',
         });
       await deps.limitMail(email.data);
       await recovery.requestEmailChange(

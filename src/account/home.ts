@@ -10,6 +10,7 @@ export interface HomePagesDeps {
   mayAdminister(scopes: string[]): boolean;
 }
 
+const NO_CODE = 'This page shows a code after you sign in. Go back to the application and start again.';
 const CODE = /^[\w-]{20,128}$/;
 
 /** The front page, and the page on which users copy the code for a display client. */
@@ -27,15 +28,13 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
   router.get('/code', async (ctx) => {
     const { code, error } = ctx.query;
     const shown = typeof code === 'string' && CODE.test(code) ? code : undefined;
-    const denied =
-      error === 'access_denied' ? 'You denied access, so there is no code. Nothing was changed.' : undefined;
+    const isDenied = !shown && error === 'access_denied';
     if (!shown) ctx.status = 400;
     deps.showPage(ctx, 'display-code', {
-      title: 'Your code',
+      title: isDenied ? 'You denied access' : 'Your code',
       code: shown,
-      alert: shown
-        ? undefined
-        : (denied ?? 'This page shows a code after you sign in. Go back to the application and start again.'),
+      isDenied,
+      alert: shown || isDenied ? undefined : NO_CODE,
     });
   });
 }

@@ -29,6 +29,12 @@ const digestOf = (code: string | undefined) => (code === undefined ? undefined :
 export const isFormOf = (code: string, { invitation }: Record<string, string>): boolean =>
   invitation === undefined || invitation === digestOf(code);
 
+function headingOf({ isSetUp, inviter }: Offer): string {
+  if (isSetUp) return 'Set up this server';
+  if (inviter) return `${inviter} invited you`;
+  return 'You are invited';
+}
+
 /** The pages of an invitation: the code, the sign-up form, and the choice of an account. */
 export function createInvitationViews({ interactions, invitationCookie, showPage }: InvitationViewsDeps) {
   async function showStep(
@@ -66,14 +72,10 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
     faults: Faults = {},
   ): Promise<void> {
     if (Object.keys(faults).length > 0) ctx.status = 400;
-    const heading = offer.isSetUp
-      ? 'Set up this server'
-      : offer.inviter
-        ? `${offer.inviter} invited you`
-        : 'You are invited';
+    const heading = headingOf(offer);
     return showStep(ctx, details, 'sign-up', {
       title: heading,
-      alert: Object.keys(faults)[0],
+      alert: Object.values(faults)[0],
       heading,
       offer,
       grants: grants(offer),

@@ -77,7 +77,7 @@ export function createMailer(settings: { url: string; from: { name: string; addr
             throw new LatchkeyError(
               'unavailable',
               'mail_not_accepted',
-              'The mail server did not accept the mail.',
+              'The mail could not be sent. Run latchkey doctor to test the mail server.',
               { cause: error },
             );
           await sleep(pause);

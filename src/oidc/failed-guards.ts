@@ -92,13 +92,13 @@ export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard:
     throw new LatchkeyError(
       'conflict',
       'password_changed_concurrently',
-      'The password was changed while you were signing in. Go back and sign in again.',
+      'The password was changed at the same time. Go back and sign in with the new password.',
     );
   if (guard === 'credential')
     throw new LatchkeyError(
       'conflict',
       'credential_removed_concurrently',
-      'The key was removed while you were signing in. Go back and sign in again.',
+      'This key was removed at the same time. Go back and sign in in another way.',
     );
   throw new Error(`The guard ${guard} failed.`);
 }

@@ -10,8 +10,12 @@ const LINGER_MS = 1000;
 /** Whether a request announces a body that is too large. */
 export const isTooLong = ({ headers }: IncomingMessage) => Number(headers['content-length']) > MAX_BODY;
 
-export const bodyTooLarge = () =>
-  new LatchkeyError('too_large', 'request_too_large', 'The request is too large.');
+export const bodyTooLarge = (limit: number) =>
+  new LatchkeyError(
+    'too_large',
+    'request_too_large',
+    `Send at most ${limit} bytes in the body of the request.`,
+  );
 
 /**
  * Ends the connection after the response. What the client still sends is discarded for a moment: closing a socket that
@@ -36,7 +40,7 @@ async function* limitChunks(chunks: AsyncIterable<Buffer>, onExcess: () => void)
     size += chunk.length;
     if (size > MAX_BODY) {
       onExcess();
-      throw bodyTooLarge();
+      throw bodyTooLarge(MAX_BODY);
     }
     yield chunk;
   }
@@ -59,7 +63,7 @@ export const limitBodies: Middleware = async (ctx, next) => {
   }
   try {
     if (!isTooLarge) await next();
-    if (isTooLarge) throw bodyTooLarge();
+    if (isTooLarge) throw bodyTooLarge(MAX_BODY);
   } finally {
     if (!req.complete) closeConnection(ctx);
   }

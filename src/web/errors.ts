@@ -6,10 +6,12 @@ import type { ShowPage } from './respond.ts';
 /** By the code of the error, or else by its status. */
 const HEADINGS: Record<number | string, string> = {
   outcome_unknown: 'It is not known whether this was saved',
-  403: 'Nothing was changed',
+  password_changed_concurrently: 'You were not signed in',
+  credential_removed_concurrently: 'You were not signed in',
+  403: 'You cannot do this',
   404: 'Page not found',
-  409: 'Nothing was changed',
-  413: 'Nothing was changed',
+  409: 'This could not be completed',
+  413: 'This request is too large',
   429: 'Too many attempts',
   503: 'This server is not available right now',
 };
@@ -35,7 +37,7 @@ export function showError(
   });
 }
 
-/** Whether the address has a NUL or a broken percent-encoding, which no browser or application sends by mistake. */
+/** Whether the URL has a NUL or a broken percent-encoding, which no browser or application sends by mistake. */
 function isMalformed(url: string): boolean {
   try {
     return decodeURIComponent(url.replaceAll('+', ' ')).includes('\0');
@@ -49,7 +51,7 @@ function assertWellFormed({ url, state }: Context): void {
     throw new LatchkeyError(
       'invalid_input',
       'address_malformed',
-      'The address has characters that are not allowed.',
+      'The URL contains characters that are not allowed. Go back, or check the link.',
     );
 }
 
@@ -62,7 +64,8 @@ export interface ErrorDeps {
 
 /**
  * Turns every error that the later steps throw into a response: a page for browsers, `application/problem+json`
- * (RFC 9457) for other clients. Everything that is not a LatchkeyError is a 500, and its stack is only in the log.
+ * (RFC 9457) for other clients. An error with a 4xx status keeps it. Any other error that is not a LatchkeyError is a
+ * 500. The log has the stack of every 5xx; the response never has it.
  */
 export function answerErrors(deps: ErrorDeps): Middleware {
   function answer(ctx: Context, status: number, { code, message }: { code: string; message: string }): void {
@@ -80,16 +83,16 @@ export function answerErrors(deps: ErrorDeps): Middleware {
   }
 
   function answerThrown(ctx: Context, error: unknown): void {
-    const known = error instanceof LatchkeyError ? error : undefined;
-    const thrown = (error as { status?: number }).status;
-    const status = known?.status ?? (thrown && thrown < 500 ? thrown : 500);
+    const latchkeyError = error instanceof LatchkeyError ? error : undefined;
+    const thrownStatus = (error as { status?: number }).status;
+    const status = latchkeyError?.status ?? (thrownStatus && thrownStatus < 500 ? thrownStatus : 500);
     // Whatever the failed step wanted to do, the response must not do half of it.
     ctx.remove('Set-Cookie');
     ctx.remove('Location');
     const isRepeatable = status === 503 && !isOutcomeUnknown(error);
-    const retryAfter = known?.retryAfter ?? (isRepeatable ? RETRY_AFTER : undefined);
+    const retryAfter = latchkeyError?.retryAfter ?? (isRepeatable ? RETRY_AFTER : undefined);
     if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
-    answer(ctx, status, known ?? (status < 500 ? MALFORMED : INTERNAL));
+    answer(ctx, status, latchkeyError ?? (status < 500 ? MALFORMED : INTERNAL));
     if (status >= 500) deps.log.error({ request_id: ctx.state.requestId, err: error });
   }
 

@@ -10,7 +10,7 @@ const aborted = (cause: unknown) =>
   new LatchkeyError(
     'invalid_input',
     'request_aborted',
-    'The connection ended before the whole request came.',
+    'The connection ended before the whole request arrived.',
     {
       cause,
     },
@@ -22,13 +22,13 @@ const aborted = (cause: unknown) =>
  */
 export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
   const { req } = ctx;
-  if (Number(ctx.get('content-length')) > limit) throw bodyTooLarge();
+  if (Number(ctx.get('content-length')) > limit) throw bodyTooLarge(limit);
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       size += chunk.length;
-      if (size > limit) throw bodyTooLarge();
+      if (size > limit) throw bodyTooLarge(limit);
       chunks.push(chunk);
     }
   } catch (error) {

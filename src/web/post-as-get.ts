@@ -1,6 +1,5 @@
 import type { Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
-import { bodyTooLarge } from './body-limit.ts';
 import { readForm } from './form-body.ts';
 import { seeOther } from './respond.ts';
 import { findRoute } from './routes.ts';
@@ -9,8 +8,8 @@ import { findRoute } from './routes.ts';
 const MAX_QUERY_LENGTH = 12_000;
 
 /**
- * Answers a POST to a route with `form: 'as-get'` by redirecting to the same request as GET. Browsers send a form of
- * another site without our SameSite=Lax cookies, but the GET with them.
+ * Answers a POST to a route with `form: 'as-get'` by redirecting to the same request as GET. A browser leaves
+ * SameSite=Lax cookies out of a cross-site POST, but sends them with a top-level GET.
  */
 export function redirectPostToGet(): Middleware {
   return async (ctx, next) => {
@@ -22,7 +21,12 @@ export function redirectPostToGet(): Middleware {
         'A POST request must be a form (application/x-www-form-urlencoded).',
       );
     const query = String(new URLSearchParams(await readForm(ctx)));
-    if (query.length > MAX_QUERY_LENGTH) throw bodyTooLarge();
+    if (query.length > MAX_QUERY_LENGTH)
+      throw new LatchkeyError(
+        'too_large',
+        'request_too_large',
+        `The form has ${query.length} characters. At most ${MAX_QUERY_LENGTH} are allowed.`,
+      );
     seeOther(ctx, `${ctx.path}?${query}`);
   };
 }

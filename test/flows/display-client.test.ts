@@ -27,7 +27,8 @@ describe('a display client', () => {
     const page = await (
       await walk(new Browser(server.issuer), authorization(client), await server.createAccount(), 'deny')
     ).text();
-    assert.match(page, /You denied access/);
+    assert.match(page, /<h1>You denied access/);
+    assert.doesNotMatch(page, /There is a problem/);
     const forged = await fetch(`${server.issuer}/code?code=<script>alert(1)</script>&error=<b>`);
     assert.doesNotMatch(await forged.text(), /<script|<b>/);
   });

@@ -40,4 +40,10 @@ test('a form that is too large, has a field twice, is malformed or no form is re
     assert.equal(response.status, status, body.slice(-40));
     assert.equal(response.headers.get('location'), null);
   }
+  const long = await new Browser(server.issuer).request('/auth', {
+    method: 'POST',
+    body: String(new URLSearchParams({ ...params, state: 'a'.repeat(12_000) })),
+    headers: form,
+  });
+  assert.match(await long.text(), /The form has 12\d+ characters\. At most 12000 are allowed\./);
 });

@@ -36,7 +36,7 @@ describe('a new password', () => {
   const refused: [string, string, RegExp][] = [
     ['fourteen characters', 'vqxl mtrn bzkw', /at least 15/],
     ['fourteen emoji, though they are more to JavaScript', '🔑🚪🌊⛵🏠🌙☕🎻🐙🌵🧭🪁🍋🦉', /at least 15/],
-    ['257 characters', 'x'.repeat(257), /at most 256/],
+    ['257 characters', 'x'.repeat(257), /at most 256 characters. Yours has 257/],
     ['what becomes too long by its normal form', 'ﷺ'.repeat(15), /at most 256/],
     ['a common one', 'passwordpassword', /easy to guess/],
     ['two common ones', 'password1234567', /commonly used/],

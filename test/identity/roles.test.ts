@@ -30,7 +30,10 @@ describe('roles', { concurrency: true }, () => {
 
     const { username, role } = chief;
     const refused: [() => Promise<unknown>, RegExp][] = [
-      [() => roles.withdraw(OPERATOR, { username, role }), /does not have the role chief in every/],
+      [
+        () => roles.withdraw(OPERATOR, { username, role }),
+        /No role chief was granted to this account for every/,
+      ],
       [() => roles.withdraw(OPERATOR, { username: 'nobody', role }), /no account with the username nobody/],
       [
         () => roles.grant(OPERATOR, { ...chief, client_id: 'none' }),
@@ -105,6 +108,9 @@ test('the command grants, withdraws and shows roles, and names an error in one l
   assert.equal((await run('withdraw-role', 'mei', '--role', 'editor')).code, 0);
   const refused = await run('withdraw-role', 'mei', '--role', 'editor');
   assert.deepEqual([refused.code, refused.stdout], [1, '']);
-  assert.match(refused.stderr, /^[^\n]*does not have the role editor in every application[^\n]*\n$/);
+  assert.match(
+    refused.stderr,
+    /^[^\n]*No role editor was granted to this account for every application\.[^\n]*add --client\.\n$/,
+  );
   assert.equal((await run('grant-role', 'mei')).code, 2);
 });

@@ -261,11 +261,18 @@ describe('the pages', () => {
     const html = page('interactions/consent', { ...consent, clientName: 'Bank', redirectHost: 'h.example' });
     assert.match(html, /<h1>Allow <span class="host">h\.example<\/span>/);
     assert.doesNotMatch(html, /class="primary"/);
-    assert.match(html, /Nobody here has checked this application/);
+    assert.match(html, /The people who run this server have not checked this application/);
     assert.match(html, /It has no access while you are away/);
   });
 
   test('a missing view throws', () => {
     assert.throws(() => page('no-such-view', { title: 'x' }), /ENOENT/);
   });
+});
+
+test('a password field takes as much as the longest password, and a little more for the message about its limit', () => {
+  for (const [name, data] of everyView('x')) {
+    for (const [field] of page(name, data).matchAll(/<input[^>]*type="password"[^>]*>/g))
+      assert.match(field, /maxlength="1024"/, name);
+  }
 });

@@ -64,6 +64,12 @@ export function createRoles(deps: RolesDeps) {
     );
   }
 
+  /** A role of one application can be held although it is not held in every application. */
+  const notHeld = ({ role, client_id }: RoleInput) =>
+    client_id === undefined
+      ? `No role ${role} was granted to this account for every application. To withdraw it in one application, add --client.`
+      : `This account does not have the role ${role} in ${client_id}.`;
+
   return {
     /** Granting a role that the account already has changes nothing. @throws LatchkeyError invalid_input, not_found */
     grant: (actor: Actor, input: RoleInput) => change(actor, input, 'account.role_granted', insertRole),
@@ -72,12 +78,7 @@ export function createRoles(deps: RolesDeps) {
     withdraw: (actor: Actor, input: RoleInput) =>
       change(actor, input, 'account.role_withdrawn', async (trx, key) => {
         if (await deleteRole(trx, key)) return true;
-        const place = input.client_id === undefined ? 'in every application' : `in ${input.client_id}`;
-        throw new LatchkeyError(
-          'not_found',
-          'role_not_held',
-          `This account does not have the role ${input.role} ${place}.`,
-        );
+        throw new LatchkeyError('not_found', 'role_not_held', notHeld(input));
       }),
   };
 }

@@ -43,7 +43,7 @@ export function createInvitationMail({ knex, mail, findAccount, revoke }: Invita
         throw new LatchkeyError(
           'unavailable',
           'invitation_mail_failed',
-          'The mail server did not accept the mail, so the invitation was withdrawn. Run latchkey doctor, then create a new one.',
+          'The mail could not be sent, so the invitation was withdrawn. Run latchkey doctor, then create a new one.',
           { cause: error },
         );
       }

@@ -76,7 +76,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
     const attempt = { username: owner.username, password: current, browserHash };
     const verified = isTooLong(current) ? undefined : await deps.verify(attempt);
     if (verified?.accountId !== accountId)
-      throw invalidFields({ current: 'This is not your current password' });
+      throw invalidFields({ current: 'This is not your current password. Check it and try again' });
     const hashes = { before: verified.passwordHash, after: await deps.hash(input.password) };
     await inTransaction(knex, async (trx) => {
       if (!(await replacePassword(trx, verified.id, hashes))) throw changedConcurrently();

@@ -88,7 +88,8 @@ const isLikeOwner = (password: string, known: string[]) =>
 export function createPasswordRules({ minimum }: { minimum: number }): PasswordRules {
   return {
     fault(typed, owner) {
-      if (isTooLong(typed)) return `Use at most ${MAX_PASSWORD_LENGTH} characters.`;
+      if (isTooLong(typed))
+        return `Use at most ${MAX_PASSWORD_LENGTH} characters. Yours has ${lengthOf(typed)}.`;
       const password = typed.normalize('NFKC');
       const length = lengthOf(password);
       if (length < minimum) return `Use at least ${minimum} characters. Yours has ${length}.`;

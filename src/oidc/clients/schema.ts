@@ -129,10 +129,10 @@ export function checkCombination(client: {
   if (client.displayCode && client.redirectUris.length > 0)
     refuse(
       'display_client_with_redirect_uri',
-      'A display client has no redirect URI. Leave out one of the two.',
+      'An application with --display-code has no redirect URI. Leave out --display-code or --redirect-uri.',
     );
   if (client.displayCode && !usesCode)
-    refuse('display_client_without_code', 'A display client needs the grant type authorization_code.');
+    refuse('display_client_without_code', '--display-code needs the grant type authorization_code.');
   if (usesCode && !client.displayCode && client.redirectUris.length === 0)
     refuse(
       'redirect_uri_missing',
