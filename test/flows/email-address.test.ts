@@ -101,7 +101,7 @@ describe('an e-mail address', { concurrency: true }, () => {
       return browser.post(form.action, { ...form.fields, email: MEI, current: ada.password, ...fields });
     };
     const wrong: [Record<string, string>, number, RegExp][] = [
-      [{ current: 'wrong' }, 400, /That is not your current password/],
+      [{ current: 'wrong' }, 400, /This is not your current password/],
       [{ current: '' }, 400, /Enter your current password/],
       [{ email: '' }, 400, /Enter an e-mail address/],
       [{ email: 'nowhere' }, 400, /in the format name@example.com/],
