@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import { markAsDatabase } from '../../src/database/driver/failures.ts';
 import { createSecondFactor } from '../../src/identity/second-factor/index.ts';
 import { createLog } from '../../src/kit/log.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
@@ -19,7 +20,7 @@ function withoutCommit(knex: Knex): Knex {
   const transaction = (work: (trx: Knex.Transaction) => Promise<unknown>) =>
     knex.transaction(async (trx) => {
       await work(trx);
-      throw Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' });
+      throw markAsDatabase(Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' }));
     });
   return new Proxy(knex, {
     get: (target, name) => (name === 'transaction' ? transaction : Reflect.get(target, name)),
