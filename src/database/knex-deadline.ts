@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
+import { waitAtLimit } from './driver/connection-limit.ts';
 import { withDeadline } from './driver/deadline.ts';
 import { markAsDatabase } from './driver/failures.ts';
 
@@ -43,8 +44,9 @@ export function withoutDeadline<T>(work: () => PromiseLike<T>): Promise<T> {
 /**
  * Knex's dialect for a database server, with the deadline of the driver for each statement: a server that stands still
  * must not hold requests. The connection is given up with the statement.
+ * @param onLimit called while the server allows no other connection
  */
-export function dialectWithDeadline(name: 'postgres' | 'mysql2'): typeof Knex.Client {
+export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () => void): typeof Knex.Client {
   const require = createRequire(import.meta.url);
   const Base: Dialect = require(`knex/lib/dialects/${name}/index.js`);
   if (typeof Base.prototype._query !== 'function')
@@ -58,7 +60,7 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2'): typeof Knex.Cl
     }
 
     override acquireConnection(): Promise<unknown> {
-      return super.acquireConnection().catch(throwMarked);
+      return waitAtLimit(() => super.acquireConnection(), onLimit).catch(throwMarked);
     }
 
     override _query(connection: Connection, query: Query): Promise<unknown> {

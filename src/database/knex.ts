@@ -49,10 +49,10 @@ function sqliteConfig(url: string): Knex.Config {
   };
 }
 
-function postgresConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
+function postgresConfig(url: string, pool: Knex.PoolConfig, onLimit?: () => void): Knex.Config {
   const { url: connectionString, tls = false } = readConnectionUrl(url);
   return {
-    client: dialectWithDeadline('postgres'),
+    client: dialectWithDeadline('postgres', onLimit),
     log,
     connection: {
       connectionString,
@@ -76,9 +76,9 @@ interface ServerConnection {
   query(sql: string, done: (error: unknown) => void): void;
 }
 
-function mysqlConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
+function mysqlConfig(url: string, pool: Knex.PoolConfig, onLimit?: () => void): Knex.Config {
   return {
-    client: dialectWithDeadline('mysql2'),
+    client: dialectWithDeadline('mysql2', onLimit),
     log,
     connection: { ...mysqlConnection(url), connectTimeout: DEADLINE_MS },
     acquireConnectionTimeout: DEADLINE_MS,
@@ -97,11 +97,14 @@ function mysqlConfig(url: string, pool: Knex.PoolConfig): Knex.Config {
   };
 }
 
-/** Knex's configuration for a database URL: one pool, UTC, and names as the documentation prints them. */
-export function knexConfig(url: string, poolSize = 10): Knex.Config {
+/**
+ * Knex's configuration for a database URL: one pool, UTC, and names as the documentation prints them.
+ * @param onLimit called while the server allows no other connection
+ */
+export function knexConfig(url: string, poolSize = 10, onLimit?: () => void): Knex.Config {
   const engine = engineOf(url);
   if (engine === 'sqlite') return sqliteConfig(url);
   // A migration holds its lock on one connection and works on another.
   const pool = { min: 0, max: Math.max(2, poolSize) };
-  return engine === 'postgres' ? postgresConfig(url, pool) : mysqlConfig(url, pool);
+  return engine === 'postgres' ? postgresConfig(url, pool, onLimit) : mysqlConfig(url, pool, onLimit);
 }

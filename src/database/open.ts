@@ -38,9 +38,9 @@ const PING = selectOne({ columns: '1 AS one' });
 /** Opens the database of that URL. Connections are made when they are first needed. */
 export function openDatabase(url: string, poolSize = 10): Database {
   const engine = engineOf(url);
-  const knex = knexFactory(knexConfig(url, poolSize));
   let opening: Promise<Driver> | undefined;
   let opened: Driver | undefined;
+  const knex = knexFactory(knexConfig(url, poolSize, () => opened?.shrink?.()));
   const outcomes = new CommitOutcomes();
   const findFault = engine === 'sqlite' ? watchSqliteFile(sqliteFile(url)) : watchServer(engine, knex);
   const open = () =>

@@ -19,6 +19,8 @@ export interface Driver {
    * @returns the guard that touched no row (then nothing was written), or undefined
    */
   commit(writes: Write[]): Promise<string | undefined>;
+  /** Ends a connection that is not needed now, where the server allows fewer than all pools together would open. */
+  shrink?(): void;
   close(): Promise<void>;
 }
 

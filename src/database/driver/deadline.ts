@@ -57,6 +57,7 @@ export function failFast(driver: Driver): Driver {
   return {
     readOne: (statement, values) => guarded(() => driver.readOne(statement, values)),
     commit: (writes) => guarded(() => driver.commit(writes)),
+    shrink: () => driver.shrink?.(),
     close: () => driver.close(),
   };
 }

@@ -3,6 +3,7 @@ import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';
+import { waitAtLimit } from './connection-limit.ts';
 import { DEADLINE_MS, type Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { failureOf, markAsDatabase } from './failures.ts';
@@ -66,6 +67,8 @@ class MysqlPool {
   readonly #pool: mysql.Pool;
   /** When the server last did not answer in time, as `performance.now()` counts. */
   #lostAt = 0;
+  #inUse = 0;
+  #isTooLarge = false;
 
   constructor(url: string, connectionLimit: number) {
     this.#pool = mysql.createPool({
@@ -91,7 +94,19 @@ class MysqlPool {
     });
   }
 
+  /** Ends the next connection that is given back, or one that is idle. */
+  shrink(): void {
+    if (this.#inUse > 0) this.#isTooLarge = true;
+    else this.#pool.getConnection((_error, connection?: Connection) => connection?.destroy());
+  }
+
   #release(connection: Connection): void {
+    this.#inUse -= 1;
+    if (this.#isTooLarge) {
+      this.#isTooLarge = false;
+      connection.destroy();
+      return;
+    }
     connection.releasedAt = performance.now();
     connection.release();
   }
@@ -102,8 +117,9 @@ class MysqlPool {
     let isLate = false;
     const sent = { commit: false };
     const toLost = (cause: unknown) => (sent.commit ? outcomeUnknown(cause) : unavailable(cause));
-    const job = this.#acquire().then(async (connection) => {
+    const job = waitAtLimit(() => this.#acquire()).then(async (connection) => {
       taken = connection;
+      this.#inUse += 1;
       try {
         if (isLate) throw new Error('The deadline passed before there was a connection.');
         return await work(connection, sent);
@@ -144,6 +160,7 @@ export function createMysqlDriver(url: string, connections: number): Driver {
         return run(connection, first);
       }),
     ),
+    shrink: () => pool.shrink(),
     async close() {
       await pool.close();
     },

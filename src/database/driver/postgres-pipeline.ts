@@ -4,6 +4,7 @@ import { readConnectionUrl } from '../../kit/connection-url.ts';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
 import type { Bound } from '../writes.ts';
+import { isAtLimit, LIMIT_WAIT_MS, pauseAtLimit } from './connection-limit.ts';
 import { DEADLINE_MS, LOCK_WAIT_MS } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { setUp } from './postgres-session.ts';
@@ -13,6 +14,9 @@ import { setUp } from './postgres-session.ts';
  * the same connection wait too.
  */
 const LOCK_TRY_MS = LOCK_WAIT_MS / 4;
+
+/** How long no other connection is tried after the server refused one. */
+const FULL_MS = 1000;
 
 const POOLED_BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${LOCK_TRY_MS}`;
 
@@ -75,6 +79,8 @@ export class PostgresPipeline {
   readonly #open: Open[] = [];
   readonly #config: pg.ClientConfig;
   readonly #size: number;
+  /** Until when no other connection is opened, as `performance.now()` counts. */
+  #fullUntil = 0;
 
   constructor(url: string, size: number) {
     const { url: connectionString, tls = false } = readConnectionUrl(url);
@@ -86,7 +92,8 @@ export class PostgresPipeline {
   #pick(): Open {
     let idlest = this.#open[0];
     for (const entry of this.#open) if (idlest && entry.inFlight < idlest.inFlight) idlest = entry;
-    if (idlest && (idlest.inFlight === 0 || this.#open.length >= this.#size)) return idlest;
+    const isFull = this.#open.length >= this.#size || performance.now() < this.#fullUntil;
+    if (idlest && (idlest.inFlight === 0 || isFull)) return idlest;
     const socket = new Socket();
     const client = new pg.Client({
       ...this.#config,
@@ -117,7 +124,7 @@ export class PostgresPipeline {
    * @throws LatchkeyError unavailable, with an unknown outcome if the transaction was sent and not answered; the error
    *   of a statement when nothing was done
    */
-  send(queries: Query[], isTransaction = false): Promise<Row[][]> {
+  send(queries: Query[], isTransaction = false, began = performance.now()): Promise<Row[][]> {
     const entry = this.#pick();
     entry.inFlight += 1;
     let isSent = false;
@@ -128,6 +135,7 @@ export class PostgresPipeline {
         return exchange(entry, toMessages(queries, isTransaction, isPooled));
       })
       .catch((error) => {
+        if (!isSent && isAtLimit(error)) return this.#sendLater(entry, queries, isTransaction, began, error);
         if (isRefusal(error)) throw error;
         this.#drop(entry);
         throw toLost(error);
@@ -136,6 +144,28 @@ export class PostgresPipeline {
         entry.inFlight -= 1;
       });
     return withDeadline(work, () => this.#drop(entry), toLost);
+  }
+
+  /** The server allows no other connection: what waited for this one is sent on one that is open, or opens soon. */
+  async #sendLater(
+    refused: Open,
+    queries: Query[],
+    isTransaction: boolean,
+    began: number,
+    error: unknown,
+  ): Promise<Row[][]> {
+    this.#drop(refused);
+    this.#fullUntil = performance.now() + FULL_MS;
+    if (performance.now() - began > LIMIT_WAIT_MS) throw unavailable(error);
+    if (this.#open.length === 0) await pauseAtLimit();
+    return this.send(queries, isTransaction, began);
+  }
+
+  /** Keeps one connection: requests that find none would wait for Knex's. */
+  shrink(): void {
+    this.#fullUntil = performance.now() + FULL_MS;
+    const index = this.#open.length > 1 ? this.#open.findIndex(({ inFlight }) => inFlight === 0) : -1;
+    if (index >= 0) for (const { client } of this.#open.splice(index, 1)) client.end().catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -45,6 +45,7 @@ export function createPostgresDriver(url: string, connections: number): Driver {
   return {
     readOne: batchReads('postgres', (steps) => pipeline.send(steps.map(toQuery))),
     commit: commitSteps('postgres', (steps) => pipeline.send(steps.map(toQuery), true).catch(toGuardFailed)),
+    shrink: () => pipeline.shrink(),
     close: () => pipeline.close(),
   };
 }
