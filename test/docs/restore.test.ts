@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { projectPath } from '../../src/kit/project-root.ts';
+import { authorization, authorizeUrl, refresh, signInWith } from '../support/builders/authorization.ts';
+import { engines } from '../support/engines.ts';
+import { startServer } from '../support/server.ts';
+
+/** The statements that the page on databases has for a restored backup. */
+function statementsForRestore(): string[] {
+  const page = readFileSync(projectPath('docs/operate/database.md'), 'utf8');
+  const [, block = ''] = /## Restore a backup[\s\S]*?```sql\n([\s\S]*?)```/.exec(page) ?? [];
+  return block.split(';\n').filter((statement) => statement.trim() !== '');
+}
+
+for (const engine of engines)
+  describe(`the documented statements for a restored backup on ${engine}`, () => {
+    test('end every session, token and invitation that came back', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient({ firstParty: true });
+      const { browser, tokens } = await signInWith(server, client, await server.createAccount());
+      const [invitation] = await server.invitations.create({ accountId: null }, {}, 1);
+      const statements = statementsForRestore();
+      assert.ok(statements.length >= 7);
+      for (const statement of statements) await server.database.knex.raw(statement);
+
+      assert.equal((await refresh(server, client, tokens.body.refresh_token ?? '')).status, 400);
+      const bearer = { authorization: `Bearer ${tokens.body.access_token}` };
+      assert.equal((await fetch(`${server.issuer}/me`, { headers: bearer })).status, 401);
+      const silent = await browser.get(authorizeUrl(authorization(client, { prompt: 'none' })));
+      assert.match(silent.headers.get('location') ?? '', /error=login_required/);
+      const { state } = await server.invitations.show({ accountId: null }, String(invitation?.id));
+      assert.equal(state, 'revoked');
+    });
+  });
