@@ -24,10 +24,13 @@ function createShortMemory(ms: number) {
   };
 }
 
-/** The host of the address bar, as far as it is known: a proxy may replace `Host` and keep it in X-Forwarded-Host. */
+/**
+ * The name in the address bar, as far as it is known: a proxy may replace `Host` and keep it in X-Forwarded-Host. The port
+ * does not count: several servers of one issuer may have ports of their own behind a balancer.
+ */
 function hostOf(ctx: Context, protocol: string): string | undefined {
   const [host = ''] = (ctx.get('x-forwarded-host') || ctx.get('host')).split(',');
-  return URL.parse(`${protocol}//${host.trim()}`)?.host;
+  return URL.parse(`${protocol}//${host.trim()}`)?.hostname;
 }
 
 /**
@@ -38,7 +41,7 @@ function hostOf(ctx: Context, protocol: string): string | undefined {
  * that one is answered, and so is every later one with that host.
  */
 export function redirectToIssuer(issuer: string, log: Logger): Middleware {
-  const { host: right, protocol } = new URL(issuer);
+  const { hostname: right, protocol } = new URL(issuer);
   const redirected = createShortMemory(REPEAT_MS);
   const rewritten = createShortMemory(REMEMBER_MS);
   return (ctx, next) => {

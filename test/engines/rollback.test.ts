@@ -92,10 +92,14 @@ for (const engine of engines) {
       await world.createClient();
       const { applied } = await readSchemaStatus(world.database);
       const production = { url, env: PRODUCTION };
-      const refused = await latchkey(['db', 'rollback', '--yes'], production);
+      // Migrations that delete no rows may go first.
+      let refused = await latchkey(['db', 'rollback', '--yes'], production);
+      for (let undone = 1; refused.code === 0 && undone < applied.length; undone += 1)
+        refused = await latchkey(['db', 'rollback', '--yes'], production);
       assert.equal(refused.code, 1);
       assert.match(refused.stderr, /would delete .*T_\w+\.\w+ \(1 row\).*Restore a backup.*--delete-rows/);
-      assert.deepEqual((await readSchemaStatus(world.database)).applied, applied);
+      const left = (await readSchemaStatus(world.database)).applied;
+      assert.deepEqual(left, applied.slice(0, left.length));
       const explicit = await latchkey(['db', 'rollback', '--yes', '--delete-rows'], production);
       assert.equal(explicit.code, 0, explicit.stderr);
     });
