@@ -6,8 +6,9 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/document.ts';
 import { maximumLife, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
-import { type ShowPage, seeOther } from '../web/respond.ts';
+import type { ShowPage } from '../web/respond.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';
+import { signInAgain } from './select-account.ts';
 
 export interface ConsentDeps {
   provider: Provider;
@@ -111,16 +112,7 @@ export function createConsent(deps: ConsentDeps) {
       return finish(ctx, { error: 'access_denied', error_description: 'the user denied access' });
     }
     if (decision === 'switch') {
-      // Repeats the request and forces a sign-in, even though the session is still valid.
-      const params = Object.entries(details.params).filter(
-        (entry): entry is [string, string] => typeof entry[1] === 'string',
-      );
-      const prompt = String(details.params.prompt ?? '').includes('consent') ? 'login consent' : 'login';
-      const again = new URLSearchParams([
-        ...params.filter(([name]) => name !== 'prompt'),
-        ['prompt', prompt],
-      ]);
-      return seeOther(ctx, `/auth?${again}`);
+      return signInAgain(ctx, details);
     }
     throw new LatchkeyError('invalid_input', 'consent_decision_missing', 'Choose Allow or Deny.');
   }

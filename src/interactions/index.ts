@@ -17,6 +17,7 @@ import { createLogin, type LoginDeps } from './login.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
 import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
+import { createSelectAccount } from './select-account.ts';
 
 /** What several steps need, then what one step alone needs, under its name. */
 export interface InteractionPagesDeps {
@@ -72,6 +73,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     ...deps.login,
   });
   const consent = createConsent({ provider, interactions, showPage, findAccount, ...deps.consent });
+  const selectAccount = createSelectAccount({ interactions, showPage, findAccount });
   createInvitationSteps(router, {
     interactions,
     authentication,
@@ -122,11 +124,13 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
       return seeOther(ctx, `/interaction/${details.uid}/recover`);
     if (name === 'create' && ctx.query.step !== 'sign-in')
       return seeOther(ctx, `/interaction/${details.uid}/invitation`);
+    if (await selectAccount.hasChoice(details)) return selectAccount.show(ctx, details);
     await (name === 'consent' ? consent.show(ctx, details) : login.show(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {
     const fields = await interactions.form(ctx);
     const details = await interactions.load(ctx);
+    if (await selectAccount.hasChoice(details)) return selectAccount.decide(ctx, details, fields.account);
     await (details.prompt.name === 'consent'
       ? consent.decide(ctx, details, fields.decision)
       : login.signIn(ctx, details, fields));

@@ -32,13 +32,14 @@ export const stepOver = () =>
 
 /** @throws LatchkeyError at a later prompt, such as consent: the user is already signed in */
 export function requireSignInPrompt({ prompt }: Details): void {
-  if (!['login', 'create'].includes(prompt.name)) throw stepOver();
+  if (!['login', 'create', 'select_account'].includes(prompt.name)) throw stepOver();
 }
 
 const csrfOf = (uid: string) => `interaction:${uid}`;
 
-/** Marks the prompt of the request as answered: only `create` is left open by another result. */
-export const answered = (details: Details) => (details.prompt.name === 'create' ? { create: {} } : {});
+/** Marks a prompt that a sign-in answers as answered: the engine marks only `login` by itself. */
+export const answered = ({ prompt: { name } }: Details) =>
+  name === 'create' || name === 'select_account' ? { [name]: {} } : {};
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
 export function createInteractions({ provider, secrets }: InteractionsDeps) {

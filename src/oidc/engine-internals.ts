@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { WORDING } from './engine-errors.ts';
 
 /**
- * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file and nowhere
- * else, so that an upgrade of the engine is a review of one file. `checkEngine` runs before any of it is used.
+ * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file and in
+ * `engine-errors.ts`, so that an upgrade of the engine is a review of these two. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -24,20 +25,6 @@ const MEMBERS = [
   'Session.prototype.resetIdentifier',
   'Session.prototype.persist',
 ];
-
-/** Wording by which errors and pages are recognized, and the file below lib/ that contains it. */
-const WORDING = {
-  codeReplay: ['helpers/grant_source.js', 'already consumed'],
-  refreshTokenReplay: ['actions/grants/refresh_token.js', 'refresh token already used'],
-  noCredentials: ['shared/client_auth.js', 'no client authentication mechanism provided'],
-  secretNotInHeader: ['shared/client_auth.js', 'client_secret must be provided in the Authorization header'],
-  forgedSignOut: ['shared/xsrf.js', 'xsrf token invalid'],
-  unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
-  unregisteredTarget: ['actions/end_session.js', 'post_logout_redirect_uri not registered'],
-  submittingPage: ['response_modes/form_post.js', '<title>Submitting Callback</title>'],
-} satisfies Record<string, [file: string, text: string]>;
-
-type Wording = keyof typeof WORDING;
 
 type ResponseMode = (ctx: object, redirectUri: string, out: Record<string, string>) => void | Promise<void>;
 
@@ -137,6 +124,23 @@ export function replaceRequestedClaims(
 export const invalidScope = (description: string): Error =>
   Reflect.construct(errors.InvalidScope, [description]);
 
+/** Runs `visit` on the parameters of each request, as soon as the engine has read them. */
+export function onParameters(
+  provider: Provider,
+  visit: (oidc: Pick<KoaContextWithOIDC['oidc'], 'params'> & { ctx: KoaContextWithOIDC }) => void,
+): void {
+  const read = new WeakMap<object, KoaContextWithOIDC['oidc']['params']>();
+  Object.defineProperty(provider.OIDCContext.prototype, 'params', {
+    get(this: KoaContextWithOIDC['oidc']) {
+      return read.get(this);
+    },
+    set(this: Parameters<typeof visit>[0], params: KoaContextWithOIDC['oidc']['params']) {
+      read.set(this, params);
+      visit(this);
+    },
+  });
+}
+
 /** Runs `visit` as soon as the engine has found the client of a request, before it looks at the other parameters. */
 export function onClientFound(provider: Provider, visit: (oidc: KoaContextWithOIDC['oidc']) => void): void {
   const { prototype } = provider.OIDCContext;
@@ -223,36 +227,3 @@ export async function signOutNow(ctx: KoaContextWithOIDC): Promise<void> {
   Object.assign(ctx.oidc.params ?? {}, { logout: 'yes' });
   await endSession?.(ctx);
 }
-
-/** The parts of an engine's error: two for the client, and the detail for the log. */
-export interface EngineError {
-  error?: string;
-  error_description?: string;
-  error_detail?: string;
-}
-
-const isWorded = (text: string | undefined, ...wordings: Wording[]) =>
-  wordings.some((wording) => text === WORDING[wording][1]);
-
-/** Whether the code had been marked as used when this request read it. */
-export const isCodeReplay = ({ error_detail }: EngineError) =>
-  error_detail === `authorization code ${WORDING.codeReplay[1]}`;
-
-/** Whether the refresh token had been marked as used when this request read it. */
-export const isRefreshTokenReplay = ({ error_detail }: EngineError) =>
-  isWorded(error_detail, 'refreshTokenReplay');
-
-/** Whether a 400 of the token endpoint means that the client presented no credentials. */
-export const lacksClientAuthentication = ({ error_description }: EngineError) =>
-  isWorded(error_description, 'noCredentials', 'secretNotInHeader');
-
-/** Whether a sign-out was refused because no page of ours had asked for it in this session. */
-export const isForgedSignOut = ({ error_detail, error_description }: EngineError) =>
-  isWorded(error_detail ?? error_description, 'forgedSignOut', 'unexpectedSignOut');
-
-/** Whether the body is the engine's page with a form that a script submits. */
-export const isSubmittingPage = (body: string) => body.includes(WORDING.submittingPage[1]);
-
-/** Whether a sign-out named an address to go on to that the application has not registered. */
-export const isUnregisteredTarget = ({ error_description }: EngineError) =>
-  isWorded(error_description, 'unregisteredTarget');

@@ -4,13 +4,8 @@ import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
 import { findAccount } from './claims.ts';
-import {
-  type EngineError,
-  isForgedSignOut,
-  isUnregisteredTarget,
-  signOutNow,
-  signOutState,
-} from './engine-internals.ts';
+import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine-errors.ts';
+import { signOutNow, signOutState } from './engine-internals.ts';
 import type { EnginePages } from './provider.ts';
 
 interface ErrorText {

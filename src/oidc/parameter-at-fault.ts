@@ -1,4 +1,4 @@
-import type { EngineError } from './engine-internals.ts';
+import type { EngineError } from './engine-errors.ts';
 
 /** The parameters that an error's code is always about. */
 const BY_ERROR: Record<string, string> = {
@@ -24,6 +24,7 @@ const BY_ERROR: Record<string, string> = {
 const BY_WORDS: [words: RegExp, parameter: string][] = [
   [/client not found/, 'client_id'],
   [/secret|authentication m|authorization header/, 'client_secret'],
+  [/^origin /, 'origin'],
   [/grant type/, 'grant_type'],
   [/PKCE/, 'code_verifier'],
   [/authorization code/, 'code'],

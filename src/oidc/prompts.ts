@@ -139,5 +139,6 @@ export function createPromptPolicy(
   policy.get('consent')?.checks.add(scopeLeft);
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);
+  policy.add(new Prompt({ name: 'select_account', requestable: true }), 1);
   return policy;
 }

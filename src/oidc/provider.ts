@@ -8,6 +8,7 @@ import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/document.ts';
+import { forgiveEmptySecrets } from './empty-secrets.ts';
 import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
@@ -49,7 +50,8 @@ const ID_TOKEN_TTL = 3600;
 /** A session or refresh token ends with its grant at the latest, so grants live long. */
 const GRANT_TTL = 10 * 365 * 86_400;
 
-const originOf = (uri: string) => URL.parse(uri)?.origin;
+/** A private-use scheme has the origin `null`, which any sandboxed page has too. */
+const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin : undefined);
 
 function configuration(deps: EngineDeps): Configuration {
   const { config, secrets, pages } = deps;
@@ -88,7 +90,7 @@ function configuration(deps: EngineDeps): Configuration {
     },
     extraClientMetadata: { properties: OWN_METADATA },
     clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
-      client.redirectUris.some((uri) => originOf(uri) === origin),
+      client.cors_origins.includes(origin) || client.redirectUris.some((uri) => originOf(uri) === origin),
     cookies: {
       keys: secrets.cookieKeys,
       long: cookie,
@@ -138,7 +140,7 @@ function configuration(deps: EngineDeps): Configuration {
       },
     },
     // Initiating User Registration via OpenID Connect 1.0.
-    discovery: { prompt_values_supported: ['none', 'login', 'consent', 'create'] },
+    discovery: { prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'] },
     renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) =>
       pages.error(ctx, out, error),
     ttl: {
@@ -185,6 +187,7 @@ export function createProvider(deps: EngineDeps): Provider {
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider);
+  forgiveEmptySecrets(provider);
   limitScopes(provider);
   limitClaims(provider);
   mintOrderedValues(provider);

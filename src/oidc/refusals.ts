@@ -3,7 +3,7 @@ import { createEventLimit } from '../audit/event-limit.ts';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
-import type { EngineError } from './engine-internals.ts';
+import { type EngineError, isGrantTypeRefused } from './engine-errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
 import { parameterAtFault } from './parameter-at-fault.ts';
 import { recordReplayOf } from './replays.ts';
@@ -45,11 +45,12 @@ export function auditRefusals(provider: Provider, log: Logger): void {
       const { client, account, entities, session, params } = ctx.oidc;
       const parameter = parameterAtFault(error, params);
       const description = error.error_description?.slice(0, MAX_TEXT);
+      const code = isGrantTypeRefused(error) ? 'unauthorized_client' : error.error;
       log.info({
         event: action,
         request_id: ctx.state.requestId,
         client_id: client?.clientId,
-        error: error.error,
+        error: code,
         parameter,
         description,
         detail: detailOf(error),
@@ -63,13 +64,13 @@ export function auditRefusals(provider: Provider, log: Logger): void {
         clientId,
         sessionUid: session?.uid,
         success: false,
-        errorCode: error.error,
+        errorCode: code,
         errorMessage: description,
       };
       const addition = limit(event, parameter);
       if (!addition) return;
       recordEvent({ ...event, details: { parameter, description, ...addition.details } });
-      recordLastRefusal(currentUnit(), clientId, { action, error: error.error, description, parameter });
+      recordLastRefusal(currentUnit(), clientId, { action, error: code, description, parameter });
     });
   }
 }

@@ -4,10 +4,11 @@ import { seeOther } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import {
   type EngineError,
+  isGrantTypeRefused,
   isSubmittingPage,
   lacksClientAuthentication,
-  signOutState,
-} from './engine-internals.ts';
+} from './engine-errors.ts';
+import { signOutState } from './engine-internals.ts';
 
 /** Whether applications call this path, and no browser shows it. */
 function isClientEndpoint({ path }: Context): boolean {
@@ -17,10 +18,14 @@ function isClientEndpoint({ path }: Context): boolean {
 
 /**
  * Makes the endpoints of applications answer in JSON whatever the request accepts (RFC 6749 section 5.2). It has to
- * be the outermost middleware, since errors are answered by the Accept header too.
+ * be the outermost middleware, since errors are answered by the Accept header too. Accepts an empty body of any type.
  */
 export const acceptJsonOnly: Middleware = (ctx, next) => {
-  if (isClientEndpoint(ctx)) ctx.req.headers.accept = 'application/json';
+  if (isClientEndpoint(ctx)) {
+    ctx.req.headers.accept = 'application/json';
+    // The type of an empty body says nothing, and the engine would refuse it.
+    if (ctx.get('Content-Length') === '0') delete ctx.req.headers['content-type'];
+  }
   return next();
 };
 
@@ -38,9 +43,15 @@ export function answerEndpointError(ctx: Context, status: number, message: strin
   return true;
 }
 
-/** Forbids caching, and answers 401 to a client that presented no credentials, where the engine answers 400. */
+/**
+ * Forbids caching, and answers 401 to a client that presented no credentials, where the engine answers 400. Clients that
+ * read every response as JSON get an object from revocation, whose content has no meaning (RFC 7009 section 2.2).
+ */
 function correctTokenResponse(ctx: Context): void {
   ctx.set('Cache-Control', 'no-store');
+  if (ctx.status === 200 && ctx.body === '') ctx.body = {};
+  if (ctx.status === 400 && isGrantTypeRefused(Object(ctx.body) as EngineError))
+    ctx.body = { ...Object(ctx.body), error: 'unauthorized_client' };
   if (ctx.status !== 400 || !lacksClientAuthentication(Object(ctx.body) as EngineError)) return;
   ctx.status = 401;
   ctx.set('WWW-Authenticate', 'Basic realm="latchkey"');

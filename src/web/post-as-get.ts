@@ -14,19 +14,20 @@ const MAX_QUERY_LENGTH = 12_000;
 export function redirectPostToGet(): Middleware {
   return async (ctx, next) => {
     if (ctx.method !== 'POST' || findRoute(ctx.path)?.form !== 'as-get') return next();
-    if (!ctx.is('application/x-www-form-urlencoded'))
+    const isEmpty = ctx.get('Content-Length') === '0';
+    if (!isEmpty && !ctx.is('application/x-www-form-urlencoded'))
       throw new LatchkeyError(
         'invalid_input',
         'form_required',
         'A POST request must be a form (application/x-www-form-urlencoded).',
       );
-    const query = String(new URLSearchParams(await readForm(ctx)));
+    const query = isEmpty ? '' : String(new URLSearchParams(await readForm(ctx)));
     if (query.length > MAX_QUERY_LENGTH)
       throw new LatchkeyError(
         'too_large',
         'request_too_large',
         `The form has ${query.length} characters. At most ${MAX_QUERY_LENGTH} are allowed.`,
       );
-    seeOther(ctx, `${ctx.path}?${query}`);
+    seeOther(ctx, query === '' ? ctx.path : `${ctx.path}?${query}`);
   };
 }

@@ -30,7 +30,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['accounts'],
     ['fields.ts', 'lock-times.ts'],
   ],
-  oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['engine-internals.ts']],
+  oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['engine-internals.ts'], ['engine-errors.ts']],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [['*'], ['driver', 'documentation'], ['writes.ts'], ['statements.ts'], ['instants.ts']],
 };

@@ -140,6 +140,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
       { ...all, scopes, claims: scopes, offline: { days: 30, maxDays: 90 }, verified: true },
     ],
     ['interactions/consent', { ...all, scopes: [], claims: [], offline: null, verified: false }],
+    ['interactions/select-account', all],
     ['sign-out/confirm', all],
     ['sign-out/confirm', { title: bad, action: bad, xsrf: bad }],
     ['sign-out/done', all],

@@ -11,6 +11,7 @@ interface ClientArguments {
   name?: string;
   redirectUri?: string[];
   postLogoutRedirectUri?: string[];
+  corsOrigin?: string[];
   public?: boolean;
   firstParty?: boolean;
   displayCode?: boolean;
@@ -49,6 +50,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   name: args.name,
   redirectUris: args.redirectUri,
   postLogoutRedirectUris: args.postLogoutRedirectUri,
+  corsOrigins: args.corsOrigin,
   firstParty: args.firstParty,
   scope: args.scope,
   defaultScope: args.defaultScope,
@@ -93,6 +95,10 @@ export function clientCommands(
     '--pkce <level>',
     'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off',
   ] as const;
+  const corsOrigin = [
+    '--cors-origin <origin>',
+    'an origin that calls the endpoints from a browser, beside those of the redirect URIs; may be repeated',
+  ] as const;
   const defaultScope = [
     '--default-scope <scopes>',
     'the scope of requests without one; default: openid',
@@ -112,6 +118,7 @@ export function clientCommands(
       'where people return after signing out; may be repeated',
       collect,
     )
+    .option(...corsOrigin, collect)
     .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
     .option('--first-party', 'the application is yours: people are not asked for consent')
     .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
@@ -168,6 +175,7 @@ export function clientCommands(
     .option('--name <name>')
     .option('--redirect-uri <uri>', 'may be repeated', collect)
     .option('--post-logout-redirect-uri <uri>', 'may be repeated', collect)
+    .option(...corsOrigin, collect)
     .option('--first-party')
     .option('--no-first-party')
     .option('--scope <scopes>')

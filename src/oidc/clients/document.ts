@@ -14,6 +14,7 @@ export type ClientDocument = Record<string, unknown> & {
 export const OWN_METADATA = [
   'allowed_scopes',
   'default_scope',
+  'cors_origins',
   'pkce',
   'is_first_party',
   'display_code',
@@ -33,6 +34,8 @@ export interface EngineClient {
   default_scope?: string;
   pkce: PkceLevel;
   is_first_party: boolean;
+  /** Origins that may call the endpoints from a browser, beside those of its redirect URIs. */
+  cors_origins: string[];
   display_code: boolean;
   /** Seconds; undefined: the server's own setting. */
   refresh_token_max_ttl?: number;
@@ -53,6 +56,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     client_id_issued_at: toEpoch(toDate(row.created_at)),
     client_name: row.client_name,
     redirect_uris: metadata.display_code ? [codePage(issuer)] : redirectUris,
+    cors_origins: metadata.cors_origins ?? [],
     post_logout_redirect_uris: metadata.post_logout_redirect_uris,
     grant_types: metadata.grant_types,
     response_types: metadata.grant_types.includes('authorization_code') ? ['code'] : [],

@@ -23,6 +23,7 @@ export function ownClient(issuer: string): Record<string, unknown> {
     pkce: 'off',
     is_first_party: true,
     display_code: false,
+    cors_origins: [],
   };
 }
 

@@ -53,6 +53,16 @@ const redirectUri = z
 
 const redirectUris = z.array(redirectUri).max(50, 'An application has at most 50 redirect URIs of a kind');
 
+/** An origin as browsers send it (RFC 6454 section 6.2), such as `https://app.example` or `capacitor://localhost`. */
+const corsOrigin = z
+  .string()
+  .max(255, 'An origin has at most 255 characters')
+  .regex(
+    /^[a-z][a-z0-9+.-]*:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?$/,
+    'An origin has a scheme, a host in lower case and perhaps a port, such as https://app.example or capacitor://localhost',
+  );
+const corsOrigins = z.array(corsOrigin).max(50, 'An application has at most 50 origins');
+
 const scope = z
   .string()
   .max(4000, 'Scopes have at most 4000 characters in total')
@@ -81,6 +91,7 @@ export const clientInput = z.strictObject({
   public: z.boolean().default(false),
   firstParty: z.boolean().default(false),
   displayCode: z.boolean().default(false),
+  corsOrigins: corsOrigins.default([]),
   /** By default `openid profile email`, or nothing for a service without users. */
   scope: scope.optional(),
   defaultScope: scope.optional(),
@@ -100,6 +111,7 @@ export const clientChange = z.strictObject({
   redirectUris: redirectUris.optional(),
   postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),
+  corsOrigins: corsOrigins.optional(),
   scope: scope.optional(),
   /** Empty: the server's own default. */
   defaultScope: scope.optional(),

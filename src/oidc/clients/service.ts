@@ -89,6 +89,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         post_logout_redirect_uris: input.postLogoutRedirectUris,
         id_token_signed_response_alg: input.idTokenSignedResponseAlg,
         display_code: input.displayCode,
+        cors_origins: input.corsOrigins,
         default_scope: input.defaultScope?.join(' ') || undefined,
       };
       return knex.transaction(async (trx) => {
@@ -141,6 +142,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         if (input.postLogoutRedirectUris) metadata.post_logout_redirect_uris = input.postLogoutRedirectUris;
         if (input.idTokenSignedResponseAlg)
           metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
+        if (input.corsOrigins) metadata.cors_origins = input.corsOrigins;
         if (input.defaultScope) metadata.default_scope = input.defaultScope.join(' ') || undefined;
         const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
         checkCombination({

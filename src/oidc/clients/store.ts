@@ -45,6 +45,7 @@ export interface ClientMetadata {
   post_logout_redirect_uris: string[];
   id_token_signed_response_alg: string;
   display_code: boolean;
+  cors_origins?: string[];
   /** The scope of a request that names none. */
   default_scope?: string | undefined;
 }

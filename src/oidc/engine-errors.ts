@@ -1,0 +1,51 @@
+/** Wording by which errors and pages are recognized, and the file below lib/ that contains it. */
+export const WORDING = {
+  codeReplay: ['helpers/grant_source.js', 'already consumed'],
+  refreshTokenReplay: ['actions/grants/refresh_token.js', 'refresh token already used'],
+  noCredentials: ['shared/client_auth.js', 'no client authentication mechanism provided'],
+  secretNotInHeader: ['shared/client_auth.js', 'client_secret must be provided in the Authorization header'],
+  grantTypeRefused: ['actions/token.js', 'requested grant type is not allowed for this client'],
+  forgedSignOut: ['shared/xsrf.js', 'xsrf token invalid'],
+  unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
+  unregisteredTarget: ['actions/end_session.js', 'post_logout_redirect_uri not registered'],
+  submittingPage: ['response_modes/form_post.js', '<title>Submitting Callback</title>'],
+} satisfies Record<string, [file: string, text: string]>;
+
+type Wording = keyof typeof WORDING;
+
+/** The parts of an engine's error: two for the client, and the detail for the log. */
+export interface EngineError {
+  error?: string;
+  error_description?: string;
+  error_detail?: string;
+}
+
+const isWorded = (text: string | undefined, ...wordings: Wording[]) =>
+  wordings.some((wording) => text === WORDING[wording][1]);
+
+/** Whether the code had been marked as used when this request read it. */
+export const isCodeReplay = ({ error_detail }: EngineError) =>
+  error_detail === `authorization code ${WORDING.codeReplay[1]}`;
+
+/** Whether the refresh token had been marked as used when this request read it. */
+export const isRefreshTokenReplay = ({ error_detail }: EngineError) =>
+  isWorded(error_detail, 'refreshTokenReplay');
+
+/** Whether a 400 of the token endpoint means that the client presented no credentials. */
+export const lacksClientAuthentication = ({ error_description }: EngineError) =>
+  isWorded(error_description, 'noCredentials', 'secretNotInHeader');
+
+/** Whether the client may not use the grant type at all, which RFC 6749 section 5.2 calls `unauthorized_client`. */
+export const isGrantTypeRefused = ({ error_description }: EngineError) =>
+  isWorded(error_description, 'grantTypeRefused');
+
+/** Whether a sign-out was refused because no page of ours had asked for it in this session. */
+export const isForgedSignOut = ({ error_detail, error_description }: EngineError) =>
+  isWorded(error_detail ?? error_description, 'forgedSignOut', 'unexpectedSignOut');
+
+/** Whether the body is the engine's page with a form that a script submits. */
+export const isSubmittingPage = (body: string) => body.includes(WORDING.submittingPage[1]);
+
+/** Whether a sign-out named an address to go on to that the application has not registered. */
+export const isUnregisteredTarget = ({ error_description }: EngineError) =>
+  isWorded(error_description, 'unregisteredTarget');
