@@ -1,6 +1,9 @@
 // The browser's side of passkeys. It says what happened into role=status; without it every page works by its forms.
 // The library comes when it is first needed: most pages are left without a touch.
-const { library } = document.currentScript.dataset;
+const { dataset, src } = document.currentScript;
+const { library } = dataset;
+// This script is at /assets below the path of the server.
+const endpoints = new URL('../webauthn/', src);
 const status = document.querySelector('#status');
 const { csrf, interaction, back, autofill, signal, upgrade } = status.dataset;
 const buttons = document.querySelectorAll('[data-passkey]');
@@ -23,7 +26,7 @@ function load() {
 }
 
 async function send(path, body) {
-  const answer = await fetch(`/webauthn/${path}`, {
+  const answer = await fetch(new URL(path, endpoints), {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
     body: JSON.stringify({ csrf, interaction, ...body }),

@@ -41,7 +41,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
   const pages = deps.pages.routes();
   return [
     // Every later step can rely on a path.
-    readTarget(),
+    readTarget(issuer),
     // Endpoints for applications answer in JSON, whatever the request accepts.
     acceptJsonOnly,
     findClientAddress(config.trustProxy),

@@ -22,6 +22,7 @@ import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createCsrfTokens } from '../web/csrf.ts';
+import { issuerScope } from '../web/issuer-scope.ts';
 import { qrImage } from '../web/qr-image.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
@@ -39,16 +40,16 @@ export interface PagesDeps {
 /** Every page and script endpoint of our own, on one router. The protocol endpoints are the engine's. */
 export function createPages({ config, services, provider, showPage }: PagesDeps): Router {
   const { issuer } = config;
-  const secure = issuer.startsWith('https:');
+  const scope = issuerScope(issuer);
   const { secrets, limits, findAccount, invitations, recovery, secondFactor, secondFactorPolicy } = services;
   const { passwords } = services;
 
-  const sealedCookie = (name: string) => createSealedCookie({ secrets, secure }, name);
+  const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
   const invitationCookie = sealedCookie('invitation');
   const recoveryCookie = sealedCookie('recover');
-  const browserCookie = createBrowserCookie({ secure, days: TRUST_DAYS });
-  const ceremonyCookie = createCeremonyCookie({ secure });
-  const forms = createCsrfTokens({ secrets, secure });
+  const browserCookie = createBrowserCookie({ scope, days: TRUST_DAYS });
+  const ceremonyCookie = createCeremonyCookie(scope);
+  const forms = createCsrfTokens({ secrets, scope });
   const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
   const accountCeremonies = createAccountCeremonies({
     provider,
@@ -149,7 +150,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     profile: services.accounts.getProfile,
     changePassword: passwords.change,
     isOwnPassword: passwords.isOwnPassword,
-    rotateSession: (ctx) => rotateSession(provider, secure, ctx),
+    rotateSession: (ctx) => rotateSession(provider, scope, ctx),
     factors: {
       secondFactor,
       browserCookie,

@@ -98,7 +98,7 @@ export function createServices(deps: ServiceDeps) {
     rp: {
       name: 'Latchkey',
       id: new URL(issuer).hostname,
-      origin: issuer,
+      origin: new URL(issuer).origin,
       allowedAaguids: config.passkeys.aaguids,
       rootCertificates: config.passkeys.rootCertificates,
     },

@@ -11,6 +11,11 @@ import type { Variables } from './variables.ts';
  */
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+/** The beginnings of our own paths. As the issuer's path, one could be before a path of ours, or be that path. */
+export const OWN_PATHS = new Set(
+  `.well-known account admin assets auth code favicon.ico forgot healthz interaction invitation jwks me readyz recover
+   reset session signed-in token verify webauthn`.split(/\s+/),
+);
 const GENERATE = 'Generate one with: openssl rand -base64 48';
 
 function checkIssuer(issuer: string, production: boolean): string[] {
@@ -18,8 +23,16 @@ function checkIssuer(issuer: string, production: boolean): string[] {
   if (!url || !['http:', 'https:'].includes(url.protocol))
     return [`LATCHKEY_ISSUER must be a URL such as https://id.example.com. "${issuer}" is not.`];
   const faults: string[] = [];
-  if (url.origin !== issuer)
-    faults.push(`LATCHKEY_ISSUER must have a scheme and a host only. Set it to ${url.origin}.`);
+  const [, path = '', end] = /^((?:\/[\w.~-]+)*)(.*)$/.exec(issuer.slice(url.origin.length)) ?? [];
+  const [, first = ''] = path.split('/');
+  if (!issuer.startsWith(url.origin) || end !== '')
+    faults.push(
+      `LATCHKEY_ISSUER must be a scheme, a host and perhaps a path. Set it to ${url.origin}${path}.`,
+    );
+  else if (OWN_PATHS.has(first))
+    faults.push(
+      `LATCHKEY_ISSUER cannot have a path that begins with /${first}, which is a path of this server. Use another one, such as ${url.origin}/id.`,
+    );
   if (url.protocol === 'http:' && production)
     faults.push(`LATCHKEY_ISSUER must be an https URL in production. Set it to https://${url.host}.`);
   else if (url.protocol === 'http:' && !LOOPBACK.has(url.hostname))

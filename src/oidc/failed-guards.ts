@@ -3,7 +3,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
 import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { seeOther } from '../web/respond.ts';
+import { seeOther, toAddress } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { responseModes } from './engine-internals.ts';
 import { recordReplay } from './replays.ts';
@@ -75,7 +75,7 @@ function followFirst(ctx: Context, failed: UnitOfWork): void {
   withdrawResponse(ctx);
   if (findRoute(ctx.path)?.audience === 'script') {
     ctx.status = 200;
-    ctx.body = { location };
+    ctx.body = { location: toAddress(ctx, location) };
   } else seeOther(ctx, location);
 }
 

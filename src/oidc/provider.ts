@@ -6,6 +6,7 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import { issuerScope } from '../web/issuer-scope.ts';
 import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/document.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
@@ -55,7 +56,7 @@ const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin
 
 function configuration(deps: EngineDeps): Configuration {
   const { config, secrets, pages } = deps;
-  const secure = config.issuer.startsWith('https:');
+  const { secure, base, cookiePath, cookiePrefix, partPrefix } = issuerScope(config.issuer);
   const refreshTokens = createRefreshTokenRules(config.ttl);
   const cookie = { httpOnly: true, sameSite: 'lax' as const, secure, signed: true };
   const settings = {
@@ -93,20 +94,18 @@ function configuration(deps: EngineDeps): Configuration {
       client.cors_origins.includes(origin) || client.redirectUris.some((uri) => originOf(uri) === origin),
     cookies: {
       keys: secrets.cookieKeys,
-      long: cookie,
+      long: { ...cookie, path: cookiePath },
       // Of an unfinished sign-in: their value is 256 random bits, and a signature would be a cookie more for each.
       short: { ...cookie, signed: false },
       // The engine limits the short-lived cookies to a path, which the prefix __Host- does not allow.
-      names: secure
-        ? {
-            session: '__Host-latchkey_session',
-            interaction: '__Secure-latchkey_interaction',
-            resume: '__Secure-latchkey_resume',
-          }
-        : { session: 'latchkey_session', interaction: 'latchkey_interaction', resume: 'latchkey_resume' },
+      names: {
+        session: `${cookiePrefix}latchkey_session`,
+        interaction: `${partPrefix}latchkey_interaction`,
+        resume: `${partPrefix}latchkey_resume`,
+      },
     },
     interactions: {
-      url: (_ctx: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}`,
+      url: (_ctx: unknown, interaction: { uid: string }) => `${base}/interaction/${interaction.uid}`,
       policy: createPromptPolicy(createSecondFactorPolicy(config.secondFactor), refreshTokens),
     },
     features: {
@@ -163,6 +162,10 @@ function configuration(deps: EngineDeps): Configuration {
 function pinIssuer(provider: Provider, issuer: string): void {
   const { host, protocol } = new URL(issuer);
   const pinned = { host, protocol: protocol.slice(0, -1), secure: protocol === 'https:' };
+  // Before the paths of the engine's endpoints in its URLs, and of our redirects.
+  Object.assign((provider as unknown as { context: object }).context, {
+    mountPath: issuerScope(issuer).base,
+  });
   for (const [name, value] of Object.entries(pinned)) {
     Object.defineProperty((provider as unknown as { request: object }).request, name, { get: () => value });
   }

@@ -1,13 +1,14 @@
 import type { Context } from 'koa';
 import { digest, randomToken } from '../kit/ids.ts';
+import type { IssuerScope } from './issuer-scope.ts';
 
 /**
  * The cookie by which a browser is recognized. It signs nobody in: a trusted browser has its own count of wrong passwords,
  * so that attempts from elsewhere do not lock it out.
  * @param options `days`: how long the browser keeps the cookie
  */
-export function createBrowserCookie({ secure, days }: { secure: boolean; days: number }) {
-  const name = secure ? '__Host-latchkey_browser' : 'latchkey_browser';
+export function createBrowserCookie({ scope, days }: { scope: IssuerScope; days: number }) {
+  const name = `${scope.cookiePrefix}latchkey_browser`;
   return {
     /** The token of this browser, or a new one for `set`, and its hash, which the database stores. */
     read(ctx: Context): { token: string; hash: string } {
@@ -20,8 +21,8 @@ export function createBrowserCookie({ secure, days }: { secure: boolean; days: n
       ctx.cookies.set(name, token, {
         httpOnly: true,
         sameSite: 'lax',
-        secure,
-        path: '/',
+        secure: scope.secure,
+        path: scope.cookiePath,
         signed: false,
         maxAge: days * 86_400_000,
       });

@@ -1,12 +1,13 @@
 import type { Context } from 'koa';
 import { randomToken } from '../kit/ids.ts';
+import type { IssuerScope } from './issuer-scope.ts';
 
 /**
  * Binds a passkey challenge to the browser that requested it. A response that was made in another browser, with everything
  * that was on the page, is not accepted.
  */
-export function createCeremonyCookie({ secure }: { secure: boolean }) {
-  const name = secure ? '__Secure-latchkey_ceremony' : 'latchkey_ceremony';
+export function createCeremonyCookie({ secure, base, partPrefix }: IssuerScope) {
+  const name = `${partPrefix}latchkey_ceremony`;
   const read = (ctx: Context) => {
     const kept = ctx.cookies.get(name, { signed: false }) ?? '';
     return /^[\w-]{43}$/.test(kept) ? kept : undefined;
@@ -19,7 +20,7 @@ export function createCeremonyCookie({ secure }: { secure: boolean }) {
         httpOnly: true,
         sameSite: 'strict',
         secure,
-        path: '/webauthn',
+        path: `${base}/webauthn`,
         signed: false,
         overwrite: true,
       });

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { randomToken } from '../kit/ids.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import type { IssuerScope } from './issuer-scope.ts';
 
 export const formExpired = () =>
   new LatchkeyError(
@@ -18,16 +19,17 @@ export interface CsrfTokens {
 }
 
 /** Tokens for forms that need no session. An attacker cannot fetch a token and have a victim's browser send it. */
-export function createCsrfTokens(deps: { secrets: Secrets; secure: boolean }): CsrfTokens {
-  const { secrets, secure } = deps;
-  const name = `${secure ? '__Host-' : ''}latchkey_form`;
+export function createCsrfTokens(deps: { secrets: Secrets; scope: IssuerScope }): CsrfTokens {
+  const { secrets, scope } = deps;
+  const { secure, cookiePath, cookiePrefix } = scope;
+  const name = `${cookiePrefix}latchkey_form`;
   const cookieOf = (ctx: Context) => ctx.cookies.get(name, { signed: false });
   return {
     issue(ctx, form) {
       let browser = cookieOf(ctx);
       if (!browser) {
         browser = randomToken();
-        const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const;
+        const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
         ctx.cookies.set(name, browser, options);
       }
       return secrets.csrfToken(`${form}:${browser}`);

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa';
+import { issuerScope } from './issuer-scope.ts';
 import type { ShowPage } from './respond.ts';
 
 /** Added to the address of an authorization request that continues after a form. */
@@ -16,14 +17,16 @@ const isSubmittedForm = (ctx: Context) => ctx.method === 'POST' && ctx.get('sec-
  * Clients that do not announce a navigation hold no policy against redirects, and get the redirect.
  */
 export function leaveByNavigation(deps: { issuer: string; showPage: ShowPage }): Middleware {
+  const { origin } = new URL(deps.issuer);
+  const resume = `${issuerScope(deps.issuer).base}/auth/`;
   return async (ctx, next) => {
     await next();
     const isForm = isSubmittedForm(ctx);
     if (ctx.status !== 303 || !(isForm || ctx.querystring === AFTER_FORM)) return;
     const target = URL.parse(ctx.response.get('location'), deps.issuer);
-    if (target?.origin === deps.issuer) {
+    if (target?.origin === origin) {
       // Here the engine decides whether another page of ours follows, or the application.
-      if (isForm && target.pathname.startsWith('/auth/'))
+      if (isForm && target.pathname.startsWith(resume))
         ctx.set('Location', `${target.pathname}?${AFTER_FORM}`);
       return;
     }

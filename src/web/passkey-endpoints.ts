@@ -6,6 +6,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { parse } from '../kit/parse.ts';
 import { readJson } from './json-body.ts';
 import type { AddressLimit } from './rate-limits/index.ts';
+import { toAddress } from './respond.ts';
 
 const LIMIT = 48 * 1024;
 
@@ -62,7 +63,9 @@ export function createPasskeyEndpoints(
       if (WRITING.has(step)) await ceremonyLimit.countAttempt(currentUnit().origin.ip);
       const side = asked.interaction === undefined ? sides.account : sides.interaction;
       ctx.set('Cache-Control', 'no-store');
-      ctx.body = await side[step](ctx, asked);
+      const answer: { location?: string } = await side[step](ctx, asked);
+      if (answer.location !== undefined) answer.location = toAddress(ctx, answer.location);
+      ctx.body = answer;
     });
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import ejs, { type TemplateFunction } from 'ejs';
 import { projectPath } from '../kit/project-root.ts';
 import type { Assets } from './assets.ts';
+import { issuerScope } from './issuer-scope.ts';
 
 /** Characters that change the direction of text. In a title, a name with them could reorder the words after it. */
 const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
@@ -32,6 +33,12 @@ function compile(name: string): TemplateFunction {
  */
 export type Render = (view: string, data: Record<string, unknown>) => string;
 
+/** Attributes with a path of ours. Quotes in texts are escaped, so that nothing else looks like one. */
+const PATHS = / (href|action|src|data-[a-z]+)="\/(?!\/)/g;
+
+/** Puts the path of the issuer before every path of ours: views and pages know nothing about it. */
+const withBase = (html: string, base: string) => (base === '' ? html : html.replace(PATHS, ` $1="${base}/`));
+
 /**
  * Renders a view inside the layout. Each view is compiled at its first use.
  * @param deps `issuer`: its host is on every page; `brand`: the name of the account that people sign in with
@@ -42,6 +49,7 @@ export function createRenderer(deps: {
   brand?: string;
   passwordMinLength: number;
 }): Render {
+  const { base } = issuerScope(deps.issuer);
   const compiled = new Map<string, TemplateFunction>();
   const shared = {
     brand: deps.brand,
@@ -62,7 +70,7 @@ export function createRenderer(deps: {
     const title = String(data.title).replace(TEXT_DIRECTION, '');
     // `shared` comes last, so that no page can replace the host.
     const all = { bodyClass: 'door', ...data, title, ...shared };
-    return view('layout')({ ...all, content: view(name)(all) });
+    return withBase(view('layout')({ ...all, content: view(name)(all) }), base);
   };
 }
 

@@ -1,11 +1,15 @@
 import type { Context } from 'koa';
 import type { Render } from './render.ts';
 
+/** @returns a path of ours as browsers request it, after the path of the issuer; every other URL as it is */
+export const toAddress = ({ mountPath = '' }: Context, url: string): string =>
+  /^\/(?!\/)/.test(url) ? `${mountPath}${url}` : url;
+
 /** Redirects with 303 See Other, after which the browser sends a GET. Not stored: the target may hold a secret. */
 export function seeOther(ctx: Context, url: string): void {
   ctx.status = 303;
   ctx.set('Cache-Control', 'no-store');
-  ctx.redirect(url);
+  ctx.redirect(toAddress(ctx, url));
 }
 
 /** Answers with a page. @param data `title` and what the first comment of the view lists */

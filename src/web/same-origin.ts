@@ -7,15 +7,16 @@ const FORM_TYPES = { 'same-origin': 'application/x-www-form-urlencoded', json: '
 /**
  * Rejects forms that another site sent (cross-site request forgery). Browsers name the origin of every POST. The content
  * type is checked, too, because a form of another site cannot send JSON.
- * @param issuer the only origin whose forms are accepted
+ * @param issuer at the only origin whose forms are accepted
  */
 export function requireSameOrigin(issuer: string): Middleware {
+  const own = new URL(issuer).origin;
   return (ctx, next) => {
     const form = ctx.method === 'POST' ? findRoute(ctx.path)?.form : undefined;
     if (form === 'same-origin' || form === 'json') {
       const origin = ctx.get('origin');
       const site = ctx.get('sec-fetch-site');
-      const isForeign = (origin !== '' && origin !== issuer) || (site !== '' && site !== 'same-origin');
+      const isForeign = (origin !== '' && origin !== own) || (site !== '' && site !== 'same-origin');
       // The browser compares the page with this server: it is our own page, opened under another name.
       if (isForeign && (site === 'same-origin' || URL.parse(origin)?.host === ctx.get('host')))
         throw new LatchkeyError(

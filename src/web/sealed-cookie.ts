@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Secrets } from '../kit/secrets.ts';
+import type { IssuerScope } from './issuer-scope.ts';
 
 const MINUTES = 60;
 
@@ -17,12 +18,13 @@ export interface SealedCookie {
  * @param purpose names the cookie; a value that was sealed for another purpose does not open
  */
 export function createSealedCookie(
-  deps: { secrets: Secrets; secure: boolean },
+  deps: { secrets: Secrets; scope: IssuerScope },
   purpose: string,
 ): SealedCookie {
-  const name = `${deps.secure ? '__Host-' : ''}latchkey_${purpose}`;
+  const { cookiePrefix, cookiePath, secure } = deps.scope;
+  const name = `${cookiePrefix}latchkey_${purpose}`;
   const at = { table: 'cookie', column: purpose, id: '' };
-  const options = { httpOnly: true, sameSite: 'lax', secure: deps.secure, path: '/', signed: false } as const;
+  const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
   return {
     set(ctx, value) {
       ctx.cookies.set(name, deps.secrets.seal(value.slice(0, 200), at), {

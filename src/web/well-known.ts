@@ -8,7 +8,7 @@ export function createWellKnown(router: Router, deps: { issuer: string; relatedO
   const { issuer } = deps;
   const documents = {
     // Web Authentication Level 3 section 5.11: origins where the passkeys of this host may be used.
-    webauthn: { origins: [issuer, ...deps.relatedOrigins] },
+    webauthn: { origins: [new URL(issuer).origin, ...deps.relatedOrigins] },
     // A Well-Known URL for Relying Party Passkey Endpoints.
     'passkey-endpoints': { enroll: `${issuer}${SECURITY}`, manage: `${issuer}${SECURITY}` },
   };

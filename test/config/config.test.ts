@@ -91,7 +91,9 @@ describe('configuration', () => {
   for (const issuer of [
     'id.example',
     'https://id.example/',
-    'https://id.example/path',
+    'https://id.example/path/',
+    'https://id.example/a?b',
+    'https://id.example/auth',
     'ftp://id.example',
     'http://id.example',
   ]) {

@@ -17,9 +17,10 @@ async function startProxy(
   t: Pick<TestContext, 'after'>,
   name: ProxyName,
   configure: (port: number, folder: string) => string,
+  fixedPort?: number,
 ): Promise<string> {
   const folder = ownedFolder(join(temporaryFolder(true), name));
-  const port = await freePort();
+  const port = fixedPort ?? (await freePort());
   const file = join(folder, 'proxy.conf');
   writeFileSync(file, configure(port, folder));
   const program = findProgram(name) ?? name;
@@ -56,17 +57,20 @@ ${lines}
   );
 }
 
-/** @param location the directives of each location, by its path */
+/**
+ * @param location the directives of each location, by its path
+ * @param port where it listens, if that is decided already
+ */
 export function startNginx(
   t: Pick<TestContext, 'after'>,
   location: Record<string, string>,
-  serverName = '_',
+  port?: number,
 ): Promise<string> {
   const locations = Object.entries(location).map(([path, text]) => `    location ${path} { ${text} }`);
   return startProxy(
     t,
     'nginx',
-    (port, folder) => `
+    (listenPort, folder) => `
 daemon off;
 pid ${folder}/nginx.pid;
 error_log stderr;
@@ -79,11 +83,11 @@ http {
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
   server {
-    listen 127.0.0.1:${port};
-    server_name ${serverName};
+    listen 127.0.0.1:${listenPort};
 ${locations.join('\n')}
   }
 }
 `,
+    port,
   );
 }

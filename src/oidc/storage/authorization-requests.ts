@@ -3,6 +3,7 @@ import { insertInto, selectOne, sql, update } from '../../database/statements.ts
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { issuerScope } from '../../web/issuer-scope.ts';
 import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import { expiryOf, type Payload } from './models.ts';
 import { findEndedInteraction, setBegunInteraction, setEndedInteraction } from './request-links.ts';
@@ -84,7 +85,7 @@ export class AuthorizationRequests {
   constructor(secrets: Secrets, issuer: string) {
     this.#secrets = secrets;
     this.#issuer = issuer;
-    this.#visitors = createVisitorRequests(secrets, issuer.startsWith('https:'));
+    this.#visitors = createVisitorRequests(secrets, issuerScope(issuer));
   }
 
   #find(id: string): KnownRequest | undefined | Promise<KnownRequest | undefined> {

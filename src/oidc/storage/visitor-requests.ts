@@ -2,6 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import type { IssuerScope } from '../../web/issuer-scope.ts';
 
 /**
  * The authorization request of a visitor, as long as nobody has done anything on its page. It is kept in the visitor's
@@ -52,11 +53,10 @@ const pack = (json: string) => deflateRawSync(json, { dictionary, windowBits: 12
 const unpack = (packed: Buffer) => String(inflateRawSync(packed, { dictionary }));
 
 const place = (uid: string) => ({ table: 'cookie', column: 'authorization', id: uid });
-const pathOf = (uid: string) => `/interaction/${uid}`;
 
-/** @param secure whether the issuer is https */
-export function createVisitorRequests(secrets: Secrets, secure: boolean) {
-  const name = `${secure ? '__Secure-' : ''}latchkey_authorization`;
+export function createVisitorRequests(secrets: Secrets, { partPrefix, base }: IssuerScope) {
+  const name = `${partPrefix}latchkey_authorization`;
+  const pathOf = (uid: string) => `${base}/interaction/${uid}`;
   return {
     /** Whether this unit is a request of a browser. */
     canKeep: (unit: UnitOfWork) => findCookies(unit) !== undefined,
