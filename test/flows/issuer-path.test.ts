@@ -80,7 +80,7 @@ for (const [way, suffix] of Object.entries(WAYS)) {
     });
 
     test('has pages whose links, forms, files and cookies are below its path', async (t) => {
-      const { server, issuer, browser } = await startBelowPath(t, suffix);
+      const { server, browser } = await startBelowPath(t, suffix);
       const ada = await server.createAccount('ada', 'openid latchkey:*');
       await visit(server, ada, '/id/account/security', browser);
       const paths = [

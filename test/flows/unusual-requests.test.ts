@@ -41,7 +41,7 @@ describe('every request that parses has our headers and an id', () => {
     ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     ['HTTP/1.0', 'GET /healthz HTTP/1.0\r\n\r\n', 200],
     ['a whole URL', `GET http://evil.example/healthz HTTP/1.1\r\n${CLOSE}\r\n`, 200],
-    ['a whole URL without a path', `GET http://evil.example?a=b HTTP/1.1\r\n${CLOSE}\r\n`, 200],
+    ['a whole URL without a path', `GET http://evil.example?a=b HTTP/1.1\r\n${CLOSE}\r\n`, 303],
     ['bytes that are not HTTP', '\0\x01\r\n\r\n', 400],
     ['too many headers', `GET / HTTP/1.1\r\n${CLOSE}X: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   ] as const)
