@@ -94,8 +94,8 @@ export const tokens: Record<string, TableDescription> = {
     },
     secrets: { token_hash: TIMED_DIGEST },
     security: [
-      'A used token stays until it expires, so that a second use is detected (RFC 9700 section 4.14.2).',
-      'One conditional statement uses it, in the commit that writes the new tokens.',
+      'A used token stays until it expires, so that a replay is detected (RFC 9700 section 4.14.2).',
+      'A conditional UPDATE marks it as used, in the commit that writes the new tokens.',
     ],
     lifetime: 'Until `expires_at`, then a week. Revocation deletes it.',
     initialContent: 'Empty.',
