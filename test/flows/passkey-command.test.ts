@@ -52,7 +52,7 @@ describe('keys at the command line', () => {
     const client = await server.createClient();
     const { browser, place } = await signInPage(server, client);
     assert.equal((await authenticate(browser, place, key)).status, 200);
-    const removed = await run('passkey', 'remove', listed[0].id, '--yes');
+    const removed = await run('passkey', 'remove', listed[0].id);
     assert.equal(removed.code, 0, removed.stderr);
     const notices = server.sink.mails.filter(({ to, subject }) => to[0] === email && /removed/.test(subject));
     assert.match(notices[0]?.text ?? '', /Key: This device/);

@@ -50,7 +50,9 @@ export function passkeyCommands(
       const credential = await withServices(async ({ get, remove }) => {
         const { name } = await get(id);
         const lines = [`This removes the key "${name}". Only its owner can add it again.`];
-        await confirmLoss(lines, { expected: name, what: 'the name of the key', yes });
+        // A script has named one key by its id, and cannot lock its owner out.
+        if (process.stdin.isTTY)
+          await confirmLoss(lines, { expected: name, what: 'the name of the key', yes });
         return remove(id);
       });
       print(asJson ? credential : summary(credential), asJson);
