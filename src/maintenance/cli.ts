@@ -9,9 +9,10 @@ interface PurgeArguments {
   json?: boolean;
 }
 
-async function listReports(): Promise<{ report: string; description: string }[]> {
+/** `tells` is a member of the JSON output, so it keeps its name. */
+async function listReports(): Promise<{ report: string; tells: string }[]> {
   const { reports } = await import('./reports.ts');
-  return Object.entries(reports()).map(([report, { description }]) => ({ report, description }));
+  return Object.entries(reports()).map(([report, { description: tells }]) => ({ report, tells }));
 }
 
 /** `latchkey db purge` and `latchkey db report` */
