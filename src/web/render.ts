@@ -34,7 +34,7 @@ function compile(name: string): TemplateFunction {
 export type Render = (view: string, data: Record<string, unknown>) => string;
 
 /** Attributes with a path of ours. Quotes in texts are escaped, so that nothing else looks like one. */
-const PATHS = / (href|action|src|data-[a-z]+)="\/(?!\/)/g;
+const PATHS = / (href|action|src|data-back|data-library)="\/(?!\/)/g;
 
 /** Puts the path of the issuer before every path of ours: views and pages know nothing about it. */
 const withBase = (html: string, base: string) => (base === '' ? html : html.replace(PATHS, ` $1="${base}/`));
