@@ -22,6 +22,8 @@ const MEMBERS = [
   'Client.find',
   'Client.adapter',
   'Client.prototype.compareClientSecret',
+  'Client.prototype.redirectUriAllowed',
+  'Client.prototype.postLogoutRedirectUriAllowed',
   'Session.prototype.resetIdentifier',
   'Session.prototype.persist',
 ];
@@ -188,6 +190,20 @@ export function replaceSecretComparison(
 ): void {
   provider.Client.prototype.compareClientSecret = function (presented) {
     return matches(this.clientSecret, presented);
+  };
+}
+
+/** @param isAllowed gets the URI of a request, and the registered ones */
+export function replaceUriComparison<Client>(
+  provider: Provider,
+  isAllowed: (client: Client, uri: string, registered: readonly string[]) => boolean,
+): void {
+  const { prototype } = provider.Client;
+  prototype.redirectUriAllowed = function (uri) {
+    return isAllowed(this as Client, uri, this.redirectUris ?? []);
+  };
+  prototype.postLogoutRedirectUriAllowed = function (uri) {
+    return isAllowed(this as Client, uri, this.postLogoutRedirectUris ?? []);
   };
 }
 

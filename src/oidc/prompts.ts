@@ -2,6 +2,8 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import { acrLevel, requestedAcrLevel } from '../access/acr.ts';
 import { limitToCeiling, parseScopes } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
+import type { EngineClient } from './clients/document.ts';
+import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
 import { invalidScope } from './engine-internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';
 import type { SecondFactorPolicy } from './second-factor-policy.ts';
@@ -86,6 +88,24 @@ const refreshable = ({ isSignInTooOld }: Pick<RefreshTokenRules, 'isSignInTooOld
     (ctx: KoaContextWithOIDC) => isSignInTooOld(ctx) && !ctx.oidc.result?.login,
   );
 
+/**
+ * RFC 8252 section 8.6: any program on the device can send a request in the name of another one and receive the code,
+ * except at a claimed `https` address. So the user is asked each time, unless the program is one of ours with its own
+ * scheme, or listens on exactly the registered loopback address and is not declared native.
+ */
+const nativeClient = new Check(
+  'native_client_prompt',
+  'native clients require End-User interaction',
+  'interaction_required',
+  (ctx: KoaContextWithOIDC) => {
+    const client = ctx.oidc.client as unknown as EngineClient;
+    const uri = String(ctx.oidc.params?.redirect_uri);
+    if (ctx.oidc.result?.consent) return Check.NO_NEED_TO_PROMPT;
+    if (isLoopback(uri)) return client.is_native || !client.redirectUris.includes(uri);
+    return isPrivateUse(uri) && !client.is_first_party;
+  },
+);
+
 /** A scope that the application may request, but this account may not use, leaves nothing to consent to. */
 const scopeLeft = new Check(
   'scope_left',
@@ -136,6 +156,8 @@ export function createPromptPolicy(
     secondFactor(secondFactorPolicy),
   ])
     checks?.add(check);
+  policy.get('consent')?.checks.remove('native_client_prompt');
+  policy.get('consent')?.checks.add(nativeClient);
   policy.get('consent')?.checks.add(scopeLeft);
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);

@@ -9,8 +9,14 @@ import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/document.ts';
+import { isRegistered } from './clients/redirect-uris.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
-import { cacheClientsByDocument, checkEngine, replaceSecretComparison } from './engine-internals.ts';
+import {
+  cacheClientsByDocument,
+  checkEngine,
+  replaceSecretComparison,
+  replaceUriComparison,
+} from './engine-internals.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
 import { requirePkce } from './pkce.ts';
@@ -190,6 +196,9 @@ export function createProvider(deps: EngineDeps): Provider {
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider);
+  replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
+    isRegistered(uri, registered, any_port),
+  );
   forgiveEmptySecrets(provider);
   limitScopes(provider);
   limitClaims(provider);

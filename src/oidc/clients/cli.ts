@@ -12,6 +12,7 @@ interface ClientArguments {
   redirectUri?: string[];
   postLogoutRedirectUri?: string[];
   corsOrigin?: string[];
+  applicationType?: ClientInput['applicationType'];
   public?: boolean;
   firstParty?: boolean;
   displayCode?: boolean;
@@ -51,6 +52,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   redirectUris: args.redirectUri,
   postLogoutRedirectUris: args.postLogoutRedirectUri,
   corsOrigins: args.corsOrigin,
+  applicationType: args.applicationType,
   firstParty: args.firstParty,
   scope: args.scope,
   defaultScope: args.defaultScope,
@@ -95,6 +97,10 @@ export function clientCommands(
     '--pkce <level>',
     'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off',
   ] as const;
+  const applicationType = [
+    '--application-type <type>',
+    'web, or native for a program on the device of the user; default: what the redirect URIs suggest',
+  ] as const;
   const corsOrigin = [
     '--cors-origin <origin>',
     'an origin that calls the endpoints from a browser, beside those of the redirect URIs; may be repeated',
@@ -119,6 +125,7 @@ export function clientCommands(
       collect,
     )
     .option(...corsOrigin, collect)
+    .option(...applicationType)
     .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
     .option('--first-party', 'the application is yours: people are not asked for consent')
     .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
@@ -176,6 +183,7 @@ export function clientCommands(
     .option('--redirect-uri <uri>', 'may be repeated', collect)
     .option('--post-logout-redirect-uri <uri>', 'may be repeated', collect)
     .option(...corsOrigin, collect)
+    .option(...applicationType)
     .option('--first-party')
     .option('--no-first-party')
     .option('--scope <scopes>')

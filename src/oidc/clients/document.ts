@@ -1,4 +1,5 @@
 import { toDate, toEpoch } from '../../database/instants.ts';
+import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
 import type { PkceLevel } from './schema.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
@@ -15,6 +16,8 @@ export const OWN_METADATA = [
   'allowed_scopes',
   'default_scope',
   'cors_origins',
+  'is_native',
+  'any_port',
   'pkce',
   'is_first_party',
   'display_code',
@@ -36,6 +39,9 @@ export interface EngineClient {
   is_first_party: boolean;
   /** Origins that may call the endpoints from a browser, beside those of its redirect URIs. */
   cors_origins: string[];
+  is_native: boolean;
+  /** Whether a loopback address may have another port than the registered one. */
+  any_port: boolean;
   display_code: boolean;
   /** Seconds; undefined: the server's own setting. */
   refresh_token_max_ttl?: number;
@@ -46,6 +52,12 @@ export interface EngineClient {
 
 /** The redirect URI of clients that have none: our own page, which shows the code to be copied. */
 const codePage = (issuer: string) => `${issuer}/code`;
+
+/** Programs on a device use a scheme of their own, or a loopback address whose port they choose when they run. */
+const typeOf = ({ client_type }: ClientRow, redirectUris: string[]) =>
+  redirectUris.some(isPrivateUse) || (client_type === 'public' && redirectUris.some(isLoopbackWithoutPort))
+    ? 'native'
+    : 'web';
 
 /** The document that pages, API and command line show. */
 export function toDocument(row: ClientRow, issuer: string): ClientDocument {
@@ -61,9 +73,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     grant_types: metadata.grant_types,
     response_types: metadata.grant_types.includes('authorization_code') ? ['code'] : [],
     token_endpoint_auth_method: row.client_type === 'public' ? 'none' : 'client_secret_basic',
-    // Native applications may use private-use schemes (RFC 8252 section 7.1). The engine also lets them use any
-    // loopback port, so an application without a custom scheme is not declared native.
-    application_type: redirectUris.every((uri) => /^https?:/.test(uri)) ? 'web' : 'native',
+    application_type: metadata.application_type ?? typeOf(row, redirectUris),
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
     scope: JSON.parse(row.allowed_scopes).join(' '),
     default_scope: metadata.default_scope,
@@ -89,9 +99,15 @@ export function toEngineDocument(
 ): Record<string, unknown> {
   const { scope, is_active, client_id_issued_at, require_pkce, ...document } = toDocument(row, issuer);
   const isPublic = row.client_type === 'public';
+  const metadata: ClientMetadata = JSON.parse(row.metadata);
+  const uris: string[] = [...JSON.parse(row.redirect_uris), ...metadata.post_logout_redirect_uris];
   return {
     ...document,
     allowed_scopes: scope,
+    is_native: document.application_type === 'native',
+    any_port: isPublic && metadata.application_type !== 'web',
+    // By this type, the engine only decides which URIs are valid. The rest is in prompts.ts and redirect-uris.ts.
+    application_type: uris.some(isPrivateUse) ? 'native' : 'web',
     // A confidential client must have a secret. Without any in use, this one matches no digest.
     ...(isPublic ? {} : { client_secret: secretHashes.join(' ') || 'none' }),
   };

@@ -24,6 +24,8 @@ export function ownClient(issuer: string): Record<string, unknown> {
     is_first_party: true,
     display_code: false,
     cors_origins: [],
+    is_native: false,
+    any_port: false,
   };
 }
 

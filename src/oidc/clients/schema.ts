@@ -3,40 +3,13 @@ import { limitToClient, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts'
 import { MAX_REFRESH_OVERLAP } from '../../config/variables.ts';
 import { refuse } from '../../kit/errors.ts';
 import { visibleText } from '../../kit/text.ts';
+import { isLoopback, isPrivateUse, redirectUriFault } from './redirect-uris.ts';
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
 const PKCE_LEVELS = ['always', 'or-nonce', 'off'] as const;
 
 /** How an application must protect its codes (OAuth 2.1 section 7.5.1). */
 export type PkceLevel = (typeof PKCE_LEVELS)[number];
-
-/**
- * Requests must name a redirect URI byte for byte (RFC 9700 section 2.1), so a careless one can be stopped only here.
- * @returns what is wrong with the URI, to follow the URI in a sentence; undefined when nothing is
- */
-function redirectUriFault(uri: string): string | undefined {
-  const url = URL.parse(uri);
-  if (
-    !url ||
-    /[\s\\]/.test(uri) ||
-    [...uri].some((char) => char.charCodeAt(0) < 0x21 || char.charCodeAt(0) > 0x7e)
-  ) {
-    return 'is not an absolute URI in ASCII';
-  }
-  if (uri.includes('#')) return 'has a fragment; remove # and what follows';
-  if (uri.includes('*')) return 'has a wildcard; register each URI separately';
-  if (url.username || url.password) return 'contains a user name or password';
-  if (url.protocol === 'https:') return undefined;
-  if (url.protocol === 'http:')
-    return LOOPBACK.has(url.hostname)
-      ? undefined
-      : 'uses http, which is allowed for loopback addresses only; use https';
-  // A private-use scheme is a reversed domain name (RFC 8252 section 7.1), which excludes javascript: and data:.
-  return /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol)
-    ? undefined
-    : `uses the scheme ${url.protocol}, which is neither https nor a reversed domain name such as com.example.app:`;
-}
 
 const redirectUri = z
   .string()
@@ -81,6 +54,12 @@ const refreshTokenMaxTtl = z.number(TTL_RULE).int(TTL_RULE).min(1, TTL_RULE).max
 const OVERLAP_RULE = `A refresh overlap is a whole number of seconds from 0 to ${MAX_REFRESH_OVERLAP}`;
 const refreshOverlap = z.int(OVERLAP_RULE).min(0, OVERLAP_RULE).max(MAX_REFRESH_OVERLAP, OVERLAP_RULE);
 
+const APPLICATION_TYPES = ['web', 'native'] as const;
+const applicationType = z.enum(
+  APPLICATION_TYPES,
+  `The application type is one of ${APPLICATION_TYPES.join(', ')}`,
+);
+
 const pkce = z.enum(PKCE_LEVELS, `The PKCE level is one of ${PKCE_LEVELS.join(', ')}`);
 
 /** A new application, as pages, API and command line describe it. */
@@ -92,6 +71,8 @@ export const clientInput = z.strictObject({
   firstParty: z.boolean().default(false),
   displayCode: z.boolean().default(false),
   corsOrigins: corsOrigins.default([]),
+  /** By default what its kind and its redirect URIs suggest. */
+  applicationType: applicationType.optional(),
   /** By default `openid profile email`, or nothing for a service without users. */
   scope: scope.optional(),
   defaultScope: scope.optional(),
@@ -112,6 +93,7 @@ export const clientChange = z.strictObject({
   postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),
   corsOrigins: corsOrigins.optional(),
+  applicationType: applicationType.optional(),
   scope: scope.optional(),
   /** Empty: the server's own default. */
   defaultScope: scope.optional(),
@@ -126,7 +108,9 @@ export type ClientChange = z.input<typeof clientChange>;
 
 /** Refuses combinations of members that make no working application. @throws LatchkeyError invalid_input */
 export function checkCombination(client: {
-  redirectUris: unknown[];
+  redirectUris: string[];
+  postLogoutRedirectUris: string[];
+  applicationType?: 'web' | 'native' | undefined;
   displayCode: boolean;
   public: boolean;
   grantTypes: string[];
@@ -137,6 +121,17 @@ export function checkCombination(client: {
   const { defaultScope = [], scope: allowed } = client;
   if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');
+  const uris = [...client.redirectUris, ...client.postLogoutRedirectUris];
+  if (uris.some(isPrivateUse) && uris.some((uri) => uri.startsWith('http:') && !isLoopback(uri)))
+    refuse(
+      'private_use_scheme_with_http',
+      'An application with a scheme of its own can use http for loopback addresses only. Register the http address for another application.',
+    );
+  if (uris.some(isPrivateUse) && client.applicationType === 'web')
+    refuse(
+      'web_application_with_private_use_scheme',
+      'An application with a scheme of its own has the type native.',
+    );
   const usesCode = client.grantTypes.includes('authorization_code');
   if (client.displayCode && client.redirectUris.length > 0)
     refuse(

@@ -4,6 +4,7 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { type ClientDocument, toDocument } from './document.ts';
+import { redirectUriWarning } from './redirect-uris.ts';
 import {
   type ClientChange,
   type ClientInput,
@@ -34,14 +35,15 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
 const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
 
 /** @returns the member `warnings` of a document, if there is something to warn about */
-function warningsAbout(scopes: string[]): { warnings?: string[] } {
+function warningsAbout(scopes: string[], uris: string[]): { warnings?: string[] } {
   const unserved = scopes.filter((scope) => !isBuiltIn(scope));
-  if (unserved.length === 0) return {};
-  return {
-    warnings: unserved.map(
+  const warnings = [
+    ...unserved.map(
       (scope) => `The scope ${scope} gives no claims here. It is in tokens, for an API that checks it.`,
     ),
-  };
+    ...uris.map(redirectUriWarning).filter((warning) => warning !== undefined),
+  ];
+  return warnings.length > 0 ? { warnings } : {};
 }
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
@@ -90,6 +92,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         id_token_signed_response_alg: input.idTokenSignedResponseAlg,
         display_code: input.displayCode,
         cors_origins: input.corsOrigins,
+        application_type: input.applicationType,
         default_scope: input.defaultScope?.join(' ') || undefined,
       };
       return knex.transaction(async (trx) => {
@@ -114,7 +117,10 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           clientId: row.client_id,
           details: { name: input.name },
         });
-        const document = { ...toDocument(row, issuer), ...warningsAbout(scope) };
+        const document = {
+          ...toDocument(row, issuer),
+          ...warningsAbout(scope, [...input.redirectUris, ...input.postLogoutRedirectUris]),
+        };
         return secret ? withSecret(document, secret) : document;
       });
     },
@@ -142,11 +148,14 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         if (input.postLogoutRedirectUris) metadata.post_logout_redirect_uris = input.postLogoutRedirectUris;
         if (input.idTokenSignedResponseAlg)
           metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
+        if (input.applicationType) metadata.application_type = input.applicationType;
         if (input.corsOrigins) metadata.cors_origins = input.corsOrigins;
         if (input.defaultScope) metadata.default_scope = input.defaultScope.join(' ') || undefined;
         const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
         checkCombination({
           redirectUris,
+          postLogoutRedirectUris: metadata.post_logout_redirect_uris,
+          applicationType: metadata.application_type,
           displayCode: metadata.display_code,
           public: row.client_type === 'public',
           grantTypes: metadata.grant_types,
@@ -166,7 +175,13 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
         };
       });
-      return { ...document, ...warningsAbout(input.scope ?? []) };
+      return {
+        ...document,
+        ...warningsAbout(input.scope ?? [], [
+          ...(input.redirectUris ?? []),
+          ...(input.postLogoutRedirectUris ?? []),
+        ]),
+      };
     },
 
     /** Every server refuses the application within a second. @throws LatchkeyError not_found */

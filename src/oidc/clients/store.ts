@@ -46,6 +46,8 @@ export interface ClientMetadata {
   id_token_signed_response_alg: string;
   display_code: boolean;
   cors_origins?: string[];
+  /** Undefined: what its redirect URIs suggest. */
+  application_type?: 'web' | 'native' | undefined;
   /** The scope of a request that names none. */
   default_scope?: string | undefined;
 }
