@@ -30,6 +30,7 @@ export interface LoginDeps {
 }
 
 const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
+const NAMES: Record<string, string> = { username: 'username or e-mail address', password: 'password' };
 
 /** The sign-in page: username and password, and the button for a passkey. */
 export function createLogin(deps: LoginDeps) {
@@ -59,7 +60,7 @@ export function createLogin(deps: LoginDeps) {
     const { username = '', password = '' } = fields;
     for (const [alertField, value] of Object.entries({ username: username.trim(), password })) {
       if (value === '')
-        return showLogin(ctx, details, { username, alert: `Enter your ${alertField}`, alertField });
+        return showLogin(ctx, details, { username, alert: `Enter your ${NAMES[alertField]}`, alertField });
     }
     const browser = deps.browserCookie.read(ctx);
     const clientId = String(details.params.client_id);

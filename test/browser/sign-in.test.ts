@@ -37,8 +37,7 @@ describe('a person in Chromium', { skip }, () => {
       await page.waitForURL(`${home}/`);
       assert.match(await page.locator('main').innerText(), /ada@harbour\.example/);
 
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      assert.equal(await page.locator('h1').innerText(), 'Sign out?');
+      // The application sends the ID token of this session, so nothing is asked.
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.waitForURL(`${home}/`);
       await page.goto(server.issuer);

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
-import { selectOne, sql, update } from '../../database/statements.ts';
+import { type Fragment, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './lockout.ts';
@@ -51,14 +51,19 @@ export async function replacePassword(
   return replaced === 1;
 }
 
-const SELECT_PASSWORD = selectOne({
-  columns: `a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id,
-    CASE WHEN b.id IS NULL THEN c.locked_until ELSE b.locked_until END AS locked_until`,
-  from: sql`T_accounts a JOIN T_credentials c ON c.account_id = a.id
-    LEFT JOIN T_known_browsers b
-      ON b.account_id = a.id AND b.token_hash = ${'browser_hash'} AND b.expires_at > ${'now'}`,
-  where: sql`a.username = ${'username'}`,
-});
+const selectPassword = (account: Fragment<'name'>) =>
+  selectOne<'name' | 'browser_hash' | 'now'>({
+    columns: `a.id, a.is_active, c.id AS credential_id, c.password_hash, b.id AS browser_id,
+      CASE WHEN b.id IS NULL THEN c.locked_until ELSE b.locked_until END AS locked_until`,
+    from: sql`T_accounts a JOIN T_credentials c ON c.account_id = a.id
+      LEFT JOIN T_known_browsers b
+        ON b.account_id = a.id AND b.token_hash = ${'browser_hash'} AND b.expires_at > ${'now'}`,
+    where: account,
+  });
+
+const SELECT_BY_USERNAME = selectPassword(sql`a.username = ${'name'}`);
+/** Not before it is confirmed: anyone could give an account the address of somebody else. */
+const SELECT_BY_EMAIL = selectPassword(sql`a.email = ${'name'} AND a.email_verified = true`);
 
 export interface StoredPassword {
   id: string;
@@ -71,13 +76,16 @@ export interface StoredPassword {
   isLocked: boolean;
 }
 
-/** One read, so that an unknown username takes as long as a known one. */
-export async function findPassword(
-  username: string,
-  browserHash: string,
-): Promise<StoredPassword | undefined> {
+/**
+ * Always the same reads for the same kind of name, so that an unknown one takes as long as a known one.
+ * @param name in its normal form: a username, or the confirmed e-mail address of an account. Only old usernames have an @
+ */
+export async function findPassword(name: string, browserHash: string): Promise<StoredPassword | undefined> {
   const now = new Date();
-  const row = await currentUnit().readOne(SELECT_PASSWORD, { browser_hash: browserHash, now, username });
+  const values = { browser_hash: browserHash, now, name };
+  const statements = name.includes('@') ? [SELECT_BY_USERNAME, SELECT_BY_EMAIL] : [SELECT_BY_USERNAME];
+  const rows = await Promise.all(statements.map((statement) => currentUnit().readOne(statement, values)));
+  const row = rows.find((one) => one !== undefined);
   if (!row) return undefined;
   return {
     id: String(row.credential_id),
