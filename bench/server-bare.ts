@@ -68,7 +68,7 @@ await serve(async (origin) => {
     ],
     log,
     pages: { error: fail, signOut: fail, signedOut: fail },
-    onUse: () => {},
+    recordClientUse: () => {},
   });
   const around = [
     logRequests(log),

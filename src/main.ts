@@ -8,8 +8,8 @@ import { explainFault } from './database/connect-faults.ts';
 import { describeDatabase } from './database/database-url.ts';
 import { migrateLatest, readSchemaStatus, requireDatabase } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
+import { describePoolerOrCluster } from './database/pooler-or-cluster.ts';
 import { restrictFiles } from './database/sqlite-files.ts';
-import { describeSurroundings } from './database/surroundings.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
 import { runPeriodically } from './kit/periodic-jobs.ts';
@@ -36,7 +36,7 @@ async function start(config: Config): Promise<void> {
     if (advice)
       throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
   }
-  const surroundings = await describeSurroundings(database);
+  const surroundings = await describePoolerOrCluster(database);
   if (surroundings) log.info({ event: 'database', surroundings });
   const compareClocks = async () => {
     const fault = await findClockFault(database);

@@ -30,7 +30,10 @@ const CLAIMS: Record<string, string> = {
   email_verified: 'See whether your e-mail address is confirmed',
 };
 
-/** @returns what an application learns by a claim that it requests without the claim's scope, for the consent page */
+/**
+ * @returns the words on the consent page for a claim that an application requests by name, without the scope that
+ *   includes it
+ */
 export function describeClaim(claim: string): string {
   return CLAIMS[claim] ?? `See “${claim}”`;
 }

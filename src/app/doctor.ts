@@ -4,7 +4,7 @@ import { explainFault } from '../database/connect-faults.ts';
 import { describeDatabase } from '../database/database-url.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
-import { describeSurroundings } from '../database/surroundings.ts';
+import { describePoolerOrCluster } from '../database/pooler-or-cluster.ts';
 import { createMailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
@@ -119,7 +119,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
         .catch((error) => fail((explainFault(error, config.databaseUrl) as Error).message));
       const fault = await database.findWriteFault();
       if (fault) fail(`Nothing can be written to ${databaseUrl}: ${fault}.`);
-      const surroundings = await describeSurroundings(database);
+      const surroundings = await describePoolerOrCluster(database);
       return `${database.engine} at ${databaseUrl}${surroundings ? `, ${surroundings}` : ''}`;
     }),
   ];

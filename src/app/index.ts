@@ -18,13 +18,16 @@ export interface App {
   /** The Koa application. */
   provider: Provider;
   services: Services;
-  /** Sends the mail that is waiting, for at most `ms`, and closes connections. Call it after the last response. */
-  close(ms: number): Promise<void>;
+  /** Sends the waiting mail for at most `drainMs`, and closes connections to Redis. Call it after the last response. */
+  close(drainMs: number): Promise<void>;
 }
 
 type AppDeps = { config: Config } & Pick<MiddlewareDeps, 'database' | 'log' | 'isStopping'>;
 
-/** @throws LatchkeyError when a signing key cannot be decrypted with the configured secrets */
+/**
+ * Creates the services, the engine and the pages, and connects them.
+ * @throws LatchkeyError when a signing key cannot be decrypted with the configured secrets
+ */
 export async function createApp(deps: AppDeps): Promise<App> {
   const { config, database, log } = deps;
   const { issuer, passwordMinLength } = config;
@@ -42,14 +45,15 @@ export async function createApp(deps: AppDeps): Promise<App> {
     adapter: createStorage({ config, secrets: services.secrets, clients }),
     findAccount: services.findAccount,
     pages: createEnginePages(showPage),
-    onUse: services.clientUsage.recordUse,
+    recordClientUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });
+  // `never`, because oidc-provider declares a Koa context of its own.
   for (const step of createMiddleware({ ...deps, assets, showPage, pages })) provider.use(step as never);
   logErrors(provider, log);
 
-  async function close(ms: number): Promise<void> {
-    await background.drain(ms);
+  async function close(drainMs: number): Promise<void> {
+    await background.drain(drainMs);
     services.limits.close();
   }
   return { provider, services, close };

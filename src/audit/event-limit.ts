@@ -2,7 +2,7 @@ import type { AuditEvent } from './index.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** The most failures in an hour that are recorded of people who did not show who they are. */
+/** How many failures of people who have not signed in are recorded in an hour, at most. */
 export const FAILURES_PER_HOUR = 1000;
 
 interface Window {
@@ -12,8 +12,9 @@ interface Window {
 }
 
 /**
- * Limits the audit events that anyone can cause, as often as they like: the log must not grow as fast as requests arrive.
- * @param perHour how many events of one application, action, error code and parameter are recorded; further ones are only counted
+ * Limits audit events that anyone can cause by sending requests. Otherwise they could fill the log.
+ * @param perHour how many events of one application, action, error code and parameter are recorded; further ones are
+ *   only counted
  * @returns a function that returns what to add to an event, or undefined when the event is to be omitted
  */
 export function createEventLimit(perHour: number, now: () => number = Date.now) {

@@ -1,8 +1,8 @@
 const LINK = /^(tcp|udp|sctp):\/\//;
 
 /**
- * Kubernetes sets variables for each Service of the namespace in every container: for a Service `latchkey` those of
- * `LATCHKEY_PORT=tcp://10.96.12.7:3000`, for `latchkey-smtp` those of `LATCHKEY_SMTP_SERVICE_HOST`.
+ * Kubernetes sets variables in every container for each Service of its namespace. For a Service `latchkey`, one is
+ * `LATCHKEY_PORT=tcp://10.96.12.7:3000`; for `latchkey-smtp`, one is `LATCHKEY_SMTP_SERVICE_HOST`.
  * @returns the names of those that look like settings of ours
  */
 export function findServiceLinks(env: NodeJS.ProcessEnv): string[] {

@@ -2,7 +2,11 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';
 import type { Redemption } from '../identity/invitations/redemption-store.ts';
-import type { InvitationInput, InvitationQuery } from '../identity/invitations/schema.ts';
+import {
+  DEFAULT_LIFETIME,
+  type InvitationInput,
+  type InvitationQuery,
+} from '../identity/invitations/schema.ts';
 import type { InvitationState } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
@@ -48,7 +52,7 @@ const LIFETIMES = {
   never: 'Does not expire',
 };
 const USUAL = ['openid', 'profile', 'email'];
-const BLANK = { max_uses: '1', count: '1', expires_in: '7d' };
+const BLANK = { max_uses: '1', count: '1', expires_in: DEFAULT_LIFETIME };
 /** The form's names of the fields that the service names differently. */
 const FIELDS: Record<string, string> = { maxUses: 'max_uses', expiresIn: 'expires_in' };
 
@@ -96,7 +100,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
     faults: Record<string, string> = {},
   ): void {
     // The id of the first invitation. If the form is sent twice, the second request finds the id taken.
-    const once = uuidv7();
+    const idempotencyKey = uuidv7();
     show(ctx, user, 'new', {
       title: 'Invite someone',
       alert: Object.values(faults)[0],
@@ -105,8 +109,8 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       lifetimes: Object.entries(LIFETIMES),
       grantableScopes: user.scopes,
       action: NEW,
-      once,
-      csrf: user.csrf(NEW, once),
+      idempotencyKey,
+      csrf: user.csrf(NEW, idempotencyKey),
     });
   }
 
@@ -133,7 +137,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
     signedIn.form(async (ctx, user, fields) => {
       try {
         const input = inputOf(fields);
-        const made = await invitations.create(user, input, fields.count ?? '', fields.once ?? '');
+        const made = await invitations.create(user, input, fields.count ?? '', fields.idempotency_key ?? '');
         show(ctx, user, 'created', {
           title: made.length === 1 ? 'Your invitation' : `${made.length} invitations`,
           created: await pictures(made),

@@ -42,8 +42,8 @@ export function withoutDeadline<T>(work: () => PromiseLike<T>): Promise<T> {
 }
 
 /**
- * Knex's dialect for a database server, with the deadline of the driver for each statement: a server that stands still
- * must not hold requests. The connection is given up with the statement.
+ * Knex's dialect for PostgreSQL or MySQL. Each statement has the driver's deadline, so that a server that does not
+ * answer cannot hold requests. If a statement misses the deadline, its connection is closed.
  * @param onLimit called while the server allows no other connection
  */
 export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () => void): typeof Knex.Client {

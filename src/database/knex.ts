@@ -20,7 +20,8 @@ type Done = (error: unknown, connection: unknown) => void;
 const PRAGMAS = [
   // Only a new file takes this: deleted rows can then give their pages back.
   'auto_vacuum = INCREMENTAL',
-  // Two processes that open a new file at once both switch it to WAL, so the later one must wait.
+  // For the switch to WAL only (the last line sets the final value): of two processes that open a new file at once, the
+  // later one must wait.
   `busy_timeout = ${DEADLINE_MS}`,
   'journal_mode = WAL',
   'synchronous = FULL',

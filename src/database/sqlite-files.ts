@@ -17,7 +17,10 @@ function createPrivate(file: string): void {
   }
 }
 
-/** Creates a missing database file, and its folder, before SQLite would: with SQLite's own mode, every user can read it. */
+/**
+ * Creates a missing database file and its folder so that only this user can read them. SQLite would create a file
+ * that every user can read.
+ */
 export function createSqliteFile(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   createPrivate(file);
@@ -48,8 +51,9 @@ function isDatabase(file: string): boolean {
 }
 
 /**
- * Takes the rights of other users away: they could read every hash and address, and stop the server by a lock on `-shm`.
- * Called before the database is opened: to close a descriptor of the file gives up this process's locks on it.
+ * Removes other users' access to the database files. With it, they could read every hash and address, or stop the
+ * server by locking the `-shm` file. Called before the database is opened: to close a descriptor of the file gives up
+ * this process's locks on it.
  * @returns sentences for the log
  */
 export function restrictFiles(url: string): string[] {

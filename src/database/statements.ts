@@ -51,7 +51,7 @@ export interface Statement<Name extends string = string> {
 
 type Compose = (engine: Engine, times: number) => Fragment;
 
-/** @returns the statement with its SQL made at its first use */
+/** @returns a statement whose SQL is composed at its first use, once for each engine and number of values */
 function declare<Name extends string>(
   statement: Omit<Statement<Name>, 'names' | 'sql'>,
   compose: Compose,
@@ -117,7 +117,7 @@ export function deleteFrom<Name extends string>(table: string, where: Fragment<N
 }
 
 /** The column that says which of several readings a row is for. */
-export const READING = 'reading';
+export const READ_INDEX = 'read_index';
 
 /** Reads the first row. Columns are named, never `*`: a migration may add some while statements are prepared. */
 export function selectOne<Name extends string = never>(query: {
@@ -136,7 +136,7 @@ export function selectOne<Name extends string = never>(query: {
   );
   return declare({ kind: 'select' }, (_engine, times) => {
     if (times === 1) return concat('SELECT ', rest);
-    const each = (_: unknown, index: number) => concat(`(SELECT ${index} AS ${READING}, `, rest, ')');
+    const each = (_: unknown, index: number) => concat(`(SELECT ${index} AS ${READ_INDEX}, `, rest, ')');
     return list(Array.from({ length: times }, each), ' UNION ALL ');
   });
 }

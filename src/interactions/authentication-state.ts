@@ -24,7 +24,10 @@ export interface AuthenticationStateDeps {
 }
 
 interface SavedFirstFactor extends FirstFactor {
-  /** It counts in this interaction only, not in a later one of the same request. */
+  /**
+   * The interaction in which the factor was shown. It does not count in a later interaction of the same authorization
+   * request.
+   */
   uid: string;
   at: number;
 }

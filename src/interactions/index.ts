@@ -19,7 +19,10 @@ import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './p
 import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
 import { createSelectAccount } from './select-account.ts';
 
-/** What several steps need, then what one step alone needs, under its name. */
+/**
+ * First the services that several steps share; then, under the name of each step, the services that only this step
+ * uses.
+ */
 export interface InteractionPagesDeps {
   provider: Provider;
   secrets: Secrets;

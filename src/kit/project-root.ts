@@ -11,6 +11,6 @@ const root = findProjectRoot();
 
 /**
  * The path of a file that the compiler does not copy into `dist/`: views, assets, documents.
- * @param path relative to the folder of package.json. The caller may be a source or a built file
+ * @param path relative to the folder of package.json. Works from `src/` and from `dist/`
  */
 export const projectPath = (path: string): string => resolve(root, path);

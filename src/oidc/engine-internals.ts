@@ -83,7 +83,7 @@ export function checkEngine(provider: object): void {
   );
 }
 
-/** A token as far as its scope is limited before it is stored. */
+/** The members of an access token that are needed to limit its scope before it is stored. */
 export interface EngineToken<Client> {
   scope?: string;
   client?: Client;

@@ -11,9 +11,13 @@ type Listen = (event: string, listener: (...args: never[]) => void) => void;
 
 /**
  * Turns the engine's events into audit events, which are committed with the request, and into lines of the log.
- * @param onUse is called with a client that was given a code or a token
+ * @param recordClientUse is called with a client that was given a code or a token
  */
-export function auditEngineEvents(provider: Provider, log: Logger, onUse: (clientId: string) => void): void {
+export function auditEngineEvents(
+  provider: Provider,
+  log: Logger,
+  recordClientUse: (clientId: string) => void,
+): void {
   const listen: Listen = provider.on.bind(provider);
   const subjectOf = ({ oidc }: KoaContextWithOIDC) => ({
     accountId: oidc.account?.accountId ?? oidc.entities.Session?.accountId,
@@ -24,7 +28,7 @@ export function auditEngineEvents(provider: Provider, log: Logger, onUse: (clien
   auditRefusals(provider, log);
   for (const success of ['authorization.success', 'grant.success']) {
     listen(success, (ctx: KoaContextWithOIDC) => {
-      if (ctx.oidc.client) onUse(ctx.oidc.client.clientId);
+      if (ctx.oidc.client) recordClientUse(ctx.oidc.client.clientId);
     });
   }
   listen('grant.revoked', (ctx: KoaContextWithOIDC, grantId: string) => {

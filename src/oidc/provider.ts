@@ -47,7 +47,7 @@ export interface EngineDeps {
   pages: EnginePages;
   log: Logger;
   /** Called with each client that was given a code or a token. */
-  onUse(clientId: string): void;
+  recordClientUse(clientId: string): void;
 }
 
 /** Life times in seconds. */
@@ -204,6 +204,6 @@ export function createProvider(deps: EngineDeps): Provider {
   limitClaims(provider);
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
-  auditEngineEvents(provider, deps.log, deps.onUse);
+  auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;
 }

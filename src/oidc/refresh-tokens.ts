@@ -4,7 +4,7 @@ import type { EngineClient } from './clients/document.ts';
 
 /** Lifetimes in seconds (LATCHKEY_REFRESH_TOKEN_TTL and LATCHKEY_REFRESH_TOKEN_MAX_TTL). */
 export interface RefreshTokenTtl {
-  /** Since the last use. */
+  /** After it was issued. Each refresh issues a new token with this lifetime. */
   refreshToken: number;
   /** Since the sign-in, however often the token is used. An application can have another one. */
   refreshTokenMax: number;

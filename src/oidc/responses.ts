@@ -77,17 +77,25 @@ function answerSignedOut(ctx: Context, engineContext: KoaContextWithOIDC): void 
   seeOther(ctx, target?.href ?? '/session/end/success');
 }
 
-/** Corrects the engine's responses before they leave. */
+/**
+ * Corrects what the engine answers:
+ * - `/token…`: no caching, and 401 for missing credentials.
+ * - A page that submits itself after a sign-out without a session: redirect to where signing out ends.
+ * - A page that submits itself to sign out another account: our own page.
+ * - A page that submits itself to the application (response_mode=form_post): its target in the Content-Security-Policy.
+ */
 export function correctEngineResponses(deps: ResponseDeps): Middleware {
   return async (ctx, next) => {
     await next();
-    if (ctx.path.startsWith('/token')) return correctTokenResponse(ctx);
+    if (/^\/token(\/|$)/.test(ctx.path)) return correctTokenResponse(ctx);
     const { body, path } = ctx;
-    if (!/^\/(auth|session)/.test(path) || typeof body !== 'string' || !ctx.response.is('html')) return;
+    if (!/^\/(auth|session)(\/|$)/.test(path) || typeof body !== 'string' || !ctx.response.is('html')) return;
     if (!isSubmittingPage(body)) return;
     const engineContext = ctx as unknown as KoaContextWithOIDC;
     const secret = signOutState(engineContext)?.secret;
+    // The engine found no session to sign out of.
     if (path.startsWith('/session/end')) answerSignedOut(ctx, engineContext);
+    // An authorization request for another account than the one that is signed in.
     else if (body.includes('/session/end/confirm') && secret) deps.continueSignOut(ctx, secret);
     // response_mode=form_post: the engine has compared this URI with the registered ones.
     else deps.allowAnyFormTarget(ctx);

@@ -41,7 +41,10 @@ const STEPS = {
   '/webauthn/authentication/verify': 'finishAuthentication',
 } as const;
 
-/** The steps that write a row: a challenge of an authentication is stored when it is answered. */
+/**
+ * The steps that store a challenge, and so are limited. Starting an authentication stores nothing: its challenge is
+ * stored when it is answered.
+ */
 const WRITING = new Set(['startRegistration', 'finishAuthentication']);
 
 /** The endpoints that our script calls: first for the options, then with the response of the authenticator. */

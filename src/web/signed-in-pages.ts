@@ -16,7 +16,7 @@ export interface SignedInUser {
    * The token of a form: valid for this session, this account and this action alone.
    * @param once a value that the form sends back in its field `once`, and that nobody can change
    */
-  csrf(action: string, once?: string): string;
+  csrf(action: string, idempotencyKey?: string): string;
 }
 
 export interface SignedInPagesDeps {
@@ -52,7 +52,8 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
       username,
       scopes,
       sessionUid: uid,
-      csrf: (action, once = '') => secrets.csrfToken(purpose(action, uid, accountId, once)),
+      csrf: (action, idempotencyKey = '') =>
+        secrets.csrfToken(purpose(action, uid, accountId, idempotencyKey)),
     };
   }
 
@@ -93,8 +94,8 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
           );
         if (!mayOpen(ctx, user, scope)) return;
         const fields = await readForm(ctx);
-        const { csrf = '', once = '' } = fields;
-        if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, once), csrf))
+        const { csrf = '', idempotency_key: idempotencyKey = '' } = fields;
+        if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, idempotencyKey), csrf))
           throw formExpired();
         await work(ctx, user, fields);
       };

@@ -22,7 +22,7 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     const late = await browser.post(NEW, given);
     assert.match(await textOf(late), /were created already/);
     assert.equal((await server.database.knex('T_invitations')).length, 3);
-    const forged = { ...given, once: '01930000-0000-7000-8000-00000000000a' };
+    const forged = { ...given, idempotency_key: '01930000-0000-7000-8000-00000000000a' };
     assert.equal((await browser.post(NEW, forged)).status, 403);
   });
 

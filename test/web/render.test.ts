@@ -110,7 +110,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const form = ['label', 'email', 'scope', 'roles', 'max_uses', 'count', 'expires_in'];
   const typed = Object.fromEntries(form.map((field) => [field, bad]));
   const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
-  const making = { ...room, lifetimes: [[bad, bad]], grantableScopes: [bad], once: bad };
+  const making = { ...room, lifetimes: [[bad, bad]], grantableScopes: [bad], idempotencyKey: bad };
   return [
     ...(steps as [string, Record<string, unknown>][]),
     ['account/security', { ...room, profile, faults: {}, notice: { heading: bad, text: '' } }],

@@ -1,32 +1,34 @@
-import { type Engine, READING, type Row } from '../statements.ts';
+import { type Engine, READ_INDEX, type Row } from '../statements.ts';
 import type { Reading } from '../writes.ts';
 import type { Driver, Found } from './contract.ts';
 import { grouped } from './group-commit.ts';
 import { inSizes, type Step, toStep } from './steps.ts';
 
-/** How many readings are sent together at most. */
+/** How many reads are sent together at most. */
 const SIZE = 16;
 
 /**
- * Readings of the same SELECT in one turn of the event loop become one query, because the column metadata that comes
- * with each answer costs more CPU than another row.
- * @param ask resolves with the rows of each step
+ * Combines identical SELECTs of one event-loop tick into one query, because the driver's decoding of the column metadata
+ * in each response costs more CPU than another row.
+ * @param runSteps resolves with the rows of each step
  */
-export function batchReads(engine: Engine, ask: (steps: Step[]) => Promise<Row[][]>): Driver['readOne'] {
+export function batchReads(engine: Engine, runSteps: (steps: Step[]) => Promise<Row[][]>): Driver['readOne'] {
   const readOne = grouped<Reading, Found>({
     size: SIZE,
-    async attempt(readings) {
-      const alike = Map.groupBy(readings, ({ statement }) => statement);
-      const parts = [...alike.values()].flatMap(inSizes);
-      const answers = await ask(parts.map((part) => toStep(part, engine)));
+    async attempt(reads) {
+      const byStatement = Map.groupBy(reads, ({ statement }) => statement);
+      const batches = [...byStatement.values()].flatMap(inSizes);
+      const results = await runSteps(batches.map((batch) => toStep(batch, engine)));
       const found = new Map<Reading, Row>();
-      for (const [index, part] of parts.entries()) {
-        for (const row of answers[index] ?? []) {
-          const reading = part[Number(row[READING] ?? 0)] as Reading;
-          if (!found.has(reading)) found.set(reading, row);
+      for (const [index, batch] of batches.entries()) {
+        for (const row of results[index] ?? []) {
+          // A batch of one has no index column (`selectOne` in statements.ts).
+          const read = batch[Number(row[READ_INDEX] ?? 0)] as Reading;
+          // `readOne` returns the first row.
+          if (!found.has(read)) found.set(read, row);
         }
       }
-      return readings.map((reading) => found.get(reading));
+      return reads.map((read) => found.get(read));
     },
   });
   return (statement, values) => readOne({ statement, values });

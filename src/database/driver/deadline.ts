@@ -28,7 +28,7 @@ export function withDeadline<T>(
       },
       (error) => {
         clearTimeout(timer);
-        // None is the fault of the other units in a group: they are attempted again, each alone.
+        // These three are passed on unchanged: then group-commit.ts attempts each unit of the group again, alone.
         const failure = failureOf(markAsDatabase(error));
         const isOneUnits = failure === 'locked' || failure === 'retry' || failure === 'outdated';
         reject(isOneUnits ? error : toUnavailable(error));

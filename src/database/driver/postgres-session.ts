@@ -16,7 +16,8 @@ export const postgresSession = (lockWaitMs = LOCK_WAIT_MS) =>
 export async function setUp(client: pg.Client, lockWaitMs?: number): Promise<boolean> {
   await client.query(postgresSession(lockWaitMs));
   const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
-  // A pooler invents the process id that it answers a log-in with. Not declared by @types/pg; absent, it means "direct".
+  // A pooler answers a log-in with a made-up process ID, which differs from the server's own. @types/pg does not
+  // declare `processID`. If it is missing, the connection counts as direct.
   const { processID } = client as pg.Client & { processID?: number | null };
   return typeof processID === 'number' && processID !== rows[0].pid;
 }

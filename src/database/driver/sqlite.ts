@@ -44,9 +44,9 @@ const find = (connection: Connection, reading: Reading) =>
   prepare(connection, reading.statement.sql('sqlite')).get(bindValues(reading, 'sqlite')) as Found;
 
 /**
- * Units that become ready in the same turns of the event loop share one transaction. Then `synchronous=FULL` costs one
- * fsync for all of them, and a page that several change is written once. Reads of one turn share a transaction too: the
- * statements find their pages and code in the processor's caches, and so do the requests that go on together.
+ * Units that become ready within a few turns of the event loop are committed in one transaction: one fsync for all,
+ * and one write of each changed page. Reads of one turn share a transaction too, because statements that run one
+ * after the other find their data in the processor's caches.
  *
  * Both use Knex's only connection, whose page cache then stays warm. While a service has a transaction open on it,
  * writes wait, and reads use a connection of their own, which sees only what is committed.
@@ -56,7 +56,10 @@ export function createSqliteDriver(knex: Knex, filename: string): Driver {
   let writer: Connection | undefined;
   const findIdle = () => (writer?.open && !writer.inTransaction ? writer : undefined);
 
-  /** Nothing comes between: once there is a connection, the group is written without leaving the event loop's turn. */
+  /**
+   * Once it has the connection, writes the whole group synchronously, so that nothing else can use the connection in
+   * between.
+   */
   async function writeUnits(units: Write[][]): Promise<(string | undefined)[]> {
     const idle = findIdle();
     const connection: Connection = idle ?? (await knex.client.acquireConnection());

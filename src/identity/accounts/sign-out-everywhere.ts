@@ -69,7 +69,10 @@ export async function assertSignedIn(
   );
 }
 
-/** @param deps the rooms above that keep something which would let somebody sign in again */
+/**
+ * @param deps functions of the rooms above. They delete the mailed links and trusted browsers, which could let
+ *   somebody sign in again
+ */
 export function createSignOutEverywhere(deps: {
   voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
   forgetBrowsers(trx: Knex.Transaction, accountId: string, except?: string): Promise<void>;
@@ -83,7 +86,8 @@ export function createSignOutEverywhere(deps: {
     const sessions = trx('T_user_sessions').where({ account_id: accountId });
     if (except.session !== undefined) sessions.whereNot({ uid: except.session });
     await sessions.update({ is_active: false });
-    // A pending request may have passed the old password already: continuing it later would start a session.
+    // In a pending request, the user may already have entered the old password. Continued later, it would start a
+    // session.
     const requests = trx('T_authorization_requests').where({ account_id: accountId, status: 'pending' });
     if (except.request !== undefined) requests.whereNot({ uid_hash: digest(except.request) });
     await requests.update({ status: 'expired' });

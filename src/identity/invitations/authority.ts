@@ -4,7 +4,7 @@ import type { Actor } from '../../audit/index.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { SET_UP_ID, type StoredInvitation } from './store.ts';
 
-/** The power to invite people. */
+/** The scope to invite people. */
 export const INVITE = 'latchkey:invitations';
 
 export interface Grants {
@@ -14,8 +14,8 @@ export interface Grants {
 
 export interface AuthorityDeps {
   knex: Knex;
-  /** Whether a list of powers covers a scope. */
-  covers(powers: string[], scope: string): boolean;
+  /** Whether a list of scopes covers a scope. */
+  covers(scopes: string[], scope: string): boolean;
   findAccount(
     source: Knex,
     filter: { id: string; is_active: true },
@@ -30,53 +30,58 @@ export const invitationNotFound = (id: string) =>
 export function createAuthority(deps: AuthorityDeps) {
   const { knex, covers } = deps;
 
-  const isCovered = (powers: string[], scope: string) => PROTOCOL_SCOPES.has(scope) || covers(powers, scope);
+  const isCovered = (actorScopes: string[], scope: string) =>
+    PROTOCOL_SCOPES.has(scope) || covers(actorScopes, scope);
 
   return {
-    /** @returns all powers of the actor @throws LatchkeyError forbidden when `power` is not among them */
-    async getPowers(actor: Actor, power: string): Promise<string[]> {
+    /** @returns all actorScopes of the actor @throws LatchkeyError forbidden when `power` is not among them */
+    async getActorScopes(actor: Actor, requiredScope: string): Promise<string[]> {
       if (actor.accountId === null) return ['*:*'];
       const account = await deps.findAccount(knex, { id: actor.accountId, is_active: true });
-      const powers = account?.scopes ?? [];
-      if (covers(powers, power)) return powers;
-      throw new LatchkeyError('forbidden', 'power_required', `You need the scope ${power} to do this.`);
+      const actorScopes = account?.scopes ?? [];
+      if (covers(actorScopes, requiredScope)) return actorScopes;
+      throw new LatchkeyError(
+        'forbidden',
+        'scope_required',
+        `You need the scope ${requiredScope} to do this.`,
+      );
     },
 
-    /** Only administrators with every power see the set-up link. @throws LatchkeyError not_found for others */
-    checkVisible(id: string, powers: string[]): void {
-      if (id === SET_UP_ID && !powers.includes('*:*')) throw invitationNotFound(id);
+    /** Only administrators with full access see the set-up link. @throws LatchkeyError not_found for others */
+    checkVisible(id: string, actorScopes: string[]): void {
+      if (id === SET_UP_ID && !actorScopes.includes('*:*')) throw invitationNotFound(id);
     },
 
-    /** What the actor may grant: functions that test a scope and a role. */
-    async grantable(actor: Actor, powers: string[]) {
-      const roles = powers.includes('*:*')
+    /** @returns two tests: whether the actor may grant a scope, and whether they may grant a role */
+    async grantable(actor: Actor, actorScopes: string[]) {
+      const roles = actorScopes.includes('*:*')
         ? undefined
         : await deps.listGlobalRoles(knex, actor.accountId ?? '');
       return {
-        holdsScope: (scope: string) => covers(powers, scope),
+        holdsScope: (scope: string) => covers(actorScopes, scope),
         holdsRole: (role: string) => roles === undefined || roles.includes(role),
       };
     },
 
     /**
-     * Withdrawing what somebody else granted needs the powers to grant it. Otherwise people who may only invite could
-     * take the powers of administrators away.
+     * Checks that the actor could grant what they withdraw, if somebody else granted it. Otherwise people who may
+     * only invite could take scopes and roles away from administrators.
      * @throws LatchkeyError forbidden
      */
     async checkMayWithdraw(
       trx: Knex.Transaction,
       invitation: StoredInvitation,
       actor: Actor,
-      powers: string[],
+      actorScopes: string[],
     ): Promise<void> {
-      if (powers.includes('*:*') || actor.accountId === invitation.inviter?.id) return;
+      if (actorScopes.includes('*:*') || actor.accountId === invitation.inviter?.id) return;
       const roles = await deps.listGlobalRoles(trx, actor.accountId ?? '');
-      const missingScope = invitation.scopes.find((scope) => !isCovered(powers, scope));
+      const missingScope = invitation.scopes.find((scope) => !isCovered(actorScopes, scope));
       const missingRole = invitation.roles.find((role) => !roles.includes(role));
       if (missingScope === undefined && missingRole === undefined) return;
       throw new LatchkeyError(
         'forbidden',
-        'grant_beyond_own_powers',
+        'grant_beyond_own_scopes',
         `You do not hold ${missingScope ?? `the role ${missingRole}`}, so you cannot withdraw it. Nothing was changed.`,
       );
     },

@@ -49,13 +49,13 @@ export function createRevocation(deps: RevocationDeps) {
       id: string,
       options: { withdraw?: boolean } = {},
     ): Promise<Invitation & { withdrawn_from: string[] }> {
-      const powers = await authority.getPowers(actor, INVITE);
-      authority.checkVisible(id, powers);
+      const actorScopes = await authority.getActorScopes(actor, INVITE);
+      authority.checkVisible(id, actorScopes);
       return inTransaction(knex, async (trx) => {
         await markRevoked(trx, id);
         const invitation = await findInvitation(trx, { id });
         if (!invitation) throw invitationNotFound(id);
-        if (options.withdraw) await authority.checkMayWithdraw(trx, invitation, actor, powers);
+        if (options.withdraw) await authority.checkMayWithdraw(trx, invitation, actor, actorScopes);
         const withdrawn_from = options.withdraw ? await withdrawGrants(trx, id) : [];
         await recordEventIn(trx, {
           action: 'invitation.revoked',

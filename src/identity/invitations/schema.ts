@@ -18,6 +18,9 @@ const expiresIn = z
       : new Date(Date.now() + Number(value.slice(0, -1)) * 1000 * (UNITS[value.slice(-1)] ?? 0)),
   );
 
+/** `cli.ts` repeats it, because it must start fast and so does not load this file. */
+export const DEFAULT_LIFETIME = '7d';
+
 const invitationInput = z.strictObject({
   scope: scopes.default(['openid', 'profile', 'email']),
   roles: z.array(roleField).max(50, 'An invitation can grant at most 50 roles').default([]),
@@ -29,7 +32,7 @@ const invitationInput = z.strictObject({
     .min(1, 'Allow at least 1 use')
     .max(10_000, 'Allow at most 10,000 uses')
     .default(1),
-  expiresIn: expiresIn.default(() => new Date(Date.now() + 7 * 86_400_000)),
+  expiresIn: expiresIn.prefault(DEFAULT_LIFETIME),
 });
 
 /**

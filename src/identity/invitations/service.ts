@@ -48,8 +48,8 @@ export function createInvitationService({ knex, issuer, authority }: InvitationS
       count: number | string = 1,
       firstId = uuidv7(),
     ): Promise<CreatedInvitation[]> {
-      const powers = await authority.getPowers(actor, INVITE);
-      const { holdsScope, holdsRole } = await authority.grantable(actor, powers);
+      const actorScopes = await authority.getActorScopes(actor, INVITE);
+      const { holdsScope, holdsRole } = await authority.grantable(actor, actorScopes);
       const parsed = parse(grantedInput(holdsScope, holdsRole), { ...input, count });
       const { scope: scopes, maxUses } = parsed;
       const roles = [...new Set(parsed.roles)];
@@ -90,13 +90,13 @@ export function createInvitationService({ knex, issuer, authority }: InvitationS
 
     /** Newest first. @throws LatchkeyError invalid_input, forbidden */
     async list(actor: Actor, query: InvitationQuery = {}): Promise<InvitationPage> {
-      await authority.getPowers(actor, `${INVITE}.read`);
+      await authority.getActorScopes(actor, `${INVITE}.read`);
       return listInvitations(knex, parse(invitationQueryInput, query));
     },
 
     /** An invitation and the accounts that used it. @throws LatchkeyError forbidden, not_found */
     async show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }> {
-      authority.checkVisible(id, await authority.getPowers(actor, `${INVITE}.read`));
+      authority.checkVisible(id, await authority.getActorScopes(actor, `${INVITE}.read`));
       const invitation = await findInvitation(knex, { id });
       if (!invitation) throw invitationNotFound(id);
       return { ...toInvitation(invitation), redemptions: await listRedemptions(knex, id) };

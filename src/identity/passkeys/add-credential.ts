@@ -12,15 +12,15 @@ import { insertCredential, listSignedCredentials } from './store.ts';
 export interface AddedCredential {
   accountId: string;
   credential: NewCredential;
-  /** The id of the signed credential with which the user just signed in. It vouches for the new one. */
+  /** The id of the signed credential with which the user just signed in. It confirms the new one. */
   signerId?: string;
-  /** The user was let in by other means, which vouch for the new one: a recovery link. */
-  isVouched?: boolean;
+  /** Whether something other than a credential confirms the new one: a recovery link. */
+  isConfirmed?: boolean;
   /** The session or sign-in of the user who adds it, which must not have ended. */
   by?: SignedInBy;
   /** What the user has shown so far (RFC 8176). Nothing unless set. */
   amr?: string[];
-  /** Refuses a credential that nobody vouches for, instead of storing it until somebody does. */
+  /** Refuses a credential that nothing confirms, instead of storing it until another credential confirms it. */
   mustBeSigned?: boolean;
   origin?: Origin;
 }
@@ -42,8 +42,8 @@ export function factorRequired(): never {
 }
 
 /**
- * Adds a verified credential within the caller's transaction. The account's first credential is signed at once, provided
- * that the user has shown what else the account has; any other needs somebody who vouches for it.
+ * Adds a verified credential within the caller's transaction. The account's first credential is signed at once,
+ * provided that the user has shown what else the account has; any other must be confirmed by a signed one.
  * @returns its id
  * @throws LatchkeyError forbidden; conflict when it is registered already, for this account or another
  */
@@ -57,10 +57,10 @@ export async function addCredential(
   const id = uuidv7();
   const signed = await listSignedCredentials(trx, accountId);
   const isSignerSigned = signed.some((other) => other.id === signerId);
-  const isVouched = isSignerSigned || added.isVouched === true;
+  const isConfirmed = isSignerSigned || added.isConfirmed === true;
   const isFirst = signed.length === 0;
-  if (!isVouched && isFirst && !(await mayAddFactor(trx, accountId, amr))) factorRequired();
-  const isSigned = isVouched || isFirst;
+  if (!isConfirmed && isFirst && !(await mayAddFactor(trx, accountId, amr))) factorRequired();
+  const isSigned = isConfirmed || isFirst;
   if (!isSigned && added.mustBeSigned) factorRequired();
   const name = defaultName(credential.authenticator, names);
   try {

@@ -38,8 +38,8 @@ export function checkModel({ aaguid }: RegistrationInfo, allowedAaguids: string[
 }
 
 /**
- * From now on, a packed attestation is valid only if it leads to one of these roots (Web Authentication Level 3 section
- * 7.1, step 24). Applies to the whole process, because the library keeps one list.
+ * After this call, a packed attestation is valid only if its certificate chain ends at one of these roots (Web
+ * Authentication Level 3 section 7.1, step 24). Applies to the whole process, because the library keeps one list.
  * @param certificates in PEM
  */
 export const trustAttestationRoots = (certificates: string[]) =>

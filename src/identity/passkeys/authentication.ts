@@ -60,7 +60,7 @@ export interface AuthenticatedCredential {
   counterRegressed: boolean;
 }
 
-/** A passkey alone must verify its user. After a password, or to vouch for another credential, a touch is enough. */
+/** A passkey alone must verify its user. After a password, or to confirm another credential, a touch is enough. */
 const USER_VERIFICATION = {
   authentication: 'required',
   second_factor: 'discouraged',

@@ -76,7 +76,8 @@ export function createCredentials(deps: CredentialsDeps) {
     /**
      * The signed credential with which a session signed in: it was last used at that very second.
      * @param at when the session signed in
-     * @returns its id; undefined when it was used elsewhere since, so that vouching asks for it again
+     * @returns its id; undefined if it was used elsewhere since; then the user has to confirm the new credential with
+     *   it
      */
     findSigner: (accountId: string, at: Date): Promise<string | undefined> =>
       store.findSignedUsedAt(knex, accountId, at),
@@ -104,16 +105,16 @@ export function createCredentials(deps: CredentialsDeps) {
     },
 
     /**
-     * Vouches for a credential with a signed one that has just answered.
+     * Confirms a credential with a signed one that has just answered.
      * @throws LatchkeyError not_found; conflict when it is signed already
      */
     async sign(
       accountId: string,
       id: string,
-      vouched: { signerId: string; by?: SignedInBy },
+      confirmedBy: { signerId: string; by?: SignedInBy },
       origin?: Origin,
     ): Promise<Credential> {
-      const { signerId, by } = vouched;
+      const { signerId, by } = confirmedBy;
       const credential = await inTransaction(knex, async (trx) => {
         await lock(trx, accountId);
         if (by) await deps.assertSignedIn(trx, accountId, by);

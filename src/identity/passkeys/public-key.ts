@@ -25,7 +25,7 @@ function toJwk(key: Map<number, unknown>): JsonWebKey | undefined {
   const kind = `${key.get(alg)} ${key.get(kty)} ${key.get(crv)}`;
   if (kind === '-7 2 1') return { kty: 'EC', crv: 'P-256', x: text(key.get(x)), y: text(key.get(y)) };
   if (kind === '-8 1 6') return { kty: 'OKP', crv: 'Ed25519', x: text(key.get(x)) };
-  // n and e have the same labels as crv and x.
+  // COSE uses label -1 for both crv and n, and -2 for both x and e. So the key type decides which is meant.
   if (key.get(alg) === -257 && key.get(kty) === 3)
     return { kty: 'RSA', n: text(key.get(n)), e: text(key.get(e)) };
   return undefined;

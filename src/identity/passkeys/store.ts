@@ -15,7 +15,7 @@ export interface Credential extends Authenticator {
   key_id: string;
   kind: CredentialKind;
   name: string;
-  /** Whether it can be used to sign in: it is the account's first, or a signed one vouched for it. */
+  /** Whether it can be used to sign in: it is the account's first, or a signed one confirmed it. */
   is_signed: boolean;
   created_at: string;
   last_used_at: string | null;

@@ -8,7 +8,7 @@ import { type Fragment, sql } from '../../database/statements.ts';
  * an attempt that a crash or an outage ended is forgotten after a while, and never counted as a wrong password.
  */
 
-/** How many attempts may be under way, less those that have failed since the last lock. */
+/** How many attempts may be under way plus failed since the last lock. Must equal ATTEMPTS_PER_LOCK of `lockout.ts`. */
 const SLOTS = 5;
 /** The length of a slot, and of the time in it. */
 const SLOT = 20;
@@ -18,7 +18,10 @@ export const ALL_FREE = FREE.repeat(SLOTS);
 
 /** How long an attempt keeps its slot. */
 export const SLOT_MS = 15_000;
-/** How long its answer may take: shorter, so that no clock that differs by less than 5 s frees the slot of one that is not done. */
+/**
+ * How long the answer of an attempt may take. It is 5 s less than SLOT_MS, so that a server whose clock is up to 5 s
+ * ahead does not free the slot of an attempt under way.
+ */
 export const ANSWER_MS = 10_000;
 
 const timeOf = (ms: number) => String(ms).padStart(TIME, '0');
@@ -34,8 +37,8 @@ export const slotValues = (slot: string, now: number) => ({
 });
 
 /**
- * With `n` failures since the last lock, the latest `5 - n` slots are for attempts: of those, the first is free only if
- * fewer are under way.
+ * After `n` failures since the last lock, only the last `5 - n` slots may be used. The oldest of these is free
+ * exactly when fewer than `5 - n` attempts are under way.
  */
 export const HAS_FREE_SLOT: Fragment<'slot_now'> = sql(
   [`SUBSTR(attempts_under_way, 1 + ${SLOT} * (failed_login_attempts % ${SLOTS}), ${TIME}) <= `, ''],

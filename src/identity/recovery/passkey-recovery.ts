@@ -16,10 +16,10 @@ export interface PasskeyRecoveryDeps {
     source: Knex,
     filter: { username: string; is_active: true },
   ): Promise<{ id: string; email: string | null } | undefined>;
-  /** Adds a credential that is signed at once, because the link vouches for it. */
+  /** Adds a credential that is signed at once, because the link confirms it. */
   addCredential(
     trx: Knex.Transaction,
-    added: { accountId: string; credential: NewCredential; isVouched: true; origin?: Origin },
+    added: { accountId: string; credential: NewCredential; isConfirmed: true; origin?: Origin },
   ): Promise<string>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Whether the policy lets a confirmed mailbox open this account. */
@@ -114,7 +114,7 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
         const link = await consumeLink(trx, token, ...PURPOSES);
         if (!link || link.accountId !== credential.challenge.accountId) throw linkExpired();
         const { accountId } = link;
-        await deps.addCredential(trx, { accountId, credential, isVouched: true, origin });
+        await deps.addCredential(trx, { accountId, credential, isConfirmed: true, origin });
         if (endOthers) await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, origin);
         return accountId;

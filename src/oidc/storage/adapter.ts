@@ -219,14 +219,18 @@ export class Adapter {
       unit.write({ statement: REVOKE_GRANT, values: { id, revoked_at: new Date() } }, writeKey);
       return;
     }
-    // Replaces what this unit wrote to the row, but keeps the guard: another request may have used it first.
+    // Replaces an earlier write of this unit to the same row. If that write marked the row as used, its guard is kept,
+    // so that the commit fails when another request used the row first.
     const pending = unit.findWrite(writeKey);
     const isConsuming = pending?.values.consumed_at !== undefined;
     const statement = isConsuming ? this.#statements.removeUnused : this.#statements.remove;
     unit.write({ statement, values: { key }, guard: isConsuming ? pending?.guard : undefined }, writeKey);
   }
 
-  /** The engine revokes all of a grant. After a code or token was presented, only its family is meant. */
+  /**
+   * The engine calls this to delete everything of a grant. If this request presented a code or token of the grant,
+   * only that family is revoked.
+   */
   async revokeByGrantId(grantId: string): Promise<void> {
     const unit = currentUnit();
     const family = findPresentedFamily(unit);

@@ -23,10 +23,10 @@ export const textOf = async (response: Response) =>
 
 export const INVITATIONS = '/admin/invitations';
 export const INVITE = `${INVITATIONS}/new`;
-const POWERS = 'openid profile email latchkey:invitations notes:read';
+const SCOPES = 'openid profile email latchkey:invitations notes:read';
 
 /** A browser in which a new account with those scopes is signed in. */
-export async function signedIn(server: TestServer, username: string, scope = POWERS): Promise<Browser> {
+export async function signedIn(server: TestServer, username: string, scope = SCOPES): Promise<Browser> {
   const person = await server.createAccount(username, scope);
   return (await visit(server, person, '/account/security')).browser;
 }

@@ -2,10 +2,10 @@ import { setUp } from './driver/postgres-session.ts';
 import type { Database } from './open.ts';
 
 /**
- * What stands between this server and its database, or beside it, and changes how it is used.
- * @returns words for the log and `latchkey doctor`; undefined for a database by itself
+ * Detects a connection pooler (PgBouncer) or a Galera cluster, because each changes how we use the database.
+ * @returns a phrase for the log and `latchkey doctor`; undefined if there is neither
  */
-export async function describeSurroundings({ engine, knex }: Database): Promise<string | undefined> {
+export async function describePoolerOrCluster({ engine, knex }: Database): Promise<string | undefined> {
   if (engine === 'sqlite') return undefined;
   if (engine === 'mysql') {
     const [rows] = await knex.raw("SHOW STATUS LIKE 'wsrep_cluster_size'");
