@@ -1,5 +1,5 @@
 const DESCRIPTIONS: Record<string, string> = {
-  profile: 'See your name, username and picture',
+  profile: 'See your name, username, language and picture',
   email: 'See your e-mail address',
   'latchkey:accounts': 'Manage the accounts of this server',
   'latchkey:invitations': 'Invite people to this server',
@@ -23,6 +23,9 @@ export function describeScope(scope: string): string {
 
 const CLAIMS: Record<string, string> = {
   name: 'See your name',
+  given_name: 'See your given name',
+  family_name: 'See your family name',
+  locale: 'See your language',
   preferred_username: 'See your username',
   picture: 'See your picture',
   updated_at: 'See when your profile was last changed',

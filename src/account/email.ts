@@ -29,7 +29,9 @@ export interface EmailPageDeps {
   /** Stops floods of mail. @throws LatchkeyError rate_limited */
   limitMail(email: string): Promise<void>;
   browserCookie: { read(ctx: Context): { hash: string } };
-  profile(accountId: string): Promise<{ has_password: boolean }>;
+  profile(
+    accountId: string,
+  ): Promise<{ has_password: boolean; email: string | null; email_verified: boolean }>;
   factors: Pick<FactorPagesDeps, 'standing' | 'signInAgain'>;
   navOf(user: SignedInUser): unknown;
 }
@@ -60,13 +62,17 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     const hasPassword = await needsPassword(ctx, user);
     if (hasPassword === undefined) return;
     if (Object.keys(faults).length > 0) ctx.status = 400;
+    const { email, email_verified } = await deps.profile(user.accountId);
+    // Without a link in their mailbox, people with an unconfirmed address come here to confirm that one.
+    const unconfirmed = email_verified ? '' : (email ?? '');
     deps.showPage(ctx, 'account/email', {
       title: 'Your e-mail address',
       bodyClass: 'wide',
       nav: deps.navOf(user),
       alert: Object.values(faults)[0],
       faults,
-      typed: typed.slice(0, 255),
+      unconfirmed,
+      typed: (typed || unconfirmed).slice(0, 255),
       action: PATH,
       csrf: user.csrf(PATH),
       username: user.username,

@@ -73,7 +73,7 @@ export function createServices(deps: ServiceDeps) {
     limitFailures: (attempt) => limits.signIn.tryAttempt(currentUnit().origin.ip, attempt),
     signOutEverywhere,
   });
-  const findAccount = (id: string) => findEngineAccount(id);
+  const findAccount = (id: string) => findEngineAccount(id, config.groupsClaim);
 
   const { url, from } = config.mail;
   const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
@@ -180,6 +180,8 @@ export function createServices(deps: ServiceDeps) {
     findClient,
     findPendingEmail,
     listRedeemedInvitations,
+    renameCredential: passwordStore.renameCredential,
+    voidLinks,
     signOutEverywhere,
   });
 

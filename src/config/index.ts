@@ -138,6 +138,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       sessionMax: values.LATCHKEY_SESSION_MAX_TTL,
     },
     refreshOverlap: values.LATCHKEY_REFRESH_OVERLAP,
+    groupsClaim: values.LATCHKEY_GROUPS_CLAIM,
     retention,
     secondFactor: {
       everyone: values.LATCHKEY_SECOND_FACTOR.includes('everyone'),

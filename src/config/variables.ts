@@ -41,6 +41,18 @@ const YEAR_SECONDS = 31_536_000;
 /** A used refresh token must not become one that lasts. */
 export const MAX_REFRESH_OVERLAP = 300;
 
+/** Claims that say who someone is, or that a token needs. */
+const TAKEN_CLAIMS = new Set(
+  'sub name given_name family_name locale preferred_username picture updated_at email email_verified acr amr auth_time iss aud exp iat nonce azp sid at_hash c_hash s_hash jti active client_id scope username'.split(
+    ' ',
+  ),
+);
+
+const groupsClaim = z
+  .string()
+  .regex(/^[A-Za-z][\w.:/-]{0,127}$/, { error: 'must be a name of letters, digits and _ . : / -' })
+  .refine((name) => !TAKEN_CLAIMS.has(name), { error: 'must not be a claim with another meaning' });
+
 /** Every variable of the server, with its form and default. `.env.example` explains each one; a test compares the two. */
 export const variables = z.object({
   LATCHKEY_HOME: z.string().optional(),
@@ -62,6 +74,7 @@ export const variables = z.object({
   LATCHKEY_REFRESH_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(2_592_000),
   LATCHKEY_REFRESH_TOKEN_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_REFRESH_OVERLAP: wholeNumber(0, MAX_REFRESH_OVERLAP).default(10),
+  LATCHKEY_GROUPS_CLAIM: groupsClaim.default('groups'),
   LATCHKEY_SESSION_TTL: wholeNumber(1, YEAR_SECONDS).default(1_209_600),
   LATCHKEY_SESSION_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_RETENTION: z.string().default(''),
@@ -121,6 +134,8 @@ export interface Config {
   };
   /** How many seconds after its first use a refresh token works again, for clients without a time of their own. */
   refreshOverlap: number;
+  /** A second name of the claim `roles`, for applications that read groups. */
+  groupsClaim: string;
   retention: Retention;
   /** People who must have a second factor. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };

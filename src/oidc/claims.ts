@@ -11,7 +11,7 @@ import { findRoles, findStoredAccount, type StoredAccount } from './storage/acco
  */
 export const claimsByScope = {
   openid: ['sub', 'roles', 'acr', 'amr', 'auth_time'],
-  profile: ['name', 'preferred_username', 'picture', 'updated_at'],
+  profile: ['name', 'given_name', 'family_name', 'locale', 'preferred_username', 'picture', 'updated_at'],
   email: ['email', 'email_verified'],
 };
 
@@ -55,6 +55,9 @@ function claimsOf(account: StoredAccount, client: ClientScopes): Claims {
   const claims: Claims = { sub: account.id };
   if (isReleasable('profile', client, account.scopes)) {
     claims.name = account.name ?? undefined;
+    claims.given_name = account.givenName ?? undefined;
+    claims.family_name = account.familyName ?? undefined;
+    claims.locale = account.locale ?? undefined;
     claims.preferred_username = account.username;
     claims.picture = account.picture ?? undefined;
     claims.updated_at = toEpoch(account.updatedAt);
@@ -106,7 +109,8 @@ export function limitClaims(provider: Provider): void {
   );
 }
 
-export function toEngineAccount(account: StoredAccount): EngineAccount {
+/** @param groupsClaim a second name of the claim `roles`, for applications that read groups */
+export function toEngineAccount(account: StoredAccount, groupsClaim?: string): EngineAccount {
   return {
     accountId: account.id,
     username: account.username,
@@ -115,14 +119,20 @@ export function toEngineAccount(account: StoredAccount): EngineAccount {
       const client = Provider.ctx?.oidc.client as unknown as EngineClient | undefined;
       if (!client) return { sub: account.id };
       const claims = claimsOf(account, client);
-      if (account.hasRoles) claims.roles = await findRoles(account.id, client.clientId);
+      if (account.hasRoles) {
+        claims.roles = await findRoles(account.id, client.clientId);
+        if (groupsClaim !== undefined) claims[groupsClaim] = claims.roles;
+      }
       return claims;
     },
   };
 }
 
 /** @returns undefined when there is no such account or it is disabled; its tokens and sessions then fail too */
-export async function findAccount(accountId: string): Promise<EngineAccount | undefined> {
+export async function findAccount(
+  accountId: string,
+  groupsClaim?: string,
+): Promise<EngineAccount | undefined> {
   const account = await findStoredAccount(accountId);
-  return account && toEngineAccount(account);
+  return account && toEngineAccount(account, groupsClaim);
 }

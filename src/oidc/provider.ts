@@ -37,7 +37,7 @@ export interface EnginePages {
 }
 
 export interface EngineDeps {
-  config: Pick<Config, 'issuer' | 'ttl' | 'secondFactor'>;
+  config: Pick<Config, 'issuer' | 'ttl' | 'secondFactor' | 'groupsClaim'>;
   secrets: Secrets;
   /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
   adapter: (model: string) => object;
@@ -69,7 +69,7 @@ function configuration(deps: EngineDeps): Configuration {
     adapter: deps.adapter,
     jwks: { keys: deps.keys },
     findAccount: (_ctx: unknown, accountId: string) => deps.findAccount(accountId),
-    claims: claimsByScope,
+    claims: { ...claimsByScope, openid: [...claimsByScope.openid, config.groupsClaim] },
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     responseTypes: ['code'],
     acrValues: [...ACR_VALUES],

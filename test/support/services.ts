@@ -4,7 +4,7 @@ import type { Database } from '../../src/database/open.ts';
 import { type Accounts, createAccounts } from '../../src/identity/accounts/index.ts';
 import { listRedeemedInvitations } from '../../src/identity/invitations/redemption-store.ts';
 import * as passwordStore from '../../src/identity/passwords/store.ts';
-import { findPendingEmail } from '../../src/identity/recovery/links.ts';
+import { findPendingEmail, voidLinks } from '../../src/identity/recovery/links.ts';
 import { createBackground } from '../../src/kit/background.ts';
 import { createLog } from '../../src/kit/log.ts';
 import { findClient } from '../../src/oidc/clients/store.ts';
@@ -28,6 +28,7 @@ export function accountsWithoutRules(services: Services, { knex }: Database): Ac
     findClient,
     findPendingEmail,
     listRedeemedInvitations,
+    voidLinks,
     signOutEverywhere,
   });
 }

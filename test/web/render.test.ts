@@ -155,7 +155,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['error', { title: bad, heading: bad, lede: bad }],
     ['home', all],
     ['home', { title: bad }],
-    ['account/email', { ...all, faults: {}, typed: bad, sendsMail: true }],
+    ['account/email', { ...all, faults: {}, typed: bad, unconfirmed: bad, sendsMail: true }],
     ['account/email', { ...all, faults: { email: bad, current: bad }, typed: bad, sendsMail: true }],
     ['account/email', { ...all, faults: {}, sendsMail: false }],
     ['recovery/request-link', { ...all, typed: bad }],

@@ -12,8 +12,11 @@ export const accounts: Record<string, TableDescription> = {
         'The sign-in name: trimmed, NFKC, lower case. Never an e-mail address, except for accounts of older versions.',
       email: 'The e-mail address, normalized like the username; NULL if the account has none.',
       email_verified:
-        'True once somebody who reads mail there confirmed it: signed in, by a reset, or by signing up with a mailed invitation.',
+        'True once somebody who reads mail there confirmed it: signed in, by a reset, or by signing up with a mailed invitation. Or an administrator vouched for it.',
       name: 'The display name on pages and in the `name` claim.',
+      given_name: 'For the `given_name` claim.',
+      family_name: 'For the `family_name` claim.',
+      locale: 'A language tag such as `pt-BR`, for the `locale` claim.',
       picture: 'The URL of a picture, for the `picture` claim.',
       auth_provider: 'How the account was created.',
       scopes:

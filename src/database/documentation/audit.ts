@@ -43,6 +43,7 @@ export const audit: Record<string, TableDescription> = {
         'code_replay.detected': 'an authorization code was used a second time',
         'refresh_token_reuse.detected': 'a refresh token was used a second time',
         'account.created': 'an account was created',
+        'account.updated': 'an account was changed. `details.changed`: which columns',
         'account.disabled': 'an account was disabled',
         'account.enabled': 'an account was enabled again',
         'account.deleted': 'an account was deleted',

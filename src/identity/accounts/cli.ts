@@ -9,7 +9,11 @@ import type { Account } from './store.ts';
 interface Options {
   username?: string;
   email?: string;
+  emailVerified?: boolean;
   name?: string;
+  givenName?: string;
+  familyName?: string;
+  locale?: string;
   scope?: string;
   passwordStdin?: boolean;
   role?: string;
@@ -27,6 +31,9 @@ export interface AccountCommands {
 }
 
 const OPERATOR: Actor = { accountId: null };
+
+const UNCONFIRMED =
+  'Warning: The e-mail address is not confirmed, and oauth2-proxy, django-allauth and other applications refuse it. Add --email-verified if you know that it is theirs, or let them confirm it at /account/email.';
 
 const summary = ({ id, username, email, is_active }: Account) => ({
   id,
@@ -56,19 +63,44 @@ export function accountCommands(
     .description('create an account with a password')
     .requiredOption('--username <username>')
     .option('--email <address>')
+    .option('--email-verified', 'you know that its owner reads mail at that address')
     .option('--name <name>')
+    .option('--given-name <name>')
+    .option('--family-name <name>')
+    .option('--locale <locale>', 'a language tag, such as pt-BR')
     .option('--scope <ceiling>', 'the most that a token of this account may carry', 'openid profile email')
     .option('--password-stdin', 'read the password from standard input')
     .option(...json)
-    .action(async ({ username, email, name, scope, passwordStdin, json: asJson }: Options) => {
+    .action(async ({ passwordStdin, json: asJson, ...options }: Options) => {
       if (!passwordStdin)
         refuse(
           'password_on_command_line',
           'Pass the password on standard input with --password-stdin, so that it does not appear in the list of processes.',
         );
       const password = await readPassword();
-      const input = { username: username ?? '', email, name, scope, password };
-      print(await withServices(({ accounts }) => accounts.create(OPERATOR, input)), asJson);
+      const input = { ...options, username: options.username ?? '', password };
+      const created = await withServices(({ accounts }) => accounts.create(OPERATOR, input));
+      if (created.email !== null && !created.email_verified) process.stderr.write(`${UNCONFIRMED}\n`);
+      print(created, asJson);
+    });
+
+  account
+    .command('update <username>')
+    .description('change what the options name; an empty text removes a value')
+    .option('--username <username>', 'the new username')
+    .option('--email <address>', 'unconfirmed, unless --email-verified is added')
+    .option('--email-verified', 'you know that its owner reads mail at its address')
+    .option('--no-email-verified')
+    .option('--name <name>')
+    .option('--given-name <name>')
+    .option('--family-name <name>')
+    .option('--locale <locale>', 'a language tag, such as pt-BR')
+    .option('--scope <ceiling>', 'the most that a token of this account may carry')
+    .option(...json)
+    .action(async (name: string, { json: asJson, ...changes }: Options) => {
+      const updated = await withServices(({ accounts }) => accounts.update(OPERATOR, name, changes));
+      if (changes.email && !updated.email_verified) process.stderr.write(`${UNCONFIRMED}\n`);
+      print(updated, asJson);
     });
 
   account

@@ -1,12 +1,12 @@
 import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
-import { invalidFields } from '../../kit/errors.ts';
+import { invalidFields, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
 import { accountNotFound, type Profile, type Profiles } from './profile.ts';
-import { type AccountInput, accountInput } from './schema.ts';
-import type { SignOutEverywhere } from './sign-out-everywhere.ts';
+import { type AccountChange, type AccountInput, accountChange, accountInput } from './schema.ts';
+import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import {
   type Account,
   deleteAccount,
@@ -14,7 +14,9 @@ import {
   insertAccount,
   listAccounts,
   lockAccount,
+  releaseEmail,
   setAccountActive,
+  updateAccount,
   usernameTaken,
 } from './store.ts';
 
@@ -32,6 +34,9 @@ export interface AccountServiceDeps extends Profiles {
     trx: Knex.Transaction,
     password: { accountId: string; username: string; passwordHash: string },
   ): Promise<void>;
+  /** Keeps the password's row in step with the username, if there is one. */
+  renameCredential(trx: Knex.Transaction, accountId: string, username: string): Promise<void>;
+  voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
   signOutEverywhere: SignOutEverywhere;
 }
 
@@ -56,13 +61,24 @@ export function createAccountService(deps: AccountServiceDeps) {
   return {
     /** @throws LatchkeyError invalid_input; conflict when the username or e-mail address is taken */
     async create(actor: Actor, input: AccountInput): Promise<Account> {
-      const { username, email = null, name = null, scope: scopes, password } = parse(accountInput, input);
+      const parsed = parse(accountInput, input);
+      const { username, email = null, name = null, scope: scopes, password } = parsed;
+      const { emailVerified: email_verified } = parsed;
+      if (email_verified && email === null)
+        refuse('address_missing', 'Only an e-mail address can be confirmed. Add one.');
+      const claims = {
+        given_name: parsed.givenName || null,
+        family_name: parsed.familyName || null,
+        locale: parsed.locale ?? null,
+      };
       const fault = passwords.fault(password, { username, email, name });
       if (fault !== undefined) throw invalidFields({ password: fault }, fault);
       const passwordHash = await passwords.hash(password);
       try {
         return await inTransaction(knex, async (trx) => {
-          const id = await insertAccount(trx, { username, email, name, scopes });
+          if (email !== null && email_verified) await releaseEmail(trx, email);
+          const account = { username, email, email_verified, name, ...claims, scopes };
+          const id = await insertAccount(trx, account);
           await deps.insertPassword(trx, { accountId: id, username, passwordHash });
           await recordEventIn(trx, {
             action: 'account.created',
@@ -70,7 +86,46 @@ export function createAccountService(deps: AccountServiceDeps) {
             accountId: id,
             target: username,
           });
-          return { id, username, email, email_verified: false, name, scopes, is_active: true };
+          return { id, ...account, is_active: true };
+        });
+      } catch (error) {
+        throw isDuplicate(error) ? usernameTaken(error) : error;
+      }
+    },
+
+    /**
+     * Changes the members that are given. Another address ends the links that were mailed to the earlier one; a smaller
+     * ceiling ends access tokens, and refresh tokens then yield what it still allows.
+     * @throws LatchkeyError not_found, invalid_input; conflict when the username or e-mail address is taken
+     */
+    async update(actor: Actor, name: string, changes: AccountChange): Promise<Account> {
+      const { givenName, familyName, emailVerified, scope, ...input } = parse(accountChange, changes);
+      const fields = { ...input, given_name: givenName, family_name: familyName, scopes: scope };
+      try {
+        return await change(name, async (trx, account) => {
+          const columns = Object.fromEntries(
+            Object.entries(fields).filter(([, value]) => value !== undefined),
+          ) as Partial<Account>;
+          const email = columns.email === undefined ? account.email : columns.email;
+          const isOtherAddress = email !== account.email;
+          if (emailVerified && email === null)
+            refuse('address_missing', 'Only an e-mail address can be confirmed. Add one.');
+          if (isOtherAddress || emailVerified !== undefined) columns.email_verified = emailVerified ?? false;
+          if (Object.keys(columns).length === 0) refuse('nothing_to_change', 'Name what to change.');
+          if (email !== null && columns.email_verified) await releaseEmail(trx, email, account.id);
+          await updateAccount(trx, account.id, columns);
+          if (columns.username !== undefined) await deps.renameCredential(trx, account.id, columns.username);
+          if (isOtherAddress) await deps.voidLinks(trx, account.id);
+          if (account.scopes.some((one) => !(columns.scopes ?? account.scopes).includes(one)))
+            await revokeAccessTokens(trx, account.id);
+          await recordEventIn(trx, {
+            action: 'account.updated',
+            actorId: actor.accountId,
+            accountId: account.id,
+            target: columns.username ?? account.username,
+            details: { changed: Object.keys(columns) },
+          });
+          return { ...account, ...columns };
         });
       } catch (error) {
         throw isDuplicate(error) ? usernameTaken(error) : error;

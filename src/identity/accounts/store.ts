@@ -12,6 +12,10 @@ export interface Account {
   email: string | null;
   email_verified: boolean;
   name: string | null;
+  given_name: string | null;
+  family_name: string | null;
+  /** A language tag (RFC 5646), such as `pt-BR`. */
+  locale: string | null;
   /** The ceiling: the most that a token of this account may carry. */
   scopes: string[];
   is_active: boolean;
@@ -28,7 +32,18 @@ interface AccountRow extends Omit<Account, 'scopes' | 'is_active' | 'email_verif
   email_verified: boolean | number;
 }
 
-const COLUMNS = ['id', 'username', 'email', 'email_verified', 'name', 'scopes', 'is_active'];
+const COLUMNS = [
+  'id',
+  'username',
+  'email',
+  'email_verified',
+  'name',
+  'given_name',
+  'family_name',
+  'locale',
+  'scopes',
+  'is_active',
+];
 
 function toAccount(row: AccountRow): Account {
   return {
@@ -37,6 +52,9 @@ function toAccount(row: AccountRow): Account {
     email: row.email,
     email_verified: Boolean(row.email_verified),
     name: row.name,
+    given_name: row.given_name,
+    family_name: row.family_name,
+    locale: row.locale,
     scopes: JSON.parse(row.scopes),
     is_active: Boolean(row.is_active),
   };
@@ -62,7 +80,8 @@ export async function lockAccount(trx: Knex.Transaction, filter: AccountFilter):
   return (await trx(TABLE).where(filter).update({ updated_at: new Date() })) === 1;
 }
 
-export interface NewAccount {
+export interface NewAccount
+  extends Partial<Pick<Account, 'given_name' | 'family_name' | 'locale' | 'email_verified'>> {
   /** Set when a passkey was created for this id before the account exists. */
   id?: string;
   username: string;
@@ -82,14 +101,17 @@ export async function insertAccount(
   account: NewAccount,
   options: { emailIfFree?: boolean } = {},
 ): Promise<string> {
-  const { id = uuidv7(), username, email, name, scopes } = account;
+  const { id = uuidv7(), username, email, name, scopes, email_verified = false } = account;
   await trx(TABLE).insert({
     id,
     created_at: new Date(),
     username,
     email: options.emailIfFree && email !== null ? emailIfFree(trx, email) : email,
-    email_verified: false,
+    email_verified,
     name,
+    given_name: account.given_name ?? null,
+    family_name: account.family_name ?? null,
+    locale: account.locale ?? null,
     auth_provider: 'native',
     scopes: JSON.stringify(scopes),
     is_active: true,
@@ -115,6 +137,18 @@ export function usernameTaken(cause?: unknown): LatchkeyError {
 
 export async function setAccountActive(trx: Knex.Transaction, id: string, is_active: boolean): Promise<void> {
   await trx(TABLE).where({ id }).update({ is_active, updated_at: new Date() });
+}
+
+/** @throws a unique violation, for which `usernameTaken` is the error to show */
+export async function updateAccount(
+  trx: Knex.Transaction,
+  id: string,
+  { scopes, ...columns }: Partial<Omit<Account, 'id' | 'is_active'>>,
+): Promise<void> {
+  const ceiling = scopes && { scopes: JSON.stringify(scopes) };
+  await trx(TABLE)
+    .where({ id })
+    .update({ ...columns, ...ceiling, updated_at: new Date() });
 }
 
 /** Foreign keys delete everything that belongs to the account, except for the audit log. */

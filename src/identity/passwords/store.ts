@@ -104,6 +104,14 @@ export function clearFailedAttempts(id: string): void {
   currentUnit().write({ statement: CLEAR_FAILED_ATTEMPTS, values: { id, ...NO_FAILED_ATTEMPTS } });
 }
 
+export async function renameCredential(
+  trx: Knex.Transaction,
+  accountId: string,
+  username: string,
+): Promise<void> {
+  await trx(TABLE).where({ account_id: accountId }).update({ username });
+}
+
 const AS_VERIFIED = sql`id = ${'id'} AND password_hash = ${'verified_hash'}`;
 const KEEP_PASSWORD = update(TABLE, { set: ['password_hash'], where: AS_VERIFIED });
 const KEEP_PASSWORD_AND_CLEAR = update(TABLE, {
