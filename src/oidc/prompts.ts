@@ -61,12 +61,12 @@ const stepUp = new Check(
 /** Refuses a nonce that would not fit its column. */
 const nonceLength = new Check(
   'nonce_length',
-  'the nonce is too long',
+  'the nonce has too many characters',
   'invalid_request',
   (ctx: KoaContextWithOIDC) => {
     const { nonce } = ctx.oidc.params ?? {};
     if (typeof nonce === 'string' && nonce.length > MAX_NONCE_LENGTH)
-      throw new errors.InvalidRequest(`nonce must not be longer than ${MAX_NONCE_LENGTH} characters`);
+      throw new errors.InvalidRequest(`nonce has ${nonce.length} characters, at most ${MAX_NONCE_LENGTH} are allowed`);
     return Check.NO_NEED_TO_PROMPT;
   },
 );
