@@ -66,7 +66,9 @@ const nonceLength = new Check(
   (ctx: KoaContextWithOIDC) => {
     const { nonce } = ctx.oidc.params ?? {};
     if (typeof nonce === 'string' && nonce.length > MAX_NONCE_LENGTH)
-      throw new errors.InvalidRequest(`nonce has ${nonce.length} characters, at most ${MAX_NONCE_LENGTH} are allowed`);
+      throw new errors.InvalidRequest(
+        `nonce has ${nonce.length} characters, at most ${MAX_NONCE_LENGTH} are allowed`,
+      );
     return Check.NO_NEED_TO_PROMPT;
   },
 );
