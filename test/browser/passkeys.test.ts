@@ -182,7 +182,7 @@ describe('a passkey in Chromium', { skip }, () => {
     await page.goto(url);
     assert.equal(await heading(page), 'Get back into your account');
     assert.ok(!page.url().includes('token'));
-    await page.getByRole('button', { name: 'Create account with a passkey' }).click();
+    await page.getByRole('button', { name: 'Create a passkey' }).click();
     await page.waitForURL(security(server));
     assert.equal(await page.locator('text=Not approved').count(), 0);
     assert.equal(await page.locator('h3').count(), 2);

@@ -17,8 +17,8 @@ test('another site may send an authorization or sign-out request as a form', asy
   assert.equal(answer.get('state'), request.params.state);
   assert.equal((await redeem(server, client, request, answer.get('code'))).status, 200);
   const hint = { id_token_hint: String(tokens.body.id_token) };
-  const asked = await browser.follow(await browser.post('/session/end', hint, ELSEWHERE));
-  assert.match(await asked.text(), /Sign out\?/);
+  const left = await browser.follow(await browser.post('/session/end', hint, ELSEWHERE));
+  assert.match(await left.text(), /You are signed out/);
 });
 
 test('a form that is too large, has a field twice, is malformed or no form is refused without a redirect', async (t) => {
