@@ -6,6 +6,7 @@ import { passkeyCommands } from './identity/passkeys/cli.ts';
 import { ignoreClosedPipes, NOT_CONFIRMED, print } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
+import { scopeCommands } from './oidc/clients/scope-cli.ts';
 
 /** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
 const load = () => import('./app/command.ts');
@@ -26,6 +27,10 @@ export function createProgram(): Command {
   clientCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ clients }) => work(clients));
+  });
+  scopeCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ scopeDescriptions }) => work(scopeDescriptions));
   });
   accountCommands(program, async (work) => {
     const { withServices } = await load();

@@ -93,7 +93,11 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       failedSignIns: limits.signIn,
       recoversByEmail: config.recoverByEmail,
     },
-    consent: { limitToCeiling, refreshTokenTtl: config.ttl },
+    consent: {
+      limitToCeiling,
+      refreshTokenTtl: config.ttl,
+      findScopeDescriptions: services.scopeDescriptions.find,
+    },
     invitation: {
       signUp: invitations.signUpWithPassword,
       addToAccount: invitations.addToAccount,

@@ -30,6 +30,7 @@ import { createMailer, type Mailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { findAccount as findEngineAccount } from '../oidc/claims.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
+import { createScopeDescriptions } from '../oidc/clients/scope-descriptions.ts';
 import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
@@ -59,6 +60,7 @@ export function createServices(deps: ServiceDeps) {
   const secrets = createSecrets(config.secrets);
   const limits = createLimits({ knex, redisUrl: config.redisUrl, log });
   const signingKeys = createSigningKeys({ database, secrets });
+  const scopeDescriptions = createScopeDescriptions(knex);
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);
 
@@ -197,6 +199,7 @@ export function createServices(deps: ServiceDeps) {
     passkeys,
     passwords,
     recovery,
+    scopeDescriptions,
     secondFactor,
     secondFactorPolicy,
     secrets,

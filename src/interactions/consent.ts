@@ -18,6 +18,8 @@ export interface ConsentDeps {
   /** Those of the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenTtl: RefreshTokenTtl;
+  /** The descriptions that an administrator gave to some of these scopes. */
+  findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
 }
 
 /** The page on which a user allows an application to use their account, or denies it. */
@@ -55,6 +57,7 @@ export function createConsent(deps: ConsentDeps) {
     const earlierClaims = grant?.getOIDCClaims() ?? [];
     const redirectUri = String(details.params.redirect_uri);
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
+    const descriptions = await deps.findScopeDescriptions(shown);
     deps.showPage(ctx, 'interactions/consent', {
       ...data,
       title: `Allow ${data.clientName}?`,
@@ -65,7 +68,7 @@ export function createConsent(deps: ConsentDeps) {
       accountName: account.username,
       scopes: shown.map((name) => ({
         name,
-        text: describeScope(name),
+        text: descriptions.get(name) ?? describeScope(name),
         isNew: earlier.length > 0 && !earlier.includes(name),
       })),
       claims: claims.map((name) => ({

@@ -81,6 +81,19 @@ export const applications: Record<string, TableDescription> = {
     lifetime: 'As long as its application. A rotation marks the oldest secret inactive.',
     initialContent: '`npm run seed`: the secret of `Fieldnotes`, which is public (see `seeds/`).',
   },
+  T_scope_descriptions: {
+    part: 'applications',
+    purpose: 'What the consent page says about a scope of an API.',
+    columns: {
+      scope: 'The scope, without wildcards.',
+      description: 'What it lets an application do: `Read your notes`.',
+      updated_at: 'Not used yet.',
+    },
+    indices: { I_scope_descriptions_scope: 'The consent page; one description for each scope.' },
+    security: [],
+    lifetime: 'Until `latchkey scope describe` removes it with an empty description.',
+    initialContent: 'Empty.',
+  },
   T_signing_keys: {
     part: 'applications',
     purpose: 'A key that signs ID tokens. `kid` in a token’s header identifies the row.',

@@ -68,6 +68,7 @@ export const audit: Record<string, TableDescription> = {
         'client.disabled': 'an application was disabled',
         'client.enabled': 'an application was enabled again',
         'client.secret_rotated': 'an application got a new secret',
+        'scope.described': 'the description of a scope was changed. `target`: the scope',
         'passkey.added': 'a passkey or security key was registered',
         'passkey.signed': 'a key was confirmed by another credential',
         'passkey.renamed': 'a key was renamed',

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
-import { collect, print } from '../../kit/terminal.ts';
+import { print } from '../../kit/terminal.ts';
+import { addOptions } from './cli-options.ts';
 import type { ClientDocument } from './document.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
@@ -14,6 +15,8 @@ interface ClientArguments {
   corsOrigin?: string[];
   applicationType?: ClientInput['applicationType'];
   public?: boolean;
+  confidential?: boolean;
+  clientId?: string;
   firstParty?: boolean;
   displayCode?: boolean;
   scope?: string;
@@ -46,9 +49,18 @@ function toPkceLevel({ pkce, requirePkce }: ClientArguments): ClientChange['pkce
   return pkce ?? named;
 }
 
+/** @returns whether the application is to be public; undefined if neither option names its kind */
+function toKind(args: ClientArguments): boolean | undefined {
+  if (args.public && args.confidential)
+    refuse('kind_contradicted', 'An application is either public or confidential. Leave out one of the two.');
+  return args.public ? true : args.confidential ? false : undefined;
+}
+
 /** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
 const toChange = (args: ClientArguments): ClientChange => ({
   name: args.name,
+  public: toKind(args),
+  grantTypes: args.grantType,
   redirectUris: args.redirectUri,
   postLogoutRedirectUris: args.postLogoutRedirectUri,
   corsOrigins: args.corsOrigin,
@@ -65,9 +77,8 @@ const toChange = (args: ClientArguments): ClientChange => ({
 const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
   ...toChange(args),
   name: args.name,
-  public: args.public,
+  clientId: args.clientId,
   displayCode: args.displayCode,
-  grantTypes: args.grantType,
 });
 
 /** Prints an application, and its warnings on standard error. */
@@ -93,62 +104,15 @@ export function clientCommands(
 ): void {
   const client = program.command('client').description('register and manage applications');
   const json = ['--json', 'print one JSON document'] as const;
-  const pkce = [
-    '--pkce <level>',
-    'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off',
-  ] as const;
-  const applicationType = [
-    '--application-type <type>',
-    'web, or native for a program on the device of the user; default: what the redirect URIs suggest',
-  ] as const;
-  const corsOrigin = [
-    '--cors-origin <origin>',
-    'an origin that calls the endpoints from a browser, beside those of the redirect URIs; may be repeated',
-  ] as const;
-  const defaultScope = [
-    '--default-scope <scopes>',
-    'the scope of requests without one; default: openid',
-  ] as const;
-  const overlap = [
-    '--refresh-overlap <seconds>',
-    'how long a used refresh token works again; default: LATCHKEY_REFRESH_OVERLAP',
-  ] as const;
-
-  client
-    .command('create')
+  addOptions(client.command('create'))
     .description('register an application and print its secret, which cannot be shown again')
     .requiredOption('--name <name>', 'the name that people see')
-    .option('--redirect-uri <uri>', 'where responses are sent; may be repeated', collect)
     .option(
-      '--post-logout-redirect-uri <uri>',
-      'where people return after signing out; may be repeated',
-      collect,
+      '--client-id <id>',
+      'the client_id, if an application needs a certain one; by default it is generated',
     )
-    .option(...corsOrigin, collect)
-    .option(...applicationType)
     .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
-    .option('--first-party', 'the application is yours: people are not asked for consent')
     .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
-    .option(
-      '--scope <scopes>',
-      'the scopes that it may request; default: openid profile email, or none for client_credentials alone',
-    )
-    .option(...defaultScope)
-    .option(
-      '--grant-type <type>',
-      'authorization_code, refresh_token or client_credentials; may be repeated',
-      collect,
-    )
-    .option(...pkce)
-    .option('--require-pkce', 'the same as --pkce always')
-    .option('--no-require-pkce', 'the same as --pkce off')
-    .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
-    .option(
-      '--refresh-token-max-ttl <seconds>',
-      'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
-    )
-    .option(...overlap)
-    .option(...json)
     .action(async (args: ClientArguments & { name: string }) => {
       printDocument(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
     });
@@ -176,28 +140,12 @@ export function clientCommands(
       );
     });
 
-  client
-    .command('update <client_id>')
+  addOptions(client.command('update <client_id>'))
     .description('change what the options name; a list replaces the earlier one')
     .option('--name <name>')
-    .option('--redirect-uri <uri>', 'may be repeated', collect)
-    .option('--post-logout-redirect-uri <uri>', 'may be repeated', collect)
-    .option(...corsOrigin, collect)
-    .option(...applicationType)
-    .option('--first-party')
+    .option('--public', 'it becomes public, and its secrets stop working')
+    .option('--confidential', 'it becomes confidential, and its secret is printed')
     .option('--no-first-party')
-    .option('--scope <scopes>')
-    .option(...defaultScope)
-    .option(...pkce)
-    .option('--require-pkce', 'the same as --pkce always')
-    .option('--no-require-pkce', 'the same as --pkce off')
-    .option('--id-token-alg <alg>', 'RS256, ES256 or EdDSA')
-    .option(
-      '--refresh-token-max-ttl <seconds>',
-      'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
-    )
-    .option(...overlap)
-    .option(...json)
     .action(async (clientId: string, args: ClientArguments) => {
       printDocument(
         await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))),

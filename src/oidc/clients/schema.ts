@@ -3,6 +3,7 @@ import { limitToClient, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts'
 import { MAX_REFRESH_OVERLAP } from '../../config/variables.ts';
 import { refuse } from '../../kit/errors.ts';
 import { visibleText } from '../../kit/text.ts';
+import { OWN_CLIENT_ID } from './own-client.ts';
 import { isLoopback, isPrivateUse, redirectUriFault } from './redirect-uris.ts';
 
 const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
@@ -54,6 +55,17 @@ const refreshTokenMaxTtl = z.number(TTL_RULE).int(TTL_RULE).min(1, TTL_RULE).max
 const OVERLAP_RULE = `A refresh overlap is a whole number of seconds from 0 to ${MAX_REFRESH_OVERLAP}`;
 const refreshOverlap = z.int(OVERLAP_RULE).min(0, OVERLAP_RULE).max(MAX_REFRESH_OVERLAP, OVERLAP_RULE);
 
+const grantTypes = z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`));
+
+/** Without `:`, which ends it in HTTP Basic, and without what an address would need to escape. */
+const clientId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9._~-]{1,255}$/,
+    'A client_id has 1 to 255 letters, digits, dots, hyphens, underscores and tildes',
+  )
+  .refine((id) => id !== OWN_CLIENT_ID, `The client_id ${OWN_CLIENT_ID} is that of the server's own pages`);
+
 const APPLICATION_TYPES = ['web', 'native'] as const;
 const applicationType = z.enum(
   APPLICATION_TYPES,
@@ -65,6 +77,7 @@ const pkce = z.enum(PKCE_LEVELS, `The PKCE level is one of ${PKCE_LEVELS.join(',
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
   name,
+  clientId: clientId.optional(),
   redirectUris: redirectUris.default([]),
   postLogoutRedirectUris: redirectUris.default([]),
   public: z.boolean().default(false),
@@ -76,7 +89,7 @@ export const clientInput = z.strictObject({
   /** By default `openid profile email`, or nothing for a service without users. */
   scope: scope.optional(),
   defaultScope: scope.optional(),
-  grantTypes: z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`)).optional(),
+  grantTypes: grantTypes.optional(),
   /** By default `always` for public applications, and `or-nonce` for those with a secret. */
   pkce: pkce.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
@@ -89,6 +102,8 @@ export const clientInput = z.strictObject({
 /** Members that are undefined keep their value. */
 export const clientChange = z.strictObject({
   name: name.optional(),
+  public: z.boolean().optional(),
+  grantTypes: grantTypes.optional(),
   redirectUris: redirectUris.optional(),
   postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex';
-import { isBuiltIn, parseScopes } from '../../access/scopes.ts';
+import { parseScopes } from '../../access/scopes.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
+import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { type ClientDocument, toDocument } from './document.ts';
-import { redirectUriWarning } from './redirect-uris.ts';
 import {
   type ClientChange,
   type ClientInput,
@@ -18,12 +18,14 @@ import {
   type ClientMetadata,
   type ClientRow,
   disableOlderSecrets,
+  disableSecrets,
   findClient,
   insertClient,
   listClients,
   type Refusal,
   updateClient,
 } from './store.ts';
+import { findWarnings } from './warnings.ts';
 
 const withSecret = (document: ClientDocument, secret: string): ClientDocument => ({
   ...document,
@@ -34,17 +36,7 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
 /** Servers of the version before the column `pkce` read `require_pkce`. */
 const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
 
-/** @returns the member `warnings` of a document, if there is something to warn about */
-function warningsAbout(scopes: string[], uris: string[]): { warnings?: string[] } {
-  const unserved = scopes.filter((scope) => !isBuiltIn(scope));
-  const warnings = [
-    ...unserved.map(
-      (scope) => `The scope ${scope} gives no claims here. It is in tokens, for an API that checks it.`,
-    ),
-    ...uris.map(redirectUriWarning).filter((warning) => warning !== undefined),
-  ];
-  return warnings.length > 0 ? { warnings } : {};
-}
+const defaultPkce = (isPublic: boolean): PkceLevel => (isPublic ? 'always' : 'or-nonce');
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
 export function createClients(deps: { knex: Knex; issuer: string }) {
@@ -65,11 +57,11 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     actor: Actor,
     clientId: string,
     action: string,
-    changesOf: (row: ClientRow) => Partial<ClientRow>,
+    changesOf: (row: ClientRow, trx: Knex.Transaction) => Partial<ClientRow> | Promise<Partial<ClientRow>>,
   ): Promise<ClientDocument> {
     return knex.transaction(async (trx) => {
       const row = await getClient(trx, clientId);
-      await updateClient(trx, clientId, changesOf(row));
+      await updateClient(trx, clientId, await changesOf(row, trx));
       await recordEventIn(trx, { action, actorId: actor.accountId, clientId });
       return toDocument(await getClient(trx, clientId), issuer);
     });
@@ -95,34 +87,48 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         application_type: input.applicationType,
         default_scope: input.defaultScope?.join(' ') || undefined,
       };
-      return knex.transaction(async (trx) => {
-        const row = await insertClient(trx, {
-          client_name: input.name,
-          client_type: input.public ? 'public' : 'confidential',
-          redirect_uris: JSON.stringify(input.redirectUris),
-          allowed_scopes: JSON.stringify(scope),
-          ...pkceColumns(input.pkce ?? (input.public ? 'always' : 'or-nonce')),
-          is_first_party: input.firstParty,
-          is_active: true,
-          refresh_token_max_ttl: input.refreshTokenMaxTtl,
-          refresh_overlap: input.refreshOverlap,
-          created_by: actor.accountId,
-          registered_via: 'admin',
-          metadata: JSON.stringify(metadata),
+      return knex
+        .transaction(async (trx) => {
+          const row = await insertClient(
+            trx,
+            {
+              client_name: input.name,
+              client_type: input.public ? 'public' : 'confidential',
+              redirect_uris: JSON.stringify(input.redirectUris),
+              allowed_scopes: JSON.stringify(scope),
+              ...pkceColumns(input.pkce ?? defaultPkce(input.public)),
+              is_first_party: input.firstParty,
+              is_active: true,
+              refresh_token_max_ttl: input.refreshTokenMaxTtl,
+              refresh_overlap: input.refreshOverlap,
+              created_by: actor.accountId,
+              registered_via: 'admin',
+              metadata: JSON.stringify(metadata),
+            },
+            input.clientId,
+          );
+          const secret = input.public ? undefined : await addSecret(trx, row.id, 'first');
+          await recordEventIn(trx, {
+            action: 'client.created',
+            actorId: actor.accountId,
+            clientId: row.client_id,
+            details: { name: input.name },
+          });
+          const document = {
+            ...toDocument(row, issuer),
+            ...(await findWarnings(trx, scope, [...input.redirectUris, ...input.postLogoutRedirectUris])),
+          };
+          return secret ? withSecret(document, secret) : document;
+        })
+        .catch((error) => {
+          if (!isDuplicate(error)) throw error;
+          throw new LatchkeyError(
+            'conflict',
+            'client_id_taken',
+            `The client_id ${input.clientId} is taken. Choose another one.`,
+            { cause: error },
+          );
         });
-        const secret = input.public ? undefined : await addSecret(trx, row.id, 'first');
-        await recordEventIn(trx, {
-          action: 'client.created',
-          actorId: actor.accountId,
-          clientId: row.client_id,
-          details: { name: input.name },
-        });
-        const document = {
-          ...toDocument(row, issuer),
-          ...warningsAbout(scope, [...input.redirectUris, ...input.postLogoutRedirectUris]),
-        };
-        return secret ? withSecret(document, secret) : document;
-      });
     },
 
     /** Every application, disabled ones too, the oldest first. */
@@ -138,13 +144,18 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     },
 
     /**
-     * Changes the members that are given; a list replaces the stored one.
+     * Changes the members that are given; a list replaces the stored one. An application that becomes public loses its
+     * secrets; one that becomes confidential gets a secret, which cannot be shown again.
      * @throws LatchkeyError not_found, invalid_input
      */
     async update(actor: Actor, clientId: string, changes: ClientChange): Promise<ClientDocument> {
       const input = parse(clientChange, changes);
-      const document = await change(actor, clientId, 'client.updated', (row) => {
+      let secret: string | undefined;
+      const document = await change(actor, clientId, 'client.updated', async (row, trx) => {
         const metadata: ClientMetadata = JSON.parse(row.metadata);
+        const isPublic = input.public ?? row.client_type === 'public';
+        const isOtherKind = isPublic !== (row.client_type === 'public');
+        if (input.grantTypes) metadata.grant_types = input.grantTypes;
         if (input.postLogoutRedirectUris) metadata.post_logout_redirect_uris = input.postLogoutRedirectUris;
         if (input.idTokenSignedResponseAlg)
           metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
@@ -157,31 +168,35 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           postLogoutRedirectUris: metadata.post_logout_redirect_uris,
           applicationType: metadata.application_type,
           displayCode: metadata.display_code,
-          public: row.client_type === 'public',
+          public: isPublic,
           grantTypes: metadata.grant_types,
           pkce: input.pkce,
           scope: input.scope ?? JSON.parse(row.allowed_scopes),
           defaultScope: parseScopes(metadata.default_scope),
         });
+        if (isOtherKind) await disableSecrets(trx, row.id);
+        if (isOtherKind && !isPublic) secret = await addSecret(trx, row.id, 'changed kind');
         return {
           metadata: JSON.stringify(metadata),
+          client_type: isPublic ? 'public' : 'confidential',
           redirect_uris: JSON.stringify(redirectUris),
           client_name: input.name ?? row.client_name,
           is_first_party: input.firstParty ?? row.is_first_party,
-          ...pkceColumns(input.pkce ?? row.pkce),
+          ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
           refresh_token_max_ttl:
             input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
           refresh_overlap: input.refreshOverlap === undefined ? row.refresh_overlap : input.refreshOverlap,
           allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
         };
       });
-      return {
+      const changed = {
         ...document,
-        ...warningsAbout(input.scope ?? [], [
+        ...(await findWarnings(knex, input.scope ?? [], [
           ...(input.redirectUris ?? []),
           ...(input.postLogoutRedirectUris ?? []),
-        ]),
+        ])),
       };
+      return secret ? withSecret(changed, secret) : changed;
     },
 
     /** Every server refuses the application within a second. @throws LatchkeyError not_found */

@@ -99,9 +99,14 @@ export async function listClients(source: Knex): Promise<ClientRow[]> {
   return source<ClientRow>(CLIENTS).orderBy('id');
 }
 
-export async function insertClient(trx: Knex.Transaction, client: NewClientRow): Promise<ClientRow> {
+/** @param clientId that an operator chose; by default the id of the row */
+export async function insertClient(
+  trx: Knex.Transaction,
+  client: NewClientRow,
+  clientId?: string,
+): Promise<ClientRow> {
   const id = uuidv7();
-  const row = { ...client, id, created_at: new Date(), client_id: id };
+  const row = { ...client, id, created_at: new Date(), client_id: clientId ?? id };
   await trx(CLIENTS).insert(row);
   return row;
 }
@@ -129,6 +134,11 @@ export async function addSecret(trx: Knex.Transaction, id: string, description: 
     is_active: true,
   });
   return secret;
+}
+
+/** @param id of the client's row */
+export async function disableSecrets(trx: Knex.Transaction, id: string): Promise<void> {
+  await trx(SECRETS).where({ client_id: id }).update({ is_active: false });
 }
 
 /** Disables every secret but the newest. @param id of the client's row */

@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { collect } from '../../kit/terminal.ts';
+
+/** The options of `latchkey client create` and of `update`. Those with `true` may be repeated. */
+const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
+  ['--redirect-uri <uri>', 'where responses are sent; may be repeated', true],
+  ['--post-logout-redirect-uri <uri>', 'where people return after signing out; may be repeated', true],
+  [
+    '--cors-origin <origin>',
+    'an origin that calls the endpoints from a browser, beside those of the redirect URIs; may be repeated',
+    true,
+  ],
+  [
+    '--application-type <type>',
+    'web, or native for a program on the device of the user; default: what the redirect URIs suggest',
+  ],
+  ['--first-party', 'the application is yours: people are not asked for consent'],
+  [
+    '--scope <scopes>',
+    'the scopes that it may request; default: openid profile email, or none for client_credentials alone',
+  ],
+  ['--default-scope <scopes>', 'the scope of requests without one; default: openid'],
+  ['--grant-type <type>', 'authorization_code, refresh_token or client_credentials; may be repeated', true],
+  ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
+  ['--require-pkce', 'the same as --pkce always'],
+  ['--no-require-pkce', 'the same as --pkce off'],
+  ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
+  [
+    '--refresh-token-max-ttl <seconds>',
+    'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
+  ],
+  [
+    '--refresh-overlap <seconds>',
+    'how long a used refresh token works again; default: LATCHKEY_REFRESH_OVERLAP',
+  ],
+  ['--json', 'print one JSON document'],
+];
+
+/** @returns the same command */
+export function addOptions(command: Command): Command {
+  for (const [flags, description, repeatable] of OPTIONS)
+    if (repeatable) command.option(flags, description, collect);
+    else command.option(flags, description);
+  return command;
+}
