@@ -22,7 +22,7 @@ test('a passkey signs up and in at an issuer with a path that the proxy strips',
   const { url } = await invite(server);
   await page.goto(url);
   await page.getByLabel('Choose a username').fill('mei');
-  await page.getByRole('button', { name: 'Create account with a passkey' }).click();
+  await page.getByRole('button', { name: 'Create a passkey' }).click();
   await page.waitForURL(`${issuer}/account/security`);
   await page.goto(`${issuer}/session/end`);
   await page.getByRole('button', { name: 'Sign out' }).click();

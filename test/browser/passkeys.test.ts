@@ -29,7 +29,7 @@ async function signUp({ server, page }: Opened, username: string): Promise<void>
   const { url } = await invite(server);
   await page.goto(url);
   await page.getByLabel('Choose a username').fill(username);
-  await page.getByRole('button', { name: 'Create account with a passkey' }).click();
+  await page.getByRole('button', { name: 'Create a passkey' }).click();
   await page.waitForURL(security(server));
 }
 
