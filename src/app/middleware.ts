@@ -6,6 +6,7 @@ import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
 import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
+import { completeDocuments } from '../oidc/resource-servers.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import type { Assets } from '../web/assets.ts';
 import { limitBodies } from '../web/body-limit.ts';
@@ -22,6 +23,7 @@ import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { requireSameOrigin } from '../web/same-origin.ts';
 import { allowAnyFormTarget, setSecurityHeaders } from '../web/security-headers.ts';
+import type { Services } from './services.ts';
 
 export interface MiddlewareDeps {
   config: Pick<Config, 'issuer' | 'trustProxy'>;
@@ -29,6 +31,7 @@ export interface MiddlewareDeps {
   database: Database;
   assets: Assets;
   showPage: ShowPage;
+  services: { clients: Pick<Services['clients'], 'listScopes'> };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
   isStopping?(): boolean;
@@ -81,6 +84,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
         });
       },
     }),
+    // Adds to discovery and to introspection what the engine does not know.
+    completeDocuments(deps.services.clients),
     // Our own pages. Every other path is the engine's.
     (ctx, next) => (findRoute(ctx.path)?.servedBy === 'pages' ? pages(ctx as never, next) : next()),
   ];

@@ -22,6 +22,7 @@ import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules } from './refresh-tokens.ts';
+import { mayIntrospect } from './resource-servers.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
@@ -118,14 +119,7 @@ function configuration(deps: EngineDeps): Configuration {
       devInteractions: { enabled: false },
       introspection: {
         enabled: true,
-        // An application can introspect its own tokens only. A token of a disabled account is reported as inactive.
-        allowedPolicy: async (
-          _ctx: unknown,
-          client: EngineClient,
-          token: { clientId?: string; accountId?: string },
-        ) =>
-          token.clientId === client.clientId &&
-          (token.accountId === undefined || (await deps.findAccount(token.accountId)) !== undefined),
+        allowedPolicy: mayIntrospect,
       },
       revocation: {
         enabled: true,

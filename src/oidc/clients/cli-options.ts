@@ -15,6 +15,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'web, or native for a program on the device of the user; default: what the redirect URIs suggest',
   ],
   ['--first-party', 'the application is yours: people are not asked for consent'],
+  ['--resource-server', 'it is an API: it may introspect tokens that have a scope of its --scope'],
   [
     '--scope <scopes>',
     'the scopes that it may request; default: openid profile email, or none for client_credentials alone',

@@ -18,6 +18,7 @@ interface ClientArguments {
   confidential?: boolean;
   clientId?: string;
   firstParty?: boolean;
+  resourceServer?: boolean;
   displayCode?: boolean;
   scope?: string;
   defaultScope?: string;
@@ -66,6 +67,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   corsOrigins: args.corsOrigin,
   applicationType: args.applicationType,
   firstParty: args.firstParty,
+  resourceServer: args.resourceServer,
   scope: args.scope,
   defaultScope: args.defaultScope,
   pkce: toPkceLevel(args),
@@ -146,6 +148,7 @@ export function clientCommands(
     .option('--public', 'it becomes public, and its secrets stop working')
     .option('--confidential', 'it becomes confidential, and its secret is printed')
     .option('--no-first-party')
+    .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {
       printDocument(
         await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))),

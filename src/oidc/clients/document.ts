@@ -18,6 +18,7 @@ export const OWN_METADATA = [
   'cors_origins',
   'is_native',
   'any_port',
+  'is_resource_server',
   'pkce',
   'is_first_party',
   'display_code',
@@ -42,6 +43,8 @@ export interface EngineClient {
   is_native: boolean;
   /** Whether a loopback address may have another port than the registered one. */
   any_port: boolean;
+  /** Whether it may introspect tokens of other clients that have a scope it serves. */
+  is_resource_server: boolean;
   display_code: boolean;
   /** Seconds; undefined: the server's own setting. */
   refresh_token_max_ttl?: number;
@@ -82,6 +85,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     require_pkce: row.pkce !== 'off',
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
+    is_resource_server: metadata.resource_server ?? false,
     refresh_token_max_ttl: row.refresh_token_max_ttl ?? undefined,
     refresh_overlap: row.refresh_overlap ?? undefined,
     is_active: Boolean(row.is_active),

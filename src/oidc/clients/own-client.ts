@@ -26,6 +26,7 @@ export function ownClient(issuer: string): Record<string, unknown> {
     cors_origins: [],
     is_native: false,
     any_port: false,
+    is_resource_server: false,
   };
 }
 

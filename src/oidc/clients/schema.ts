@@ -83,6 +83,8 @@ export const clientInput = z.strictObject({
   public: z.boolean().default(false),
   firstParty: z.boolean().default(false),
   displayCode: z.boolean().default(false),
+  /** An API. `scope` is what it serves. */
+  resourceServer: z.boolean().default(false),
   corsOrigins: corsOrigins.default([]),
   /** By default what its kind and its redirect URIs suggest. */
   applicationType: applicationType.optional(),
@@ -107,6 +109,7 @@ export const clientChange = z.strictObject({
   redirectUris: redirectUris.optional(),
   postLogoutRedirectUris: redirectUris.optional(),
   firstParty: z.boolean().optional(),
+  resourceServer: z.boolean().optional(),
   corsOrigins: corsOrigins.optional(),
   applicationType: applicationType.optional(),
   scope: scope.optional(),
@@ -127,6 +130,7 @@ export function checkCombination(client: {
   postLogoutRedirectUris: string[];
   applicationType?: 'web' | 'native' | undefined;
   displayCode: boolean;
+  resourceServer: boolean;
   public: boolean;
   grantTypes: string[];
   pkce?: PkceLevel | undefined;
@@ -136,6 +140,13 @@ export function checkCombination(client: {
   const { defaultScope = [], scope: allowed } = client;
   if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');
+  if (client.resourceServer && client.public)
+    refuse(
+      'public_resource_server',
+      'A resource server needs a secret to introspect tokens, so it cannot be public.',
+    );
+  if (client.resourceServer && allowed.length === 0)
+    refuse('resource_server_without_scope', 'Name the scopes that the resource server serves with --scope.');
   const uris = [...client.redirectUris, ...client.postLogoutRedirectUris];
   if (uris.some(isPrivateUse) && uris.some((uri) => uri.startsWith('http:') && !isLoopback(uri)))
     refuse(

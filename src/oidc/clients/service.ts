@@ -21,6 +21,7 @@ import {
   disableSecrets,
   findClient,
   insertClient,
+  listAllowedScopes,
   listClients,
   type Refusal,
   updateClient,
@@ -74,7 +75,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
      */
     create(actor: Actor, client: ClientInput): Promise<ClientDocument> {
       const input = parse(clientInput, client);
-      const grantTypes = input.grantTypes ?? ['authorization_code', 'refresh_token'];
+      const isOnlyApi = input.resourceServer && input.redirectUris.length === 0 && !input.displayCode;
+      const grantTypes = input.grantTypes ?? (isOnlyApi ? [] : ['authorization_code', 'refresh_token']);
       const isService = !grantTypes.includes('authorization_code');
       const scope = input.scope ?? (isService ? [] : ['openid', 'profile', 'email']);
       checkCombination({ ...input, grantTypes, scope });
@@ -84,6 +86,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         id_token_signed_response_alg: input.idTokenSignedResponseAlg,
         display_code: input.displayCode,
         cors_origins: input.corsOrigins,
+        resource_server: input.resourceServer,
         application_type: input.applicationType,
         default_scope: input.defaultScope?.join(' ') || undefined,
       };
@@ -131,6 +134,10 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         });
     },
 
+    /** Every scope that an active application may request or serves, without wildcards. */
+    listScopes: async (): Promise<string[]> =>
+      [...new Set((await listAllowedScopes(knex)).flat())].filter((scope) => !scope.includes('*')),
+
     /** Every application, disabled ones too, the oldest first. */
     async list(): Promise<ClientDocument[]> {
       return (await listClients(knex)).map((row) => toDocument(row, issuer));
@@ -160,6 +167,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         if (input.idTokenSignedResponseAlg)
           metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
         if (input.applicationType) metadata.application_type = input.applicationType;
+        if (input.resourceServer !== undefined) metadata.resource_server = input.resourceServer;
         if (input.corsOrigins) metadata.cors_origins = input.corsOrigins;
         if (input.defaultScope) metadata.default_scope = input.defaultScope.join(' ') || undefined;
         const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
@@ -169,6 +177,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
           applicationType: metadata.application_type,
           displayCode: metadata.display_code,
           public: isPublic,
+          resourceServer: metadata.resource_server ?? false,
           grantTypes: metadata.grant_types,
           pkce: input.pkce,
           scope: input.scope ?? JSON.parse(row.allowed_scopes),

@@ -46,6 +46,7 @@ export interface ClientMetadata {
   id_token_signed_response_alg: string;
   display_code: boolean;
   cors_origins?: string[];
+  resource_server?: boolean;
   /** Undefined: what its redirect URIs suggest. */
   application_type?: 'web' | 'native' | undefined;
   /** The scope of a request that names none. */
@@ -97,6 +98,24 @@ export function findClient(source: Knex, clientId: string): Promise<ClientRow | 
 /** Every client, disabled ones too, the oldest first. */
 export async function listClients(source: Knex): Promise<ClientRow[]> {
   return source<ClientRow>(CLIENTS).orderBy('id');
+}
+
+/** The scopes of every active client. */
+export async function listAllowedScopes(source: Knex): Promise<string[][]> {
+  const rows: string[] = await source(CLIENTS)
+    .where({ is_active: true })
+    .orderBy('id')
+    .pluck('allowed_scopes');
+  return rows.map((scopes) => JSON.parse(scopes));
+}
+
+/** The scopes that active resource servers serve; wildcards allowed. */
+export async function listServedScopes(source: Knex): Promise<string[]> {
+  const rows = await source<ClientRow>(CLIENTS)
+    .where({ is_active: true })
+    .where('metadata', 'like', '%"resource_server":true%')
+    .select('allowed_scopes');
+  return rows.flatMap(({ allowed_scopes }) => JSON.parse(allowed_scopes));
 }
 
 /** @param clientId that an operator chose; by default the id of the row */

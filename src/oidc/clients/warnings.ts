@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
-import { isBuiltIn } from '../../access/scopes.ts';
+import { covers, isBuiltIn } from '../../access/scopes.ts';
 import { redirectUriWarning } from './redirect-uris.ts';
 import { createScopeDescriptions } from './scope-descriptions.ts';
+import { listServedScopes } from './store.ts';
 
 /**
  * What an administrator should know about scopes and redirect URIs that were just registered.
@@ -14,9 +15,10 @@ export async function findWarnings(
 ): Promise<{ warnings?: string[] }> {
   const custom = scopes.filter((scope) => !isBuiltIn(scope));
   const described = await createScopeDescriptions(source).find(custom);
+  const served = custom.length > 0 ? await listServedScopes(source) : [];
   const warnings = [
     ...custom
-      .filter((scope) => !described.has(scope))
+      .filter((scope) => !described.has(scope) && !covers(served, scope))
       .map((scope) => `The scope ${scope} gives no claims here. It is in tokens, for an API that checks it.`),
     ...uris.map(redirectUriWarning).filter((warning) => warning !== undefined),
   ];

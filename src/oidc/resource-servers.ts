@@ -1,0 +1,108 @@
+import type { Context, Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { covers, isBuiltIn, parseScopes } from '../access/scopes.ts';
+import { findRoute } from '../web/routes.ts';
+import { findAccount } from './claims.ts';
+import type { EngineClient } from './clients/document.ts';
+
+/** A token as far as a resource server may read it. */
+interface PresentedToken {
+  kind: string;
+  clientId?: string;
+  accountId?: string;
+  aud?: string | string[];
+  scope?: string;
+}
+
+type ResourceServer = Pick<
+  EngineClient,
+  'clientId' | 'allowed_scopes' | 'is_resource_server' | 'grantTypeAllowed'
+>;
+
+/**
+ * The scopes of a resource server. One that people also sign in to does not serve the scopes of signing in: every
+ * application has those, and it requests them for itself.
+ */
+function servedScopes(client: ResourceServer): string[] {
+  const scopes = parseScopes(client.allowed_scopes);
+  return client.grantTypeAllowed('authorization_code') ? scopes.filter((scope) => !isBuiltIn(scope)) : scopes;
+}
+
+/**
+ * Whether a client may introspect a token of another one: it is registered as a resource server, and serves the audience
+ * or one of the scopes of this access token. Nobody but its client may introspect a refresh token.
+ */
+function serves(client: ResourceServer, token: PresentedToken): boolean {
+  if (!client.is_resource_server || token.kind === 'RefreshToken') return false;
+  const served = servedScopes(client);
+  return (
+    [token.aud].flat().includes(client.clientId) ||
+    parseScopes(token.scope).some((scope) => covers(served, scope))
+  );
+}
+
+/** The engine's `introspection.allowedPolicy`. A refusal is in the log like that of a request. */
+export async function mayIntrospect(
+  ctx: KoaContextWithOIDC,
+  client: EngineClient,
+  token: PresentedToken,
+): Promise<boolean> {
+  if (token.clientId === client.clientId || serves(client, token))
+    return token.accountId === undefined || (await findAccount(token.accountId)) !== undefined;
+  ctx.oidc.provider.emit('introspection.error', ctx, {
+    name: 'NotServed',
+    message: 'inactive',
+    error: 'inactive',
+    error_description:
+      'the token is of another application, and this one is no resource server for its scope; the answer was active: false',
+  } as never);
+  return false;
+}
+
+/** Adds `username` and `aud` (RFC 7662 section 2.2). A resource server learns only of the scopes that it serves. */
+async function completeIntrospection(ctx: Context & KoaContextWithOIDC): Promise<void> {
+  const body = ctx.body as Record<string, unknown> | undefined;
+  if (!body?.active) return;
+  const client = ctx.oidc.client as unknown as ResourceServer;
+  const isOwn = body.client_id === client.clientId;
+  const scopes = parseScopes(body.scope as string | undefined);
+  const visible = isOwn ? scopes : scopes.filter((scope) => covers(servedScopes(client), scope));
+  const account = typeof body.sub === 'string' ? await findAccount(body.sub) : undefined;
+  ctx.body = {
+    ...body,
+    scope: visible.join(' ') || undefined,
+    username: account?.username,
+    aud: body.aud ?? client.clientId,
+  };
+}
+
+const FRESH_MS = 10_000;
+
+/** Completes two documents of the engine: the answer about a token, and discovery, with the scopes of applications. */
+export function completeDocuments(deps: {
+  /** Every scope that an application may request, without wildcards. */
+  listScopes(): Promise<string[]>;
+}): Middleware {
+  let known: { readAt: number; scopes: Promise<string[]> } | undefined;
+
+  function readScopes(): Promise<string[]> {
+    if (known && Date.now() - known.readAt < FRESH_MS) return known.scopes;
+    const scopes = deps.listScopes();
+    known = { readAt: Date.now(), scopes };
+    scopes.catch(() => {
+      known = undefined;
+    });
+    return scopes;
+  }
+
+  return async (ctx, next) => {
+    await next();
+    const path = findRoute(ctx.path)?.path ?? '';
+    if (path === '/token/introspection') return completeIntrospection(ctx as Context & KoaContextWithOIDC);
+    const isDiscovery = /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/.test(path);
+    if (!isDiscovery || ctx.status !== 200) return;
+    const body = ctx.body as { scopes_supported: string[] };
+    const scopes = new Set([...body.scopes_supported, ...(await readScopes())]);
+    ctx.body = { ...body, scopes_supported: [...scopes] };
+  };
+}
