@@ -38,8 +38,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const showPage = createShowPage(createRenderer({ assets, issuer, passwordMinLength }));
   const clients = createClientCache({ driver: database.driver, issuer });
   const provider = createProvider({
-    config,
-    log,
+    ...deps,
     secrets: services.secrets,
     keys: await services.signingKeys.load(),
     adapter: createStorage({ config, secrets: services.secrets, clients }),
