@@ -48,7 +48,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   });
   const pages = createPages({ config, services, provider, showPage });
   // `never`, because oidc-provider declares a Koa context of its own.
-  for (const step of createMiddleware({ ...deps, services, assets, showPage, pages }))
+  for (const step of createMiddleware({ ...deps, provider, services, assets, showPage, pages }))
     provider.use(step as never);
   logErrors(provider, log);
 

@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Middleware } from 'koa';
+import type { Provider } from 'oidc-provider';
 import type { Config } from '../config/variables.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
@@ -31,6 +32,7 @@ export interface MiddlewareDeps {
   database: Database;
   assets: Assets;
   showPage: ShowPage;
+  provider: Provider;
   services: { clients: Pick<Services['clients'], 'listScopes'> };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
@@ -62,14 +64,14 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     redirectToIssuer(issuer, log),
     // Some endpoints for browsers accept POST as well as GET.
     redirectPostToGet(),
-    // Rejects authorization requests that are too large.
-    limitRequestSize,
     // Rejects forms that were sent from other sites.
     requireSameOrigin(issuer),
     // Ends forms on our own origin before the browser leaves for an application.
     leaveByNavigation({ issuer, showPage }),
     // Opens a unit of work, which is committed before the response is sent.
     requestUnit({ driver: database.driver, secure: issuer.startsWith('https:') }),
+    // Rejects authorization requests that are too large.
+    limitRequestSize(deps.provider),
     // Corrects what the engine's responses get wrong.
     correctEngineResponses({
       allowAnyFormTarget,

@@ -1,4 +1,6 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { currentUnit, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { findRoute } from '../web/routes.ts';
 
@@ -7,24 +9,32 @@ const MAX_STATE_LENGTH = 2048;
 /** In characters, as sent. With this limit, an unfinished request fits into one cookie (storage/visitor-requests.ts). */
 const MAX_QUERY_LENGTH = 3072;
 
-function refuse(what: string, length: number, maximum: number): never {
-  throw new LatchkeyError(
-    'invalid_input',
-    'authorization_request_too_large',
-    `The application sent ${what} of ${length} characters. At most ${maximum} are allowed.`,
-  );
-}
-
 /**
  * Refuses authorization requests that are too large, with an error page: the redirect URI has not been compared yet.
- * Larger ones can be pushed (RFC 9126) once this server supports that.
+ * Larger ones can be pushed (RFC 9126) once this server supports that. The refusal is recorded like one of the engine,
+ * which is not reached, in a unit of its own: that of the request is discarded.
  */
-export const limitRequestSize: Middleware = (ctx, next) => {
-  if (findRoute(ctx.path)?.path !== '/auth') return next();
-  const { state } = ctx.query;
-  if (typeof state === 'string' && state.length > MAX_STATE_LENGTH)
-    refuse('a state', state.length, MAX_STATE_LENGTH);
-  if (ctx.querystring.length > MAX_QUERY_LENGTH)
-    refuse('a request', ctx.querystring.length, MAX_QUERY_LENGTH);
-  return next();
-};
+export function limitRequestSize(provider: Provider): Middleware {
+  async function refuse(ctx: Context, what: string, length: number, maximum: number): Promise<never> {
+    const message = `The application sent ${what} of ${length} characters. At most ${maximum} are allowed.`;
+    const unit = currentUnit().createSibling();
+    await withUnit(unit, async () => {
+      const client = await provider.Client.find(String(ctx.query.client_id));
+      const refused = { state: ctx.state, oidc: { client, params: {}, entities: {} } };
+      const error = { error: 'invalid_request', error_description: message };
+      provider.emit('authorization.error', refused as never, error as never);
+      await unit.commit();
+    });
+    throw new LatchkeyError('invalid_input', 'authorization_request_too_large', message);
+  }
+
+  return async (ctx, next) => {
+    if (findRoute(ctx.path)?.path !== '/auth') return next();
+    const { state } = ctx.query;
+    if (typeof state === 'string' && state.length > MAX_STATE_LENGTH)
+      await refuse(ctx, 'a state', state.length, MAX_STATE_LENGTH);
+    if (ctx.querystring.length > MAX_QUERY_LENGTH)
+      await refuse(ctx, 'a request', ctx.querystring.length, MAX_QUERY_LENGTH);
+    return next();
+  };
+}

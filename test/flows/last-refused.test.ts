@@ -72,6 +72,13 @@ for (const engine of engines) {
           /max_age/,
         ],
         [
+          () => open({ state: 'x'.repeat(2500) }),
+          'authorization.refused',
+          'invalid_request',
+          'state',
+          /a state of 2500 characters/,
+        ],
+        [
           () => redeem(server, imposter, request, answer.get('code')),
           'token_request.refused',
           'invalid_client',

@@ -97,6 +97,7 @@ export function anonymousRequests(
     {
       name: 'an authorization request that is too large',
       send: async (from) => (await at(from).open(client, { state: random(8000) })).arrayBuffer(),
+      writes: [audit],
     },
     {
       name: 'an authorization request of an unknown application',
