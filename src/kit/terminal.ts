@@ -70,7 +70,7 @@ export async function confirmLoss(
   if (!process.stdin.isTTY)
     throw new LatchkeyError(
       'invalid_input',
-      NOT_CONFIRMED,
+      'confirmation_missing',
       `${lines.join('\n')}\nNothing was changed. To do it without a question, add --yes.`,
     );
   process.stderr.write(`${lines.join('\n')}\n`);

@@ -15,7 +15,7 @@ const MAX_QUERY_LENGTH = 3072;
  * which is not reached, in a unit of its own: that of the request is discarded.
  */
 export function limitRequestSize(provider: Provider): Middleware {
-  async function refuse(ctx: Context, what: string, length: number, maximum: number): Promise<never> {
+  async function refuseSize(ctx: Context, what: string, length: number, maximum: number): Promise<never> {
     const message = `The application sent ${what} of ${length} characters. At most ${maximum} are allowed.`;
     const unit = currentUnit().createSibling();
     await withUnit(unit, async () => {
@@ -32,9 +32,9 @@ export function limitRequestSize(provider: Provider): Middleware {
     if (findRoute(ctx.path)?.path !== '/auth') return next();
     const { state } = ctx.query;
     if (typeof state === 'string' && state.length > MAX_STATE_LENGTH)
-      await refuse(ctx, 'a state', state.length, MAX_STATE_LENGTH);
+      await refuseSize(ctx, 'a state', state.length, MAX_STATE_LENGTH);
     if (ctx.querystring.length > MAX_QUERY_LENGTH)
-      await refuse(ctx, 'a request', ctx.querystring.length, MAX_QUERY_LENGTH);
+      await refuseSize(ctx, 'a request', ctx.querystring.length, MAX_QUERY_LENGTH);
     return next();
   };
 }

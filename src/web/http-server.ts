@@ -47,7 +47,7 @@ export function createHttpServer(deps: HttpServerDeps): Server {
   );
 
   /** Writes a response without the application, logs it, and ends the connection. */
-  function refuse(socket: Socket, status: number, code: string): void {
+  function refuseSocket(socket: Socket, status: number, code: string): void {
     const requestId = randomUUID();
     const title = STATUS_CODES[status] ?? '';
     const body = JSON.stringify({ type: 'about:blank', title, status });
@@ -74,12 +74,12 @@ export function createHttpServer(deps: HttpServerDeps): Server {
     const response = responses.get(socket);
     const isAnswering = response?.headersSent && !response.writableFinished;
     if (code === 'ECONNRESET' || !socket.writable || isAnswering) socket.destroy();
-    else refuse(socket, STATUS[code] ?? 400, code);
+    else refuseSocket(socket, STATUS[code] ?? 400, code);
   });
   // A tunnel through this server.
   server.on('connect', (_req, socket) => {
     socket.on('error', () => {});
-    refuse(socket as Socket, 405, 'CONNECT');
+    refuseSocket(socket as Socket, 405, 'CONNECT');
   });
   // `Expect: 100-continue`: the client sends the body only after a go-ahead.
   server.on('checkContinue', (req, res) => {

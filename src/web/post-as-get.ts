@@ -25,7 +25,7 @@ export function redirectPostToGet(): Middleware {
     if (query.length > MAX_QUERY_LENGTH)
       throw new LatchkeyError(
         'too_large',
-        'request_too_large',
+        'query_too_large',
         `The form has ${query.length} characters. At most ${MAX_QUERY_LENGTH} are allowed.`,
       );
     seeOther(ctx, query === '' ? ctx.path : `${ctx.path}?${query}`);

@@ -61,7 +61,7 @@ describe('an error of the database', () => {
       const cause = Object.assign(new Error(message), { code: 'SQLITE_ERROR' });
       const error = toUnavailable(cause);
       assert.ok(error instanceof LatchkeyError);
-      assert.deepEqual([error.status, error.code, error.cause], [503, 'schema_not_current', cause]);
+      assert.deepEqual([error.status, error.code, error.cause], [503, 'schema_outdated', cause]);
     }
   });
 

@@ -46,9 +46,9 @@ describe('a declared statement', () => {
     });
     assert.equal(
       select.sql('postgres', 2),
-      '(SELECT 0 AS reading, c.code FROM T_codes c JOIN T_clients a ON a.id = $1 WHERE c.id > $2 ORDER BY c.id LIMIT 1)' +
+      '(SELECT 0 AS read_index, c.code FROM T_codes c JOIN T_clients a ON a.id = $1 WHERE c.id > $2 ORDER BY c.id LIMIT 1)' +
         ' UNION ALL ' +
-        '(SELECT 1 AS reading, c.code FROM T_codes c JOIN T_clients a ON a.id = $3 WHERE c.id > $4 ORDER BY c.id LIMIT 1)',
+        '(SELECT 1 AS read_index, c.code FROM T_codes c JOIN T_clients a ON a.id = $3 WHERE c.id > $4 ORDER BY c.id LIMIT 1)',
     );
   });
 

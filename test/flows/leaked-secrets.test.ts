@@ -102,11 +102,11 @@ describe('a database file and a log', () => {
     );
     await stranger.post(action, { ...fields, username: 'ada', password: failed });
     await walk(witness(), authorization(client), person, 'deny');
-    const hint = new URLSearchParams({
-      id_token_hint: String(first.body.id_token),
+    const query = new URLSearchParams({
+      client_id: client.client_id,
       post_logout_redirect_uri: 'https://fieldnotes.example/bye',
     });
-    const half = await browser.get(`/session/end?${hint}`);
+    const half = await browser.get(`/session/end?${query}`);
     const look = async (when: string) => {
       assert.deepEqual(found(JSON.stringify(await dump(world.database)), secrets), [], `tables, ${when}`);
     };

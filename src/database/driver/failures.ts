@@ -86,7 +86,7 @@ export function failureOf(error: unknown): Failure | undefined {
 }
 
 const outdated = (cause: unknown) =>
-  new LatchkeyError('unavailable', 'schema_not_current', 'The schema of the database is not current.', {
+  new LatchkeyError('unavailable', 'schema_outdated', 'The schema of the database is not current.', {
     cause,
   });
 

@@ -24,12 +24,12 @@ function createTurns() {
  * another server may see one in both for a moment, and refuse an attempt that would have been the last.
  * @param failures counts for as long as the limit says
  * @param underWay counts for UNDER_WAY_SECONDS
- * @param refuse is given the reason @throws its error
+ * @param refuseAttempt is given the reason @throws its error
  */
 export function createAttemptLimit(
   failures: RateLimiterAbstract,
   underWay: RateLimiterAbstract,
-  refuse: (reason: unknown) => never,
+  refuseAttempt: (reason: unknown) => never,
 ) {
   const inTurn = createTurns();
 
@@ -42,7 +42,7 @@ export function createAttemptLimit(
     const failed = await failures.get(key);
     if ((failed?.consumedPoints ?? 0) + taken.consumedPoints <= failures.points) return forgottenAt;
     await end(key, forgottenAt);
-    return refuse(failed ?? taken);
+    return refuseAttempt(failed ?? taken);
   }
 
   async function end(key: string, forgottenAt: number): Promise<void> {
@@ -56,7 +56,7 @@ export function createAttemptLimit(
     });
   }
 
-  /** Runs an attempt, which has failed if it returns undefined. @throws as `refuse` and `attempt` */
+  /** Runs an attempt, which has failed if it returns undefined. @throws as `refuseAttempt` and `attempt` */
   return async <T>(key: string, attempt: () => Promise<T | undefined>): Promise<T | undefined> => {
     const forgottenAt = await inTurn(key, () => begin(key));
     let hasFailed = false;
