@@ -119,7 +119,11 @@ function configuration(deps: EngineDeps): Configuration {
       devInteractions: { enabled: false },
       introspection: {
         enabled: true,
-        allowedPolicy: mayIntrospect,
+        allowedPolicy: (
+          ctx: KoaContextWithOIDC,
+          client: EngineClient,
+          token: Parameters<typeof mayIntrospect>[3],
+        ) => mayIntrospect(deps.findAccount, ctx, client, token),
       },
       revocation: {
         enabled: true,

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { covers, isBuiltIn, parseScopes } from '../access/scopes.ts';
 import { findRoute } from '../web/routes.ts';
-import { findAccount } from './claims.ts';
+import { findAccount as findStoredAccount } from './claims.ts';
 import type { EngineClient } from './clients/document.ts';
 
 /** A token as far as a resource server may read it. */
@@ -41,8 +41,12 @@ function serves(client: ResourceServer, token: PresentedToken): boolean {
   );
 }
 
-/** The engine's `introspection.allowedPolicy`. A refusal is in the log like that of a request. */
+/**
+ * The engine's `introspection.allowedPolicy`. A refusal is in the log like that of a request.
+ * @param findAccount resolves with undefined for an account whose tokens are no longer valid
+ */
 export async function mayIntrospect(
+  findAccount: (accountId: string) => Promise<unknown>,
   ctx: KoaContextWithOIDC,
   client: EngineClient,
   token: PresentedToken,
@@ -67,7 +71,7 @@ async function completeIntrospection(ctx: Context & KoaContextWithOIDC): Promise
   const isOwn = body.client_id === client.clientId;
   const scopes = parseScopes(body.scope as string | undefined);
   const visible = isOwn ? scopes : scopes.filter((scope) => covers(servedScopes(client), scope));
-  const account = typeof body.sub === 'string' ? await findAccount(body.sub) : undefined;
+  const account = typeof body.sub === 'string' ? await findStoredAccount(body.sub) : undefined;
   ctx.body = {
     ...body,
     scope: visible.join(' ') || undefined,
