@@ -2,7 +2,7 @@ import { createApp } from './app/index.ts';
 import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
-import type { Config } from './config/variables.ts';
+import type { Config } from './config/settings.ts';
 import { findClockFault } from './database/clock.ts';
 import { explainFault } from './database/connect-faults.ts';
 import { describeDatabase } from './database/database-url.ts';

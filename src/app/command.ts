@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/index.ts';
-import type { Config } from '../config/variables.ts';
+import type { Config } from '../config/settings.ts';
 import { explainFault } from '../database/connect-faults.ts';
 import { migrateLatest, readSchemaStatus, requireDatabase } from '../database/migrate.ts';
 import { type Database, openDatabase } from '../database/open.ts';

@@ -1,12 +1,12 @@
-import type { Config } from '../config/variables.ts';
+import type { Config } from '../config/settings.ts';
 import { findClockFault } from '../database/clock.ts';
 import { explainFault } from '../database/connect-faults.ts';
 import { describeDatabase } from '../database/database-url.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
 import { describePoolerOrCluster } from '../database/pooler-or-cluster.ts';
-import { createMailer } from '../kit/mailer.ts';
 import { createSecrets } from '../kit/secrets.ts';
+import { createMailer } from '../kit/smtp.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 
 /** The result of one check, as `latchkey doctor --json` prints it. */

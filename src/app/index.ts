@@ -1,7 +1,7 @@
 import type { Provider } from 'oidc-provider';
-import type { Config } from '../config/variables.ts';
+import type { Config } from '../config/settings.ts';
 import { createBackground } from '../kit/background.ts';
-import { createPrintingMailer } from '../kit/mailer.ts';
+import { createPrintingMailer } from '../kit/smtp.ts';
 import { createClientCache } from '../oidc/clients/cache.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
 import { createProvider } from '../oidc/provider.ts';

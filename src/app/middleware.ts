@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Provider } from 'oidc-provider';
-import type { Config } from '../config/variables.ts';
+import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
@@ -16,7 +16,6 @@ import { answerErrors } from '../web/errors.ts';
 import { answerHealthChecks } from '../web/health.ts';
 import { redirectToIssuer } from '../web/issuer-address.ts';
 import { leaveByNavigation } from '../web/leave-by-navigation.ts';
-
 import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
 import { readTarget } from '../web/request-target.ts';
@@ -45,7 +44,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
   const { issuer } = config;
   const pages = deps.pages.routes();
   return [
-    // Every later step can rely on a path.
+    // Gives every request a valid path, which all later steps need.
     readTarget(issuer),
     // Endpoints for applications answer in JSON, whatever the request accepts.
     acceptJsonOnly,
@@ -60,13 +59,13 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     // Health checks and assets need no unit of work.
     answerHealthChecks({ notReady: createReadiness(database, log), isStopping: deps.isStopping }),
     deps.assets.middleware,
-    // Pages work at the issuer's address alone.
+    // Redirects requests for pages at any other address to the issuer's.
     redirectToIssuer(issuer, log),
     // Some endpoints for browsers accept POST as well as GET.
     redirectPostToGet(),
     // Rejects forms that were sent from other sites.
     requireSameOrigin(issuer),
-    // Ends forms on our own origin before the browser leaves for an application.
+    // After a form, shows a page that goes on to the application: the CSP would block a redirect there.
     leaveByNavigation({ issuer, showPage }),
     // Opens a unit of work, which is committed before the response is sent.
     requestUnit({ driver: database.driver, secure: issuer.startsWith('https:') }),

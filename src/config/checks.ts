@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { findUrlFaults, readConnectionUrl } from '../kit/connection-url.ts';
 import { purgedTables, type Retention } from './retention.ts';
-import type { Variables } from './variables.ts';
+import type { Variables } from './settings.ts';
 
 /**
  * Checks that need more than the form of one value. Each returns or adds one sentence a fault, which names the variable,

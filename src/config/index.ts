@@ -13,7 +13,7 @@ import { readOrCreateSecrets } from './development-secrets.ts';
 import { findHome, readDotEnv } from './home.ts';
 import { readAuthenticatorNames, readRootCertificates } from './passkey-files.ts';
 import { findServiceLinks } from './service-links.ts';
-import { type Config, type Variables, variables } from './variables.ts';
+import { type Config, type Variables, variables } from './settings.ts';
 
 /** Everything that is wrong with the configuration, one line a fault. */
 export class ConfigError extends Error {

@@ -94,9 +94,9 @@ function describeConnectFault(error: unknown, url: string): string | undefined {
 }
 
 /**
- * For a command or the start of the server, which fail as a whole.
- * @param thrown also what `openDatabase` throws when it cannot create a file
- * @returns LatchkeyError with the cause and the remedy in one sentence, or the error as it is when it has another subject
+ * Explains an error that ends a command or the start of the server.
+ * @param thrown any error, including that of `openDatabase` when it cannot create a file
+ * @returns LatchkeyError with the cause and the remedy in one sentence, or, if the error is not about the database, the error unchanged
  */
 export function explainFault(thrown: unknown, url: string): unknown {
   const error = toUnavailable(thrown);

@@ -1,13 +1,13 @@
 import type { Knex } from 'knex';
 import { readConnectionUrl } from '../kit/connection-url.ts';
 import { engineOf, sqliteFile } from './database-url.ts';
-import { DEADLINE_MS } from './driver/contract.ts';
 import { MYSQL_SESSION, mysqlConnection } from './driver/mysql-session.ts';
 import { postgresSession } from './driver/postgres-session.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
 import { dialectWithDeadline } from './knex-deadline.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
 import { createSqliteFile } from './sqlite-files.ts';
+import { DEADLINE_MS } from './time-limits.ts';
 
 /**
  * Knex prints warnings to standard output, where they would break the JSON of a command. It also throws the errors among

@@ -4,7 +4,7 @@ import { describeClaim, describeScope } from '../access/scope-descriptions.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
-import type { EngineClient } from '../oidc/clients/document.ts';
+import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { maximumLife, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';

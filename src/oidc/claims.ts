@@ -1,7 +1,7 @@
 import { Provider } from 'oidc-provider';
 import { limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
-import type { EngineClient } from './clients/document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { replaceRequestedClaims } from './engine-internals.ts';
 import { findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
 

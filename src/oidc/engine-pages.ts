@@ -6,47 +6,8 @@ import { allowFormTarget } from '../web/security-headers.ts';
 import { findAccount } from './claims.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine-errors.ts';
 import { signOutNow, signOutState } from './engine-internals.ts';
+import { type ErrorText, textOf } from './error-texts.ts';
 import type { EnginePages } from './provider.ts';
-
-interface ErrorText {
-  heading: string;
-  lede: string;
-  advice: string;
-}
-
-const NOTHING_CHANGED = 'Nothing was changed, and nobody was signed in.';
-
-/** What to say for a protocol error: what happened, whether anything changed, and what to do next. */
-const ERROR_TEXTS: Record<string, ErrorText> = {
-  invalid_redirect_uri: {
-    heading: 'This application sent you here with an address that is not registered',
-    lede: NOTHING_CHANGED,
-    advice: 'Tell the people who make the application: its redirect URI must be registered on this server.',
-  },
-  invalid_client: {
-    heading: 'This application is not registered here',
-    lede: NOTHING_CHANGED,
-    advice: 'It may have been removed. Ask the people who run the application.',
-  },
-  expired: {
-    heading: 'This sign-in has expired',
-    lede: NOTHING_CHANGED,
-    advice: 'Go back to the application you want to use and start again.',
-  },
-};
-
-function textOf(error: string, description: string | undefined): ErrorText {
-  const advice = 'Go back to the application and start again.';
-  return (
-    ERROR_TEXTS[error] ?? {
-      heading: 'This request could not be completed',
-      lede: NOTHING_CHANGED,
-      advice: description
-        ? `${advice} If it happens again, tell the people who make it: ${error}, ${description}.`
-        : advice,
-    }
-  );
-}
 
 /**
  * Whether the request has an ID token (`id_token_hint`, validated by the engine) from the sign-in of this session, for an

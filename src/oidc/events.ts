@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
-import { auditRefusals } from './refusals.ts';
+import { auditRefusals } from './audit-refusals.ts';
 
 /** The key in a unit's memory under which an unexpected error of the engine is kept: nothing is then committed. */
 export const UNEXPECTED_ERROR = 'oidc.unexpected-error';

@@ -1,6 +1,6 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
-import type { EngineClient } from './clients/document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 
 const PKCE = 'code_challenge with code_challenge_method=S256 (PKCE, RFC 7636)';
 

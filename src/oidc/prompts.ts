@@ -2,7 +2,7 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import { acrLevel, requestedAcrLevel } from '../access/acr.ts';
 import { limitToCeiling, parseScopes } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
-import type { EngineClient } from './clients/document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
 import { invalidScope } from './engine-internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';

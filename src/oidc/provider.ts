@@ -1,14 +1,14 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_VALUES } from '../access/acr.ts';
-import type { Config } from '../config/variables.ts';
+import type { Config } from '../config/settings.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
-import { type EngineClient, OWN_METADATA } from './clients/document.ts';
+import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import {
@@ -18,7 +18,7 @@ import {
   replaceUriComparison,
 } from './engine-internals.ts';
 import { auditEngineEvents } from './events.ts';
-import { loadExistingGrant, useRowIdsForGrants } from './grants.ts';
+import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules } from './refresh-tokens.ts';

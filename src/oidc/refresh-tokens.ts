@@ -1,6 +1,6 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
-import type { EngineClient } from './clients/document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 
 /** Lifetimes in seconds (LATCHKEY_REFRESH_TOKEN_TTL and LATCHKEY_REFRESH_TOKEN_MAX_TTL). */
 export interface RefreshTokenTtl {

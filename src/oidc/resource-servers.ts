@@ -3,7 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { covers, isBuiltIn, parseScopes } from '../access/scopes.ts';
 import { findRoute } from '../web/routes.ts';
 import { findAccount as findStoredAccount } from './claims.ts';
-import type { EngineClient } from './clients/document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 
 /** A token as far as a resource server may read it. */
 interface PresentedToken {

@@ -14,7 +14,7 @@ export interface SignedInUser {
   sessionUid: string;
   /**
    * The token of a form: valid for this session, this account and this action alone.
-   * @param once a value that the form sends back in its field `once`, and that nobody can change
+   * @param idempotencyKey a value that the form sends back in its field `idempotency_key`, and that nobody can change
    */
   csrf(action: string, idempotencyKey?: string): string;
 }

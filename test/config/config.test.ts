@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ConfigError, loadConfig } from '../../src/config/index.ts';
-import { variables } from '../../src/config/variables.ts';
+import { variables } from '../../src/config/settings.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 
 const STRONG = 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1';

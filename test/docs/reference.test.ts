@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
 import { createProgram } from '../../src/cli.ts';
-import { variables } from '../../src/config/variables.ts';
+import { variables } from '../../src/config/settings.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 
 const read = (file: string) => readFileSync(projectPath(file), 'utf8');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import type { Config } from '../../src/config/variables.ts';
+import type { Config } from '../../src/config/settings.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, formOf } from '../support/browser.ts';

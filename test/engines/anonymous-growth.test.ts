@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FAILURES_PER_HOUR } from '../../src/audit/event-limit.ts';
-import { REFUSALS_PER_HOUR } from '../../src/oidc/refusals.ts';
+import { REFUSALS_PER_HOUR } from '../../src/oidc/audit-refusals.ts';
 import { anonymousRequests } from '../support/builders/anonymous-requests.ts';
 import { engines } from '../support/engines.ts';
 import { countRows } from '../support/rows.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { hashTokenValue } from '../../src/oidc/storage/token-values.ts';
 import { Browser } from '../support/browser.ts';
 import {

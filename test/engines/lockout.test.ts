@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toDate } from '../../src/database/instants.ts';
-import { MAX_FAILED_ATTEMPTS } from '../../src/identity/lock-times.ts';
+import { MAX_FAILED_ATTEMPTS } from '../../src/identity/lockout-rule.ts';
+import { NO_FAILED_ATTEMPTS } from '../../src/identity/passwords/attempt-counters.ts';
 import { SLOT_MS } from '../../src/identity/passwords/attempt-slots.ts';
-import { NO_FAILED_ATTEMPTS } from '../../src/identity/passwords/lockout.ts';
 import { forgetBrowsers } from '../../src/identity/passwords/trusted-browsers.ts';
 import { unavailable } from '../../src/kit/errors.ts';
 import { purge } from '../../src/maintenance/purge.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { MAX_USES } from '../../src/oidc/storage/refresh-overlap.ts';
 import { hashTokenValue } from '../../src/oidc/storage/token-values.ts';
 import {

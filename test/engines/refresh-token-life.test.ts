@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toDate } from '../../src/database/instants.ts';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import {
   answerOf,
   authorization,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl } from '../support/builders/authorization.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import {
   answerOf,

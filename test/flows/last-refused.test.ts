@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
+import { REFUSALS_PER_HOUR } from '../../src/oidc/audit-refusals.ts';
 import { parameterAtFault } from '../../src/oidc/parameter-at-fault.ts';
-import { REFUSALS_PER_HOUR } from '../../src/oidc/refusals.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/builders/authorization.ts';
 import { latchkey } from '../support/command.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { Browser } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
 import { latchkey } from '../support/command.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import type { Config } from '../../src/config/variables.ts';
+import type { Config } from '../../src/config/settings.ts';
 import { purge } from '../../src/maintenance/purge.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';

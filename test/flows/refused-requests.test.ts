@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createEventLimit } from '../../src/audit/event-limit.ts';
 import type { AuditEvent } from '../../src/audit/index.ts';
-import { REFUSALS_PER_HOUR } from '../../src/oidc/refusals.ts';
+import { REFUSALS_PER_HOUR } from '../../src/oidc/audit-refusals.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';

@@ -28,11 +28,17 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['invitations', 'recovery'],
     ['passwords', 'passkeys', 'second-factor', 'mail'],
     ['accounts'],
-    ['fields.ts', 'lock-times.ts'],
+    ['fields.ts', 'lockout-rule.ts'],
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['engine-internals.ts'], ['engine-errors.ts']],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
-  database: [['*'], ['driver', 'documentation'], ['writes.ts'], ['statements.ts'], ['instants.ts']],
+  database: [
+    ['*'],
+    ['driver', 'documentation'],
+    ['writes.ts'],
+    ['statements.ts'],
+    ['instants.ts', 'time-limits.ts'],
+  ],
 };
 
 const MAX_LINES = 250;

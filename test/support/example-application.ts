@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { childEnvironment } from './child-environment.ts';
 import { freePort } from './free-port.ts';
 import type { TestServer } from './server.ts';

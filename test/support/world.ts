@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Accounts } from '../../src/identity/accounts/index.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
-import type { ClientDocument } from '../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import type { ClientInput } from '../../src/oidc/clients/schema.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
 import { childEnvironment } from './child-environment.ts';

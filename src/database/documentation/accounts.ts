@@ -1,7 +1,7 @@
 import { DIGEST, type TableDescription } from './model.ts';
 
 const SLOTS =
-  'The attempts that are being verified: five slots of 20 characters. Each has the time until which an attempt may take, in milliseconds since 1970, or 0. A slot whose time has passed is free.';
+  'The attempts that are being verified: five slots of 20 characters. Each holds the time by which its attempt must end, in milliseconds since 1970, or 0. A slot whose time has passed is free.';
 
 export const accounts: Record<string, TableDescription> = {
   T_accounts: {
@@ -12,7 +12,7 @@ export const accounts: Record<string, TableDescription> = {
         'The sign-in name: trimmed, NFKC, lower case. Never an e-mail address, except for accounts of older versions.',
       email: 'The e-mail address, normalized like the username; NULL if the account has none.',
       email_verified:
-        'True once somebody who reads mail there confirmed it: signed in, by a reset, or by signing up with a mailed invitation. Or an administrator vouched for it.',
+        'True once somebody who reads mail there has confirmed it (while signed in, by a reset, or by signing up with a mailed invitation), or an administrator has vouched for it.',
       name: 'The display name on pages and in the `name` claim.',
       given_name: 'For the `given_name` claim.',
       family_name: 'For the `family_name` claim.',
@@ -85,7 +85,7 @@ export const accounts: Record<string, TableDescription> = {
       payload: 'JSON: state of the protocol engine. The form token of a pending sign-out is sealed in it.',
       is_active: 'False once it ended: by sign-out, a password change or a disabled account.',
       last_used_at:
-        'The last use, to the minute or to a hundredth of the session’s lifetime, whichever is less.',
+        'The last use, to the minute, or to a hundredth of the session’s lifetime if that is shorter.',
       expires_at:
         'LATCHKEY_SESSION_TTL after the last recorded use, and at the latest LATCHKEY_SESSION_MAX_TTL after the sign-in.',
     },
@@ -127,7 +127,7 @@ export const accounts: Record<string, TableDescription> = {
         verify_email: 'confirm the account’s address, or a new one; valid for a day',
         reset_password: 'set a new password; valid for an hour',
         enrol_passkey:
-          'register a passkey after losing every key, made by an administrator; valid for an hour',
+          'made by an administrator, to register a passkey after losing every key; valid for an hour',
         recover_passkey:
           'the same, mailed to the confirmed address if LATCHKEY_RECOVER_BY_EMAIL allows it; valid for an hour',
       },

@@ -62,10 +62,10 @@ export const factors: Record<string, TableDescription> = {
   T_webauthn_challenges: {
     part: 'factors',
     purpose:
-      'A challenge that an authenticator is asked to sign. That of a sign-in without a username is written when a registered key answers it.',
+      'A challenge that an authenticator is asked to sign. For a sign-in without a username, the row is written only when a registered key answers.',
     columns: {
       challenge_hash:
-        'Digest of the challenge, which has 144 random bits and a signature, or 256 random bits.',
+        'Digest of the challenge: 256 random bits, or, for a sign-in without a username, 144 random bits and a signature.',
       purpose: 'The only thing the response can be used for.',
       bound_to_hash: 'Digest of the browser cookie and the interaction or session that asked.',
       account_id: 'The account whose key must respond; NULL for a sign-in without a username.',
@@ -111,7 +111,7 @@ export const factors: Record<string, TableDescription> = {
       secret_sealed: 'The secret shared with the app.',
       confirmed_at: 'When the first correct code was entered. NULL: set-up is not finished.',
       last_step: 'The 30-second step of the last accepted code. Each step is accepted once.',
-      guesses: 'Not used any longer: wrong codes are counted in `T_accounts`.',
+      guesses: 'Not used any longer: wrong codes are counted in `T_accounts` and `T_known_browsers`.',
       guesses_expire_at: 'Not used any longer.',
     },
     indices: {
@@ -124,7 +124,7 @@ export const factors: Record<string, TableDescription> = {
       },
     },
     security: [
-      'The transaction that checks a code counts the attempt, in `T_accounts`: five, then a lock that doubles.',
+      'The transaction that checks a code also counts the attempt, in `T_accounts`, or in `T_known_browsers` for a trusted browser. After every five failures there is a lock, each twice as long, up to a day.',
     ],
     lifetime: 'Until it is removed or its account is deleted.',
     initialContent: 'Empty.',

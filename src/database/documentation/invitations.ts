@@ -28,7 +28,7 @@ export const invitations: Record<string, TableDescription> = {
     secrets: { code_hash: DIGEST },
     security: [
       'One conditional statement counts a use: of a hundred concurrent attempts, exactly `max_uses` succeed.',
-      'It grants nothing once its inviter is disabled, deleted, or has lost the scopes it grants.',
+      'Once its inviter is disabled, deleted, or no longer has its scopes, an invitation grants nothing.',
     ],
     lifetime:
       'Unused ones are deleted some time after they expire. Used ones stay, because redemptions refer to them.',

@@ -41,7 +41,8 @@ export const tokens: Record<string, TableDescription> = {
     },
     indices: {
       I_access_tokens_token_hash: 'Introspection and userinfo.',
-      I_access_tokens_authorization_code_id: 'The database itself ensures that a code yields one token.',
+      I_access_tokens_authorization_code_id:
+        'Unique: the database itself allows only one token for each code.',
       I_access_tokens_account_id: BY_ACCOUNT,
       I_access_tokens_expires_at: CLEAN_UP,
     },

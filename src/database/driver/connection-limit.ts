@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEADLINE_MS } from './contract.ts';
+import { DEADLINE_MS } from '../time-limits.ts';
 
 /** The server, or its rule for this user, allows no other connection. */
 const CODES = ['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS', 'ER_USER_LIMIT_REACHED'];

@@ -1,5 +1,6 @@
 import { type LatchkeyError, unavailable } from '../../kit/errors.ts';
-import { DEADLINE_MS, type Driver } from './contract.ts';
+import { DEADLINE_MS } from '../time-limits.ts';
+import type { Driver } from './contract.ts';
 import { failureOf, markAsDatabase, toUnavailable } from './failures.ts';
 
 /** The deadline passed. */

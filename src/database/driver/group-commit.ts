@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LatchkeyError, unavailable } from '../../kit/errors.ts';
 import type { Engine } from '../statements.ts';
+import { LOCK_WAIT_MS } from '../time-limits.ts';
 import type { Write } from '../writes.ts';
-import { type Driver, LOCK_WAIT_MS } from './contract.ts';
+import type { Driver } from './contract.ts';
 import { failureOf, toUnavailable } from './failures.ts';
 import { type Step, stepsOf } from './steps.ts';
 

@@ -1,5 +1,5 @@
 import { readConnectionUrl } from '../../kit/connection-url.ts';
-import { LOCK_WAIT_MS } from './contract.ts';
+import { LOCK_WAIT_MS } from '../time-limits.ts';
 
 /** Reads, UPDATE and DELETE, INSERT: the bits of wsrep_sync_wait. */
 const EVERY_STATEMENT = 7;

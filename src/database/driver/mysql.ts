@@ -1,10 +1,11 @@
 import mysql from 'mysql2';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
+import { DEADLINE_MS } from '../time-limits.ts';
 import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';
 import { waitAtLimit } from './connection-limit.ts';
-import { DEADLINE_MS, type Driver } from './contract.ts';
+import type { Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { failureOf, markAsDatabase } from './failures.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';

@@ -3,9 +3,9 @@ import pg from 'pg';
 import { readConnectionUrl } from '../../kit/connection-url.ts';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
+import { DEADLINE_MS, LOCK_WAIT_MS } from '../time-limits.ts';
 import type { Bound } from '../writes.ts';
 import { isAtLimit, LIMIT_WAIT_MS, pauseAtLimit } from './connection-limit.ts';
-import { DEADLINE_MS, LOCK_WAIT_MS } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { setUp } from './postgres-session.ts';
 

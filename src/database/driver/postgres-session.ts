@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { LOCK_WAIT_MS } from './contract.ts';
+import { LOCK_WAIT_MS } from '../time-limits.ts';
 
 /**
  * How every connection is set up. Isolation is pinned: under an operator's default of `serializable`, PostgreSQL would

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOCK_WAIT_MS } from './contract.ts';
+import { LOCK_WAIT_MS } from '../time-limits.ts';
 import { failureOf } from './failures.ts';
 
 /**

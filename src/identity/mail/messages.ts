@@ -16,7 +16,7 @@ export interface Message {
 const NOT_YOU = 'If this was not you, you can ignore this message.';
 const ONE_HOUR = 'The link works once and expires after one hour.';
 const ONE_DAY = 'The link works once and expires after 24 hours.';
-const CONTACT = 'contact the people who run this server';
+export const CONTACT = 'contact the people who run this server';
 
 const MAX_NAME_LENGTH = 80;
 
@@ -25,7 +25,7 @@ const MAX_NAME_LENGTH = 80;
  * this replaces dots, colons, slashes and at signs within words. It also removes line breaks and characters that
  * reverse the direction of the text.
  */
-function harmless(name: string): string {
+export function harmless(name: string): string {
   const line = name
     .normalize('NFKC')
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
@@ -34,45 +34,13 @@ function harmless(name: string): string {
   return line.length > MAX_NAME_LENGTH ? `${line.slice(0, MAX_NAME_LENGTH - 1)}-` : line;
 }
 
-const SECURITY_EVENTS = {
-  key_added: {
-    subject: 'A key was added to your account',
-    line: 'A passkey or security key was added to your account.',
-  },
-  key_signed: {
-    subject: 'A key of your account can now sign in',
-    line: 'A new key of your account was approved. It can now be used to sign in.',
-  },
-  key_removed: {
-    subject: 'A key was removed from your account',
-    line: 'A passkey or security key was removed from your account.',
-  },
-  counter_regressed: {
-    subject: 'A key of your account may have been copied',
-    line: 'A key of your account answered as if there were two of it. One of them may be a copy.',
-  },
-  totp_added: {
-    subject: 'An authenticator app was added to your account',
-    line: 'An authenticator app was added to your account. Its codes now work as a second factor.',
-  },
-  totp_removed: {
-    subject: 'An authenticator app was removed from your account',
-    line: 'An authenticator app was removed from your account. Its codes no longer work.',
-  },
-  recovery_used: {
-    subject: 'A recovery code was used',
-    line: 'Someone signed in to your account with a recovery code.',
-  },
-};
-export type SecurityEvent = keyof typeof SECURITY_EVENTS;
-
 interface LinkInput {
   issuer: string;
   username: string;
   token: string;
 }
 
-/** Every message that Latchkey sends. */
+/** Every message that Latchkey sends, but for notices about ways to sign in (`security-notices.ts`). */
 export const messages = {
   resetPassword: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'reset',
@@ -150,27 +118,6 @@ export const messages = {
       `If this was not you, ${CONTACT}.`,
     ],
     closing: [],
-  }),
-
-  /** A way to sign in was added or removed, or may have been copied. @param input `key`: its name, if it is a key */
-  securityNotice: (input: {
-    issuer: string;
-    username: string;
-    event: SecurityEvent;
-    key: string;
-  }): Message => ({
-    kind: input.event,
-    subject: SECURITY_EVENTS[input.event].subject,
-    lines: [
-      SECURITY_EVENTS[input.event].line,
-      `Account: ${harmless(input.username)}`,
-      ...(input.key === '' ? [] : [`Key: ${harmless(input.key)}`]),
-    ],
-    link: { label: 'Review your keys', url: `${input.issuer}/account/security` },
-    closing: [
-      'If this was you, you do not need to do anything.',
-      `If it was not you, review your keys now, remove those that are not yours, and ${CONTACT}.`,
-    ],
   }),
 
   invitation: (input: {

@@ -1,6 +1,60 @@
 import type { Knex } from 'knex';
-import { messages, type SecurityEvent } from './messages.ts';
+import { CONTACT, harmless, type Message } from './messages.ts';
 import type { MailSender } from './send.ts';
+
+/** A way to sign in was added, removed or used, or may have been copied. */
+const SECURITY_EVENTS = {
+  key_added: {
+    subject: 'A key was added to your account',
+    line: 'A passkey or security key was added to your account.',
+  },
+  key_signed: {
+    subject: 'A key of your account can now sign in',
+    line: 'A new key of your account was approved. It can now be used to sign in.',
+  },
+  key_removed: {
+    subject: 'A key was removed from your account',
+    line: 'A passkey or security key was removed from your account.',
+  },
+  counter_regressed: {
+    subject: 'A key of your account may have been copied',
+    line: 'A key of your account answered as if there were two of it. One of them may be a copy.',
+  },
+  totp_added: {
+    subject: 'An authenticator app was added to your account',
+    line: 'An authenticator app was added to your account. Its codes now work as a second factor.',
+  },
+  totp_removed: {
+    subject: 'An authenticator app was removed from your account',
+    line: 'An authenticator app was removed from your account. Its codes no longer work.',
+  },
+  recovery_used: {
+    subject: 'A recovery code was used',
+    line: 'Someone signed in to your account with a recovery code.',
+  },
+};
+export type SecurityEvent = keyof typeof SECURITY_EVENTS;
+
+/** @param input `key`: its name, if the event is about a key */
+const securityNotice = (input: {
+  issuer: string;
+  username: string;
+  event: SecurityEvent;
+  key: string;
+}): Message => ({
+  kind: input.event,
+  subject: SECURITY_EVENTS[input.event].subject,
+  lines: [
+    SECURITY_EVENTS[input.event].line,
+    `Account: ${harmless(input.username)}`,
+    ...(input.key === '' ? [] : [`Key: ${harmless(input.key)}`]),
+  ],
+  link: { label: 'Review your keys', url: `${input.issuer}/account/security` },
+  closing: [
+    'If this was you, you do not need to do anything.',
+    `If it was not you, review your keys now, remove those that are not yours, and ${CONTACT}.`,
+  ],
+});
 
 export interface SecurityNoticesDeps {
   knex: Knex;
@@ -22,7 +76,7 @@ export function createSecurityNotices({ knex, issuer, mail, findAccount }: Secur
   return async (accountId: string, event: SecurityEvent, key = ''): Promise<void> => {
     const account = await findAccount(knex, { id: accountId });
     if (!account?.email) return;
-    const message = messages.securityNotice({ issuer, username: account.username, event, key });
+    const message = securityNotice({ issuer, username: account.username, event, key });
     await mail.send(message, account.email, { accountId });
   };
 }

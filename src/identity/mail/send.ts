@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
-import type { Mail, Mailer } from '../../kit/mailer.ts';
+import type { Mail, Mailer } from '../../kit/smtp.ts';
 import type { Message } from './messages.ts';
 
 export interface MailSender {

@@ -15,7 +15,7 @@ export interface Credential extends Authenticator {
   key_id: string;
   kind: CredentialKind;
   name: string;
-  /** Whether it can be used to sign in: it is the account's first, or a signed one confirmed it. */
+  /** Whether it can be used to sign in: it is the account's first, or was confirmed with a key that can sign in. */
   is_signed: boolean;
   created_at: string;
   last_used_at: string | null;
@@ -78,7 +78,7 @@ export async function findOwner(source: Knex, id: string): Promise<string | unde
   return (await source(TABLE).where({ id }).whereNull('deleted_at').first('account_id'))?.account_id;
 }
 
-/** The id of a signed credential that was last used at exactly that second. */
+/** The id of a signed credential whose last use was in exactly the second `at`. */
 export async function findSignedUsedAt(
   source: Knex,
   accountId: string,
@@ -160,8 +160,8 @@ export async function signCredential(
 }
 
 /**
- * Removes a credential, except for the last one that can be used to sign in. One statement decides.
- * @param options `hasPassword`: the account can be used without any credential
+ * Removes a credential, except for the last one that can be used to sign in. The check and the removal are one statement.
+ * @param options `hasPassword`: the account can be used without any passkey or security key
  * @returns whether it was removed
  */
 export async function removeCredential(

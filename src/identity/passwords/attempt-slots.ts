@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Fragment, sql } from '../../database/statements.ts';
+import { ATTEMPTS_PER_LOCK } from '../lockout-rule.ts';
 
 /**
  * The attempts at a password that are being verified, in the column `attempts_under_way` of their counter: five slots of
@@ -8,8 +9,8 @@ import { type Fragment, sql } from '../../database/statements.ts';
  * an attempt that a crash or an outage ended is forgotten after a while, and never counted as a wrong password.
  */
 
-/** How many attempts may be under way plus failed since the last lock. Must equal ATTEMPTS_PER_LOCK of `lockout.ts`. */
-const SLOTS = 5;
+/** How many attempts may be under way plus failed since the last lock. */
+const SLOTS = ATTEMPTS_PER_LOCK;
 /** The length of a slot, and of the time in it. */
 const SLOT = 20;
 const TIME = 13;

@@ -1,8 +1,8 @@
 import { createEventLimit, FAILURES_PER_HOUR } from '../../audit/event-limit.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { normalise } from '../fields.ts';
+import { type Attempt, assertTimely, beginAttempt, failAttempt, releaseAttempt } from './attempt-counters.ts';
 import type { PasswordHashing } from './hashing.ts';
-import { type Attempt, assertTimely, beginAttempt, failAttempt, releaseAttempt } from './lockout.ts';
 import { isTooLong } from './rules.ts';
 import { clearFailedAttempts, findPassword, recordPasswordSignIn, type StoredPassword } from './store.ts';
 import { renewTrust, trustBrowser } from './trusted-browsers.ts';

@@ -3,7 +3,7 @@ import { toDate } from '../../database/instants.ts';
 import { type Fragment, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './lockout.ts';
+import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';
 
 const TABLE = 'T_credentials';
 

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { insertInto, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './lockout.ts';
+import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';
 
 /** The table keeps its first name: a *known* browser is one that is trusted. */
 const TABLE = 'T_known_browsers';

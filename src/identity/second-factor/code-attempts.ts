@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lock-times.ts';
+import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lockout-rule.ts';
 
 /** Whose codes are guessed, and with which browser. */
 export interface CodeGuesser {

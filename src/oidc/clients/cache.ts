@@ -1,5 +1,5 @@
 import type { Driver } from '../../database/driver/contract.ts';
-import { toEngineDocument } from './document.ts';
+import { toEngineDocument } from './client-document.ts';
 import { OWN_CLIENT_ID, ownClient } from './own-client.ts';
 import { findActiveClient } from './store.ts';
 

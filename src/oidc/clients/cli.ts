@@ -3,7 +3,7 @@ import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { print } from '../../kit/terminal.ts';
 import { addOptions } from './cli-options.ts';
-import type { ClientDocument } from './document.ts';
+import type { ClientDocument } from './client-document.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';

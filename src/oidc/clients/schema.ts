@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { limitToClient, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
-import { MAX_REFRESH_OVERLAP } from '../../config/variables.ts';
+import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
 import { visibleText } from '../../kit/text.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';

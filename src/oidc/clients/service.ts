@@ -4,7 +4,7 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
-import { type ClientDocument, toDocument } from './document.ts';
+import { type ClientDocument, toDocument } from './client-document.ts';
 import {
   type ClientChange,
   type ClientInput,

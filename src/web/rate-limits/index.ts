@@ -7,7 +7,7 @@ import {
   RateLimiterRedis,
   RateLimiterRes,
 } from 'rate-limiter-flexible';
-import { DEADLINE_MS } from '../../database/driver/contract.ts';
+import { DEADLINE_MS } from '../../database/time-limits.ts';
 import { readConnectionUrl } from '../../kit/connection-url.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest } from '../../kit/ids.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ClientDocument } from '../../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../../src/oidc/clients/client-document.ts';
 import { Authenticator } from '../authenticator.ts';
 import { Browser, formOf } from '../browser.ts';
 import type { TestServer } from '../server.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ClientDocument } from '../../../src/oidc/clients/document.ts';
+import type { ClientDocument } from '../../../src/oidc/clients/client-document.ts';
 import { Browser, formOf } from '../browser.ts';
 
 type Params = Record<string, string | undefined>;

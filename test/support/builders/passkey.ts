@@ -1,4 +1,4 @@
-import { accountCsrf } from '../../../src/account/passkeys.ts';
+import { accountCsrf } from '../../../src/account/passkey-ceremonies.ts';
 import { createSecrets } from '../../../src/kit/secrets.ts';
 import { Authenticator, type Options, type Tweaks } from '../authenticator.ts';
 import { Browser, formOf } from '../browser.ts';

@@ -3,7 +3,7 @@ import { currentUnit, withUnit } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { toRepeatable, unavailable } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
-import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lock-times.ts';
+import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lockout-rule.ts';
 import { ANSWER_MS, FREE_SLOT, HAS_FREE_SLOT, newSlot, slotValues, TAKE_SLOT } from './attempt-slots.ts';
 
 const DAY_MS = 86_400_000;

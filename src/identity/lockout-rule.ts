@@ -1,5 +1,5 @@
 /** The lock is set after each five failed attempts, and after 100 it stays (NIST SP 800-63B section 5.2.2). */
-const ATTEMPTS_PER_LOCK = 5;
+export const ATTEMPTS_PER_LOCK = 5;
 export const MAX_FAILED_ATTEMPTS = 100;
 
 const FIRST_LOCK_MINUTES = 15;

@@ -1,7 +1,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
-import type { EngineClient } from './clients/document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { replaceTokenIds } from './engine-internals.ts';
 
 type Grant = InstanceType<Provider['Grant']>;
