@@ -100,5 +100,11 @@ export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard:
       'credential_removed_concurrently',
       'This key was removed at the same time. Go back and sign in in another way.',
     );
+  if (guard === 'request' || guard === 'session')
+    throw new LatchkeyError(
+      'conflict',
+      'sign_in_ended_concurrently',
+      'This sign-in was ended at the same time, or continued in another window. Go back to the application and start again.',
+    );
   throw new Error(`The guard ${guard} failed.`);
 }

@@ -104,10 +104,11 @@ export function createPasswordReset(deps: PasswordResetDeps) {
         const link = await consumeLink(trx, token, 'reset_password');
         if (!link) throw linkExpired();
         const { accountId, email } = link;
+        // First: a sign-in with the old password that is committed before this point is ended below.
+        await deps.setPassword(trx, accountId, passwordHash);
         if (await deps.confirmEmail(trx, accountId, email))
           await deps.endEarlierCredentials(trx, accountId, origin);
         else await deps.signOutEverywhere(trx, accountId);
-        await deps.setPassword(trx, accountId, passwordHash);
         await recordEventIn(trx, { action: 'reset.done', accountId }, origin);
       });
     },

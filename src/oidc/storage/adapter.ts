@@ -15,6 +15,7 @@ import {
   findEndedInteraction,
   setConsumedRow,
 } from './request-links.ts';
+import { guardSession } from './sessions.ts';
 import { type ModelStatements, REVOKE_GRANT, SELECT_GRANT_OWNER, statementsOf } from './statements.ts';
 import { isOfOtherKind } from './token-values.ts';
 
@@ -161,6 +162,7 @@ export class Adapter {
     }
     const row: Row = Object.assign({ id: rowId, created_at: new Date() }, columns, this.#linksOf(unit));
     row[this.#model.key] = key;
+    if (this.#name === 'AuthorizationCode') guardSession(unit, columns.session_uid);
     const hasNonce = this.#name === 'AuthorizationCode' && columns.nonce !== null;
     const statement = hasNonce ? this.#statements.insertIfNew : this.#statements.insert;
     unit.write({ statement, values: row, guard: hasNonce ? 'nonce' : undefined }, writeKey);

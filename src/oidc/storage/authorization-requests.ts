@@ -37,12 +37,13 @@ const COLUMNS = [
 const INSERT = insertInto(TABLE, COLUMNS);
 /** Of several requests that begin the same interaction, one writes the row, and the guard stops the others. */
 const BEGIN = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
-/** Leaves alone a request that was ended concurrently: a new password ends every sign-in begun with the old one. */
-const CHANGE_PENDING = update(TABLE, {
-  set: CHANGED,
-  where: sql`id = ${'id'} AND status = 'pending'`,
-});
-const END = update(TABLE, { set: ['status'], where: sql`id = ${'id'}` });
+/**
+ * A new password ends every sign-in begun with the old one. A request that continues one of them at that moment must write
+ * nothing, because it may be about to start a session: both statements have the guard `request`.
+ */
+const IF_PENDING = sql`id = ${'id'} AND status = 'pending'`;
+const CHANGE_PENDING = update(TABLE, { set: CHANGED, where: IF_PENDING });
+const END_PENDING = update(TABLE, { set: ['status'], where: IF_PENDING });
 
 interface KnownRequest {
   id: string;
@@ -167,7 +168,7 @@ export class AuthorizationRequests {
     };
     if (!isNew) {
       const values = Object.assign(columns, { id: rowId });
-      unit.write({ statement: CHANGE_PENDING, values }, writeKey(rowId));
+      unit.write({ statement: CHANGE_PENDING, values, guard: 'request' }, writeKey(rowId));
       return;
     }
     const createdAt = found?.isVisitor ? fromEpoch(Number(payload.iat)) : new Date();
@@ -198,6 +199,6 @@ export class AuthorizationRequests {
     const { cid } = JSON.parse(known.json);
     setEndedInteraction(unit, { id: known.id, cid, values });
     unit.setKnown(memoryKey(digest(id)), undefined);
-    unit.write({ statement: END, values }, writeKey(known.id));
+    unit.write({ statement: END_PENDING, values, guard: 'request' }, writeKey(known.id));
   }
 }

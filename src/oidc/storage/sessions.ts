@@ -38,6 +38,7 @@ const CHANGE_AND_MERGE = update(TABLE, {
   merge: 'authorizations',
   where: AS_READ,
 });
+const KEEP = update(TABLE, { set: ['is_active'], where: sql`uid = ${'uid'} AND is_active = true` });
 const END = update(TABLE, { set: ['is_active'], where: sql`uid = ${'uid'}` });
 
 const place = (uid: string) => ({ table: TABLE, column: 'payload', id: uid });
@@ -72,6 +73,16 @@ const MAX_STALE_SECONDS = 60;
 export function rememberSession(uid: string, json?: string, authorizations = '{}'): void {
   const known: KnownSession | undefined = json === undefined ? undefined : { uid, json, authorizations };
   currentUnit().addKnown(byUid(uid), known);
+}
+
+/**
+ * Makes the commit of the current request fail if this session is ended before. A session that this request starts is not
+ * in the database yet: the authorization request that it comes from has a guard of its own.
+ */
+export function guardSession(unit: UnitOfWork, uid: Value | undefined): void {
+  if (typeof uid !== 'string' || unit.findKnown(asRead(uid)) === undefined) return;
+  const values = { uid, is_active: true };
+  unit.write({ statement: KEEP, values, guard: 'session' }, `${writeKey(uid)}:guard`);
 }
 
 /** The RFC 7396 patch from one JSON object to another, or undefined when they are equal. */
