@@ -1,5 +1,6 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
+import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 
 const PKCE = 'code_challenge with code_challenge_method=S256 (PKCE, RFC 7636)';
@@ -8,7 +9,8 @@ const PKCE = 'code_challenge with code_challenge_method=S256 (PKCE, RFC 7636)';
  * The engine's `pkce.required`, which it asks about requests without `code_challenge`. A code that nothing ties to the
  * browser that asked for it can be injected into another one (RFC 9700 section 4.5). An application with a secret may use
  * the OpenID Connect nonce instead of PKCE (OAuth 2.1 section 7.5.1): it compares the ID token's nonce, and no account
- * gets a second code for one nonce. Without the scope `openid` there is no ID token to compare.
+ * gets a second code for one nonce. Without the scope `openid`, or if the application may not have it, there is no ID token
+ * to compare.
  * @throws InvalidRequest that says what to add
  */
 export function requirePkce({ oidc }: KoaContextWithOIDC, client: EngineClient): false {
@@ -17,7 +19,7 @@ export function requirePkce({ oidc }: KoaContextWithOIDC, client: EngineClient):
     throw new errors.InvalidRequest(`add ${PKCE}: this application must use it`);
   if (pkce === 'off') return false;
   const { nonce, scope } = oidc.params ?? {};
-  const hasIdToken = parseScopes(scope as string | undefined).includes('openid');
+  const hasIdToken = limitToApplication(client, parseScopes(scope as string | undefined)).includes('openid');
   if (nonce !== undefined && hasIdToken) return false;
   throw new errors.InvalidRequest(
     hasIdToken

@@ -51,6 +51,19 @@ test('a nonce without the scope openid is no protection, since there is no ID to
   assert.match(description, /code_challenge|openid/);
 });
 
+test('nor is it for an application that may not request openid', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient({ scope: 'notes:read' });
+  const [error, description] = await refusalOf(server, client, { scope: 'openid notes:read' });
+  assert.equal(error, 'invalid_request');
+  assert.match(description, /code_challenge/);
+  await server.clients.update({ accountId: null }, client.client_id, { scope: 'openid notes:read' });
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const request = authorization(client, { ...WITHOUT_PKCE, scope: 'openid notes:read' });
+  const response = await new Browser(server.issuer).get(authorizeUrl(request));
+  assert.match(String(response.headers.get('location')), /^\/interaction\//);
+});
+
 test('public applications and those at --pkce always need PKCE even with a nonce', async (t) => {
   const server = await startServer(t, 'sqlite');
   const isPublic = await server.createClient({ public: true });
