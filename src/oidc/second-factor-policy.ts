@@ -42,11 +42,9 @@ const SELECT_ROLE = selectOne({
 
 /** Decides for interactions, sessions of our own pages and recovery by mail alike. */
 export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactorPolicy {
-  /** Whether any of the scopes is, or as a wildcard includes, one that a rule names. */
+  /** Whether any of the scopes is, or includes, one that a rule names. */
   const reachesRule = (scopes: string[]) =>
-    rules.scopes.some((rule) =>
-      scopes.some((scope) => covers([rule], scope) || (scope.endsWith('*') && covers([scope], rule))),
-    );
+    rules.scopes.some((rule) => scopes.some((scope) => covers([rule], scope) || covers([scope], rule)));
 
   async function hasRuledRole(accountId: string): Promise<boolean> {
     for (const role of rules.roles)

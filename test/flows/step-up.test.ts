@@ -132,6 +132,21 @@ describe('a second factor that the operator requires', () => {
   });
 });
 
+test('a rule for a scope also holds for a scope that includes it', async (t) => {
+  const secondFactor = { everyone: false, scopes: ['reports.read'], roles: [] };
+  const server = await startServer(t, 'sqlite', { config: { secondFactor } });
+  const client = await server.createClient({ scope: 'openid reports mail.read' });
+  await server.createAccount('ada', 'openid reports mail.read');
+  for (const [scope, expected] of [
+    ['openid reports', /Set up a second factor/],
+    ['openid reports.read', /Set up a second factor/],
+    ['openid mail.read', /Allow/],
+  ] as const) {
+    const { next } = await afterPassword(server, client, { scope });
+    assert.match(await next.text(), expected, scope);
+  }
+});
+
 describe('a passkey counter that did not go up', () => {
   for (const counter of ['warn', 'second_factor'] as const) {
     test(`is handled by the policy ${counter}`, async (t) => {
