@@ -63,7 +63,10 @@ export async function mayIntrospect(
   return false;
 }
 
-/** Adds `username` and `aud` (RFC 7662 section 2.2). A resource server learns only of the scopes that it serves. */
+/**
+ * Adds `username` and `aud` (RFC 7662 section 2.2). A resource server learns only of the scopes that it serves. An
+ * application learns the username of its own token by the scope that also gives it the claim `preferred_username`.
+ */
 async function completeIntrospection(ctx: Context & KoaContextWithOIDC): Promise<void> {
   const body = ctx.body as Record<string, unknown> | undefined;
   if (!body?.active) return;
@@ -71,7 +74,8 @@ async function completeIntrospection(ctx: Context & KoaContextWithOIDC): Promise
   const isOwn = body.client_id === client.clientId;
   const scopes = parseScopes(body.scope as string | undefined);
   const visible = isOwn ? scopes : scopes.filter((scope) => covers(servedScopes(client), scope));
-  const account = typeof body.sub === 'string' ? await findStoredAccount(body.sub) : undefined;
+  const seesUsername = typeof body.sub === 'string' && (!isOwn || scopes.includes('profile'));
+  const account = seesUsername ? await findStoredAccount(String(body.sub)) : undefined;
   ctx.body = {
     ...body,
     scope: visible.join(' ') || undefined,

@@ -21,6 +21,22 @@ describe('introspection, revocation and userinfo', () => {
     });
   });
 
+  test('tell an application the username only if it was granted the profile', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient();
+    const ada = await server.createAccount();
+    for (const [scope, username] of [
+      ['openid', undefined],
+      ['openid email', undefined],
+      ['openid profile', 'ada'],
+    ] as const) {
+      const { tokens } = await signInWith(server, client, ada, { scope });
+      const token = tokens.body.access_token;
+      const { body } = await call(server, client, '/token/introspection', { token });
+      assert.equal(body.username, username, scope);
+    }
+  });
+
   test('clients must authenticate, and a token in the query is ignored', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
