@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ROLE_NAME } from '../access/roles.ts';
 import { parseScopes, SCOPE_TOKEN } from '../access/scopes.ts';
-import { mixesScripts } from '../kit/scripts.ts';
+import { hasStrayMarks, mixesScripts } from '../kit/scripts.ts';
 import { visibleText } from '../kit/text.ts';
 
 const MAX_LENGTH = 255;
@@ -15,6 +15,12 @@ export const normalise = (value: string) => value.trim().normalize('NFKC').toLow
 
 /** Invisible characters would make two different usernames look the same. */
 const NOT_INVISIBLE = /^[^\p{Cc}\p{Cs}\ufffd\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
+
+/**
+ * Letters, digits and the signs of a keyboard. Other signs look like these, such as the hyphen U+2010. The last five belong
+ * into words of Catalan, Greek, Hebrew and Japanese.
+ */
+const SIGNS = /^[\p{L}\p{M}\p{Nd}!-~\u00b7\u0375\u05f3\u05f4\u30fb]*$/u;
 
 /**
  * A username in its normal form, for a new account. It must not be an e-mail address: people and applications would take
@@ -31,6 +37,8 @@ export const usernameField = z
       .regex(/^\S+$/, 'A username must not contain spaces')
       .regex(NOT_INVISIBLE, 'A username must not contain unreadable or invisible characters')
       .regex(/^[^@]*$/, 'A username must not contain @. Your e-mail address has a field of its own')
+      .regex(SIGNS, 'A username can have letters, digits and the signs of a keyboard only')
+      .refine((name) => !hasStrayMarks(name), 'A username must not contain marks that hardly show')
       .refine((name) => !mixesScripts(name), 'A username must not mix letters of different alphabets'),
   );
 

@@ -1,5 +1,5 @@
-/** Letters that belong to no script of their own, such as digits, or follow the script of the letter before them. */
-const SHARED = String.raw`\p{Script=Common}\p{Script=Inherited}`;
+/** Characters that every script uses, such as digits. A mark that only some scripts use has these in its extensions. */
+const SHARED = String.raw`\p{Script_Extensions=Common}\p{Script_Extensions=Inherited}`;
 
 /** The scripts in everyday use (Unicode Standard Annex 31, table 5), apart from those of EAST_ASIAN. */
 const SCRIPTS = [
@@ -46,3 +46,9 @@ const ALLOWED = [...SCRIPTS.map((script) => [script]), ...EAST_ASIAN].map((scrip
  * level "Highly Restrictive" of Unicode Technical Standard 39 section 5.2 allows.
  */
 export const mixesScripts = (name: string): boolean => !ALLOWED.some((pattern) => pattern.test(name));
+
+/** A dot over a letter that has one, a mark twice, a mark without a letter, and more marks than any language needs. */
+const STRAY_MARKS = /\p{Soft_Dotted}\p{M}*\u0307|(\p{Mn})\1|^\p{M}|\p{Mn}{5}/u;
+
+/** Whether a name has marks that hardly show, such as a second dot on an "i" (Unicode Technical Standard 39 section 5.4). */
+export const hasStrayMarks = (name: string): boolean => STRAY_MARKS.test(name.normalize('NFD'));

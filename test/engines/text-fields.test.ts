@@ -61,6 +61,28 @@ for (const engine of engines) {
       assert.equal(await countAccounts(server), 7);
     });
 
+    test('a username that looks like another one because of marks or signs is refused', async (t) => {
+      const server = await startServer(t, engine);
+      const lookalikes = {
+        'a dot on a letter that has one': ['mi\u0307ke', 'm\u0130ke', 'mi\u0323\u0307ke'],
+        'a mark twice': ['mik\u0435\u0301\u0301', 'mike\u0323\u0323', `a${'\u0301\u0302'.repeat(3)}`],
+        'a mark of another alphabet': ['mike\u0345', 'mike\u1cd0', '\u0301mike'],
+        'a hyphen, dot or sign that no keyboard has': [
+          'ada\u2010b',
+          'ada\u2212b',
+          'ada\u2027b',
+          'ada\u2019',
+          'ada\u02d0b\u2800',
+        ],
+      };
+      for (const [why, usernames] of Object.entries(lookalikes))
+        for (const username of usernames)
+          assert.equal((await signUpAs(server, username)).status, 400, `${why}: ${JSON.stringify(username)}`);
+      assert.equal(await countAccounts(server), 0);
+      for (const username of ["o'neil", 'col\u00b7lega', 'ngu\u1ec5n', 'क\u093f', 'tiếng.việt'])
+        assert.equal((await signUpAs(server, username)).status, 303, username);
+    });
+
     test('an older account whose username is an e-mail address keeps working, and doctor names it', async (t) => {
       const server = await startServer(t, engine);
       const { knex } = server.database;
