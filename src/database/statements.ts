@@ -51,6 +51,15 @@ export interface Statement<Name extends string = string> {
 
 type Compose = (engine: Engine, times: number) => Fragment;
 
+/**
+ * SQLite with ENABLE_STAT4 plans a statement again whenever a value that its plan depends on is bound anew, which takes
+ * several times as long as running it. It does not look at values inside a subquery.
+ */
+function placeholder(engine: Engine, kind: Statement['kind'], place: number): string {
+  if (engine === 'postgres') return `$${place}`;
+  return engine === 'sqlite' && kind === 'select' ? '(SELECT ?)' : '?';
+}
+
 /** @returns a statement whose SQL is composed at its first use, once for each engine and number of values */
 function declare<Name extends string>(
   statement: Omit<Statement<Name>, 'names' | 'sql'>,
@@ -62,7 +71,7 @@ function declare<Name extends string>(
     names: compose('sqlite', 1).names as readonly Name[],
     sql(engine, times = 1) {
       texts[engine][times] ??= compose(engine, times).texts.reduce(
-        (text, next, place) => `${text}${engine === 'postgres' ? `$${place}` : '?'}${next}`,
+        (text, next, place) => `${text}${placeholder(engine, statement.kind, place)}${next}`,
       );
       return texts[engine][times];
     },

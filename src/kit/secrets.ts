@@ -2,17 +2,20 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createSecretKey,
   hash,
   hkdfSync,
+  type KeyObject,
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
 
 interface RingKey {
   id: string;
-  seal: Buffer;
+  /** Key objects, because a key in bytes is imported again for each use. */
+  seal: KeyObject;
   cookie: string;
-  csrf: Buffer;
+  csrf: KeyObject;
   pepper: Buffer;
 }
 
@@ -47,9 +50,9 @@ function derive(secret: string, purpose: string): Buffer {
 function ringKey(secret: string): RingKey {
   return {
     id: hash('sha256', derive(secret, 'key id'), 'hex').slice(0, 8),
-    seal: derive(secret, 'seal'),
+    seal: createSecretKey(derive(secret, 'seal')),
     cookie: derive(secret, 'cookie').toString('base64url'),
-    csrf: derive(secret, 'csrf'),
+    csrf: createSecretKey(derive(secret, 'csrf')),
     pepper: derive(secret, 'pepper'),
   };
 }

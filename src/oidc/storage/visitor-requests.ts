@@ -1,4 +1,4 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { deflateSync, inflateSync } from 'node:zlib';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
@@ -38,19 +38,12 @@ export function findPresentedRequest(unit: UnitOfWork, uid: string): string | un
 
 /** Longer requests are refused before they come here (request-size.ts). A cookie has 4,096 bytes at most, with its name. */
 const MAX_SEALED_LENGTH = 4000;
+/** In bytes. Longer JSON is compressed, because it would be too long when sealed. Most is shorter, and compressing costs CPU. */
+const MAX_PLAIN_LENGTH = 2800;
 
-/**
- * What most requests have in common, so that compressed ones are short: a third of their JSON. A change ends the requests
- * that are open in browsers.
- */
-const dictionary = Buffer.from(
-  '{"kind":"Interaction","iat":17,"exp":17,"params":{"client_id":"01","response_type":"code","redirect_uri":"https://' +
-    '","scope":"openid profile email offline_access","state":"","nonce":"","code_challenge":"' +
-    '","code_challenge_method":"S256","prompt":"create"},"prompt":{"name":"login","reasons":["no_session"],' +
-    '"details":{"acr_level":0}},"trusted":[],"cid":"',
-);
-const pack = (json: string) => deflateRawSync(json, { dictionary, windowBits: 12, memLevel: 5 });
-const unpack = (packed: Buffer) => String(inflateRawSync(packed, { dictionary }));
+const pack = (json: string) => (Buffer.byteLength(json) > MAX_PLAIN_LENGTH ? deflateSync(json) : json);
+/** JSON begins with a brace, which a zlib stream never does (RFC 1950 section 2.2). */
+const unpack = (bytes: Buffer) => String(bytes[0] === 0x7b ? bytes : inflateSync(bytes));
 
 const place = (uid: string) => ({ table: 'cookie', column: 'authorization', id: uid });
 
