@@ -52,7 +52,7 @@ export interface Statement<Name extends string = string> {
 type Compose = (engine: Engine, times: number) => Fragment;
 
 /**
- * SQLite with ENABLE_STAT4 plans a statement again whenever a value that its plan depends on is bound anew, which takes
+ * SQLite with ENABLE_STAT4 plans a statement again whenever a value that its plan depends on changes, which takes
  * several times as long as running it. It does not look at values inside a subquery.
  */
 function placeholder(engine: Engine, kind: Statement['kind'], place: number): string {
