@@ -2,6 +2,7 @@ import type { Provider } from 'oidc-provider';
 import type { Config } from '../config/settings.ts';
 import { createBackground } from '../kit/background.ts';
 import { createPrintingMailer } from '../kit/smtp.ts';
+import { createFindAccount } from '../oidc/claims.ts';
 import { createClientCache } from '../oidc/clients/cache.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
 import { createProvider } from '../oidc/provider.ts';
@@ -40,9 +41,9 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const provider = createProvider({
     ...deps,
     secrets: services.secrets,
+    findAccount: createFindAccount(config.groupsClaim),
     keys: await services.signingKeys.load(),
     adapter: createStorage({ config, secrets: services.secrets, clients }),
-    findAccount: services.findAccount,
     pages: createEnginePages(showPage),
     recordClientUse: services.clientUsage.recordUse,
   });
@@ -52,9 +53,6 @@ export async function createApp(deps: AppDeps): Promise<App> {
     provider.use(step as never);
   logErrors(provider, log);
 
-  async function close(drainMs: number): Promise<void> {
-    await background.drain(drainMs);
-    services.limits.close();
-  }
+  const close = (drainMs: number) => background.drain(drainMs).then(services.limits.close);
   return { provider, services, close };
 }

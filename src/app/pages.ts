@@ -16,6 +16,7 @@ import { createEmailVerificationPages } from '../interactions/email-verification
 import { createEntryPages } from '../interactions/entry.ts';
 import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
+import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { createOwnSessions } from '../oidc/own-session.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
@@ -41,8 +42,9 @@ export interface PagesDeps {
 export function createPages({ config, services, provider, showPage }: PagesDeps): Router {
   const { issuer } = config;
   const scope = issuerScope(issuer);
-  const { secrets, limits, findAccount, invitations, recovery, secondFactor, secondFactorPolicy } = services;
+  const { secrets, limits, invitations, recovery, secondFactor, secondFactorPolicy } = services;
   const { passwords } = services;
+  const findAccount = createFindAccount(config.groupsClaim);
 
   const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
   const invitationCookie = sealedCookie('invitation');

@@ -28,7 +28,6 @@ import type { Background } from '../kit/background.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createMailer, type Mailer } from '../kit/smtp.ts';
-import { findAccount as findEngineAccount } from '../oidc/claims.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import { createScopeDescriptions } from '../oidc/clients/scope-descriptions.ts';
 import { createClients } from '../oidc/clients/service.ts';
@@ -36,6 +35,7 @@ import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
+import { findStoredAccount } from '../oidc/storage/accounts.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
 import { createMailRenderer } from '../web/render.ts';
 
@@ -75,7 +75,6 @@ export function createServices(deps: ServiceDeps) {
     limitFailures: (attempt) => limits.signIn.tryAttempt(currentUnit().origin.ip, attempt),
     signOutEverywhere,
   });
-  const findAccount = (id: string) => findEngineAccount(id, config.groupsClaim);
 
   const { url, from } = config.mail;
   const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
@@ -119,7 +118,7 @@ export function createServices(deps: ServiceDeps) {
     if (!config.recoverByEmail) return false;
     const { hasAddedFactor } = await secondFactor.getFactors(accountId);
     return withUnit(new UnitOfWork(database.driver), async () => {
-      const account = await findAccount(accountId);
+      const account = await findStoredAccount(accountId);
       if (!account) return false;
       const owner = { id: accountId, scopes: account.scopes };
       return !(await secondFactorPolicy.isRequired({
@@ -192,7 +191,6 @@ export function createServices(deps: ServiceDeps) {
     background,
     clients,
     clientUsage,
-    findAccount,
     invitations,
     limits,
     notify,

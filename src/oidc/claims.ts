@@ -128,11 +128,13 @@ export function toEngineAccount(account: StoredAccount, groupsClaim?: string): E
   };
 }
 
-/** @returns undefined when there is no such account or it is disabled; its tokens and sessions then fail too */
-export async function findAccount(
-  accountId: string,
-  groupsClaim?: string,
-): Promise<EngineAccount | undefined> {
-  const account = await findStoredAccount(accountId);
-  return account && toEngineAccount(account, groupsClaim);
+/** Finds nothing when there is no such account or it is disabled; its tokens and sessions then fail too. */
+export type FindAccount = (accountId: string) => Promise<EngineAccount | undefined>;
+
+/** @param groupsClaim as for `toEngineAccount` */
+export function createFindAccount(groupsClaim?: string): FindAccount {
+  return async (accountId) => {
+    const account = await findStoredAccount(accountId);
+    return account && toEngineAccount(account, groupsClaim);
+  };
 }

@@ -3,11 +3,11 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
-import { findAccount } from './claims.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine-errors.ts';
 import { signOutNow, signOutState } from './engine-internals.ts';
 import { type ErrorText, textOf } from './error-texts.ts';
 import type { EnginePages } from './provider.ts';
+import { findStoredAccount } from './storage/accounts.ts';
 
 /**
  * Whether the request has an ID token (`id_token_hint`, validated by the engine) from the sign-in of this session, for an
@@ -53,7 +53,7 @@ export function createEnginePages(showPage: ShowPage): EnginePages {
       const { session, client } = ctx.oidc;
       // Only someone who was signed in by this session can have the token: the proof that a link on another site lacks.
       if (isOfSession(ctx)) return signOutNow(ctx);
-      const account = session?.accountId ? await findAccount(session.accountId) : undefined;
+      const account = session?.accountId ? await findStoredAccount(session.accountId) : undefined;
       const state = signOutState(ctx);
       allowFormTarget(ctx as unknown as Context, state?.postLogoutRedirectUri);
       showPage(ctx as unknown as Context, 'sign-out/confirm', {
@@ -66,7 +66,7 @@ export function createEnginePages(showPage: ShowPage): EnginePages {
     },
     async signedOut(ctx) {
       const session = await ctx.oidc.provider.Session.get(ctx as never);
-      const account = session.accountId ? await findAccount(session.accountId) : undefined;
+      const account = session.accountId ? await findStoredAccount(session.accountId) : undefined;
       showPage(ctx as unknown as Context, 'sign-out/done', {
         title: account ? 'You are still signed in' : 'You are signed out',
         clientName: ctx.oidc.client?.clientName,

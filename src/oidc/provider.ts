@@ -7,7 +7,7 @@ import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
-import { claimsByScope, type EngineAccount, limitClaims } from './claims.ts';
+import { claimsByScope, type FindAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
@@ -43,7 +43,7 @@ export interface EngineDeps {
   /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
   adapter: (model: string) => object;
   /** @returns undefined for an account that does not exist or is disabled */
-  findAccount(accountId: string): Promise<EngineAccount | undefined>;
+  findAccount: FindAccount;
   keys: PrivateJwk[];
   pages: EnginePages;
   log: Logger;

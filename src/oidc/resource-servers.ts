@@ -2,8 +2,9 @@ import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { covers, isBuiltIn, parseScopes } from '../access/scopes.ts';
 import { findRoute } from '../web/routes.ts';
-import { findAccount as findStoredAccount } from './claims.ts';
+
 import type { EngineClient } from './clients/client-document.ts';
+import { findStoredAccount } from './storage/accounts.ts';
 
 /** A token as far as a resource server may read it. */
 interface PresentedToken {
