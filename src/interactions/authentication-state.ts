@@ -1,6 +1,7 @@
 import { acrLevel, deriveAcr, MFA_LEVEL } from '../access/acr.ts';
 import type { Factors } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { readRequestedAcr } from '../oidc/requested-acr.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { answered, type Details, type Interactions } from './interaction.ts';
 
@@ -46,7 +47,7 @@ export function createAuthenticationState({
   findAccount,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
-  const asksForMore = ({ prompt }: Details) => Number(prompt.details.acr_level ?? 0) >= MFA_LEVEL;
+  const asksForMore = ({ params }: Details) => readRequestedAcr(params).level >= MFA_LEVEL;
 
   /** Stores the first factor in the interaction, not in the session, so that it signs nobody in. */
   async function saveFirstFactor(details: Details, first: FirstFactor): Promise<string> {

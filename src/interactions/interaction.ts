@@ -30,9 +30,13 @@ export const stepOver = () =>
     'You have already completed this step. Continue where you left off.',
   );
 
-/** @throws LatchkeyError at a later prompt, such as consent: the user is already signed in */
-export function requireSignInPrompt({ prompt }: Details): void {
-  if (!['login', 'create', 'select_account'].includes(prompt.name)) throw stepOver();
+/** Whether a user signs in at this prompt. At a later one, such as consent, they are signed in already. */
+export const isSignInPrompt = ({ prompt }: Details): boolean =>
+  ['login', 'create', 'select_account'].includes(prompt.name);
+
+/** @throws LatchkeyError at a later prompt */
+export function requireSignInPrompt(details: Details): void {
+  if (!isSignInPrompt(details)) throw stepOver();
 }
 
 const csrfOf = (uid: string) => `interaction:${uid}`;

@@ -10,7 +10,7 @@ import { qrImage } from '../web/qr-image.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState, FirstFactor } from './authentication-state.ts';
-import type { Details, Interactions } from './interaction.ts';
+import { type Details, type Interactions, isSignInPrompt } from './interaction.ts';
 
 export interface SecondFactorStepDeps {
   interactions: Interactions;
@@ -48,7 +48,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
     const details = await interactions.load(ctx);
     const first = authentication.findFirstFactor(details);
-    if (!first || !['login', 'create'].includes(details.prompt.name)) throw firstFactorMissing();
+    if (!first || !isSignInPrompt(details)) throw firstFactorMissing();
     return { details, first };
   }
 

@@ -1,11 +1,12 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { acrLevel, requestedAcrLevel } from '../access/acr.ts';
-import { limitToCeiling, parseScopes } from '../access/scopes.ts';
+import { acrLevel } from '../access/acr.ts';
+import { limitToCeiling } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
 import { invalidScope } from './engine-internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';
+import { readRequestedAcr } from './requested-acr.ts';
 import type { SecondFactorPolicy } from './second-factor-policy.ts';
 
 const { Check, Prompt } = interactionPolicy;
@@ -13,38 +14,13 @@ const { Check, Prompt } = interactionPolicy;
 /** The length of the column that makes a nonce unique for its account. */
 const MAX_NONCE_LENGTH = 255;
 
-interface AcrRequest {
-  essential?: boolean;
-  value?: unknown;
-  values?: unknown;
-}
-
-/** The `acr` values that the claims parameter declares essential (OpenID Connect Core section 5.5.1.1). */
-function essentialAcr(ctx: KoaContextWithOIDC): string[] | undefined {
-  const request = ctx.oidc.claims?.id_token?.acr as AcrRequest | null | undefined;
-  if (!request?.essential) return undefined;
-  if (request.values !== undefined && !Array.isArray(request.values))
-    throw new errors.InvalidRequest('invalid claims.id_token.acr.values type');
-  const values = [...((request.values as unknown[]) ?? []), request.value].filter(
-    (value) => typeof value === 'string',
-  );
-  return values.length > 0 ? values : undefined;
-}
-
-/** The level that the application requests by the claims parameter, or else by `acr_values`. */
-function requestedLevel(ctx: KoaContextWithOIDC): { isEssential: boolean; level: number } {
-  const essential = essentialAcr(ctx);
-  const values = essential ?? parseScopes(ctx.oidc.params?.acr_values as string | undefined);
-  return { isEssential: essential !== undefined, level: requestedAcrLevel(values) };
-}
-
 /** Step-up: asks for another sign-in when the session is weaker than the application requests. */
 const stepUp = new Check(
   'acr_values',
   'a stronger sign-in is requested',
   'unmet_authentication_requirements',
   (ctx: KoaContextWithOIDC) => {
-    const { isEssential, level } = requestedLevel(ctx);
+    const { isEssential, level } = readRequestedAcr(ctx.oidc.params ?? {});
     const isKnown = level > 0;
     if (!isKnown && !isEssential) return Check.NO_NEED_TO_PROMPT;
     if (isKnown && acrLevel(ctx.oidc.session?.acr) >= level) return Check.NO_NEED_TO_PROMPT;
@@ -55,7 +31,6 @@ const stepUp = new Check(
       throw new errors.UnmetAuthenticationRequirements('the requested acr could not be obtained');
     return Check.NO_NEED_TO_PROMPT;
   },
-  (ctx: KoaContextWithOIDC) => ({ acr_level: requestedLevel(ctx).level }),
 );
 
 /** Refuses a nonce that would not fit its column. */

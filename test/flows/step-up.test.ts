@@ -3,7 +3,14 @@ import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
-import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/builders/passkey.ts';
+import {
+  accountPlace,
+  authenticate,
+  newcomer,
+  register,
+  signInPage,
+  typePassword,
+} from '../support/builders/passkey.ts';
 import {
   afterPassword,
   claimsOf,
@@ -130,6 +137,31 @@ describe('a second factor that the operator requires', () => {
     const { next } = await afterPassword(server, client, { scope: 'openid billing:read' });
     assert.match(await next.text(), /Set up a second factor/);
   });
+});
+
+describe('a second factor that the application requests is asked for at every prompt', () => {
+  const REQUESTS = {
+    acr_values: { acr_values: 'mfa' },
+    claims: { claims: JSON.stringify({ id_token: { acr: { essential: true, value: 'mfa' } } }) },
+  };
+  for (const [by, params] of Object.entries(REQUESTS))
+    for (const prompt of ['login', 'create', 'select_account'])
+      test(`by ${by}, with prompt=${prompt}`, async (t) => {
+        const server = await startServer(t, 'sqlite');
+        const client = await server.createClient();
+        const ada = await server.createAccount();
+        const [code] = await secondFactorOf(server).recoveryCodes.create(ada.id);
+        const browser = new Browser(server.issuer);
+        const request = authorization(client, { prompt, ...params });
+        const first = await browser.follow(await browser.get(authorizeUrl(request)));
+        const [, uid] = new URL(first.url).pathname.split('/interaction/');
+        const [id] = String(uid).split('/');
+        const login = await browser.get(`/interaction/${id}?step=sign-in`);
+        const asked = await browser.follow(await typePassword(browser, login, ada));
+        assert.match(await asked.clone().text(), /Use a recovery code/);
+        const consent = await sendCode(browser, asked, String(code));
+        assert.equal((await land(server, client, browser, request, consent)).acr, 'mfa');
+      });
 });
 
 test('a rule for a scope also holds for a scope that includes it', async (t) => {
