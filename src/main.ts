@@ -1,3 +1,4 @@
+import { SET_UP_ADVICE } from './app/doctor.ts';
 import { createApp } from './app/index.ts';
 import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
@@ -16,10 +17,15 @@ import { runPeriodically } from './kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from './maintenance/purge.ts';
 import { createHttpServer } from './web/http-server.ts';
 
-/** @returns a link that creates the first administrator, or undefined once there is one */
-async function createFirstSetUpLink({ invitations }: Services): Promise<string | undefined> {
+/**
+ * In production the sentence names the command instead of the link, because whoever reads the log could use the link.
+ * @returns how to become the first administrator, or undefined once there is one
+ */
+async function describeSetUp({ production }: Config, { invitations }: Services): Promise<string | undefined> {
   if (await invitations.isAdministered()) return undefined;
-  return (await invitations.createSetUpLink({ accountId: null })).url;
+  if (production) return `Nobody administers this server yet. ${SET_UP_ADVICE}`;
+  const { url } = await invitations.createSetUpLink({ accountId: null });
+  return `Nobody administers this server yet. Become its administrator at ${url}`;
 }
 
 /** `latchkey start`: configuration → database → app → listen → drain. */
@@ -81,8 +87,8 @@ async function start(config: Config): Promise<void> {
     server.listen(config.port, config.host, resolve);
   });
   // Printed before the ready line, so that a program that waits for the ready line has both.
-  const link = config.production ? undefined : await createFirstSetUpLink(services);
-  if (link) process.stdout.write(`Nobody administers this server yet. Become its administrator at ${link}\n`);
+  const setUp = await describeSetUp(config, services);
+  if (setUp) process.stdout.write(`${setUp}\n`);
   process.stdout.write(`The data is in ${describeDatabase(config.databaseUrl)}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
 }

@@ -5,9 +5,14 @@ import { describeDatabase } from '../database/database-url.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
 import { describePoolerOrCluster } from '../database/pooler-or-cluster.ts';
+import { hasAdministrator } from '../identity/accounts/store.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createMailer } from '../kit/smtp.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
+
+/** How to get the first administrator. Printed by `doctor`, and at start in production. */
+export const SET_UP_ADVICE =
+  'For a link that creates the first administrator: npx latchkey account set-up-link';
 
 /** The result of one check, as `latchkey doctor --json` prints it. */
 export interface Finding {
@@ -56,6 +61,12 @@ async function checkMail({ mail, production }: Config): Promise<string> {
 async function countActive({ knex }: Database, table: string): Promise<string> {
   const [row] = await knex(table).where({ is_active: true }).count({ n: '*' });
   return `${row?.n} active`;
+}
+
+async function findMissingAdministrator({ knex }: Database): Promise<string> {
+  return (await hasAdministrator(knex))
+    ? 'at least one'
+    : `nobody administers this server yet. ${SET_UP_ADVICE}`;
 }
 
 /** Usernames that are another account's e-mail address. New accounts cannot have one, but older ones keep theirs. */
@@ -142,6 +153,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
       return keys.map(({ alg }) => alg).join(', ');
     }),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
+    await runCheck('administrators', () => findMissingAdministrator(database)),
     await runCheck('usernames', () => checkUsernames(database)),
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
     await runCheck('pkce', () => findUnprotected(database)),
