@@ -3,6 +3,7 @@ import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { factorRequired } from '../identity/passkeys/add-credential.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
 import type { NewCredential } from '../identity/passkeys/registration.ts';
+import type { CredentialKind } from '../identity/passkeys/store.ts';
 import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import { linkExpired } from '../identity/recovery/links.ts';
 import { recoveryCodeWrong } from '../identity/recovery/passkey-recovery.ts';
@@ -56,6 +57,10 @@ export interface PasskeyRegistrationDeps {
 
 /** Where a ceremony takes place: its response is accepted only in the same interaction. */
 export const placeOf = ({ uid }: Details) => `interaction:${uid}`;
+
+/** During a sign-in, the user must have touched the authenticator, so a passkey that the browser adds by itself is refused. */
+const ceremonyOf = ({ ceremony }: CeremonyRequest): CredentialKind =>
+  ceremony === 'security_key' ? ceremony : 'passkey';
 
 /** Creating a passkey while signing in: for a new account, as a second factor, or to recover an account. */
 export function createPasskeyRegistration(
@@ -119,7 +124,7 @@ export function createPasskeyRegistration(
         const { accountId } = first;
         const { username = '' } = (await deps.findAccount(accountId)) ?? {};
         const who = { accountId, userHandle: accountId, username, displayName: username };
-        return passkeys.startRegistration({ ...who, boundTo, ceremony: request.ceremony, known: [] });
+        return passkeys.startRegistration({ ...who, boundTo, ceremony: ceremonyOf(request), known: [] });
       }
       const { values } = await readSignUp(ctx, request);
       await deps.refuseTaken(values.username);
@@ -156,7 +161,7 @@ export function createPasskeyRegistration(
       const first = await findEnrolling(details);
       if (first) {
         const { accountId } = first;
-        const registration = { boundTo, ceremony: request.ceremony, response, accountId, origin };
+        const registration = { boundTo, ceremony: ceremonyOf(request), response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
         const by = { request: details.uid };
         await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, by, origin });

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
-import { accountPlace, authenticate, newcomer, register, signInPage } from '../support/builders/passkey.ts';
+import {
+  accountPlace,
+  authenticate,
+  newcomer,
+  placeOf,
+  register,
+  signInPage,
+} from '../support/builders/passkey.ts';
+import { afterPassword, secondFactorOf } from '../support/builders/second-factor.ts';
 import { visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 
@@ -29,6 +37,19 @@ describe('a passkey that the browser creates by itself', () => {
       'to sign in it is touched',
     );
     assert.equal((await authenticate(other, page, key)).status, 200);
+  });
+
+  test('is no second factor for somebody who signs in: nobody has touched the authenticator', async (t) => {
+    const secondFactor = { everyone: true, scopes: [], roles: [] };
+    const server = await startServer(t, 'sqlite', { config: { secondFactor } });
+    const ada = await server.createAccount();
+    const { browser, next } = await afterPassword(server, await server.createClient());
+    const place = { ...(await placeOf(next)), ceremony: 'upgrade' };
+    const added = await register(browser, place, new Authenticator(server.issuer), untouched);
+    assert.equal(added.status, 401);
+    const { keys } = await secondFactorOf(server).getFactors(ada.id);
+    assert.equal(keys, 0);
+    assert.equal((await register(browser, place, new Authenticator(server.issuer))).status, 200);
   });
 
   test('is not added after a sign-in with a key, nor long after the password', async (t) => {
