@@ -7,10 +7,10 @@ import { z } from 'zod';
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
 
 /**
- * No control characters, and no bidirectional overrides, which reorder the text around a name (Unicode TR 36). No half of
- * a surrogate pair, and no U+FFFD, which stands for text that was damaged before it arrived.
+ * No control characters or line separators, and no bidirectional overrides, which reorder the text around a name (Unicode
+ * TR 36). No half of a surrogate pair, and no U+FFFD, which stands for text that was damaged before it arrived.
  */
-const VISIBLE = /^[^\p{Cc}\p{Cs}\ufffd\u202a-\u202e\u2066-\u2069]*$/u;
+const VISIBLE = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufffd\u202a-\u202e\u2066-\u2069]*$/u;
 
 /**
  * One line of text that people read: a display name, a label, the name of a key or of an application.

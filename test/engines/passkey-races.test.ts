@@ -157,7 +157,7 @@ for (const engine of engines) {
       assert.equal(key?.name, 'This device');
       const { name } = await keysOf(one).rename(mei.id, String(key?.id), '  Blue key on my ring ');
       assert.equal(name, 'Blue key on my ring');
-      for (const bad of ['', '   ', 'a\u0000b', 'x\u202ey', 'x'.repeat(101)])
+      for (const bad of ['', '   ', 'a\u0000b', 'x\u202ey', 'x\u2028y', 'x\u2029y', 'x'.repeat(101)])
         await assert.rejects(keysOf(one).rename(mei.id, String(key?.id), bad), { kind: 'invalid_input' });
       assert.equal((await keysOf(one).list(mei.id))[0]?.name, 'Blue key on my ring');
     });
