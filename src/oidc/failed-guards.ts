@@ -46,10 +46,13 @@ async function refuseReplay(ctx: Context, failed: UnitOfWork): Promise<void> {
   ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' };
 }
 
-/** Guard `nonce`: the account has used this nonce before. The application gets an error instead of the code. */
-async function refuseUsedNonce(ctx: Context & KoaContextWithOIDC, failed: UnitOfWork): Promise<void> {
+/** Sends the application an error instead of the code. */
+async function refuseCode(
+  ctx: Context & KoaContextWithOIDC,
+  failed: UnitOfWork,
+  refusal: errors.OIDCProviderError,
+): Promise<void> {
   const { params, provider } = ctx.oidc;
-  const refusal = new errors.InvalidRequest('the nonce was used before');
   const unit = failed.createSibling();
   await withUnit(unit, async () => {
     provider.emit('authorization.error', ctx, refusal);
@@ -86,7 +89,17 @@ function followFirst(ctx: Context, failed: UnitOfWork): void {
  */
 export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard: string): Promise<void> {
   if (guard === 'consume') return refuseReplay(ctx, failed);
-  if (guard === 'nonce') return refuseUsedNonce(ctx as Context & KoaContextWithOIDC, failed);
+  const engineContext = ctx as Context & KoaContextWithOIDC;
+  // The account has used this nonce before.
+  if (guard === 'nonce')
+    return refuseCode(engineContext, failed, new errors.InvalidRequest('the nonce was used before'));
+  // Nobody sees a page in the hidden frame of an application that asks whether the session goes on.
+  if (guard === 'session' && engineContext.oidc.prompts.has('none'))
+    return refuseCode(
+      engineContext,
+      failed,
+      new errors.LoginRequired('the session was ended at the same time'),
+    );
   if (guard === 'interaction') return followFirst(ctx, failed);
   if (guard === 'password')
     throw new LatchkeyError(

@@ -96,6 +96,17 @@ for (const engine of engines) {
         );
       });
 
+      test('an application that asks without a page learns that nobody is signed in', async (t) => {
+        const { server, client, ada } = await begin(t, engine);
+        const { browser } = await signInWith(server, client, ada, { scope: 'openid' });
+        const request = authorization(client, { scope: 'openid', prompt: 'none' });
+        const hasRun = beforeInsertInto(server, 'T_authorization_codes', () => change(server, ada));
+        const answer = answerOf(await browser.get(authorizeUrl(request)));
+        assert.ok(hasRun());
+        assert.deepEqual([answer.get('error'), answer.get('code')], ['login_required', null]);
+        assert.equal(answer.get('state'), request.params.state);
+      });
+
       test('a code and a refresh token that are about to be used give no tokens', async (t) => {
         const { server, client, ada } = await begin(t, engine);
         const asked = { scope: 'openid offline_access', prompt: 'consent' };
