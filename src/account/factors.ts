@@ -101,7 +101,9 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   );
 
   async function showApp(ctx: Context, user: SignedInUser, alert?: string): Promise<void> {
-    const { uri, secret } = await totp.startSetup(user.accountId, user.username);
+    const { uri, secret } = await totp.startSetup(user.accountId, user.username, {
+      session: user.sessionUid,
+    });
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await deps.qrImage(uri) };
     if (alert) ctx.status = 400;
     const faults = alert ? { code: alert } : {};
@@ -131,11 +133,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
           async () => (await totp.confirmSetup(accountId, code, options)) || undefined,
         );
         if (!isConfirmed)
-          return showApp(
-            ctx,
-            user,
-            'That code did not work. Scan the new QR code and enter the code that the app shows',
-          );
+          return showApp(ctx, user, 'That code did not work. Wait for the next code and try again');
         recordSecondFactor(accountId, browserHash);
         deps.notify(accountId, 'totp_added');
         back(ctx, 'app');

@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { newBatchKey } from '../identity/invitations/batch.ts';
 import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';
 import type { Redemption } from '../identity/invitations/redemption-store.ts';
 import {
@@ -9,7 +10,6 @@ import {
 } from '../identity/invitations/schema.ts';
 import type { InvitationState } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { uuidv7 } from '../kit/ids.ts';
 import { seeOther } from '../web/respond.ts';
 import type { SignedInUser } from '../web/signed-in-pages.ts';
 import type { ConsoleDeps, ConsoleLayout } from './layout.ts';
@@ -22,7 +22,7 @@ interface Actor {
 interface InvitationService {
   list(actor: Actor, query: InvitationQuery): Promise<{ invitations: Invitation[]; next?: string }>;
   show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }>;
-  create(actor: Actor, input: InvitationInput, count: string, firstId: string): Promise<CreatedInvitation[]>;
+  create(actor: Actor, input: InvitationInput, count: string, key: string): Promise<CreatedInvitation[]>;
   revoke(actor: Actor, id: string, options: { withdraw?: boolean }): Promise<unknown>;
 }
 
@@ -99,8 +99,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
     typed: Record<string, string>,
     faults: Record<string, string> = {},
   ): void {
-    // The id of the first invitation. If the form is sent twice, the second request finds the id taken.
-    const idempotencyKey = uuidv7();
+    const idempotencyKey = newBatchKey();
     show(ctx, user, 'new', {
       title: 'Invite someone',
       alert: Object.values(faults)[0],

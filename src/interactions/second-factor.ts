@@ -72,7 +72,9 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     alert?: string,
   ): Promise<void> {
     const data = await pageData(ctx, details, first);
-    const { uri, secret } = await totp.startSetup(first.accountId, data.accountName);
+    const { uri, secret } = await totp.startSetup(first.accountId, data.accountName, {
+      request: details.uid,
+    });
     const app = { secret: secret.replace(/.{4}(?=.)/g, '$& '), qr: await qrImage(uri) };
     if (alert) ctx.status = 401;
     deps.showPage(ctx, 'interactions/set-up-second-factor', {
@@ -128,19 +130,10 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     const isConfirmed = await tryAttempt(
       async () => (await totp.confirmSetup(accountId, code, options)) || undefined,
     );
-    if (!isConfirmed) return showEnrolAgain(ctx, details, first);
+    if (!isConfirmed) return showEnrol(ctx, details, first, WRONG_CODE);
     recordSecondFactor(accountId, browserHash);
     seeOther(ctx, await authentication.complete(details, first, 'otp'));
   }
-
-  /** The secret that was shown is gone: it is never shown twice. */
-  const showEnrolAgain = (ctx: Context, details: Details, first: FirstFactor) =>
-    showEnrol(
-      ctx,
-      details,
-      first,
-      'That code did not work. Scan the new QR code and enter the code that the app shows.',
-    );
 
   const path = '/interaction/:uid/second-factor';
   router.get(path, async (ctx) => {

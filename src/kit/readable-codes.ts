@@ -3,10 +3,13 @@ import { randomBytes } from 'node:crypto';
 /** Crockford's base32, which has no I, L, O or U, because people misread these. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** @returns a code of `length` characters in groups of five. Each character has five random bits */
-export function makeReadableCode(length: number): string {
+/**
+ * @param random gives that many unpredictable bytes
+ * @returns a code of `length` characters in groups of five. Each character has five random bits
+ */
+export function makeReadableCode(length: number, random: (bytes: number) => Buffer = randomBytes): string {
   // 256 is a multiple of 32, so every character is equally likely.
-  const characters = [...randomBytes(length)].map((byte) => ALPHABET[byte % 32]).join('');
+  const characters = [...random(length)].map((byte) => ALPHABET[byte % 32]).join('');
   return characters.replace(/.{5}(?=.)/g, '$&-');
 }
 

@@ -25,6 +25,9 @@ async function forms(
   };
 }
 
+/** The secret that the page for an authenticator app shows. */
+const secretIn = (html: string) => /class="mono">([A-Z2-7 ]+)</.exec(html)?.[1]?.replaceAll(' ', '') ?? '';
+
 const idOf = async (server: TestServer, accountId: string) =>
   (
     await server.database
@@ -62,18 +65,13 @@ describe('passkeys and second factors on the account page', () => {
     const { browser } = await visit(server, ada, PATH);
     const page = await forms(browser);
     const shown = await (await page.send(`${PATH}/app`, {})).text();
-    const secret = /class="mono">([A-Z2-7 ]+)</.exec(shown)?.[1]?.replaceAll(' ', '') ?? '';
+    const secret = secretIn(shown);
     const csrf = /name="csrf" value="([^"]+)"/.exec(shown)?.[1] ?? '';
     const wrong = await browser.post(`${PATH}/app`, { csrf, code: '12' });
     assert.equal(wrong.status, 400);
-    assert.equal(
-      (await browser.post(`${PATH}/app`, { csrf, code: codeOf(secret) })).status,
-      400,
-      'the old secret',
-    );
-    const again =
-      /class="mono">([A-Z2-7 ]+)</.exec(await (await page.send(`${PATH}/app`, {})).text())?.[1] ?? '';
-    const done = await browser.post(`${PATH}/app`, { csrf, code: codeOf(again.replaceAll(' ', '')) });
+    assert.equal(secretIn(await wrong.text()), secret, 'a mistyped code keeps the secret');
+    assert.equal(secretIn(await (await page.send(`${PATH}/app`, {})).text()), secret, 'so does a reload');
+    const done = await browser.post(`${PATH}/app`, { csrf, code: codeOf(secret) });
     assert.equal(done.headers.get('location'), `${PATH}?done=app`);
     assert.ok((await secondFactorOf(server).getFactors(ada.id)).hasAddedFactor);
 
@@ -82,6 +80,21 @@ describe('passkeys and second factors on the account page', () => {
     assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
     assert.equal((await page.send(`${PATH}/app`, { act: 'remove' })).status, 303);
     assert.ok((await secondFactorOf(server).getFactors(ada.id)).totp);
+  });
+
+  test('a secret that one session was shown is shown to no other, and cannot be confirmed there', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const thief = await visit(server, ada, PATH);
+    const planted = secretIn(await (await (await forms(thief.browser)).send(`${PATH}/app`, {})).text());
+    const own = await visit(server, ada, PATH);
+    const page = await forms(own.browser);
+    const confirmed = await page.send(`${PATH}/app`, { code: codeOf(planted) });
+    assert.equal(confirmed.status, 400);
+    const secret = secretIn(await confirmed.text());
+    assert.notEqual(secret, planted);
+    const done = await page.send(`${PATH}/app`, { code: codeOf(secret) });
+    assert.equal(done.headers.get('location'), `${PATH}?done=app`);
   });
 
   test('somebody who only knows the password cannot remove a key, or add one that signs in', async (t) => {

@@ -89,7 +89,13 @@ describe('a second factor that the operator requires', () => {
     assert.match(html, /Set up a second factor/);
     assert.equal(await sessions(server, ada.id), 0);
     const secret = /class="mono">([A-Z2-7 ]+)</.exec(html)?.[1]?.replaceAll(' ', '') ?? '';
-    const consent = await sendCode(browser, next, codeOf(secret));
+    const again = await sendCode(browser, next, '000000');
+    assert.equal(again.status, 401);
+    assert.ok(
+      (await again.clone().text()).replaceAll(' ', '').includes(secret),
+      'a mistyped code keeps the secret',
+    );
+    const consent = await sendCode(browser, again, codeOf(secret));
     const claims = await land(server, client, browser, request, consent);
     assert.deepEqual([claims.acr, claims.amr], ['mfa', ['pwd', 'otp', 'mfa']]);
     const { next: later } = await afterPassword(server, client);

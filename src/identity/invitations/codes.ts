@@ -4,18 +4,20 @@ import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts'
 /** Characters, of five random bits each: 150 bits in all. */
 const LENGTH = 30;
 
-/** @returns a new invitation code: thirty characters in groups of five */
-const makeCode = () => makeReadableCode(LENGTH);
-
 /** The digest under which a code is stored. @returns undefined for text that cannot be a code */
 export function codeHash(typed: string): string | undefined {
   const code = readReadableCode(typed, LENGTH);
   return code && digest(code);
 }
 
-/** A new code and its digest. */
-export function makeHashedCode(): { code: string; hash: string } {
-  const code = makeCode();
+export interface HashedCode {
+  code: string;
+  hash: string;
+}
+
+/** A code, thirty characters in groups of five, and its digest. @param random as for `makeReadableCode` */
+export function hashedCode(random?: (bytes: number) => Buffer): HashedCode {
+  const code = makeReadableCode(LENGTH, random);
   return { code, hash: codeHash(code) as string };
 }
 

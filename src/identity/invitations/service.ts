@@ -2,10 +2,10 @@ import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { uuidv7 } from '../../kit/ids.ts';
 import { parse } from '../../kit/parse.ts';
 import { type Authority, INVITE, invitationNotFound } from './authority.ts';
-import { invitationUrl, makeHashedCode } from './codes.ts';
+import { batchOf, newBatchKey } from './batch.ts';
+import { invitationUrl } from './codes.ts';
 import { type CreatedInvitation, type Invitation, toInvitation } from './invitation.ts';
 import { type InvitationPage, listInvitations } from './list.ts';
 import { listRedemptions, type Redemption } from './redemption-store.ts';
@@ -20,12 +20,20 @@ export interface InvitationServiceDeps {
 
 /** Creating and seeing invitations. Each change and its audit rows are one transaction. */
 export function createInvitationService({ knex, issuer, authority }: InvitationServiceDeps) {
-  /** @throws LatchkeyError conflict when there is an invitation with one of the ids */
-  async function insertOnce(work: (trx: Knex.Transaction) => Promise<void>): Promise<void> {
+  /**
+   * Does nothing if the first invitation is there already, with the code that it would have now.
+   * @throws LatchkeyError conflict when there is another one with its id
+   */
+  async function insertOnce(
+    first: { id: string; hash: string } | undefined,
+    work: (trx: Knex.Transaction) => Promise<void>,
+  ): Promise<void> {
     try {
       await inTransaction(knex, work);
     } catch (error) {
       if (!isDuplicate(error)) throw error;
+      const known = first && (await findInvitation(knex, { code_hash: first.hash }));
+      if (known?.id === first?.id) return;
       throw new LatchkeyError(
         'conflict',
         'invitations_already_created',
@@ -38,40 +46,36 @@ export function createInvitationService({ knex, issuer, authority }: InvitationS
   return {
     /**
      * Creates `count` equal invitations, each with a code of its own.
-     * @param firstId the id of the first one, so that a request which is repeated creates nothing twice
+     * @param key of `newBatchKey`: with the same one, a repeated request creates nothing twice and returns the same codes
      * @throws LatchkeyError invalid_input; forbidden when the actor may not invite, or grants what they do not hold;
-     *   conflict when there is an invitation with that id
+     *   conflict when the key was used for other invitations
      */
     async create(
       actor: Actor,
       input: InvitationInput,
       count: number | string = 1,
-      firstId = uuidv7(),
+      key = newBatchKey(),
     ): Promise<CreatedInvitation[]> {
       const actorScopes = await authority.getActorScopes(actor, INVITE);
       const { holdsScope, holdsRole } = await authority.grantable(actor, actorScopes);
       const parsed = parse(grantedInput(holdsScope, holdsRole), { ...input, count });
       const { scope: scopes, maxUses } = parsed;
       const roles = [...new Set(parsed.roles)];
-      const codes = new Map<string, string>();
-      const invitations = Array.from({ length: parsed.count }, (_, index) => {
-        const { code, hash } = makeHashedCode();
-        const id = index === 0 ? firstId : uuidv7();
-        codes.set(id, code);
-        return {
-          id,
-          codeHash: hash,
-          label: parsed.label || null,
-          email: parsed.email ?? null,
-          scopes,
-          roles,
-          createdBy: actor.accountId,
-          maxUses,
-          expiresAt: parsed.expiresIn,
-        };
-      });
+      const batch = batchOf(key, parsed.count);
+      const codes = new Map(batch.map(({ id, code }) => [id, code]));
+      const invitations = batch.map(({ id, hash }) => ({
+        id,
+        codeHash: hash,
+        label: parsed.label || null,
+        email: parsed.email ?? null,
+        scopes,
+        roles,
+        createdBy: actor.accountId,
+        maxUses,
+        expiresAt: parsed.expiresIn,
+      }));
       const details = { scope: scopes.join(' '), roles: parsed.roles, max_uses: maxUses };
-      await insertOnce(async (trx) => {
+      await insertOnce(batch[0], async (trx) => {
         await insertInvitations(trx, invitations);
         for (const { id } of invitations)
           await recordEventIn(trx, {

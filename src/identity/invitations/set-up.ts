@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { invitationUrl, makeHashedCode } from './codes.ts';
+import { hashedCode, invitationUrl } from './codes.ts';
 import { putInvitation, SET_UP_ID } from './store.ts';
 
 const LIFETIME_MS = 24 * 3_600_000;
@@ -24,7 +24,7 @@ export function createSetUp({ knex, issuer, hasAdministrator }: SetUpDeps) {
      * @throws LatchkeyError conflict when the server has an administrator
      */
     async createSetUpLink(actor: Actor): Promise<{ url: string; expires_at: string }> {
-      const { code, hash } = makeHashedCode();
+      const { code, hash } = hashedCode();
       const expiresAt = new Date(Date.now() + LIFETIME_MS);
       const create = () =>
         inTransaction(knex, async (trx) => {

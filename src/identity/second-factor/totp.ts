@@ -21,8 +21,15 @@ interface Row {
   confirmed_at: unknown;
 }
 
-/** Where a secret is sealed to, so that it does not open in another row or column. */
-const placeOf = (id: string) => ({ table: TABLE, column: 'secret_sealed', id });
+/**
+ * Where a secret is sealed to, so that it does not open in another row or column. While it waits for its first code it
+ * opens only for the session or sign-in that it was shown to: nobody confirms a secret that someone else has seen.
+ */
+const placeOf = (id: string, waitsFor?: SignedInBy) => ({
+  table: TABLE,
+  column: 'secret_sealed',
+  id: waitsFor ? `${id} ${JSON.stringify(waitsFor)}` : id,
+});
 
 export interface TotpDeps {
   knex: Knex;
@@ -54,11 +61,11 @@ export function createTotp(deps: TotpDeps) {
    */
   async function consumeStep(
     trx: Knex.Transaction,
-    row: Row,
+    row: { id: string; secret: string },
     typed: string,
     set: Record<string, unknown> = {},
   ): Promise<boolean> {
-    const totp = toTotp(secrets.open(row.secret_sealed, placeOf(row.id)));
+    const totp = toTotp(row.secret);
     const delta = totp.validate({ token: typed.replace(/\s/g, ''), window: WINDOW });
     if (delta === null) return false;
     const step = totp.counter() + delta;
@@ -69,6 +76,15 @@ export function createTotp(deps: TotpDeps) {
     return consumed === 1;
   }
 
+  /** @returns the secret that waits for its first code, if it was shown to this session or sign-in */
+  function openWaiting(row: Row, by: SignedInBy | undefined): string | undefined {
+    try {
+      return secrets.open(row.secret_sealed, placeOf(row.id, by));
+    } catch {
+      return undefined;
+    }
+  }
+
   return {
     /** Whether an app is set up and has shown a right code. */
     async isSetUp(accountId: string, source: Knex = knex): Promise<boolean> {
@@ -77,18 +93,27 @@ export function createTotp(deps: TotpDeps) {
     },
 
     /**
-     * Creates a secret that waits for its first code. It replaces one that was never confirmed.
+     * Creates a secret that waits for its first code, or finds the one that this session or sign-in was shown before: a
+     * mistyped code and a reload keep it. It replaces one that was shown elsewhere and never confirmed.
+     * @param by the session or sign-in that the secret is shown to
      * @returns the otpauth URI for the QR code, and the secret in base32 for people who type it
      * @throws LatchkeyError conflict when an app is set up already
      */
-    async startSetup(accountId: string, username: string): Promise<{ uri: string; secret: string }> {
+    async startSetup(
+      accountId: string,
+      username: string,
+      by?: SignedInBy,
+    ): Promise<{ uri: string; secret: string }> {
+      const waiting = await find(accountId);
+      const known = waiting?.confirmed_at === null ? openWaiting(waiting, by) : undefined;
+      if (known) return { uri: toTotp(known, username).toString(), secret: known };
       const id = uuidv7();
       const secret = new Secret({ size: SECRET_BYTES }).base32;
       const row = {
         id,
         created_at: new Date(),
         account_id: accountId,
-        secret_sealed: secrets.seal(secret, placeOf(id)),
+        secret_sealed: secrets.seal(secret, placeOf(id, by)),
         // Read only by servers of an earlier version.
         guesses: 0,
         guesses_expire_at: new Date(),
@@ -122,12 +147,15 @@ export function createTotp(deps: TotpDeps) {
     ): Promise<boolean> {
       const { by, browserHash, origin } = options;
       const row = await find(accountId);
-      if (!row || row.confirmed_at !== null) return false;
+      const secret = row?.confirmed_at === null ? openWaiting(row, by) : undefined;
+      if (!row || secret === undefined) return false;
       const attempt = await attempts.prepare({ accountId, browserHash });
       return inTransaction(knex, async (trx) => {
         if (by) await deps.assertSignedIn(trx, accountId, by);
-        const confirmed = { confirmed_at: new Date() };
-        const isConfirmed = await attempt(trx, () => consumeStep(trx, row, typed, confirmed));
+        const confirmed = { confirmed_at: new Date(), secret_sealed: secrets.seal(secret, placeOf(row.id)) };
+        const isConfirmed = await attempt(trx, () =>
+          consumeStep(trx, { id: row.id, secret }, typed, confirmed),
+        );
         if (isConfirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, origin);
         return isConfirmed;
       });
@@ -138,7 +166,10 @@ export function createTotp(deps: TotpDeps) {
       const row = await find(accountId);
       if (!row || row.confirmed_at === null) return false;
       const attempt = await attempts.prepare({ accountId, browserHash });
-      return inTransaction(knex, (trx) => attempt(trx, () => consumeStep(trx, row, typed)));
+      const secret = secrets.open(row.secret_sealed, placeOf(row.id));
+      return inTransaction(knex, (trx) =>
+        attempt(trx, () => consumeStep(trx, { id: row.id, secret }, typed)),
+      );
     },
 
     /** @throws LatchkeyError not_found */

@@ -1,0 +1,23 @@
+import { hkdfSync } from 'node:crypto';
+import { randomToken, uuidv7 } from '../../kit/ids.ts';
+import { type HashedCode, hashedCode } from './codes.ts';
+
+/**
+ * What makes a form for invitations good once: it decides their ids and codes. A form that is sent again, as by a reload,
+ * creates nothing twice and shows the same codes. Only the browser has the key, so the codes are still stored as digests
+ * alone.
+ */
+export const newBatchKey = () => `${uuidv7()}.${randomToken()}`;
+
+/** The most that one key has ids for. */
+const MAX_COUNT = 0x1000;
+
+/** @param key of `newBatchKey` @returns invitations that can be created with it, always the same ones, in the order of their ids */
+export function batchOf(key: string, count: number): (HashedCode & { id: string })[] {
+  if (count > MAX_COUNT) throw new RangeError(`A batch has at most ${MAX_COUNT} invitations.`);
+  const [firstId = '', seed = ''] = key.split('.');
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${firstId.slice(0, -3)}${index.toString(16).padStart(3, '0')}`,
+    ...hashedCode((bytes) => Buffer.from(hkdfSync('sha256', seed, 'latchkey', `invitation ${index}`, bytes))),
+  }));
+}
