@@ -3,7 +3,7 @@ import { randomToken, uuidv7 } from '../../kit/ids.ts';
 import { type HashedCode, hashedCode } from './codes.ts';
 
 /**
- * What makes a form for invitations good once: it decides their ids and codes. A form that is sent again, as by a reload,
+ * Lets a form create its invitations only once: it decides their ids and codes. A form that is sent again, as by a reload,
  * creates nothing twice and shows the same codes. Only the browser has the key, so the codes are still stored as digests
  * alone.
  */
