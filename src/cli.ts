@@ -7,6 +7,7 @@ import { ignoreClosedPipes, NOT_CONFIRMED, print } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
+import { grantCommands } from './oidc/consents/cli.ts';
 
 /** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
 const load = () => import('./app/command.ts');
@@ -33,6 +34,10 @@ export function createProgram(): Command {
     return withServices(({ scopeDescriptions }) => work(scopeDescriptions));
   });
   accountCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(work);
+  });
+  grantCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(work);
   });

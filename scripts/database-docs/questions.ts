@@ -29,6 +29,16 @@ ${LIVE_TOKENS}
 GROUP BY t.client_id, c.client_name, t.token
 ORDER BY t.client_id, t.token`,
   },
+  allowed: {
+    description:
+      'what the account has allowed applications. `latchkey grant revoke --account ada` withdraws it',
+    sql: `SELECT s.client_id, c.client_name, s.scope, s.created_at, s.last_used_at
+FROM T_consents s
+JOIN T_accounts a ON a.id = s.account_id
+JOIN T_oauth_clients c ON c.client_id = s.client_id
+WHERE a.username = 'ada'
+ORDER BY s.created_at`,
+  },
   'signed-by': {
     description:
       'which key a token claims to be signed with. Take `kid` from its header, the base64url JSON before the first dot. Only verifying the signature proves it',

@@ -18,6 +18,7 @@ import { createInteractionPages } from '../interactions/index.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
 import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
+import { addToConsent } from '../oidc/consents/store.ts';
 import { createOwnSessions } from '../oidc/own-session.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
@@ -99,6 +100,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       limitToCeiling,
       refreshTokenTtl: config.ttl,
       findScopeDescriptions: services.scopeDescriptions.find,
+      addToConsent,
     },
     invitation: {
       signUp: invitations.signUpWithPassword,

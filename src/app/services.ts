@@ -33,6 +33,7 @@ import { createScopeDescriptions } from '../oidc/clients/scope-descriptions.ts';
 import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
+import { createConsents } from '../oidc/consents/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { findStoredAccount } from '../oidc/storage/accounts.ts';
@@ -63,6 +64,7 @@ export function createServices(deps: ServiceDeps) {
   const scopeDescriptions = createScopeDescriptions(knex);
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);
+  const consents = createConsents(knex);
 
   const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers });
   const passwords = createPasswords({
@@ -191,6 +193,7 @@ export function createServices(deps: ServiceDeps) {
     background,
     clients,
     clientUsage,
+    consents,
     invitations,
     limits,
     notify,

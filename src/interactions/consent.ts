@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { describeClaim, describeScope } from '../access/scope-descriptions.ts';
+import { parseScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
@@ -18,6 +19,11 @@ export interface ConsentDeps {
   /** Those of the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenTtl: RefreshTokenTtl;
+  /** Remembers what the account has allowed the application. */
+  addToConsent(
+    key: { accountId: string; clientId: string },
+    allowed: { scopes: string[]; claims: string[] },
+  ): Promise<void>;
   /** The descriptions that an administrator gave to some of these scopes. */
   findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
 }
@@ -34,14 +40,14 @@ export function createConsent(deps: ConsentDeps) {
     if (!accountId || !account) throw interactionEnded();
     const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
-    const earlier = (grant?.getOIDCScope() ?? '').split(' ').filter(Boolean);
+    const earlier = parseScopes(grant?.getOIDCScope());
     const requested = String(details.params.scope ?? '')
       .split(' ')
       .filter((scope) => missing.includes(scope) || earlier.includes(scope));
     const allowed = deps.limitToCeiling(requested, account.scopes);
     const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
     const claims = client ? claimsToGrant(details.params, client, account) : [];
-    return { accountId, account, grant, earlier, missing, allowed, claims };
+    return { accountId, account, client, grant, allowed, claims };
   }
 
   /** After how many days without use, and after how many in any case, offline access ends. */
@@ -53,11 +59,25 @@ export function createConsent(deps: ConsentDeps) {
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
     const { client, ...data } = await common(ctx, details);
-    const { account, grant, earlier, allowed, claims } = await readRequest(details);
-    const earlierClaims = grant?.getOIDCClaims() ?? [];
+    const { account, grant, allowed, claims } = await readRequest(details);
+    const isRequested = String(details.params.prompt ?? '').includes('consent');
+    const earlier = isRequested
+      ? []
+      : [...parseScopes(grant?.getOIDCScope()), ...(grant?.getOIDCClaims() ?? [])];
     const redirectUri = String(details.params.redirect_uri);
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
     const descriptions = await deps.findScopeDescriptions(shown);
+    const items = [
+      { name: 'openid', text: 'Know who you are when you sign in, and your roles in this application' },
+      ...shown.map((name) => ({ name, text: descriptions.get(name) ?? describeScope(name) })),
+      ...claims.map((name) => ({ name, text: describeClaim(name) })),
+    ];
+    const isEarlier = (name: string) =>
+      name === 'openid' && !allowed.includes(name) ? earlier.length > 0 : earlier.includes(name);
+    const added = items.filter(({ name }) => !isEarlier(name));
+    const addsOffline = allowed.includes('offline_access') && !earlier.includes('offline_access');
+    // A program on a device is asked about each time, even if nothing is new.
+    const isMore = added.length < items.length && (added.length > 0 || addsOffline);
     deps.showPage(ctx, 'interactions/consent', {
       ...data,
       title: `Allow ${data.clientName}?`,
@@ -66,37 +86,30 @@ export function createConsent(deps: ConsentDeps) {
       redirectUri,
       redirectHost: URL.parse(redirectUri)?.host || redirectUri,
       accountName: account.username,
-      scopes: shown.map((name) => ({
-        name,
-        text: descriptions.get(name) ?? describeScope(name),
-        isNew: earlier.length > 0 && !earlier.includes(name),
-      })),
-      claims: claims.map((name) => ({
-        name,
-        text: describeClaim(name),
-        isNew: earlier.length > 0 && !earlierClaims.includes(name),
-      })),
+      added: isMore ? added : items,
+      allowedBefore: isMore ? items.filter((item) => !added.includes(item)) : [],
+      scopes: allowed,
+      claims,
       offline: allowed.includes('offline_access') ? offlineDays(client as unknown as EngineClient) : null,
     });
   }
 
   async function allow(ctx: Context, details: Details): Promise<void> {
     const clientId = String(details.params.client_id);
-    const { accountId, grant: existing, missing, allowed, claims } = await readRequest(details);
+    const { accountId, client, grant: existing, allowed, claims } = await readRequest(details);
     const grant = existing ?? new provider.Grant({ accountId, clientId });
-    const granted = missing.filter((scope) => allowed.includes(scope));
-    const beyond = missing.filter((scope) => !allowed.includes(scope));
-    if (granted.length > 0) grant.addOIDCScope(granted.join(' '));
-    // Scopes beyond the ceiling are recorded as refused, so that the engine does not ask again.
-    if (beyond.length > 0) grant.rejectOIDCScope(beyond.join(' '));
+    if (allowed.length > 0) grant.addOIDCScope(allowed.join(' '));
     if (claims.length > 0) grant.addOIDCClaims(claims);
     const grantId = await grant.save();
+    // First-party applications are not asked about, so there is nothing to remember.
+    if (!client?.is_first_party)
+      await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims });
     recordEvent({
       action: 'consent.granted',
       accountId,
       clientId,
       target: grantId,
-      details: { scope: granted.join(' '), claims: claims.join(' ') || undefined },
+      details: { scope: allowed.join(' '), claims: claims.join(' ') || undefined },
     });
     await finish(ctx, { consent: { grantId } });
   }

@@ -35,7 +35,7 @@ export interface InteractionPagesDeps {
   findRecoveryLink: RecoverDeps['findRecoveryLink'];
   secondFactor: SecondFactor;
   login: Pick<LoginDeps, 'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail'>;
-  consent: Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl' | 'findScopeDescriptions'>;
+  consent: Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl' | 'findScopeDescriptions' | 'addToConsent'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };
   recovery: Pick<RecoverDeps, 'issuer'>;

@@ -83,6 +83,15 @@ function followFirst(ctx: Context, failed: UnitOfWork): void {
 }
 
 /**
+ * Guard `consent`: the remembered consent that this request relied on was withdrawn. Nothing of the request was committed,
+ * so the browser repeats it, and the user is asked.
+ */
+function askAgain(ctx: Context): void {
+  withdrawResponse(ctx);
+  seeOther(ctx, ctx.url);
+}
+
+/**
  * Answers a request whose commit was refused because another request was faster. What has to be recorded is committed
  * in a unit of its own, so that the failed one does not take it along.
  * @throws LatchkeyError conflict, Error for a guard that is not known here
@@ -101,6 +110,7 @@ export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard:
       new errors.LoginRequired('the session was ended at the same time'),
     );
   if (guard === 'interaction') return followFirst(ctx, failed);
+  if (guard === 'consent') return askAgain(ctx);
   if (guard === 'password')
     throw new LatchkeyError(
       'conflict',

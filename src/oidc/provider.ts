@@ -28,7 +28,7 @@ import { sessionTtl } from './session-ttl.ts';
 import type { PrivateJwk } from './signing-keys/index.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
-import { accessTokenTtl, limitScopes } from './token-scope.ts';
+import { accessTokenTtl, keepOfflineAccess, limitScopes } from './token-scope.ts';
 
 /** The pages that the engine lets us render. Each sets the response's body. */
 export interface EnginePages {
@@ -87,6 +87,8 @@ function configuration(deps: EngineDeps): Configuration {
     expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) =>
       !source.scopes.has('offline_access'),
     loadExistingGrant,
+    // Functions that the engine calls, once it has checked a request, with the value of the parameter that each is named after.
+    extraParams: { scope: keepOfflineAccess },
     // Widely used clients read the profile from the ID token only, so it carries those claims too.
     conformIdTokenClaims: false,
     clockTolerance: 0,

@@ -39,13 +39,32 @@ function completeRequestedScope(client: EngineClient, scope: string | undefined)
   return requested;
 }
 
-function completeScope({ route, params, client }: KoaContextWithOIDC['oidc']): void {
+/** The scopes of authorization requests that include `offline_access`. */
+const offlineScopes = new WeakMap<object, string>();
+
+function completeScope(oidc: KoaContextWithOIDC['oidc']): void {
+  const { route, params, client } = oidc;
   if (!params || !client || (params.scope !== undefined && typeof params.scope !== 'string')) return;
   const engineClient = client as unknown as EngineClient;
   const scope = parseSpaces(params.scope);
   params.scope = scope;
-  if (route === 'authorization') params.scope = completeRequestedScope(engineClient, scope);
+  if (route === 'authorization') {
+    const completed = completeRequestedScope(engineClient, scope);
+    params.scope = completed;
+    const requested = limitToApplication(engineClient, parseScopes(completed));
+    if (requested.includes(OFFLINE)) offlineScopes.set(oidc, requested.join(' '));
+  }
   if (params.grant_type === 'client_credentials') params.scope = scope ?? engineClient.default_scope;
+}
+
+/**
+ * The engine drops `offline_access` from every request without `prompt=consent`. OpenID Connect Core section 11 allows
+ * other conditions, and here it is a scope like the others: the user is asked for it unless they have allowed it before,
+ * or the application is first-party. Called for each authorization request once the engine has checked its scope.
+ */
+export function keepOfflineAccess({ oidc }: KoaContextWithOIDC): void {
+  const scope = offlineScopes.get(oidc);
+  if (scope !== undefined && oidc.params) oidc.params.scope = scope;
 }
 
 /** Only spaces separate scopes, so that other characters are still refused. */
@@ -60,9 +79,11 @@ function parseSpaces(scope: string | undefined): string | undefined {
  */
 export function limitScopes(provider: Provider): void {
   onClientFound(provider, completeScope);
-  replaceRequestedScopes(provider, ({ client, params }) => {
+  // The user is not asked for a scope that the account may not have, and is asked once it may.
+  replaceRequestedScopes(provider, ({ client, account, params }) => {
     const scopes = parseScopes(params?.scope as string);
-    return client ? limitToApplication(client as unknown as EngineClient, scopes) : scopes;
+    const allowed = client ? limitToApplication(client as unknown as EngineClient, scopes) : scopes;
+    return account ? limitToCeiling(allowed, (account as unknown as EngineAccount).scopes) : allowed;
   });
   beforeAccessTokenSave<EngineClient>(provider, (token, ctx) => {
     const account = ctx?.oidc.account as unknown as EngineAccount | undefined;

@@ -27,6 +27,7 @@ const EXPECTED: Record<string, Expected> = {
     [app, 'Fieldnotes', 'access', '2'],
     [app, 'Fieldnotes', 'refresh', '2'],
   ],
+  allowed: () => [[app, 'Fieldnotes', 'openid profile', '…', '…']],
   'signed-by': () => [['ES256', 'active', '…', '']],
   locked: () => [['ada', 'ada@harbour.example', '…', '7']],
   requests: () => [

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Write } from '../../src/database/writes.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import {
   answerOf,
@@ -10,27 +9,12 @@ import {
   refresh,
   signInWith,
 } from '../support/builders/authorization.ts';
+import { beforeInsertInto } from '../support/builders/consent.ts';
 import { NEW_PASSWORD, openLink, resetLink, send } from '../support/builders/password-reset.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const SECURITY = '/account/security';
-
-/** Runs `change` when a request is about to commit a row of that table, once. @returns whether it has run */
-function beforeInsertInto(server: TestServer, table: string, change: () => Promise<unknown>): () => boolean {
-  const { driver } = server.database;
-  const commit = driver.commit.bind(driver);
-  let hasRun = false;
-  driver.commit = async (writes: Write[]) => {
-    const isAwaited = !hasRun && writes.some(({ statement }) => statement.insertsInto === table);
-    if (isAwaited) {
-      hasRun = true;
-      await change();
-    }
-    return commit(writes);
-  };
-  return () => hasRun;
-}
 
 /** Ends everything of an account in one transaction. */
 type Change = (server: TestServer, account: { id: string; username: string }) => Promise<unknown>;

@@ -18,7 +18,7 @@ const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUr
 /** Every view in each of its states, with `bad` wherever another person or application chooses the text. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
   const all = Object.fromEntries(TEXTS.map((name) => [name, bad]));
-  const scopes = [{ name: bad, text: bad, isNew: true }];
+  const items = [{ name: bad, text: bad }];
   const bare = {
     inviter: null,
     isSetUp: true,
@@ -137,9 +137,20 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
     [
       'interactions/consent',
-      { ...all, scopes, claims: scopes, offline: { days: 30, maxDays: 90 }, verified: true },
+      {
+        ...all,
+        added: items,
+        allowedBefore: items,
+        scopes: [bad],
+        claims: [bad],
+        offline: { days: 30, maxDays: 90 },
+        verified: true,
+      },
     ],
-    ['interactions/consent', { ...all, scopes: [], claims: [], offline: null, verified: false }],
+    [
+      'interactions/consent',
+      { ...all, added: items, allowedBefore: [], scopes: [], claims: [], offline: null, verified: false },
+    ],
     ['interactions/select-account', all],
     ['sign-out/confirm', all],
     ['sign-out/confirm', { title: bad, action: bad, xsrf: bad }],

@@ -30,6 +30,8 @@ export const audit: Record<string, TableDescription> = {
         'sign_out.succeeded': 'someone signed out',
         'consent.granted': 'a user allowed an application access',
         'consent.denied': 'a user denied an application access',
+        'consent.withdrawn':
+          'the access of an application was ended, with its grants and tokens; the user will be asked again',
         'authorization.refused': 'an authorization request was refused',
         'token_request.refused': 'a request to `/token` was refused',
         'introspection.refused': 'a request to `/token/introspection` was refused',

@@ -111,7 +111,7 @@ export const authorization: Record<string, TableDescription> = {
   },
   T_grants: {
     part: 'protocol',
-    purpose: 'What a user allowed an application.',
+    purpose: 'What an application may do in one session, and with the tokens issued from it.',
     columns: {
       account_id: 'The user.',
       client_id: CLIENT,
@@ -130,6 +130,31 @@ export const authorization: Record<string, TableDescription> = {
       'Revoking marks the row instead of deleting it: a request that lost a race may still write tokens, and must find the grant revoked.',
     ],
     lifetime: 'Until `expires_at`, or some time after `revoked_at`.',
+    initialContent: 'Empty.',
+  },
+  T_consents: {
+    part: 'protocol',
+    purpose:
+      'What a user has allowed an application, for all sessions: a new session is asked only for what is new. Without a row for first-party applications, which are not asked about.',
+    columns: {
+      account_id: 'The user.',
+      client_id: CLIENT,
+      scope: 'The scopes that were allowed.',
+      claims: 'The single claims that were allowed (the parameter `claims`), separated by spaces.',
+      updated_at: 'When it was last extended; NULL if it never was.',
+      last_used_at: 'When it was last given, or a session last began to use it without a question.',
+    },
+    indices: {
+      I_consents_account_id_client_id:
+        'A request that its session’s grant does not cover; one row for each account and application; deleting the account.',
+    },
+    security: [
+      'A request that relies on a row updates it, on the condition that it is still there, in the commit that writes the grant and the code. If it was withdrawn, nothing is written and the user is asked.',
+      'A token carries only those scopes that the application and the account still may have.',
+      'Not used where another program can pretend to be the application: public applications at a loopback address, with a scheme of their own or with `display_code`.',
+    ],
+    lifetime:
+      'Until it is withdrawn (`latchkey grant revoke`), the account is disabled or taken over, or the account or application is deleted.',
     initialContent: 'Empty.',
   },
   T_authorization_codes: {

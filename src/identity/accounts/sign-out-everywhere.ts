@@ -22,7 +22,7 @@ interface SignOutExceptions {
 
 interface SignOutOptions {
   except?: SignOutExceptions;
-  /** Also revokes what the user has allowed applications. For an account that is disabled. */
+  /** Also revokes what the user has allowed applications, and forgets it. For an account that is disabled or taken over. */
   revokeGrants?: boolean;
 }
 
@@ -78,8 +78,8 @@ export function createSignOutEverywhere(deps: {
   forgetBrowsers(trx: Knex.Transaction, accountId: string, except?: string): Promise<void>;
 }): SignOutEverywhere {
   /**
-   * Ends every session, pending sign-in, code, token, mailed link and trusted browser of an account. Grants stay:
-   * without a session or a token nobody can use them.
+   * Ends every session, pending sign-in, code, token, mailed link and trusted browser of an account. Grants and remembered
+   * consents stay: without a session or a token nobody can use them.
    */
   return async (trx, accountId, { except = {}, revokeGrants = false } = {}) => {
     await lockRow(trx, accountId);
@@ -97,6 +97,7 @@ export function createSignOutEverywhere(deps: {
     await deps.voidLinks(trx, accountId);
     await deps.forgetBrowsers(trx, accountId, except.browser);
     if (!revokeGrants) return;
+    await trx('T_consents').where({ account_id: accountId }).delete();
     await trx('T_grants')
       .where({ account_id: accountId })
       .whereNull('revoked_at')

@@ -76,6 +76,7 @@ export async function knownRows(database: Database): Promise<void> {
   await session(mei, { expires_at: ago(HOUR) });
 
   const granted = await put('T_grants', { account_id: ada, client_id });
+  await put('T_consents', { account_id: ada, client_id, scope: 'openid profile' });
   const token = (table: string, more: Record<string, unknown> = {}) =>
     put(table, { account_id: ada, client_id, grant_id: granted, expires_at: soon(), ...more });
   await token('T_access_tokens');

@@ -2,6 +2,7 @@ import { Secret, TOTP } from 'otpauth';
 import { Browser, formOf } from '../browser.ts';
 import { PASSWORD, type TestServer } from '../server.ts';
 import { answerOf, authorization, authorizeUrl, redeem } from './authorization.ts';
+import { decide } from './consent.ts';
 import { typePassword } from './passkey.ts';
 
 export const secondFactorOf = (server: TestServer) => server.services.secondFactor;
@@ -45,7 +46,7 @@ export const sendCode = async (browser: Browser, page: Response, code: string) =
   return browser.follow(await browser.post(action, { ...fields, code }));
 };
 
-/** Allows, and reads the claims that the application gets. */
+/** Allows, unless that is remembered, and reads the claims that the application gets. */
 export async function land(
   server: TestServer,
   client: Client,
@@ -53,8 +54,7 @@ export async function land(
   request: ReturnType<typeof authorization>,
   page: Response,
 ) {
-  const { action, fields } = await formOf(page);
-  const end = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
+  const end = page.headers.has('location') ? page : await decide(browser, page, 'allow');
   const tokens = await redeem(server, client, request, answerOf(end).get('code'));
   return claimsOf(tokens.body.id_token);
 }

@@ -1,0 +1,66 @@
+import type { Knex } from 'knex';
+import { type Actor, recordEventIn } from '../../audit/index.ts';
+import { toDate } from '../../database/instants.ts';
+import { inTransaction } from '../../database/transaction.ts';
+import { type AccessKey, type ConsentFilter, countTokens, endAccess, listConsents } from './store.ts';
+
+/** An application that can act for an account: it has tokens, or will get some without a question. */
+export interface GrantedAccess extends AccessKey {
+  /** Whether the user's consent is remembered, so that the next sign-in is not asked for it. */
+  remembered: boolean;
+  /** What was allowed; empty without a remembered consent. */
+  scope: string;
+  claims: string;
+  /** ISO 8601. */
+  allowed_at: string | null;
+  /** When consent was last given, or a session last began to use it without a question. */
+  last_used_at: string | null;
+  /** Access tokens that have not expired, and refresh tokens that were not used. */
+  tokens: number;
+}
+
+const NOT_REMEMBERED = { remembered: false, scope: '', claims: '', allowed_at: null, last_used_at: null };
+
+const nameOf = ({ account_id, client_id }: AccessKey) => `${account_id} ${client_id}`;
+
+/** What users have allowed applications: listing it, and withdrawing it. */
+export function createConsents(knex: Knex) {
+  return {
+    /** Remembered consents, and applications that have tokens without one, such as first-party ones. */
+    async list(filter: ConsentFilter): Promise<GrantedAccess[]> {
+      const found = new Map<string, GrantedAccess>();
+      for (const { created_at, last_used_at, ...consent } of await listConsents(knex, filter))
+        found.set(nameOf(consent), {
+          ...consent,
+          remembered: true,
+          allowed_at: toDate(created_at).toISOString(),
+          last_used_at: toDate(last_used_at).toISOString(),
+          tokens: 0,
+        });
+      for (const { tokens, ...key } of await countTokens(knex, filter)) {
+        const access = found.get(nameOf(key)) ?? { ...key, ...NOT_REMEMBERED, tokens: 0 };
+        found.set(nameOf(key), { ...access, tokens: access.tokens + tokens });
+      }
+      return [...found.values()];
+    },
+
+    /**
+     * Ends the access of applications: their codes and tokens, and the remembered consent, so that the user is asked again.
+     * @returns whose access to what has ended; empty when there was nothing to withdraw
+     */
+    withdraw: (actor: Actor, filter: ConsentFilter): Promise<AccessKey[]> =>
+      inTransaction(knex, async (trx) => {
+        const ended = await endAccess(trx, filter);
+        for (const { account_id, client_id } of ended)
+          await recordEventIn(trx, {
+            action: 'consent.withdrawn',
+            actorId: actor.accountId,
+            accountId: account_id,
+            clientId: client_id,
+          });
+        return ended;
+      }),
+  };
+}
+
+export type Consents = ReturnType<typeof createConsents>;
