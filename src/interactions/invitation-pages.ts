@@ -55,12 +55,19 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
     showPage(ctx, `invitations/${view}`, { ...common, ...data });
   }
 
-  function askCode(ctx: Context, details: Details, alert?: string, typed = ''): Promise<void> {
+  /** @param options `user`: who is signed in, and can go on without an invitation */
+  function askCode(
+    ctx: Context,
+    details: Details,
+    options: { alert?: string; typed?: string; user?: { username: string } } = {},
+  ): Promise<void> {
+    const { alert, typed = '', user } = options;
     if (alert) ctx.status = 400;
     return showStep(ctx, details, 'enter-code', {
       title: 'Enter your invitation code',
       alert,
       typed: typed.slice(0, 64),
+      accountName: user?.username,
     });
   }
 
@@ -87,7 +94,7 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
   /** A signed-in user chooses: accounts are never merged, and the session never changes its account, without asking. */
   function askWhichAccount(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
     return showStep(ctx, details, 'choose-account', {
-      title: 'Which account is this invitation for?',
+      title: 'Who uses this invitation?',
       offer,
       grants: grants(offer),
       accountName,

@@ -60,15 +60,18 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
     return accountId && account ? { accountId, username: account.username } : undefined;
   }
 
+  /** The invitation can no longer be used: the browser forgets it. */
+  async function askCodeAgain(ctx: Context, details: Details, refusal: LatchkeyError): Promise<void> {
+    invitationCookie.clear(ctx);
+    return askCode(ctx, details, { alert: refusal.message, user: await findSignedInUser(details) });
+  }
+
   router.get('/interaction/:uid/invitation', async (ctx) => {
     const details = await load(ctx);
     const code = invitationCookie.read(ctx);
     if (code === undefined) return askCode(ctx, details);
     const seen = await findOffer(code);
-    if ('refusal' in seen) {
-      invitationCookie.clear(ctx);
-      return askCode(ctx, details, seen.refusal.message);
-    }
+    if ('refusal' in seen) return askCodeAgain(ctx, details, seen.refusal);
     const user = await findSignedInUser(details);
     if (user && ctx.query.as !== 'new') return askWhichAccount(ctx, details, seen.offer, user.username);
     return showOffer(ctx, details, seen.offer);
@@ -79,9 +82,9 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
   }
 
   async function acceptCode(ctx: Context, details: Details, typed: string): Promise<void> {
-    if (typed.trim() === '') return askCode(ctx, details, 'Enter your invitation code');
+    if (typed.trim() === '') return askCode(ctx, details, { alert: 'Enter your invitation code' });
     const seen = await findOffer(typed);
-    if ('refusal' in seen) return askCode(ctx, details, seen.refusal.message, typed);
+    if ('refusal' in seen) return askCode(ctx, details, { alert: seen.refusal.message, typed });
     invitationCookie.set(ctx, typed);
     showAgain(ctx, details);
   }
@@ -94,6 +97,13 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
     await interactions.finish(ctx, { create: {} });
   }
 
+  /** A signed-in user goes on without the invitation, which stays unused. */
+  async function skip(ctx: Context, details: Details): Promise<void> {
+    if (!(await findSignedInUser(details))) return showAgain(ctx, details);
+    invitationCookie.clear(ctx);
+    await interactions.finish(ctx, { create: {} });
+  }
+
   async function signUp(
     ctx: Context,
     details: Details,
@@ -101,10 +111,7 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
     fields: Record<string, string>,
   ): Promise<void> {
     const seen = await findOffer(code);
-    if ('refusal' in seen) {
-      invitationCookie.clear(ctx);
-      return askCode(ctx, details, seen.refusal.message);
-    }
+    if ('refusal' in seen) return askCodeAgain(ctx, details, seen.refusal);
     // An invitation for one e-mail address overrides the form, so the form cannot choose another address.
     const input = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
     const read = readSignUp(input, deps.passwordFault);
@@ -122,8 +129,7 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
         return showOffer(ctx, details, seen.offer, fields, { username: error.message });
       if (error.kind !== 'invalid_input') throw error;
       // The invitation was used up, was revoked or expired while the form was open.
-      invitationCookie.clear(ctx);
-      return askCode(ctx, details, error.message);
+      return askCodeAgain(ctx, details, error);
     }
   }
 
@@ -131,8 +137,9 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
     const fields = await interactions.form(ctx);
     const details = await load(ctx);
     if (fields.invitation_code !== undefined) return acceptCode(ctx, details, fields.invitation_code);
+    if (fields.decision === 'skip') return skip(ctx, details);
     const code = invitationCookie.read(ctx);
-    if (code === undefined) return askCode(ctx, details, 'Enter your invitation code');
+    if (code === undefined) return askCode(ctx, details, { alert: 'Enter your invitation code' });
     if (!isFormOf(code, fields)) return showAgain(ctx, details);
     if (fields.decision === 'add') return addToAccount(ctx, details, code);
     if (fields.decision === 'new') return showAgain(ctx, details, '?as=new');

@@ -115,11 +115,24 @@ const secondFactor = (policy: SecondFactorPolicy) =>
     },
   );
 
+/** Somebody who opened an invitation and then signed in to an account that they have is asked what becomes of it. */
+const invitation = (hasInvitation: PromptDeps['hasInvitation']) =>
+  new Check(
+    'invitation',
+    'an invitation is open in this browser',
+    'interaction_required',
+    (ctx: KoaContextWithOIDC) => ctx.oidc.result?.login !== undefined && hasInvitation(ctx),
+  );
+
+export interface PromptDeps {
+  secondFactorPolicy: SecondFactorPolicy;
+  refreshTokens: Pick<RefreshTokenRules, 'isSignInTooOld'>;
+  /** Whether an invitation is open in the browser that sent this request. */
+  hasInvitation(ctx: KoaContextWithOIDC): boolean;
+}
+
 /** When a user is prompted: the engine's own policy, changed where we are stricter. */
-export function createPromptPolicy(
-  secondFactorPolicy: SecondFactorPolicy,
-  refreshTokens: Pick<RefreshTokenRules, 'isSignInTooOld'>,
-) {
+export function createPromptPolicy({ secondFactorPolicy, refreshTokens, hasInvitation }: PromptDeps) {
   const policy = interactionPolicy.base();
   const checks = policy.get('login')?.checks;
   // The engine's checks compare acr values for equality, and would ask a user with a stronger sign-in forever.
@@ -137,7 +150,7 @@ export function createPromptPolicy(
   policy.get('consent')?.checks.add(nativeClient);
   policy.get('consent')?.checks.add(scopeLeft);
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
-  policy.add(new Prompt({ name: 'create', requestable: true }), 0);
+  policy.add(new Prompt({ name: 'create', requestable: true }, invitation(hasInvitation)), 0);
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 1);
   return policy;
 }

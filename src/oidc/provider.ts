@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Context } from 'koa';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_VALUES } from '../access/acr.ts';
 import type { Config } from '../config/settings.ts';
@@ -7,6 +8,7 @@ import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
+import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { claimsByScope, type FindAccount, limitClaims } from './claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
@@ -63,7 +65,9 @@ const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin
 
 function configuration(deps: EngineDeps): Configuration {
   const { config, secrets, pages } = deps;
-  const { secure, base, cookiePath, cookiePrefix, partPrefix } = issuerScope(config.issuer);
+  const scope = issuerScope(config.issuer);
+  const { secure, base, cookiePath, cookiePrefix, partPrefix } = scope;
+  const invitationCookie = createSealedCookie({ secrets, scope }, 'invitation');
   const refreshTokens = createRefreshTokenRules(config.ttl);
   const cookie = { httpOnly: true, sameSite: 'lax' as const, secure, signed: true };
   const settings = {
@@ -115,7 +119,11 @@ function configuration(deps: EngineDeps): Configuration {
     },
     interactions: {
       url: (_ctx: unknown, interaction: { uid: string }) => `${base}/interaction/${interaction.uid}`,
-      policy: createPromptPolicy(createSecondFactorPolicy(config.secondFactor), refreshTokens),
+      policy: createPromptPolicy({
+        secondFactorPolicy: createSecondFactorPolicy(config.secondFactor),
+        refreshTokens,
+        hasInvitation: (ctx) => invitationCookie.read(ctx as unknown as Context) !== undefined,
+      }),
     },
     features: {
       devInteractions: { enabled: false },

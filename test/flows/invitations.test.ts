@@ -142,6 +142,58 @@ describe('an invitation', { concurrency: true }, () => {
     );
   });
 
+  test('is kept when somebody signs in to the account that they have, and asks who uses it', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient();
+    const ada = await server.createAccount();
+    const { code, id } = await invite(server, { scope: 'openid notes:read' });
+    /** Opens the invitation on the way into an application, and signs in instead. */
+    const signInInstead = async () => {
+      const browser = new Browser(server.issuer);
+      const login = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+      const link = /href="([^"]+\/invitation)"/.exec(await login.text())?.[1] ?? '';
+      const offer = await typeCode(browser, await browser.get(link), code);
+      const instead = /href="([^"]+)">I already have an account/.exec(await offer.text())?.[1] ?? '';
+      const form = await formOf(await browser.get(instead));
+      const typed = { ...form.fields, username: ada.username, password: PASSWORD };
+      return { browser, page: await browser.follow(await browser.post(form.action, typed)) };
+    };
+    const uses = async () => (await server.database.knex('T_invitations').where({ id }).first('uses')).uses;
+
+    const skipped = await signInInstead();
+    assert.match(await skipped.page.clone().text(), /<h1>Who uses this invitation\?<\/h1>/);
+    const { action, fields } = await formOf(skipped.page);
+    const on = await skipped.browser.follow(
+      await skipped.browser.post(action, { ...fields, decision: 'skip' }),
+    );
+    assert.match(await on.text(), /Allow/);
+    assert.equal(await uses(), 0);
+
+    const { browser, page } = await signInInstead();
+    const question = await formOf(page);
+    const added = await browser.post(question.action, { ...question.fields, decision: 'add' });
+    assert.match(await (await browser.follow(added)).text(), /Allow/);
+    assert.equal(await uses(), 1);
+    assert.ok((await server.accounts.show(ada.username)).scopes.includes('notes:read'));
+  });
+
+  test('that was revoked meanwhile lets somebody who signed in go on', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { code, id } = await invite(server);
+    const { browser, page: offer } = await open(server, code);
+    const instead = /href="([^"]+)">I already have an account/.exec(await offer.text())?.[1] ?? '';
+    const form = await formOf(await browser.get(instead));
+    await server.invitations.revoke(OPERATOR, id);
+    const typed = { ...form.fields, username: ada.username, password: PASSWORD };
+    const page = await browser.follow(await browser.post(form.action, typed));
+    assert.match(await page.clone().text(), /Continue as <bdi>ada<\/bdi> without it/);
+    const csrf = (await formOf(page)).fields.csrf ?? '';
+    const path = new URL(page.url).pathname;
+    const on = await browser.follow(await browser.post(path, { csrf, decision: 'skip' }));
+    assert.equal(new URL(on.url).pathname, '/account/security');
+  });
+
   test('for a new account asks first before it signs out the other one', async (t) => {
     const server = await startServer(t, 'sqlite');
     const client = await server.createClient();
