@@ -28,6 +28,12 @@ export interface ConsentDeps {
   findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
 }
 
+/** What the engine found that the grant has no answer to, when it asked for consent. */
+interface Missing {
+  missingOIDCScope?: string[];
+  missingOIDCClaims?: string[];
+}
+
 /** The page on which a user allows an application to use their account, or denies it. */
 export function createConsent(deps: ConsentDeps) {
   const { provider } = deps;
@@ -38,15 +44,17 @@ export function createConsent(deps: ConsentDeps) {
     const accountId = details.session?.accountId;
     const account = accountId ? await deps.findAccount(accountId) : undefined;
     if (!accountId || !account) throw interactionEnded();
-    const missing = (details.prompt.details.missingOIDCScope as string[] | undefined) ?? [];
+    const { missingOIDCScope = [], missingOIDCClaims = [] } = details.prompt.details as Missing;
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
-    const earlier = parseScopes(grant?.getOIDCScope());
-    const requested = String(details.params.scope ?? '')
-      .split(' ')
-      .filter((scope) => missing.includes(scope) || earlier.includes(scope));
+    // What becomes possible while the page is open, such as by a larger ceiling, was not on it: it is asked for again.
+    const scopes = new Set([...missingOIDCScope, ...parseScopes(grant?.getOIDCScope())]);
+    const requested = parseScopes(String(details.params.scope ?? '')).filter((scope) => scopes.has(scope));
     const allowed = deps.limitToCeiling(requested, account.scopes);
     const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
-    const claims = client ? claimsToGrant(details.params, client, account) : [];
+    const asked = new Set([...missingOIDCClaims, ...(grant?.getOIDCClaims() ?? [])]);
+    const claims = (client ? claimsToGrant(details.params, client, account) : []).filter((one) =>
+      asked.has(one),
+    );
     return { accountId, account, client, grant, allowed, claims };
   }
 

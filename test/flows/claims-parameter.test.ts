@@ -11,6 +11,7 @@ import {
   signInWith,
   walk,
 } from '../support/builders/authorization.ts';
+import { arrive, decide } from '../support/builders/consent.ts';
 import { claimsOf } from '../support/builders/second-factor.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -161,6 +162,26 @@ describe('the claims parameter', () => {
     const html = await consentPage(server, client, EVERYTHING);
     assert.ok(html.includes('your e-mail address'));
     assert.ok(!html.includes('your picture') && !html.includes('preferred_username'));
+  });
+
+  test('asks again for a claim that became possible while the consent page was open', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient({ scope: 'openid profile email' });
+    const person = await server.createAccount('ada', 'openid');
+    const claims = JSON.stringify({ userinfo: { email: null, name: null } });
+    const browser = new Browser(server.issuer);
+    const request = authorization(client, { scope: 'openid', claims });
+    const page = await arrive(browser, request, person);
+    assert.doesNotMatch(await page.clone().text(), /your e-mail address|your name/);
+    await server.accounts.update(OPERATOR, 'ada', { scope: 'openid profile email' });
+    const again = await decide(browser, page, 'allow');
+    assert.equal(again.status, 200, 'the user is asked again');
+    assert.match(await again.clone().text(), /your e-mail address/);
+    const grants = await server.database.knex('T_grants').pluck('payload');
+    assert.ok(grants.every((payload) => !payload.includes('email')));
+    const answer = answerOf(await decide(browser, again, 'allow'));
+    const { body } = await redeem(server, client, request, answer.get('code'));
+    assert.equal((await userinfo(server, body.access_token)).email, 'ada@harbour.example');
   });
 
   test('shows a claim again when consent is asked for again', async (t) => {

@@ -83,13 +83,14 @@ export function createSignOutEverywhere(deps: {
    */
   return async (trx, accountId, { except = {}, revokeGrants = false } = {}) => {
     await lockRow(trx, accountId);
-    // First the requests, then the sessions, then the tokens: each may lead to the next. What a concurrent request commits
-    // before this point is found below, and what it commits later fails at its guard.
+    // First the requests, then the consents, the sessions and the tokens: each may lead to the next. What a concurrent
+    // request commits before this point is found below, and what it commits later fails at its guard.
     // In a pending request, the user may already have entered the old password. Continued later, it would start a
     // session.
     const requests = trx('T_authorization_requests').where({ account_id: accountId, status: 'pending' });
     if (except.request !== undefined) requests.whereNot({ uid_hash: digest(except.request) });
     await requests.update({ status: 'expired' });
+    if (revokeGrants) await trx('T_consents').where({ account_id: accountId }).delete();
     const sessions = trx('T_user_sessions').where({ account_id: accountId });
     if (except.session !== undefined) sessions.whereNot({ uid: except.session });
     await sessions.update({ is_active: false });
@@ -97,7 +98,6 @@ export function createSignOutEverywhere(deps: {
     await deps.voidLinks(trx, accountId);
     await deps.forgetBrowsers(trx, accountId, except.browser);
     if (!revokeGrants) return;
-    await trx('T_consents').where({ account_id: accountId }).delete();
     await trx('T_grants')
       .where({ account_id: accountId })
       .whereNull('revoked_at')
