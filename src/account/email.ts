@@ -4,7 +4,7 @@ import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import { emailField } from '../identity/fields.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
-import type { FactorPagesDeps } from './factors.ts';
+import type { FreshSignIn } from './fresh-sign-in.ts';
 
 export interface EmailPageDeps {
   signedIn: SignedInPages;
@@ -32,7 +32,7 @@ export interface EmailPageDeps {
   profile(
     accountId: string,
   ): Promise<{ has_password: boolean; email: string | null; email_verified: boolean }>;
-  factors: Pick<FactorPagesDeps, 'standing' | 'signInAgain'>;
+  freshSignIn: FreshSignIn;
   navOf(user: SignedInUser): unknown;
 }
 
@@ -48,8 +48,8 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
   /** @returns whether the form asks for the password; undefined after a redirect to a new sign-in */
   async function needsPassword(ctx: Context, { accountId }: SignedInUser): Promise<boolean | undefined> {
     const { has_password } = await deps.profile(accountId);
-    if (has_password || (await deps.factors.standing(ctx)).isFresh) return has_password;
-    seeOther(ctx, deps.factors.signInAgain({ max_age: '300' }));
+    if (has_password || (await deps.freshSignIn.assess(ctx, accountId)).isFresh) return has_password;
+    seeOther(ctx, deps.freshSignIn.signInUrl(PATH, true));
     return undefined;
   }
 

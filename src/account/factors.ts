@@ -1,36 +1,35 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { currentUnit, type Origin } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
 import type { Credentials } from '../identity/passkeys/credentials.ts';
 import type { Credential } from '../identity/passkeys/store.ts';
 import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
-import { hasShownEnough, type SecondFactor } from '../identity/second-factor/index.ts';
+import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import { type FreshSignIn, SECURITY } from './fresh-sign-in.ts';
 
 export interface FactorPagesDeps {
   signedIn: SignedInPages;
   showPage: ShowPage;
+  freshSignIn: FreshSignIn;
   keys: Credentials;
   secondFactor: SecondFactor;
   browserCookie: { read(ctx: Context): { hash: string } };
   /** The limit on failed sign-ins of one IP address, to which wrong codes count too. */
   failedSignIns: FailureLimit;
-  /** How this session came to be. */
-  standing(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
+  /** The session has shown one factor more: a code of the app that was just set up. */
+  addMethod(ctx: Context, method: string): Promise<void>;
   /** What the script of the page needs to be answered. */
   scriptToken(sessionUid: string): string;
-  /** @returns the URL of a new sign-in with these parameters, which returns to the page */
-  signInAgain(params: Record<string, string>): string;
   notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
   nav(user: SignedInUser): unknown;
 }
 
-export const SECURITY = '/account/security';
 const APP = `${SECURITY}/app`;
 const CODES = `${SECURITY}/recovery-codes`;
 const KEYS = `${SECURITY}/keys`;
@@ -49,30 +48,15 @@ function signals(rpId: string, user: SignedInUser, keys: Credential[]): string {
   });
 }
 
+const appAction = (_user: SignedInUser, { act }: Record<string, string>) =>
+  act === 'remove' ? 'remove the authenticator app' : 'set up an authenticator app';
+
 /** Keys, authenticator app and recovery codes on the security page. */
 export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   const { signedIn, keys } = deps;
-  const { totp, recoveryCodes, getFactors } = deps.secondFactor;
+  const { assess, requireFactors, signInUrl } = deps.freshSignIn;
+  const { totp, recoveryCodes } = deps.secondFactor;
   const back = (ctx: Context, done: string) => seeOther(ctx, `${SECURITY}?done=${done}`);
-
-  /**
-   * Requires a recent sign-in with the account's factors before they are changed, so that the password alone is not
-   * enough to take the account over. Otherwise the user signs in again, and nothing is changed.
-   */
-  function requireFactors(
-    work: (ctx: Context, user: SignedInUser, fields: Record<string, string>, from: Origin) => Promise<void>,
-  ): FormHandler {
-    return async (ctx, user, fields) => {
-      const { amr, isFresh } = await deps.standing(ctx);
-      const hasShown = hasShownEnough(await getFactors(user.accountId), amr);
-      if (isFresh && hasShown) return work(ctx, user, fields, currentUnit().origin);
-      seeOther(ctx, signInUrl(hasShown));
-    };
-  }
-
-  /** @param hasShown whether the session has shown the factors that the account has */
-  const signInUrl = (hasShown: boolean) =>
-    deps.signInAgain(hasShown ? { max_age: '300' } : { max_age: '300', acr_values: 'mfa' });
 
   const page = (user: SignedInUser, title: string, data: object) => ({
     title,
@@ -93,7 +77,8 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       }
       if (act !== 'remove')
         throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
-      await requireFactors(async (_ctx, _user, _fields, from) => {
+      const says = async () => `remove “${(await keys.get(accountId, key)).name}”`;
+      await requireFactors(says, async (_ctx, _user, _fields, from) => {
         await keys.remove(accountId, key, accountId, from);
         back(ctx, 'removed');
       })(ctx, user, fields);
@@ -118,7 +103,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   router.post(
     APP,
     signedIn.form(
-      requireFactors(async (ctx, user, { act, code }, from) => {
+      requireFactors(appAction, async (ctx, user, { act, code }, from) => {
         const { accountId } = user;
         if (act === 'remove') {
           await totp.remove(accountId, from);
@@ -135,6 +120,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         if (!isConfirmed)
           return showApp(ctx, user, 'That code did not work. Wait for the next code and try again');
         recordSecondFactor(accountId, browserHash);
+        await deps.addMethod(ctx, 'otp');
         deps.notify(accountId, 'totp_added');
         back(ctx, 'app');
       }),
@@ -144,14 +130,17 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   router.post(
     CODES,
     signedIn.form(
-      requireFactors(async (ctx, user, _fields, from) => {
-        const codes = await recoveryCodes.create(user.accountId, { session: user.sessionUid }, from);
-        deps.showPage(
-          ctx,
-          'account/recovery-codes',
-          page(user, 'Your recovery codes', { codes, back: SECURITY }),
-        );
-      }),
+      requireFactors(
+        () => 'create recovery codes',
+        async (ctx, user, _fields, from) => {
+          const codes = await recoveryCodes.create(user.accountId, { session: user.sessionUid }, from);
+          deps.showPage(
+            ctx,
+            'account/recovery-codes',
+            page(user, 'Your recovery codes', { codes, back: SECURITY }),
+          );
+        },
+      ),
     ),
   );
 
@@ -160,9 +149,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     async pageData(ctx: Context, user: SignedInUser) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
-      const factors = await getFactors(accountId);
-      const { amr, isFresh } = await deps.standing(ctx);
-      const hasShown = hasShownEnough(factors, amr);
+      const { amr, factors, isFresh, hasShown } = await assess(ctx, accountId);
       return {
         passkeys: list.filter(({ kind }) => kind === 'passkey'),
         securityKeys: list.filter(({ kind }) => kind === 'security_key'),
@@ -172,7 +159,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         csrf: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES) },
         // Without a factor, a key can still be added beside another one, and waits until that one approves it.
         mayAddKey: isFresh && (hasShown || factors.keys > 0),
-        signInUrl: signInUrl(hasShown || factors.keys > 0),
+        signInUrl: signInUrl(SECURITY, hasShown || factors.keys > 0),
         script: {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,

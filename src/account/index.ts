@@ -4,10 +4,12 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import type { Profile } from '../identity/accounts/profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import type { PendingActions } from '../web/pending-action.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in-pages.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
-import { createFactorPages, type FactorPagesDeps, SECURITY } from './factors.ts';
+import { createFactorPages, type FactorPagesDeps } from './factors.ts';
+import { createFreshSignIn, type FreshSignInDeps, SECURITY } from './fresh-sign-in.ts';
 
 export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'> {
   signedIn: SignedInPages;
@@ -20,7 +22,9 @@ export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'isOw
   rotateSession(ctx: Context): Promise<void>;
   /** Whether these scopes open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
-  factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'nav'>;
+  pendingActions: PendingActions;
+  freshSignIn: Pick<FreshSignInDeps, 'standing' | 'signInAgain'>;
+  factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'nav' | 'freshSignIn'>;
 }
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
@@ -52,7 +56,17 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     return navigation('Your account', SECURITY, [...links, ['/session/end', 'Sign out…']]);
   }
 
-  const pages = createFactorPages(router, { ...deps.factors, signedIn, showPage: deps.showPage, nav: navOf });
+  const { showPage, pendingActions } = deps;
+  const { getFactors } = deps.factors.secondFactor;
+  const freshSignIn = createFreshSignIn(router, {
+    signedIn,
+    showPage,
+    pendingActions,
+    getFactors,
+    nav: navOf,
+    ...deps.freshSignIn,
+  });
+  const pages = createFactorPages(router, { ...deps.factors, freshSignIn, signedIn, showPage, nav: navOf });
 
   async function show(ctx: Context, user: SignedInUser, faults: Record<string, string> = {}): Promise<void> {
     const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
@@ -72,7 +86,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     });
   }
 
-  createEmailPage(router, { ...deps, navOf });
+  createEmailPage(router, { ...deps, freshSignIn, navOf });
 
   router.get(
     '/account',
@@ -83,7 +97,10 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
 
   router.get(
     SECURITY,
-    signedIn.page((ctx, user) => show(ctx, user)),
+    signedIn.page((ctx, user) => {
+      pendingActions.forget(ctx);
+      return show(ctx, user);
+    }),
   );
 
   router.post(

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { fromEpoch, toEpoch } from '../database/instants.ts';
+import { fromEpoch } from '../database/instants.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { factorRequired } from '../identity/passkeys/add-credential.ts';
 import type { Passkeys } from '../identity/passkeys/index.ts';
@@ -10,9 +10,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
-
-/** How long after a sign-in the user may change factors without signing in again. */
-const FRESH_SECONDS = 300;
+import { isFresh } from './fresh-sign-in.ts';
 
 export interface AccountCeremoniesDeps {
   provider: Provider;
@@ -33,9 +31,6 @@ export interface Standing {
   /** Seconds. */
   loginTs: number;
 }
-
-/** Whether the sign-in was so recent that the same person is still at the browser. */
-export const isFresh = ({ loginTs }: Standing) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
 
 /** The form token that the script of an account page sends. */
 export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(`webauthn:${uid}`);

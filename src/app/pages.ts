@@ -1,10 +1,10 @@
 import Router from '@koa/router';
 import type { Provider } from 'oidc-provider';
 import { covers, limitToCeiling } from '../access/scopes.ts';
-import { SECURITY } from '../account/factors.ts';
+import { isFresh, PURPOSES } from '../account/fresh-sign-in.ts';
 import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
-import { accountCsrf, createAccountCeremonies, isFresh } from '../account/passkey-ceremonies.ts';
+import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
 import type { Config } from '../config/settings.ts';
 import { createInvitationPages } from '../console/invitations.ts';
 import { createConsoleLayout } from '../console/layout.ts';
@@ -25,6 +25,7 @@ import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createCsrfTokens } from '../web/csrf.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
+import { createPendingActions } from '../web/pending-action.ts';
 import { qrImage } from '../web/qr-image.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
@@ -50,6 +51,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
   const invitationCookie = sealedCookie('invitation');
   const recoveryCookie = sealedCookie('recover');
+  const pendingActions = createPendingActions(sealedCookie('action'));
   const browserCookie = createBrowserCookie({ scope, days: TRUST_DAYS });
   const ceremonyCookie = createCeremonyCookie(scope);
   const forms = createCsrfTokens({ secrets, scope });
@@ -95,6 +97,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       isTooLong,
       failedSignIns: limits.signIn,
       recoversByEmail: config.recoverByEmail,
+      findPurpose: (ctx, accountId, page) => pendingActions.find(ctx, accountId)?.says ?? PURPOSES[page],
     },
     consent: {
       limitToCeiling,
@@ -159,6 +162,14 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     changePassword: passwords.change,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
+    pendingActions,
+    freshSignIn: {
+      signInAgain: (page, params) => signInUrl(issuer, page, params),
+      async standing(ctx) {
+        const session = await accountCeremonies.standing(ctx);
+        return { amr: session?.amr ?? [], isFresh: session !== undefined && isFresh(session) };
+      },
+    },
     factors: {
       secondFactor,
       browserCookie,
@@ -168,11 +179,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       rpId: new URL(issuer).hostname,
       notify: services.notify,
       scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
-      signInAgain: (params) => signInUrl(issuer, SECURITY, params),
-      async standing(ctx) {
-        const session = await accountCeremonies.standing(ctx);
-        return { amr: session?.amr ?? [], isFresh: session !== undefined && isFresh(session) };
-      },
+      addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },
   });
   createHomePages(router, { provider, showPage, findAccount, mayAdminister });

@@ -34,7 +34,7 @@ export interface InteractionPagesDeps {
   findOffer: InvitationDeps['findOffer'];
   findRecoveryLink: RecoverDeps['findRecoveryLink'];
   secondFactor: SecondFactor;
-  login: Pick<LoginDeps, 'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail'>;
+  login: Pick<LoginDeps, 'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail' | 'findPurpose'>;
   consent: Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl' | 'findScopeDescriptions' | 'addToConsent'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };

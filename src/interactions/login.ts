@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { currentUnit } from '../database/unit-of-work.ts';
+import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState } from './authentication-state.ts';
@@ -25,6 +26,8 @@ export interface LoginDeps {
     /** Runs an attempt, which has failed if it returns undefined. */
     tryAttempt<T>(ip: string | undefined, attempt: () => Promise<T | undefined>): Promise<T | undefined>;
   };
+  /** Why this account is asked to sign in again before it opens a page of ours, as the end of "Confirm it is you to …". */
+  findPurpose(ctx: Context, accountId: string, page: string): string | undefined;
   /** Whether people without a password can recover their account by e-mail. */
   recoversByEmail: boolean;
 }
@@ -42,13 +45,18 @@ export function createLogin(deps: LoginDeps) {
     const { client, ...data } = await deps.interactions.common(ctx, details);
     const hint = details.params.login_hint;
     // A signed-in user is here when the application requires a stronger or more recent sign-in.
-    const known = details.session?.accountId ? await deps.findAccount(details.session.accountId) : undefined;
+    const signedIn = details.session?.accountId;
+    const known = signedIn ? await deps.findAccount(signedIn) : undefined;
     const username =
       failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
+    const isOwn = details.params.client_id === OWN_CLIENT_ID;
+    const purpose =
+      isOwn && signedIn ? deps.findPurpose(ctx, signedIn, String(details.params.state)) : undefined;
     if (failed) ctx.status = 401;
     deps.showPage(ctx, 'interactions/login', {
       ...data,
-      title: `Sign in to ${data.clientName}`,
+      title: purpose ? `Confirm it is you to ${purpose}` : `Sign in to ${data.clientName}`,
+      purpose,
       recoversByEmail: deps.recoversByEmail,
       username,
       alert: failed?.alert,

@@ -75,6 +75,7 @@ export const ROUTES: Route[] = [
     page('/account/security/keys'),
     page('/account/security/app'),
     page('/account/security/recovery-codes'),
+    signedInPage('/account/confirm'),
     signedInPage('/account/email'),
     signedInPage('/account/recover'),
     signedInPage('/admin'),

@@ -3,6 +3,8 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
 const MINUTES = 60;
+/** In characters. Codes and tokens are far shorter. */
+const MAX_LENGTH = 1000;
 
 /** A cookie that keeps a code or a token while its user goes from page to page. */
 export interface SealedCookie {
@@ -27,7 +29,7 @@ export function createSealedCookie(
   const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
   return {
     set(ctx, value) {
-      ctx.cookies.set(name, deps.secrets.seal(value.slice(0, 200), at), {
+      ctx.cookies.set(name, deps.secrets.seal(value.slice(0, MAX_LENGTH), at), {
         ...options,
         maxAge: MINUTES * 60_000,
       });

@@ -177,7 +177,7 @@ describe('an invitation', { concurrency: true }, () => {
     assert.ok((await server.accounts.show(ada.username)).scopes.includes('notes:read'));
   });
 
-  test('that was revoked meanwhile lets somebody who signed in go on', async (t) => {
+  test('that was revoked in the meantime lets somebody who signed in go on', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
     const { code, id } = await invite(server);

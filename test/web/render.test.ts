@@ -70,6 +70,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['account/security', { ...account, factors: own, notice: { heading: bad, text: bad } }],
     ['account/security', { ...account, factors: fresh, profile: { ...me, has_password: false } }],
     ['account/authenticator-app', { ...account, app, back: bad }],
+    ['account/confirm', { ...account, label: bad, fields: { key: bad }, back: bad }],
     ['account/authenticator-app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
     ['account/recovery-codes', { ...account, codes: [bad], back: bad }],
     ['interactions/login', { ...all, passkeys }],
