@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
+import type { Page } from 'playwright-core';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { startServer } from '../support/server.ts';
+import { PASSWORD, startServer } from '../support/server.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';
 const library = readFileSync(
@@ -23,53 +24,110 @@ async function serve(): Promise<{ origin: string; close(): void }> {
   return { origin: `http://localhost:${port}`, close: () => void server.close() };
 }
 
+const signIn = async (page: Page) => {
+  await page.getByLabel('Username').fill('ada');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+};
+const allow = (page: Page) => page.getByRole('button', { name: 'Allow', exact: true }).click();
+
+/** A server, a registered single-page application on another origin, and a browser. */
+async function open(t: TestContext) {
+  const server = await startServer(t, 'sqlite');
+  const person = await server.createAccount();
+  const spa = await serve();
+  t.after(spa.close);
+  const client = await server.createClient({
+    public: true,
+    redirectUris: [`${spa.origin}/callback`],
+    postLogoutRedirectUris: [`${spa.origin}/`],
+  });
+  const settings = JSON.stringify({
+    authority: server.issuer,
+    client_id: client.client_id,
+    redirect_uri: `${spa.origin}/callback`,
+    popup_redirect_uri: `${spa.origin}/callback`,
+    post_logout_redirect_uri: `${spa.origin}/`,
+    scope: 'openid profile email',
+    loadUserInfo: true,
+  });
+  const { context, complaints } = await watch(await launch(t));
+  return {
+    person,
+    spa,
+    context,
+    unexpected: () => complaints.filter((text) => !/favicon/.test(text)),
+    /** Evaluates an expression with a `manager` in a page of the application. */
+    run: (page: Page, expression: string): Promise<unknown> =>
+      page.evaluate(`(async () => {
+        const userStore = new oidc.WebStorageStateStore({ store: localStorage });
+        const manager = new oidc.UserManager({ ...${settings}, userStore });
+        return ${expression};
+      })()`),
+  };
+}
+
 describe('oidc-client-ts in Chromium', { skip }, () => {
   test('signs in, reads userinfo, refreshes and signs out unchanged', async (t) => {
-    const server = await startServer(t, 'sqlite');
-    const person = await server.createAccount();
-    const spa = await serve();
-    t.after(spa.close);
-    const client = await server.createClient({
-      public: true,
-      redirectUris: [`${spa.origin}/callback`],
-      postLogoutRedirectUris: [`${spa.origin}/`],
-    });
-    const { context, complaints } = await watch(await launch(t));
+    const { person, spa, context, unexpected, run } = await open(t);
     const page = await context.newPage();
-    const settings = JSON.stringify({
-      authority: server.issuer,
-      client_id: client.client_id,
-      redirect_uri: `${spa.origin}/callback`,
-      post_logout_redirect_uri: `${spa.origin}/`,
-      scope: 'openid profile email',
-      loadUserInfo: true,
-    });
-    const run = (call: string) =>
-      page.evaluate(`(async () => {
-      const manager = new oidc.UserManager({ ...${settings}, userStore: new oidc.WebStorageStateStore({ store: localStorage }) });
-      return ${call};
-    })()`);
-
     await page.goto(spa.origin);
-    await run('manager.signinRedirect()').catch(() => undefined);
-    await page.getByLabel('Username').fill('ada');
-    await page.getByLabel('Password').fill(person.password);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await run(page, 'manager.signinRedirect()').catch(() => undefined);
+    await signIn(page);
+    await allow(page);
     await page.waitForURL(`${spa.origin}/callback?**`);
-    const profile = (await run('manager.signinCallback().then((user) => user.profile)')) as Record<
-      string,
-      string
-    >;
-    assert.equal(profile.email, 'ada@harbour.example');
-    const fresh = (await run('manager.signinSilent().then((user) => user.profile.sub)')) as string;
-    assert.equal(fresh, person.id);
-    await run('manager.signoutRedirect()').catch(() => undefined);
-    await page.waitForURL(`${spa.origin}/`);
-    assert.deepEqual(
-      complaints.filter((text) => !/favicon/.test(text)),
-      [],
+    assert.equal(
+      await run(page, 'manager.signinCallback().then((user) => user.profile.email)'),
+      'ada@harbour.example',
     );
+    assert.equal(await run(page, 'manager.signinSilent().then((user) => user.profile.sub)'), person.id);
+    await run(page, 'manager.signoutRedirect()').catch(() => undefined);
+    await page.waitForURL(`${spa.origin}/`);
+    assert.deepEqual(unexpected(), []);
+  });
+
+  test('signs in and out in a pop-up', async (t) => {
+    const { person, spa, context, unexpected, run } = await open(t);
+    const page = await context.newPage();
+    await page.goto(spa.origin);
+    const popUp = page.waitForEvent('popup');
+    const signedIn = run(page, 'manager.signinPopup().then((user) => user.profile.sub)');
+    const window = await popUp;
+    await signIn(window);
+    await allow(window);
+    await window.waitForURL(`${spa.origin}/callback?**`);
+    await run(window, 'manager.signinPopupCallback()').catch(() => undefined);
+    assert.equal(await signedIn, person.id);
+
+    const second = page.waitForEvent('popup');
+    const signedOut = run(page, 'manager.signoutPopup()');
+    const closing = await second;
+    await closing.waitForURL(`${spa.origin}/?**`);
+    await run(closing, 'manager.signoutPopupCallback()').catch(() => undefined);
+    await signedOut;
+    assert.equal(await run(page, 'manager.getUser()'), null);
+    assert.deepEqual(unexpected(), []);
+  });
+
+  test('signs in from two tabs at once, and both renew with the same refresh token', async (t) => {
+    const { person, spa, context, unexpected, run } = await open(t);
+    const tabs = [await context.newPage(), await context.newPage()] as const;
+    for (const tab of tabs) {
+      await tab.goto(spa.origin);
+      await run(tab, 'manager.signinRedirect()').catch(() => undefined);
+      await tab.getByLabel('Username').waitFor();
+    }
+    const [first, second] = tabs;
+    await signIn(first);
+    await allow(first);
+    await first.waitForURL(`${spa.origin}/callback?**`);
+    await run(first, 'manager.signinCallback().then(() => true)');
+    await signIn(second);
+    await second.waitForURL(`${spa.origin}/callback?**`);
+    await run(second, 'manager.signinCallback().then(() => true)');
+    const renew = 'manager.signinSilent().then((user) => user.profile.sub)';
+    assert.deepEqual(await Promise.all(tabs.map((tab) => run(tab, renew))), [person.id, person.id]);
+    assert.deepEqual(unexpected(), []);
   });
 
   test('of another origin is refused at the token endpoint', async (t) => {
