@@ -140,6 +140,7 @@ export function createServices(deps: ServiceDeps) {
     confirmEmail: accountStore.confirmEmail,
     replaceEmail: accountStore.replaceEmail,
     assertSignedIn,
+    lockAccount: accountStore.lockAccount,
     hasPassword: passwordStore.hasPassword,
     setPassword: passwordStore.setPassword,
     hashPassword: passwords.hash,

@@ -27,6 +27,8 @@ export interface EmailVerificationDeps {
     filter: { id: string; is_active: true } | { email: string },
   ): Promise<Account | undefined>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
+  /** Locks the account's row until the transaction ends. */
+  lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   /** @throws LatchkeyError unauthenticated when the session has ended */
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   /** Confirms the address, and takes it from an account that never did. Undefined when it changed concurrently. */
@@ -133,6 +135,8 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
     async verifyEmail(token: string, accountId: string, origin?: Origin): Promise<LinkOwner> {
       try {
         const { link, before } = await inTransaction(knex, async (trx) => {
+          // Otherwise the account could be taken over before the link is used up, and lose its address afterwards.
+          await deps.lockAccount(trx, { id: accountId });
           const link = await consumeLink(trx, token, 'verify_email');
           if (link && link.accountId !== accountId) throw linkOfAnotherAccount();
           const replaced = link && (await deps.replaceEmail(trx, link.accountId, link.email));

@@ -21,6 +21,8 @@ export interface PasskeyRecoveryDeps {
     trx: Knex.Transaction,
     added: { accountId: string; credential: NewCredential; isConfirmed: true; origin?: Origin },
   ): Promise<string>;
+  /** Locks the account's row until the transaction ends. */
+  lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Whether the policy lets a confirmed mailbox open this account. */
   allowsMailRecovery(accountId: string): Promise<boolean>;
@@ -109,7 +111,9 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
       const guesser = { accountId: found.accountId, browserHash };
       const consumeCode = await deps.recoveryCodes.prepareConsume(guesser, recoveryCode);
       const owner = await inTransaction(knex, async (trx) => {
-        // First, so that a wrong code is counted and does not use up the link.
+        // Otherwise the account could be taken over before the link is used up, and get the passkey afterwards.
+        await deps.lockAccount(trx, { id: found.accountId });
+        // Before the link, so that a wrong code is counted and does not use it up.
         if (found.needsRecoveryCode && !(await consumeCode(trx))) return undefined;
         const link = await consumeLink(trx, token, ...PURPOSES);
         if (!link || link.accountId !== credential.challenge.accountId) throw linkExpired();

@@ -28,6 +28,8 @@ export interface PasswordResetDeps {
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Sets the password and ends its lockout. */
   setPassword(trx: Knex.Transaction, accountId: string, passwordHash: string): Promise<void>;
+  /** Locks the account's row until the transaction ends. */
+  lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Ends everything of an account that was set up before anybody had shown its mailbox. */
   endEarlierCredentials: EndEarlierCredentials;
@@ -98,14 +100,17 @@ export function createPasswordReset(deps: PasswordResetDeps) {
      */
     async resetPassword(token: string, password: string, origin?: Origin): Promise<void> {
       // Before the slow hash, so that an invented token costs only a read.
-      if (!(await findLink(knex, token, 'reset_password'))) throw linkExpired();
+      const found = await findLink(knex, token, 'reset_password');
+      if (!found) throw linkExpired();
       const passwordHash = await deps.hashPassword(password);
       await inTransaction(knex, async (trx) => {
+        // First: a sign-in with the old password that is committed before this point is ended below.
+        await deps.setPassword(trx, found.accountId, passwordHash);
+        // Until the link is used up, the account could get another address, which this mailbox does not show.
+        await deps.lockAccount(trx, { id: found.accountId });
         const link = await consumeLink(trx, token, 'reset_password');
         if (!link) throw linkExpired();
         const { accountId, email } = link;
-        // First: a sign-in with the old password that is committed before this point is ended below.
-        await deps.setPassword(trx, accountId, passwordHash);
         if (await deps.confirmEmail(trx, accountId, email))
           await deps.endEarlierCredentials(trx, accountId, origin);
         else await deps.signOutEverywhere(trx, accountId);
