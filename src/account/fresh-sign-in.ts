@@ -8,7 +8,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 
 /** How long after a sign-in the user may change factors without signing in again. */
-export const FRESH_SECONDS = 300;
+const FRESH_SECONDS = 300;
 
 /** Whether the sign-in was so recent that the same person is still at the browser. @param loginTs in seconds */
 export const isFresh = ({ loginTs }: { loginTs: number }) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
@@ -26,7 +26,7 @@ export interface FreshSignInDeps {
 }
 
 export const SECURITY = '/account/security';
-export const CONFIRM = '/account/confirm';
+const CONFIRM = '/account/confirm';
 
 /** What a user who signs in again wants to do on that page, as the end of "Confirm it is you to …". */
 export const PURPOSES: Record<string, string> = {

@@ -44,7 +44,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     findAccount: createFindAccount(config.groupsClaim),
     keys: await services.signingKeys.load(),
     adapter: createStorage({ config, secrets: services.secrets, clients }),
-    pages: createEnginePages(showPage),
+    pages: createEnginePages(showPage, services.wayBack),
     recordClientUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });

@@ -84,6 +84,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const interactions = createInteractionPages({
     provider,
     secrets,
+    wayBack: services.wayBack,
     showPage,
     browserCookie,
     invitationCookie,

@@ -37,6 +37,8 @@ import { createConsents } from '../oidc/consents/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { findStoredAccount } from '../oidc/storage/accounts.ts';
+import { createWayBack } from '../oidc/way-back.ts';
+import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
 import { createMailRenderer } from '../web/render.ts';
 
@@ -197,6 +199,7 @@ export function createServices(deps: ServiceDeps) {
     consents,
     invitations,
     limits,
+    wayBack: createWayBack({ issuer, secrets, scope: issuerScope(issuer) }),
     notify,
     passkeys,
     passwords,

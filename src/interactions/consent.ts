@@ -11,6 +11,13 @@ import type { ShowPage } from '../web/respond.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';
 import { signInAgain } from './select-account.ts';
 
+/** The pages of an application that people may want to read first. */
+const linksOf = ({ policyUri, tosUri }: { policyUri?: string; tosUri?: string }) =>
+  [
+    { url: policyUri, label: 'privacy policy' },
+    { url: tosUri, label: 'terms of service' },
+  ].filter(({ url }) => url !== undefined);
+
 export interface ConsentDeps {
   provider: Provider;
   interactions: Interactions;
@@ -89,6 +96,7 @@ export function createConsent(deps: ConsentDeps) {
     deps.showPage(ctx, 'interactions/consent', {
       ...data,
       title: `Allow ${data.clientName}?`,
+      links: linksOf(client),
       verified: true,
       clientId: client.clientId,
       redirectUri,

@@ -11,7 +11,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthenticationState } from './authentication-state.ts';
 import { type ConsentDeps, createConsent } from './consent.ts';
-import { createInteractions } from './interaction.ts';
+import { createInteractions, type InteractionsDeps } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
 import { createLogin, type LoginDeps } from './login.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
@@ -26,6 +26,7 @@ import { createSelectAccount } from './select-account.ts';
 export interface InteractionPagesDeps {
   provider: Provider;
   secrets: Secrets;
+  wayBack: InteractionsDeps['wayBack'];
   showPage: ShowPage;
   browserCookie: BrowserCookie;
   invitationCookie: SealedCookie;
@@ -59,7 +60,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
   const { getFactors } = secondFactor;
   const router = new Router();
 
-  const interactions = createInteractions({ provider, secrets });
+  const interactions = createInteractions({ provider, secrets, wayBack: deps.wayBack });
   const authentication = createAuthenticationState({
     interactions,
     getFactors,

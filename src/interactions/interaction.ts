@@ -4,6 +4,7 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { findPresentedRequest, presentVisitorRequest } from '../oidc/storage/visitor-requests.ts';
+import type { WayBackService } from '../oidc/way-back.ts';
 import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import { seeOther } from '../web/respond.ts';
@@ -13,15 +14,16 @@ export type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
 
 export interface InteractionsDeps {
   provider: Provider;
+  wayBack: WayBackService;
   secrets: Secrets;
 }
 
-export const interactionEnded = (cause?: unknown) =>
+export const interactionEnded = (options: Pick<LatchkeyError, 'back' | 'cause'> = { back: undefined }) =>
   new LatchkeyError(
     'invalid_input',
     'interaction_ended',
-    'This sign-in has expired. Go back to the application and start again.',
-    { cause },
+    'It was completed already, or it took too long. Go back to the application and start again.',
+    options,
   );
 export const stepOver = () =>
   new LatchkeyError(
@@ -46,15 +48,16 @@ export const answered = ({ prompt: { name } }: Details) =>
   name === 'create' || name === 'select_account' ? { [name]: {} } : {};
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
-export function createInteractions({ provider, secrets }: InteractionsDeps) {
+export function createInteractions({ provider, secrets, wayBack }: InteractionsDeps) {
   return {
     /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
     async load(ctx: Context): Promise<Details> {
-      const details = await provider.interactionDetails(ctx.req, ctx.res).catch((error: Error) => {
-        if (error.name === 'SessionNotFound') throw interactionEnded(error);
-        throw error;
+      const ended = async (cause?: Error) =>
+        interactionEnded({ cause, back: await wayBack.find(ctx, provider) });
+      const details = await provider.interactionDetails(ctx.req, ctx.res).catch(async (error: Error) => {
+        throw error.name === 'SessionNotFound' ? await ended(error) : error;
       });
-      if (details.uid !== ctx.params.uid) throw interactionEnded();
+      if (details.uid !== ctx.params.uid) throw await ended();
       return details;
     },
 
@@ -84,6 +87,7 @@ export function createInteractions({ provider, secrets }: InteractionsDeps) {
           'This application is no longer registered here.',
         );
       allowFormTarget(ctx, String(details.params.redirect_uri));
+      wayBack.remember(ctx, client.clientId);
       const action = `/interaction/${details.uid}`;
       const csrf = secrets.csrfToken(csrfOf(details.uid));
       // The cookie with a visitor's request is not sent to the script's endpoints, which have another path.

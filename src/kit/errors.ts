@@ -19,6 +19,8 @@ interface ErrorOptions {
   faults?: Record<string, string>;
   /** Seconds after which the same request may succeed. */
   retryAfter?: number;
+  /** A link for the error page: where the user can go on. */
+  back?: { url: string; label: string } | undefined;
 }
 
 /**
@@ -31,6 +33,7 @@ export class LatchkeyError extends Error {
   readonly code: string;
   readonly faults: Record<string, string>;
   readonly retryAfter: number | undefined;
+  readonly back: ErrorOptions['back'];
 
   constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -38,6 +41,7 @@ export class LatchkeyError extends Error {
     this.code = code;
     this.faults = options.faults ?? {};
     this.retryAfter = options.retryAfter;
+    this.back = options.back;
   }
 
   get status(): number {

@@ -8,6 +8,7 @@ import { signOutNow, signOutState } from './engine-internals.ts';
 import { type ErrorText, textOf } from './error-texts.ts';
 import type { EnginePages } from './provider.ts';
 import { findStoredAccount } from './storage/accounts.ts';
+import type { WayBackService } from './way-back.ts';
 
 /**
  * Whether the request has an ID token (`id_token_hint`, validated by the engine) from the sign-in of this session, for an
@@ -36,18 +37,18 @@ function unregisteredTarget(ctx: KoaContextWithOIDC): ErrorText & { back?: { url
 }
 
 /** The pages that the engine asks for: errors, and before and after signing out. */
-export function createEnginePages(showPage: ShowPage): EnginePages {
+export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): EnginePages {
   return {
-    error(ctx, out, error) {
+    async error(ctx, out, error) {
       if (isForgedSignOut(error as EngineError)) ctx.status = 403;
       if (isUnregisteredTarget(error as EngineError))
         return showError(ctx as unknown as Context, showPage, unregisteredTarget(ctx));
       const isExpired = error instanceof errors.SessionNotFound;
-      showError(
-        ctx as unknown as Context,
-        showPage,
-        textOf(isExpired ? 'expired' : out.error, out.error_description),
-      );
+      const koaContext = ctx as unknown as Context;
+      showError(koaContext, showPage, {
+        ...textOf(isExpired ? 'expired' : out.error, out.error_description),
+        back: isExpired ? await wayBack.find(koaContext, ctx.oidc.provider) : undefined,
+      });
     },
     async signOut(ctx) {
       const { session, client } = ctx.oidc;

@@ -20,7 +20,7 @@ const ERROR_TEXTS: Record<string, ErrorText> = {
     advice: 'It may have been removed. Ask the people who run the application.',
   },
   expired: {
-    heading: 'This sign-in has expired',
+    heading: 'This sign-in has ended',
     lede: NOTHING_CHANGED,
     advice: 'Go back to the application you want to use and start again.',
   },

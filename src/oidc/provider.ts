@@ -34,7 +34,11 @@ import { accessTokenTtl, keepOfflineAccess, limitScopes } from './token-scope.ts
 
 /** The pages that the engine lets us render. Each sets the response's body. */
 export interface EnginePages {
-  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): void;
+  error(
+    ctx: KoaContextWithOIDC,
+    out: { error: string; error_description?: string },
+    error: Error,
+  ): Promise<void>;
   signOut(ctx: KoaContextWithOIDC): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
 }
@@ -118,7 +122,9 @@ function configuration(deps: EngineDeps): Configuration {
       },
     },
     interactions: {
-      url: (_ctx: unknown, interaction: { uid: string }) => `${base}/interaction/${interaction.uid}`,
+      // The client_id is for the page that says that the sign-in has ended. Nothing else reads it there.
+      url: (_ctx: unknown, { uid, params }: { uid: string; params: { client_id?: string } }) =>
+        `${base}/interaction/${uid}?client_id=${encodeURIComponent(String(params.client_id))}`,
       policy: createPromptPolicy({
         secondFactorPolicy: createSecondFactorPolicy(config.secondFactor),
         refreshTokens,

@@ -20,7 +20,7 @@ const FILES: Record<string, { type: string; path: string | URL }> = {
 };
 
 /** Removes comments and indentation, so that a page and everything it loads stay under 30 kB. */
-const minify = (script: Buffer) => Buffer.from(script.toString().replace(/^ *(\/\/.*\n)?/gm, ''));
+const minify = (text: Buffer) => Buffer.from(text.toString().replace(/^ *(\/\/.*\n|\/\*.*\*\/\n)?/gm, ''));
 
 export interface Assets {
   /** The address of a file under its content's hash. @throws Error when there is no such file */
@@ -38,7 +38,7 @@ export function createAssets(): Assets {
   const bodies = new Map<string, { type: string; body: Buffer }>();
   for (const [name, { type, path }] of Object.entries(FILES)) {
     const file = readFileSync(path);
-    const body = name === 'passkeys.js' ? minify(file) : file;
+    const body = /^(passkeys\.js|latchkey\.css)$/.test(name) ? minify(file) : file;
     const url = `/assets/${name.replace('.', `.${hash('sha256', body, 'hex').slice(0, 10)}.`)}`;
     urls.set(name, url);
     bodies.set(url, { type, body });

@@ -5,6 +5,7 @@ import type { ShowPage } from './respond.ts';
 
 /** By the code of the error, or else by its status. */
 const HEADINGS: Record<number | string, string> = {
+  interaction_ended: 'This sign-in has ended',
   outcome_unknown: 'It is not known whether this was saved',
   password_changed_concurrently: 'You were not signed in',
   credential_removed_concurrently: 'You were not signed in',
@@ -28,7 +29,7 @@ const RETRY_AFTER = 2;
 export function showError(
   ctx: Context,
   showPage: ShowPage,
-  words: { heading: string; lede: string; advice?: string; back?: { url: string; label: string } },
+  words: { heading: string; lede: string; advice?: string; back?: LatchkeyError['back'] },
 ): void {
   showPage(ctx, 'error', {
     ...words,
@@ -69,13 +70,17 @@ export interface ErrorDeps {
  * 500. The log has the stack of every 5xx; the response never has it.
  */
 export function answerErrors(deps: ErrorDeps): Middleware {
-  function answer(ctx: Context, status: number, { code, message }: { code: string; message: string }): void {
+  function answer(
+    ctx: Context,
+    status: number,
+    { code, message, back }: Pick<LatchkeyError, 'code' | 'message'> & { back?: LatchkeyError['back'] },
+  ): void {
     ctx.state.errorCode = code;
     if (deps.answerEndpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
       const heading = HEADINGS[code] ?? HEADINGS[status] ?? 'This request could not be completed';
-      showError(ctx, deps.showPage, { heading, lede: message });
+      showError(ctx, deps.showPage, { heading, lede: message, back });
       return;
     }
     ctx.set('Cache-Control', 'no-store');

@@ -15,13 +15,14 @@ export interface SealedCookie {
 }
 
 /**
- * Keeps the token of a link in the browser, encrypted and for an hour, so that it stays out of the address bar, the
+ * Keeps the token of a link in the browser, encrypted and by default for an hour, so that it stays out of the address bar, the
  * history, logs and the Referer header.
  * @param purpose names the cookie; a value that was sealed for another purpose does not open
  */
 export function createSealedCookie(
   deps: { secrets: Secrets; scope: IssuerScope },
   purpose: string,
+  minutes = MINUTES,
 ): SealedCookie {
   const { cookiePrefix, cookiePath, secure } = deps.scope;
   const name = `${cookiePrefix}latchkey_${purpose}`;
@@ -31,7 +32,7 @@ export function createSealedCookie(
     set(ctx, value) {
       ctx.cookies.set(name, deps.secrets.seal(value.slice(0, MAX_LENGTH), at), {
         ...options,
-        maxAge: MINUTES * 60_000,
+        maxAge: minutes * 60_000,
       });
     },
     read(ctx) {

@@ -35,7 +35,8 @@ describe('the assets', () => {
       assert.equal(answer.headers.get('content-type'), type);
       assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
       assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
-      assert.deepEqual(body, readFileSync(projectPath(`assets/${name}`)));
+      const source = readFileSync(projectPath(`assets/${name}`), 'utf8');
+      assert.equal(body.toString(), source.replace(/^\/\*.*\*\/\n/gm, ''), 'only comments are left out');
     }
   });
 

@@ -14,6 +14,10 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     '--application-type <type>',
     'web, or native for a program on the device of the user; default: what the redirect URIs suggest',
   ],
+  ['--client-uri <url>', 'its front page, to which people are led back'],
+  ['--initiate-login-uri <url>', 'its page that begins a sign-in'],
+  ['--policy-uri <url>', 'its privacy policy, shown with the question for consent'],
+  ['--tos-uri <url>', 'its terms of service, shown with the question for consent'],
   ['--first-party', 'the application is yours: people are not asked for consent'],
   ['--resource-server', 'it is an API: it may introspect tokens that have a scope of its --scope'],
   [

@@ -13,6 +13,10 @@ interface ClientArguments {
   redirectUri?: string[];
   postLogoutRedirectUri?: string[];
   corsOrigin?: string[];
+  clientUri?: string;
+  initiateLoginUri?: string;
+  policyUri?: string;
+  tosUri?: string;
   applicationType?: ClientInput['applicationType'];
   public?: boolean;
   confidential?: boolean;
@@ -65,6 +69,10 @@ const toChange = (args: ClientArguments): ClientChange => ({
   redirectUris: args.redirectUri,
   postLogoutRedirectUris: args.postLogoutRedirectUri,
   corsOrigins: args.corsOrigin,
+  clientUri: args.clientUri,
+  initiateLoginUri: args.initiateLoginUri,
+  policyUri: args.policyUri,
+  tosUri: args.tosUri,
   applicationType: args.applicationType,
   firstParty: args.firstParty,
   resourceServer: args.resourceServer,

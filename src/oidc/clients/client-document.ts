@@ -1,7 +1,7 @@
 import { toDate, toEpoch } from '../../database/instants.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
-import type { PkceLevel } from './schema.ts';
-import type { ClientMetadata, ClientRow } from './store.ts';
+import type { ClientChange, PkceLevel } from './schema.ts';
+import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
 export type ClientDocument = Record<string, unknown> & {
@@ -62,6 +62,16 @@ const typeOf = ({ client_type }: ClientRow, redirectUris: string[]) =>
     ? 'native'
     : 'web';
 
+type LinkInput = Pick<ClientChange, 'clientUri' | 'initiateLoginUri' | 'policyUri' | 'tosUri'>;
+
+/** @param earlier what stays where the input names no address */
+export const toLinks = (input: LinkInput, earlier: ClientLinks = {}): ClientLinks => ({
+  client_uri: input.clientUri ?? earlier.client_uri,
+  initiate_login_uri: input.initiateLoginUri ?? earlier.initiate_login_uri,
+  policy_uri: input.policyUri ?? earlier.policy_uri,
+  tos_uri: input.tosUri ?? earlier.tos_uri,
+});
+
 /** The document that pages, API and command line show. */
 export function toDocument(row: ClientRow, issuer: string): ClientDocument {
   const metadata: ClientMetadata = JSON.parse(row.metadata);
@@ -70,6 +80,10 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     client_id: row.client_id,
     client_id_issued_at: toEpoch(toDate(row.created_at)),
     client_name: row.client_name,
+    client_uri: metadata.client_uri,
+    initiate_login_uri: metadata.initiate_login_uri,
+    policy_uri: metadata.policy_uri,
+    tos_uri: metadata.tos_uri,
     redirect_uris: metadata.display_code ? [codePage(issuer)] : redirectUris,
     cors_origins: metadata.cors_origins ?? [],
     post_logout_redirect_uris: metadata.post_logout_redirect_uris,

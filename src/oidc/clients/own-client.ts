@@ -13,6 +13,7 @@ export function ownClient(issuer: string): Record<string, unknown> {
   return {
     client_id: OWN_CLIENT_ID,
     client_name: 'Latchkey',
+    client_uri: `${issuer}/account/security`,
     redirect_uris: [`${issuer}${SIGNED_IN_PATH}`],
     response_types: ['code'],
     grant_types: ['authorization_code'],

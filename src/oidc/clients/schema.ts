@@ -74,9 +74,31 @@ const applicationType = z.enum(
 
 const pkce = z.enum(PKCE_LEVELS, `The PKCE level is one of ${PKCE_LEVELS.join(', ')}`);
 
+const webAddress = z
+  .string()
+  .max(2000, 'An address has at most 2000 characters')
+  .refine(
+    (address) => /^https?:$/.test(URL.parse(address)?.protocol ?? ''),
+    'Enter an address that begins with https:// or http://',
+  );
+/** OpenID Connect Dynamic Client Registration section 2 allows only https. */
+const loginAddress = webAddress.refine(
+  (address) => address.startsWith('https:'),
+  'An initiate_login_uri begins with https://',
+);
+
+/** Pages of an application (RFC 7591 section 2) to which our own pages link. */
+const links = {
+  clientUri: webAddress.optional(),
+  initiateLoginUri: loginAddress.optional(),
+  policyUri: webAddress.optional(),
+  tosUri: webAddress.optional(),
+};
+
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
   name,
+  ...links,
   clientId: clientId.optional(),
   redirectUris: redirectUris.default([]),
   postLogoutRedirectUris: redirectUris.default([]),
@@ -104,6 +126,7 @@ export const clientInput = z.strictObject({
 /** Members that are undefined keep their value. */
 export const clientChange = z.strictObject({
   name: name.optional(),
+  ...links,
   public: z.boolean().optional(),
   grantTypes: grantTypes.optional(),
   redirectUris: redirectUris.optional(),

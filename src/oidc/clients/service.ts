@@ -4,7 +4,7 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
-import { type ClientDocument, toDocument } from './client-document.ts';
+import { type ClientDocument, toDocument, toLinks } from './client-document.ts';
 import {
   type ClientChange,
   type ClientInput,
@@ -89,6 +89,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         resource_server: input.resourceServer,
         application_type: input.applicationType,
         default_scope: input.defaultScope?.join(' ') || undefined,
+        ...toLinks(input),
       };
       return knex
         .transaction(async (trx) => {
@@ -159,7 +160,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       const input = parse(clientChange, changes);
       let secret: string | undefined;
       const document = await change(actor, clientId, 'client.updated', async (row, trx) => {
-        const metadata: ClientMetadata = JSON.parse(row.metadata);
+        const earlier: ClientMetadata = JSON.parse(row.metadata);
+        const metadata: ClientMetadata = { ...earlier, ...toLinks(input, earlier) };
         const isPublic = input.public ?? row.client_type === 'public';
         const isOtherKind = isPublic !== (row.client_type === 'public');
         if (input.grantTypes) metadata.grant_types = input.grantTypes;

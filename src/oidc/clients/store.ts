@@ -39,8 +39,16 @@ export interface Refusal {
   parameter?: string;
 }
 
+/** Pages of the application, to which our pages link. */
+export interface ClientLinks {
+  client_uri?: string | undefined;
+  initiate_login_uri?: string | undefined;
+  policy_uri?: string | undefined;
+  tos_uri?: string | undefined;
+}
+
 /** What is stored of a client without a column of its own. */
-export interface ClientMetadata {
+export interface ClientMetadata extends ClientLinks {
   grant_types: string[];
   post_logout_redirect_uris: string[];
   id_token_signed_response_alg: string;

@@ -1,0 +1,61 @@
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import type { Secrets } from '../kit/secrets.ts';
+import type { IssuerScope } from '../web/issuer-scope.ts';
+import { createSealedCookie } from '../web/sealed-cookie.ts';
+import type { EngineClient } from './clients/client-document.ts';
+
+/** Longer than any sign-in: the page may be opened again from the history a week later. */
+const MINUTES = 7 * 24 * 60;
+
+/** A link to the application that asked for a sign-in. */
+export interface WayBack {
+  url: string;
+  label: string;
+}
+
+type Application = Pick<EngineClient, 'clientId' | 'clientName' | 'redirectUris'> & {
+  clientUri?: string;
+  initiateLoginUri?: string;
+};
+
+/** The front page of a web application: its redirect URI without the path, as a browser can open it. */
+function originOf([uri]: string[]): string | undefined {
+  const { protocol = '', origin } = URL.parse(uri ?? '') ?? {};
+  return /^https?:$/.test(protocol) ? `${origin}/` : undefined;
+}
+
+/**
+ * Where a sign-in at this application begins: at its `initiate_login_uri` (OpenID Connect Core section 4), at its front
+ * page, or at the origin of its redirect URI. All of them are registered, so no request leads anywhere else.
+ */
+function startOf(client: Application, issuer: string): string | undefined {
+  const start = URL.parse(client.initiateLoginUri ?? '');
+  start?.searchParams.set('iss', issuer);
+  return start?.href ?? client.clientUri ?? originOf(client.redirectUris);
+}
+
+/** Remembers in the browser which application asked last, for the page that says that its sign-in has ended. */
+export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: IssuerScope }) {
+  const cookie = createSealedCookie(deps, 'application', MINUTES);
+  return {
+    remember(ctx: Context, clientId: string): void {
+      if (cookie.read(ctx) !== clientId) cookie.set(ctx, clientId);
+    },
+
+    /**
+     * Without the cookie, the application is the one that the address of the page names: another one could be put there, but
+     * only one that is registered here.
+     * @returns undefined if it is unknown, gone or has no page
+     */
+    async find(ctx: Context, provider: Provider): Promise<WayBack | undefined> {
+      const named = ctx.query.client_id;
+      const clientId = cookie.read(ctx) ?? (typeof named === 'string' ? named : undefined);
+      const client = clientId ? await provider.Client.find(clientId) : undefined;
+      const url = client && startOf(client as unknown as Application, deps.issuer);
+      return url ? { url, label: `Start again at ${client.clientName ?? client.clientId}` } : undefined;
+    },
+  };
+}
+
+export type WayBackService = ReturnType<typeof createWayBack>;

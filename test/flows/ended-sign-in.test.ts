@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Browser, formOf } from '../support/browser.ts';
+import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
+import { PASSWORD, startServer } from '../support/server.ts';
+
+const linkIn = (html: string) => /<a class="btn primary" href="([^"]+)">([^<]+)</.exec(html)?.slice(1);
+
+describe('a sign-in that has ended', () => {
+  test('leads back to its application, by name, from the history and when its cookies are gone', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient({
+      name: 'Fieldnotes',
+      clientUri: 'https://fieldnotes.example/start',
+    });
+    const ada = await server.createAccount();
+    const browser = new Browser(server.issuer);
+    const request = authorization(client);
+    const login = await browser.follow(await browser.get(authorizeUrl(request)));
+    const { pathname: path, search } = new URL(login.url);
+    const { action, fields } = await formOf(login);
+    await browser.follow(
+      await browser.post(action, { ...fields, username: ada.username, password: PASSWORD }),
+    );
+
+    const back = await browser.get(path);
+    assert.equal(back.status, 400);
+    const html = await back.text();
+    assert.match(html, /<h1>This sign-in has ended<\/h1>/);
+    assert.deepEqual(linkIn(html), ['https://fieldnotes.example/start', 'Start again at Fieldnotes']);
+    const late = await browser.post(action, { ...fields, username: ada.username, password: PASSWORD });
+    assert.deepEqual(linkIn(await late.text()), [
+      'https://fieldnotes.example/start',
+      'Start again at Fieldnotes',
+    ]);
+    const resumed = await browser.get(`/auth/${path.split('/').at(-1)}`);
+    assert.deepEqual(linkIn(await resumed.text()), [
+      'https://fieldnotes.example/start',
+      'Start again at Fieldnotes',
+    ]);
+
+    const elsewhere = await new Browser(server.issuer).get(`${path}${search}`);
+    assert.equal(elsewhere.status, 400);
+    assert.equal(linkIn(await elsewhere.text())?.[1], 'Start again at Fieldnotes');
+    const unknown = await new Browser(server.issuer).get(`${path}?client_id=unknown`);
+    assert.equal(linkIn(await unknown.text()), undefined);
+  });
+
+  for (const [registered, expected] of [
+    [
+      { initiateLoginUri: 'https://fieldnotes.example/login?from=id' },
+      /^https:\/\/fieldnotes\.example\/login\?from=id&amp;iss=http/,
+    ],
+    [{}, /^https:\/\/fieldnotes\.example\/$/],
+  ] as const)
+    test(`leads to ${JSON.stringify(registered)}`, async (t) => {
+      const server = await startServer(t, 'sqlite');
+      const client = await server.createClient({
+        redirectUris: ['https://fieldnotes.example/cb'],
+        ...registered,
+      });
+      const browser = new Browser(server.issuer);
+      await walk(browser, authorization(client), await server.createAccount());
+      const ended = await browser.get('/interaction/AAAAAAAAAAAAAAAAAAAAA');
+      assert.match(linkIn(await ended.text())?.[0] ?? '', expected);
+    });
+
+  test('of a program on the device has no link, because its address opens no page', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const client = await server.createClient({ public: true, redirectUris: ['org.example.app:/cb'] });
+    const browser = new Browser(server.issuer);
+    const login = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+    assert.equal(login.status, 200);
+    const ended = await browser.get('/interaction/AAAAAAAAAAAAAAAAAAAAA');
+    assert.equal(linkIn(await ended.text()), undefined);
+  });
+
+  test('links to the policy and the terms of an application where it asks for consent', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const policyUri = 'https://fieldnotes.example/privacy';
+    const client = await server.createClient({ policyUri, tosUri: 'https://fieldnotes.example/terms' });
+    const browser = new Browser(server.issuer);
+    const ada = await server.createAccount();
+    const login = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+    const { action, fields } = await formOf(login);
+    const typed = { ...fields, username: ada.username, password: PASSWORD };
+    const consent = await (await browser.follow(await browser.post(action, typed))).text();
+    assert.match(consent, /<a href="https:\/\/fieldnotes\.example\/privacy"[^>]*>privacy policy<\/a> and <a/);
+  });
+
+  test('refuses addresses that are no page of an application', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    for (const links of [
+      { clientUri: 'javascript:alert(1)' },
+      { policyUri: '/relative' },
+      { tosUri: 'fieldnotes.example' },
+      { initiateLoginUri: 'http://fieldnotes.example/' },
+    ])
+      await assert.rejects(async () => server.createClient(links), { code: 'fields_invalid' });
+  });
+});
