@@ -3,7 +3,7 @@ import { createEventLimit } from '../audit/event-limit.ts';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
-import { type EngineError, isGrantTypeRefused } from './engine-errors.ts';
+import { detailOf, type EngineError, isGrantTypeRefused } from './engine-errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
 import { parameterAtFault } from './parameter-at-fault.ts';
 import { recordReplayOf } from './replays.ts';
@@ -28,10 +28,6 @@ export const REFUSALS_PER_HOUR = 30;
 
 const MAX_TEXT = 300;
 
-/** Text of the engine for the log. An error that has a cause quotes it, and the cause may quote what was sent. */
-const detailOf = (error: EngineError & { cause?: unknown }) =>
-  error.cause === undefined ? error.error_detail?.slice(0, MAX_TEXT) : undefined;
-
 /**
  * Makes each refused request one event: in the log and, if its application is known, in the audit log and at the
  * application, committed with the request. It has the sentence that the application got and the name of the parameter at
@@ -43,8 +39,10 @@ export function auditRefusals(provider: Provider, log: Logger): void {
   for (const [name, action] of Object.entries(ACTIONS)) {
     listen(name, (ctx: KoaContextWithOIDC, error: EngineError) => {
       const { client, account, entities, session, params } = ctx.oidc;
-      const parameter = parameterAtFault(error, params);
       const description = error.error_description?.slice(0, MAX_TEXT);
+      const detail = detailOf(error);
+      const stated = { error: error.error, error_description: description, error_detail: detail };
+      const parameter = parameterAtFault(stated, params);
       const code = isGrantTypeRefused(error) ? 'unauthorized_client' : error.error;
       log.info({
         event: action,
@@ -53,7 +51,7 @@ export function auditRefusals(provider: Provider, log: Logger): void {
         error: code,
         parameter,
         description,
-        detail: detailOf(error),
+        detail,
       });
       if (name === 'grant.error' && recordReplayOf(ctx, error)) return;
       if (!client) return;

@@ -1,6 +1,8 @@
 /** Wording by which errors and pages are recognized, and the file below lib/ that contains it. */
 export const WORDING = {
   codeReplay: ['helpers/grant_source.js', 'already consumed'],
+  verifierMissing: ['helpers/pkce.js', 'code_verifier must be provided'],
+  verifierMismatch: ['helpers/pkce.js', 'code_verifier does not match code_challenge'],
   refreshTokenReplay: ['actions/grants/refresh_token.js', 'refresh token already used'],
   noCredentials: ['shared/client_auth.js', 'no client authentication mechanism provided'],
   secretNotInHeader: ['shared/client_auth.js', 'client_secret must be provided in the Authorization header'],
@@ -22,6 +24,15 @@ export interface EngineError {
 
 const isWorded = (text: string | undefined, ...wordings: Wording[]) =>
   wordings.some((wording) => text === WORDING[wording][1]);
+
+const MAX_DETAIL = 300;
+
+/** @returns the engine's text for the log. A cause may quote what was sent, except for two that only name the fault. */
+export function detailOf({ error_detail, cause }: EngineError & { cause?: unknown }): string | undefined {
+  if (cause === undefined) return error_detail?.slice(0, MAX_DETAIL);
+  const message = cause instanceof Error ? cause.message : undefined;
+  return isWorded(message, 'verifierMissing', 'verifierMismatch') ? message : undefined;
+}
 
 /** Whether the code had been marked as used when this request read it. */
 export const isCodeReplay = ({ error_detail }: EngineError) =>
