@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { SealedCookie } from './sealed-cookie.ts';
+import { MAX_LENGTH, type SealedCookie } from './sealed-cookie.ts';
 
 /** What a user asked for before they had to confirm that it is them. */
 interface PendingAction {
@@ -23,7 +23,10 @@ export interface PendingActions {
 export function createPendingActions(cookie: SealedCookie): PendingActions {
   return {
     keep(ctx, { accountId, path, fields: { csrf: _csrf, ...fields }, says }) {
-      cookie.set(ctx, JSON.stringify({ accountId, path, fields, says } satisfies PendingAction));
+      const text = JSON.stringify({ accountId, path, fields, says } satisfies PendingAction);
+      // What our own forms send is shorter. The cookie would cut it, and no page could read the rest.
+      if (text.length > MAX_LENGTH) return cookie.clear(ctx);
+      cookie.set(ctx, text);
     },
     find(ctx, accountId) {
       const text = cookie.read(ctx);

@@ -4,7 +4,7 @@ import type { IssuerScope } from './issuer-scope.ts';
 
 const MINUTES = 60;
 /** In characters. Codes and tokens are far shorter. */
-const MAX_LENGTH = 1000;
+export const MAX_LENGTH = 1000;
 
 /** A cookie that keeps a code or a token while its user goes from page to page. */
 export interface SealedCookie {

@@ -111,6 +111,26 @@ describe('an action that needs a recent sign-in', () => {
     assert.equal(new URL(home.url).pathname, SECURITY);
   });
 
+  test('that is too long to be kept is not kept, and the user can still sign in', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, SECURITY);
+    await register(browser, await accountPlace(server, ada.id), new Authenticator(server.issuer));
+    const html = await (await browser.get(SECURITY)).text();
+    const csrf =
+      /action="\/account\/security\/keys"[^>]*>\s*<input type="hidden" name="csrf" value="([^"]+)"/.exec(
+        html,
+      )?.[1];
+    const key = /name="key" value="([^"]+)"/.exec(html)?.[1];
+    await age(server);
+    const fields = { csrf: String(csrf), key: String(key), act: 'remove', name: 'x'.repeat(2000) };
+    const page = await browser.follow(await browser.post('/account/security/keys', fields));
+    assert.equal(page.status, 200, 'the sign-in page');
+    const second = await signInAgain(browser, page);
+    assert.match(await textOf(second), /Use your security key/);
+    assert.equal((await browser.get('/account/confirm')).headers.get('location'), SECURITY);
+  });
+
   test('needs the second factor that the account has', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();
