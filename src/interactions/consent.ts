@@ -44,7 +44,7 @@ interface Missing {
 /** The page on which a user allows an application to use their account, or denies it. */
 export function createConsent(deps: ConsentDeps) {
   const { provider } = deps;
-  const { common, finish } = deps.interactions;
+  const { common, finish, getClient } = deps.interactions;
 
   /** What the application asks for and the account may grant. Anything else is refused without asking the user. */
   async function readRequest(details: Details) {
@@ -57,11 +57,9 @@ export function createConsent(deps: ConsentDeps) {
     const scopes = new Set([...missingOIDCScope, ...parseScopes(grant?.getOIDCScope())]);
     const requested = parseScopes(String(details.params.scope ?? '')).filter((scope) => scopes.has(scope));
     const allowed = deps.limitToCeiling(requested, account.scopes);
-    const client = (await provider.Client.find(String(details.params.client_id))) as EngineClient | undefined;
+    const client = (await getClient(details)) as unknown as EngineClient;
     const asked = new Set([...missingOIDCClaims, ...(grant?.getOIDCClaims() ?? [])]);
-    const claims = (client ? claimsToGrant(details.params, client, account) : []).filter((one) =>
-      asked.has(one),
-    );
+    const claims = claimsToGrant(details.params, client, account).filter((one) => asked.has(one));
     return { accountId, account, client, grant, allowed, claims };
   }
 
@@ -73,40 +71,43 @@ export function createConsent(deps: ConsentDeps) {
   }
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
-    const { client, ...data } = await common(ctx, details);
-    const { account, grant, allowed, claims } = await readRequest(details);
-    const isRequested = String(details.params.prompt ?? '').includes('consent');
-    const earlier = isRequested
-      ? []
-      : [...parseScopes(grant?.getOIDCScope()), ...(grant?.getOIDCClaims() ?? [])];
+    const { client: registered, ...data } = await common(ctx, details);
+    const { account, client, grant, allowed, claims } = await readRequest(details);
+    const asksForAll = String(details.params.prompt ?? '').includes('consent');
+    const earlierScopes = asksForAll ? [] : parseScopes(grant?.getOIDCScope());
+    const earlierClaims = asksForAll ? [] : (grant?.getOIDCClaims() ?? []);
     const redirectUri = String(details.params.redirect_uri);
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
     const descriptions = await deps.findScopeDescriptions(shown);
     const items = [
-      { name: 'openid', text: 'Know who you are when you sign in, and your roles in this application' },
-      ...shown.map((name) => ({ name, text: descriptions.get(name) ?? describeScope(name) })),
-      ...claims.map((name) => ({ name, text: describeClaim(name) })),
+      {
+        text: 'Know who you are when you sign in, and your roles in this application',
+        isEarlier: allowed.includes('openid') ? earlierScopes.includes('openid') : earlierScopes.length > 0,
+      },
+      ...shown.map((name) => ({
+        text: descriptions.get(name) ?? describeScope(name),
+        isEarlier: earlierScopes.includes(name),
+      })),
+      ...claims.map((name) => ({ text: describeClaim(name), isEarlier: earlierClaims.includes(name) })),
     ];
-    const isEarlier = (name: string) =>
-      name === 'openid' && !allowed.includes(name) ? earlier.length > 0 : earlier.includes(name);
-    const added = items.filter(({ name }) => !isEarlier(name));
-    const addsOffline = allowed.includes('offline_access') && !earlier.includes('offline_access');
+    const added = items.filter(({ isEarlier }) => !isEarlier);
+    const addsOffline = allowed.includes('offline_access') && !earlierScopes.includes('offline_access');
     // A program on a device is asked about each time, even if nothing is new.
     const isMore = added.length < items.length && (added.length > 0 || addsOffline);
     deps.showPage(ctx, 'interactions/consent', {
       ...data,
       title: `Allow ${data.clientName}?`,
-      links: linksOf(client),
+      links: linksOf(registered),
       verified: true,
       clientId: client.clientId,
       redirectUri,
       redirectHost: URL.parse(redirectUri)?.host || redirectUri,
       accountName: account.username,
       added: isMore ? added : items,
-      allowedBefore: isMore ? items.filter((item) => !added.includes(item)) : [],
+      allowedBefore: isMore ? items.filter(({ isEarlier }) => isEarlier) : [],
       scopes: allowed,
       claims,
-      offline: allowed.includes('offline_access') ? offlineDays(client as unknown as EngineClient) : null,
+      offline: allowed.includes('offline_access') ? offlineDays(client) : null,
     });
   }
 
@@ -118,8 +119,7 @@ export function createConsent(deps: ConsentDeps) {
     if (claims.length > 0) grant.addOIDCClaims(claims);
     const grantId = await grant.save();
     // First-party applications are not asked about, so there is nothing to remember.
-    if (!client?.is_first_party)
-      await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims });
+    if (!client.is_first_party) await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims });
     recordEvent({
       action: 'consent.granted',
       accountId,

@@ -49,6 +49,17 @@ export const answered = ({ prompt: { name } }: Details) =>
 
 /** What every step of an authorization request needs: which request it is, its form, and the way back. */
 export function createInteractions({ provider, secrets, wayBack }: InteractionsDeps) {
+  /** @throws LatchkeyError when the application is gone */
+  async function getClient({ params }: Details) {
+    const client = await provider.Client.find(String(params.client_id));
+    if (client) return client;
+    throw new LatchkeyError(
+      'invalid_input',
+      'application_gone',
+      'This application is no longer registered here.',
+    );
+  }
+
   return {
     /** The interaction of this browser, which must be the one in the address. @throws LatchkeyError */
     async load(ctx: Context): Promise<Details> {
@@ -77,15 +88,11 @@ export function createInteractions({ provider, secrets, wayBack }: InteractionsD
       return details;
     },
 
+    getClient,
+
     /** What every page of it shows. @throws LatchkeyError when the application is gone */
     async common(ctx: Context, details: Details) {
-      const client = await provider.Client.find(String(details.params.client_id));
-      if (!client)
-        throw new LatchkeyError(
-          'invalid_input',
-          'application_gone',
-          'This application is no longer registered here.',
-        );
+      const client = await getClient(details);
       allowFormTarget(ctx, String(details.params.redirect_uri));
       wayBack.remember(ctx, client.clientId);
       const action = `/interaction/${details.uid}`;

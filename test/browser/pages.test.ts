@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
+import { authorization, authorizeUrl, signInWith } from '../support/builders/authorization.ts';
 import { invite, open, signUp } from '../support/builders/invitation.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { audit, LOOKS } from '../support/page-audit.ts';
@@ -45,6 +45,9 @@ describe('every page', { skip }, () => {
       await look('consent');
       await page.locator('summary').click();
       await look('consent-details');
+      await signInWith(server, client, person, { scope: 'openid profile' });
+      await page.goto(server.issuer + authorizeUrl(authorization(client, { scope })));
+      await look('consent-more');
       await page.goto(server.issuer);
       await look('home-signed-in');
       await page.goto(`${server.issuer}/account/security`);

@@ -54,6 +54,35 @@ for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
   });
 }
 
+test('openid-client gets a refresh token for the scope offline_access alone, at first and in later sessions', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient();
+  const person = await server.createAccount();
+  const config = await oidc.discovery(
+    new URL(server.issuer),
+    client.client_id,
+    client.client_secret,
+    undefined,
+    { execute: [oidc.allowInsecureRequests] },
+  );
+  for (const session of ['first', 'second']) {
+    const verifier = oidc.randomPKCECodeVerifier();
+    const url = oidc.buildAuthorizationUrl(config, {
+      redirect_uri: 'https://fieldnotes.example/cb',
+      scope: 'openid offline_access',
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    });
+    const request = { params: Object.fromEntries(url.searchParams), verifier };
+    const decision = session === 'first' ? 'allow' : 'deny';
+    const last = await walk(new Browser(server.issuer), request, person, decision);
+    const tokens = await oidc.authorizationCodeGrant(config, new URL(last.headers.get('location') ?? ''), {
+      pkceCodeVerifier: verifier,
+    });
+    assert.ok((await oidc.refreshTokenGrant(config, tokens.refresh_token ?? '')).access_token, session);
+  }
+});
+
 describe('oauth4webapi', () => {
   test('completes the code flow of a public application unchanged', async (t) => {
     const server = await startServer(t, 'sqlite');

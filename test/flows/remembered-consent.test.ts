@@ -78,7 +78,10 @@ describe('remembered consent', () => {
     const { server, client, ada } = await begin(t);
     await signInWith(server, client, ada, { scope: 'openid' });
     const { page, browser } = await arriveAnew(server, client, ada, OFFLINE);
-    assert.match(await page.clone().text(), /It keeps this access when you are not signed in\./);
+    const html = await page.clone().text();
+    assert.match(html, /It keeps this access when you are not signed in\./);
+    assert.doesNotMatch(html, /be able to/, 'nothing else is new');
+    assert.match(html, /You have already allowed it to/);
     await decide(browser, page, 'allow');
     const later = await arriveAnew(server, client, ada, OFFLINE);
     const code = answerOf(later.page).get('code');
@@ -115,6 +118,7 @@ describe('remembered consent', () => {
       assert.deepEqual(await listedOn(page), { asked: [SIGNED_IN, PROFILE, EMAIL], before: [] });
       assert.equal(answerOf(await decide(browser, page, 'deny')).get('error'), 'access_denied');
     }
+    assert.equal((await server.database.knex('T_grants')).length, 1, 'nothing is granted before the answer');
     assert.equal(await isAsked(server, client, ada), false);
   });
 
@@ -137,8 +141,12 @@ describe('remembered consent', () => {
     await signInWith(server, client, ada, { scope: 'openid', claims: claims('name') });
     assert.equal(await isAsked(server, client, ada, { scope: 'openid', claims: claims('name') }), false);
     const asked = { scope: 'openid', claims: claims('name', 'email') };
-    const { page } = await arriveAnew(server, client, ada, asked);
+    const { page, browser } = await arriveAnew(server, client, ada, asked);
     assert.deepEqual(await listedOn(page), { asked: [EMAIL], before: [SIGNED_IN, 'See your name'] });
+    await decide(browser, page, 'allow');
+    // A scope is more than the claim of the same name.
+    const scope = await arriveAnew(server, client, ada, { scope: 'openid email' });
+    assert.deepEqual(await listedOn(scope.page), { asked: [EMAIL], before: [SIGNED_IN] });
   });
 
   test('a token has no scope that the account or the application lost, and nobody is asked for it', async (t) => {

@@ -18,7 +18,7 @@ const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUr
 /** Every view in each of its states, with `bad` wherever another person or application chooses the text. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
   const all = Object.fromEntries(TEXTS.map((name) => [name, bad]));
-  const items = [{ name: bad, text: bad }];
+  const items = [{ text: bad }];
   const bare = {
     inviter: null,
     isSetUp: true,
