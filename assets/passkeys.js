@@ -5,7 +5,7 @@ const { library } = dataset;
 // This script is at /assets below the path of the server.
 const endpoints = new URL('../webauthn/', src);
 const status = document.querySelector('#status');
-const { csrf, interaction, back, autofill, signal, upgrade } = status.dataset;
+const { csrf, interaction, back, autofill, signal, upgrade, again } = status.dataset;
 const buttons = document.querySelectorAll('[data-passkey]');
 const credentials = window.PublicKeyCredential;
 const say = (text) => {
@@ -76,6 +76,8 @@ async function click({ currentTarget: button }) {
   try {
     await ceremony(...acts[button.dataset.passkey](button));
   } catch ({ problem, code }) {
+    // The page has been open for too long. The sign-in page says why it is shown, and leads back here.
+    if (again && problem?.code === 'sign_in_too_old') return location.assign(again);
     const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'You have already added that key.';
     say(problem?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));
     offer();

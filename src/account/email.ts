@@ -72,13 +72,23 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       alert: Object.values(faults)[0],
       faults,
       unconfirmed,
-      typed: (typed || unconfirmed).slice(0, 255),
+      typed: typed || unconfirmed,
       action: PATH,
       csrf: user.csrf(PATH),
       username: user.username,
       sendsMail: recovery.sendsMail,
       hasPassword,
     });
+  }
+
+  const says = (_user: SignedInUser, { email = '' }: Record<string, string>) =>
+    `change your e-mail address to ${email}`;
+
+  async function sendLink(ctx: Context, user: SignedInUser, email: string): Promise<void> {
+    await deps.limitMail(email);
+    const by = { session: user.sessionUid };
+    await recovery.requestEmailChange(user.accountId, email, by, currentUnit().origin);
+    seeOther(ctx, '/account/security?done=email');
   }
 
   router.get(
@@ -94,23 +104,17 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       const email = emailField.safeParse(typed);
       const faults: Record<string, string> = {};
       if (!email.success) faults.email = email.error.issues[0]?.message ?? '';
-      const hasPassword = await needsPassword(ctx, user);
-      if (hasPassword === undefined) return;
+      const { has_password: hasPassword } = await deps.profile(accountId);
       if (hasPassword && current === '') faults.current = 'Enter your current password';
       if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
+      const send = () => sendLink(ctx, user, email.data);
+      if (!hasPassword) return deps.freshSignIn.requireFactors(says, send)(ctx, user, { email: typed });
       const browserHash = deps.browserCookie.read(ctx).hash;
-      if (hasPassword && !(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
+      if (!(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
         return show(ctx, user, typed, {
           current: 'This is not your current password. Check it and try again',
         });
-      await deps.limitMail(email.data);
-      await recovery.requestEmailChange(
-        accountId,
-        email.data,
-        { session: user.sessionUid },
-        currentUnit().origin,
-      );
-      seeOther(ctx, '/account/security?done=email');
+      await send();
     }),
   );
 }

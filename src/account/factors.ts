@@ -6,6 +6,7 @@ import type { Credential } from '../identity/passkeys/store.ts';
 import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { randomToken } from '../kit/ids.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
@@ -27,6 +28,12 @@ export interface FactorPagesDeps {
   notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
+  /** The security page, with what is wrong in one of its forms. */
+  showSecurity(
+    ctx: Context,
+    user: SignedInUser,
+    typed: { faults: Record<string, string>; typedName: string },
+  ): Promise<void>;
   nav(user: SignedInUser): unknown;
 }
 
@@ -66,15 +73,23 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     ...data,
   });
 
+  async function rename(ctx: Context, user: SignedInUser, key: string, name: string): Promise<void> {
+    try {
+      await keys.rename(user.accountId, key, name, currentUnit().origin);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || error.code !== 'fields_invalid') throw error;
+      ctx.status = error.status;
+      return deps.showSecurity(ctx, user, { faults: { [`name-${key}`]: error.message }, typedName: name });
+    }
+    back(ctx, 'renamed');
+  }
+
   router.post(
     KEYS,
     signedIn.form(async (ctx, user, fields) => {
       const { accountId } = user;
       const { key = '', act, name = '' } = fields;
-      if (act === 'rename') {
-        await keys.rename(accountId, key, name, currentUnit().origin);
-        return back(ctx, 'renamed');
-      }
+      if (act === 'rename') return rename(ctx, user, key, name);
       if (act !== 'remove')
         throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
       const says = async () => `remove “${(await keys.get(accountId, key)).name}”`;
@@ -127,21 +142,27 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     ),
   );
 
+  const showCodes = (ctx: Context, user: SignedInUser, codes: string[]) =>
+    deps.showPage(
+      ctx,
+      'account/recovery-codes',
+      page(user, 'Your recovery codes', { codes, back: SECURITY }),
+    );
+
+  const createCodes = requireFactors(
+    () => 'create recovery codes',
+    async (ctx, user, { idempotency_key: key }, from) => {
+      const by = { session: user.sessionUid };
+      showCodes(ctx, user, await recoveryCodes.create(user.accountId, by, from, key || undefined));
+    },
+  );
+
   router.post(
     CODES,
-    signedIn.form(
-      requireFactors(
-        () => 'create recovery codes',
-        async (ctx, user, _fields, from) => {
-          const codes = await recoveryCodes.create(user.accountId, { session: user.sessionUid }, from);
-          deps.showPage(
-            ctx,
-            'account/recovery-codes',
-            page(user, 'Your recovery codes', { codes, back: SECURITY }),
-          );
-        },
-      ),
-    ),
+    signedIn.form(async (ctx, user, fields) => {
+      const shown = await recoveryCodes.findCreated(user.accountId, fields.idempotency_key ?? '');
+      await (shown ? showCodes(ctx, user, shown) : createCodes(ctx, user, fields));
+    }),
   );
 
   return {
@@ -150,19 +171,23 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
       const { amr, factors, isFresh, hasShown } = await assess(ctx, accountId);
+      const codesKey = randomToken();
+      const again = signInUrl(SECURITY, hasShown || factors.keys > 0);
       return {
         passkeys: list.filter(({ kind }) => kind === 'passkey'),
         securityKeys: list.filter(({ kind }) => kind === 'security_key'),
         hasApp: factors.totp,
         recoveryCodesLeft: factors.recoveryCodes,
         actions: { keys: KEYS, app: APP, codes: CODES },
-        csrf: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES) },
+        csrf: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES, codesKey) },
+        codesKey,
         // Without a factor, a key can still be added beside another one, and waits until that one approves it.
         mayAddKey: isFresh && (hasShown || factors.keys > 0),
-        signInUrl: signInUrl(SECURITY, hasShown || factors.keys > 0),
+        signInUrl: again,
         script: {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,
+          again,
           signal: signals(deps.rpId, user, list),
           // Only after a sign-in with the password, and without a key.
           upgrade: isFresh && hasShown && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,

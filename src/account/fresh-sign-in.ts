@@ -31,6 +31,7 @@ const CONFIRM = '/account/confirm';
 /** What a user who signs in again wants to do on that page, as the end of "Confirm it is you to …". */
 export const PURPOSES: Record<string, string> = {
   [SECURITY]: 'change how you sign in',
+  [CONFIRM]: 'change how you sign in',
   '/account/email': 'change your e-mail address',
 };
 
@@ -91,7 +92,7 @@ export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
         bodyClass: 'wide',
         nav: deps.nav(user),
         action: action.path,
-        fields: { ...action.fields, csrf: user.csrf(action.path) },
+        fields: { ...action.fields, csrf: user.csrf(action.path, action.fields.idempotency_key) },
         back: SECURITY,
       });
     }),

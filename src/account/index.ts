@@ -24,7 +24,7 @@ export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'isOw
   mayAdminister(scopes: string[]): boolean;
   pendingActions: PendingActions;
   freshSignIn: Pick<FreshSignInDeps, 'standing' | 'signInAgain'>;
-  factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'nav' | 'freshSignIn'>;
+  factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'showSecurity' | 'nav' | 'freshSignIn'>;
 }
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
@@ -66,9 +66,20 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     nav: navOf,
     ...deps.freshSignIn,
   });
-  const pages = createFactorPages(router, { ...deps.factors, freshSignIn, signedIn, showPage, nav: navOf });
+  const pages = createFactorPages(router, {
+    ...deps.factors,
+    freshSignIn,
+    signedIn,
+    showPage,
+    showSecurity: show,
+    nav: navOf,
+  });
 
-  async function show(ctx: Context, user: SignedInUser, faults: Record<string, string> = {}): Promise<void> {
+  async function show(
+    ctx: Context,
+    user: SignedInUser,
+    { faults = {}, typedName }: { faults?: Record<string, string>; typedName?: string } = {},
+  ): Promise<void> {
     const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
     deps.showPage(ctx, 'account/security', {
       passkeys,
@@ -79,6 +90,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       nav: navOf(user),
       alert: Object.values(faults)[0],
       faults,
+      typedName,
       action: SECURITY,
       csrf: user.csrf(SECURITY),
       profile: await deps.profile(user.accountId),
@@ -115,7 +127,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
         // Caught here, so that what slows guessing is written with the answer.
         if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
         ctx.status = error.status;
-        return show(ctx, user, error.faults);
+        return show(ctx, user, { faults: error.faults });
       }
       await deps.rotateSession(ctx);
       seeOther(ctx, `${SECURITY}?done=password`);

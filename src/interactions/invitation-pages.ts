@@ -66,7 +66,7 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
     return showStep(ctx, details, 'enter-code', {
       title: 'Enter your invitation code',
       alert,
-      typed: typed.slice(0, 64),
+      typed,
       accountName: user?.username,
     });
   }

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { currentUnit } from '../database/unit-of-work.ts';
+import { MAX_PASSWORD_LENGTH } from '../identity/fields.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
@@ -33,6 +34,7 @@ export interface LoginDeps {
 }
 
 const SIGN_IN_FAILED = 'That username and password do not match. Check both and try again.';
+const PASSWORD_TOO_LONG = `A password has at most ${MAX_PASSWORD_LENGTH} characters. Yours is longer. Check it and try again.`;
 const NAMES: Record<string, string> = { username: 'username or e-mail address', password: 'password' };
 
 /** The sign-in page: username and password, and the button for a passkey. */
@@ -70,15 +72,16 @@ export function createLogin(deps: LoginDeps) {
       if (value === '')
         return showLogin(ctx, details, { username, alert: `Enter your ${NAMES[alertField]}`, alertField });
     }
+    if (deps.isTooLong(password))
+      return showLogin(ctx, details, { username, alert: PASSWORD_TOO_LONG, alertField: 'password' });
     const browser = deps.browserCookie.read(ctx);
     const clientId = String(details.params.client_id);
     const accountId = await deps.failedSignIns.tryAttempt(currentUnit().origin.ip, async () =>
-      username.length <= 255 && !deps.isTooLong(password)
+      username.length <= 255
         ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
         : undefined,
     );
-    if (!accountId)
-      return showLogin(ctx, details, { username: username.slice(0, 255), alert: SIGN_IN_FAILED });
+    if (!accountId) return showLogin(ctx, details, { username, alert: SIGN_IN_FAILED });
     deps.browserCookie.set(ctx, browser.token);
     seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
   }

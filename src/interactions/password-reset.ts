@@ -51,7 +51,7 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
       recoversByEmail: deps.recoversByEmail,
       csrf: forms.issue(ctx, 'forgot'),
       alert,
-      typed: typed.slice(0, 255),
+      typed,
     });
   }
 

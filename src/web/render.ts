@@ -7,12 +7,6 @@ import { issuerScope } from './issuer-scope.ts';
 /** Characters that change the direction of text. In a title, a name with them could reorder the words after it. */
 const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
-/**
- * In UTF-16 units, as maxlength counts: twice what the longest password can have. A browser cuts a pasted password
- * silently, but a longer one than the limit has to reach the server, which explains the limit.
- */
-const PASSWORD_INPUT_LENGTH = 1024;
-
 const directory = projectPath('views');
 
 function compile(name: string): TemplateFunction {
@@ -55,7 +49,6 @@ export function createRenderer(deps: {
     brand: deps.brand,
     host: new URL(deps.issuer).host,
     passwordMinLength: deps.passwordMinLength,
-    passwordInputLength: PASSWORD_INPUT_LENGTH,
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
     passkeyScript: deps.assets.url('passkeys.js'),

@@ -118,10 +118,10 @@ for (const engine of engines) {
         );
       }
       for (const path of [`${SECURITY}/app`, `${SECURITY}/recovery-codes`]) {
-        const csrf = new RegExp(`action="${path}">\\s*<input type="hidden" name="csrf" value="([^"]+)"`).exec(
-          page,
-        )?.[1];
-        const answer = await browser.post(path, { csrf: String(csrf) });
+        const form = new RegExp(`action="${path}">.*?</form>`, 's').exec(page)?.[0] ?? '';
+        const hidden = form.matchAll(/type="hidden" name="(\w+)" value="([^"]+)"/g);
+        const fields = Object.fromEntries([...hidden].map(([, name, value]) => [name, value]));
+        const answer = await browser.post(path, fields);
         assert.match(String(answer.headers.get('location')), /^\/auth\?.*acr_values=mfa/, path);
       }
       assert.equal((await factors()).recoveryCodes, 10);

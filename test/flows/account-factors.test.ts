@@ -14,14 +14,20 @@ async function forms(
   browser: Browser,
 ): Promise<{ html: string; send(action: string, fields: Record<string, string>): Promise<Response> }> {
   const html = await (await browser.get(PATH)).text();
-  const tokens = new Map(
-    [...html.matchAll(/action="([^"]+)">\s*<input type="hidden" name="csrf" value="([^"]+)"/g)].map(
-      ([, action = '', csrf = '']) => [action, csrf],
-    ),
+  const hidden = new Map(
+    [...html.matchAll(/action="([^"]+)">(.*?)<\/form>/gs)].map(([, action = '', form = '']) => [
+      action,
+      Object.fromEntries(
+        [...form.matchAll(/type="hidden" name="(\w+)" value="([^"]+)"/g)].map(([, name, value]) => [
+          name,
+          value,
+        ]),
+      ),
+    ]),
   );
   return {
     html,
-    send: (action, fields) => browser.post(action, { csrf: tokens.get(action) ?? '', ...fields }),
+    send: (action, fields) => browser.post(action, { ...hidden.get(action), ...fields }),
   };
 }
 
@@ -81,6 +87,37 @@ describe('passkeys and second factors on the account page', () => {
     assert.match(await (await page.send(`${PATH}/recovery-codes`, {})).text(), /Your recovery codes/);
     await page.send(`${PATH}/app`, { act: 'remove' });
     assert.equal((await secondFactorOf(server).getFactors(ada.id)).totp, false);
+  });
+
+  test('a reload of the recovery codes shows the same ones, which stay valid', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, PATH);
+    const codesIn = async (page: Response) =>
+      [...(await page.text()).matchAll(/<li class="mono">([^<]+)/g)].map(([, code]) => String(code));
+    const page = await forms(browser);
+    const codes = await codesIn(await page.send(`${PATH}/recovery-codes`, {}));
+    assert.equal(codes.length, 10);
+    assert.deepEqual(await codesIn(await page.send(`${PATH}/recovery-codes`, {})), codes);
+    const { recoveryCodes } = secondFactorOf(server);
+    assert.equal(await recoveryCodes.consume(ada.id, codes[3] ?? ''), true);
+    assert.deepEqual(await codesIn(await page.send(`${PATH}/recovery-codes`, {})), codes);
+    assert.equal(await recoveryCodes.countUnused(ada.id), 9, 'a code that was used stays used');
+    await recoveryCodes.create(ada.id);
+    const late = await page.send(`${PATH}/recovery-codes`, {});
+    assert.match(String(late.headers.get('location')), /^\/auth\?/, 'codes that were replaced are not shown');
+  });
+
+  test('a name that is too long for a key is shown again, with what is wrong', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const mei = await newcomer(server, 'mei');
+    const key = await idOf(server, mei.id);
+    const name = 'Blue '.repeat(30).trim();
+    const refused = await (await forms(mei.browser)).send(`${PATH}/keys`, { key, act: 'rename', name });
+    assert.equal(refused.status, 400);
+    const html = await refused.text();
+    assert.match(html, /A name can have at most 100 characters/);
+    assert.ok(html.includes(`value="${name}"`) && html.includes(`href="#name-${key}"`));
   });
 
   test('a secret that one session was shown is shown to no other, and cannot be confirmed there', async (t) => {

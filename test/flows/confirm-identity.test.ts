@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ROUTES } from '../../src/web/routes.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { type Browser, formOf } from '../support/browser.ts';
-import { accountPlace, register } from '../support/builders/passkey.ts';
+import { accountPlace, authenticate, newcomer, placeOf, register } from '../support/builders/passkey.ts';
 import { secondFactorOf, withApp } from '../support/builders/second-factor.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
 import { PASSWORD, startServer, type TestServer } from '../support/server.ts';
 
 const SECURITY = '/account/security';
+
+const HIDDEN = /<input type="hidden" name="(\w+)" value="([^"]*)"/g;
 
 /** Makes every sign-in ten minutes older. */
 async function age(server: TestServer): Promise<void> {
@@ -28,7 +31,7 @@ async function press(browser: Browser, button: RegExp): Promise<Response> {
     const [, name, value, label = ''] =
       /<button[^>]*?(?: name="(\w+)" value="(\w+)")?>([^<]*)/.exec(form) ?? [];
     if (!button.test(label)) continue;
-    const fields = [...form.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)];
+    const fields = [...form.matchAll(HIDDEN)];
     const sent = Object.fromEntries(fields.map(([, field, text]) => [field, text]));
     const action = /action="([^"]+)"/.exec(form)?.[1] ?? '';
     return browser.post(action, name ? { ...sent, [name]: value } : sent);
@@ -139,4 +142,70 @@ describe('an action that needs a recent sign-in', () => {
     const weak = await press(browser, /^Remove app$/);
     assert.match(String(weak.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
   });
+});
+
+/**
+ * What the form of each path of the account and the console needs. A form is asked for a recent sign-in, or the reason why
+ * it is not; a page without a form has none.
+ */
+const FORMS: Record<string, { fields: Record<string, string>; says: string } | { because: string }> = {
+  '/account/security/keys': { fields: { act: 'remove' }, says: 'remove “This device”' },
+  '/account/security/app': { fields: {}, says: 'set up an authenticator app' },
+  '/account/security/recovery-codes': { fields: {}, says: 'create recovery codes' },
+  '/account/email': {
+    fields: { email: 'mei@elsewhere.example' },
+    says: 'change your e-mail address to mei@elsewhere.example',
+  },
+  '/account/security': { because: 'it asks for the current password' },
+  '/account/recover': { because: 'the link is the proof' },
+  '/admin/invitations/new': { because: 'it changes no way to sign in' },
+  '/admin/invitations/:id/revoke': { because: 'it changes no way to sign in' },
+  '/account': { because: 'it has no form' },
+  '/account/confirm': { because: 'its form is that of the action' },
+  '/admin': { because: 'it has no form' },
+  '/admin/invitations': { because: 'it has no form' },
+  '/admin/invitations/:id': { because: 'its form has a path of its own' },
+};
+
+describe('each form of the account and the console', () => {
+  const paths = ROUTES.map(({ path }) => path).filter((path) => /^\/(account|admin)(\/|$)/.test(path));
+
+  test('is in the table above', () => {
+    assert.deepEqual(Object.keys(FORMS).sort(), paths.toSorted());
+  });
+
+  for (const [path, form] of Object.entries(FORMS)) {
+    if ('because' in form) continue;
+    test(`${path} does what was asked for after another sign-in with a passkey`, async (t) => {
+      const server = await startServer(t, 'sqlite');
+      const { knex } = server.database;
+      const mei = await newcomer(server, 'mei');
+      await register(mei.browser, await accountPlace(server, mei.id), new Authenticator(server.issuer));
+      const { id: key } = await knex('T_webauthn_credentials').orderBy('id', 'desc').first('id');
+      const page = await mei.browser.get(path === '/account/email' ? path : SECURITY);
+      const html = await page.text();
+      const sent = Object.fromEntries(
+        [...(new RegExp(`action="${path}">(.*?)</form>`, 's').exec(html)?.[1] ?? '').matchAll(HIDDEN)].map(
+          ([, name, value]) => [name, value],
+        ),
+      );
+      await age(server);
+      const fields = { ...sent, ...(path.endsWith('keys') ? { key } : {}), ...form.fields };
+      const login = await mei.browser.follow(await mei.browser.post(path, fields));
+      assert.match(await textOf(login.clone()), new RegExp(`Confirm it is you to ${form.says}`));
+      const { body } = await authenticate(mei.browser, await placeOf(login), mei.key);
+      const ready = await mei.browser.follow(await mei.browser.get(new URL(String(body.location)).pathname));
+      assert.equal(new URL(ready.url).pathname, '/account/confirm');
+      const { action, fields: kept } = await formOf(ready);
+      const done = await mei.browser.post(action, kept);
+      assert.ok(done.status === 303 || done.status === 200, `${done.status}`);
+      assert.doesNotMatch(done.headers.get('location') ?? '', /\/auth/);
+      const actions = await knex('T_auth_audit_log').pluck('action');
+      const expected = { keys: 'passkey.removed', 'recovery-codes': 'recovery_codes.made' }[
+        path.split('/').at(-1) ?? ''
+      ];
+      if (expected) assert.ok(actions.includes(expected), actions.join());
+      if (path.endsWith('email')) await server.sink.to('mei@elsewhere.example');
+    });
+  }
 });

@@ -1,8 +1,9 @@
+import { hkdfSync } from 'node:crypto';
 import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
-import { digest, uuidv7 } from '../../kit/ids.ts';
+import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
 import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import type { CodeAttempts, CodeGuesser } from './code-attempts.ts';
@@ -25,6 +26,19 @@ export interface RecoveryCodesDeps {
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { except: Exceptions }): Promise<void>;
 }
+
+/**
+ * The codes of one form, always the same ones. Only the browser has the key, so the codes are still stored as digests
+ * alone.
+ */
+const codesOf = (key: string) =>
+  Array.from({ length: COUNT }, (_, index) =>
+    makeReadableCode(LENGTH, (bytes) =>
+      Buffer.from(hkdfSync('sha256', key, 'latchkey', `recovery code ${index}`, bytes)),
+    ),
+  );
+
+const hashOf = (code: string) => digest(readReadableCode(code, LENGTH) as string);
 
 /** Uses a code up. The row count of one UPDATE decides, so a code works once. @returns whether it was valid */
 async function consumeIn(trx: Knex.Transaction, accountId: string, typed: string): Promise<boolean> {
@@ -50,15 +64,21 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
     /**
      * Creates ten codes, which replace all earlier ones.
      * @param by the session of the user who creates them, which must not have ended
+     * @param key of `randomToken`, which decides the codes
      * @returns the codes as they are shown
      */
-    async create(accountId: string, by?: SignedInBy, origin?: Origin): Promise<string[]> {
-      const codes = Array.from({ length: COUNT }, () => makeReadableCode(LENGTH));
+    async create(
+      accountId: string,
+      by?: SignedInBy,
+      origin?: Origin,
+      key = randomToken(),
+    ): Promise<string[]> {
+      const codes = codesOf(key);
       const rows = codes.map((code) => ({
         id: uuidv7(),
         created_at: new Date(),
         account_id: accountId,
-        code_hash: digest(readReadableCode(code, LENGTH) as string),
+        code_hash: hashOf(code),
       }));
       await inTransaction(knex, async (trx) => {
         if (by) await deps.assertSignedIn(trx, accountId, by);
@@ -67,6 +87,17 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
         await recordEventIn(trx, { action: 'recovery_codes.made', accountId }, origin);
       });
       return codes;
+    },
+
+    /**
+     * What a form that is sent again shows, as after a reload: replacing the codes would make those worthless that were
+     * written down. It needs no factor, because whoever has the key has the codes.
+     * @returns undefined if the account's codes are not those of this key
+     */
+    async findCreated(accountId: string, key: string): Promise<string[] | undefined> {
+      const codes = codesOf(key);
+      const first = { account_id: accountId, code_hash: hashOf(codes[0] as string) };
+      return (await knex(TABLE).where(first).first('id')) ? codes : undefined;
     },
 
     /** Prepares the use of a code in a transaction of the caller. @returns a function that says whether it was valid */
