@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { covers, isBuiltIn, parseScopes } from '../access/scopes.ts';
+import { covers, isBuiltIn, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { findRoute } from '../web/routes.ts';
 
 import type { EngineClient } from './clients/client-document.ts';
@@ -33,13 +33,19 @@ function servedScopes(client: ResourceServer): string[] {
  * Whether a client may introspect a token of another one: it is registered as a resource server, and serves the audience
  * or one of the scopes of this access token. Nobody but its client may introspect a refresh token.
  */
-function serves(client: ResourceServer, token: PresentedToken): boolean {
+function serves(client: ResourceServer, token: PresentedToken, scopes: string[]): boolean {
   if (!client.is_resource_server || token.kind === 'RefreshToken') return false;
   const served = servedScopes(client);
-  return (
-    [token.aud].flat().includes(client.clientId) ||
-    parseScopes(token.scope).some((scope) => covers(served, scope))
-  );
+  return [token.aud].flat().includes(client.clientId) || scopes.some((scope) => covers(served, scope));
+}
+
+/**
+ * The scopes of a token that its account still has. A token that was being issued while the ceiling was lowered, or that
+ * is older than a change of the table, carries more.
+ */
+function scopesLeft(scope: unknown, account: { scopes: string[] } | undefined): string[] {
+  const scopes = parseScopes(typeof scope === 'string' ? scope : undefined);
+  return account ? limitToCeiling(scopes, account.scopes) : scopes;
 }
 
 /**
@@ -47,13 +53,14 @@ function serves(client: ResourceServer, token: PresentedToken): boolean {
  * @param findAccount resolves with undefined for an account whose tokens are no longer valid
  */
 export async function mayIntrospect(
-  findAccount: (accountId: string) => Promise<unknown>,
+  findAccount: (accountId: string) => Promise<{ scopes: string[] } | undefined>,
   ctx: KoaContextWithOIDC,
   client: EngineClient,
   token: PresentedToken,
 ): Promise<boolean> {
-  if (token.clientId === client.clientId || serves(client, token))
-    return token.accountId === undefined || (await findAccount(token.accountId)) !== undefined;
+  const account = token.accountId === undefined ? undefined : await findAccount(token.accountId);
+  if (token.clientId === client.clientId || serves(client, token, scopesLeft(token.scope, account)))
+    return token.accountId === undefined || account !== undefined;
   ctx.oidc.provider.emit('introspection.error', ctx, {
     name: 'NotServed',
     message: 'inactive',
@@ -73,14 +80,13 @@ async function completeIntrospection(ctx: Context & KoaContextWithOIDC): Promise
   if (!body?.active) return;
   const client = ctx.oidc.client as unknown as ResourceServer;
   const isOwn = body.client_id === client.clientId;
-  const scopes = parseScopes(body.scope as string | undefined);
+  const account = typeof body.sub === 'string' ? await findStoredAccount(body.sub) : undefined;
+  const scopes = scopesLeft(body.scope, account);
   const visible = isOwn ? scopes : scopes.filter((scope) => covers(servedScopes(client), scope));
-  const seesUsername = typeof body.sub === 'string' && (!isOwn || scopes.includes('profile'));
-  const account = seesUsername ? await findStoredAccount(String(body.sub)) : undefined;
   ctx.body = {
     ...body,
     scope: visible.join(' ') || undefined,
-    username: account?.username,
+    username: !isOwn || scopes.includes('profile') ? account?.username : undefined,
     aud: body.aud ?? client.clientId,
   };
 }

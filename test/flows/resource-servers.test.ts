@@ -67,6 +67,22 @@ for (const engine of engines) {
   });
 }
 
+test('a token shows no scope that its account has lost, even if only the table was changed', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const client = await server.createClient({ scope: 'openid notes:read mail:read' });
+  const api = await server.createClient({ redirectUris: [], resourceServer: true, scope: 'notes:read' });
+  const ada = await server.createAccount('ada', 'openid notes:read mail:read');
+  const { tokens } = await signInWith(server, client, ada, { scope: 'openid notes:read mail:read' });
+  const token = tokens.body.access_token;
+  const check = async (by: typeof client) => (await call(server, by, '/token/introspection', { token })).body;
+  assert.equal((await check(api)).scope, 'notes:read');
+  const scopes = JSON.stringify(['openid', 'mail:read']);
+  await server.database.knex('T_accounts').where({ id: ada.id }).update({ scopes });
+  assert.deepEqual(await check(api), { active: false });
+  const own = await check(client);
+  assert.deepEqual([own.active, own.scope], [true, 'openid mail:read']);
+});
+
 test('an application that people sign in to serves no scope of signing in', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
