@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { failureOf, markAsDatabase, toUnavailable } from '../../src/database/driver/failures.ts';
+import {
+  failureOf,
+  isRefusal,
+  isUnanswered,
+  markAsDatabase,
+  toUnavailable,
+} from '../../src/database/driver/failures.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
 
 const withCode = (code: string, more: object = {}) => Object.assign(new Error('details'), { code }, more);
@@ -33,6 +39,34 @@ describe('an error of the database', () => {
     ])
       assert.equal(failureOf(new Error(message)), 'unavailable', message);
     assert.equal(failureOf(withCode('ER_ACCESS_DENIED_ERROR', { fatal: true })), 'unavailable');
+  });
+
+  test('by which a server gives a statement or a connection up means that it is unavailable', () => {
+    const postgres = ['08P01', '25P03', '53200', '57014', '57P05', '58030', 'XX001'];
+    for (const code of postgres)
+      assert.equal(failureOf(withCode(code, { severity: 'ERROR' })), 'unavailable', code);
+    // The database takes no connections. As an ERROR, the code has other meanings.
+    assert.equal(failureOf(withCode('55000', { severity: 'FATAL' })), 'unavailable');
+    assert.equal(failureOf(withCode('55000', { severity: 'ERROR' })), undefined);
+    for (const code of ['ER_QUERY_INTERRUPTED', 'ER_QUERY_TIMEOUT', 'ER_GET_ERRNO'])
+      assert.equal(failureOf(withCode(code, { sqlState: 'HY000' })), 'unavailable', code);
+    // mysql2 has no name for MariaDB's timeout of a statement.
+    assert.equal(failureOf(Object.assign(new Error('details'), { sqlState: '70100' })), 'unavailable');
+  });
+
+  test('about a table that was altered means that the statement can be repeated', () => {
+    assert.equal(
+      failureOf(withCode('0A000', { severity: 'ERROR', routine: 'RevalidateCachedQuery' })),
+      'retry',
+    );
+    assert.equal(failureOf(withCode('ER_TABLE_DEF_CHANGED')), 'retry');
+  });
+
+  test('of a pooler that lost the server leaves the outcome unknown', () => {
+    const ofPooler = withCode('08P01', { severity: 'FATAL' });
+    assert.deepEqual([isRefusal(ofPooler), isUnanswered(ofPooler)], [false, true]);
+    const ofServer = withCode('57P01', { severity: 'FATAL' });
+    assert.deepEqual([isRefusal(ofServer), isUnanswered(ofServer)], [true, false]);
   });
 
   test('that this program caused is not changed, so that it becomes a 500 with its stack in the log', () => {

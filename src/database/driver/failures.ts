@@ -26,9 +26,9 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
     // By its message alone: see MISSING.
     outdated: [],
   },
-  // PostgreSQL, Appendix A: connections, read-only, log-in, no such database, full, too many connections, shut down.
+  // PostgreSQL, Appendix A: read-only, transaction open for too long, log-in, no such database, damaged. See CLASSES, too.
   postgres: {
-    unavailable: words('08000 08001 08003 08004 08006 25006 28000 28P01 3D000 53100 53300 57P01 57P02 57P03'),
+    unavailable: words('25006 25P03 25P04 28000 28P01 3D000 XX001 XX002'),
     locked: ['55P03'],
     // 26000: the statement is not prepared, because the transaction that was to prepare it failed.
     retry: words('40001 40P01 26000'),
@@ -39,15 +39,27 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
   mysql: {
     unavailable: words(
       `ER_CON_COUNT_ERROR ER_TOO_MANY_USER_CONNECTIONS ER_USER_LIMIT_REACHED ER_SERVER_SHUTDOWN ER_DISK_FULL ER_RECORD_FILE_FULL ER_OPTION_PREVENTS_STATEMENT
-       ER_READ_ONLY_MODE PROTOCOL_CONNECTION_LOST PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR
+       ER_READ_ONLY_MODE ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION ER_OPEN_AS_READONLY ER_QUERY_TIMEOUT ER_QUERY_INTERRUPTED ER_GET_ERRNO
+       ER_ERROR_ON_READ ER_ERROR_ON_WRITE ER_OUT_OF_RESOURCES ER_CANT_CREATE_THREAD ER_LOCK_TABLE_FULL ER_MAX_PREPARED_STMT_COUNT_REACHED
+       PROTOCOL_CONNECTION_LOST PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR
        ER_UNKNOWN_COM_ERROR ER_ERROR_DURING_COMMIT`,
     ),
     locked: ['ER_LOCK_WAIT_TIMEOUT'],
-    retry: ['ER_LOCK_DEADLOCK'],
+    // The last two: a table was altered since the transaction began, or the statement was prepared.
+    retry: words('ER_LOCK_DEADLOCK ER_TABLE_DEF_CHANGED ER_NEED_REPREPARE'),
     duplicate: ['ER_DUP_ENTRY'],
     outdated: words('ER_NO_SUCH_TABLE ER_BAD_FIELD_ERROR'),
   },
 };
+
+/**
+ * Classes of SQLSTATE that say nothing about the statement: connection, resources, operator intervention, system error;
+ * on MariaDB (MySQL), interrupted and out of memory. mysql2 has no name for some codes of MariaDB.
+ */
+const CLASSES = /^(08|53|57|58|70100|HY001)/;
+
+/** PostgreSQL ends the connection after such an error. */
+const ENDS_CONNECTION = words('FATAL PANIC');
 
 const byFailure = Object.values(CODES).flatMap((engine) => Object.entries(engine) as [Failure, string[]][]);
 const failures = new Map(byFailure.flatMap(([failure, codes]) => codes.map((code) => [code, failure])));
@@ -70,14 +82,32 @@ const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not quer
 /** SQLite has one code for everything that is wrong with a statement. */
 const MISSING = /\bno such (table|column): |\bhas no column named /;
 
+/** What the client libraries add to an error of a server. */
+interface ServerError extends Error {
+  code?: unknown;
+  /** By mysql2. */
+  sqlState?: string;
+  fatal?: boolean;
+  /** By pg. */
+  severity?: string;
+  /** The function in PostgreSQL that raised the error. */
+  routine?: string;
+}
+
+/** A prepared statement would return other types than before, because a column was altered. */
+const CHANGED_RESULT = 'RevalidateCachedQuery';
+
 /** @returns undefined for an error that did not come from the database */
 export function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code = '', fatal } = error as Error & { code?: unknown; fatal?: boolean };
+  const { code = '', sqlState = '', severity = '', routine, fatal } = error as ServerError;
   if (typeof code !== 'string') return undefined;
   const known = failures.get(code) ?? failures.get(/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? '');
   if (known) return known;
   if (code === 'SQLITE_ERROR' && MISSING.test(error.message)) return 'outdated';
+  if (routine === CHANGED_RESULT) return 'retry';
+  if (CLASSES.test(code) || CLASSES.test(sqlState)) return 'unavailable';
+  if (ENDS_CONNECTION.includes(severity)) return 'unavailable';
   if (network.has(code)) return fromDatabase.has(error) ? 'unavailable' : undefined;
   // mysql2 says `fatal` of what ends a connection.
   const isLost =
@@ -97,13 +127,27 @@ export function toUnavailable(error: unknown): unknown {
   return failure === 'outdated' ? outdated(error) : unavailable(error);
 }
 
+/** PgBouncer reports the loss of its own connection to the server with a code of this class. */
+const LOST_BEHIND_POOLER = /^08/;
+
 /**
- * Whether a connection was lost before an answer came. A server that refuses something says so: PostgreSQL with a
- * severity, MySQL with a SQLSTATE. SQLite is no server.
+ * Whether the server itself said that it did not do something: PostgreSQL with a severity, MySQL with a SQLSTATE. After
+ * any other error the outcome is unknown.
  */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, severity } = error as ServerError;
+  return 'sqlState' in error || (severity !== undefined && !LOST_BEHIND_POOLER.test(String(code)));
+}
+
+/** Whether a connection to a server was lost before an answer came. SQLite is no server. */
 export function isUnanswered(error: unknown): boolean {
-  if (failureOf(error) !== 'unavailable' || !(error instanceof Error)) return false;
-  return (
-    !('severity' in error) && !('sqlState' in error) && !String(Object(error).code).startsWith('SQLITE_')
-  );
+  if (failureOf(error) !== 'unavailable' || isRefusal(error)) return false;
+  return !String(Object(error).code).startsWith('SQLITE_');
+}
+
+/** Whether PostgreSQL still uses the connection, and the statements that were prepared on it, after that error. */
+export function keepsConnection(error: unknown): boolean {
+  const { severity = '', routine } = error as ServerError;
+  return !ENDS_CONNECTION.includes(severity) && routine !== CHANGED_RESULT;
 }

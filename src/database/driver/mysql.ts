@@ -7,7 +7,7 @@ import { batchReads } from './batched-reads.ts';
 import { waitAtLimit } from './connection-limit.ts';
 import type { Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
-import { failureOf, markAsDatabase } from './failures.ts';
+import { failureOf, isRefusal, markAsDatabase } from './failures.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';
 import { MYSQL_SESSION, mysqlConnection } from './mysql-session.ts';
 import type { Step } from './steps.ts';
@@ -35,9 +35,6 @@ interface Sent {
   /** Whether it commits: if its answer is lost, the outcome is unknown. */
   commit: boolean;
 }
-
-/** What MySQL refused has a SQLSTATE, and was not done. */
-const isRefusal = (error: unknown) => error instanceof Error && 'sqlState' in error;
 
 /** @throws GuardFailed */
 async function run(connection: Connection, { statement, times, values, guard }: Step): Promise<void> {

@@ -7,6 +7,7 @@ import { DEADLINE_MS, LOCK_WAIT_MS } from '../time-limits.ts';
 import type { Bound } from '../writes.ts';
 import { isAtLimit, LIMIT_WAIT_MS, pauseAtLimit } from './connection-limit.ts';
 import { withDeadline } from './deadline.ts';
+import { isRefusal, keepsConnection } from './failures.ts';
 import { setUp } from './postgres-session.ts';
 
 /**
@@ -35,9 +36,6 @@ interface Open {
   ready: Promise<boolean>;
   inFlight: number;
 }
-
-/** What PostgreSQL refused with a SQLSTATE was not done. After any other error the outcome is unknown. */
-const isRefusal = (error: unknown) => error instanceof pg.DatabaseError && error.code !== undefined;
 
 /**
  * What is sent for those queries. Through a pooler a transaction carries its own settings, and statements have no name:
@@ -136,9 +134,9 @@ export class PostgresPipeline {
       })
       .catch((error) => {
         if (!isSent && isAtLimit(error)) return this.#sendLater(entry, queries, isTransaction, began, error);
-        if (isRefusal(error)) throw error;
-        this.#drop(entry);
-        throw toLost(error);
+        const isRefused = isRefusal(error);
+        if (!isRefused || !keepsConnection(error)) this.#drop(entry);
+        throw isRefused ? error : toLost(error);
       })
       .finally(() => {
         entry.inFlight -= 1;
