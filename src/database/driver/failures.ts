@@ -58,7 +58,7 @@ const CODES: Record<Engine, Record<Failure, string[]>> = {
  */
 const CLASSES = /^(08|53|57|58|70100|HY001)/;
 
-/** PostgreSQL ends the connection after such an error. */
+/** The severities of errors after which PostgreSQL ends the connection. */
 const ENDS_CONNECTION = words('FATAL PANIC');
 
 const byFailure = Object.values(CODES).flatMap((engine) => Object.entries(engine) as [Failure, string[]][]);
