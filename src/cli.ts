@@ -8,6 +8,7 @@ import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
 import { grantCommands } from './oidc/consents/cli.ts';
+import { presetCommands } from './oidc/presets/cli.ts';
 
 /** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
 const load = () => import('./app/command.ts');
@@ -27,8 +28,9 @@ export function createProgram(): Command {
   });
   clientCommands(program, async (work) => {
     const { withServices } = await load();
-    return withServices(({ clients }) => work(clients));
+    return withServices(work);
   });
+  presetCommands(program, async () => (await load()).loadPresets());
   scopeCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ scopeDescriptions }) => work(scopeDescriptions));

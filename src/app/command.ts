@@ -9,6 +9,7 @@ import type { PasskeyCommands } from '../identity/passkeys/cli.ts';
 import type { Background } from '../kit/background.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { createLog } from '../kit/log.ts';
+import { createPresets } from '../oidc/presets/library.ts';
 import type { Services } from './services.ts';
 
 /** What the verbs of the command work with. `src/cli.ts` loads this file when a verb runs, so that help stays quick. */
@@ -65,6 +66,9 @@ function createForeground(): Background {
     },
   };
 }
+
+/** Reads the presets, ours and the operator's. Needs no database. */
+export const loadPresets = () => createPresets(loadConfig().presets);
 
 /** Runs a verb with the services of the server. Loads them at this moment: the verbs of `db` do without. */
 export function withServices<T>(work: (services: Services) => Promise<T>): Promise<T> {

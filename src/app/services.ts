@@ -34,6 +34,7 @@ import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
+import { createPresets } from '../oidc/presets/library.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { findStoredAccount } from '../oidc/storage/accounts.ts';
@@ -203,6 +204,7 @@ export function createServices(deps: ServiceDeps) {
     notify,
     passkeys,
     passwords,
+    presets: createPresets(config.presets),
     recovery,
     scopeDescriptions,
     secondFactor,

@@ -146,6 +146,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       roles: namesOf('role', values.LATCHKEY_SECOND_FACTOR),
     },
     recoverByEmail: values.LATCHKEY_RECOVER_BY_EMAIL,
+    presets: values.LATCHKEY_PRESETS === undefined ? undefined : resolve(home, values.LATCHKEY_PRESETS),
     passkeys: {
       counter: values.LATCHKEY_PASSKEY_COUNTER,
       aaguids: values.LATCHKEY_PASSKEY_AAGUIDS.map((aaguid) => aaguid.toLowerCase()),

@@ -85,6 +85,7 @@ export const variables = z.object({
   LATCHKEY_RELATED_ORIGINS: list,
   LATCHKEY_PASSKEY_ROOTS: z.string().optional(),
   LATCHKEY_RECOVER_BY_EMAIL: flag.default(false),
+  LATCHKEY_PRESETS: z.string().optional(),
 });
 
 export type Variables = z.output<typeof variables>;
@@ -137,6 +138,8 @@ export interface Config {
   /** A second name of the claim `roles`, for applications that read groups. */
   groupsClaim: string;
   retention: Retention;
+  /** The folder with the operator's own presets. */
+  presets?: string | undefined;
   /** People who must have a second factor. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };
   /** Whether an account without a password can be recovered by a link to its confirmed e-mail address. */

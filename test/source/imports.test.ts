@@ -30,7 +30,14 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['accounts'],
     ['fields.ts', 'lockout-rule.ts'],
   ],
-  oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['engine-internals.ts'], ['engine-errors.ts']],
+  oidc: [
+    ['*'],
+    ['clients', 'signing-keys', 'storage'],
+    ['presets'],
+    ['endpoints.ts'],
+    ['engine-internals.ts'],
+    ['engine-errors.ts'],
+  ],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [
     ['*'],

@@ -1,14 +1,19 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
-import { print } from '../../kit/terminal.ts';
+import { collect, print } from '../../kit/terminal.ts';
+import { toInstructions, toRegistration } from '../presets/fill.ts';
+import type { Presets } from '../presets/library.ts';
 import { addOptions } from './cli-options.ts';
-import type { ClientDocument } from './client-document.ts';
+import { printDocument, printEndpoints, printInstructions } from './cli-output.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
 
 interface ClientArguments {
+  preset?: string;
+  url?: string;
+  set?: string[];
   name?: string;
   redirectUri?: string[];
   postLogoutRedirectUri?: string[];
@@ -84,17 +89,36 @@ const toChange = (args: ClientArguments): ClientChange => ({
   refreshOverlap: toSeconds(args.refreshOverlap),
 });
 
-const toInput = (args: ClientArguments & { name: string }): ClientInput => ({
-  ...toChange(args),
-  name: args.name,
-  clientId: args.clientId,
-  displayCode: args.displayCode,
-});
+/** Options that are stated win over what the preset says. @param preset undefined: everything comes from the options */
+function toInput(args: ClientArguments, preset: ReturnType<typeof toRegistration> | undefined): ClientInput {
+  const own = { ...toChange(args), clientId: args.clientId, displayCode: args.displayCode };
+  const stated = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...(preset ?? { name: '' }), ...Object.fromEntries(stated) };
+}
 
-/** Prints an application, and its warnings on standard error. */
-function printDocument({ warnings = [], ...document }: ClientDocument, asJson: boolean | undefined): void {
-  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
-  print(asJson && warnings.length > 0 ? { ...document, warnings } : document, asJson);
+/** @param pairs NAME=VALUE, as the options `--set` have them */
+function toOptions(pairs: string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name = '', ...rest] = pair.split('=');
+      if (rest.length === 0)
+        refuse('preset_option_malformed', `--set ${pair} is not in the form NAME=VALUE.`);
+      return [name, rest.join('=')];
+    }),
+  );
+}
+
+async function create({ clients, presets }: ClientServices, args: ClientArguments): Promise<void> {
+  const preset = args.preset === undefined ? undefined : presets.get(args.preset);
+  const place = { url: args.url, options: toOptions(args.set) };
+  const registration = preset && toRegistration(preset, place);
+  const document = await clients.create(OPERATOR, toInput(args, registration));
+  const { endpoints } = clients;
+  const instructions = preset && toInstructions(preset, place, document, endpoints);
+  if (args.json) return printDocument({ ...document, endpoints, ...instructions }, true);
+  printDocument(document, false);
+  if (instructions) printInstructions(instructions);
+  else printEndpoints(document, endpoints);
 }
 
 const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
@@ -107,24 +131,38 @@ function summarize(document: Record<string, unknown>) {
   return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
 }
 
+export interface ClientServices {
+  clients: Clients;
+  presets: Presets;
+}
+
 /** `latchkey client …` */
 export function clientCommands(
   program: Command,
-  withClients: <T>(work: (clients: Clients) => Promise<T>) => Promise<T>,
+  withServices: <T>(work: (services: ClientServices) => Promise<T>) => Promise<T>,
 ): void {
+  const withClients = <T>(work: (clients: Clients) => Promise<T>) =>
+    withServices(({ clients }) => work(clients));
   const client = program.command('client').description('register and manage applications');
   const json = ['--json', 'print one JSON document'] as const;
   addOptions(client.command('create'))
     .description('register an application and print its secret, which cannot be shown again')
-    .requiredOption('--name <name>', 'the name that people see')
+    .option('--name <name>', 'the name that people see; required without a preset')
+    .option('--preset <name>', 'what is known about that application: latchkey preset list')
+    .option('--url <url>', 'the address of the application, for its preset')
+    .option('--set <name=value>', 'an option of the preset; may be repeated', collect)
     .option(
       '--client-id <id>',
       'the client_id, if an application needs a certain one; by default it is generated',
     )
     .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
     .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
-    .action(async (args: ClientArguments & { name: string }) => {
-      printDocument(await withClients((clients) => clients.create(OPERATOR, toInput(args))), args.json);
+    .action(async (args: ClientArguments, command: Command) => {
+      if (args.name === undefined && args.preset === undefined)
+        command.error("error: required option '--name <name>' not specified");
+      if (args.preset === undefined && (args.url !== undefined || args.set !== undefined))
+        command.error('error: --url and --set belong to a preset. Add --preset, or use --redirect-uri');
+      await withServices((services) => create(services, args));
     });
 
   client
@@ -142,12 +180,14 @@ export function clientCommands(
     .description('show an application, and its last refused request')
     .option(...json)
     .action(async (clientId: string, args: ClientArguments) => {
-      const { last_refused, ...document } = await withClients((clients) => clients.show(clientId));
-      if (args.json) return print({ ...document, last_refused }, true);
-      print(
-        { ...document, 'last refused': last_refused ? describeRefusal(last_refused as Refusal) : 'never' },
-        false,
-      );
+      await withClients(async (clients) => {
+        const { last_refused, ...document } = await clients.show(clientId);
+        const { endpoints } = clients;
+        if (args.json) return print({ ...document, last_refused, endpoints }, true);
+        const refused = last_refused ? describeRefusal(last_refused as Refusal) : 'never';
+        print({ ...document, 'last refused': refused }, false);
+        printEndpoints(document, endpoints);
+      });
     });
 
   addOptions(client.command('update <client_id>'))

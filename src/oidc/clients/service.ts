@@ -4,6 +4,7 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
+import { endpointsOf } from '../endpoints.ts';
 import { type ClientDocument, toDocument, toLinks } from './client-document.ts';
 import {
   type ClientChange,
@@ -69,6 +70,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
   }
 
   return {
+    endpoints: endpointsOf(issuer),
+
     /**
      * @returns the document with its `client_secret`, which cannot be shown again; public clients have none
      * @throws LatchkeyError invalid_input

@@ -1,0 +1,45 @@
+import { print } from '../../kit/terminal.ts';
+import type { Endpoints } from '../endpoints.ts';
+import type { Instructions } from '../presets/fill.ts';
+import type { ClientDocument } from './client-document.ts';
+
+/** Prints an application, and its warnings on standard error. */
+export function printDocument(
+  { warnings = [], ...document }: ClientDocument,
+  asJson: boolean | undefined,
+): void {
+  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  print(asJson && warnings.length > 0 ? { ...document, warnings } : document, asJson);
+}
+
+/** What every application asks for, each value on a line of its own. */
+export function printEndpoints(document: ClientDocument, endpoints: Endpoints): void {
+  const { client_id, client_secret, scope } = document;
+  process.stdout.write('\nWhat the application asks for:\n\n');
+  print(
+    {
+      Issuer: endpoints.issuer,
+      Discovery: endpoints.discovery,
+      Authorization: endpoints.authorization_endpoint,
+      Token: endpoints.token_endpoint,
+      Userinfo: endpoints.userinfo_endpoint,
+      'Signing keys (JWKS)': endpoints.jwks_uri,
+      'Sign-out': endpoints.end_session_endpoint,
+      Introspection: endpoints.introspection_endpoint,
+      'Client ID': client_id,
+      'Client secret': client_secret,
+      Scopes: scope,
+    },
+    false,
+  );
+}
+
+/** What to paste into an application, and how to see that it works. */
+export function printInstructions(instructions: Instructions): void {
+  const { paste, needs, tried, source } = instructions;
+  for (const { where, text } of paste) process.stdout.write(`\n${where}:\n\n${text.trimEnd()}\n`);
+  process.stdout.write('\n');
+  for (const need of needs) process.stdout.write(`It needs ${need}.\n`);
+  process.stdout.write(`${instructions.try}\n`);
+  process.stdout.write(tried === null ? `From its documentation: ${source}\n` : `Tried with ${tried}.\n`);
+}

@@ -1,0 +1,111 @@
+import { refuse } from '../../kit/errors.ts';
+import type { Endpoints } from '../endpoints.ts';
+import type { Preset } from './preset.ts';
+
+/** What an operator says about an application: where it is, and values for the options of its preset. */
+export interface Place {
+  url?: string | undefined;
+  options: Record<string, string>;
+}
+
+const OPTION_VALUE = /^[\w.~-]{1,100}$/;
+
+/** The address without a slash at the end. @throws LatchkeyError invalid_input */
+function readUrl(url: string): string {
+  const parsed = URL.parse(url);
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username)
+    refuse('application_url_invalid', `--url ${url} is no address such as https://rss.example.com`);
+  return (parsed as URL).href.replace(/\/+$/, '');
+}
+
+function readOptions(preset: Preset, chosen: Record<string, string>): Record<string, string> {
+  for (const [name, value] of Object.entries(chosen)) {
+    if (!(name in preset.options))
+      refuse(
+        'preset_option_unknown',
+        `The preset ${preset.name} has no option ${name}. It has: ${Object.keys(preset.options).join(', ') || 'none'}.`,
+      );
+    if (!OPTION_VALUE.test(value))
+      refuse('preset_option_invalid', `--set ${name}: use letters, digits, dots, hyphens and underscores.`);
+  }
+  const defaults = Object.entries(preset.options).map(([name, option]) => [name, option.default]);
+  return { ...Object.fromEntries(defaults), ...chosen };
+}
+
+/** @throws LatchkeyError invalid_input when a name has no value */
+const fillIn = (text: string, values: Record<string, string>) =>
+  text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = values[name];
+    return (
+      value ??
+      refuse('preset_placeholder_unknown', `The preset has a placeholder without a value: {{${name}}}.`)
+    );
+  });
+
+/** The values that belong to the application's own address. */
+function valuesOf(preset: Preset, { url, options }: Place): Record<string, string> {
+  const needsUrl = /"\/|\{\{(url|host)\}\}/.test(
+    JSON.stringify([preset.redirect, preset.signOut, preset.paste]),
+  );
+  if (url === undefined && needsUrl)
+    refuse('application_url_missing', `Name the address of ${preset.title} with --url https://…`);
+  const values = readOptions(preset, options);
+  if (url === undefined) return values;
+  const address = readUrl(url);
+  return { ...values, url: address, host: new URL(address).host };
+}
+
+/** How an application is registered by its preset. @throws LatchkeyError invalid_input */
+export function toRegistration(preset: Preset, place: Place) {
+  const values = valuesOf(preset, place);
+  const resolve = (path: string) => fillIn(path.startsWith('/') ? `{{url}}${path}` : path, values);
+  return {
+    name: preset.title,
+    redirectUris: preset.redirect.map(resolve),
+    postLogoutRedirectUris: preset.signOut.map(resolve),
+    clientUri: values.url === undefined ? undefined : resolve(preset.front),
+    public: preset.kind === 'public',
+    pkce: preset.pkce,
+    scope: preset.scope,
+  };
+}
+
+/** What to do at the application, with everything filled in. */
+export interface Instructions {
+  preset: string;
+  paste: { format: string; where: string; text: string }[];
+  try: string;
+  needs: string[];
+  /** The version that was connected in this way; null: only its documentation was read. */
+  tried: string | null;
+  source: string;
+}
+
+/** @param client as it was registered: its `client_secret` is missing for a public one */
+export function toInstructions(
+  preset: Preset,
+  place: Place,
+  client: { client_id: string; client_secret?: string; scope?: unknown; redirect_uris?: unknown },
+  endpoints: Endpoints,
+): Instructions {
+  const values = {
+    ...valuesOf(preset, place),
+    ...endpoints,
+    client_id: client.client_id,
+    client_secret: client.client_secret ?? '',
+    scope: String(client.scope),
+    redirect_uri: String([client.redirect_uris].flat()[0]),
+  };
+  return {
+    preset: preset.name,
+    paste: preset.paste.map(({ format, where, text }) => ({
+      format,
+      where: fillIn(where, values),
+      text: fillIn(text, values),
+    })),
+    try: fillIn(preset.try, values),
+    needs: preset.needs,
+    tried: preset.tried,
+    source: preset.source,
+  };
+}
