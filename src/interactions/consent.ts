@@ -6,6 +6,7 @@ import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
+import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';
@@ -72,11 +73,13 @@ export function createConsent(deps: ConsentDeps) {
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
     const { client: registered, ...data } = await common(ctx, details);
-    const { account, client, grant, allowed, claims } = await readRequest(details);
+    const { accountId, account, client, grant, allowed, claims } = await readRequest(details);
     const asksForAll = String(details.params.prompt ?? '').includes('consent');
-    const earlierScopes = asksForAll ? [] : parseScopes(grant?.getOIDCScope());
-    const earlierClaims = asksForAll ? [] : (grant?.getOIDCClaims() ?? []);
     const redirectUri = String(details.params.redirect_uri);
+    const consent = asksForAll ? undefined : await findUsableConsent(client, accountId, redirectUri);
+    const earlier = asksForAll ? undefined : grant;
+    const earlierScopes = [...parseScopes(earlier?.getOIDCScope()), ...(consent?.scopes ?? [])];
+    const earlierClaims = [...(earlier?.getOIDCClaims() ?? []), ...(consent?.claims ?? [])];
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
     const descriptions = await deps.findScopeDescriptions(shown);
     const items = [

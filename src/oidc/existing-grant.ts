@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { findConsent, useConsent } from './consents/store.ts';
+import { type Consent, findConsent, useConsent } from './consents/store.ts';
 import { replaceTokenIds } from './engine-internals.ts';
 
 type Grant = InstanceType<Provider['Grant']>;
@@ -37,43 +37,42 @@ function findMissing({ oidc }: KoaContextWithOIDC, grant: Grant | undefined): Ac
 const isAssured = (client: EngineClient, redirectUri: string) =>
   client.clientAuthMethod !== 'none' || (redirectUri.startsWith('https:') && !client.display_code);
 
-/** The part of what is missing that needs no question: everything for a first-party application, else what is remembered. */
-async function findAllowed({ oidc }: KoaContextWithOIDC, missing: Access): Promise<Access> {
-  const client = oidc.client as unknown as EngineClient;
-  if (client.is_first_party) return missing;
-  const accountId = oidc.account?.accountId;
-  const nothing = { scopes: [], claims: [] };
-  if (!accountId || !isAssured(client, String(oidc.params?.redirect_uri))) return nothing;
-  const consent = await findConsent({ accountId, clientId: client.clientId });
-  if (!consent) return nothing;
-  const allowed = {
-    scopes: missing.scopes.filter((scope) => consent.scopes.includes(scope)),
-    claims: missing.claims.filter((claim) => consent.claims.includes(claim)),
-  };
-  if (!isEmpty(allowed)) useConsent(consent);
-  return allowed;
+/** The remembered consent of an account, if it may stand in for a question at that address. */
+export async function findUsableConsent(
+  client: EngineClient,
+  accountId: string,
+  redirectUri: string,
+): Promise<Consent | undefined> {
+  return isAssured(client, redirectUri) ? findConsent({ accountId, clientId: client.clientId }) : undefined;
 }
 
+const includes = (consent: Access, { scopes, claims }: Access) =>
+  scopes.every((scope) => consent.scopes.includes(scope)) &&
+  claims.every((claim) => consent.claims.includes(claim));
+
 /**
- * The engine's `loadExistingGrant`: the grant of this sign-in, or of an earlier one in the same session. It is extended, or
- * a new one is made, by what needs no consent or has it already, unless the request asks for consent.
+ * The engine's `loadExistingGrant`: the grant of this sign-in, or of an earlier one in the same session. If everything that
+ * it lacks needs no consent, or has it already, it is extended or made here, unless the request asks for consent. Otherwise
+ * nothing is written before the user has answered.
  */
 export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
   const { oidc } = ctx;
-  const clientId = oidc.client?.clientId as string;
-  const accountId = oidc.account?.accountId;
+  const client = oidc.client as unknown as EngineClient;
+  const accountId = oidc.account?.accountId as string;
   const { Grant } = oidc.provider;
-  const grantId = oidc.result?.consent?.grantId ?? oidc.session?.grantIdFor(clientId);
+  const grantId = oidc.result?.consent?.grantId ?? oidc.session?.grantIdFor(client.clientId);
   const existing = grantId ? await Grant.find(grantId) : undefined;
   const own = existing?.accountId === accountId ? existing : undefined;
   const missing = findMissing(ctx, own);
   if (isEmpty(missing) || oidc.prompts.has('consent')) return own;
-
-  const { scopes, claims } = await findAllowed(ctx, missing);
-  if (isEmpty({ scopes, claims })) return own;
-  const grant = own ?? new Grant({ accountId, clientId });
-  if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
-  if (claims.length > 0) grant.addOIDCClaims(claims);
+  if (!client.is_first_party) {
+    const consent = await findUsableConsent(client, accountId, String(oidc.params?.redirect_uri));
+    if (!consent || !includes(consent, missing)) return own;
+    useConsent(consent);
+  }
+  const grant = own ?? new Grant({ accountId, clientId: client.clientId });
+  if (missing.scopes.length > 0) grant.addOIDCScope(missing.scopes.join(' '));
+  if (missing.claims.length > 0) grant.addOIDCClaims(missing.claims);
   await grant.save();
   return grant;
 }

@@ -61,6 +61,7 @@ describe('remembered consent', () => {
     const html = await more.page.clone().text();
     assert.match(html, /It will also be able to/);
     assert.match(html, /It has no access while you are away/);
+    assert.equal((await server.database.knex('T_grants')).length, 3, 'nothing is granted before the answer');
     const answer = answerOf(await decide(more.browser, more.page, 'allow'));
     const { body } = await redeem(server, client, more.request, answer.get('code'));
     assert.equal(body.scope, 'openid profile email');
@@ -145,8 +146,11 @@ describe('remembered consent', () => {
     assert.deepEqual(await listedOn(page), { asked: [EMAIL], before: [SIGNED_IN, 'See your name'] });
     await decide(browser, page, 'allow');
     // A scope is more than the claim of the same name.
-    const scope = await arriveAnew(server, client, ada, { scope: 'openid email' });
-    assert.deepEqual(await listedOn(scope.page), { asked: [EMAIL], before: [SIGNED_IN] });
+    const scope = authorization(client, { scope: 'openid email' });
+    assert.deepEqual(await listedOn(await arrive(browser, scope, ada)), {
+      asked: [EMAIL],
+      before: [SIGNED_IN],
+    });
   });
 
   test('a token has no scope that the account or the application lost, and nobody is asked for it', async (t) => {
