@@ -42,18 +42,23 @@ const PACKAGES = {
   mariadb: 'mariadb-server',
   redis: 'redis-server',
   chromium: 'chromium',
+  firefox: 'firefox-esr',
   sqlite3: 'sqlite3',
 };
 
 const isSet = (engine: string) => Boolean(process.env[urlVariable(engine)]);
 const isWanted = (engine: string) => !values.engines || values.engines.split(',').includes(engine);
 
-process.env.LATCHKEY_TEST_CHROMIUM ??= ['chromium', 'google-chrome'].map(findProgram).find(Boolean);
-if (!process.env.LATCHKEY_TEST_CHROMIUM) delete process.env.LATCHKEY_TEST_CHROMIUM;
+const BROWSERS = { chromium: ['chromium', 'google-chrome'], firefox: ['firefox-esr', 'firefox'] };
 const missing: (keyof typeof PACKAGES)[] = SERVERS.filter(
   (name) => (name === 'redis' || isWanted(name)) && !isSet(name) && !isInstalled(name),
 );
-if (!process.env.LATCHKEY_TEST_CHROMIUM) missing.push('chromium');
+for (const name of ['chromium', 'firefox'] as const) {
+  const variable = `LATCHKEY_TEST_${name.toUpperCase()}`;
+  const program = process.env[variable] ?? BROWSERS[name].map(findProgram).find(Boolean);
+  if (program) process.env[variable] = program;
+  else missing.push(name);
+}
 if (!findProgram('sqlite3')) missing.push('sqlite3');
 if (missing.length > 0) {
   const packages = missing.map((name) => PACKAGES[name]).join(' ');
