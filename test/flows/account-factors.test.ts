@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { hkdfSync } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { makeReadableCode } from '../../src/kit/readable-codes.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import type { Browser } from '../support/browser.ts';
 import { accountPlace, newcomer, register } from '../support/builders/passkey.ts';
@@ -106,6 +108,38 @@ describe('passkeys and second factors on the account page', () => {
     await recoveryCodes.create(ada.id);
     const late = await page.send(`${PATH}/recovery-codes`, {});
     assert.match(String(late.headers.get('location')), /^\/auth\?/, 'codes that were replaced are not shown');
+  });
+
+  test('somebody who saw the page before cannot compute the codes, nor show them later', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, PATH);
+    const page = await forms(browser);
+    const key = /name="idempotency_key" value="([^"]+)"/.exec(page.html)?.[1] ?? '';
+    const html = await (await page.send(`${PATH}/recovery-codes`, {})).text();
+    const computed = makeReadableCode(20, (bytes) =>
+      Buffer.from(hkdfSync('sha256', key, 'latchkey', 'recovery code 0', bytes)),
+    );
+    assert.ok(!html.includes(computed));
+    assert.equal(await secondFactorOf(server).recoveryCodes.consume(ada.id, computed), false);
+    const created_at = new Date(Date.now() - 400_000);
+    await server.database.knex('T_recovery_codes').where({ account_id: ada.id }).update({ created_at });
+    const late = await page.send(`${PATH}/recovery-codes`, {});
+    assert.match(String(late.headers.get('location')), /^\/auth\?.*acr_values=mfa/);
+  });
+
+  test('a secret that was shown long ago is replaced', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, PATH);
+    const page = await forms(browser);
+    const shown = async () => secretIn(await (await page.send(`${PATH}/app`, {})).text());
+    const first = await shown();
+    const created_at = new Date(Date.now() - 1_000_000);
+    await server.database.knex('T_totp_secrets').where({ account_id: ada.id }).update({ created_at });
+    assert.notEqual(await shown(), first);
+    const old = await page.send(`${PATH}/app`, { code: codeOf(first) });
+    assert.equal(old.status, 400);
   });
 
   test('a name that is too long for a key is shown again, with what is wrong', async (t) => {

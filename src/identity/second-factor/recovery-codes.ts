@@ -5,6 +5,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
 import { makeReadableCode, readReadableCode } from '../../kit/readable-codes.ts';
+import type { Secrets } from '../../kit/secrets.ts';
 import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import type { CodeAttempts, CodeGuesser } from './code-attempts.ts';
 
@@ -21,16 +22,17 @@ interface Exceptions {
 
 export interface RecoveryCodesDeps {
   knex: Knex;
+  secrets: Pick<Secrets, 'csrfToken'>;
   attempts: CodeAttempts;
   /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { except: Exceptions }): Promise<void>;
 }
 
-/**
- * The codes of one form, always the same ones. Only the browser has the key, so the codes are still stored as digests
- * alone.
- */
+/** The codes of a form are shown again for as long as a sign-in counts as recent, and then only after another one. */
+const SHOWN_AGAIN_MS = 300_000;
+
+/** @param key decides the codes: the same one gives the same ones */
 const codesOf = (key: string) =>
   Array.from({ length: COUNT }, (_, index) =>
     makeReadableCode(LENGTH, (bytes) =>
@@ -53,7 +55,14 @@ async function consumeIn(trx: Knex.Transaction, accountId: string, typed: string
 
 /** Codes for people who have none of their other factors at hand. Each is shown once and works once. */
 export function createRecoveryCodes(deps: RecoveryCodesDeps) {
-  const { knex } = deps;
+  const { knex, secrets } = deps;
+
+  /**
+   * The codes of one form. They come from its key and from a secret of this server, so the codes are still stored as digests
+   * alone, and somebody who sees the form before it is sent cannot compute them.
+   */
+  const codesOfForm = (accountId: string, key: string) =>
+    codesOf(secrets.csrfToken(`recovery codes ${accountId} ${key}`));
 
   async function prepareConsume(guesser: CodeGuesser, typed: string) {
     const attempt = await deps.attempts.prepare(guesser);
@@ -64,7 +73,7 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
     /**
      * Creates ten codes, which replace all earlier ones.
      * @param by the session of the user who creates them, which must not have ended
-     * @param key of `randomToken`, which decides the codes
+     * @param key of the form; if the account has its codes already, they stay, and those that were used stay used
      * @returns the codes as they are shown
      */
     async create(
@@ -73,7 +82,7 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
       origin?: Origin,
       key = randomToken(),
     ): Promise<string[]> {
-      const codes = codesOf(key);
+      const codes = codesOfForm(accountId, key);
       const rows = codes.map((code) => ({
         id: uuidv7(),
         created_at: new Date(),
@@ -82,7 +91,9 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
       }));
       await inTransaction(knex, async (trx) => {
         if (by) await deps.assertSignedIn(trx, accountId, by);
-        await trx(TABLE).where({ account_id: accountId }).delete();
+        const hashes = rows.map(({ code_hash }) => code_hash);
+        await trx(TABLE).where({ account_id: accountId }).whereNotIn('code_hash', hashes).delete();
+        if (await trx(TABLE).where({ account_id: accountId }).first('id')) return;
         await trx(TABLE).insert(rows);
         await recordEventIn(trx, { action: 'recovery_codes.made', accountId }, origin);
       });
@@ -91,13 +102,16 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
 
     /**
      * What a form that is sent again shows, as after a reload: replacing the codes would make those worthless that were
-     * written down. It needs no factor, because whoever has the key has the codes.
+     * written down. It needs no factor, but works for some minutes only.
      * @returns undefined if the account's codes are not those of this key
      */
     async findCreated(accountId: string, key: string): Promise<string[] | undefined> {
-      const codes = codesOf(key);
-      const first = { account_id: accountId, code_hash: hashOf(codes[0] as string) };
-      return (await knex(TABLE).where(first).first('id')) ? codes : undefined;
+      const codes = codesOfForm(accountId, key);
+      const found = await knex(TABLE)
+        .where({ account_id: accountId, code_hash: hashOf(codes[0] as string) })
+        .where('created_at', '>', new Date(Date.now() - SHOWN_AGAIN_MS))
+        .first('id');
+      return found ? codes : undefined;
     },
 
     /** Prepares the use of a code in a transaction of the caller. @returns a function that says whether it was valid */

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { Secret, TOTP } from 'otpauth';
 import { recordEventIn } from '../../audit/index.ts';
+import { toDate } from '../../database/instants.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
@@ -15,8 +16,12 @@ const PERIOD_SECONDS = 30;
 const WINDOW = 1;
 const SECRET_BYTES = 20;
 
+/** For how long a secret that waits for its first code is shown again: somebody may have seen it at an unattended browser. */
+const SHOWN_AGAIN_MS = 900_000;
+
 interface Row {
   id: string;
+  created_at: string | Date;
   secret_sealed: string;
   confirmed_at: unknown;
 }
@@ -52,7 +57,7 @@ export function createTotp(deps: TotpDeps) {
   const find = (accountId: string, source: Knex = knex) =>
     source(TABLE)
       .where({ account_id: accountId })
-      .first<Row | undefined>('id', 'secret_sealed', 'confirmed_at');
+      .first<Row | undefined>('id', 'created_at', 'secret_sealed', 'confirmed_at');
 
   /**
    * Uses up the time step of a right code, so that a code which somebody saw does not work again. The row count of one
@@ -105,7 +110,8 @@ export function createTotp(deps: TotpDeps) {
       by?: SignedInBy,
     ): Promise<{ uri: string; secret: string }> {
       const waiting = await find(accountId);
-      const known = waiting?.confirmed_at === null ? openWaiting(waiting, by) : undefined;
+      const isRecent = waiting && Date.now() - toDate(waiting.created_at).getTime() < SHOWN_AGAIN_MS;
+      const known = isRecent && waiting.confirmed_at === null ? openWaiting(waiting, by) : undefined;
       if (known) return { uri: toTotp(known, username).toString(), secret: known };
       const id = uuidv7();
       const secret = new Secret({ size: SECRET_BYTES }).base32;
