@@ -42,7 +42,7 @@ describe('an existing and an unknown account', () => {
         return took;
       };
       for (let warm = 0; warm < 100; warm += 1) await attempt(warm % 2 ? 'known' : 'nobod');
-      t.diagnostic(await alike(pairs(300), [() => attempt('known'), () => attempt('nobod')]));
+      t.diagnostic(await alike(pairs(150), [() => attempt('known'), () => attempt('nobod')]));
     });
   }
 
@@ -68,7 +68,7 @@ describe('an existing and an unknown account', () => {
       (pair) => attempt(`nobod${pair % known}@harbour.example`),
     ];
     for (let warm = 0; warm < 10; warm += 1) await kinds[warm % 2 ? 0 : 1](warm);
-    t.diagnostic(await alike(pairs(200), kinds));
+    t.diagnostic(await alike(pairs(100), kinds));
   });
 
   test('can sign up with an invitation in the same time, whether the address is taken or not', async (t) => {
@@ -86,7 +86,7 @@ describe('an existing and an unknown account', () => {
     for (let warm = 0; warm < 20; warm += 1)
       await attempt(warm % 2 ? 'ada@harbour.example' : `w${warm}@b.example`);
     t.diagnostic(
-      await alike(pairs(100), [
+      await alike(pairs(60), [
         () => attempt('ada@harbour.example'),
         (pair) => attempt(`n${pair}@harbour.example`),
       ]),

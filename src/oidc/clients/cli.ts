@@ -6,6 +6,7 @@ import { toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
 import { addOptions } from './cli-options.ts';
 import { printDocument, printEndpoints, printInstructions } from './cli-output.ts';
+import type { Finding } from './connection-test.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
@@ -124,6 +125,8 @@ async function create({ clients, presets }: ClientServices, args: ClientArgument
 const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
   [at, action, error, parameter && `(${parameter})`, description].filter(Boolean).join(' ');
 
+const describeFinding = ({ step, ok, says }: Finding) => `${ok ? 'ok   ' : 'WRONG'} ${step}: ${says}`;
+
 /** One line of `latchkey client list`. */
 function summarize(document: Record<string, unknown>) {
   const { client_id, client_name, token_endpoint_auth_method, is_active } = document;
@@ -188,6 +191,19 @@ export function clientCommands(
         print({ ...document, 'last refused': refused }, false);
         printEndpoints(document, endpoints);
       });
+    });
+
+  client
+    .command('test <client_id>')
+    .description('walk the first steps of a sign-in as the application would, and say what fails')
+    .option(...json)
+    .action(async (clientId: string, args: ClientArguments) => {
+      const findings = await withClients(async (clients) => {
+        const { testConnection } = await import('./connection-test.ts');
+        return testConnection(await clients.show(clientId), clients.endpoints);
+      });
+      print(args.json ? findings : findings.map(describeFinding), args.json);
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
     });
 
   addOptions(client.command('update <client_id>'))
