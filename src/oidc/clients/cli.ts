@@ -6,7 +6,7 @@ import { toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
 import { addOptions } from './cli-options.ts';
 import { printDocument, printEndpoints, printInstructions } from './cli-output.ts';
-import type { Finding } from './connection-test.ts';
+import type { StepResult } from './connection-test.ts';
 import type { ClientChange, ClientInput } from './schema.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
@@ -125,7 +125,7 @@ async function create({ clients, presets }: ClientServices, args: ClientArgument
 const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
   [at, action, error, parameter && `(${parameter})`, description].filter(Boolean).join(' ');
 
-const describeFinding = ({ step, ok, says }: Finding) => `${ok ? 'ok   ' : 'WRONG'} ${step}: ${says}`;
+const describeFinding = ({ step, ok, says }: StepResult) => `${ok ? 'ok   ' : 'WRONG'} ${step}: ${says}`;
 
 /** One line of `latchkey client list`. */
 function summarize(document: Record<string, unknown>) {

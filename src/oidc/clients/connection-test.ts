@@ -5,7 +5,7 @@ import type { Endpoints } from '../endpoints.ts';
 import type { ClientDocument } from './client-document.ts';
 
 /** The result of one step, as `latchkey client test --json` prints it. */
-export interface Finding {
+export interface StepResult {
   step: string;
   ok: boolean;
   says: string;
@@ -26,9 +26,9 @@ function causeOf(error: unknown): string {
   return cause === undefined ? message : causeOf(cause);
 }
 
-async function testDiscovery({ issuer, discovery }: Endpoints): Promise<Finding> {
+async function testDiscovery({ issuer, discovery }: Endpoints): Promise<StepResult> {
   const step = 'discovery';
-  const failed = (says: string): Finding => ({ step, ok: false, says });
+  const failed = (says: string): StepResult => ({ step, ok: false, says });
   try {
     const answer = await get(discovery);
     if (answer.status !== 200)
@@ -78,7 +78,7 @@ async function testAuthorization(
   document: ClientDocument,
   endpoints: Endpoints,
   uri: string,
-): Promise<Finding> {
+): Promise<StepResult> {
   const step = `authorize ${uri}`;
   const refusal = await findRefusal(authorizationUrl(document, endpoints, uri, true)).catch(causeOf);
   return { step, ok: refusal === undefined, says: refusal ?? 'leads to the sign-in page' };
@@ -88,7 +88,7 @@ async function testWithoutProtection(
   document: ClientDocument,
   endpoints: Endpoints,
   uri: string,
-): Promise<Finding> {
+): Promise<StepResult> {
   const refusal = await findRefusal(authorizationUrl(document, endpoints, uri, false)).catch(causeOf);
   const says =
     refusal === undefined ? 'accepted, which OAuth 2.1 forbids' : `refused, as it should be: ${refusal}`;
@@ -96,7 +96,7 @@ async function testWithoutProtection(
 }
 
 /** Whether the name of the host leads anywhere from here. People's browsers may know other names. */
-async function testName(uri: string): Promise<Finding | undefined> {
+async function testName(uri: string): Promise<StepResult | undefined> {
   const { protocol = '', hostname = '' } = URL.parse(uri) ?? {};
   if (!/^https?:$/.test(protocol)) return undefined;
   const step = `name ${hostname}`;
@@ -112,7 +112,7 @@ async function testName(uri: string): Promise<Finding | undefined> {
  * Walks the first steps of a sign-in as the application would, over the network. Nobody signs in, and nothing is stored.
  * @param document of the application; its secret is not needed
  */
-export async function testConnection(document: ClientDocument, endpoints: Endpoints): Promise<Finding[]> {
+export async function testConnection(document: ClientDocument, endpoints: Endpoints): Promise<StepResult[]> {
   const findings = [await testDiscovery(endpoints)];
   if (!document.is_active)
     findings.push({ step: 'application', ok: false, says: 'it is disabled: latchkey client enable' });
