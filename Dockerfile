@@ -18,6 +18,7 @@ COPY package.json ./
 COPY bin bin
 COPY views views
 COPY assets assets
+COPY presets presets
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist/migrations dist/migrations
 COPY --from=build /app/dist/src dist/src
