@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser } from '../support/browser.ts';
 import {
+  type Authorization,
   answerOf,
   authorization,
   authorizeUrl,
@@ -13,6 +14,7 @@ import {
 import { arrive, beforeInsertInto, decide } from '../support/builders/consent.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
+import { rounds } from '../support/world.ts';
 
 const OPERATOR = { accountId: null };
 const OFFLINE = { scope: 'openid offline_access' };
@@ -110,6 +112,34 @@ for (const engine of engines)
       const answer = answerOf(await browser.follow(await browser.get(authorizeUrl(silent))));
       assert.ok(hasRun());
       assert.equal(answer.get('error'), 'consent_required');
+    });
+
+    test('whichever of several sign-ins and a withdrawal comes first, no code of before works after it', async (t) => {
+      const { server, client, ada } = await begin(t, engine);
+      const { knex } = server.database;
+      const other = await server.createClient({ firstParty: true });
+      const browsers = await Promise.all(
+        Array.from({ length: 4 }, async () => (await signInWith(server, other, ada)).browser),
+      );
+      for (let round = 0; round < rounds(3); round += 1) {
+        await signInWith(server, client, ada, OFFLINE);
+        const requests = browsers.map(() => authorization(client, OFFLINE));
+        const [pages] = await Promise.all([
+          Promise.all(
+            browsers.map((browser, index) => arrive(browser, requests[index] as Authorization, ada)),
+          ),
+          server.services.consents.withdraw(OPERATOR, { clientId: client.client_id }),
+        ]);
+        assert.deepEqual(await knex('T_consents'), []);
+        for (const [index, page] of pages.entries()) {
+          if (!page.headers.has('location')) continue;
+          const code = answerOf(page).get('code');
+          const { body } = await redeem(server, client, requests[index] as Authorization, code);
+          assert.equal(body.error, 'invalid_grant');
+        }
+        const left = { client_id: client.client_id };
+        assert.deepEqual(await knex('T_grants').where(left).whereNull('revoked_at'), []);
+      }
     });
 
     test('consents that are given at the same moment are all accepted, and none is doubled', async (t) => {
