@@ -3,6 +3,7 @@ import { readConnectionUrl } from '../kit/connection-url.ts';
 import { engineOf, sqliteFile } from './database-url.ts';
 import { MYSQL_SESSION, mysqlConnection } from './driver/mysql-session.ts';
 import { postgresSession } from './driver/postgres-session.ts';
+import { rememberFile } from './driver/sqlite-identity.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
 import { dialectWithDeadline } from './knex-deadline.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
@@ -44,6 +45,7 @@ function sqliteConfig(url: string): Knex.Config {
       max: 1,
       afterCreate(connection: { pragma(sql: string): void }, done: Done) {
         for (const pragma of PRAGMAS) connection.pragma(pragma);
+        rememberFile(connection, filename);
         done(null, connection);
       },
     },

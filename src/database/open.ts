@@ -63,7 +63,8 @@ export function openDatabase(url: string, poolSize = 10): Database {
     engine,
     knex,
     driver,
-    findWriteFault: async () => outcomes.reason ?? (await findFault()),
+    // What is found now names the cause better than the code of a commit that failed.
+    findWriteFault: async () => (await findFault()) ?? outcomes.reason,
     async ping() {
       // On the connections that requests use. SQLite's driver needs the file, which Knex creates.
       await (engine === 'sqlite'

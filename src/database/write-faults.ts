@@ -1,18 +1,27 @@
-import { accessSync, constants, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Knex } from 'knex';
+import { MOVED, watchIdentity } from './driver/sqlite-identity.ts';
 
 /** Why nothing can be written, by the code of the error. */
 const REASONS: Record<string, string> = {
+  [MOVED]: 'its file was deleted or replaced',
   SQLITE_FULL: 'its disk is full',
   SQLITE_READONLY: 'it is read-only',
   SQLITE_IOERR: 'its disk reports errors',
   '53100': 'its disk is full',
+  SQLITE_CORRUPT: 'it is damaged. Stop the servers and restore a backup',
+  SQLITE_NOTADB: 'it is damaged. Stop the servers and restore a backup',
   '25006': 'it is read-only',
+  '58030': 'its disk reports errors',
+  XX001: 'it is damaged. Stop the servers and restore a backup',
+  XX002: 'an index of it is damaged. Restore it with REINDEX',
   ER_DISK_FULL: 'its disk is full',
   ER_RECORD_FILE_FULL: 'its disk is full',
   ER_OPTION_PREVENTS_STATEMENT: 'it is read-only',
   ER_READ_ONLY_MODE: 'it is read-only',
+  ER_OPEN_AS_READONLY: 'it is read-only',
+  ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: 'it is read-only',
 };
 
 /** @returns the reason if the error, or what caused it, says that nothing can be written */
@@ -55,12 +64,10 @@ export type FindWriteFault = () => Promise<string | undefined>;
 /** Of the file that is open: another one of the same name may take its place, and is not written to. */
 export function watchSqliteFile(file: string): FindWriteFault {
   const folder = dirname(file);
-  const opened = statSync(file);
+  const findMoved = watchIdentity(file);
   return async () => {
-    const found = statSync(file, { throwIfNoEntry: false });
-    if (!found) return `${file} was deleted, so what is written is lost. Put it back and restart the server`;
-    if (found.ino !== opened.ino || found.dev !== opened.dev)
-      return `${file} was replaced by another file. Restart the server`;
+    const moved = findMoved();
+    if (moved) return moved;
     for (const path of [file, folder]) {
       try {
         accessSync(path, constants.W_OK);

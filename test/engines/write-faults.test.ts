@@ -63,6 +63,39 @@ describe('/readyz and doctor say why nothing can be written', { skip: !engines.i
   });
 });
 
+describe('nothing is acknowledged that nobody could find later', {
+  skip: !engines.includes('sqlite'),
+}, () => {
+  const addRow = ({ knex }: Database) => {
+    const id = uuidv7();
+    const now = new Date();
+    const row = { id, key_hash: id, points: 1, expires_at: now, created_at: now };
+    return knex('T_rate_limits').insert(row);
+  };
+
+  for (const [suffix, words] of [
+    ['', /\.sqlite was deleted/],
+    ['-wal', /-wal was deleted, so what is written is lost\. Restart the server/],
+  ] as const)
+    test(`when the file of SQLite was deleted under the server: ${suffix || 'the database'}`, async (t) => {
+      const { file, database, findProblem } = await open(t, 'sqlite');
+      await write(database);
+      assert.equal(await findProblem(), undefined);
+      renameSync(`${file}${suffix}`, `${file}.old`);
+      await assert.rejects(write(database), { code: 'database_unavailable' });
+      await assert.rejects(addRow(database), { code: 'SQLITE_READONLY_DBMOVED' });
+      await assert.rejects(
+        database.knex.transaction((trx) => trx('T_rate_limits').delete()),
+        { code: 'SQLITE_READONLY_DBMOVED' },
+      );
+      assert.match(String(await findProblem()), words);
+      renameSync(`${file}.old`, `${file}${suffix}`);
+      await write(database);
+      await addRow(database);
+      assert.equal(await findProblem(), undefined);
+    });
+});
+
 test('doctor finds a damaged SQLite file', { skip: !engines.includes('sqlite') }, async (t) => {
   const { url, drop } = await createMigratedDatabase('sqlite');
   t.after(drop);

@@ -4,6 +4,7 @@ import { bindValues, inOrder, type Reading, type Write } from '../writes.ts';
 import type { Driver, Found } from './contract.ts';
 import { toUnavailable } from './failures.ts';
 import { GuardFailed, groupCommit, grouped } from './group-commit.ts';
+import { requireSameFile } from './sqlite-identity.ts';
 import { waitForFile } from './sqlite-locks.ts';
 
 type Connection = Sqlite.Database & { statements?: Map<string, Sqlite.Statement> };
@@ -65,6 +66,7 @@ export function createSqliteDriver(knex: Knex, filename: string): Driver {
     const connection: Connection = idle ?? (await knex.client.acquireConnection());
     try {
       writer = connection;
+      requireSameFile(connection);
       return transact(connection, 'BEGIN IMMEDIATE', () =>
         units.map((writes) => writeUnit(connection, writes)),
       );

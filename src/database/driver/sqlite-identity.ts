@@ -1,0 +1,44 @@
+import { statSync } from 'node:fs';
+
+/** The code of an error, in the way of SQLite's own: the file that is open is not the one of that name. */
+export const MOVED = 'SQLITE_READONLY_DBMOVED';
+
+const find = (path: string) => statSync(path, { throwIfNoEntry: false });
+
+/**
+ * Remembers which database file is open, and which write-ahead log belongs to it.
+ * @returns finds out why what is written is lost: SQLite goes on writing to files that were deleted
+ */
+export function watchIdentity(file: string): () => string | undefined {
+  const opened = statSync(file);
+  /** SQLite creates it with the first connection that reads, and removes it with the last one. */
+  let log: { ino: number } | undefined;
+  return () => {
+    const found = find(file);
+    if (!found) return `${file} was deleted, so what is written is lost. Put it back and restart the server`;
+    if (found.ino !== opened.ino || found.dev !== opened.dev)
+      return `${file} was replaced by another file. Restart the server`;
+    if (found.size === 0 && opened.size > 0) return `${file} is empty. Stop the server and restore a backup`;
+    const foundLog = find(`${file}-wal`);
+    log ??= foundLog;
+    if (log && foundLog?.ino !== log.ino)
+      return `${file}-wal was deleted, so what is written is lost. Restart the server`;
+    return undefined;
+  };
+}
+
+const checks = new WeakMap<object, () => string | undefined>();
+
+/** Remembers which file this connection has opened. */
+export function rememberFile(connection: object, file: string): void {
+  checks.set(connection, watchIdentity(file));
+}
+
+/**
+ * Call it before a write, which SQLite would acknowledge although nobody can find it later.
+ * @throws Error with the code MOVED
+ */
+export function requireSameFile(connection: object): void {
+  const moved = checks.get(connection)?.();
+  if (moved) throw Object.assign(new Error(moved), { code: MOVED });
+}
