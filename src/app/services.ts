@@ -159,6 +159,7 @@ export function createServices(deps: ServiceDeps) {
   const invitations = createInvitations({
     knex,
     issuer,
+    secrets,
     covers,
     mail,
     findAccount: accountStore.findAccount,

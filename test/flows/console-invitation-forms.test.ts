@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { hkdfSync } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { hashedCode } from '../../src/identity/invitations/codes.ts';
 import { type Browser, formOf } from '../support/browser.ts';
 import { invite, OPERATOR } from '../support/builders/invitation.ts';
 import {
@@ -25,6 +27,11 @@ describe("the forms of the administrator's invitations", { concurrency: true }, 
     assert.equal(new Set(codes[0]).size, 3);
     assert.deepEqual(codes, [codes[0], codes[0], codes[0]], 'a reload shows the same codes');
     assert.equal((await server.database.knex('T_invitations')).length, 3);
+    const key = String(form.fields.idempotency_key);
+    const computed = hashedCode((bytes) =>
+      Buffer.from(hkdfSync('sha256', key.split('.')[1] ?? '', 'latchkey', 'invitation 0', bytes)),
+    );
+    assert.ok(!codes[0]?.includes(computed.code), 'nobody can compute them from the form');
     const forged = { ...given, idempotency_key: '01930000-0000-7000-8000-00000000000a' };
     assert.equal((await browser.post(NEW, forged)).status, 403);
   });

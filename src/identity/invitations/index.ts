@@ -3,11 +3,12 @@ import { createInvitationMail, type InvitationMailDeps } from './mail.ts';
 import { createOffers } from './offer.ts';
 import { createRedemption, type RedemptionDeps } from './redeem.ts';
 import { createRevocation, type RevocationDeps } from './revoke.ts';
-import { createInvitationService } from './service.ts';
+import { createInvitationService, type InvitationServiceDeps } from './service.ts';
 import { createSetUp, type SetUpDeps } from './set-up.ts';
 import { createSignUp, type SignUpDeps } from './sign-up.ts';
 
 export type InvitationsDeps = AuthorityDeps &
+  Pick<InvitationServiceDeps, 'secrets'> &
   SetUpDeps &
   Omit<RevocationDeps, 'authority'> &
   Omit<RedemptionDeps, 'authority'> &

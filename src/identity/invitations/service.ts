@@ -3,6 +3,7 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
+import type { Secrets } from '../../kit/secrets.ts';
 import { type Authority, INVITE, invitationNotFound } from './authority.ts';
 import { batchOf, newBatchKey } from './batch.ts';
 import { invitationUrl } from './codes.ts';
@@ -16,10 +17,11 @@ export interface InvitationServiceDeps {
   knex: Knex;
   issuer: string;
   authority: Authority;
+  secrets: Pick<Secrets, 'csrfToken'>;
 }
 
 /** Creating and seeing invitations. Each change and its audit rows are one transaction. */
-export function createInvitationService({ knex, issuer, authority }: InvitationServiceDeps) {
+export function createInvitationService({ knex, issuer, authority, secrets }: InvitationServiceDeps) {
   /**
    * Does nothing if the first invitation is there already, with the code that it would have now.
    * @throws LatchkeyError conflict when there is another one with its id
@@ -61,7 +63,7 @@ export function createInvitationService({ knex, issuer, authority }: InvitationS
       const parsed = parse(grantedInput(holdsScope, holdsRole), { ...input, count });
       const { scope: scopes, maxUses } = parsed;
       const roles = [...new Set(parsed.roles)];
-      const batch = batchOf(key, parsed.count);
+      const batch = batchOf(secrets, key, parsed.count);
       const codes = new Map(batch.map(({ id, code }) => [id, code]));
       const invitations = batch.map(({ id, hash }) => ({
         id,
