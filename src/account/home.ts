@@ -5,6 +5,8 @@ import type { ShowPage } from '../web/respond.ts';
 export interface HomePagesDeps {
   provider: Provider;
   showPage: ShowPage;
+  /** Signs in and comes back to the front page. */
+  signInUrl: string;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** Whether these scopes open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
@@ -21,6 +23,7 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
     deps.showPage(ctx, 'home', {
       title: account ? 'You are signed in' : 'Sign in to your applications',
       accountName: account?.username,
+      signInUrl: deps.signInUrl,
       mayAdminister: account !== undefined && deps.mayAdminister(account.scopes),
     });
   });

@@ -71,7 +71,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     covers,
     findAccount,
     sessionOf,
-    signInUrl: (page) => signInUrl(issuer, page),
+    signInUrl: (page, params) => signInUrl(issuer, page, params),
   });
 
   /** Stops floods of mail: counts a message for the address that asks and for the mailbox that gets it. */
@@ -183,6 +183,12 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },
   });
-  createHomePages(router, { provider, showPage, findAccount, mayAdminister });
+  createHomePages(router, {
+    provider,
+    showPage,
+    findAccount,
+    mayAdminister,
+    signInUrl: signInUrl(issuer, '/'),
+  });
   return router;
 }

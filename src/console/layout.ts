@@ -52,7 +52,11 @@ export function createConsoleLayout(router: Router, { signedIn, showPage, covers
       const links = openTo(user.scopes).map(({ path, text }): [string, string] => [path, text]);
       showPage(ctx, `console/${view}`, {
         bodyClass: 'admin',
-        nav: navigation('Administration', section, [...links, ['/account/security', 'Your account']]),
+        nav: navigation('Administration', section, [
+          ...links,
+          ['/account/security', 'Your account'],
+          ['/session/end', 'Sign out…'],
+        ]),
         ...data,
       });
     },

@@ -77,7 +77,8 @@ export function createEmailVerificationPages(router: Router, deps: EmailVerifica
     showPage(ctx, 'recovery/done', {
       title: 'Your e-mail address is confirmed',
       heading: 'Your e-mail address is confirmed',
-      lede: 'You can close this page.',
+      lede: 'We use it when you forget your password, and to tell you about changes to your account.',
+      accountUrl: '/account/security',
     }),
   );
 }

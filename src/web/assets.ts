@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Middleware } from 'koa';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import type { Context, Middleware } from 'koa';
 import { projectPath } from '../kit/project-root.ts';
 
 const SCRIPT = 'text/javascript; charset=utf-8';
@@ -17,10 +18,33 @@ const FILES: Record<string, { type: string; path: string | URL }> = {
   'logo.svg': { type: 'image/svg+xml', path: own('logo.svg') },
   'webauthn.js': { type: SCRIPT, path: LIBRARY },
   'passkeys.js': { type: SCRIPT, path: own('passkeys.js') },
+  'copy.js': { type: SCRIPT, path: own('copy.js') },
 };
+const MINIFIED = ['latchkey.css', 'passkeys.js', 'copy.js'];
 
 /** Removes comments and indentation, so that a page and everything it loads stay under 30 kB. */
 const minify = (text: Buffer) => Buffer.from(text.toString().replace(/^ *(\/\/.*\n|\/\*.*\*\/\n)?/gm, ''));
+
+type Encoding = 'br' | 'gzip' | 'identity';
+
+interface StoredAsset {
+  type: string;
+  bodies: Record<Encoding, Buffer>;
+}
+
+/**
+ * Compresses a file once, at start. Only these files are compressed: their content is public. Pages are not, because the
+ * size of a compressed page reveals secrets that are repeated in it (BREACH).
+ */
+const compressed = (body: Buffer): StoredAsset['bodies'] => ({
+  br: brotliCompressSync(body),
+  gzip: gzipSync(body),
+  identity: body,
+});
+
+/** Brotli where the browser can read it: browsers name gzip first, without preferring it. */
+const encodingFor = (ctx: Context): Encoding =>
+  (['br', 'gzip'] as const).find((encoding) => ctx.acceptsEncodings(encoding)) ?? 'identity';
 
 export interface Assets {
   /** The address of a file under its content's hash. @throws Error when there is no such file */
@@ -35,13 +59,13 @@ export interface Assets {
  */
 export function createAssets(): Assets {
   const urls = new Map<string, string>();
-  const bodies = new Map<string, { type: string; body: Buffer }>();
+  const stored = new Map<string, StoredAsset>();
   for (const [name, { type, path }] of Object.entries(FILES)) {
     const file = readFileSync(path);
-    const body = /^(passkeys\.js|latchkey\.css)$/.test(name) ? minify(file) : file;
+    const body = MINIFIED.includes(name) ? minify(file) : file;
     const url = `/assets/${name.replace('.', `.${hash('sha256', body, 'hex').slice(0, 10)}.`)}`;
     urls.set(name, url);
-    bodies.set(url, { type, body });
+    stored.set(url, { type, bodies: compressed(body) });
   }
   const logo = urls.get('logo.svg') as string;
   return {
@@ -53,12 +77,15 @@ export function createAssets(): Assets {
     middleware(ctx, next) {
       // Browsers request this name by themselves; it has no hash, so they must not cache it forever.
       const icon = ctx.path === '/favicon.ico';
-      const found = bodies.get(icon ? logo : ctx.path);
+      const found = stored.get(icon ? logo : ctx.path);
       if (!found || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
       ctx.set('Cache-Control', icon ? 'public, max-age=86400' : 'public, max-age=31536000, immutable');
       ctx.set('X-Content-Type-Options', 'nosniff');
+      ctx.vary('Accept-Encoding');
+      const encoding = encodingFor(ctx);
+      if (encoding !== 'identity') ctx.set('Content-Encoding', encoding);
       ctx.type = found.type;
-      ctx.body = found.body;
+      ctx.body = found.bodies[encoding];
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa';
 import { isOutcomeUnknown, LatchkeyError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { ShowPage } from './respond.ts';
+import { findRoute } from './routes.ts';
 
 /** By the code of the error, or else by its status. */
 const HEADINGS: Record<number | string, string> = {
@@ -22,8 +23,18 @@ const NOT_FOUND = { code: 'page_not_found', message: 'There is no such page.' };
 const MALFORMED = { code: 'request_malformed', message: 'The request could not be understood.' };
 const INTERNAL = { code: 'internal_error', message: 'Something went wrong on our side.' };
 
+/** People can do nothing with a reference to these: the page says all there is to know. */
+const WITHOUT_REFERENCE = new Set([404, 413, 429]);
+
 /** Seconds after which a client may try again when the database is unavailable. */
 const RETRY_AFTER = 2;
+
+/** Where to go on from an error on one of our own pages. A step of a sign-in goes on at the application. */
+function wayOn({ path, status }: Context): { url: string; label: string } | undefined {
+  if (path.startsWith('/account')) return { url: '/account/security', label: 'Your account' };
+  if (path.startsWith('/admin')) return { url: '/admin', label: 'Administration' };
+  return status === 404 ? { url: '/', label: 'Go to the front page' } : undefined;
+}
 
 /** A page that says what happened and what to do next, with the id that finds the request in the log. */
 export function showError(
@@ -33,9 +44,9 @@ export function showError(
 ): void {
   showPage(ctx, 'error', {
     ...words,
+    back: words.back ?? wayOn(ctx),
     title: words.heading,
-    reference: ctx.state.requestId,
-    time: new Date(),
+    ...(WITHOUT_REFERENCE.has(ctx.status) ? {} : { reference: ctx.state.requestId, time: new Date() }),
   });
 }
 
@@ -79,7 +90,9 @@ export function answerErrors(deps: ErrorDeps): Middleware {
     if (deps.answerEndpointError(ctx, status, message)) return;
     ctx.status = status;
     if (ctx.accepts('html', 'json') === 'html') {
-      const heading = HEADINGS[code] ?? HEADINGS[status] ?? 'This request could not be completed';
+      const failure =
+        ctx.method === 'POST' && status < 500 && status !== 429 ? findRoute(ctx.path)?.failure : undefined;
+      const heading = HEADINGS[code] ?? failure ?? HEADINGS[status] ?? 'This request could not be completed';
       showError(ctx, deps.showPage, { heading, lede: message, back });
       return;
     }

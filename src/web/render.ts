@@ -51,6 +51,7 @@ export function createRenderer(deps: {
     passwordMinLength: deps.passwordMinLength,
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
+    copyScript: deps.assets.url('copy.js'),
     passkeyScript: deps.assets.url('passkeys.js'),
     passkeyLibrary: deps.assets.url('webauthn.js'),
   };

@@ -14,6 +14,8 @@ export interface Route {
    * which becomes a GET. `none`: no form is expected here; an endpoint authenticates its POST by other means.
    */
   form: 'same-origin' | 'json' | 'as-get' | 'none';
+  /** The heading of the error page when its form was refused. */
+  failure?: string;
   /** Whether sign-in may continue to this page. */
   afterSignIn?: true;
   /**
@@ -26,6 +28,7 @@ export interface Route {
 const page = (path: string): Route => ({ path, servedBy: 'pages', audience: 'page', form: 'same-origin' });
 const signedInPage = (path: string): Route => ({ ...page(path), afterSignIn: true });
 const isolated = (routes: Route[]): Route[] => routes.map((route) => ({ ...route, isIsolated: true }));
+const failing = (route: Route, failure: string): Route => ({ ...route, failure });
 const script = (path: string): Route => ({ path, servedBy: 'pages', audience: 'script', form: 'json' });
 const wellKnown = (path: string): Route => ({ path, servedBy: 'pages', audience: 'endpoint', form: 'none' });
 const enginePage = (path: string, form: Route['form']): Route => ({
@@ -46,7 +49,7 @@ const health = (path: string): Route => ({
 export const ROUTES: Route[] = [
   // Steps of an authorization request.
   page('/interaction/:uid'),
-  page('/interaction/:uid/invitation'),
+  failing(page('/interaction/:uid/invitation'), 'The invitation was not used'),
   page('/interaction/:uid/second-factor'),
   page('/interaction/:uid/recover'),
   page('/interaction/:uid/forgot'),
@@ -59,9 +62,9 @@ export const ROUTES: Route[] = [
   page('/invitation'),
   page('/forgot'),
   page('/forgot/sent'),
-  page('/reset'),
+  failing(page('/reset'), 'Your new password was not set'),
   page('/reset/done'),
-  signedInPage('/verify'),
+  failing(signedInPage('/verify'), 'Your e-mail address was not confirmed'),
   page('/verify/done'),
   page('/recover'),
 
@@ -71,18 +74,18 @@ export const ROUTES: Route[] = [
   page('/signed-in'),
   ...isolated([
     signedInPage('/account'),
-    signedInPage('/account/security'),
-    page('/account/security/keys'),
-    page('/account/security/app'),
-    page('/account/security/recovery-codes'),
+    failing(signedInPage('/account/security'), 'Your password was not changed'),
+    failing(page('/account/security/keys'), 'The key was not changed'),
+    failing(page('/account/security/app'), 'The authenticator app was not changed'),
+    failing(page('/account/security/recovery-codes'), 'No recovery codes were created'),
     signedInPage('/account/confirm'),
-    signedInPage('/account/email'),
+    failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),
     signedInPage('/admin'),
     signedInPage('/admin/invitations'),
-    signedInPage('/admin/invitations/new'),
+    failing(signedInPage('/admin/invitations/new'), 'No invitation was created'),
     signedInPage('/admin/invitations/:id'),
-    page('/admin/invitations/:id/revoke'),
+    failing(page('/admin/invitations/:id/revoke'), 'The invitation was not revoked'),
   ]),
 
   wellKnown('/.well-known/webauthn'),

@@ -27,8 +27,8 @@ export interface SignedInPagesDeps {
   /** @returns undefined for a disabled account, whose sessions no longer work */
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   covers(scopes: string[], scope: string): boolean;
-  /** The address to sign in at and return to that page. */
-  signInUrl(page: string): string;
+  /** The address to sign in at and return to that page. @param params of the authorization request */
+  signInUrl(page: string, params?: Record<string, string>): string;
 }
 
 export type PageHandler = (ctx: Context, user: SignedInUser) => Promise<void> | void;
@@ -67,6 +67,10 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
       heading: 'You do not have access to this page',
       lede: `You are signed in as ${username}, and this account is not allowed to do this. Nothing was changed.`,
       advice: 'Ask the people who run this server for access, or sign in with another account.',
+      back: {
+        url: deps.signInUrl(ctx.path, { prompt: 'select_account' }),
+        label: 'Sign in with another account',
+      },
     });
     return false;
   }

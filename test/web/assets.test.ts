@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import Koa from 'koa';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { createAssets } from '../../src/web/assets.ts';
+import { startServer } from '../support/server.ts';
 
 const assets = createAssets();
 
@@ -38,6 +39,29 @@ describe('the assets', () => {
       const source = readFileSync(projectPath(`assets/${name}`), 'utf8');
       assert.equal(body.toString(), source.replace(/^\/\*.*\*\/\n/gm, ''), 'only comments are left out');
     }
+  });
+
+  test('are sent compressed to browsers that can read that, and pages never are', async (t) => {
+    const origin = await serve(t);
+    const url = origin + assets.url('latchkey.css');
+    const plain = await fetch(url, { headers: { 'accept-encoding': 'identity' } });
+    const css = Buffer.from(await plain.arrayBuffer());
+    for (const [accepted, encoding] of [
+      ['gzip, deflate, br, zstd', 'br'],
+      ['gzip', 'gzip'],
+      ['br;q=0, gzip;q=0', null],
+      ['identity', null],
+    ] as const) {
+      const headers = { 'accept-encoding': accepted };
+      const answer = await fetch(url, { headers });
+      assert.equal(answer.headers.get('content-encoding'), encoding);
+      assert.equal(answer.headers.get('vary'), 'Accept-Encoding');
+      if (encoding) assert.ok(Number(answer.headers.get('content-length')) < css.length / 2);
+      assert.deepEqual(Buffer.from(await answer.arrayBuffer()), css);
+    }
+    const server = await startServer(t, 'sqlite');
+    const page = await fetch(server.issuer, { headers: { 'accept-encoding': 'gzip, br' } });
+    assert.equal(page.headers.get('content-encoding'), null);
   });
 
   test('a HEAD request gets the length and no body', async (t) => {
