@@ -27,6 +27,17 @@ export const ACCOUNTS = [
   },
 ];
 
+/** Only in the demo: `npm start` leads its user to become the first administrator. */
+export const ADMINISTRATOR = {
+  id: '01930000-0000-7000-8000-000000000003',
+  credentialId: '01930000-0000-7000-8000-000000000013',
+  username: 'ines',
+  email: 'ines@harbour.example',
+  name: 'Ines',
+  scopes: ['openid', 'profile', 'email', '*:*'],
+  password: 'the keys of the lighthouse',
+};
+
 /** For development only: anyone can read this secret here. */
 export const APPLICATION = {
   id: '01930000-0000-7000-8000-000000000101',
@@ -39,10 +50,15 @@ export const APPLICATION = {
  * Writes two accounts and an application. Running it again restores them.
  * @param home the application's origin: `http://localhost:4000`
  */
-export async function seedDevelopment(knex: Knex, hashing: PasswordHashing, home: string): Promise<void> {
+export async function seedDevelopment(
+  knex: Knex,
+  hashing: PasswordHashing,
+  home: string,
+  accounts: typeof ACCOUNTS = ACCOUNTS,
+): Promise<void> {
   const created_at = new Date('2026-01-01T00:00:00Z');
   const put = (table: string, row: { id: string }) => knex(table).insert(row).onConflict('id').merge();
-  for (const { id, credentialId, username, email, name, scopes, password } of ACCOUNTS) {
+  for (const { id, credentialId, username, email, name, scopes, password } of accounts) {
     const account = { id, created_at, username, email, email_verified: true, name, auth_provider: 'native' };
     await put('T_accounts', { ...account, scopes: JSON.stringify(scopes), is_active: true } as never);
     const credential = { id: credentialId, created_at, account_id: id, username, failed_login_attempts: 0 };

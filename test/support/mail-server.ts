@@ -103,14 +103,22 @@ export interface Sink {
   to(address: string, after?: number): Promise<ReceivedMail>;
 }
 
-export async function startSink(t: Pick<TestContext, 'after'>): Promise<Sink> {
+/** @param arrived is called with every mail */
+export async function startSink(
+  t: Pick<TestContext, 'after'>,
+  arrived: (mail: ReceivedMail) => void = () => {},
+): Promise<Sink> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     serve(
       socket,
       (command) => sink.answer(command),
-      (to, raw) => sink.mails.push(parse(to, raw)),
+      (to, raw) => {
+        const mail = parse(to, raw);
+        sink.mails.push(mail);
+        arrived(mail);
+      },
     );
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

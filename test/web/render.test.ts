@@ -273,12 +273,12 @@ describe('the pages', () => {
     assert.doesNotMatch(page('interactions/login', data), /with your/);
   });
 
-  test('each wrong field repeats its message from the summary', () => {
+  test('a short form says once what is wrong, and the wrong field refers to it', () => {
     const data = { title: 'x', clientName: 'A', action: '/', csrf: 'x' };
     const html = page('interactions/login', { ...data, alert: 'Enter a password', alertField: 'password' });
     assert.ok(html.includes('<a href="#password">Enter a password</a>'));
-    assert.ok(html.includes('<p class="err" id="password-e">Enter a password</p>'));
-    assert.equal(html.match(/aria-invalid="true" aria-describedby="password-e"/g)?.length, 1);
+    assert.equal(html.match(/Enter a password/g)?.length, 1);
+    assert.equal(html.match(/aria-invalid="true" aria-describedby="problem"/g)?.length, 1);
     assert.equal(html.match(/aria-invalid/g)?.length, 1);
   });
 
