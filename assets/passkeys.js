@@ -76,7 +76,9 @@ async function click({ currentTarget: button }) {
   try {
     await ceremony(...acts[button.dataset.passkey](button));
   } catch ({ problem, code }) {
-    // The page has been open for too long. The sign-in page says why it is shown, and leads back here.
+    // The page has been open for too long. The page of an ended sign-in leads back to the application; the sign-in page says
+    // why it is shown, and leads back here.
+    if (problem?.code === 'interaction_ended') return location.replace(location.href);
     if (again && problem?.code === 'sign_in_too_old') return location.assign(again);
     const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'You have already added that key.';
     say(problem?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));

@@ -25,11 +25,13 @@ export const interactionEnded = (options: Pick<LatchkeyError, 'back' | 'cause'> 
     'It was completed already, or it took too long. Go back to the application and start again.',
     options,
   );
-export const stepOver = () =>
+/** @param uid of the interaction, whose current step the error page leads to */
+export const stepOver = (uid: string) =>
   new LatchkeyError(
     'invalid_input',
     'step_over',
     'You have already completed this step. Continue where you left off.',
+    { back: { url: `/interaction/${uid}`, label: 'Continue' } },
   );
 
 /** Whether a user signs in at this prompt. At a later one, such as consent, they are signed in already. */
@@ -38,7 +40,7 @@ export const isSignInPrompt = ({ prompt }: Details): boolean =>
 
 /** @throws LatchkeyError at a later prompt */
 export function requireSignInPrompt(details: Details): void {
-  if (!isSignInPrompt(details)) throw stepOver();
+  if (!isSignInPrompt(details)) throw stepOver(details.uid);
 }
 
 const csrfOf = (uid: string) => `interaction:${uid}`;

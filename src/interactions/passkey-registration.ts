@@ -171,7 +171,7 @@ export function createPasskeyRegistration(
       const { code, values } = await readSignUp(ctx, request);
       const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, origin });
       const id = key.challenge.userHandle;
-      if (id === null) throw stepOver();
+      if (id === null) throw stepOver(details.uid);
       const accountId = await deps.signUpWithPasskey({ ...values, code, origin, id, credential: key });
       deps.invitationCookie.clear(ctx);
       const amr = [methodOf(key.authenticator), 'user', 'mfa'];

@@ -28,7 +28,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
       if (request.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
       const first = authentication.findFirstFactor(details);
-      if (!first || request.purpose !== 'second_factor') throw stepOver();
+      if (!first || request.purpose !== 'second_factor') throw stepOver(details.uid);
       const { accountId } = first;
       return passkeys.startAuthentication({ purpose: 'second_factor', boundTo, accountId });
     },
@@ -53,7 +53,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         return { location };
       }
       const first = authentication.findFirstFactor(details);
-      if (!first || request.purpose !== 'second_factor') throw stepOver();
+      if (!first || request.purpose !== 'second_factor') throw stepOver(details.uid);
       const { accountId } = first;
       const used = await passkeys.finishAuthentication({ ...common, purpose: 'second_factor', accountId });
       guardCredential(used.id);

@@ -32,11 +32,12 @@ const LOCKED =
 /** Six digits, perhaps in groups; anything else is read as a recovery code. */
 const isAppCode = (code: string) => /^[\d\s]{6,9}$/.test(code);
 
-const firstFactorMissing = () =>
+const firstFactorMissing = ({ uid }: Details) =>
   new LatchkeyError(
     'invalid_input',
     'first_factor_missing',
     'Sign in with your username and password first.',
+    { back: { url: `/interaction/${uid}`, label: 'Continue' } },
   );
 
 /** The step after the password: a security key, an app's code or a recovery code. Without one, the user sets one up. */
@@ -48,14 +49,14 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
   async function load(ctx: Context): Promise<{ details: Details; first: FirstFactor }> {
     const details = await interactions.load(ctx);
     const first = authentication.findFirstFactor(details);
-    if (!first || !isSignInPrompt(details)) throw firstFactorMissing();
+    if (!first || !isSignInPrompt(details)) throw firstFactorMissing(details);
     return { details, first };
   }
 
   async function pageData(ctx: Context, details: Details, { accountId }: FirstFactor) {
     const { action, csrf, passkeys } = await interactions.common(ctx, details);
     const account = await deps.findAccount(accountId);
-    if (!account) throw firstFactorMissing();
+    if (!account) throw firstFactorMissing(details);
     return {
       action: `${action}/second-factor`,
       leaveUrl: `${action}?step=sign-in`,

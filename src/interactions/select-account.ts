@@ -31,7 +31,7 @@ export function createSelectAccount({ interactions, showPage, findAccount }: Sel
     async show(ctx: Context, details: Details): Promise<void> {
       const { client: _client, ...data } = await interactions.common(ctx, details);
       const account = await accountOf(details);
-      if (!account) throw stepOver();
+      if (!account) throw stepOver(details.uid);
       showPage(ctx, 'interactions/select-account', {
         ...data,
         title: `Continue to ${data.clientName}`,

@@ -14,15 +14,19 @@ export interface WayBack {
   label: string;
 }
 
-type Application = Pick<EngineClient, 'clientId' | 'clientName' | 'redirectUris'> & {
+type Application = Pick<EngineClient, 'clientId' | 'clientName' | 'redirectUris' | 'is_native'> & {
   clientUri?: string;
   initiateLoginUri?: string;
 };
 
-/** The front page of a web application: its redirect URI without the path, as a browser can open it. */
-function originOf([uri]: string[]): string | undefined {
-  const { protocol = '', origin } = URL.parse(uri ?? '') ?? {};
-  return /^https?:$/.test(protocol) ? `${origin}/` : undefined;
+/**
+ * The front page of a web application: its redirect URI without the path. A native application has none there: it listens
+ * only while it waits for a code. Neither has one whose codes our own page shows.
+ */
+function originOf({ redirectUris, is_native }: Application, issuer: string): string | undefined {
+  const { protocol = '', origin } = URL.parse(redirectUris[0] ?? '') ?? {};
+  const hasPage = /^https?:$/.test(protocol) && !is_native && origin !== new URL(issuer).origin;
+  return hasPage ? `${origin}/` : undefined;
 }
 
 /**
@@ -32,7 +36,7 @@ function originOf([uri]: string[]): string | undefined {
 function startOf(client: Application, issuer: string): string | undefined {
   const start = URL.parse(client.initiateLoginUri ?? '');
   start?.searchParams.set('iss', issuer);
-  return start?.href ?? client.clientUri ?? originOf(client.redirectUris);
+  return start?.href ?? client.clientUri ?? originOf(client, issuer);
 }
 
 /** Remembers in the browser which application asked last, for the page that says that its sign-in has ended. */
@@ -44,14 +48,16 @@ export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: I
     },
 
     /**
-     * Without the cookie, the application is the one that the address of the page names: another one could be put there, but
-     * only one that is registered here.
+     * The application that the address of the page names comes first: the cookie has the last one, and several sign-ins may be
+     * open. Another one could be put into the address, but only one that is registered here.
      * @returns undefined if it is unknown, gone or has no page
      */
     async find(ctx: Context, provider: Provider): Promise<WayBack | undefined> {
       const named = ctx.query.client_id;
-      const clientId = cookie.read(ctx) ?? (typeof named === 'string' ? named : undefined);
-      const client = clientId ? await provider.Client.find(clientId) : undefined;
+      const find = async (clientId: string | undefined) =>
+        clientId ? await provider.Client.find(clientId) : undefined;
+      const client =
+        (await find(typeof named === 'string' ? named : undefined)) ?? (await find(cookie.read(ctx)));
       const url = client && startOf(client as unknown as Application, deps.issuer);
       return url ? { url, label: `Start again at ${client.clientName ?? client.clientId}` } : undefined;
     },

@@ -5,24 +5,12 @@ import { Authenticator } from '../support/authenticator.ts';
 import { type Browser, formOf } from '../support/browser.ts';
 import { accountPlace, authenticate, newcomer, placeOf, register } from '../support/builders/passkey.ts';
 import { secondFactorOf, withApp } from '../support/builders/second-factor.ts';
-import { textOf, visit } from '../support/builders/signed-in.ts';
+import { age, textOf, visit } from '../support/builders/signed-in.ts';
 import { PASSWORD, startServer, type TestServer } from '../support/server.ts';
 
 const SECURITY = '/account/security';
 
 const HIDDEN = /<input type="hidden" name="(\w+)" value="([^"]*)"/g;
-
-/** Makes every sign-in ten minutes older. */
-async function age(server: TestServer): Promise<void> {
-  const table = server.database.knex('T_user_sessions');
-  for (const { id, payload } of await table.clone().select('id', 'payload')) {
-    const session = JSON.parse(payload);
-    await table
-      .clone()
-      .where({ id })
-      .update({ payload: JSON.stringify({ ...session, loginTs: session.loginTs - 600 }) });
-  }
-}
 
 /** The form of the security page with that button, as the browser would send it. */
 async function press(browser: Browser, button: RegExp): Promise<Response> {

@@ -65,14 +65,55 @@ describe('a sign-in that has ended', () => {
       assert.match(linkIn(await ended.text())?.[0] ?? '', expected);
     });
 
-  test('of a program on the device has no link, because its address opens no page', async (t) => {
+  for (const [kind, registered] of Object.entries({
+    'an own scheme': { public: true, redirectUris: ['org.example.app:/cb'] },
+    'a loopback address': { public: true, redirectUris: ['http://127.0.0.1/cb'] },
+    'a code to copy': { public: true, displayCode: true, redirectUris: [] },
+  }))
+    test(`of a program with ${kind} has no link, because its address opens no page`, async (t) => {
+      const server = await startServer(t, 'sqlite');
+      const client = await server.createClient(registered);
+      const browser = new Browser(server.issuer);
+      const login = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+      assert.equal(login.status, 200);
+      const ended = await browser.get('/interaction/AAAAAAAAAAAAAAAAAAAAA');
+      assert.equal(linkIn(await ended.text()), undefined);
+    });
+
+  test('leads to the application that the address names, beside another one that asked later', async (t) => {
     const server = await startServer(t, 'sqlite');
-    const client = await server.createClient({ public: true, redirectUris: ['org.example.app:/cb'] });
+    const [first, second] = [
+      await server.createClient({ name: 'Fieldnotes' }),
+      await server.createClient({ name: 'Tide tables' }),
+    ];
     const browser = new Browser(server.issuer);
+    const login = await browser.follow(await browser.get(authorizeUrl(authorization(first))));
+    await browser.follow(await browser.get(authorizeUrl(authorization(second))));
+    for (const key of browser.cookies.keys())
+      if (key.startsWith('/interaction/')) browser.cookies.delete(key);
+    const { pathname, search } = new URL(login.url);
+    const ended = await browser.get(`${pathname}${search}`);
+    assert.equal(linkIn(await ended.text())?.[1], 'Start again at Fieldnotes');
+  });
+
+  test('at a step that is over leads to the current one', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const browser = new Browser(server.issuer);
+    const client = await server.createClient();
     const login = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
-    assert.equal(login.status, 200);
-    const ended = await browser.get('/interaction/AAAAAAAAAAAAAAAAAAAAA');
-    assert.equal(linkIn(await ended.text()), undefined);
+    const { action, fields } = await formOf(login);
+    const early = await browser.get(`${action}/second-factor`);
+    assert.deepEqual(linkIn(await early.text()), [action, 'Continue']);
+    const consent = await formOf(
+      await browser.follow(
+        await browser.post(action, { ...fields, username: ada.username, password: PASSWORD }),
+      ),
+    );
+    const [path = ''] = /^\/interaction\/[\w-]+/.exec(consent.action) ?? [];
+    const over = await browser.get(`${path}/invitation`);
+    assert.deepEqual(linkIn(await over.text()), [path, 'Continue']);
+    assert.match(await (await browser.get(path)).text(), /<h1>Allow/);
   });
 
   test('links to the policy and the terms of an application where it asks for consent', async (t) => {
