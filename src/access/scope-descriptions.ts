@@ -1,3 +1,12 @@
+/** What an account has by these scopes, for the person who gets them. Applications are described otherwise. */
+const GRANTS: Record<string, string> = {
+  '*:*': 'Full access to this server and to every application',
+  'latchkey:*': 'Administer this server',
+  profile: 'A name that applications may ask you for',
+  email: 'An e-mail address that applications may ask you for',
+  offline_access: 'Staying signed in to applications',
+};
+
 const DESCRIPTIONS: Record<string, string> = {
   profile: 'See your name, username, language and picture',
   email: 'See your e-mail address',
@@ -17,8 +26,21 @@ export function describeScope(scope: string): string {
   const [, thing = scope, verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
   const name = thing.replaceAll(/[-_]/g, ' ');
   if (verb === 'read') return `See your ${name}`;
+  if (verb === '*') return `Do everything with your ${name}`;
   if (verb === 'write') return `Add and change your ${name}`;
   return `Use “${scope}”`;
+}
+
+/** @returns what an account with this scope may do, for a person who is invited */
+export function describeGrant(scope: string): string {
+  const known = GRANTS[scope] ?? DESCRIPTIONS[scope];
+  if (known) return known;
+  const [, thing = '', verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
+  const name = thing.replaceAll(/[-_]/g, ' ');
+  if (verb === '*') return `Full use of ${name}`;
+  if (verb === 'read') return `Reading ${name}`;
+  if (verb === 'write') return `Adding to and changing ${name}`;
+  return `Use of “${scope}”`;
 }
 
 const CLAIMS: Record<string, string> = {

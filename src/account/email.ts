@@ -29,9 +29,12 @@ export interface EmailPageDeps {
   /** Stops floods of mail. @throws LatchkeyError rate_limited */
   limitMail(email: string): Promise<void>;
   browserCookie: { read(ctx: Context): { hash: string } };
-  profile(
-    accountId: string,
-  ): Promise<{ has_password: boolean; email: string | null; email_verified: boolean }>;
+  profile(accountId: string): Promise<{
+    has_password: boolean;
+    email: string | null;
+    email_verified: boolean;
+    pending_email: string | null;
+  }>;
   freshSignIn: FreshSignIn;
   navOf(user: SignedInUser): unknown;
 }
@@ -62,7 +65,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     const hasPassword = await needsPassword(ctx, user);
     if (hasPassword === undefined) return;
     if (Object.keys(faults).length > 0) ctx.status = 400;
-    const { email, email_verified } = await deps.profile(user.accountId);
+    const { email, email_verified, pending_email: pending } = await deps.profile(user.accountId);
     // Without a link in their mailbox, people with an unconfirmed address come here to confirm that one.
     const unconfirmed = email_verified ? '' : (email ?? '');
     deps.showPage(ctx, 'account/email', {
@@ -72,7 +75,8 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       alert: Object.values(faults)[0],
       faults,
       unconfirmed,
-      typed: typed || unconfirmed,
+      pending,
+      typed: typed || pending || unconfirmed,
       action: PATH,
       csrf: user.csrf(PATH),
       username: user.username,

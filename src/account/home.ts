@@ -8,12 +8,16 @@ export interface HomePagesDeps {
   /** Signs in and comes back to the front page. */
   signInUrl: string;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** The applications that people can open in a browser. */
+  listApplications(): Promise<{ name: string; url: string }[]>;
   /** Whether these scopes open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
 }
 
 const NO_CODE = 'This page shows a code after you sign in. Go back to the application and start again.';
 const CODE = /^[\w-]{20,128}$/;
+
+const withHost = ({ name, url }: { name: string; url: string }) => ({ name, url, host: new URL(url).host });
 
 /** The front page, and the page on which users copy the code for a display client. */
 export function createHomePages(router: Router, deps: HomePagesDeps): void {
@@ -24,6 +28,7 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
       title: account ? 'You are signed in' : 'Sign in to your applications',
       accountName: account?.username,
       signInUrl: deps.signInUrl,
+      applications: account ? (await deps.listApplications()).map(withHost) : [],
       mayAdminister: account !== undefined && deps.mayAdminister(account.scopes),
     });
   });

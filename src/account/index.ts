@@ -37,6 +37,10 @@ const NOTICES: Record<string, { heading: string; text: string }> = {
     heading: 'We sent an e-mail to the new address.',
     text: 'Open the link in it to confirm the address.',
   },
+  recovered: {
+    heading: 'You are back in your account.',
+    text: 'If you have lost one of the keys below, remove it, so that nobody can sign in with it.',
+  },
   renamed: { heading: 'The key was renamed.', text: '' },
   removed: { heading: 'The key was removed.', text: 'It can no longer sign you in.' },
   app: {
@@ -45,6 +49,18 @@ const NOTICES: Record<string, { heading: string; text: string }> = {
   },
   'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
 };
+
+/** For this time after an invitation was used, the page welcomes its user: it is where a sign-up ends. */
+const WELCOME_MS = 5 * 60_000;
+
+function welcome({ invitations, pending_email: pending }: Profile) {
+  const last = invitations.at(-1);
+  if (!last || Date.now() - Date.parse(last.redeemed_at) > WELCOME_MS) return undefined;
+  const heading =
+    invitations.length === 1 ? 'Your account is ready.' : 'Your account has what the invitation gives.';
+  const text = pending ? `Open the link that we sent to ${pending} to confirm your e-mail address.` : '';
+  return { heading, text, link: { url: '/', label: 'Go to your applications' } };
+}
 
 /** The pages on which users manage their own account. */
 export function createAccountPages(router: Router, deps: AccountPagesDeps): void {
@@ -80,11 +96,12 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     user: SignedInUser,
     { faults = {}, typedName }: { faults?: Record<string, string>; typedName?: string } = {},
   ): Promise<void> {
+    const profile = await deps.profile(user.accountId);
     const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
     deps.showPage(ctx, 'account/security', {
       passkeys,
       factors,
-      notice: NOTICES[String(ctx.query.done)],
+      notice: NOTICES[String(ctx.query.done)] ?? welcome(profile),
       title: 'Security',
       bodyClass: 'wide',
       nav: navOf(user),
@@ -93,7 +110,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       typedName,
       action: SECURITY,
       csrf: user.csrf(SECURITY),
-      profile: await deps.profile(user.accountId),
+      profile,
       sendsMail: deps.recovery.sendsMail,
     });
   }

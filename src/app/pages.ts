@@ -189,6 +189,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     mayAdminister,
     signInUrl: signInUrl(issuer, '/'),
+    listApplications: services.clients.listFrontPages,
   });
   return router;
 }

@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { describeGrant } from '../access/scope-descriptions.ts';
 import { newBatchKey } from '../identity/invitations/batch.ts';
 import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';
 import type { Redemption } from '../identity/invitations/redemption-store.ts';
@@ -106,7 +107,7 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
       faults,
       typed,
       lifetimes: Object.entries(LIFETIMES),
-      grantableScopes: user.scopes,
+      grantable: user.scopes.map((scope) => ({ scope, text: describeGrant(scope) })),
       action: NEW,
       idempotencyKey,
       csrf: user.csrf(NEW, idempotencyKey),

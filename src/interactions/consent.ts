@@ -110,6 +110,7 @@ export function createConsent(deps: ConsentDeps) {
       allowedBefore: isMore ? items.filter(({ isEarlier }) => isEarlier) : [],
       scopes: allowed,
       claims,
+      isCodeShown: client.display_code,
       offline: allowed.includes('offline_access') ? offlineDays(client) : null,
     });
   }

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { describeScope } from '../access/scope-descriptions.ts';
+import { describeGrant } from '../access/scope-descriptions.ts';
 import type { Offer } from '../identity/invitations/offer.ts';
 import { digest } from '../kit/ids.ts';
 import type { ShowPage } from '../web/respond.ts';
@@ -16,9 +16,7 @@ export interface InvitationViewsDeps {
 /** An invitation's scopes and roles in words. `openid` is left out: every account has it. */
 const grants = ({ isSetUp, scopes, roles }: Offer): string[] => [
   ...(isSetUp ? ['Full access: you will administer this server'] : []),
-  ...scopes
-    .filter((scope) => !isSetUp && scope !== 'openid')
-    .map((scope) => (scope === 'offline_access' ? 'Stay signed in to applications' : describeScope(scope))),
+  ...scopes.filter((scope) => !isSetUp && scope !== 'openid').map(describeGrant),
   ...roles.map((role) => `The role ${role}`),
 ];
 
@@ -75,7 +73,9 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
     ctx: Context,
     details: Details,
     offer: Offer,
-    typed: Record<string, string> = {},
+    typed: Record<string, string> = offer.isForOne && !offer.isSetUp && offer.label
+      ? { name: offer.label }
+      : {},
     faults: Faults = {},
   ): Promise<void> {
     if (Object.keys(faults).length > 0) ctx.status = 400;

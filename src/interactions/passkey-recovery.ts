@@ -34,7 +34,7 @@ export function createRecoverSteps(router: Router, deps: RecoverDeps): void {
     ctx.set('Referrer-Policy', 'no-referrer');
     seeOther(ctx, signInUrl(deps.issuer, PAGE, { prompt: 'login' }));
   });
-  router.get(PAGE, (ctx) => seeOther(ctx, SECURITY));
+  router.get(PAGE, (ctx) => seeOther(ctx, `${SECURITY}?done=recovered`));
 
   router.get('/interaction/:uid/recover', async (ctx: Context) => {
     const details = await interactions.load(ctx);

@@ -4,6 +4,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { IssuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { type ApplicationPages, startOf } from './clients/front-pages.ts';
 
 /** Longer than any sign-in: the page may be opened again from the history a week later. */
 const MINUTES = 7 * 24 * 60;
@@ -14,30 +15,7 @@ export interface WayBack {
   label: string;
 }
 
-type Application = Pick<EngineClient, 'clientId' | 'clientName' | 'redirectUris' | 'is_native'> & {
-  clientUri?: string;
-  initiateLoginUri?: string;
-};
-
-/**
- * The front page of a web application: its redirect URI without the path. A native application has none there: it listens
- * only while it waits for a code. Neither has one whose codes our own page shows.
- */
-function originOf({ redirectUris, is_native }: Application, issuer: string): string | undefined {
-  const { protocol = '', origin } = URL.parse(redirectUris[0] ?? '') ?? {};
-  const hasPage = /^https?:$/.test(protocol) && !is_native && origin !== new URL(issuer).origin;
-  return hasPage ? `${origin}/` : undefined;
-}
-
-/**
- * Where a sign-in at this application begins: at its `initiate_login_uri` (OpenID Connect Core section 4), at its front
- * page, or at the origin of its redirect URI. All of them are registered, so no request leads anywhere else.
- */
-function startOf(client: Application, issuer: string): string | undefined {
-  const start = URL.parse(client.initiateLoginUri ?? '');
-  start?.searchParams.set('iss', issuer);
-  return start?.href ?? client.clientUri ?? originOf(client, issuer);
-}
+type Application = Pick<EngineClient, 'clientId' | 'clientName'> & ApplicationPages;
 
 /** Remembers in the browser which application asked last, for the page that says that its sign-in has ended. */
 export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: IssuerScope }) {

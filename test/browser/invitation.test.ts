@@ -15,6 +15,9 @@ async function fill(page: Page, fields: Record<string, string>): Promise<void> {
   for (const [label, value] of Object.entries(fields)) await page.getByLabel(label).fill(value);
 }
 
+/** Opens the part of the sign-up form with the password: the passkey comes first. */
+const choosePassword = (page: Page) => page.getByText('Use a password instead').click();
+
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
 
 describe('people with an invitation, in Chromium', { skip }, () => {
@@ -30,6 +33,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       await adminPage.goto(url);
       assert.equal(await adminPage.locator('h1').innerText(), 'Set up this server');
       assert.ok(!adminPage.url().includes('code='), 'the address bar has no code');
+      await choosePassword(adminPage);
       await fill(adminPage, { 'Choose a username': 'ada', Password: PASSWORD });
       await press(adminPage, 'Create account with a password');
       assert.equal(new URL(adminPage.url()).pathname, '/account/security');
@@ -48,6 +52,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       await fill(page, { 'Invitation code': code.toLowerCase().replaceAll('-', ' ') });
       await press(page, 'Continue');
       assert.equal(await page.locator('h1').innerText(), 'ada invited you');
+      await choosePassword(page);
       await fill(page, { 'Choose a username': 'mei', 'Your name': 'Mei Lin', Password: 'short' });
       await press(page, 'Create account with a password');
       assert.match(await page.title(), /^Error: /);
@@ -103,6 +108,7 @@ describe('people with an invitation, in Chromium', { skip }, () => {
       await look('invitation-code-error');
       await page.goto(made[0]?.url ?? '');
       await look('invitation-offer');
+      await choosePassword(page);
       await fill(page, { 'Choose a username': 'a b', Password: 'harbour' });
       await press(page, 'Create account with a password');
       await look('invitation-offer-error');

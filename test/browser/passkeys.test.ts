@@ -183,7 +183,7 @@ describe('a passkey in Chromium', { skip }, () => {
     assert.equal(await heading(page), 'Get back into your account');
     assert.ok(!page.url().includes('token'));
     await page.getByRole('button', { name: 'Create a passkey' }).click();
-    await page.waitForURL(security(server));
+    await page.waitForURL(`${security(server)}?done=recovered`);
     assert.equal(await page.locator('text=Not approved').count(), 0);
     assert.equal(await page.locator('h3').count(), 2);
     assert.deepEqual(complaints, []);

@@ -18,7 +18,7 @@ describe('an invitation', { concurrency: true }, () => {
     const typed = ` ${code.toLowerCase().replaceAll('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')}`;
     const offer = await typeCode(browser, await browser.get(link), typed);
     const words = await textOf(offer.clone());
-    assert.match(words, /See your notes/);
+    assert.match(words, /Reading notes/);
     assert.match(words, /The role editor/);
     let page = await browser.follow(
       await signUp(browser, offer, { username: 'Mei', email: 'mei@harbour.example' }),

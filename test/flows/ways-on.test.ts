@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
+import { invite, open, signUp } from '../support/builders/invitation.ts';
 import { signedIn, textOf, visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 
@@ -53,5 +54,52 @@ describe('a page where something ends has a way on', { concurrency: true }, () =
     const browser = await signedIn(server, 'boss');
     for (const path of ['/admin/invitations', '/admin/invitations/new'])
       assert.match(await (await browser.get(path)).text(), /<a href="\/session\/end">Sign out…<\/a>/);
+  });
+
+  test('the front page names the applications that open in a browser', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const home = 'https://ferry.example/start';
+    const redirectUris = ['https://api.ferry.example/cb'];
+    await server.createClient({ name: 'Ferry', clientUri: home, redirectUris });
+    await server.createClient({ name: 'Boats', redirectUris: ['https://boats.example/cb'] });
+    await server.createClient({ name: 'A program', public: true, redirectUris: ['http://127.0.0.1/cb'] });
+    await server.createClient({ name: 'A robot', redirectUris: [], grantTypes: ['client_credentials'] });
+    const gone = await server.createClient({ name: 'Gone' });
+    await server.clients.disable({ accountId: null }, gone.client_id);
+    assert.doesNotMatch(await textOf(await new Browser(server.issuer).get('/')), /Ferry/);
+    const browser = await signedIn(server, 'ada', 'openid');
+    assert.deepEqual(linksOf(await (await browser.get('/')).text()).slice(1, 3), [
+      ['Boats', 'https://boats.example/'],
+      ['Ferry', home],
+    ]);
+    assert.doesNotMatch(await textOf(await browser.get('/')), /program|robot|Gone/);
+  });
+
+  test('a sign-up ends with a word that the account is ready, and with the next step', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { code } = await invite(server, { label: 'Mei Lin', scope: 'openid notes:* notes:read' });
+    const { browser, page } = await open(server, code);
+    const offer = await page.clone().text();
+    assert.match(offer, /id="name"[^>]* value="Mei Lin"/);
+    assert.match(offer, /<li>Full use of notes<\/li><li>Reading notes<\/li>/);
+    const person = { username: 'mei', email: 'mei@x.example' };
+    const security = await browser.follow(await signUp(browser, page, person));
+    const words = await textOf(security);
+    assert.match(words, /Your account is ready\. Open the link that we sent to mei@x\.example/);
+    assert.match(words, /Go to your applications/);
+    assert.match(words, /Send the link again/);
+    const again = await (await browser.get('/account/email')).text();
+    assert.match(again, /value="mei@x\.example"/);
+    assert.match(again, /Send link again/);
+  });
+
+  test('an account without a password is not offered what works only after one', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const browser = await signedIn(server, 'ada', 'openid');
+    assert.match(await textOf(await browser.get('/account/security')), /Authenticator app/);
+    await server.database.knex('T_credentials').delete();
+    const words = await textOf(await browser.get('/account/security'));
+    assert.match(words, /Passkeys/);
+    assert.doesNotMatch(words, /Authenticator app|Recovery codes|Security keys/);
   });
 });

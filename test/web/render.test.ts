@@ -111,7 +111,12 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const form = ['label', 'email', 'scope', 'roles', 'max_uses', 'count', 'expires_in'];
   const typed = Object.fromEntries(form.map((field) => [field, bad]));
   const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
-  const making = { ...room, lifetimes: [[bad, bad]], grantableScopes: [bad], idempotencyKey: bad };
+  const making = {
+    ...room,
+    lifetimes: [[bad, bad]],
+    grantable: [{ scope: bad, text: bad }],
+    idempotencyKey: bad,
+  };
   return [
     ...(steps as [string, Record<string, unknown>][]),
     ['account/security', { ...room, profile, faults: {}, notice: { heading: bad, text: '' } }],
@@ -178,7 +183,8 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['leaving', { title: bad, url: bad }],
     ['error', { ...all, back: { url: bad, label: bad }, time: new Date(0) }],
     ['error', { title: bad, heading: bad, lede: bad }],
-    ['home', all],
+    ['home', { ...all, applications: [{ name: bad, url: bad, host: bad }] }],
+    ['home', { ...all, applications: [] }],
     ['home', { title: bad }],
     ['account/email', { ...all, faults: {}, typed: bad, unconfirmed: bad, sendsMail: true }],
     ['account/email', { ...all, faults: { email: bad, current: bad }, typed: bad, sendsMail: true }],

@@ -12,6 +12,8 @@ export interface Offer {
   /** Whether it makes the first administrator. */
   isSetUp: boolean;
   label: string | null;
+  /** Whether it is for one person, whom the label may name. */
+  isForOne: boolean;
   /** The only address with which an account can be created. */
   email: string | null;
   scopes: string[];
@@ -51,10 +53,13 @@ export function createOffers({ knex, authority }: { knex: Knex; authority: Autho
       if (!invitation) return { refusal: unknownCode(), isUnknown: true };
       const state = stateOf(invitation);
       if (state !== 'waiting') return { refusal: cannotUse(state, invitation), isUnknown: false };
-      const { id, inviter, label, email, expiresAt } = invitation;
+      const { id, inviter, label, email, maxUses, expiresAt } = invitation;
+      const isForOne = maxUses === 1;
       const { scopes, roles } = await authority.findGrants(knex, invitation);
       const name = inviter?.name ?? inviter?.username ?? null;
-      return { offer: { inviter: name, isSetUp: id === SET_UP_ID, label, email, scopes, roles, expiresAt } };
+      return {
+        offer: { inviter: name, isSetUp: id === SET_UP_ID, label, isForOne, email, scopes, roles, expiresAt },
+      };
     },
   };
 }

@@ -5,9 +5,9 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
-import { defaultName } from './authenticator-names.ts';
+import { defaultName, distinctName } from './authenticator-names.ts';
 import type { NewCredential } from './registration.ts';
-import { insertCredential, listSignedCredentials } from './store.ts';
+import { insertCredential, listCredentials } from './store.ts';
 
 export interface AddedCredential {
   accountId: string;
@@ -55,14 +55,16 @@ export async function addCredential(
   const { accountId, credential, signerId, origin, amr = [] } = added;
   const { challenge, ...registered } = credential;
   const id = uuidv7();
-  const signed = await listSignedCredentials(trx, accountId);
+  const existing = await listCredentials(trx, accountId);
+  const signed = existing.filter(({ is_signed }) => is_signed);
   const isSignerSigned = signed.some((other) => other.id === signerId);
   const isConfirmed = isSignerSigned || added.isConfirmed === true;
   const isFirst = signed.length === 0;
   if (!isConfirmed && isFirst && !(await mayAddFactor(trx, accountId, amr))) factorRequired();
   const isSigned = isConfirmed || isFirst;
   if (!isSigned && added.mustBeSigned) factorRequired();
-  const name = defaultName(credential.authenticator, names);
+  const ownNames = existing.map((other) => other.name);
+  const name = distinctName(defaultName(credential.authenticator, names, origin?.userAgent), ownNames);
   try {
     await insertCredential(trx, {
       ...registered,

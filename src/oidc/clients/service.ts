@@ -6,6 +6,7 @@ import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { type ClientDocument, toDocument, toLinks } from './client-document.ts';
+import { listFrontPages } from './front-pages.ts';
 import {
   type ClientChange,
   type ClientInput,
@@ -70,6 +71,9 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
   }
 
   return {
+    /** The applications that people can open in a browser, by name. */
+    listFrontPages: () => listFrontPages(knex, issuer),
+
     endpoints: endpointsOf(issuer),
 
     /**

@@ -1,0 +1,50 @@
+import type { Knex } from 'knex';
+import { toDocument } from './client-document.ts';
+import { type ClientMetadata, listClients } from './store.ts';
+
+/** What is known of an application's own pages. */
+export interface ApplicationPages {
+  redirectUris: string[];
+  is_native: boolean;
+  clientUri?: string | undefined;
+  initiateLoginUri?: string | undefined;
+}
+
+/**
+ * The front page of a web application: its redirect URI without the path. A native application has none there: it listens
+ * only while it waits for a code. Neither has one whose codes our own page shows.
+ */
+function originOf({ redirectUris, is_native }: ApplicationPages, issuer: string): string | undefined {
+  const { protocol = '', origin } = URL.parse(redirectUris[0] ?? '') ?? {};
+  const hasPage = /^https?:$/.test(protocol) && !is_native && origin !== new URL(issuer).origin;
+  return hasPage ? `${origin}/` : undefined;
+}
+
+/**
+ * Where a sign-in at this application begins: at its `initiate_login_uri` (OpenID Connect Core section 4), at its front
+ * page, or at the origin of its redirect URI. All of them are registered, so no request leads anywhere else.
+ */
+export function startOf(application: ApplicationPages, issuer: string): string | undefined {
+  const start = URL.parse(application.initiateLoginUri ?? '');
+  start?.searchParams.set('iss', issuer);
+  return start?.href ?? application.clientUri ?? originOf(application, issuer);
+}
+
+/** The applications that people can open in a browser, by name. */
+export async function listFrontPages(knex: Knex, issuer: string): Promise<{ name: string; url: string }[]> {
+  const found = [];
+  for (const row of await listClients(knex)) {
+    const metadata: ClientMetadata = JSON.parse(row.metadata);
+    const { redirect_uris: redirectUris, application_type } = toDocument(row, issuer);
+    const application = {
+      redirectUris: redirectUris as string[],
+      is_native: application_type === 'native',
+      clientUri: metadata.client_uri,
+      initiateLoginUri: metadata.initiate_login_uri,
+    };
+    const url = startOf(application, issuer);
+    const signsPeopleIn = row.is_active && metadata.grant_types.includes('authorization_code');
+    if (url && signsPeopleIn) found.push({ name: row.client_name, url });
+  }
+  return found.sort((a, b) => a.name.localeCompare(b.name, 'en'));
+}
