@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { describeGrant } from '../access/scope-descriptions.ts';
 import { newBatchKey } from '../identity/invitations/batch.ts';
 import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';
+import type { InvitationBatch } from '../identity/invitations/list.ts';
 import type { Redemption } from '../identity/invitations/redemption-store.ts';
 import {
   DEFAULT_LIFETIME,
@@ -22,6 +23,8 @@ interface Actor {
 /** The service that the command calls too. */
 interface InvitationService {
   list(actor: Actor, query: InvitationQuery): Promise<{ invitations: Invitation[]; next?: string }>;
+  listBatches(actor: Actor, query: InvitationQuery): Promise<{ batches: InvitationBatch[]; next?: string }>;
+  revokeBatch(actor: Actor, id: string): Promise<number>;
   show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }>;
   create(actor: Actor, input: InvitationInput, count: string, key: string): Promise<CreatedInvitation[]>;
   revoke(actor: Actor, id: string, options: { withdraw?: boolean }): Promise<unknown>;
@@ -76,16 +79,32 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
   const show = (ctx: Context, user: SignedInUser, view: string, data: Record<string, unknown>) =>
     layout.show(ctx, user, PATH, `invitations/${view}`, { mayWrite: mayWrite(user), ...data });
 
+  /** The invitations of a batch one by one, with the form that revokes them all. */
+  async function showBatch(ctx: Context, user: SignedInUser, query: InvitationQuery): Promise<void> {
+    const page = await invitations.list(user, query);
+    const action = `${PATH}/${query.batch}/revoke`;
+    const more = new URLSearchParams({ ...(query as Record<string, string>), after: page.next ?? '' });
+    show(ctx, user, 'batch', {
+      title: 'Invitations that were created together',
+      invitations: page.invitations,
+      revoked: ctx.query.done === 'revoked',
+      nextUrl: page.next === undefined ? undefined : `${PATH}?${more}`,
+      action,
+      csrf: user.csrf(action),
+    });
+  }
+
   router.get(
     PATH,
     signedIn.page(async (ctx, user) => {
-      const { state = 'all', search = '', after, limit = PAGE_SIZE } = ctx.query;
+      const { state = 'all', search = '', after, batch, limit = PAGE_SIZE } = ctx.query;
       const query = { state, search, after: after || undefined, limit } as InvitationQuery;
-      const page = await invitations.list(user, query);
+      if (typeof batch === 'string') return showBatch(ctx, user, { ...query, batch });
+      const page = await invitations.listBatches(user, query);
       const more = new URLSearchParams({ ...(query as Record<string, string>), after: page.next ?? '' });
       show(ctx, user, 'list', {
         title: 'Invitations',
-        invitations: page.invitations,
+        batches: page.batches,
         states: STATES,
         query,
         isFirst: query.after === undefined,
@@ -171,6 +190,10 @@ export function createInvitationPages(router: Router, deps: InvitationPagesDeps)
     `${PATH}/:id/revoke`,
     signedIn.form(async (ctx, user, fields) => {
       const id = ctx.params.id as string;
+      if (fields.batch === 'yes') {
+        await invitations.revokeBatch(user, id);
+        return seeOther(ctx, `${PATH}?batch=${encodeURIComponent(id)}&done=revoked`);
+      }
       const withdraw = fields.withdraw === 'yes';
       await invitations.revoke(user, id, { withdraw });
       seeOther(ctx, `${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);

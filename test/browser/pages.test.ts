@@ -87,6 +87,12 @@ describe('every page', { skip }, () => {
       await page.getByLabel('How many').fill('8');
       await page.getByRole('button', { name: 'Create invitation' }).click();
       await look('admin-invitations-made');
+      await page.goto(`${server.issuer}/admin/invitations`);
+      await look('admin-invitations-batch');
+      await page.locator('a[href*="batch="]').click();
+      await look('admin-batch');
+      await page.getByRole('button', { name: 'Revoke all of these invitations' }).click();
+      await look('admin-batch-revoked');
       await page.goto(`${server.issuer}/session/end`);
       await look('sign-out');
       await page.getByRole('button', { name: 'Stay signed in' }).click();

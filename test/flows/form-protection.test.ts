@@ -98,6 +98,15 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
       typed: { current: ada.password, email: 'mei@harbour.example' },
     };
   },
+  async 'the withdrawal of a batch of invitations'(server) {
+    const [first] = await server.invitations.create({ accountId: null }, { scope: 'openid' }, 3);
+    const browser = await signedIn(server, 'ada');
+    return {
+      browser,
+      ...(await formOf(await browser.get(`${INVITATIONS}?batch=${first?.id}`))),
+      typed: {},
+    };
+  },
   async 'the withdrawal of an invitation'(server) {
     const { id } = await invite(server);
     const browser = await signedIn(server, 'ada');

@@ -111,6 +111,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
   const form = ['label', 'email', 'scope', 'roles', 'max_uses', 'count', 'expires_in'];
   const typed = Object.fromEntries(form.map((field) => [field, bad]));
   const listed = { ...room, states: [[bad, bad]], query: { state: bad, search: bad } };
+  const batch = { first: invitation, count: 2, uses: 1, max_uses: 2 };
   const making = {
     ...room,
     lifetimes: [[bad, bad]],
@@ -127,9 +128,14 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ],
     [
       'console/invitations/list',
-      { ...listed, invitations: [invitation, plain], nextUrl: bad, mayWrite: true },
+      { ...listed, batches: [batch, { ...batch, first: plain, count: 1 }], nextUrl: bad, mayWrite: true },
     ],
-    ['console/invitations/list', { ...listed, invitations: [], isFirst: true }],
+    ['console/invitations/list', { ...listed, batches: [], isFirst: true }],
+    [
+      'console/invitations/batch',
+      { ...room, invitations: [invitation, plain], nextUrl: bad, mayWrite: true },
+    ],
+    ['console/invitations/batch', { ...room, invitations: [], revoked: true }],
     ['console/invitations/new', { ...making, typed, faults: typed, alert: bad }],
     ['console/invitations/new', { ...making, typed: {}, faults: {} }],
     ['console/invitations/created', { ...room, created: [made] }],
@@ -225,7 +231,7 @@ describe('the pages', () => {
     const tested = new Set(everyView('').map(([name]) => name));
     // Partials; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/mail.test.ts).
     const parts =
-      /^(layout|account\/key-list|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants))$/;
+      /^(layout|account\/key-list|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants|row))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 

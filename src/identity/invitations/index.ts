@@ -18,7 +18,7 @@ export type InvitationsDeps = AuthorityDeps &
 /** Invitations, and creating accounts with them. */
 export function createInvitations(deps: InvitationsDeps) {
   const authority = createAuthority(deps);
-  const { revoke } = createRevocation({ ...deps, authority });
+  const { revoke, revokeBatch } = createRevocation({ ...deps, authority });
   const { redeem, addToAccount } = createRedemption({ ...deps, authority });
   return {
     ...createInvitationService({ ...deps, authority }),
@@ -27,6 +27,7 @@ export function createInvitations(deps: InvitationsDeps) {
     ...createSignUp({ ...deps, redeem }),
     ...createInvitationMail({ ...deps, revoke }),
     revoke,
+    revokeBatch,
     redeem,
     addToAccount,
   };

@@ -1,8 +1,15 @@
 import type { Knex } from 'knex';
 import type { z } from 'zod';
+import { BATCH_PREFIX, batchRange } from './batch.ts';
 import { type Invitation, toInvitation } from './invitation.ts';
 import type { invitationQueryInput } from './schema.ts';
-import { type InvitationState, invitationQuery, SET_UP_ID, toStoredInvitation } from './store.ts';
+import {
+  findInvitations,
+  type InvitationState,
+  invitationQuery,
+  SET_UP_ID,
+  toStoredInvitation,
+} from './store.ts';
 
 export interface InvitationPage {
   invitations: Invitation[];
@@ -37,17 +44,13 @@ const STATES: Record<InvitationState | 'all', Condition[]> = {
 /** Escapes the wildcards of LIKE. */
 const escapeLike = (text: string) => text.replace(/[!%_]/g, '!$&');
 
-/**
- * One page of invitations, newest first. The ids are ordered by time, so an invitation that is created in between does
- * not move the pages.
- * @param query `search`: in lower case, finds invitations by label or e-mail address
- */
-export async function listInvitations(
-  knex: Knex,
-  { state, search, after, limit }: z.output<typeof invitationQueryInput>,
-): Promise<InvitationPage> {
+type Query = z.output<typeof invitationQueryInput>;
+
+/** The invitations that a query asks for, of all pages from `after` on. */
+function matching(knex: Knex, { state, search, after, batch }: Query) {
   const query = invitationQuery(knex).whereNot('i.id', SET_UP_ID);
   if (after !== undefined) query.where('i.id', '<', after);
+  if (batch !== undefined) query.whereBetween('i.id', batchRange(batch));
   if (search !== '') {
     const pattern = `%${escapeLike(search)}%`;
     query.where((any) =>
@@ -57,10 +60,63 @@ export async function listInvitations(
     );
   }
   for (const condition of STATES[state]) query.where((inner) => condition(inner));
-  const rows = await query.orderBy('i.id', 'desc').limit(limit + 1);
+  return query;
+}
+
+/**
+ * One page of invitations, newest first. The ids are ordered by time, so an invitation that is created in between does
+ * not move the pages.
+ * @param query `search`: in lower case, finds invitations by label or e-mail address
+ */
+export async function listInvitations(knex: Knex, query: Query): Promise<InvitationPage> {
+  const { limit } = query;
+  const rows = await matching(knex, query)
+    .orderBy('i.id', 'desc')
+    .limit(limit + 1);
   const page = rows.slice(0, limit);
   return {
     invitations: page.map(toStoredInvitation).map(toInvitation),
     next: rows.length > limit ? page.at(-1)?.id : undefined,
   };
+}
+
+/** Invitations that were created together, as far as the query asks for them. */
+export interface InvitationBatch {
+  /** The one with the smallest id. They differ in their codes, uses and states alone. */
+  first: Invitation;
+  count: number;
+  /** How many accounts have used them, and how many can. */
+  uses: number;
+  max_uses: number;
+}
+
+/** One page of batches, newest first. An invitation that was created alone is a batch of one. */
+export async function listBatches(
+  knex: Knex,
+  query: Query,
+): Promise<{ batches: InvitationBatch[]; next?: string }> {
+  const rows = await matching(knex, query)
+    .clearSelect()
+    .select(
+      knex.raw('min(i.id) as first_id, count(*) as count, sum(i.uses) as uses, sum(i.max_uses) as max_uses'),
+    )
+    .groupByRaw(`substr(i.id, 1, ${BATCH_PREFIX})`)
+    .orderBy('first_id', 'desc')
+    .limit(query.limit + 1);
+  const page: { first_id: string; count: number; uses: number; max_uses: number }[] = rows.slice(
+    0,
+    query.limit,
+  );
+  const firsts = await findInvitations(
+    knex,
+    page.map(({ first_id }) => first_id),
+  );
+  const byId = new Map(firsts.map((first) => [first.id, toInvitation(first)]));
+  const batches = page.map((row) => ({
+    first: byId.get(row.first_id) as Invitation,
+    count: Number(row.count),
+    uses: Number(row.uses),
+    max_uses: Number(row.max_uses),
+  }));
+  return { batches, next: rows.length > query.limit ? page.at(-1)?.first_id : undefined };
 }

@@ -4,7 +4,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import { type Authority, INVITE, invitationNotFound } from './authority.ts';
 import { type Invitation, toInvitation } from './invitation.ts';
 import { listRedeemers } from './redemption-store.ts';
-import { findInvitation, markRevoked } from './store.ts';
+import { findInvitation, listUnrevokedIds, markRevoked } from './store.ts';
 
 export interface RevocationDeps {
   knex: Knex;
@@ -64,6 +64,29 @@ export function createRevocation(deps: RevocationDeps) {
           details: { withdrawn_from },
         });
         return { ...toInvitation(invitation), withdrawn_from };
+      });
+    },
+
+    /**
+     * Revokes every invitation that was created together with this one. People who used one keep what it granted.
+     * @returns how many were revoked
+     * @throws LatchkeyError forbidden
+     */
+    async revokeBatch(actor: Actor, id: string): Promise<number> {
+      await authority.getActorScopes(actor, INVITE);
+      return inTransaction(knex, async (trx) => {
+        const ids = await listUnrevokedIds(trx, id);
+        for (const target of ids) {
+          await markRevoked(trx, target);
+          const details = { withdrawn_from: [] };
+          await recordEventIn(trx, {
+            action: 'invitation.revoked',
+            actorId: actor.accountId,
+            target,
+            details,
+          });
+        }
+        return ids.length;
       });
     },
   };

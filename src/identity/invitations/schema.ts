@@ -66,7 +66,7 @@ export const grantedInput = (holds: (scope: string) => boolean, hasRole: (role: 
       .max(1000, 'Create at most 1,000 invitations at a time'),
   });
 
-/** Which page of the invitations to list, newest first. `after` is the id of the last invitation of the page before. */
+/** Which page of the invitations to list, newest first. `after` is the id of the last invitation of the page before; `batch`: of one that was created with those to list. */
 export const invitationQueryInput = z.object({
   state: z
     .enum(
@@ -81,6 +81,7 @@ export const invitationQueryInput = z.object({
     .transform((text) => text.trim().toLowerCase())
     .default(''),
   after: z.uuid('The list cannot continue from there. Start again at the first page').optional(),
+  batch: z.uuid('There is no such batch of invitations').optional(),
   limit: z.coerce
     .number('Enter the limit as a number')
     .int('Enter the limit as a whole number')

@@ -8,7 +8,7 @@ import { type Authority, INVITE, invitationNotFound } from './authority.ts';
 import { batchOf, newBatchKey } from './batch.ts';
 import { invitationUrl } from './codes.ts';
 import { type CreatedInvitation, type Invitation, toInvitation } from './invitation.ts';
-import { type InvitationPage, listInvitations } from './list.ts';
+import { type InvitationPage, listBatches, listInvitations } from './list.ts';
 import { listRedemptions, type Redemption } from './redemption-store.ts';
 import { grantedInput, type InvitationInput, type InvitationQuery, invitationQueryInput } from './schema.ts';
 import { findInvitation, findInvitations, insertInvitations } from './store.ts';
@@ -98,6 +98,12 @@ export function createInvitationService({ knex, issuer, authority, secrets }: In
     async list(actor: Actor, query: InvitationQuery = {}): Promise<InvitationPage> {
       await authority.getActorScopes(actor, `${INVITE}.read`);
       return listInvitations(knex, parse(invitationQueryInput, query));
+    },
+
+    /** The same, with those that were created together as one. @throws LatchkeyError invalid_input, forbidden */
+    async listBatches(actor: Actor, query: InvitationQuery = {}) {
+      await authority.getActorScopes(actor, `${INVITE}.read`);
+      return listBatches(knex, parse(invitationQueryInput, query));
     },
 
     /** An invitation and the accounts that used it. @throws LatchkeyError forbidden, not_found */

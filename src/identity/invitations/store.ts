@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
 
+import { batchRange } from './batch.ts';
+
 const TABLE = 'T_invitations';
 const ROWS_PER_INSERT = 50;
 
@@ -180,6 +182,16 @@ export async function countUse(trx: Knex.Transaction, codeHash: string, now: Dat
 /** Revokes every invitation that an account created. @returns how many could still be used */
 export const revokeInvitationsBy = (trx: Knex.Transaction, accountId: string): Promise<number> =>
   trx(TABLE).where({ created_by: accountId }).whereNull('revoked_at').update({ revoked_at: new Date() });
+
+/** The ids of the batch that an invitation belongs to, without those that are revoked. */
+export function listUnrevokedIds(trx: Knex.Transaction, id: string): Promise<string[]> {
+  return trx(TABLE)
+    .whereBetween('id', batchRange(id))
+    .whereNot('id', SET_UP_ID)
+    .whereNull('revoked_at')
+    .orderBy('id')
+    .pluck('id');
+}
 
 /** Records that the mail server accepted the invitation. */
 export async function markMailed(source: Knex, id: string): Promise<void> {
