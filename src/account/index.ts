@@ -45,7 +45,7 @@ const NOTICES: Record<string, { heading: string; text: string }> = {
   removed: { heading: 'The key was removed.', text: 'It can no longer sign you in.' },
   app: {
     heading: 'Your authenticator app is set up.',
-    text: 'After your password, we will ask you for a code from it.',
+    text: 'After your password, we will ask you for a code from it. Create recovery codes below in case you lose it.',
   },
   'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
 };

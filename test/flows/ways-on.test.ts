@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
-import { invite, open, signUp } from '../support/builders/invitation.ts';
+import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
 import { signedIn, textOf, visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 
@@ -82,6 +82,9 @@ describe('a page where something ends has a way on', { concurrency: true }, () =
     const offer = await page.clone().text();
     assert.match(offer, /id="name"[^>]* value="Mei Lin"/);
     assert.match(offer, /<li>Full use of notes<\/li><li>Reading notes<\/li>/);
+    const crew = await server.invitations.create(OPERATOR, { scope: 'openid', label: 'The crew' }, 2);
+    const { page: other } = await open(server, crew[0]?.code ?? '');
+    assert.match(await other.text(), /id="name"[^>]* value=""/, 'the note of a batch is nobody’s name');
     const person = { username: 'mei', email: 'mei@x.example' };
     const security = await browser.follow(await signUp(browser, page, person));
     const words = await textOf(security);

@@ -3,7 +3,13 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import type { Authority } from './authority.ts';
 import { codeHash } from './codes.ts';
 import { stateOf } from './invitation.ts';
-import { findInvitation, type InvitationState, SET_UP_ID, type StoredInvitation } from './store.ts';
+import {
+  findInvitation,
+  type InvitationState,
+  isCreatedAlone,
+  SET_UP_ID,
+  type StoredInvitation,
+} from './store.ts';
 
 /** What an invitation offers, to show before it is used. */
 export interface Offer {
@@ -54,7 +60,7 @@ export function createOffers({ knex, authority }: { knex: Knex; authority: Autho
       const state = stateOf(invitation);
       if (state !== 'waiting') return { refusal: cannotUse(state, invitation), isUnknown: false };
       const { id, inviter, label, email, maxUses, expiresAt } = invitation;
-      const isForOne = maxUses === 1;
+      const isForOne = maxUses === 1 && (await isCreatedAlone(knex, id));
       const { scopes, roles } = await authority.findGrants(knex, invitation);
       const name = inviter?.name ?? inviter?.username ?? null;
       return {

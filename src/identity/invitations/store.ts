@@ -193,6 +193,12 @@ export function listUnrevokedIds(trx: Knex.Transaction, id: string): Promise<str
     .pluck('id');
 }
 
+/** Whether an invitation is not one of several that were created together. */
+export async function isCreatedAlone(source: Knex, id: string): Promise<boolean> {
+  const batch = await source(TABLE).whereBetween('id', batchRange(id)).limit(2).pluck('id');
+  return batch.length === 1;
+}
+
 /** Records that the mail server accepted the invitation. */
 export async function markMailed(source: Knex, id: string): Promise<void> {
   await source(TABLE).where({ id }).update({ mailed_at: new Date() });
