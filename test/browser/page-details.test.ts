@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
+import { executablePath, launch, watch } from '../support/chromium.ts';
+import { startServer } from '../support/server.ts';
+
+const skip = executablePath ? false : 'Chromium was not found';
+const CODE = 'aB3_'.repeat(10);
+
+describe('small things on pages, in Chromium', { skip }, () => {
+  test('a code is copied by a button, which is not shown without JavaScript', async (t) => {
+    const server = await startServer(t, 'sqlite', { hostname: 'localhost' });
+    const { context, complaints } = await watch(await launch(t), {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    const page = await context.newPage();
+    await page.goto(`${server.issuer}/code?code=${CODE}`);
+    await page.getByRole('button', { name: 'Copy the code' }).click();
+    await page.getByText('The code was copied.').waitFor();
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), CODE);
+    assert.deepEqual(complaints, []);
+
+    const { context: plain } = await watch(await launch(t), { javaScriptEnabled: false });
+    const without = await plain.newPage();
+    await without.goto(`${server.issuer}/code?code=${CODE}`);
+    assert.equal(await without.getByRole('button').count(), 0);
+    assert.equal(await without.locator('.code').innerText(), CODE);
+  });
+
+  for (const width of [320, 1280])
+    test(`an invitation code fits into its field at ${width} px`, async (t) => {
+      const server = await startServer(t, 'sqlite');
+      const { context } = await watch(await launch(t), { viewport: { width, height: 800 } });
+      const page = await context.newPage();
+      await page.goto(`${server.issuer}/invitation`);
+      const field = page.getByLabel('Invitation code');
+      await field.fill('WWWWW-WWWWW-WWWWW-WWWWW-WWWWW-WWWWW');
+      const { scrollWidth: content, clientWidth: box } = await field.evaluate((one) => {
+        const { scrollWidth, clientWidth } = one as unknown as { scrollWidth: number; clientWidth: number };
+        return { scrollWidth, clientWidth };
+      });
+      assert.ok(content <= box, `${content} px of text in ${box} px`);
+    });
+
+  test('the sign-in page waits for the username, and says without JavaScript what passkeys need', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const url = server.issuer + authorizeUrl(authorization(await server.createClient()));
+    for (const javaScriptEnabled of [true, false]) {
+      const { context } = await watch(await launch(t), { javaScriptEnabled });
+      const page = await context.newPage();
+      await page.goto(url);
+      assert.equal(await page.locator(':focus').getAttribute('id'), 'username');
+      // Chromium shows no <noscript> when a test, not its user, turned scripts off.
+      assert.match(await page.content(), /<noscript><p[^>]*>Signing in with a passkey needs JavaScript/);
+    }
+  });
+});
