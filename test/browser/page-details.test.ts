@@ -51,7 +51,7 @@ describe('small things on pages, in Chromium', { skip }, () => {
       await page.goto(url);
       assert.equal(await page.locator(':focus').getAttribute('id'), 'username');
       // Chromium shows no <noscript> when a test, not its user, turned scripts off.
-      assert.match(await page.content(), /<noscript><p[^>]*>Signing in with a passkey needs JavaScript/);
+      assert.match(await page.content(), /<noscript><p[^>]*>Passkeys need JavaScript/);
     }
   });
 });
