@@ -7,6 +7,7 @@ const GRANTS: Record<string, string> = {
   offline_access: 'Staying signed in to applications',
 };
 
+/** Without `offline_access`, for which the consent page has a section (`views/interactions/consent.ejs`). */
 const DESCRIPTIONS: Record<string, string> = {
   profile: 'See your name, username, language and picture',
   email: 'See your e-mail address',

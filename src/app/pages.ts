@@ -6,7 +6,7 @@ import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
 import type { Config } from '../config/settings.ts';
-import { createInvitationPages } from '../console/invitations.ts';
+import { createInvitationPages } from '../console/invitation-pages.ts';
 import { createConsoleLayout } from '../console/layout.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { qrCode } from '../identity/invitations/export.ts';

@@ -13,6 +13,18 @@ export function lockedUntil(count: number, now: number): Date {
   return new Date(now + Math.min(minutes, LONGEST_LOCK_MINUTES) * 60_000);
 }
 
+const DAY_MS = 86_400_000;
+
+/**
+ * The latest end of a lock, but for the one that stays. A later one was set while the clock was wrong, and counts as over:
+ * nobody is locked out for years because a server once thought that it was 2039.
+ */
+export const latestLockEnd = (now: number): Date => new Date(now + LONGEST_LOCK_MINUTES * 60_000 + DAY_MS);
+
+/** Whether a lock with that end holds. */
+export const isHeld = (until: Date, now: number): boolean =>
+  until.getTime() > now && (until <= latestLockEnd(now) || until >= FOREVER);
+
 /** The failed attempts that set a lock: 5, 10, … 100. */
 export const LOCKING_COUNTS = Array.from(
   { length: MAX_FAILED_ATTEMPTS / ATTEMPTS_PER_LOCK },

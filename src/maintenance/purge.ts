@@ -6,6 +6,8 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { changeInBatches, type SweepControl } from './batches.ts';
 import { purgeCondition, toDialect } from './dialect.ts';
 
+/** Deletes rows that are past their time. `config/retention.ts` says which rows, and for how long each is kept. */
+
 /** How many rows of a table were deleted, or would be. */
 export interface PurgedTable {
   table: string;

@@ -95,6 +95,12 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
             'forbidden',
             'session_ended',
             'You are no longer signed in. Nothing was changed. Open the page again to sign in.',
+            {
+              back: {
+                url: deps.signInUrl(/^\/admin\b/.test(ctx.path) ? '/admin' : '/account'),
+                label: 'Sign in',
+              },
+            },
           );
         if (!mayOpen(ctx, user, scope)) return;
         const fields = await readForm(ctx);

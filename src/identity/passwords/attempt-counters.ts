@@ -3,7 +3,7 @@ import { currentUnit, withUnit } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { toRepeatable, unavailable } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
-import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lockout-rule.ts';
+import { LOCKING_COUNTS, latestLockEnd, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lockout-rule.ts';
 import { ANSWER_MS, FREE_SLOT, HAS_FREE_SLOT, newSlot, slotValues, TAKE_SLOT } from './attempt-slots.ts';
 
 const DAY_MS = 86_400_000;
@@ -36,7 +36,7 @@ const COUNT_AND_LOCK = sql(
 );
 
 const ID = sql`id = ${'id'}`;
-const IS_OPEN = sql`failed_login_attempts < ${'maximum'} AND (locked_until IS NULL OR locked_until <= ${'now'})`;
+const IS_OPEN = sql`failed_login_attempts < ${'maximum'} AND (locked_until IS NULL OR locked_until <= ${'now'} OR locked_until > ${'latest_end'})`;
 
 const statementsOf = (table: string) => ({
   begin: update(table, { set: TAKE_SLOT, where: concat(ID, ' AND ', IS_OPEN, ' AND ', HAS_FREE_SLOT) }),
@@ -106,6 +106,7 @@ export async function beginAttempt(counter: AttemptCounter | undefined): Promise
     id: counter?.id ?? '',
     maximum: MAX_FAILED_ATTEMPTS,
     now: new Date(now),
+    latest_end: latestLockEnd(now),
     ...slotValues(slot, now),
   };
   const statement = STATEMENTS[counter?.table ?? 'T_credentials'].begin;

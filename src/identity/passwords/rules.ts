@@ -83,7 +83,7 @@ const isLikeOwner = (password: string, known: string[]) =>
 /**
  * A password must be long enough, and must not be among the first that an attacker tries (NIST SP 800-63B section
  * 3.1.1.2). There is no rule about which characters it contains.
- * @param options `minimum`: the shortest password in characters
+ * @param options `minimum`: the shortest password in characters, LATCHKEY_PASSWORD_MIN_LENGTH (`config/settings.ts`)
  */
 export function createPasswordRules({ minimum }: { minimum: number }): PasswordRules {
   return {

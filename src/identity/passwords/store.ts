@@ -3,6 +3,7 @@ import { toDate } from '../../database/instants.ts';
 import { type Fragment, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
+import { isHeld } from '../lockout-rule.ts';
 import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';
 
 const TABLE = 'T_credentials';
@@ -93,7 +94,7 @@ export async function findPassword(name: string, browserHash: string): Promise<S
     isActive: Boolean(row.is_active),
     passwordHash: String(row.password_hash),
     browserId: row.browser_id ? String(row.browser_id) : undefined,
-    isLocked: Boolean(row.locked_until) && toDate(row.locked_until) > now,
+    isLocked: row.locked_until != null && isHeld(toDate(row.locked_until), now.getTime()),
   };
 }
 

@@ -10,6 +10,7 @@ import { digest, uuidv7 } from '../../kit/ids.ts';
 export type LinkPurpose = 'verify_email' | 'reset_password' | 'enrol_passkey' | 'recover_passkey';
 
 const HOUR_MS = 3_600_000;
+/** Said in words by `mail/messages.ts` and `views/recovery/link-sent.ejs`. */
 export const LIFETIMES_MS: Record<LinkPurpose, number> = {
   verify_email: 24 * HOUR_MS,
   reset_password: HOUR_MS,

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { LOCKING_COUNTS, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lockout-rule.ts';
+import { LOCKING_COUNTS, latestLockEnd, lockedUntil, MAX_FAILED_ATTEMPTS } from '../lockout-rule.ts';
 
 /** Whose codes are guessed, and with which browser. */
 export interface CodeGuesser {
@@ -39,7 +39,12 @@ export function createCodeAttempts(knex: Knex) {
     query
       .where({ id })
       .where('failed_code_attempts', '<', MAX_FAILED_ATTEMPTS)
-      .where((open) => open.whereNull('codes_locked_until').orWhere('codes_locked_until', '<=', now()));
+      .where((open) =>
+        open
+          .whereNull('codes_locked_until')
+          .orWhere('codes_locked_until', '<=', now())
+          .orWhere('codes_locked_until', '>', latestLockEnd(Date.now())),
+      );
 
   /** Counts an attempt as failed. @returns whether its code may be verified */
   async function count(trx: Knex.Transaction, { table, id }: Counter): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { print } from '../../kit/terminal.ts';
-import type { ScopeDescriptions } from './scope-descriptions.ts';
+import type { ScopeDescriptions } from './api-scope-descriptions.ts';
 
 interface ScopeArguments {
   json?: boolean;

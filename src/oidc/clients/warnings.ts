@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { covers, isBuiltIn } from '../../access/scopes.ts';
+import { createScopeDescriptions } from './api-scope-descriptions.ts';
 import { redirectUriWarning } from './redirect-uris.ts';
-import { createScopeDescriptions } from './scope-descriptions.ts';
 import { listServedScopes } from './store.ts';
 
 /**
