@@ -12,6 +12,15 @@ const SECURITY = '/account/security';
 
 const HIDDEN = /<input type="hidden" name="(\w+)" value="([^"]*)"/g;
 
+/** Gives an account the password of another one. */
+async function givePassword({ createAccount, database }: TestServer, accountId: string): Promise<void> {
+  const { id } = await createAccount('other');
+  const row = await database.knex('T_credentials').where({ account_id: id }).first();
+  await database
+    .knex('T_credentials')
+    .insert({ ...row, id: accountId, account_id: accountId, username: 'mei' });
+}
+
 /** The form of the security page with that button, as the browser would send it. */
 async function press(browser: Browser, button: RegExp): Promise<Response> {
   const html = await (await browser.get(SECURITY)).text();
@@ -137,7 +146,7 @@ describe('an action that needs a recent sign-in', () => {
  * it is not; a page without a form has none.
  */
 const FORMS: Record<string, { fields: Record<string, string>; says: string } | { because: string }> = {
-  '/account/security/keys': { fields: { act: 'remove' }, says: 'remove “This device”' },
+  '/account/security/keys': { fields: { act: 'remove' }, says: 'remove “This device 2”' },
   '/account/security/app': { fields: {}, says: 'set up an authenticator app' },
   '/account/security/recovery-codes': { fields: {}, says: 'create recovery codes' },
   '/account/email': {
@@ -169,6 +178,8 @@ describe('each form of the account and the console', () => {
       const { knex } = server.database;
       const mei = await newcomer(server, 'mei');
       await register(mei.browser, await accountPlace(server, mei.id), new Authenticator(server.issuer));
+      // Apps and recovery codes follow a password, so the page offers them to an account that has one.
+      if (/\/(app|recovery-codes)$/.test(path)) await givePassword(server, mei.id);
       const { id: key } = await knex('T_webauthn_credentials').orderBy('id', 'desc').first('id');
       const page = await mei.browser.get(path === '/account/email' ? path : SECURITY);
       const html = await page.text();
