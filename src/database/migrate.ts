@@ -97,13 +97,16 @@ function adviceFor(applied: string[], pending: string[], unfinished: string[]): 
   return `${pending.length === 1 ? '1 migration is' : `${pending.length} migrations are`} pending. ${MIGRATE}`;
 }
 
+/** Reads only: Knex's own list creates its tables, in which several servers that start at once would collide. */
+async function listApplied({ engine, knex }: Database): Promise<string[]> {
+  const { tableName = '' } = migrationConfig(engine);
+  return (await knex.schema.hasTable(tableName)) ? knex(tableName).orderBy('id').pluck('name') : [];
+}
+
 /** Compares the migrations that were applied with those that exist. @throws the client library's error when the database is unavailable */
 export async function readSchemaStatus(database: Database): Promise<SchemaStatus> {
-  const [rows, pending] = (await database.knex.migrate.list(migrationConfig(database.engine))) as [
-    { name: string }[],
-    string[],
-  ];
-  const applied = rows.map(({ name }) => name);
+  const applied = await listApplied(database);
+  const pending = listMigrations().filter((name) => !applied.includes(name));
   const unfinished = await findUnfinished(database, applied, pending);
   const advice = adviceFor(applied, pending, unfinished);
   return { current: advice === undefined, applied, pending, unfinished, advice };

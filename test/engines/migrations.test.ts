@@ -54,6 +54,16 @@ for (const engine of engines) {
       for (const table of tables) assert.equal((await database.knex(table)).length, 0, table);
     });
 
+    test('are not begun by reading how far they are', async (t) => {
+      const { url, drop } = await createDatabase(engine);
+      const database = openDatabase(url);
+      t.after(() => database.close().then(drop));
+      const { applied, pending } = await readSchemaStatus(database);
+      assert.deepEqual([applied.length, pending.length > 0], [0, true]);
+      for (const table of ['T_migrations', 't_migrations', 't_migrations_lock'])
+        assert.equal(await database.knex.schema.hasTable(table), false, table);
+    });
+
     test('of several processes at once one migrates and the others wait for it', async (t) => {
       const { url, drop } = await createDatabase(engine);
       t.after(drop);
