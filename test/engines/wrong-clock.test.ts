@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MAX_FAILED_ATTEMPTS } from '../../src/identity/lockout-rule.ts';
+import { newSlot } from '../../src/identity/passwords/attempt-slots.ts';
 import { codeOf, secondFactorOf, withApp } from '../support/builders/second-factor.ts';
 import { visit } from '../support/builders/signed-in.ts';
 import { engines } from '../support/engines.ts';
@@ -38,5 +39,21 @@ for (const engine of engines)
       await knex('T_known_browsers').delete();
       const refused = await visit(server, { username: ada.username, password: PASSWORD }, SECURITY);
       assert.equal(refused.page.status, 401);
+    });
+
+    test('keeps no attempt under way once the clock is right: five crashed attempts do not keep their owner out', async (t) => {
+      const server = await startServer(t, engine);
+      const ada = await server.createAccount();
+      const { knex } = server.database;
+      const slots = Array.from({ length: 5 }, () => newSlot(YEARS_AHEAD.getTime())).join('');
+      const signIn = async () =>
+        (await visit(server, { username: ada.username, password: PASSWORD }, SECURITY)).page.status;
+      await knex('T_credentials').update({ attempts_under_way: slots });
+      assert.equal(await signIn(), 200);
+      await knex('T_credentials').update({ attempts_under_way: slots, failed_login_attempts: 4 });
+      assert.equal(await signIn(), 200);
+      const present = Array.from({ length: 5 }, () => newSlot(Date.now() + 5000)).join('');
+      await knex('T_credentials').update({ attempts_under_way: present });
+      assert.equal(await signIn(), 401);
     });
   });

@@ -6,7 +6,8 @@ import { ATTEMPTS_PER_LOCK } from '../lockout-rule.ts';
  * The attempts at a password that are being verified, in the column `attempts_under_way` of their counter: five slots of
  * 20 characters, the latest last. A slot holds the time until which the attempt may take, in milliseconds since 1970,
  * and six characters that tell it from others. Time 0 is a free slot, and a slot whose time has passed is free too. So
- * an attempt that a crash or an outage ended is forgotten after a while, and never counted as a wrong password.
+ * an attempt that a crash or an outage ended is forgotten after a while, and never counted as a wrong password. A time
+ * further ahead than any attempt may take was written by a server whose clock was wrong: that slot is free as well.
  */
 
 /** How many attempts may be under way plus failed since the last lock. */
@@ -25,6 +26,9 @@ export const SLOT_MS = 15_000;
  */
 export const ANSWER_MS = 10_000;
 
+/** How far the clock of another server may be ahead before its slots count as free. */
+const MAX_SKEW_MS = 60_000;
+
 const timeOf = (ms: number) => String(ms).padStart(TIME, '0');
 
 /** The slot of a new attempt. */
@@ -35,15 +39,19 @@ export const slotValues = (slot: string, now: number) => ({
   slot,
   holds_slot: `%${slot}%`,
   slot_now: timeOf(now),
+  slot_latest: timeOf(now + SLOT_MS + MAX_SKEW_MS),
 });
+
+const OLDEST = `SUBSTR(attempts_under_way, 1 + ${SLOT} * (failed_login_attempts % ${SLOTS}), ${TIME})`;
 
 /**
  * After `n` failures since the last lock, only the last `5 - n` slots may be used. The oldest of these is free
  * exactly when fewer than `5 - n` attempts are under way.
  */
-export const HAS_FREE_SLOT: Fragment<'slot_now'> = sql(
-  [`SUBSTR(attempts_under_way, 1 + ${SLOT} * (failed_login_attempts % ${SLOTS}), ${TIME}) <= `, ''],
+export const HAS_FREE_SLOT: Fragment<'slot_now' | 'slot_latest'> = sql(
+  [`(${OLDEST} <= `, ` OR ${OLDEST} > `, ')'],
   'slot_now',
+  'slot_latest',
 );
 
 /** Drops the first slot and adds the new one. PostgreSQL cannot tell the type of an argument of CONCAT by itself. */
