@@ -30,12 +30,16 @@ describe('passwords', () => {
     assert.equal(await createPasswordHashing(createSecrets([OLD])).verify('a quiet harbour', stored), false);
   });
 
-  test('still verify after the secrets are rotated, and are then stale', async () => {
+  test('still verify after the secrets are rotated, and are renewed to one and the same hash', async () => {
     const stored = await createPasswordHashing(createSecrets([OLD])).hash('a quiet harbour');
     const rotated = createPasswordHashing(createSecrets([NEW, OLD]));
     assert.equal(await rotated.verify('a quiet harbour', stored), true);
-    assert.equal(rotated.isStale(stored), true);
-    assert.equal(passwords.isStale(await passwords.hash('x')), false);
+    const renewed = await rotated.renew('a quiet harbour', stored);
+    assert.equal(await rotated.renew('a quiet harbour', stored), renewed);
+    assert.equal(await passwords.verify('a quiet harbour', renewed), true);
+    assert.equal(await passwords.verify('a loud harbour', renewed), false);
+    assert.equal(await rotated.renew('a quiet harbour', renewed), renewed);
+    assert.notEqual(renewed, stored);
   });
 
   test('of an unknown account are wrong, whatever is typed', async () => {

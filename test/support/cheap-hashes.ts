@@ -9,10 +9,10 @@ const CHEAP = '$2b$04$';
 const MARK = 'CHEAP';
 const { hash, compare, genSalt } = bcrypt;
 
-bcrypt.hash = async (data, cost) => {
-  const salt = await genSalt(4);
+bcrypt.hash = async (data, costOrSalt) => {
+  const salt = typeof costOrSalt === 'string' ? costOrSalt : await genSalt(costOrSalt);
   const made = await hash(data, CHEAP + MARK + salt.slice(CHEAP.length + MARK.length));
-  return `$2b$${String(cost).padStart(2, '0')}$${made.slice(CHEAP.length)}`;
+  return salt.slice(0, CHEAP.length) + made.slice(CHEAP.length);
 };
 
 bcrypt.compare = (data, given) => {

@@ -135,9 +135,8 @@ export function createAuthentication(deps: {
       if (browserId) renewTrust(browserId);
       else trustBrowser(accountId, attempt.browserHash);
       deps.recordSignIn(accountId);
-      const isStale = hashing.isStale(passwordHash);
       recordPasswordSignIn(verified, {
-        renewedHash: isStale ? await hashing.hash(attempt.password) : undefined,
+        renewedHash: await hashing.renew(attempt.password, passwordHash),
         // Failed attempts from elsewhere stay counted: a trusted browser has a counter of its own.
         clearFailedAttempts: browserId === undefined,
       });

@@ -7,6 +7,10 @@ import type { Secrets } from '../../kit/secrets.ts';
 /** The work factor of bcrypt. docs/DATABASE.md names it. */
 export const COST = 12;
 
+/** How a hash of the present cost begins. The salt follows, in the Base64 of bcrypt. */
+const CURRENT = `$2b$${COST}$`;
+const SALT_LENGTH = 22;
+
 /** How many may wait for each hash that runs: a few seconds' worth. */
 const WAITING_PER_THREAD = 24;
 
@@ -45,8 +49,12 @@ export interface PasswordHashing {
    * @throws LatchkeyError unavailable when too many passwords wait
    */
   verify(password: string, stored: StoredHash | (() => Promise<StoredHash>)): Promise<boolean>;
-  /** Whether a stored hash has an older pepper or another cost. */
-  isStale(stored: string): boolean;
+  /**
+   * The hash to store after `password` was found to match `stored`: with the present pepper and cost, and the same salt. Two
+   * sign-ins at once therefore give the same hash, and neither takes the other for a change of the password.
+   * @returns `stored` itself while it is current @throws as `verify`
+   */
+  renew(password: string, stored: string): Promise<string>;
 }
 
 /**
@@ -63,11 +71,18 @@ export function createPasswordHashing(secrets: Secrets, threads = 4): PasswordHa
   // Has the cost of a real hash, so that an unknown account takes as long.
   const decoy = bcrypt.hash(applyPepper('decoy', noPepper), COST);
 
+  async function hashWith(password: string, costOrSalt: number | string): Promise<string> {
+    const pepper = secrets.pepper(secrets.pepperId) as Buffer;
+    const hash = await queued(() => bcrypt.hash(applyPepper(password, pepper), costOrSalt));
+    return `${secrets.pepperId}:${hash}`;
+  }
+
   return {
-    async hash(password) {
-      const pepper = secrets.pepper(secrets.pepperId) as Buffer;
-      const hash = await queued(() => bcrypt.hash(applyPepper(password, pepper), COST));
-      return `${secrets.pepperId}:${hash}`;
+    hash: (password) => hashWith(password, COST),
+    async renew(password, stored) {
+      if (stored.startsWith(`${secrets.pepperId}:${CURRENT}`)) return stored;
+      const salt = stored.split('$').at(-1)?.slice(0, SALT_LENGTH) ?? '';
+      return hashWith(password, CURRENT + salt);
     },
     verify(password, stored) {
       return queued(async () => {
@@ -79,6 +94,5 @@ export function createPasswordHashing(secrets: Secrets, threads = 4): PasswordHa
         return matches && compared === hash;
       });
     },
-    isStale: (stored) => !stored.startsWith(`${secrets.pepperId}:$2b$${COST}$`),
   };
 }

@@ -113,7 +113,7 @@ export async function renameCredential(
   await trx(TABLE).where({ account_id: accountId }).update({ username });
 }
 
-const AS_VERIFIED = sql`id = ${'id'} AND password_hash = ${'verified_hash'}`;
+const AS_VERIFIED = sql`id = ${'id'} AND password_hash IN (${'verified_hash'}, ${'renewed_hash'})`;
 const KEEP_PASSWORD = update(TABLE, { set: ['password_hash'], where: AS_VERIFIED });
 const KEEP_PASSWORD_AND_CLEAR = update(TABLE, {
   set: ['password_hash', ...COUNTER_COLUMNS],
@@ -121,14 +121,14 @@ const KEEP_PASSWORD_AND_CLEAR = update(TABLE, {
 });
 
 /**
- * Writes the password's row in the commit of a sign-in, provided that it still has the hash that was verified. If the
- * password was changed at the same moment, the whole request fails, and whoever knows the old one stays out.
- * @param options `renewedHash` replaces a stale hash. Another sign-in of the same user may have replaced it already,
- *   so the request does not fail then
+ * Writes the password's row in the commit of a sign-in, provided that it still has the hash that was verified, or the one
+ * that another sign-in renewed it to. If the password was changed at the same moment, the whole request fails, and whoever
+ * knows the old one stays out.
+ * @param options `renewedHash`: by `PasswordHashing.renew`
  */
 export function recordPasswordSignIn(
   verified: { id: string; passwordHash: string },
-  options: { renewedHash: string | undefined; clearFailedAttempts: boolean },
+  options: { renewedHash: string; clearFailedAttempts: boolean },
 ): void {
   const { id, passwordHash } = verified;
   const { renewedHash } = options;
@@ -137,9 +137,10 @@ export function recordPasswordSignIn(
     values: {
       id,
       verified_hash: passwordHash,
-      password_hash: renewedHash ?? passwordHash,
+      renewed_hash: renewedHash,
+      password_hash: renewedHash,
       ...NO_FAILED_ATTEMPTS,
     },
-    guard: renewedHash === undefined ? 'password' : undefined,
+    guard: 'password',
   });
 }

@@ -12,7 +12,11 @@ const soon = () => ago(-HOUR);
 /** Writes the development data, and the rows that the statements of docs/DATABASE.md find or change. */
 export async function knownRows(database: Database): Promise<void> {
   const { knex } = database;
-  await seedDevelopment(knex, { hash: async () => 'x', verify: async () => true, isStale: () => false }, '');
+  await seedDevelopment(
+    knex,
+    { hash: async () => 'x', verify: async () => true, renew: async () => 'x' },
+    '',
+  );
   const [ada, mei] = ACCOUNTS.map(({ id }) => id) as [string, string];
   const client_id = APPLICATION.id;
   const put = async (table: string, row: Record<string, unknown>) => {
