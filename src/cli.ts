@@ -3,6 +3,7 @@ import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { passkeyCommands } from './identity/passkeys/cli.ts';
+import { sessionCommands } from './identity/sessions/cli.ts';
 import { ignoreClosedPipes, NOT_CONFIRMED, print } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
@@ -36,6 +37,10 @@ export function createProgram(): Command {
     return withServices(({ scopeDescriptions }) => work(scopeDescriptions));
   });
   accountCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(work);
+  });
+  sessionCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(work);
   });

@@ -28,6 +28,9 @@ export interface FreshSignInDeps {
 export const SECURITY = '/account/security';
 const CONFIRM = '/account/confirm';
 
+/** The page that has the form of that path. */
+const pageOf = (path: string) => /^\/account\/\w+/.exec(path)?.[0] ?? SECURITY;
+
 /** What a user who signs in again wants to do on that page, as the end of "Confirm it is you to …". */
 export const PURPOSES: Record<string, string> = {
   [SECURITY]: 'change how you sign in',
@@ -93,12 +96,12 @@ export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
         nav: deps.nav(user),
         action: action.path,
         fields: { ...action.fields, csrf: user.csrf(action.path, action.fields.idempotency_key) },
-        back: SECURITY,
+        back: pageOf(action.path),
       });
     }),
   );
 
-  return { assess, requireFactors, signInUrl };
+  return { assess, requireFactors, signInUrl, forgetAction: pendingActions.forget };
 }
 
 export type FreshSignIn = ReturnType<typeof createFreshSignIn>;

@@ -6,12 +6,16 @@ import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { PendingActions } from '../web/pending-action.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in-pages.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
 import { createFreshSignIn, type FreshSignInDeps, SECURITY } from './fresh-sign-in.ts';
+import { createNavigation } from './navigation.ts';
+import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
-export interface AccountPagesDeps extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'> {
+export interface AccountPagesDeps
+  extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'>,
+    Pick<SessionPageDeps, 'sessions'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;
@@ -66,11 +70,7 @@ function welcome({ invitations, pending_email: pending }: Profile) {
 export function createAccountPages(router: Router, deps: AccountPagesDeps): void {
   const { signedIn } = deps;
 
-  function navOf({ scopes }: SignedInUser) {
-    const links: [string, string][] = [[SECURITY, 'Security']];
-    if (deps.mayAdminister(scopes)) links.push(['/admin', 'Administration']);
-    return navigation('Your account', SECURITY, [...links, ['/session/end', 'Sign out…']]);
-  }
+  const navOf = createNavigation(deps.mayAdminister);
 
   const { showPage, pendingActions } = deps;
   const { getFactors } = deps.factors.secondFactor;
@@ -116,6 +116,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   }
 
   createEmailPage(router, { ...deps, freshSignIn, navOf });
+  createSessionPage(router, { ...deps, freshSignIn, navOf });
 
   router.get(
     '/account',

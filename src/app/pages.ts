@@ -71,6 +71,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     covers,
     findAccount,
     sessionOf,
+    recordUse: services.sessions.recordUse,
     signInUrl: (page, params) => signInUrl(issuer, page, params),
   });
 
@@ -159,6 +160,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     browserCookie,
     recovery,
     limitMail,
+    sessions: services.sessions,
     profile: services.accounts.getProfile,
     changePassword: passwords.change,
     isOwnPassword: passwords.isOwnPassword,

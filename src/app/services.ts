@@ -24,6 +24,8 @@ import { forgetBrowsers } from '../identity/passwords/trusted-browsers.ts';
 import { createRecovery } from '../identity/recovery/index.ts';
 import { findPendingEmail, voidLinks } from '../identity/recovery/links.ts';
 import { createSecondFactor, hasShownEnough } from '../identity/second-factor/index.ts';
+import { createPlaces } from '../identity/sessions/places.ts';
+import { createSessions } from '../identity/sessions/service.ts';
 import type { Background } from '../kit/background.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
@@ -193,6 +195,13 @@ export function createServices(deps: ServiceDeps) {
     signOutEverywhere,
   });
 
+  const sessions = createSessions({
+    knex,
+    driver: database.driver,
+    background,
+    places: createPlaces({ file: config.geoipFile, log }),
+  });
+
   return {
     accounts,
     background,
@@ -211,6 +220,7 @@ export function createServices(deps: ServiceDeps) {
     secondFactor,
     secondFactorPolicy,
     secrets,
+    sessions,
     signingKeys,
     signOutEverywhere,
   };

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { resolveFiles } from '../kit/connection-url.ts';
 import {
@@ -100,6 +100,17 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     home,
   );
   const names = readNamedFile('LATCHKEY_PASSKEY_NAMES', namesFile, readAuthenticatorNames, faults, home);
+  const findReadable = (file: string) => {
+    accessSync(file, constants.R_OK);
+    return file;
+  };
+  const geoipFile = readNamedFile(
+    'LATCHKEY_GEOIP_FILE',
+    values.LATCHKEY_GEOIP_FILE,
+    findReadable,
+    faults,
+    home,
+  );
   const from = parseSender(values.LATCHKEY_MAIL_FROM, values.LATCHKEY_ISSUER, faults);
   const retention = parseRetention(values.LATCHKEY_RETENTION, faults);
   const secretsFile = resolve(home, 'data/secrets');
@@ -147,6 +158,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     },
     recoverByEmail: values.LATCHKEY_RECOVER_BY_EMAIL,
     presets: values.LATCHKEY_PRESETS === undefined ? undefined : resolve(home, values.LATCHKEY_PRESETS),
+    geoipFile,
     passkeys: {
       counter: values.LATCHKEY_PASSKEY_COUNTER,
       aaguids: values.LATCHKEY_PASSKEY_AAGUIDS.map((aaguid) => aaguid.toLowerCase()),

@@ -86,6 +86,7 @@ export const variables = z.object({
   LATCHKEY_PASSKEY_ROOTS: z.string().optional(),
   LATCHKEY_RECOVER_BY_EMAIL: flag.default(false),
   LATCHKEY_PRESETS: z.string().optional(),
+  LATCHKEY_GEOIP_FILE: z.string().optional(),
 });
 
 export type Variables = z.output<typeof variables>;
@@ -140,6 +141,8 @@ export interface Config {
   retention: Retention;
   /** The folder with the operator's own presets. */
   presets?: string | undefined;
+  /** A database in the MaxMind DB format, for the places of sessions. Absolute. */
+  geoipFile?: string | undefined;
   /** People who must have a second factor. */
   secondFactor: { everyone: boolean; scopes: string[]; roles: string[] };
   /** Whether an account without a password can be recovered by a link to its confirmed e-mail address. */

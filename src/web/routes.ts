@@ -81,6 +81,8 @@ export const ROUTES: Route[] = [
     signedInPage('/account/confirm'),
     failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),
+    signedInPage('/account/sessions'),
+    failing(page('/account/sessions/end'), 'Nobody was signed out'),
     signedInPage('/admin'),
     signedInPage('/admin/invitations'),
     failing(signedInPage('/admin/invitations/new'), 'No invitation was created'),

@@ -26,6 +26,8 @@ export interface SignedInPagesDeps {
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
   /** @returns undefined for a disabled account, whose sessions no longer work */
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** Records, after the response, that the session is in use. */
+  recordUse(sessionUid: string): void;
   covers(scopes: string[], scope: string): boolean;
   /** The address to sign in at and return to that page. @param params of the authorization request */
   signInUrl(page: string, params?: Record<string, string>): string;
@@ -46,6 +48,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
     const { accountId, uid } = await deps.sessionOf(ctx);
     const account = accountId ? await deps.findAccount(accountId) : undefined;
     if (!accountId || !account) return undefined;
+    deps.recordUse(uid);
     const { username, scopes } = account;
     return {
       accountId,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import { ROUTES } from '../../src/web/routes.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { type Browser, formOf } from '../support/browser.ts';
@@ -19,6 +20,12 @@ async function givePassword({ createAccount, database }: TestServer, accountId: 
   await database
     .knex('T_credentials')
     .insert({ ...row, id: accountId, account_id: accountId, username: 'mei' });
+}
+
+/** Signs an account in from another browser. */
+async function addSession({ database: { knex } }: TestServer, accountId: string): Promise<void> {
+  const row = await knex('T_user_sessions').where({ account_id: accountId }).first();
+  await knex('T_user_sessions').insert({ ...row, id: uuidv7(), uid: 'another', token_hash: 'another' });
 }
 
 /** The form of the security page with that button, as the browser would send it. */
@@ -145,14 +152,46 @@ describe('an action that needs a recent sign-in', () => {
  * What the form of each path of the account and the console needs. A form is asked for a recent sign-in, or the reason why
  * it is not; a page without a form has none.
  */
-const FORMS: Record<string, { fields: Record<string, string>; says: string } | { because: string }> = {
-  '/account/security/keys': { fields: { act: 'remove' }, says: 'remove “This device 2”' },
-  '/account/security/app': { fields: {}, says: 'set up an authenticator app' },
-  '/account/security/recovery-codes': { fields: {}, says: 'create recovery codes' },
+const FORMS: Record<
+  string,
+  | {
+      fields: Record<string, string>;
+      says: string;
+      /** The page with the form; the security page by default. */
+      page?: string;
+      /** An event that is recorded when it was done. */
+      event?: string;
+      /** What the account needs for the page to have the form. */
+      prepare?: (server: TestServer, accountId: string) => Promise<void>;
+    }
+  | { because: string }
+> = {
+  '/account/security/keys': {
+    fields: { act: 'remove' },
+    says: 'remove “This device 2”',
+    event: 'passkey.removed',
+  },
+  // Apps and recovery codes follow a password, so the page offers them to an account that has one.
+  '/account/security/app': { fields: {}, says: 'set up an authenticator app', prepare: givePassword },
+  '/account/security/recovery-codes': {
+    fields: {},
+    says: 'create recovery codes',
+    prepare: givePassword,
+    event: 'recovery_codes.made',
+  },
   '/account/email': {
     fields: { email: 'mei@elsewhere.example' },
     says: 'change your e-mail address to mei@elsewhere.example',
+    page: '/account/email',
   },
+  '/account/sessions/end': {
+    fields: { session: 'others' },
+    says: 'sign out everywhere else',
+    page: '/account/sessions',
+    event: 'session.ended',
+    prepare: addSession,
+  },
+  '/account/sessions': { because: 'its forms have a path of their own' },
   '/account/security': { because: 'it asks for the current password' },
   '/account/recover': { because: 'the link is the proof' },
   '/admin/invitations/new': { because: 'it changes no way to sign in' },
@@ -178,10 +217,9 @@ describe('each form of the account and the console', () => {
       const { knex } = server.database;
       const mei = await newcomer(server, 'mei');
       await register(mei.browser, await accountPlace(server, mei.id), new Authenticator(server.issuer));
-      // Apps and recovery codes follow a password, so the page offers them to an account that has one.
-      if (/\/(app|recovery-codes)$/.test(path)) await givePassword(server, mei.id);
+      await form.prepare?.(server, mei.id);
       const { id: key } = await knex('T_webauthn_credentials').orderBy('id', 'desc').first('id');
-      const page = await mei.browser.get(path === '/account/email' ? path : SECURITY);
+      const page = await mei.browser.get(form.page ?? SECURITY);
       const html = await page.text();
       const sent = Object.fromEntries(
         [...(new RegExp(`action="${path}">(.*?)</form>`, 's').exec(html)?.[1] ?? '').matchAll(HIDDEN)].map(
@@ -200,10 +238,7 @@ describe('each form of the account and the console', () => {
       assert.ok(done.status === 303 || done.status === 200, `${done.status}`);
       assert.doesNotMatch(done.headers.get('location') ?? '', /\/auth/);
       const actions = await knex('T_auth_audit_log').pluck('action');
-      const expected = { keys: 'passkey.removed', 'recovery-codes': 'recovery_codes.made' }[
-        path.split('/').at(-1) ?? ''
-      ];
-      if (expected) assert.ok(actions.includes(expected), actions.join());
+      if (form.event) assert.ok(actions.includes(form.event), actions.join());
       if (path.endsWith('email')) await server.sink.to('mei@elsewhere.example');
     });
   }

@@ -89,6 +89,12 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const typed = { current: ada.password, password: NEW_PASSWORD };
     return { browser, ...(await formOf(page)), typed };
   },
+  async 'the end of all other sessions'(server) {
+    const ada = await server.createAccount();
+    await visit(server, ada, '/account/sessions');
+    const { browser, page } = await visit(server, ada, '/account/sessions');
+    return { browser, ...(await formOf(page)), typed: {} };
+  },
   async 'another e-mail address'(server) {
     const ada = await server.createAccount();
     const { browser, page } = await visit(server, ada, '/account/email');

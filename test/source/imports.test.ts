@@ -26,7 +26,7 @@ const FLOORS = [
 const INNER_FLOORS: Record<string, string[][]> = {
   identity: [
     ['invitations', 'recovery'],
-    ['passwords', 'passkeys', 'second-factor', 'mail'],
+    ['passwords', 'passkeys', 'second-factor', 'sessions', 'mail'],
     ['accounts'],
     ['fields.ts', 'lockout-rule.ts'],
   ],

@@ -83,9 +83,13 @@ export const accounts: Record<string, TableDescription> = {
       user_agent: 'The browser that started the session, as it identified itself.',
       device_info: 'Not used yet.',
       payload: 'JSON: state of the protocol engine. The form token of a pending sign-out is sealed in it.',
-      is_active: 'False once it ended: by sign-out, a password change or a disabled account.',
+      is_active:
+        'False once it ended: by sign-out, at /account/sessions, a password change or a disabled account.',
+      signed_in_at:
+        'The latest sign-in, or confirmation that it is the same user. NULL until the next use in sessions of earlier versions.',
+      amr: 'How the user signed in: methods of RFC 8176, separated by spaces.',
       last_used_at:
-        'The last use, to the minute, or to a hundredth of the session’s lifetime if that is shorter.',
+        'The last use: at sign-ins to the minute, or to a hundredth of the session’s lifetime if that is shorter; on our own pages to five minutes.',
       expires_at:
         'LATCHKEY_SESSION_TTL after the last recorded use, and at the latest LATCHKEY_SESSION_MAX_TTL after the sign-in.',
     },

@@ -28,6 +28,7 @@ export const audit: Record<string, TableDescription> = {
         'second_factor.succeeded': 'a second factor was accepted',
         'second_factor.failed': 'a second factor was rejected',
         'sign_out.succeeded': 'someone signed out',
+        'session.ended': 'a session was ended from another browser, or by the operator. `session_uid`: which',
         'consent.granted': 'a user allowed an application access',
         'consent.denied': 'a user denied an application access',
         'consent.withdrawn':

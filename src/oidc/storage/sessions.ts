@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { fromEpoch } from '../../database/instants.ts';
 import { insertInto, selectOne, sql, update, type Value } from '../../database/statements.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
@@ -17,7 +18,15 @@ const selectBy = (column: 'token_hash' | 'uid') =>
 
 const SELECT_BY = { token_hash: selectBy('token_hash'), uid: selectBy('uid') };
 
-const CHANGED = ['token_hash', 'account_id', 'payload', 'last_used_at', 'expires_at'] as const;
+const CHANGED = [
+  'token_hash',
+  'account_id',
+  'payload',
+  'signed_in_at',
+  'amr',
+  'last_used_at',
+  'expires_at',
+] as const;
 
 const INSERT = insertInto(TABLE, [
   'id',
@@ -186,6 +195,8 @@ export class Sessions {
       token_hash: hash,
       account_id: payload.accountId ?? null,
       payload: json,
+      signed_in_at: typeof payload.loginTs === 'number' ? fromEpoch(payload.loginTs) : null,
+      amr: Array.isArray(payload.amr) ? payload.amr.join(' ').slice(0, 64) : null,
       last_used_at: new Date(),
       expires_at: expiryOf(payload),
     };

@@ -1,0 +1,18 @@
+import { navigation, type SignedInUser } from '../web/signed-in-pages.ts';
+import { SECURITY } from './fresh-sign-in.ts';
+
+const SECTIONS: [href: string, text: string][] = [
+  [SECURITY, 'Security'],
+  ['/account/sessions', 'Sessions'],
+];
+
+/** @param mayAdminister whether these scopes open any page of the console */
+export function createNavigation(mayAdminister: (scopes: string[]) => boolean) {
+  /** The links beside a page of the account. @param current the path of the section that the page belongs to */
+  return ({ scopes }: SignedInUser, current = SECURITY) => {
+    const links = mayAdminister(scopes)
+      ? [...SECTIONS, ['/admin', 'Administration'] as [string, string]]
+      : SECTIONS;
+    return navigation('Your account', current, [...links, ['/session/end', 'Sign out…']]);
+  };
+}
