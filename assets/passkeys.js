@@ -5,7 +5,7 @@ const { library } = dataset;
 // This script is at /assets below the path of the server.
 const endpoints = new URL('../webauthn/', src);
 const status = document.querySelector('#status');
-const { csrf, interaction, back, autofill, signal, upgrade, again } = status.dataset;
+const { csrf, interaction, back, autofill, signal, upgrade, start } = status.dataset;
 const buttons = document.querySelectorAll('[data-passkey]');
 const credentials = window.PublicKeyCredential;
 const say = (text) => {
@@ -76,10 +76,10 @@ async function click({ currentTarget: button }) {
   try {
     await ceremony(...acts[button.dataset.passkey](button));
   } catch ({ problem, code }) {
-    // The page has been open for too long. The page of an ended sign-in leads back to the application; the sign-in page says
-    // why it is shown, and leads back here.
+    // The page has been open for too long. The page of an ended sign-in leads back to the application; the form of a button
+    // leads to the sign-in page and back here, where this begins again.
     if (problem?.code === 'interaction_ended') return location.replace(location.href);
-    if (again && problem?.code === 'sign_in_too_old') return location.assign(again);
+    if (button.form?.act && problem?.code === 'sign_in_too_old') return button.form.submit();
     const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'You have already added that key.';
     say(problem?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));
     offer();
@@ -118,6 +118,7 @@ for (const button of buttons) {
   button.addEventListener('click', click);
 }
 if (credentials) {
+  [...buttons].find(({ dataset, value }) => start === `${dataset.passkey} ${value}`)?.click();
   offer();
   after().catch(() => {});
 }

@@ -1,16 +1,16 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { currentUnit } from '../database/unit-of-work.ts';
-import type { Credentials } from '../identity/passkeys/credentials.ts';
+import { type Credentials, isSecurityKey } from '../identity/passkeys/credentials.ts';
 import type { Credential } from '../identity/passkeys/store.ts';
 import { recordSecondFactor } from '../identity/passwords/trusted-browsers.ts';
 import type { SecondFactor } from '../identity/second-factor/index.ts';
-import { LatchkeyError } from '../kit/errors.ts';
 import { randomToken } from '../kit/ids.ts';
+import type { PendingActions } from '../web/pending-action.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import { type FreshSignIn, SECURITY } from './fresh-sign-in.ts';
+import { createKeyForms, KEYS, type KeyFormsDeps, mayAddKey } from './keys.ts';
 
 export interface FactorPagesDeps {
   signedIn: SignedInPages;
@@ -28,18 +28,13 @@ export interface FactorPagesDeps {
   notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
-  /** The security page, with what is wrong in one of its forms. */
-  showSecurity(
-    ctx: Context,
-    user: SignedInUser,
-    typed: { faults: Record<string, string>; typedName: string },
-  ): Promise<void>;
+  showSecurity: KeyFormsDeps['showSecurity'];
+  pendingActions: PendingActions;
   nav(user: SignedInUser): unknown;
 }
 
 const APP = `${SECURITY}/app`;
 const CODES = `${SECURITY}/recovery-codes`;
-const KEYS = `${SECURITY}/keys`;
 
 /** For the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
 function signals(rpId: string, user: SignedInUser, keys: Credential[]): string {
@@ -61,9 +56,11 @@ const appAction = (_user: SignedInUser, { act }: Record<string, string>) =>
 /** Keys, authenticator app and recovery codes on the security page. */
 export function createFactorPages(router: Router, deps: FactorPagesDeps) {
   const { signedIn, keys } = deps;
-  const { assess, requireFactors, signInUrl } = deps.freshSignIn;
+  const { assess, requireFactors } = deps.freshSignIn;
   const { totp, recoveryCodes } = deps.secondFactor;
   const back = (ctx: Context, done: string) => seeOther(ctx, `${SECURITY}?done=${done}`);
+
+  const keyForms = createKeyForms(router, deps);
 
   const page = (user: SignedInUser, title: string, data: object) => ({
     title,
@@ -72,33 +69,6 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     username: user.username,
     ...data,
   });
-
-  async function rename(ctx: Context, user: SignedInUser, key: string, name: string): Promise<void> {
-    try {
-      await keys.rename(user.accountId, key, name, currentUnit().origin);
-    } catch (error) {
-      if (!(error instanceof LatchkeyError) || error.code !== 'fields_invalid') throw error;
-      ctx.status = error.status;
-      return deps.showSecurity(ctx, user, { faults: { [`name-${key}`]: error.message }, typedName: name });
-    }
-    back(ctx, 'renamed');
-  }
-
-  router.post(
-    KEYS,
-    signedIn.form(async (ctx, user, fields) => {
-      const { accountId } = user;
-      const { key = '', act, name = '' } = fields;
-      if (act === 'rename') return rename(ctx, user, key, name);
-      if (act !== 'remove')
-        throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
-      const says = async () => `remove “${(await keys.get(accountId, key)).name}”`;
-      await requireFactors(says, async (_ctx, _user, _fields, from) => {
-        await keys.remove(accountId, key, accountId, from);
-        back(ctx, 'removed');
-      })(ctx, user, fields);
-    }),
-  );
 
   async function showApp(ctx: Context, user: SignedInUser, alert?: string): Promise<void> {
     const { uri, secret } = await totp.startSetup(user.accountId, user.username, {
@@ -172,25 +142,24 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
       const list = await keys.list(accountId);
       const { amr, factors, isFresh, hasShown } = await assess(ctx, accountId);
       const codesKey = randomToken();
-      const again = signInUrl(SECURITY, hasShown || factors.keys > 0);
+      const start = keyForms.findStarted(ctx, accountId);
       return {
-        passkeys: list.filter(({ kind }) => kind === 'passkey'),
-        securityKeys: list.filter(({ kind }) => kind === 'security_key'),
+        passkeys: list.filter((key) => !isSecurityKey(key)),
+        securityKeys: list.filter(isSecurityKey),
         hasApp: factors.totp,
         recoveryCodesLeft: factors.recoveryCodes,
         actions: { keys: KEYS, app: APP, codes: CODES },
         csrf: { keys: csrf(KEYS), app: csrf(APP), codes: csrf(CODES, codesKey) },
         codesKey,
-        // Without a factor, a key can still be added beside another one, and waits until that one approves it.
-        mayAddKey: isFresh && (hasShown || factors.keys > 0),
-        signInUrl: again,
+        mayAddKey: isFresh && mayAddKey({ hasShown, factors }),
         script: {
           csrf: deps.scriptToken(sessionUid),
           back: SECURITY,
-          again,
+          start,
           signal: signals(deps.rpId, user, list),
           // Only after a sign-in with the password, and without a key.
-          upgrade: isFresh && hasShown && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
+          upgrade:
+            !start && isFresh && hasShown && list.length === 0 && amr.includes('pwd') ? 'on' : undefined,
         },
       };
     },

@@ -28,7 +28,10 @@ export interface AccountPagesDeps
   mayAdminister(scopes: string[]): boolean;
   pendingActions: PendingActions;
   freshSignIn: Pick<FreshSignInDeps, 'standing' | 'signInAgain'>;
-  factors: Omit<FactorPagesDeps, 'signedIn' | 'showPage' | 'showSecurity' | 'nav' | 'freshSignIn'>;
+  factors: Omit<
+    FactorPagesDeps,
+    'signedIn' | 'showPage' | 'showSecurity' | 'nav' | 'freshSignIn' | 'pendingActions'
+  >;
 }
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
@@ -85,6 +88,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   const pages = createFactorPages(router, {
     ...deps.factors,
     freshSignIn,
+    pendingActions,
     signedIn,
     showPage,
     showSecurity: show,
@@ -127,9 +131,9 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
 
   router.get(
     SECURITY,
-    signedIn.page((ctx, user) => {
+    signedIn.page(async (ctx, user) => {
+      await show(ctx, user);
       pendingActions.forget(ctx);
-      return show(ctx, user);
     }),
   );
 

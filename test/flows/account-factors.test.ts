@@ -67,6 +67,22 @@ describe('passkeys and second factors on the account page', () => {
     assert.equal((await server.database.knex('T_webauthn_credentials').whereNotNull('deleted_at')).length, 0);
   });
 
+  test('a key that is plugged in is listed among security keys, also when it signs in alone', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const { browser } = await visit(server, ada, PATH);
+    const place = await accountPlace(server, ada.id);
+    await register(browser, place, new Authenticator(server.issuer));
+    await register(browser, place, new Authenticator(server.issuer), { transports: ['usb', 'nfc'] });
+    await register(browser, place, new Authenticator(server.issuer), { transports: ['hybrid', 'usb'] });
+    const { html } = await forms(browser);
+    const [, passkeys = '', securityKeys = ''] = html.split(/<h2>(?:Passkeys|Security keys)<\/h2>/);
+    const namesIn = (part: string) => [...part.matchAll(/<h3><bdi>([^<]+)/g)].map(([, name]) => name);
+    assert.deepEqual(namesIn(passkeys), ['This device', 'Phone or tablet']);
+    assert.deepEqual(namesIn(securityKeys), ['Security key (NFC)']);
+    assert.match(securityKeys, /Signs you in without a password/);
+  });
+
   test('an app is set up and recovery codes are created, only shortly after a sign-in', async (t) => {
     const server = await startServer(t, 'sqlite');
     const ada = await server.createAccount();

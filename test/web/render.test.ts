@@ -231,7 +231,7 @@ describe('the pages', () => {
     const tested = new Set(everyView('').map(([name]) => name));
     // Partials; the sheet (test/identity/invitation-export.test.ts) and the mails (test/flows/mail.test.ts).
     const parts =
-      /^(layout|account\/key-list|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants|row))$/;
+      /^(layout|account\/(key-list|add-key)|parts\/.*|mail\/.*|invitations\/(details|print-sheet)|console\/invitations\/(state|grants|row))$/;
     assert.deepEqual(views.filter((name) => !parts.test(name)).sort(), [...tested].sort());
   });
 

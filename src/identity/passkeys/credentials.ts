@@ -32,6 +32,14 @@ const notYours = () =>
     'This key is no longer on your account. Nothing was changed.',
   );
 
+/**
+ * Whether people call it a security key: it is plugged in or held to a device, and not a part of one. It may sign in by
+ * itself, as any passkey does, or follow a password.
+ */
+export const isSecurityKey = ({ kind, device_type, transports }: Credential): boolean =>
+  kind === 'security_key' ||
+  (device_type === 'singleDevice' && !transports.some((one) => one === 'internal' || one === 'hybrid'));
+
 /** What owners do with their passkeys and security keys. Each change and its audit row are one transaction. */
 export function createCredentials(deps: CredentialsDeps) {
   const { knex, notify } = deps;

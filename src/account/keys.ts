@@ -1,0 +1,94 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { currentUnit } from '../database/unit-of-work.ts';
+import type { Credentials } from '../identity/passkeys/credentials.ts';
+import type { Factors } from '../identity/second-factor/index.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { PendingActions } from '../web/pending-action.ts';
+import { seeOther } from '../web/respond.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import { type FreshSignIn, SECURITY } from './fresh-sign-in.ts';
+
+export interface KeyFormsDeps {
+  signedIn: SignedInPages;
+  freshSignIn: FreshSignIn;
+  pendingActions: PendingActions;
+  keys: Credentials;
+  /** The security page, with what is wrong in one of its forms. */
+  showSecurity(
+    ctx: Context,
+    user: SignedInUser,
+    typed: { faults: Record<string, string>; typedName: string },
+  ): Promise<void>;
+}
+
+export const KEYS = `${SECURITY}/keys`;
+
+/** Without a factor, a key can still be added beside another one, and waits until that one approves it. */
+export const mayAddKey = ({ hasShown, factors }: { hasShown: boolean; factors: Factors }): boolean =>
+  hasShown || factors.keys > 0;
+
+/** What the script of the security page does with a passkey, by the value of `act`. */
+const CEREMONIES: Record<string, (keyName: string) => string> = {
+  create: () => 'add a passkey',
+  'create-mfa': () => 'add a security key',
+  approve: (keyName) => `approve “${keyName}”`,
+};
+
+/** The form beside each passkey and security key, and the one that adds a key. */
+export function createKeyForms(router: Router, deps: KeyFormsDeps) {
+  const { keys, pendingActions } = deps;
+  const { assess, requireFactors, signInUrl } = deps.freshSignIn;
+  const back = (ctx: Context, done: string) => seeOther(ctx, `${SECURITY}?done=${done}`);
+
+  async function rename(ctx: Context, user: SignedInUser, key: string, name: string): Promise<void> {
+    try {
+      await keys.rename(user.accountId, key, name, currentUnit().origin);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || error.code !== 'fields_invalid') throw error;
+      ctx.status = error.status;
+      return deps.showSecurity(ctx, user, { faults: { [`name-${key}`]: error.message }, typedName: name });
+    }
+    back(ctx, 'renamed');
+  }
+
+  async function remove(ctx: Context, user: SignedInUser, fields: Record<string, string>): Promise<void> {
+    const { accountId } = user;
+    const { key = '' } = fields;
+    const says = async () => `remove “${(await keys.get(accountId, key)).name}”`;
+    await requireFactors(says, async (_ctx, _user, _fields, from) => {
+      await keys.remove(accountId, key, accountId, from);
+      back(ctx, 'removed');
+    })(ctx, user, fields);
+  }
+
+  /** Lets the script do it on the security page, after another sign-in where one is needed. */
+  async function start(ctx: Context, { accountId }: SignedInUser, act: string, key: string): Promise<void> {
+    const name = act === 'approve' ? (await keys.get(accountId, key)).name : '';
+    const says = CEREMONIES[act]?.(name) ?? '';
+    pendingActions.keep(ctx, { accountId, path: KEYS, fields: { act, key }, says });
+    const standing = await assess(ctx, accountId);
+    const isEnough = mayAddKey(standing);
+    seeOther(ctx, standing.isFresh && isEnough ? SECURITY : signInUrl(SECURITY, isEnough));
+  }
+
+  router.post(
+    KEYS,
+    deps.signedIn.form(async (ctx, user, fields) => {
+      const { key = '', act = '', name = '' } = fields;
+      if (act in CEREMONIES) return start(ctx, user, act, key);
+      if (act === 'rename') return rename(ctx, user, key, name);
+      if (act === 'remove') return remove(ctx, user, fields);
+      throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
+    }),
+  );
+
+  return {
+    /** @returns what the user pressed before they signed in, and the key that it is about, for the script */
+    findStarted(ctx: Context, accountId: string): string | undefined {
+      const action = pendingActions.find(ctx, accountId);
+      const { act = '', key = '' } = action?.path === KEYS ? action.fields : {};
+      return act in CEREMONIES ? `${act} ${key}` : undefined;
+    },
+  };
+}
