@@ -6,6 +6,7 @@ import type { Preset } from '../../src/oidc/presets/preset.ts';
 const ISSUER = 'https://id.example.com';
 const CLIENT_ID = 'the client ID that the command printed';
 const CLIENT_SECRET = 'the secret that it printed once';
+const RANDOM = '32 random characters that it printed';
 const LANGUAGES: Record<string, string> = { env: 'sh', shell: 'sh', steps: 'text' };
 
 const urlOf = (name: string) => `https://${name.replace(/[^a-z0-9]/g, '')}.example.com`;
@@ -27,7 +28,7 @@ function renderPage(preset: Preset): string {
     scope,
     redirect_uris: registration.redirectUris,
   };
-  const filled = toInstructions(preset, place, client, endpointsOf(ISSUER));
+  const filled = toInstructions(preset, place, client, endpointsOf(ISSUER), RANDOM);
   const needsUrl =
     registration.clientUri !== undefined && preset.redirect.some((path) => path.startsWith('/'));
   const command = `npx latchkey client create --preset ${name}${needsUrl ? ` --url ${place.url}` : ''}`;
@@ -91,7 +92,7 @@ the same name. A broken file is refused with its faults.
 | \`try\`, \`symptoms\` | how to see that it works; what it says when it does not, with \`says\`, \`cause\` and \`do\` |
 | \`tried\`, \`source\` | the version that was connected in this way, or null; where the facts come from |
 
-In texts, these are filled in: \`{{url}}\`, \`{{host}}\`, \`{{redirect_uri}}\`, \`{{client_id}}\`, \`{{client_secret}}\`, \`{{scope}}\`, the names of
+In texts, these are filled in: \`{{url}}\`, \`{{host}}\`, \`{{redirect_uri}}\`, \`{{client_id}}\`, \`{{client_secret}}\`, \`{{scope}}\`, \`{{random}}\` (a secret that the application keeps for itself), the names of
 options, and ${Object.keys(endpointsOf(ISSUER))
     .map((name) => `\`{{${name}}}\``)
     .join(', ')}.

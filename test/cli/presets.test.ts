@@ -29,6 +29,16 @@ describe('latchkey client create --preset', () => {
     assert.equal(asJson.endpoints.token_endpoint, `${asJson.endpoints.issuer}/token`);
   });
 
+  test('prints a new secret for the cookies of an application that needs one', async (t) => {
+    const { storage } = await startServer(t, 'sqlite');
+    const cookieSecret = async () => {
+      const args = ['client', 'create', '--preset', 'oauth2-proxy', '--url', 'https://a.example'];
+      const { stdout } = await latchkey(args, { url: storage.url });
+      return /OAUTH2_PROXY_COOKIE_SECRET=(\w{32})$/m.exec(stdout)?.[1] ?? assert.fail(stdout);
+    };
+    assert.notEqual(await cookieSecret(), await cookieSecret());
+  });
+
   test('without a preset ends with what every application asks for, and show repeats it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const discovery = await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json();

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { refuse } from '../../kit/errors.ts';
 import type { Endpoints } from '../endpoints.ts';
 import type { Preset } from './preset.ts';
@@ -81,12 +82,19 @@ export interface Instructions {
   source: string;
 }
 
-/** @param client as it was registered: its `client_secret` is missing for a public one */
+/** 32 characters that are also 16 or 32 bytes to applications that measure the key of their cookies. */
+const randomText = () => randomBytes(16).toString('hex');
+
+/**
+ * @param client as it was registered: its `client_secret` is missing for a public one
+ * @param random the secret that the application keeps for itself, such as the key of its cookies
+ */
 export function toInstructions(
   preset: Preset,
   place: Place,
   client: { client_id: string; client_secret?: string; scope?: unknown; redirect_uris?: unknown },
   endpoints: Endpoints,
+  random: string = randomText(),
 ): Instructions {
   const values = {
     ...valuesOf(preset, place),
@@ -95,6 +103,7 @@ export function toInstructions(
     client_secret: client.client_secret ?? '',
     scope: String(client.scope),
     redirect_uri: String([client.redirect_uris].flat()[0]),
+    random,
   };
   return {
     preset: preset.name,
