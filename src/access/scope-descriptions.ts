@@ -20,6 +20,9 @@ const DESCRIPTIONS: Record<string, string> = {
   'latchkey:operations': 'Operate this server',
 };
 
+/** What every application gets that people sign in to, for the consent page. */
+export const SIGN_IN_DESCRIPTION = 'Know who you are when you sign in, and your roles in this application';
+
 /** @returns what the scope lets an application do, for the consent page. For unknown scopes the name is taken apart */
 export function describeScope(scope: string): string {
   const known = DESCRIPTIONS[scope];

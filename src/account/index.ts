@@ -7,6 +7,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import type { PendingActions } from '../web/pending-action.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import { type ApplicationPageDeps, createApplicationPage } from './applications.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
 import { createFreshSignIn, type FreshSignInDeps, SECURITY } from './fresh-sign-in.ts';
@@ -15,7 +16,8 @@ import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
 export interface AccountPagesDeps
   extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'>,
-    Pick<SessionPageDeps, 'sessions'> {
+    Pick<SessionPageDeps, 'sessions'>,
+    Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'limitToCeiling'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;
@@ -120,6 +122,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   }
 
   createEmailPage(router, { ...deps, freshSignIn, navOf });
+  createApplicationPage(router, { ...deps, freshSignIn, navOf });
   createSessionPage(router, { ...deps, freshSignIn, navOf });
 
   router.get(

@@ -3,6 +3,7 @@ import { SECURITY } from './fresh-sign-in.ts';
 
 const SECTIONS: [href: string, text: string][] = [
   [SECURITY, 'Security'],
+  ['/account/applications', 'Applications'],
   ['/account/sessions', 'Sessions'],
 ];
 

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { describeClaim, describeScope } from '../access/scope-descriptions.ts';
+import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/scope-descriptions.ts';
 import { parseScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -84,7 +84,7 @@ export function createConsent(deps: ConsentDeps) {
     const descriptions = await deps.findScopeDescriptions(shown);
     const items = [
       {
-        text: 'Know who you are when you sign in, and your roles in this application',
+        text: SIGN_IN_DESCRIPTION,
         isEarlier: allowed.includes('openid') ? earlierScopes.includes('openid') : earlierScopes.length > 0,
       },
       ...shown.map((name) => ({

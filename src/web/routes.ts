@@ -81,6 +81,8 @@ export const ROUTES: Route[] = [
     signedInPage('/account/confirm'),
     failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),
+    signedInPage('/account/applications'),
+    failing(page('/account/applications/withdraw'), 'No access was ended'),
     signedInPage('/account/sessions'),
     failing(page('/account/sessions/end'), 'Nobody was signed out'),
     signedInPage('/admin'),

@@ -28,6 +28,14 @@ async function addSession({ database: { knex } }: TestServer, accountId: string)
   await knex('T_user_sessions').insert({ ...row, id: uuidv7(), uid: 'another', token_hash: 'another' });
 }
 
+/** Remembers that an account has allowed an application access. */
+async function addConsent({ database: { knex }, createClient }: TestServer, accountId: string) {
+  const { client_id } = await createClient({ clientId: 'fieldnotes' });
+  const now = new Date();
+  const row = { id: uuidv7(), created_at: now, last_used_at: now, scope: 'openid', claims: '' };
+  await knex('T_consents').insert({ ...row, account_id: accountId, client_id });
+}
+
 /** The form of the security page with that button, as the browser would send it. */
 async function press(browser: Browser, button: RegExp): Promise<Response> {
   const html = await (await browser.get(SECURITY)).text();
@@ -191,6 +199,14 @@ const FORMS: Record<
     event: 'session.ended',
     prepare: addSession,
   },
+  '/account/applications/withdraw': {
+    fields: { client: 'fieldnotes' },
+    says: 'take back the access of “Fieldnotes”',
+    page: '/account/applications',
+    event: 'consent.withdrawn',
+    prepare: addConsent,
+  },
+  '/account/applications': { because: 'its forms have a path of their own' },
   '/account/sessions': { because: 'its forms have a path of their own' },
   '/account/security': { because: 'it asks for the current password' },
   '/account/recover': { because: 'the link is the proof' },

@@ -89,6 +89,13 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const typed = { current: ada.password, password: NEW_PASSWORD };
     return { browser, ...(await formOf(page)), typed };
   },
+  async 'the end of the access of an application'(server) {
+    const ada = await server.createAccount();
+    const client = await server.createClient();
+    const { browser } = await signInWith(server, client, ada);
+    const page = await browser.get('/account/applications');
+    return { browser, ...(await formOf(page)), typed: { client: client.client_id } };
+  },
   async 'the end of all other sessions'(server) {
     const ada = await server.createAccount();
     await visit(server, ada, '/account/sessions');

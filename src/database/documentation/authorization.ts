@@ -154,7 +154,7 @@ export const authorization: Record<string, TableDescription> = {
       'Not used where another program can pretend to be the application: public applications at a loopback address, with a scheme of their own or with `display_code`.',
     ],
     lifetime:
-      'Until it is withdrawn (`latchkey grant revoke`), the account is disabled or taken over, or the account or application is deleted.',
+      'Until it is withdrawn (at /account/applications, or with `latchkey grant revoke`), the account is disabled or taken over, or the account or application is deleted.',
     initialContent: 'Empty.',
   },
   T_authorization_codes: {

@@ -2,6 +2,8 @@ import type { Knex } from 'knex';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
+import { listApplications } from './applications.ts';
 import { type AccessKey, type ConsentFilter, countTokens, endAccess, listConsents } from './store.ts';
 
 /** An application that can act for an account: it has tokens, or will get some without a question. */
@@ -37,27 +39,35 @@ export function createConsents(knex: Knex) {
           last_used_at: toDate(last_used_at).toISOString(),
           tokens: 0,
         });
-      for (const { tokens, ...key } of await countTokens(knex, filter)) {
+      for (const { tokens, scope, last_issued_at, ...key } of await countTokens(knex, filter)) {
         const access = found.get(nameOf(key)) ?? { ...key, ...NOT_REMEMBERED, tokens: 0 };
         found.set(nameOf(key), { ...access, tokens: access.tokens + tokens });
       }
       return [...found.values()];
     },
 
+    /** The applications that can act for an account, the last used first, for its owner. */
+    listApplications: (accountId: string) => listApplications(knex, accountId),
+
     /**
      * Ends the access of applications: their codes and tokens, and the remembered consent, so that the user is asked again.
+     * @param origin of the request; empty at the command line
      * @returns whose access to what has ended; empty when there was nothing to withdraw
      */
-    withdraw: (actor: Actor, filter: ConsentFilter): Promise<AccessKey[]> =>
+    withdraw: (actor: Actor, filter: ConsentFilter, origin: Origin = {}): Promise<AccessKey[]> =>
       inTransaction(knex, async (trx) => {
         const ended = await endAccess(trx, filter);
         for (const { account_id, client_id } of ended)
-          await recordEventIn(trx, {
-            action: 'consent.withdrawn',
-            actorId: actor.accountId,
-            accountId: account_id,
-            clientId: client_id,
-          });
+          await recordEventIn(
+            trx,
+            {
+              action: 'consent.withdrawn',
+              actorId: actor.accountId,
+              accountId: account_id,
+              clientId: client_id,
+            },
+            origin,
+          );
         return ended;
       }),
   };

@@ -125,12 +125,16 @@ export function listConsents(source: Knex, filter: ConsentFilter): Promise<Conse
     .select(...KEY, 't.scope', 't.claims', 't.created_at', 't.last_used_at');
 }
 
+/** The live tokens of one account, application and scope. */
+export interface TokenCount extends AccessKey {
+  scope: string | null;
+  tokens: number;
+  last_issued_at: Date | string;
+}
+
 /** Counts access tokens, and refresh tokens that were not used yet. */
-export async function countTokens(
-  source: Knex,
-  filter: ConsentFilter,
-): Promise<(AccessKey & { tokens: number })[]> {
-  const counts: (AccessKey & { tokens: number })[] = [];
+export async function countTokens(source: Knex, filter: ConsentFilter): Promise<TokenCount[]> {
+  const counts: TokenCount[] = [];
   for (const table of TOKEN_TABLES) {
     const query = select(source, table, filter)
       .join('T_grants as g', 'g.id', 't.grant_id')
@@ -138,12 +142,23 @@ export async function countTokens(
       .where('t.expires_at', '>', new Date());
     if (table === 'T_refresh_tokens') query.whereNull('t.consumed_at');
     const rows = await query
-      .groupBy(...KEY)
-      .select(...KEY)
-      .count({ tokens: '*' });
+      .groupBy(...KEY, 't.scope')
+      .select(...KEY, 't.scope')
+      .count({ tokens: '*' })
+      .max({ last_issued_at: 't.created_at' });
     counts.push(...rows.map((row) => ({ ...row, tokens: Number(row.tokens) })));
   }
   return counts;
+}
+
+/** What the pages say about applications, disabled ones too. */
+export function listNames(
+  source: Knex,
+  clientIds: string[],
+): Promise<{ client_id: string; client_name: string; is_first_party: boolean | number }[]> {
+  return source('T_oauth_clients')
+    .whereIn('client_id', clientIds)
+    .select('client_id', 'client_name', 'is_first_party');
 }
 
 /**

@@ -1,0 +1,95 @@
+import type Router from '@koa/router';
+import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/scope-descriptions.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import type { AllowedApplication } from '../oidc/consents/applications.ts';
+import type { Consents } from '../oidc/consents/service.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import type { FreshSignIn } from './fresh-sign-in.ts';
+
+export interface ApplicationPageDeps {
+  signedIn: SignedInPages;
+  showPage: ShowPage;
+  consents: Pick<Consents, 'listApplications' | 'withdraw'>;
+  /** The descriptions that an administrator gave to some of these scopes. */
+  findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
+  /** Those of the scopes that the account's ceiling allows. */
+  limitToCeiling(scopes: string[], ceiling: string[]): string[];
+  freshSignIn: Pick<FreshSignIn, 'requireFactors' | 'forgetAction'>;
+  navOf(user: SignedInUser, current: string): unknown;
+}
+
+const PATH = '/account/applications';
+const WITHDRAW = `${PATH}/withdraw`;
+/** Both are said in other words. */
+const UNLISTED = ['openid', 'offline_access'];
+
+/** The page that lists the applications that can act for the user, and ends their access. */
+export function createApplicationPage(router: Router, deps: ApplicationPageDeps): void {
+  const { signedIn, consents, freshSignIn } = deps;
+
+  /** In the words of the consent page. */
+  function describeAccess(
+    application: AllowedApplication,
+    descriptions: Map<string, string>,
+    user: SignedInUser,
+  ) {
+    const scopes = deps.limitToCeiling(application.scopes, user.scopes);
+    return {
+      ...application,
+      isOffline: scopes.includes('offline_access'),
+      allowed: [
+        SIGN_IN_DESCRIPTION,
+        ...scopes
+          .filter((scope) => !UNLISTED.includes(scope))
+          .map((scope) => descriptions.get(scope) ?? describeScope(scope)),
+        ...application.claims.map(describeClaim),
+      ],
+    };
+  }
+
+  router.get(
+    PATH,
+    signedIn.page(async (ctx, user) => {
+      freshSignIn.forgetAction(ctx);
+      const list = await consents.listApplications(user.accountId);
+      const descriptions = await deps.findScopeDescriptions([
+        ...new Set(list.flatMap(({ scopes }) => scopes)),
+      ]);
+      deps.showPage(ctx, 'account/applications', {
+        title: 'Applications',
+        bodyClass: 'wide',
+        nav: deps.navOf(user, PATH),
+        isWithdrawn: ctx.query.done === 'withdrawn',
+        applications: list.map((application) => describeAccess(application, descriptions, user)),
+        action: WITHDRAW,
+        csrf: user.csrf(WITHDRAW),
+      });
+    }),
+  );
+
+  /** What the form does, as the end of "Confirm it is you to …". */
+  async function describeAction(
+    { accountId }: SignedInUser,
+    { client }: Record<string, string>,
+  ): Promise<string> {
+    const found = (await consents.listApplications(accountId)).find(({ clientId }) => clientId === client);
+    return `take back the access of ${found ? `“${found.name}”` : 'an application'}`;
+  }
+
+  router.post(
+    WITHDRAW,
+    signedIn.form(
+      freshSignIn.requireFactors(describeAction, async (ctx, { accountId }, { client = '' }, origin) => {
+        const ended = await consents.withdraw({ accountId }, { accountId, clientId: client }, origin);
+        if (ended.length === 0)
+          throw new LatchkeyError(
+            'not_found',
+            'access_not_found',
+            'This application has no access to your account. It may have been taken back already.',
+          );
+        seeOther(ctx, `${PATH}?done=withdrawn`);
+      }),
+    ),
+  );
+}
