@@ -9,6 +9,7 @@ import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { completeDocuments } from '../oidc/resource-servers.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
+import { refuseOtherMethods } from '../web/allowed-methods.ts';
 import type { Assets } from '../web/assets.ts';
 import { limitBodies } from '../web/body-limit.ts';
 import { findClientAddress } from '../web/client-address.ts';
@@ -38,6 +39,11 @@ export interface MiddlewareDeps {
   isStopping?(): boolean;
 }
 
+/** Each method by which the router of pages serves a path. */
+const methodsOfPage = (pages: Router, path: string): string[] => [
+  ...new Set(pages.match(path, 'GET').path.flatMap(({ methods }) => methods)),
+];
+
 /** The steps that a request goes through, in this order, before it reaches the protocol engine. */
 export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
   const { config, log, database, showPage } = deps;
@@ -54,6 +60,10 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     setSecurityHeaders({ secure: issuer.startsWith('https:') }),
     // Turns every error of the following steps into a response.
     answerErrors({ log, showPage, answerEndpointError }),
+    // Refuses methods that a path does not have.
+    refuseOtherMethods((route, path) =>
+      route.servedBy === 'pages' ? methodsOfPage(deps.pages, path) : route.methods,
+    ),
     // Refuses bodies that are too large.
     limitBodies,
     // Health checks and assets need no unit of work.

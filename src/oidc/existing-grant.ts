@@ -37,7 +37,7 @@ function findMissing({ oidc }: KoaContextWithOIDC, grant: Grant | undefined): Ac
 const isAssured = (client: EngineClient, redirectUri: string) =>
   client.clientAuthMethod !== 'none' || (redirectUri.startsWith('https:') && !client.display_code);
 
-/** The remembered consent of an account, if it may stand in for a question at that address. */
+/** The remembered consent of an account. Undefined if the user must be asked each time, because of the redirect URI. */
 export async function findUsableConsent(
   client: EngineClient,
   accountId: string,

@@ -13,6 +13,7 @@ const HEADINGS: Record<number | string, string> = {
   sign_in_ended_concurrently: 'You were not signed in',
   403: 'You cannot do this',
   404: 'Page not found',
+  405: 'This page cannot be opened by itself',
   409: 'This could not be completed',
   413: 'This request is too large',
   429: 'Too many attempts',
@@ -24,7 +25,7 @@ const MALFORMED = { code: 'request_malformed', message: 'The request could not b
 const INTERNAL = { code: 'internal_error', message: 'Something went wrong on our side.' };
 
 /** People can do nothing with a reference to these: the page says all there is to know. */
-const WITHOUT_REFERENCE = new Set([404, 413, 429]);
+const WITHOUT_REFERENCE = new Set([404, 405, 413, 429]);
 
 /** Seconds after which a client may try again when the database is unavailable. */
 const RETRY_AFTER = 2;
@@ -33,7 +34,7 @@ const RETRY_AFTER = 2;
 function wayOn({ path, status }: Context): { url: string; label: string } | undefined {
   if (path.startsWith('/account')) return { url: '/account/security', label: 'Your account' };
   if (path.startsWith('/admin')) return { url: '/admin', label: 'Administration' };
-  return status === 404 ? { url: '/', label: 'Go to the front page' } : undefined;
+  return status === 404 || status === 405 ? { url: '/', label: 'Go to the front page' } : undefined;
 }
 
 /** A page that says what happened and what to do next, with the id that finds the request in the log. */

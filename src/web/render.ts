@@ -33,6 +33,15 @@ const PATHS = / (href|action|src|data-back|data-library)="\/(?!\/)/g;
 /** Puts the path of the issuer before every path of ours: views and pages know nothing about it. */
 const withBase = (html: string, base: string) => (base === '' ? html : html.replace(PATHS, ` $1="${base}/`));
 
+/** Words of ours that would break after their hyphen. */
+const HYPHENATED = /\b(sign-in|sign-out|sign-up|e-mail)\b(?![^<]*>)/gi;
+
+/** Keeps these words whole in headings, whose letters are so large that a line may end in the middle of one. */
+const keepWordsWhole = (html: string) =>
+  html.replace(/<h([1-3])\b.*?<\/h\1>/gs, (heading) =>
+    heading.replace(HYPHENATED, '<span class="whole">$&</span>'),
+  );
+
 /**
  * Renders a view inside the layout. Each view is compiled at its first use.
  * @param deps `issuer`: its host is on every page; `brand`: the name of the account that people sign in with
@@ -64,7 +73,7 @@ export function createRenderer(deps: {
     const title = String(data.title).replace(TEXT_DIRECTION, '');
     // `shared` comes last, so that no page can replace the host.
     const all = { bodyClass: 'door', ...data, title, ...shared };
-    return withBase(view('layout')({ ...all, content: view(name)(all) }), base);
+    return withBase(view('layout')({ ...all, content: keepWordsWhole(view(name)(all)) }), base);
   };
 }
 

@@ -14,6 +14,8 @@ export interface Route {
    * which becomes a GET. `none`: no form is expected here; an endpoint authenticates its POST by other means.
    */
   form: 'same-origin' | 'json' | 'as-get' | 'none';
+  /** The methods that it accepts, beside OPTIONS. Unset for pages, whose router knows them, and for paths that do not exist. */
+  methods?: string[] | undefined;
   /** The heading of the error page when its form was refused. */
   failure?: string;
   /** Whether sign-in may continue to this page. */
@@ -31,15 +33,24 @@ const isolated = (routes: Route[]): Route[] => routes.map((route) => ({ ...route
 const failing = (route: Route, failure: string): Route => ({ ...route, failure });
 const script = (path: string): Route => ({ path, servedBy: 'pages', audience: 'script', form: 'json' });
 const wellKnown = (path: string): Route => ({ path, servedBy: 'pages', audience: 'endpoint', form: 'none' });
-const enginePage = (path: string, form: Route['form']): Route => ({
+const GET = ['GET', 'HEAD'];
+const enginePage = (path: string, form: Route['form'], methods: string[]): Route => ({
   path,
   form,
+  methods,
   servedBy: 'engine',
   audience: 'page',
 });
-const endpoint = (path: string): Route => ({ path, servedBy: 'engine', audience: 'endpoint', form: 'none' });
+const endpoint = (path: string, methods?: string[]): Route => ({
+  path,
+  methods,
+  servedBy: 'engine',
+  audience: 'endpoint',
+  form: 'none',
+});
 const health = (path: string): Route => ({
   path,
+  methods: GET,
   servedBy: 'middleware',
   audience: 'endpoint',
   form: 'none',
@@ -97,20 +108,20 @@ export const ROUTES: Route[] = [
   wellKnown('/.well-known/change-password'),
 
   // OAuth 2.1 and OpenID Connect. OpenID Connect Core section 3.1.2.1 and RP-Initiated Logout section 2 allow POST.
-  enginePage('/auth', 'as-get'),
-  enginePage('/auth/:uid', 'none'),
-  enginePage('/session/end', 'as-get'),
-  enginePage('/session/end/confirm', 'same-origin'),
-  enginePage('/session/end/success', 'none'),
-  endpoint('/token'),
-  endpoint('/token/introspection'),
-  endpoint('/token/revocation'),
+  enginePage('/auth', 'as-get', [...GET, 'POST']),
+  enginePage('/auth/:uid', 'none', GET),
+  enginePage('/session/end', 'as-get', [...GET, 'POST']),
+  enginePage('/session/end/confirm', 'same-origin', ['POST']),
+  enginePage('/session/end/success', 'none', GET),
+  endpoint('/token', ['POST']),
+  endpoint('/token/introspection', ['POST']),
+  endpoint('/token/revocation', ['POST']),
   // Does not exist. An application that mistypes an endpoint is answered in JSON, too.
   endpoint('/token/:unknown'),
-  endpoint('/me'),
-  endpoint('/jwks'),
-  endpoint('/.well-known/openid-configuration'),
-  endpoint('/.well-known/oauth-authorization-server'),
+  endpoint('/me', [...GET, 'POST']),
+  endpoint('/jwks', GET),
+  endpoint('/.well-known/openid-configuration', GET),
+  endpoint('/.well-known/oauth-authorization-server', GET),
 
   health('/healthz'),
   health('/readyz'),

@@ -26,7 +26,7 @@ describe('a sign-in that has ended', () => {
     const back = await browser.get(path);
     assert.equal(back.status, 400);
     const html = await back.text();
-    assert.match(html, /<h1>This sign-in has ended<\/h1>/);
+    assert.match(html, /<h1>This <span class="whole">sign-in<\/span> has ended<\/h1>/);
     assert.deepEqual(linkIn(html), ['https://fieldnotes.example/start', 'Start again at Fieldnotes']);
     const late = await browser.post(action, { ...fields, username: ada.username, password: PASSWORD });
     assert.deepEqual(linkIn(await late.text()), [

@@ -30,7 +30,7 @@ describe('every request that parses has our headers and an id', () => {
     ['a target that is no path', `GET evil HTTP/1.1\r\n${CLOSE}\r\n`, 400],
     ['a broken percent-encoding', `GET /%zz HTTP/1.1\r\n${CLOSE}\r\n`, 400],
     ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${CLOSE}\r\n`, 404],
-    ['TRACE', `TRACE / HTTP/1.1\r\n${CLOSE}\r\n`, 404],
+    ['TRACE', `TRACE / HTTP/1.1\r\n${CLOSE}\r\n`, 405],
     ['CONNECT', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n', 405],
     [
       'an upgrade',

@@ -42,9 +42,9 @@ const lockRow = (trx: Knex.Transaction, id: string) =>
     .update({ updated_at: trx.ref('updated_at') });
 
 /**
- * Ensures that the user is still signed in when something is added with which they can come back. The account stays
- * locked until the transaction ends, as it is while everything is signed out: a request that was under way at that
- * moment is either undone with the rest, or refused here.
+ * Ensures that the user is still signed in when something is added with which they can come back. The account is locked
+ * until the transaction ends, and signing out everywhere locks it too. So of the two, the addition either comes first and is
+ * undone with the rest, or comes second and is refused here.
  * @throws LatchkeyError unauthenticated
  */
 export async function assertSignedIn(

@@ -20,7 +20,7 @@ const get = (url: string) =>
     headers: { accept: 'text/html' },
   });
 
-/** The innermost cause: fetch itself says no more than "fetch failed". */
+/** @returns the message of the innermost error: that of `fetch` is only "fetch failed" */
 function causeOf(error: unknown): string {
   const { cause, message } = error as Error & { cause?: unknown };
   return cause === undefined ? message : causeOf(cause);

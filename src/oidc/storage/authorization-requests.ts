@@ -38,8 +38,8 @@ const INSERT = insertInto(TABLE, COLUMNS);
 /** Of several requests that begin the same interaction, one writes the row, and the guard stops the others. */
 const BEGIN = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
 /**
- * A new password ends every sign-in begun with the old one. A request that continues one of them at that moment must write
- * nothing, because it may be about to start a session: both statements have the guard `request`.
+ * A new password ends every sign-in begun with the old one. A concurrent request that continues one of them must write
+ * nothing, because it may start a session: both statements have the guard `request`.
  */
 const IF_PENDING = sql`id = ${'id'} AND status = 'pending'`;
 const CHANGE_PENDING = update(TABLE, { set: CHANGED, where: IF_PENDING });
