@@ -58,8 +58,8 @@ ${filled.try}
 | after signing out | ${list(registration.postLogoutRedirectUris)} |
 | scopes | ${list(scope.split(' '))} |
 | PKCE | \`${pkce}\` |
-| claims that it reads | ${list(claims)} |
-${symptomsOf(preset)}`;
+| claims that it reads | ${list(claims.map((claim) => claim.split('=')[0] ?? ''))} |
+${registration.claims.length > 0 ? `| claims beside those of its scopes | ${list(registration.claims)} |\n` : ''}${symptomsOf(preset)}`;
 }
 
 function renderIndex(presets: Preset[]): string {
@@ -86,7 +86,7 @@ the same name. A broken file is refused with its faults.
 | \`name\`, \`title\`, \`about\` | the name of the file without \`.json\`; what people call it; what it is |
 | \`redirect\`, \`signOut\`, \`front\` | where it gets codes, where people return after signing out, and its front page: paths of the application, or addresses |
 | \`scope\`, \`kind\`, \`pkce\`, \`offline\` | what it asks for; \`confidential\` or \`public\`; \`always\`, \`or-nonce\` or \`off\`; whether it asks for refresh tokens |
-| \`claims\`, \`needs\` | the claims that it reads, and what else must be true |
+| \`claims\`, \`needs\` | the claims that it reads; \`groups=roles\` also gives it that claim, as [\`--claim\`](../connect/README.md#claims-of-one-application) does; and what else must be true |
 | \`options\` | parts that the operator chooses with \`--set\`, each with \`default\` and \`about\` |
 | \`paste\` | what to paste: \`format\` (\`env\`, \`yaml\`, \`ini\`, \`json\`, \`toml\`, \`hcl\`, \`shell\` or \`steps\`), \`where\`, \`text\` |
 | \`try\`, \`symptoms\` | how to see that it works; what it says when it does not, with \`says\`, \`cause\` and \`do\` |

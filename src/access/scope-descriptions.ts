@@ -66,3 +66,8 @@ const CLAIMS: Record<string, string> = {
 export function describeClaim(claim: string): string {
   return CLAIMS[claim] ?? `See “${claim}”`;
 }
+
+/** @returns the words on the consent page for a claim that an operator gives the application, the same for everyone */
+export function describeFixedClaim({ name, value }: { name: string; value?: unknown }): string {
+  return `Learn that your “${name}” is “${typeof value === 'string' ? value : JSON.stringify(value)}”`;
+}

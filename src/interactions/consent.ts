@@ -1,10 +1,16 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/scope-descriptions.ts';
+import {
+  describeClaim,
+  describeFixedClaim,
+  describeScope,
+  SIGN_IN_DESCRIPTION,
+} from '../access/scope-descriptions.ts';
 import { parseScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
+import { grantedMappings } from '../oidc/client-claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
@@ -82,11 +88,17 @@ export function createConsent(deps: ConsentDeps) {
     const earlierClaims = [...(earlier?.getOIDCClaims() ?? []), ...(consent?.claims ?? [])];
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
     const descriptions = await deps.findScopeDescriptions(shown);
+    const knewUser = allowed.includes('openid') ? earlierScopes.includes('openid') : earlierScopes.length > 0;
+    const mappings = grantedMappings(client, allowed);
     const items = [
       {
         text: SIGN_IN_DESCRIPTION,
-        isEarlier: allowed.includes('openid') ? earlierScopes.includes('openid') : earlierScopes.length > 0,
+        isEarlier: knewUser,
       },
+      // The other mappings give under another name what the scopes below describe.
+      ...mappings
+        .filter(({ source }) => source === undefined)
+        .map((mapping) => ({ text: describeFixedClaim(mapping), isEarlier: knewUser })),
       ...shown.map((name) => ({
         text: descriptions.get(name) ?? describeScope(name),
         isEarlier: earlierScopes.includes(name),
@@ -109,7 +121,7 @@ export function createConsent(deps: ConsentDeps) {
       added: isMore ? added : items,
       allowedBefore: isMore ? items.filter(({ isEarlier }) => isEarlier) : [],
       scopes: allowed,
-      claims,
+      claims: [...claims, ...mappings.map(({ name }) => name)],
       isCodeShown: client.display_code,
       offline: allowed.includes('offline_access') ? offlineDays(client) : null,
     });

@@ -10,6 +10,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { claimsByScope, type FindAccount, limitClaims } from './claims.ts';
+import { giveClientClaims } from './client-claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
@@ -216,6 +217,7 @@ export function createProvider(deps: EngineDeps): Provider {
   forgiveEmptySecrets(provider);
   limitScopes(provider);
   limitClaims(provider);
+  giveClientClaims(provider);
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
   auditEngineEvents(provider, deps.log, deps.recordClientUse);

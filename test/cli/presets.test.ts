@@ -39,6 +39,18 @@ describe('latchkey client create --preset', () => {
     assert.notEqual(await cookieSecret(), await cookieSecret());
   });
 
+  test('gives the application the claims that its preset names, or those of the command', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const args = ['client', 'create', '--preset', 'headscale', '--url', 'https://net.example', '--json'];
+    for (const [options, claims] of [
+      [[], ['groups=roles']],
+      [['--claim', 'tenant=value:acme'], ['tenant=value:acme']],
+    ] as const) {
+      const { stdout } = await latchkey([...args, ...options], { url: server.storage.url });
+      assert.deepEqual(JSON.parse(stdout).claims, claims);
+    }
+  });
+
   test('without a preset ends with what every application asks for, and show repeats it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const discovery = await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json();
@@ -105,6 +117,10 @@ describe('presets of the operator', () => {
         /broken\.json is no valid preset\. .*scope.*kind/,
       ],
       [JSON.stringify({ ...own, name: 'broken', extra: 1 }), /extra/],
+      [
+        JSON.stringify({ ...own, name: 'broken', claims: ['sub=roles'] }),
+        /claims\.0: The claim sub is reserved/,
+      ],
       [JSON.stringify(own), /has the name feeds\. It must be that of the file: broken/],
     ] as const) {
       write('broken.json', text);

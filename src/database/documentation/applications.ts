@@ -15,7 +15,8 @@ export const applications: Record<string, TableDescription> = {
       is_active: 'False: disabled on every server within a second.',
       created_by: 'The account that registered it; NULL for the operator.',
       registered_via: 'How it was registered.',
-      metadata: 'JSON: the rest of its RFC 7591 document.',
+      metadata:
+        'JSON: the rest of its RFC 7591 document, and in `claims` its mappings (`client create --claim`).',
       last_used_at: 'The last use, to the hour.',
       expires_at: 'When its registration ends; NULL: never. Not used yet.',
       updated_at: 'The last change.',

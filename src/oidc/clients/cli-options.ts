@@ -25,6 +25,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'the scopes that it may request; default: openid profile email, or none for client_credentials alone',
   ],
   ['--default-scope <scopes>', 'the scope of requests without one; default: openid'],
+  [
+    '--claim <mapping>',
+    'a claim beside those of its scopes: NAME=SOURCE, perhaps with @id_token or @userinfo, such as groups=roles or tenant=value:acme; may be repeated',
+    true,
+  ],
   ['--grant-type <type>', 'authorization_code, refresh_token or client_credentials; may be repeated', true],
   ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
   ['--require-pkce', 'the same as --pkce always'],

@@ -32,6 +32,8 @@ interface ClientArguments {
   displayCode?: boolean;
   scope?: string;
   defaultScope?: string;
+  /** False: `--no-claim`. */
+  claim?: string[] | false;
   grantType?: ClientInput['grantTypes'];
   pkce?: ClientInput['pkce'];
   requirePkce?: boolean;
@@ -84,6 +86,7 @@ const toChange = (args: ClientArguments): ClientChange => ({
   resourceServer: args.resourceServer,
   scope: args.scope,
   defaultScope: args.defaultScope,
+  claims: args.claim === false ? [] : args.claim,
   pkce: toPkceLevel(args),
   idTokenSignedResponseAlg: args.idTokenAlg,
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
@@ -212,6 +215,7 @@ export function clientCommands(
     .option('--public', 'it becomes public, and its secrets stop working')
     .option('--confidential', 'it becomes confidential, and its secret is printed')
     .option('--no-first-party')
+    .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {
       printDocument(

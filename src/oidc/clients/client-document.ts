@@ -24,6 +24,7 @@ export const OWN_METADATA = [
   'display_code',
   'refresh_token_max_ttl',
   'refresh_overlap',
+  'claims',
 ];
 
 /** The engine's client, as far as we use it. */
@@ -50,6 +51,8 @@ export interface EngineClient {
   refresh_token_max_ttl?: number;
   /** In seconds; undefined: that of the server. */
   refresh_overlap?: number;
+  /** Mappings (`access/claim-mappings.ts`). */
+  claims?: string[];
   grantTypeAllowed(type: string): boolean;
 }
 
@@ -97,6 +100,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     // An earlier version may have registered a public application after the column was added.
     pkce: row.client_type === 'public' ? 'always' : row.pkce,
     require_pkce: row.pkce !== 'off',
+    claims: metadata.claims ?? [],
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     is_resource_server: metadata.resource_server ?? false,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimMappingFault, findRepeatedClaim, MAX_MAPPINGS } from '../../access/claim-mappings.ts';
 import { limitToClient, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
@@ -74,6 +75,23 @@ const applicationType = z.enum(
 
 const pkce = z.enum(PKCE_LEVELS, `The PKCE level is one of ${PKCE_LEVELS.join(', ')}`);
 
+const claimMapping = z.string().check((context) => {
+  const message = claimMappingFault(context.value);
+  if (message) context.issues.push({ code: 'custom', input: context.value, message });
+});
+const claims = z
+  .array(claimMapping)
+  .max(MAX_MAPPINGS, `An application has at most ${MAX_MAPPINGS} claims of its own`)
+  .check((context) => {
+    const name = findRepeatedClaim(context.value);
+    if (name !== undefined)
+      context.issues.push({
+        code: 'custom',
+        input: context.value,
+        message: `The claim ${name} is named twice for the same place`,
+      });
+  });
+
 const webAddress = z
   .string()
   .max(2000, 'An address has at most 2000 characters')
@@ -117,6 +135,8 @@ export const clientInput = z.strictObject({
   /** By default `always` for public applications, and `or-nonce` for those with a secret. */
   pkce: pkce.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
+  /** Claims beside those of its scopes: `NAME=SOURCE`, perhaps with `@id_token` or `@userinfo`. */
+  claims: claims.default([]),
   /** Null: the server's own setting. */
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().default(null),
   /** Null: the server's own setting. */
@@ -139,6 +159,7 @@ export const clientChange = z.strictObject({
   /** Empty: the server's own default. */
   defaultScope: scope.optional(),
   pkce: pkce.optional(),
+  claims: claims.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),
   refreshOverlap: refreshOverlap.nullable().optional(),

@@ -5,7 +5,8 @@ import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { endpointsOf } from '../endpoints.ts';
-import { type ClientDocument, toDocument, toLinks } from './client-document.ts';
+import { type ClientDocument, toDocument } from './client-document.ts';
+import { changeMetadata, toMetadata } from './client-metadata.ts';
 import { listFrontPages } from './front-pages.ts';
 import {
   type ClientChange,
@@ -55,17 +56,21 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     );
   }
 
-  /** @param changesOf returns the columns to change, given the row as it is */
+  /**
+   * @param changesOf returns the columns to change, given the row as it is
+   * @param details of the audit event
+   */
   function change(
     actor: Actor,
     clientId: string,
     action: string,
     changesOf: (row: ClientRow, trx: Knex.Transaction) => Partial<ClientRow> | Promise<Partial<ClientRow>>,
+    details?: Record<string, unknown>,
   ): Promise<ClientDocument> {
     return knex.transaction(async (trx) => {
       const row = await getClient(trx, clientId);
       await updateClient(trx, clientId, await changesOf(row, trx));
-      await recordEventIn(trx, { action, actorId: actor.accountId, clientId });
+      await recordEventIn(trx, { action, actorId: actor.accountId, clientId, details });
       return toDocument(await getClient(trx, clientId), issuer);
     });
   }
@@ -87,17 +92,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       const isService = !grantTypes.includes('authorization_code');
       const scope = input.scope ?? (isService ? [] : ['openid', 'profile', 'email']);
       checkCombination({ ...input, grantTypes, scope });
-      const metadata: ClientMetadata = {
-        grant_types: grantTypes,
-        post_logout_redirect_uris: input.postLogoutRedirectUris,
-        id_token_signed_response_alg: input.idTokenSignedResponseAlg,
-        display_code: input.displayCode,
-        cors_origins: input.corsOrigins,
-        resource_server: input.resourceServer,
-        application_type: input.applicationType,
-        default_scope: input.defaultScope?.join(' ') || undefined,
-        ...toLinks(input),
-      };
+      const metadata = toMetadata(input, grantTypes);
       return knex
         .transaction(async (trx) => {
           const row = await insertClient(
@@ -123,11 +118,16 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
             action: 'client.created',
             actorId: actor.accountId,
             clientId: row.client_id,
-            details: { name: input.name },
+            details: { name: input.name, claims: input.claims.length > 0 ? input.claims : undefined },
           });
           const document = {
             ...toDocument(row, issuer),
-            ...(await findWarnings(trx, scope, [...input.redirectUris, ...input.postLogoutRedirectUris])),
+            ...(await findWarnings(trx, {
+              scopes: scope,
+              allowed: scope,
+              uris: [...input.redirectUris, ...input.postLogoutRedirectUris],
+              claims: input.claims,
+            })),
           };
           return secret ? withSecret(document, secret) : document;
         })
@@ -166,53 +166,53 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     async update(actor: Actor, clientId: string, changes: ClientChange): Promise<ClientDocument> {
       const input = parse(clientChange, changes);
       let secret: string | undefined;
-      const document = await change(actor, clientId, 'client.updated', async (row, trx) => {
-        const earlier: ClientMetadata = JSON.parse(row.metadata);
-        const metadata: ClientMetadata = { ...earlier, ...toLinks(input, earlier) };
-        const isPublic = input.public ?? row.client_type === 'public';
-        const isOtherKind = isPublic !== (row.client_type === 'public');
-        if (input.grantTypes) metadata.grant_types = input.grantTypes;
-        if (input.postLogoutRedirectUris) metadata.post_logout_redirect_uris = input.postLogoutRedirectUris;
-        if (input.idTokenSignedResponseAlg)
-          metadata.id_token_signed_response_alg = input.idTokenSignedResponseAlg;
-        if (input.applicationType) metadata.application_type = input.applicationType;
-        if (input.resourceServer !== undefined) metadata.resource_server = input.resourceServer;
-        if (input.corsOrigins) metadata.cors_origins = input.corsOrigins;
-        if (input.defaultScope) metadata.default_scope = input.defaultScope.join(' ') || undefined;
-        const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
-        checkCombination({
-          redirectUris,
-          postLogoutRedirectUris: metadata.post_logout_redirect_uris,
-          applicationType: metadata.application_type,
-          displayCode: metadata.display_code,
-          public: isPublic,
-          resourceServer: metadata.resource_server ?? false,
-          grantTypes: metadata.grant_types,
-          pkce: input.pkce,
-          scope: input.scope ?? JSON.parse(row.allowed_scopes),
-          defaultScope: parseScopes(metadata.default_scope),
-        });
-        if (isOtherKind) await disableSecrets(trx, row.id);
-        if (isOtherKind && !isPublic) secret = await addSecret(trx, row.id, 'changed kind');
-        return {
-          metadata: JSON.stringify(metadata),
-          client_type: isPublic ? 'public' : 'confidential',
-          redirect_uris: JSON.stringify(redirectUris),
-          client_name: input.name ?? row.client_name,
-          is_first_party: input.firstParty ?? row.is_first_party,
-          ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
-          refresh_token_max_ttl:
-            input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
-          refresh_overlap: input.refreshOverlap === undefined ? row.refresh_overlap : input.refreshOverlap,
-          allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
-        };
-      });
+      const document = await change(
+        actor,
+        clientId,
+        'client.updated',
+        async (row, trx) => {
+          const earlier: ClientMetadata = JSON.parse(row.metadata);
+          const metadata = changeMetadata(earlier, input);
+          const isPublic = input.public ?? row.client_type === 'public';
+          const isOtherKind = isPublic !== (row.client_type === 'public');
+          const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
+          checkCombination({
+            redirectUris,
+            postLogoutRedirectUris: metadata.post_logout_redirect_uris,
+            applicationType: metadata.application_type,
+            displayCode: metadata.display_code,
+            public: isPublic,
+            resourceServer: metadata.resource_server ?? false,
+            grantTypes: metadata.grant_types,
+            pkce: input.pkce,
+            scope: input.scope ?? JSON.parse(row.allowed_scopes),
+            defaultScope: parseScopes(metadata.default_scope),
+          });
+          if (isOtherKind) await disableSecrets(trx, row.id);
+          if (isOtherKind && !isPublic) secret = await addSecret(trx, row.id, 'changed kind');
+          return {
+            metadata: JSON.stringify(metadata),
+            client_type: isPublic ? 'public' : 'confidential',
+            redirect_uris: JSON.stringify(redirectUris),
+            client_name: input.name ?? row.client_name,
+            is_first_party: input.firstParty ?? row.is_first_party,
+            ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
+            refresh_token_max_ttl:
+              input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
+            refresh_overlap: input.refreshOverlap === undefined ? row.refresh_overlap : input.refreshOverlap,
+            allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
+          };
+        },
+        input.claims && { claims: input.claims },
+      );
       const changed = {
         ...document,
-        ...(await findWarnings(knex, input.scope ?? [], [
-          ...(input.redirectUris ?? []),
-          ...(input.postLogoutRedirectUris ?? []),
-        ])),
+        ...(await findWarnings(knex, {
+          scopes: input.scope ?? [],
+          allowed: parseScopes(String(document.scope)),
+          uris: [...(input.redirectUris ?? []), ...(input.postLogoutRedirectUris ?? [])],
+          claims: input.scope || input.claims ? (document.claims as string[]) : [],
+        })),
       };
       return secret ? withSecret(changed, secret) : changed;
     },

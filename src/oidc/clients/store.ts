@@ -59,6 +59,8 @@ export interface ClientMetadata extends ClientLinks {
   application_type?: 'web' | 'native' | undefined;
   /** The scope of a request that names none. */
   default_scope?: string | undefined;
+  /** Mappings (`access/claim-mappings.ts`). */
+  claims?: string[];
 }
 
 export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & {

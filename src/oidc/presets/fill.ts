@@ -68,6 +68,7 @@ export function toRegistration(preset: Preset, place: Place) {
     public: preset.kind === 'public',
     pkce: preset.pkce,
     scope: preset.scope,
+    claims: preset.claims.filter((claim) => claim.includes('=')),
   };
 }
 

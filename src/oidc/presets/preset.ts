@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimMappingFault } from '../../access/claim-mappings.ts';
 
 const text = z.string().min(1).max(8000);
 const line = z.string().min(1).max(300);
@@ -6,6 +7,12 @@ const line = z.string().min(1).max(300);
 const address = z
   .string()
   .regex(/^(\/|\{\{|https?:\/\/|[a-z][a-z0-9+.-]*:\/)/, 'must begin with / or be an address');
+
+/** A claim that the application reads; `groups=roles` also gives it that claim (`--claim`). */
+const claim = line.check((context) => {
+  const message = context.value.includes('=') ? claimMappingFault(context.value) : undefined;
+  if (message) context.issues.push({ code: 'custom', input: context.value, message });
+});
 
 /** The formats of text to paste. `steps`: one instruction for a person on each line. */
 const FORMATS = ['env', 'yaml', 'ini', 'json', 'toml', 'hcl', 'shell', 'steps'] as const;
@@ -22,7 +29,7 @@ export const presetFile = z.strictObject({
   kind: z.enum(['confidential', 'public']),
   pkce: z.enum(['always', 'or-nonce', 'off']),
   offline: z.boolean().default(false),
-  claims: z.array(line),
+  claims: z.array(claim),
   needs: z.array(line).default([]),
   options: z
     .record(z.string().regex(/^[a-z_]+$/), z.strictObject({ default: line, about: line }))
