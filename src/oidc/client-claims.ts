@@ -1,7 +1,7 @@
 import type { Provider } from 'oidc-provider';
 import { type ClaimMapping, type ClaimPlace, parseClaimMapping } from '../access/claim-mappings.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { changeReleasedClaims } from './engine-internals.ts';
+import { changeReleasedClaims } from './engine-claims.ts';
 
 type Claims = Record<string, unknown>;
 

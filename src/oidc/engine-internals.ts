@@ -3,8 +3,8 @@ import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { WORDING } from './engine-errors.ts';
 
 /**
- * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file and in
- * `engine-errors.ts`, so that an upgrade of the engine is a review of these two. `checkEngine` runs before any of it is used.
+ * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts` and
+ * `engine-errors.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -12,10 +12,10 @@ const MEMBERS = [
   'OIDCContext.prototype.entity',
   'OIDCContext.prototype.requestParamOIDCScopes',
   'OIDCContext.prototype.requestParamClaims',
-  'Claims.prototype.scope',
-  'Claims.prototype.result',
   'AccessToken.prototype.save',
   'AccessToken.prototype.generateTokenId',
+  'Claims.prototype.scope',
+  'Claims.prototype.result',
   'ClientCredentials.prototype.save',
   'ClientCredentials.prototype.generateTokenId',
   'AuthorizationCode.prototype.generateTokenId',
@@ -122,49 +122,6 @@ export function replaceRequestedClaims(
       return new Set(select(this));
     },
   });
-}
-
-interface ClaimsMask<Client> {
-  available: Record<string, unknown>;
-  client: Client;
-  ctx?: KoaContextWithOIDC;
-  scope(value?: string): unknown;
-  result(): Promise<Record<string, unknown>>;
-}
-
-/**
- * The engine makes a `Claims` for each ID token and userinfo response, and for other tokens that it signs, to pick what was
- * granted of the account's claims.
- * @param change returns the claims to release. It gets those that the engine would release, and the granted scopes
- */
-export function changeReleasedClaims<Client>(
-  provider: Provider,
-  change: (from: {
-    client: Client;
-    released: Record<string, unknown>;
-    available: Record<string, unknown>;
-    scopes: Set<string>;
-    route: string | undefined;
-  }) => Record<string, unknown>,
-): void {
-  const { prototype } = (provider as unknown as { Claims: { prototype: ClaimsMask<Client> } }).Claims;
-  const { scope, result } = prototype;
-  const granted = new WeakMap<object, Set<string>>();
-  prototype.scope = function (value = '') {
-    granted.set(this, new Set(value.split(' ')));
-    return scope.call(this, value);
-  };
-  prototype.result = async function () {
-    const { client, available, ctx } = this;
-    const scopes = granted.get(this) ?? new Set<string>();
-    return change({
-      client,
-      released: await result.call(this),
-      available,
-      scopes,
-      route: ctx?.oidc.route,
-    });
-  };
 }
 
 /** The declared constructor wants the scopes, which would become a parameter of the response. */
