@@ -7,6 +7,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import type { PendingActions } from '../web/pending-action.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import { type ActivityPageDeps, createActivityPage } from './activity.ts';
 import { type ApplicationPageDeps, createApplicationPage } from './applications.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
@@ -16,6 +17,7 @@ import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
 export interface AccountPagesDeps
   extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'>,
+    Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
     Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'limitToCeiling'> {
   signedIn: SignedInPages;
@@ -122,6 +124,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   }
 
   createEmailPage(router, { ...deps, freshSignIn, navOf });
+  createActivityPage(router, { ...deps, navOf });
   createApplicationPage(router, { ...deps, freshSignIn, navOf });
   createSessionPage(router, { ...deps, freshSignIn, navOf });
 

@@ -5,6 +5,7 @@ const SECTIONS: [href: string, text: string][] = [
   [SECURITY, 'Security'],
   ['/account/applications', 'Applications'],
   ['/account/sessions', 'Sessions'],
+  ['/account/activity', 'Activity'],
 ];
 
 /** @param mayAdminister whether these scopes open any page of the console */

@@ -162,6 +162,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     limitMail,
     sessions: services.sessions,
     consents: services.consents,
+    history: services.history,
+    places: services.places,
     findScopeDescriptions: services.scopeDescriptions.find,
     limitToCeiling,
     profile: services.accounts.getProfile,

@@ -1,4 +1,5 @@
 import { covers } from '../access/scopes.ts';
+import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit, UnitOfWork, withUnit } from '../database/unit-of-work.ts';
@@ -195,11 +196,12 @@ export function createServices(deps: ServiceDeps) {
     signOutEverywhere,
   });
 
+  const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({
     knex,
     driver: database.driver,
     background,
-    places: createPlaces({ file: config.geoipFile, log }),
+    places,
   });
 
   return {
@@ -208,12 +210,14 @@ export function createServices(deps: ServiceDeps) {
     clients,
     clientUsage,
     consents,
+    history: createHistory(knex),
     invitations,
     limits,
     wayBack: createWayBack({ issuer, secrets, scope: issuerScope(issuer) }),
     notify,
     passkeys,
     passwords,
+    places,
     presets: createPresets(config.presets),
     recovery,
     scopeDescriptions,

@@ -92,6 +92,7 @@ export const ROUTES: Route[] = [
     signedInPage('/account/confirm'),
     failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),
+    signedInPage('/account/activity'),
     signedInPage('/account/applications'),
     failing(page('/account/applications/withdraw'), 'No access was ended'),
     signedInPage('/account/sessions'),

@@ -206,6 +206,7 @@ const FORMS: Record<
     event: 'consent.withdrawn',
     prepare: addConsent,
   },
+  '/account/activity': { because: 'it has no form' },
   '/account/applications': { because: 'its forms have a path of their own' },
   '/account/sessions': { because: 'its forms have a path of their own' },
   '/account/security': { because: 'it asks for the current password' },

@@ -15,6 +15,35 @@ const HOSTILE = {
 const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
   heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
 
+/** What an account sees of its sessions, applications and activity. */
+function ownPages(all: object, bad: string): [string, object][] {
+  const at = '2026-11-24T18:00:00.000Z';
+  const session = { id: bad, browser: bad, ip_address: bad, signed_in_at: at, last_used_at: at };
+  const sessions = [
+    { ...session, isCurrent: true, factors: 'a password' },
+    { ...session, place: bad },
+  ];
+  const one = { clientId: bad, name: bad, allowed: [bad], lastUsedAt: at };
+  const applications = [
+    { ...one, isFirstParty: true },
+    { ...one, isOffline: true, allowedAt: at },
+  ];
+  const events = [
+    { at, text: bad, browser: bad, place: bad },
+    { at, text: bad, browser: bad, ip: bad },
+    { at, text: bad },
+  ];
+  const filters = [['all', 'Everything']];
+  return [
+    ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
+    ['account/sessions', { ...all, sessions: [session], others: 'others' }],
+    ['account/applications', { ...all, applications, isWithdrawn: true }],
+    ['account/applications', { ...all, applications: [] }],
+    ['account/activity', { ...all, events, filters, show: 'all', nextUrl: bad, latestUrl: bad }],
+    ['account/activity', { ...all, events: [], filters, show: 'all' }],
+  ];
+}
+
 /** Every view in each of its states, with `bad` wherever another person or application chooses the text. */
 function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
   const all = Object.fromEntries(TEXTS.map((name) => [name, bad]));
@@ -73,6 +102,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
     ['account/confirm', { ...account, label: bad, fields: { key: bad }, back: bad }],
     ['account/authenticator-app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
     ['account/recovery-codes', { ...account, codes: [bad], back: bad }],
+    ...ownPages(all, bad),
     ['interactions/login', { ...all, passkeys }],
     ['interactions/second-factor', { ...second, factors }],
     ['interactions/second-factor', { ...second, factors, alert: bad, byRecoveryCode: true }],

@@ -1,0 +1,105 @@
+import type { AccountEvent } from '../audit/history.ts';
+import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
+
+export const GROUPS = ['sign-ins', 'security', 'applications'] as const;
+
+export type ActivityGroup = (typeof GROUPS)[number];
+
+type Words = (event: AccountEvent) => string;
+
+const application = ({ clientName }: AccountEvent) => clientName ?? 'an application that is gone';
+const toApplication = (event: AccountEvent) =>
+  event.clientId === null || event.clientId === OWN_CLIENT_ID ? '' : ` to ${application(event)}`;
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+/** Such as “passkey “Phone””, as far as the event has it. */
+function keyOf({ details }: AccountEvent): string {
+  const name = text(details.name);
+  const kind = details.kind === 'security_key' ? 'security key' : 'passkey';
+  return name === undefined ? 'key' : `${kind} “${name}”`;
+}
+
+const signIns: Record<string, Words> = {
+  'sign_in.succeeded': (event) =>
+    `You signed in${toApplication(event)} with your ${event.details.method === 'passkey' ? 'passkey' : 'password'}`,
+  'sign_in.failed': ({ errorCode }) =>
+    errorCode === 'wrong_password'
+      ? 'A sign-in with a wrong password was refused'
+      : 'A sign-in with a password was refused, because too many had failed',
+  'second_factor.succeeded': ({ details }) =>
+    `You confirmed a sign-in with your ${details.method === 'key' ? 'security key' : 'code'}`,
+  'second_factor.failed': () => 'A sign-in with a wrong code was refused',
+  'passkey.refused': () => 'A passkey or security key was refused',
+  'sign_out.succeeded': () => 'You signed out',
+  'session.ended': () => 'A browser was signed out',
+};
+
+const security: Record<string, Words> = {
+  'account.created': () => 'Your account was created',
+  'account.updated': () => 'Your account was changed',
+  'account.disabled': () => 'Your account was disabled',
+  'account.enabled': () => 'Your account was enabled again',
+  'account.role_granted': ({ details }) => `You were given the role ${text(details.role) ?? ''}`,
+  'account.role_withdrawn': ({ details }) => `The role ${text(details.role) ?? ''} was taken from you`,
+  'account.taken_over': () =>
+    'Your e-mail address was confirmed for the first time, and everything from before ended',
+  'invitation.redeemed': () => 'An invitation was used',
+  'password.changed': () => 'Your password was changed',
+  'reset.requested': () => 'A link to set a new password was requested',
+  'reset.done': () => 'A new password was set with a link',
+  'email.change_requested': () => 'A link to confirm an e-mail address was requested',
+  'email.changed': () => 'Your e-mail address was changed',
+  'email.verified': () => 'Your e-mail address was confirmed',
+  'passkey.added': (event) => `The ${keyOf(event)} was added`,
+  'passkey.signed': () => 'A new key was approved',
+  'passkey.renamed': () => 'A key was renamed',
+  'passkey.removed': (event) => `The ${keyOf(event)} was removed`,
+  'passkey.counter_regressed': () => 'One of your keys may have been copied',
+  'totp.added': () => 'An authenticator app was set up',
+  'totp.removed': () => 'The authenticator app was removed',
+  'recovery_codes.made': () => 'Recovery codes were created',
+  'recovery_link.created': () => 'A link to get back into your account was created',
+  'recovery_link.used': () => 'A link or code to get back into your account was used',
+};
+
+const applications: Record<string, Words> = {
+  'consent.granted': (event) => `You allowed ${application(event)} to use your account`,
+  'consent.denied': (event) => `You did not allow ${application(event)} to use your account`,
+  'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
+  'refresh_token.revoked': (event) => `${application(event)} gave up its access`,
+  'code_replay.detected': (event) =>
+    `The access of ${application(event)} was ended, because a code of it was used twice`,
+  'refresh_token_reuse.detected': (event) =>
+    `The access of ${application(event)} was ended, because an old token of it was used again`,
+};
+
+const SENTENCES: Record<ActivityGroup, Record<string, Words>> = {
+  'sign-ins': signIns,
+  security,
+  applications,
+};
+const WORDS = new Map(GROUPS.flatMap((group) => Object.entries(SENTENCES[group])));
+
+/** Of these, address and browser are those of the application's own server. */
+const BY_APPLICATION = new Set([
+  'refresh_token.revoked',
+  'code_replay.detected',
+  'refresh_token_reuse.detected',
+]);
+
+/** The actions that the page shows. @param group undefined: all */
+export const shownActions = (group?: ActivityGroup): string[] =>
+  group === undefined ? [...WORDS.keys()] : Object.keys(SENTENCES[group]);
+
+export const isByApplication = ({ action }: AccountEvent): boolean => BY_APPLICATION.has(action);
+
+/** The words for an actor who is not the owner of the account. */
+function actorOf({ actorId }: AccountEvent, accountId: string): string {
+  if (actorId === accountId) return '';
+  return actorId === null ? ' by the people who run this server' : ' by an administrator';
+}
+
+/** @returns what happened, without a full stop */
+export function describeEvent(event: AccountEvent, accountId: string): string {
+  const sentence = WORDS.get(event.action)?.(event) ?? event.action;
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}${actorOf(event, accountId)}`;
+}
