@@ -10,8 +10,8 @@ export function parseScopes(scope: string | undefined | null): string[] {
 }
 
 /**
- * Whether the held scopes include a scope: by name, by `*:*` (everything), by `group:*`, or because a scope includes
- * its `.read`.
+ * Whether the held scopes include a scope: by name, by `*:*` (everything), by `group:*`, or because it is the
+ * `.read` of a held scope: `latchkey:invitations` covers `latchkey:invitations.read`.
  */
 export function covers(held: string[], scope: string): boolean {
   const group = scope.slice(0, scope.indexOf(':') + 1);
@@ -26,7 +26,7 @@ function limitTo(requested: Iterable<string>, held: string[]): string[] {
   return [...requested].filter((scope) => !scope.includes('*') && covers(held, scope));
 }
 
-/** Those of the requested scopes that a client may have. @param mayRefresh decides on `offline_access` instead */
+/** Those of the requested scopes that a client may have. @param mayRefresh whether that includes `offline_access` */
 export function limitToClient(requested: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
   const scopes = [...requested];
   const limited = new Set(limitTo(scopes, allowed));
@@ -42,7 +42,7 @@ export function limitToCeiling(requested: Iterable<string>, ceiling: string[]): 
 
 const CLAIM_SCOPES = new Set(['profile', 'email']);
 
-/** Whether this server itself gives something for a scope. Every other scope is for APIs. */
+/** Whether the scope means something to this server: it gives claims, or opens pages of ours. Every other one is for APIs. */
 export function isBuiltIn(scope: string): boolean {
   return scope === '*:*' || PROTOCOL_SCOPES.has(scope) || CLAIM_SCOPES.has(scope) || isLatchkeyScope(scope);
 }

@@ -19,7 +19,7 @@ export interface EmailPageDeps {
       origin?: Origin,
     ): Promise<void>;
   };
-  /** Whether it is the account's password. Failed attempts count towards the same lockout as at sign-in. */
+  /** Whether `password` is the account's. Failed attempts count towards the same lockout as at sign-in. */
   isOwnPassword(input: {
     accountId: string;
     username: string;
@@ -66,7 +66,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     if (hasPassword === undefined) return;
     if (Object.keys(faults).length > 0) ctx.status = 400;
     const { email, email_verified, pending_email: pending } = await deps.profile(user.accountId);
-    // Without a link in their mailbox, people with an unconfirmed address come here to confirm that one.
+    // The field already has an unconfirmed address, so that people whose mail was lost can ask for another link.
     const unconfirmed = email_verified ? '' : (email ?? '');
     deps.showPage(ctx, 'account/email', {
       title: 'Your e-mail address',

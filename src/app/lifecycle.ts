@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../kit/log.ts';
 
-/** The least time for which a stopping server still answers, so that clients learn that their connections end. */
+/** Even with LATCHKEY_DRAIN=0 a stopping server answers this long, so that clients get `Connection: close`. */
 const NOTICE_MS = 300;
-/** After the drain, a request that has not arrived completely has so long. */
+/** How long the rest of a request may take to arrive after the drain. */
 const SLOW_MS = 500;
 /** The longest time from the end of the drain to the end of the process. With the default drain, under ten seconds. */
 const GRACE_MS = 6000;
@@ -63,7 +63,7 @@ export function stopOnSignal(deps: LifecycleDeps): void {
   const connections = followConnections(server);
   let isStopping = false;
 
-  /** Waits no longer than until `end`. A failure or a delay is logged, and does not keep the process. */
+  /** Runs one step until `end` at the latest. If it fails or is late, that is logged, and the process still ends. */
   async function settle(name: string, end: number, work: (ms: number) => Promise<unknown>): Promise<void> {
     const ms = Math.max(0, end - performance.now());
     const late = sleep(ms, 'late', { ref: false });
@@ -78,7 +78,7 @@ export function stopOnSignal(deps: LifecycleDeps): void {
     connections.announceEnd();
     await sleep(Math.max(NOTICE_MS, deps.drainSeconds * 1000));
     const end = performance.now() + GRACE_MS;
-    // Mail and the database get the second half.
+    // What remains after the last response (mail, the database) gets the second half.
     const requestsEnd = end - GRACE_MS / 2;
     const closed = new Promise((resolve) => server.close(resolve));
     connections.endUnused();

@@ -6,8 +6,7 @@ import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
 import type { Config } from '../config/settings.ts';
-import { createInvitationPages } from '../console/invitation-pages.ts';
-import { createConsoleLayout } from '../console/layout.ts';
+import { createConsolePages } from '../console/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { qrCode } from '../identity/invitations/export.ts';
 import { isTooLong } from '../identity/passwords/rules.ts';
@@ -149,9 +148,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
 
-  const layout = createConsoleLayout(router, { signedIn, showPage, covers });
-  const { mayAdminister } = layout;
-  createInvitationPages(router, { signedIn, showPage, covers, layout, invitations, qrCode });
+  const { mayAdminister } = createConsolePages(router, { signedIn, showPage, covers, invitations, qrCode });
 
   createAccountPages(router, {
     signedIn,

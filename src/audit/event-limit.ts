@@ -2,7 +2,7 @@ import type { AuditEvent } from './index.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** How many failures of people who have not signed in are recorded in an hour, at most. */
+/** The most failures before sign-in, such as wrong passwords, that one process records in an hour. */
 export const FAILURES_PER_HOUR = 1000;
 
 interface Window {
@@ -15,7 +15,8 @@ interface Window {
  * Limits audit events that anyone can cause by sending requests. Otherwise they could fill the log.
  * @param perHour how many events of one application, action, error code and parameter are recorded; further ones are
  *   only counted
- * @returns a function that returns what to add to an event, or undefined when the event is to be omitted
+ * @returns a function to call before an event is recorded: it returns what to add to the event, or undefined if it is
+ *   not to be recorded. `omitted`: how many were left out in the hour before
  */
 export function createEventLimit(perHour: number, now: () => number = Date.now) {
   // The keys are bounded: registered applications, kinds of error, names of parameters. None contains text from a request.

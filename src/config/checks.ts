@@ -6,12 +6,12 @@ import { purgedTables, type Retention } from './retention.ts';
 import type { Variables } from './settings.ts';
 
 /**
- * Checks that need more than the form of one value. Each returns or adds one sentence a fault, which names the variable,
+ * Checks that need more than the form of one value. Each reports a fault in one sentence, which names the variable,
  * the rule, the fault and the remedy. Values that may contain a password are never printed.
  */
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
-/** The beginnings of our own paths. As the issuer's path, one could be before a path of ours, or be that path. */
+/** The beginnings of our own paths. The issuer's path may not begin with one: its addresses could not be told from ours. */
 export const OWN_PATHS = new Set(
   `.well-known account admin assets auth code favicon.ico forgot healthz interaction invitation jwks me readyz recover
    reset session signed-in token verify webauthn`.split(/\s+/),

@@ -2,19 +2,16 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { describeGrant } from '../access/scope-descriptions.ts';
 import { newBatchKey } from '../identity/invitations/batch.ts';
+import type { InvitationInput, InvitationQuery } from '../identity/invitations/input.ts';
 import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';
+import { DEFAULT_LIFETIME } from '../identity/invitations/lifetime.ts';
 import type { InvitationBatch } from '../identity/invitations/list.ts';
 import type { Redemption } from '../identity/invitations/redemption-store.ts';
-import {
-  DEFAULT_LIFETIME,
-  type InvitationInput,
-  type InvitationQuery,
-} from '../identity/invitations/schema.ts';
 import type { InvitationState } from '../identity/invitations/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { seeOther } from '../web/respond.ts';
 import type { SignedInUser } from '../web/signed-in-pages.ts';
-import type { ConsoleDeps, ConsoleLayout } from './layout.ts';
+import type { ConsoleDeps, ConsoleLayout } from './sections.ts';
 
 interface Actor {
   accountId: string;
@@ -31,7 +28,6 @@ interface InvitationService {
 }
 
 export interface InvitationPagesDeps extends ConsoleDeps {
-  layout: ConsoleLayout;
   invitations: InvitationService;
   /** An invitation's link as an SVG. */
   qrCode(url: string): Promise<string>;
@@ -73,8 +69,12 @@ const inputOf = ({ label, email, scope, roles, max_uses, expires_in }: Record<st
 });
 
 /** The pages for invitations: the list, the form for new ones, one invitation with the accounts it created, and new codes. */
-export function createInvitationPages(router: Router, deps: InvitationPagesDeps): void {
-  const { signedIn, invitations, layout } = deps;
+export function createInvitationPages(
+  router: Router,
+  layout: ConsoleLayout,
+  deps: InvitationPagesDeps,
+): void {
+  const { signedIn, invitations } = deps;
   const mayWrite = ({ scopes }: SignedInUser) => deps.covers(scopes, SCOPE);
   const show = (ctx: Context, user: SignedInUser, view: string, data: Record<string, unknown>) =>
     layout.show(ctx, user, PATH, `invitations/${view}`, { mayWrite: mayWrite(user), ...data });

@@ -13,10 +13,10 @@ interface RollbackArguments {
   json?: boolean;
 }
 
-/** What an operator types to confirm: the database, or the file of SQLite. */
+/** What an operator types to confirm a rollback: the name of the database, or of SQLite's file. */
 const nameOf = (url: string) => decodeURIComponent(/([^/]+?)(\?.*)?$/.exec(url)?.[1] ?? url);
 
-/** Loaded when a verb runs. */
+/** Imported only when a verb of `db` runs, so that other commands start fast. */
 const load = () => import('./migrate.ts');
 
 /** `latchkey db …`. @returns the command, so that other rooms can add verbs */

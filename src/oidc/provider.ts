@@ -71,10 +71,11 @@ const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin
 function configuration(deps: EngineDeps): Configuration {
   const { config, secrets, pages } = deps;
   const scope = issuerScope(config.issuer);
-  const { secure, base, cookiePath, cookiePrefix, partPrefix } = scope;
+  const { base, cookiePrefix, partPrefix, sessionCookie } = scope;
+  // The engine sets the path of a short-lived cookie.
+  const { path: _, ...shortCookie } = sessionCookie;
   const invitationCookie = createSealedCookie({ secrets, scope }, 'invitation');
   const refreshTokens = createRefreshTokenRules(config.ttl);
-  const cookie = { httpOnly: true, sameSite: 'lax' as const, secure, signed: true };
   const settings = {
     adapter: deps.adapter,
     jwks: { keys: deps.keys },
@@ -112,9 +113,9 @@ function configuration(deps: EngineDeps): Configuration {
       client.cors_origins.includes(origin) || client.redirectUris.some((uri) => originOf(uri) === origin),
     cookies: {
       keys: secrets.cookieKeys,
-      long: { ...cookie, path: cookiePath },
+      long: sessionCookie,
       // Of an unfinished sign-in: their value is 256 random bits, and a signature would be a cookie more for each.
-      short: { ...cookie, signed: false },
+      short: { ...shortCookie, signed: false },
       // The engine limits the short-lived cookies to a path, which the prefix __Host- does not allow.
       names: {
         session: `${cookiePrefix}latchkey_session`,

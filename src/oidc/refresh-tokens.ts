@@ -2,7 +2,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
 import type { EngineClient } from './clients/client-document.ts';
 
-/** Lifetimes in seconds (LATCHKEY_REFRESH_TOKEN_TTL and LATCHKEY_REFRESH_TOKEN_MAX_TTL). */
+/** Lifetimes in seconds (LATCHKEY_REFRESH_TOKEN_TTL and LATCHKEY_REFRESH_TOKEN_MAX_TTL, with defaults in `config/settings.ts`). */
 export interface RefreshTokenTtl {
   /** After it was issued. Each refresh issues a new token with this lifetime. */
   refreshToken: number;

@@ -21,11 +21,7 @@ export async function rotateSession(
   }
   const id = await renewSessionId(session);
   ctx.cookies.set(provider.cookieName('session'), id, {
-    httpOnly: true,
-    sameSite: 'lax',
-    secure: scope.secure,
-    path: scope.cookiePath,
-    signed: true,
+    ...scope.sessionCookie,
     overwrite: true,
     expires: new Date(session.exp * 1000),
   });

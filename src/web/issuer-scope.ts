@@ -10,6 +10,8 @@ export interface IssuerScope {
   cookiePrefix: '__Host-' | '__Secure-' | '';
   /** The prefix of the names of cookies for a part of our paths. */
   partPrefix: '__Secure-' | '';
+  /** The flags of the session's cookie. */
+  sessionCookie: { httpOnly: true; sameSite: 'lax'; secure: boolean; signed: true; path: string };
 }
 
 export function issuerScope(issuer: string): IssuerScope {
@@ -23,5 +25,6 @@ export function issuerScope(issuer: string): IssuerScope {
     cookiePath: base || '/',
     cookiePrefix: secure && base === '' ? '__Host-' : partPrefix,
     partPrefix,
+    sessionCookie: { httpOnly: true, sameSite: 'lax', secure, signed: true, path: base || '/' },
   };
 }

@@ -8,15 +8,17 @@ import { issuerScope } from './issuer-scope.ts';
 const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
 const directory = projectPath('views');
+const compiled = new Map<string, TemplateFunction>();
 
-function compile(name: string): TemplateFunction {
+/** Compiles a view at its first use. `cache` does the same for the views that it includes. */
+function view(name: string): TemplateFunction {
+  const known = compiled.get(name);
+  if (known) return known;
   const filename = `${directory}/${name}.ejs`;
-  return ejs.compile(readFileSync(filename, 'utf8'), {
-    filename,
-    strict: true,
-    localsName: 'page',
-    _with: false,
-  });
+  const options = { filename, cache: true, strict: true, localsName: 'page', _with: false };
+  const template = ejs.compile(readFileSync(filename, 'utf8'), options);
+  compiled.set(name, template);
+  return template;
 }
 
 /**
@@ -43,7 +45,7 @@ const keepWordsWhole = (html: string) =>
   );
 
 /**
- * Renders a view inside the layout. Each view is compiled at its first use.
+ * Renders a view inside the layout.
  * @param deps `issuer`: its host is on every page; `brand`: the name of the account that people sign in with
  */
 export function createRenderer(deps: {
@@ -53,7 +55,6 @@ export function createRenderer(deps: {
   passwordMinLength: number;
 }): Render {
   const { base } = issuerScope(deps.issuer);
-  const compiled = new Map<string, TemplateFunction>();
   const shared = {
     brand: deps.brand,
     host: new URL(deps.issuer).host,
@@ -64,11 +65,6 @@ export function createRenderer(deps: {
     passkeyScript: deps.assets.url('passkeys.js'),
     passkeyLibrary: deps.assets.url('webauthn.js'),
   };
-  function view(name: string): TemplateFunction {
-    const template = compiled.get(name) ?? compile(name);
-    compiled.set(name, template);
-    return template;
-  }
   return (name, data) => {
     const title = String(data.title).replace(TEXT_DIRECTION, '');
     // `shared` comes last, so that no page can replace the host.
@@ -85,8 +81,8 @@ const wrap = (text: string) => text.replace(/(.{1,72})(?:\s+|$)/g, '$1\n').trimE
  * @param deps `issuer`: its host is in every mail
  */
 export function createMailRenderer(deps: { issuer: string }) {
-  const text = compile('mail/message.txt');
-  const html = compile('mail/message.html');
+  const text = view('mail/message.txt');
+  const html = view('mail/message.html');
   const { host } = new URL(deps.issuer);
   return (message: object): { text: string; html: string } => {
     const all = { ...message, host, wrap };

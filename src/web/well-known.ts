@@ -9,7 +9,7 @@ export function createWellKnown(router: Router, deps: { issuer: string; relatedO
   const documents = {
     // Web Authentication Level 3 section 5.11: origins where the passkeys of this host may be used.
     webauthn: { origins: [new URL(issuer).origin, ...deps.relatedOrigins] },
-    // A Well-Known URL for Relying Party Passkey Endpoints.
+    // W3C, "A Well-Known URL for Relying Party Passkey Endpoints".
     'passkey-endpoints': { enroll: `${issuer}${SECURITY}`, manage: `${issuer}${SECURITY}` },
   };
   for (const [name, document] of Object.entries(documents)) {
@@ -18,7 +18,7 @@ export function createWellKnown(router: Router, deps: { issuer: string; relatedO
       ctx.body = document;
     });
   }
-  // A Well-Known URL for Changing Passwords.
+  // W3C, "A Well-Known URL for Changing Passwords".
   router.get('/.well-known/change-password', (ctx) => {
     seeOther(ctx, SECURITY);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
-import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
 import { latchkey } from '../support/command.ts';
 import { createDatabase, createMigratedDatabase } from '../support/databases.ts';

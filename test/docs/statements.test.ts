@@ -7,12 +7,12 @@ import { type Database, openDatabase } from '../../src/database/open.ts';
 import { reports } from '../../src/maintenance/reports.ts';
 import { knownRows } from '../support/builders/documented-rows.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
-import { latchkey } from '../support/command.ts';
 import { statements } from '../support/database-document.ts';
 import { commandLine, missingShell } from '../support/database-shell.ts';
 import { createDatabase, type TestDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const [ada, mei] = ACCOUNTS.map(({ id }) => id);
 const app = APPLICATION.id;

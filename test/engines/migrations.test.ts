@@ -3,11 +3,11 @@ import { describe, test } from 'node:test';
 import { migrateLatest, readSchemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { latchkey } from '../support/command.ts';
 import { createDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { rollBackAll } from '../support/roll-back-all.ts';
 import { fill, tableNames } from '../support/rows.ts';
+import { latchkey } from '../support/warm-command.ts';
 import { openWorld } from '../support/world.ts';
 
 /** Writes a row into every table, the tables that others refer to first. */

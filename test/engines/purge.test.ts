@@ -8,9 +8,9 @@ import { changeInBatches } from '../../src/maintenance/batches.ts';
 import { purgeCondition } from '../../src/maintenance/dialect.ts';
 import { countPurge, createRequestExpiry, purge } from '../../src/maintenance/purge.ts';
 import { expiringRows } from '../support/builders/expiring-rows.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { fill } from '../support/rows.ts';
+import { latchkey } from '../support/warm-command.ts';
 import { openWorld } from '../support/world.ts';
 
 const HOUR = 3_600_000;

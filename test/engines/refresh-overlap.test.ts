@@ -14,9 +14,9 @@ import {
   signInWith,
   type TokenAnswer,
 } from '../support/builders/authorization.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const SCOPE = { scope: 'openid offline_access', prompt: 'consent' };
 

@@ -6,11 +6,11 @@ import { type Database, openDatabase } from '../../src/database/open.ts';
 import { planRollback, rollBack } from '../../src/database/rollback.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { childEnvironment } from '../support/child-environment.ts';
-import { latchkey } from '../support/command.ts';
 import { createMigratedDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { tableNames } from '../support/rows.ts';
 import { findProgram } from '../support/throwaway/program.ts';
+import { latchkey } from '../support/warm-command.ts';
 import { openWorld } from '../support/world.ts';
 
 const PRODUCTION = { NODE_ENV: 'production', LATCHKEY_ISSUER: 'https://id.harbour.example' };

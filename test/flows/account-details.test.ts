@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { call, signInWith } from '../support/builders/authorization.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
-import { latchkey } from '../support/command.ts';
 import { createMigratedDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { PASSWORD, startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const OPERATOR = { accountId: null };
 const claimsOf = (token: unknown) =>

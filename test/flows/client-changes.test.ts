@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, signInWith } from '../support/builders/authorization.ts';
 import { textOf } from '../support/builders/signed-in.ts';
-import { latchkey } from '../support/command.ts';
 import { createMigratedDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const OPERATOR = { accountId: null };
 const CACHE_MS = 1000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { latchkey } from '../support/command.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 test('latchkey client test walks a sign-in as the application would, and says what fails', async (t) => {
   const server = await startServer(t, 'sqlite');

@@ -4,9 +4,9 @@ import { type Browser, formOf } from '../support/browser.ts';
 import { invite, open, signUp } from '../support/builders/invitation.ts';
 import { openLink, resetLink, send } from '../support/builders/password-reset.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const ADA = 'ada@harbour.example';
 const MEI = 'mei@harbour.example';

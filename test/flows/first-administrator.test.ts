@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { latchkey } from '../support/command.ts';
+import { latchkey } from '../support/warm-command.ts';
 import { openWorld } from '../support/world.ts';
 
 const COMMAND = 'npx latchkey account set-up-link';

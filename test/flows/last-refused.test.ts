@@ -5,10 +5,10 @@ import { REFUSALS_PER_HOUR } from '../../src/oidc/audit-refusals.ts';
 import { parameterAtFault } from '../../src/oidc/parameter-at-fault.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, call, redeem, signInWith } from '../support/builders/authorization.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { countRows, found } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 /** A log that keeps its lines. */
 function keptLog() {

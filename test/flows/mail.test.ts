@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { forgot, openLink, resetLink } from '../support/builders/password-reset.ts';
-import { latchkey } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const ADA = 'ada@harbour.example';
 const MEI = 'mei@harbour.example';

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser } from '../support/browser.ts';
 import { authenticate, newcomer, placeOf, register, signInPage } from '../support/builders/passkey.ts';
-import { latchkey } from '../support/command.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 describe('keys at the command line', () => {
   test('are listed and removed, except the last; a recovery link creates a new one, once', async (t) => {

@@ -5,10 +5,10 @@ import { openDatabase } from '../../src/database/open.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { Browser } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
-import { latchkey } from '../support/command.ts';
 import { createDatabase, createMigratedDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const WITHOUT_PKCE = { code_challenge: undefined, code_challenge_method: undefined };
 const CALLBACK = 'https://fieldnotes.example/cb';

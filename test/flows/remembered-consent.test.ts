@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { Browser } from '../support/browser.ts';
 import {
   answerOf,
@@ -13,8 +13,8 @@ import {
 } from '../support/builders/authorization.ts';
 import { arrive, decide, listedOn } from '../support/builders/consent.ts';
 import { openLink, resetLink, send } from '../support/builders/password-reset.ts';
-import { latchkey } from '../support/command.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const OPERATOR = { accountId: null };
 const OFFLINE = { scope: 'openid offline_access' };

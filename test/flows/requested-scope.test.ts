@@ -10,9 +10,9 @@ import {
   signInWith,
   walk,
 } from '../support/builders/authorization.ts';
-import { latchkey } from '../support/command.ts';
 import { createMigratedDatabase } from '../support/databases.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const OPERATOR = { accountId: null };
 const NO_OPENID = { nonce: undefined };

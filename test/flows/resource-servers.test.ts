@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { call, signInWith } from '../support/builders/authorization.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const OPERATOR = { accountId: null };
 

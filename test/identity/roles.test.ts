@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { signInWith } from '../support/builders/authorization.ts';
 import { invite, OPERATOR, open, signUp } from '../support/builders/invitation.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 describe('roles', { concurrency: true }, () => {
   test('are granted and withdrawn for all applications or for one, which alone gets them', async (t) => {

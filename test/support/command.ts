@@ -10,17 +10,25 @@ export interface CommandResult {
   stderr: string;
 }
 
+export interface CommandOptions {
+  /** Of the database. */
+  url: string;
+  /** What is written to its standard input. */
+  input?: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+export const commandEnvironment = ({ url, env }: CommandOptions) =>
+  childEnvironment({
+    LATCHKEY_DATABASE_URL: url,
+    LATCHKEY_SECRETS: 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1',
+    ...env,
+  });
+
 /** Runs `latchkey …` as its own process, against that database. */
-export function latchkey(
-  args: string[],
-  options: { url: string; input?: string; env?: NodeJS.ProcessEnv },
-): Promise<CommandResult> {
+export function latchkey(args: string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((done) => {
-    const env = childEnvironment({
-      LATCHKEY_DATABASE_URL: options.url,
-      LATCHKEY_SECRETS: 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1',
-      ...options.env,
-    });
+    const env = commandEnvironment(options);
     const child = execFile(process.execPath, [bin, ...args], { env }, (error, stdout, stderr) => {
       done({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
     });

@@ -10,7 +10,7 @@ import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Account } from '../../src/identity/accounts/store.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
-import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createHttpServer } from '../../src/web/http-server.ts';
 import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';

@@ -5,7 +5,7 @@ import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Accounts } from '../../src/identity/accounts/index.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
-import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
 import { childEnvironment } from './child-environment.ts';
 import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';

@@ -8,7 +8,7 @@ import {
   TIMED_DIGEST,
 } from './model.ts';
 
-export const PAYLOAD = 'JSON: the remaining members of the protocol engine, without any bearer value.';
+export const PAYLOAD = 'JSON: whatever else the protocol engine stores, without tokens or codes.';
 export const CLIENT = 'The `client_id` of the application.';
 export const CLEAN_UP = 'The clean-up.';
 export const BY_ACCOUNT = 'Revoking one grant or everything of an account; deleting the account.';
@@ -76,7 +76,7 @@ export const authorization: Record<string, TableDescription> = {
       prompt: 'The page the user is on: `login`, `consent`, …',
       status: 'The outcome.',
       payload: `${PAYLOAD} The id of a device or pushed request is sealed in it.`,
-      expires_at: 'An hour after it came, or after its latest page.',
+      expires_at: 'An hour after the request arrived. Each further page starts the hour again.',
     },
     values: {
       status: {
@@ -142,7 +142,7 @@ export const authorization: Record<string, TableDescription> = {
       scope: 'The scopes that were allowed.',
       claims: 'The single claims that were allowed (the parameter `claims`), separated by spaces.',
       updated_at: 'When it was last extended; NULL if it never was.',
-      last_used_at: 'When it was last given, or a session last began to use it without a question.',
+      last_used_at: 'When the user last allowed it, or a new session last relied on it instead of asking.',
     },
     indices: {
       I_consents_account_id_client_id:

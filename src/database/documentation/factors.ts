@@ -110,7 +110,7 @@ export const factors: Record<string, TableDescription> = {
       account_id: 'The account.',
       secret_sealed: 'The secret shared with the app.',
       confirmed_at:
-        'When the first correct code was entered. NULL: set-up is not finished, and the secret opens only for the session or sign-in that was shown it.',
+        'When the first correct code was entered. NULL: set-up is not finished, and the secret can be decrypted only in the session or sign-in that displayed it.',
       last_step: 'The 30-second step of the last accepted code. Each step is accepted once.',
       guesses: 'Not used any longer: wrong codes are counted in `T_accounts` and `T_known_browsers`.',
       guesses_expire_at: 'Not used any longer.',

@@ -44,10 +44,10 @@ interface Reference {
 
 export const CLIENT_REFERENCE: Reference = {
   target: 'T_oauth_clients.client_id',
-  why: 'Latchkey’s own pages are a client without a row, and rows outlive their client.',
+  why: 'Latchkey’s own pages are a client without a row, and a row that names a client stays when that client is deleted.',
 };
 
-/** Tokens have no foreign keys to these: each would cost another lookup for every token issued. */
+/** Tokens have no foreign key to their grant and their session: each would cost another lookup for every token issued. */
 export const GRANT_REFERENCE: Reference = {
   target: 'T_grants.id',
   why: 'A token is read together with its grant and is invalid without it.',
@@ -63,7 +63,7 @@ export const DIGEST: StoredSecret = {
   ifStolen: 'Nothing: SHA-256 of a random value that cannot be recovered.',
 };
 
-/** As DIGEST, with the time of issue in the first 48 bits. */
+/** A digest whose first 48 bits are replaced by the time of issue (`oidc/storage/token-values.ts`). */
 export const TIMED_DIGEST: StoredSecret = {
   stored: 'hashed',
   ifStolen:

@@ -9,7 +9,7 @@ import {
 } from './model.ts';
 
 const FAMILY =
-  'The family: every token of one authorization code, through all refreshes. NULL without a code, or if an earlier version issued it.';
+  'The family: every token of one authorization code, through all refreshes. NULL without a code, or if it was issued by a Latchkey that had no families yet.';
 
 const FAMILY_REFERENCE = {
   target: 'T_authorization_codes.id',
@@ -70,7 +70,7 @@ export const tokens: Record<string, TableDescription> = {
       grant_id: 'What the user allowed.',
       family_id: FAMILY,
       session_uid: 'The session it belongs to and ends with.',
-      scope: 'The scopes it can be refreshed to.',
+      scope: 'The scopes that a refreshed token may have.',
       rotated_from: 'The token it replaced; NULL for the first of a family.',
       consumed_at: 'When it was first used.',
       uses: 'How often it was used. Within the overlap (LATCHKEY_REFRESH_OVERLAP) it works up to ten times; any further use revokes the family.',
@@ -167,7 +167,7 @@ export const tokens: Record<string, TableDescription> = {
       },
     },
     indices: {
-      I_revoked_tokens_token_hash: 'One row, however often it is used again.',
+      I_revoked_tokens_token_hash: 'Unique: one row for a token, however often it is replayed.',
       I_revoked_tokens_family_id: 'Every read of a code or token: was its family revoked?',
       I_revoked_tokens_expires_at: CLEAN_UP,
     },

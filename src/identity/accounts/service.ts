@@ -4,8 +4,8 @@ import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { invalidFields, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
+import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
 import { accountNotFound, type Profile, type Profiles } from './profile.ts';
-import { type AccountChange, type AccountInput, accountChange, accountInput } from './schema.ts';
 import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import {
   type Account,

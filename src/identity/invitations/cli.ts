@@ -4,6 +4,7 @@ import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import type { Invitations } from './index.ts';
 import type { CreatedInvitation, Invitation } from './invitation.ts';
+import { DEFAULT_LIFETIME } from './lifetime.ts';
 
 interface Options {
   scope?: string;
@@ -82,7 +83,7 @@ export function inviteCommands(
     .option('--email <address>', 'only an account with this address can be created')
     .option('--send', 'mail it to that address; the code is then only in the mail')
     .option('--max-uses <n>', 'how many accounts can be created, 1 to 10000', '1')
-    .option('--expires-in <time>', '30m, 24h, 7d, 4w or never', '7d')
+    .option('--expires-in <time>', '30m, 24h, 7d, 4w or never', DEFAULT_LIFETIME)
     .option('--count <n>', 'how many invitations to create, 1 to 1000', '1')
     .option('--as <username>', 'the account that invites; without it, the operator of this server')
     .option('--format <format>', 'text, csv, or html: a page of QR codes to print')

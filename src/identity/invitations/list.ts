@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import type { z } from 'zod';
 import { BATCH_PREFIX, batchRange } from './batch.ts';
+import type { invitationQueryInput } from './input.ts';
 import { type Invitation, toInvitation } from './invitation.ts';
-import type { invitationQueryInput } from './schema.ts';
 import {
   findInvitations,
   type InvitationState,

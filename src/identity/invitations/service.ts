@@ -7,10 +7,10 @@ import type { Secrets } from '../../kit/secrets.ts';
 import { type Authority, INVITE, invitationNotFound } from './authority.ts';
 import { batchOf, newBatchKey } from './batch.ts';
 import { invitationUrl } from './codes.ts';
+import { grantedInput, type InvitationInput, type InvitationQuery, invitationQueryInput } from './input.ts';
 import { type CreatedInvitation, type Invitation, toInvitation } from './invitation.ts';
 import { type InvitationPage, listBatches, listInvitations } from './list.ts';
 import { listRedemptions, type Redemption } from './redemption-store.ts';
-import { grantedInput, type InvitationInput, type InvitationQuery, invitationQueryInput } from './schema.ts';
 import { findInvitation, findInvitations, insertInvitations } from './store.ts';
 
 export interface InvitationServiceDeps {

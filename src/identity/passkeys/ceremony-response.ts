@@ -44,7 +44,7 @@ export type AuthenticationResponse = z.output<typeof authenticationResponse>;
 /** Why a response was rejected, for the audit log. The user gets the same sentence for every reason. */
 export class CeremonyRefusal extends Error {
   readonly reason: string;
-  /** The credential and its owner, where a signature proved that it was this one. */
+  /** The credential and its owner. Set only once the signature was verified, so that the log blames nobody for a claim. */
   readonly credential: { accountId: string; id: string } | undefined;
   constructor(reason: string, cause?: unknown, credential?: { accountId: string; id: string }) {
     super(reason, { cause });
@@ -70,8 +70,8 @@ const clientData = z.object({
 /**
  * Reads the challenge from the client data, before the library verifies the rest.
  * @param encoded CollectedClientData (Web Authentication Level 3 section 5.8.1) as JSON, base64url
- * @throws CeremonyRefusal for a ceremony in a frame of another site, which the library accepts: users cannot see there
- *   what they sign in to (clickjacking)
+ * @throws CeremonyRefusal when the page was in a frame of another site. The library allows that; we do not, because of
+ *   clickjacking
  */
 export function readChallenge(encoded: string): string {
   let data: z.output<typeof clientData>;

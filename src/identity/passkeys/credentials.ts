@@ -6,7 +6,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import { type AddCredentialDeps, type AddedCredential, addCredential } from './add-credential.ts';
-import { credentialNameField } from './schema.ts';
+import { credentialNameField } from './input.ts';
 import type { Credential } from './store.ts';
 import * as store from './store.ts';
 

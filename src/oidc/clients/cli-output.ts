@@ -2,6 +2,21 @@ import { print } from '../../kit/terminal.ts';
 import type { Endpoints } from '../endpoints.ts';
 import type { Instructions } from '../presets/fill.ts';
 import type { ClientDocument } from './client-document.ts';
+import type { StepResult } from './connection-test.ts';
+import type { Refusal } from './store.ts';
+
+export const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
+  [at, action, error, parameter && `(${parameter})`, description].filter(Boolean).join(' ');
+
+export const describeFinding = ({ step, ok, says }: StepResult) =>
+  `${ok ? 'ok   ' : 'WRONG'} ${step}: ${says}`;
+
+/** One line of `latchkey client list`. */
+export function summarize(document: Record<string, unknown>) {
+  const { client_id, client_name, token_endpoint_auth_method, is_active } = document;
+  const kind = token_endpoint_auth_method === 'none' ? 'public' : 'confidential';
+  return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
+}
 
 /** Prints an application, and its warnings on standard error. */
 export function printDocument(

@@ -5,9 +5,15 @@ import { collect, print } from '../../kit/terminal.ts';
 import { toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
 import { addOptions } from './cli-options.ts';
-import { printDocument, printEndpoints, printInstructions } from './cli-output.ts';
-import type { StepResult } from './connection-test.ts';
-import type { ClientChange, ClientInput } from './schema.ts';
+import {
+  describeFinding,
+  describeRefusal,
+  printDocument,
+  printEndpoints,
+  printInstructions,
+  summarize,
+} from './cli-output.ts';
+import type { ClientChange, ClientInput } from './input.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
 
@@ -123,18 +129,6 @@ async function create({ clients, presets }: ClientServices, args: ClientArgument
   printDocument(document, false);
   if (instructions) printInstructions(instructions);
   else printEndpoints(document, endpoints);
-}
-
-const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
-  [at, action, error, parameter && `(${parameter})`, description].filter(Boolean).join(' ');
-
-const describeFinding = ({ step, ok, says }: StepResult) => `${ok ? 'ok   ' : 'WRONG'} ${step}: ${says}`;
-
-/** One line of `latchkey client list`. */
-function summarize(document: Record<string, unknown>) {
-  const { client_id, client_name, token_endpoint_auth_method, is_active } = document;
-  const kind = token_endpoint_auth_method === 'none' ? 'public' : 'confidential';
-  return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
 }
 
 export interface ClientServices {

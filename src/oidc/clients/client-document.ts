@@ -1,6 +1,6 @@
 import { toDate, toEpoch } from '../../database/instants.ts';
+import type { ClientChange, PkceLevel } from './input.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
-import type { ClientChange, PkceLevel } from './schema.ts';
 import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */

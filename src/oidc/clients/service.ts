@@ -15,7 +15,7 @@ import {
   clientChange,
   clientInput,
   type PkceLevel,
-} from './schema.ts';
+} from './input.ts';
 import {
   addSecret,
   type ClientMetadata,

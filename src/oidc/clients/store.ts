@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
 import { selectOne, sql } from '../../database/statements.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
-import type { PkceLevel } from './schema.ts';
+import type { PkceLevel } from './input.ts';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
 export interface ClientRow {

@@ -3,23 +3,14 @@ import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
 import { FORBIDDEN } from '../../kit/parse.ts';
 import { isStorable, visibleText } from '../../kit/text.ts';
 import { emailField, roleField, scopesField } from '../fields.ts';
+import { DEFAULT_LIFETIME, endOf, LIFETIME_PATTERN } from './lifetime.ts';
 
 const scopes = scopesField.refine((list) => list.length > 0, 'Name at least one scope');
 
-const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 604_800 };
-
-/** `7d` or `24h` → that instant, counted from now; `never` → null. */
 const expiresIn = z
   .string()
-  .regex(/^(never|[1-9]\d{0,4}[mhdw])$/, 'Enter the time until it expires as 30m, 24h, 7d, 4w or never')
-  .transform((value) =>
-    value === 'never'
-      ? null
-      : new Date(Date.now() + Number(value.slice(0, -1)) * 1000 * (UNITS[value.slice(-1)] ?? 0)),
-  );
-
-/** `cli.ts` repeats it, because it must start fast and so does not load this file. */
-export const DEFAULT_LIFETIME = '7d';
+  .regex(LIFETIME_PATTERN, 'Enter the time until it expires as 30m, 24h, 7d, 4w or never')
+  .transform(endOf);
 
 const invitationInput = z.strictObject({
   scope: scopes.default(['openid', 'profile', 'email']),
