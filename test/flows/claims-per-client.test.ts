@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as oidc from 'openid-client';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
-import type { ClientInput } from '../../src/oidc/clients/schema.ts';
+import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { Browser } from '../support/browser.ts';
 import {
   answerOf,

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { toLinks } from './client-document.ts';
-import type { clientChange, clientInput } from './schema.ts';
+import type { clientChange, clientInput } from './input.ts';
 import type { ClientMetadata } from './store.ts';
 
 /** What is stored of a new client without a column of its own. */
