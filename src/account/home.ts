@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Provider } from 'oidc-provider';
 import type { ShowPage } from '../web/respond.ts';
+import { createNavigation, HOME } from './navigation.ts';
 
 export interface HomePagesDeps {
   provider: Provider;
@@ -10,6 +11,8 @@ export interface HomePagesDeps {
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** The applications that people can open in a browser. */
   listApplications(): Promise<{ name: string; url: string }[]>;
+  /** Records, after the response, that the session is in use. */
+  recordUse(sessionUid: string): void;
   /** Whether these scopes open any page of the console. */
   mayAdminister(scopes: string[]): boolean;
 }
@@ -21,15 +24,23 @@ const withHost = ({ name, url }: { name: string; url: string }) => ({ name, url,
 
 /** The front page, and the page on which users copy the code for a display client. */
 export function createHomePages(router: Router, deps: HomePagesDeps): void {
-  router.get('/', async (ctx) => {
+  const navOf = createNavigation(deps.mayAdminister);
+
+  router.get(HOME, async (ctx) => {
     const session = await deps.provider.Session.get(ctx as never);
     const account = session.accountId ? await deps.findAccount(session.accountId) : undefined;
+    if (!account)
+      return deps.showPage(ctx, 'home', {
+        title: 'Sign in to your applications',
+        signInUrl: deps.signInUrl,
+      });
+    deps.recordUse(session.uid);
     deps.showPage(ctx, 'home', {
-      title: account ? 'You are signed in' : 'Sign in to your applications',
-      accountName: account?.username,
-      signInUrl: deps.signInUrl,
-      applications: account ? (await deps.listApplications()).map(withHost) : [],
-      mayAdminister: account !== undefined && deps.mayAdminister(account.scopes),
+      title: 'Your applications',
+      bodyClass: 'wide',
+      nav: navOf(account, HOME),
+      accountName: account.username,
+      applications: (await deps.listApplications()).map(withHost),
     });
   });
 

@@ -1,7 +1,11 @@
 import { navigation, type SignedInUser } from '../web/signed-in-pages.ts';
 import { SECURITY } from './fresh-sign-in.ts';
 
+/** The front page. */
+export const HOME = '/';
+
 const SECTIONS: [href: string, text: string][] = [
+  [HOME, 'Home'],
   [SECURITY, 'Security'],
   ['/account/applications', 'Applications'],
   ['/account/sessions', 'Sessions'],
@@ -11,7 +15,7 @@ const SECTIONS: [href: string, text: string][] = [
 /** @param mayAdminister whether these scopes open any page of the console */
 export function createNavigation(mayAdminister: (scopes: string[]) => boolean) {
   /** The links beside a page of the account. @param current the path of the section that the page belongs to */
-  return ({ scopes }: SignedInUser, current = SECURITY) => {
+  return ({ scopes }: Pick<SignedInUser, 'scopes'>, current = SECURITY) => {
     const links = mayAdminister(scopes)
       ? [...SECTIONS, ['/admin', 'Administration'] as [string, string]]
       : SECTIONS;

@@ -192,6 +192,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     showPage,
     findAccount,
     mayAdminister,
+    recordUse: services.sessions.recordUse,
     signInUrl: signInUrl(issuer, '/'),
     listApplications: services.clients.listFrontPages,
   });

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { authorization, authorizeUrl, signInWith } from '../support/builders/authorization.ts';
 import { invite, open, signUp } from '../support/builders/invitation.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { audit, LOOKS } from '../support/page-audit.ts';
 import { startServer } from '../support/server.ts';
+
+const assetsWeight = ['latchkey.css', 'logo.svg'].reduce(
+  (sum, name) => sum + statSync(projectPath(`assets/${name}`)).size,
+  0,
+);
 
 const skip = executablePath ? false : 'Chromium was not found';
 describe('every page', { skip }, () => {
@@ -50,6 +57,13 @@ describe('every page', { skip }, () => {
       await look('consent-more');
       await page.goto(server.issuer);
       await look('home-signed-in');
+      for (const name of ['applications', 'sessions', 'activity']) {
+        weight = 0;
+        await page.goto(`${server.issuer}/account/${name}`);
+        await look(`account-${name}`);
+        // The style sheet and the logo are in the browser's cache by now.
+        assert.ok(weight + assetsWeight < 30_000, `${name} weighs ${weight} and ${assetsWeight}`);
+      }
       await page.goto(`${server.issuer}/account/security`);
       await look('account');
       await page.getByLabel('Current password').fill('wrong');

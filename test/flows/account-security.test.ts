@@ -55,7 +55,7 @@ describe('the account page', { concurrency: true }, () => {
     assert.match(words, /Invited by The people who run this server ?, \d+ \w+ \d{4}/);
     assert.match(words, new RegExp(`editor chief in ${client.client_name}`));
     assert.doesNotMatch(words, /Administration/);
-    assert.match(await textOf(await fresh.get('/')), /Your account Sign out/);
+    assert.match(await textOf(await fresh.get('/')), /Activity Sign out/);
   });
 
   test('changes the password, and ends every other session, code and token', async (t) => {
