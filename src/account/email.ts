@@ -97,28 +97,31 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
 
   router.get(
     PATH,
-    signedIn.page((ctx, user) => show(ctx, user)),
+    signedIn.page((ctx, user) => show(ctx, user, user.typed?.email)),
   );
 
   router.post(
     PATH,
-    signedIn.form(async (ctx, user, { email: typed = '', current = '' }) => {
-      if (!recovery.sendsMail) return show(ctx, user);
-      const { accountId, username } = user;
-      const email = emailField.safeParse(typed);
-      const faults: Record<string, string> = {};
-      if (!email.success) faults.email = email.error.issues[0]?.message ?? '';
-      const { has_password: hasPassword } = await deps.profile(accountId);
-      if (hasPassword && current === '') faults.current = 'Enter your current password';
-      if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
-      const send = () => sendLink(ctx, user, email.data);
-      if (!hasPassword) return deps.freshSignIn.requireFactors(says, send)(ctx, user, { email: typed });
-      const browserHash = deps.browserCookie.read(ctx).hash;
-      if (!(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
-        return show(ctx, user, typed, {
-          current: 'This is not your current password. Check it and try again',
-        });
-      await send();
-    }),
+    signedIn.form(
+      async (ctx, user, { email: typed = '', current = '' }) => {
+        if (!recovery.sendsMail) return show(ctx, user);
+        const { accountId, username } = user;
+        const email = emailField.safeParse(typed);
+        const faults: Record<string, string> = {};
+        if (!email.success) faults.email = email.error.issues[0]?.message ?? '';
+        const { has_password: hasPassword } = await deps.profile(accountId);
+        if (hasPassword && current === '') faults.current = 'Enter your current password';
+        if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
+        const send = () => sendLink(ctx, user, email.data);
+        if (!hasPassword) return deps.freshSignIn.requireFactors(says, send)(ctx, user, { email: typed });
+        const browserHash = deps.browserCookie.read(ctx).hash;
+        if (!(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
+          return show(ctx, user, typed, {
+            current: 'This is not your current password. Check it and try again',
+          });
+        await send();
+      },
+      { keeps: ['email'] },
+    ),
   );
 }

@@ -61,6 +61,14 @@ const NOTICES: Record<string, { heading: string; text: string }> = {
   'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
 };
 
+/** What the security page shows in one of its forms. */
+interface SecurityForm {
+  faults?: Record<string, string>;
+  typedName?: string | undefined;
+  /** The key that was given that name. */
+  typedKey?: string | undefined;
+}
+
 /** For this time after an invitation was used, the page welcomes its user: it is where a sign-up ends. */
 const WELCOME_MS = 5 * 60_000;
 
@@ -102,7 +110,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   async function show(
     ctx: Context,
     user: SignedInUser,
-    { faults = {}, typedName }: { faults?: Record<string, string>; typedName?: string } = {},
+    { faults = {}, typedName, typedKey }: SecurityForm = {},
   ): Promise<void> {
     const profile = await deps.profile(user.accountId);
     const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
@@ -116,6 +124,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       alert: Object.values(faults)[0],
       faults,
       typedName,
+      typedKey,
       action: SECURITY,
       csrf: user.csrf(SECURITY),
       profile,
@@ -138,7 +147,8 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   router.get(
     SECURITY,
     signedIn.page(async (ctx, user) => {
-      await show(ctx, user);
+      const { act, key, name } = user.typed ?? {};
+      await show(ctx, user, act === 'rename' ? { typedName: name, typedKey: key } : {});
       pendingActions.forget(ctx);
     }),
   );

@@ -18,7 +18,7 @@ export interface KeyFormsDeps {
   showSecurity(
     ctx: Context,
     user: SignedInUser,
-    typed: { faults: Record<string, string>; typedName: string },
+    typed: { faults: Record<string, string>; typedName: string; typedKey: string },
   ): Promise<void>;
 }
 
@@ -47,7 +47,11 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
     } catch (error) {
       if (!(error instanceof LatchkeyError) || error.code !== 'fields_invalid') throw error;
       ctx.status = error.status;
-      return deps.showSecurity(ctx, user, { faults: { [`name-${key}`]: error.message }, typedName: name });
+      return deps.showSecurity(ctx, user, {
+        faults: { [`name-${key}`]: error.message },
+        typedName: name,
+        typedKey: key,
+      });
     }
     back(ctx, 'renamed');
   }
@@ -74,19 +78,22 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
 
   router.post(
     KEYS,
-    deps.signedIn.form(async (ctx, user, fields) => {
-      const { key = '', act = '', name = '' } = fields;
-      if (act in CEREMONIES) return start(ctx, user, act, key);
-      if (act === 'rename') return rename(ctx, user, key, name);
-      if (act === 'remove') return remove(ctx, user, fields);
-      throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
-    }),
+    deps.signedIn.form(
+      async (ctx, user, fields) => {
+        const { key = '', act = '', name = '' } = fields;
+        if (act in CEREMONIES) return start(ctx, user, act, key);
+        if (act === 'rename') return rename(ctx, user, key, name);
+        if (act === 'remove') return remove(ctx, user, fields);
+        throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
+      },
+      { keeps: ['act', 'key', 'name'] },
+    ),
   );
 
   return {
     /** @returns what the user pressed before they signed in, and the key that it is about, for the script */
     findStarted(ctx: Context, accountId: string): string | undefined {
-      const action = pendingActions.find(ctx, accountId);
+      const action = pendingActions.find(ctx, accountId) ?? pendingActions.findForm(ctx, accountId);
       const { act = '', key = '' } = action?.path === KEYS ? action.fields : {};
       return act in CEREMONIES ? `${act} ${key}` : undefined;
     },

@@ -50,7 +50,10 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
   const invitationCookie = sealedCookie('invitation');
   const recoveryCookie = sealedCookie('recover');
-  const pendingActions = createPendingActions(sealedCookie('action'));
+  const pendingActions = createPendingActions({
+    cookie: createSealedCookie({ secrets, scope }, 'action', { maxLength: Number.POSITIVE_INFINITY }),
+    secrets,
+  });
   const browserCookie = createBrowserCookie({ scope, days: TRUST_DAYS });
   const ceremonyCookie = createCeremonyCookie(scope);
   const forms = createCsrfTokens({ secrets, scope });
@@ -71,6 +74,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     sessionOf,
     recordUse: services.sessions.recordUse,
+    pendingActions,
     signInUrl: (page, params) => signInUrl(issuer, page, params),
   });
 
@@ -99,6 +103,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       failedSignIns: limits.signIn,
       recoversByEmail: config.recoverByEmail,
       findPurpose: (ctx, accountId, page) => pendingActions.find(ctx, accountId)?.says ?? PURPOSES[page],
+      isFormKept: (ctx, page) => pendingActions.findForm(ctx)?.page === page,
     },
     consent: {
       limitToCeiling,

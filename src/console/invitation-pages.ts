@@ -53,6 +53,8 @@ const LIFETIMES = {
 };
 const USUAL = ['openid', 'profile', 'email'];
 const BLANK = { max_uses: '1', count: '1', expires_in: DEFAULT_LIFETIME };
+/** The scope comes last, because it is the longest. */
+const TYPED = ['label', 'email', 'roles', 'expires_in', 'max_uses', 'count', 'scope'];
 /** The form's names of the fields that the service names differently. */
 const FIELDS: Record<string, string> = { maxUses: 'max_uses', expiresIn: 'expires_in' };
 
@@ -137,7 +139,7 @@ export function createInvitationPages(
     NEW,
     signedIn.page((ctx, user) => {
       const scopes = USUAL.filter((scope) => scope === 'openid' || deps.covers(user.scopes, scope));
-      showForm(ctx, user, { ...BLANK, scope: scopes.join(' ') });
+      showForm(ctx, user, { ...BLANK, scope: scopes.join(' '), ...user.typed });
     }, SCOPE),
   );
 
@@ -153,21 +155,29 @@ export function createInvitationPages(
 
   router.post(
     NEW,
-    signedIn.form(async (ctx, user, fields) => {
-      try {
-        const input = inputOf(fields);
-        const made = await invitations.create(user, input, fields.count ?? '', fields.idempotency_key ?? '');
-        show(ctx, user, 'created', {
-          title: made.length === 1 ? 'Your invitation' : `${made.length} invitations`,
-          created: await pictures(made),
-        });
-      } catch (error) {
-        if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
-        ctx.status = error.status;
-        const faults = Object.entries(error.faults).map(([name, fault]) => [FIELDS[name] ?? name, fault]);
-        showForm(ctx, user, fields, Object.fromEntries(faults));
-      }
-    }, SCOPE),
+    signedIn.form(
+      async (ctx, user, fields) => {
+        try {
+          const input = inputOf(fields);
+          const made = await invitations.create(
+            user,
+            input,
+            fields.count ?? '',
+            fields.idempotency_key ?? '',
+          );
+          show(ctx, user, 'created', {
+            title: made.length === 1 ? 'Your invitation' : `${made.length} invitations`,
+            created: await pictures(made),
+          });
+        } catch (error) {
+          if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
+          ctx.status = error.status;
+          const faults = Object.entries(error.faults).map(([name, fault]) => [FIELDS[name] ?? name, fault]);
+          showForm(ctx, user, fields, Object.fromEntries(faults));
+        }
+      },
+      { scope: SCOPE, keeps: TYPED },
+    ),
   );
 
   router.get(
@@ -188,15 +198,18 @@ export function createInvitationPages(
 
   router.post(
     `${PATH}/:id/revoke`,
-    signedIn.form(async (ctx, user, fields) => {
-      const id = ctx.params.id as string;
-      if (fields.batch === 'yes') {
-        await invitations.revokeBatch(user, id);
-        return seeOther(ctx, `${PATH}?batch=${encodeURIComponent(id)}&done=revoked`);
-      }
-      const withdraw = fields.withdraw === 'yes';
-      await invitations.revoke(user, id, { withdraw });
-      seeOther(ctx, `${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);
-    }, SCOPE),
+    signedIn.form(
+      async (ctx, user, fields) => {
+        const id = ctx.params.id as string;
+        if (fields.batch === 'yes') {
+          await invitations.revokeBatch(user, id);
+          return seeOther(ctx, `${PATH}?batch=${encodeURIComponent(id)}&done=revoked`);
+        }
+        const withdraw = fields.withdraw === 'yes';
+        await invitations.revoke(user, id, { withdraw });
+        seeOther(ctx, `${PATH}/${id}?done=${withdraw ? 'taken-back' : 'revoked'}`);
+      },
+      { scope: SCOPE, page: ({ batch }) => (batch === 'yes' ? PATH : undefined) },
+    ),
   );
 }

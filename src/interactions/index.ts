@@ -35,7 +35,10 @@ export interface InteractionPagesDeps {
   findOffer: InvitationDeps['findOffer'];
   findRecoveryLink: RecoverDeps['findRecoveryLink'];
   secondFactor: SecondFactor;
-  login: Pick<LoginDeps, 'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail' | 'findPurpose'>;
+  login: Pick<
+    LoginDeps,
+    'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail' | 'findPurpose' | 'isFormKept'
+  >;
   consent: Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl' | 'findScopeDescriptions' | 'addToConsent'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };

@@ -29,6 +29,8 @@ export interface LoginDeps {
   };
   /** Why this account is asked to sign in again before it opens a page of ours, as the end of "Confirm it is you to …". */
   findPurpose(ctx: Context, accountId: string, page: string): string | undefined;
+  /** Whether a form of that page is kept, because its session had ended when it was sent. */
+  isFormKept(ctx: Context, page: string): boolean;
   /** Whether people without a password can recover their account by e-mail. */
   recoversByEmail: boolean;
 }
@@ -59,6 +61,7 @@ export function createLogin(deps: LoginDeps) {
       ...data,
       title: purpose ? `Confirm it is you to ${purpose}` : `Sign in to ${data.clientName}`,
       purpose,
+      isFormKept: isOwn && !signedIn && deps.isFormKept(ctx, String(details.params.state)),
       recoversByEmail: deps.recoversByEmail,
       username,
       alert: failed?.alert,

@@ -19,7 +19,7 @@ type Application = Pick<EngineClient, 'clientId' | 'clientName'> & ApplicationPa
 
 /** Remembers in the browser which application asked last, for the page that says that its sign-in has ended. */
 export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: IssuerScope }) {
-  const cookie = createSealedCookie(deps, 'application', MINUTES);
+  const cookie = createSealedCookie(deps, 'application', { minutes: MINUTES });
   return {
     remember(ctx: Context, clientId: string): void {
       if (cookie.read(ctx) !== clientId) cookie.set(ctx, clientId);

@@ -20,6 +20,6 @@ export function createShowPage(render: Render): ShowPage {
     ctx.type = 'html';
     // Pages hold form tokens and personal data.
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = render(view, data);
+    ctx.body = render(view, { ...data, isShownAgain: ctx.state.isShownAgain });
   };
 }

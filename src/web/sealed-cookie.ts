@@ -4,9 +4,9 @@ import type { IssuerScope } from './issuer-scope.ts';
 
 const MINUTES = 60;
 /** In characters. Codes and tokens are far shorter. */
-export const MAX_LENGTH = 1000;
+const MAX_LENGTH = 1000;
 
-/** A cookie that keeps a code or a token while its user goes from page to page. */
+/** A cookie that keeps a code, a token or a form while its user goes from page to page. */
 export interface SealedCookie {
   set(ctx: Context, value: string): void;
   /** @returns undefined without the cookie, or if this server did not seal it for this purpose */
@@ -18,11 +18,12 @@ export interface SealedCookie {
  * Keeps the token of a link in the browser, encrypted and by default for an hour, so that it stays out of the address bar, the
  * history, logs and the Referer header.
  * @param purpose names the cookie; a value that was sealed for another purpose does not open
+ * @param options `maxLength`: of the value, which is cut there
  */
 export function createSealedCookie(
   deps: { secrets: Secrets; scope: IssuerScope },
   purpose: string,
-  minutes = MINUTES,
+  { minutes = MINUTES, maxLength = MAX_LENGTH }: { minutes?: number; maxLength?: number } = {},
 ): SealedCookie {
   const { cookiePrefix, cookiePath, secure } = deps.scope;
   const name = `${cookiePrefix}latchkey_${purpose}`;
@@ -30,7 +31,7 @@ export function createSealedCookie(
   const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
   return {
     set(ctx, value) {
-      ctx.cookies.set(name, deps.secrets.seal(value.slice(0, MAX_LENGTH), at), {
+      ctx.cookies.set(name, deps.secrets.seal(value.slice(0, maxLength), at), {
         ...options,
         maxAge: minutes * 60_000,
       });

@@ -1,9 +1,10 @@
 import type { Context, Middleware } from 'koa';
-import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { formExpired } from './csrf.ts';
+import { createEndedForms, type EndedFormOptions } from './ended-forms.ts';
 import { showError } from './errors.ts';
 import { readForm } from './form-body.ts';
+import type { PendingActions } from './pending-action.ts';
 import { type ShowPage, seeOther } from './respond.ts';
 
 /** The user who opens one of our own pages, by the session in the browser. */
@@ -17,6 +18,8 @@ export interface SignedInUser {
    * @param idempotencyKey a value that the form sends back in its field `idempotency_key`, and that nobody can change
    */
   csrf(action: string, idempotencyKey?: string): string;
+  /** What the user typed into the form of this page, if their session had ended when they sent it. */
+  typed?: Record<string, string> | undefined;
 }
 
 export interface SignedInPagesDeps {
@@ -29,6 +32,7 @@ export interface SignedInPagesDeps {
   /** Records, after the response, that the session is in use. */
   recordUse(sessionUid: string): void;
   covers(scopes: string[], scope: string): boolean;
+  pendingActions: Pick<PendingActions, 'ownerOf' | 'keepForm' | 'findForm' | 'forget'>;
   /** The address to sign in at and return to that page. @param params of the authorization request */
   signInUrl(page: string, params?: Record<string, string>): string;
 }
@@ -40,9 +44,15 @@ export type FormHandler = (
   fields: Record<string, string>,
 ) => Promise<void> | void;
 
+interface FormOptions extends EndedFormOptions {
+  /** The scope that it needs. */
+  scope?: string;
+}
+
 /** Guards every page of the account and the console: the user is signed in, has the scope, and sent the form from our own page. */
 export function createSignedInPages(deps: SignedInPagesDeps) {
-  const { secrets, covers } = deps;
+  const { secrets, covers, pendingActions } = deps;
+  const endedForms = createEndedForms(deps);
 
   async function findUser(ctx: Context): Promise<SignedInUser | undefined> {
     const { accountId, uid } = await deps.sessionOf(ctx);
@@ -55,8 +65,10 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
       username,
       scopes,
       sessionUid: uid,
-      csrf: (action, idempotencyKey = '') =>
-        secrets.csrfToken(purpose(action, uid, accountId, idempotencyKey)),
+      csrf(path, idempotencyKey = '') {
+        const token = secrets.csrfToken(purpose(path, uid, accountId, idempotencyKey));
+        return `${token}.${pendingActions.ownerOf(accountId, { path, idempotencyKey })}`;
+      },
     };
   }
 
@@ -85,32 +97,27 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
         const user = await findUser(ctx);
         if (!user) return seeOther(ctx, deps.signInUrl(ctx.path));
         if (!mayOpen(ctx, user, scope)) return;
-        await work(ctx, user);
+        await work(ctx, { ...user, typed: endedForms.takeTyped(ctx, user.accountId) });
       };
     },
 
-    /** The action of one of our own forms. @param scope the scope that it needs */
-    form(work: FormHandler, scope?: string): Middleware {
+    /** The action of one of our own forms. */
+    form(work: FormHandler, options: FormOptions = {}): Middleware {
       return async (ctx) => {
         const user = await findUser(ctx);
-        if (!user)
-          throw new LatchkeyError(
-            'forbidden',
-            'session_ended',
-            'You are no longer signed in. Nothing was changed. Open the page again to sign in.',
-            {
-              back: {
-                url: deps.signInUrl(/^\/admin\b/.test(ctx.path) ? '/admin' : '/account'),
-                label: 'Sign in',
-              },
-            },
-          );
-        if (!mayOpen(ctx, user, scope)) return;
+        if (user && !mayOpen(ctx, user, options.scope)) return;
         const fields = await readForm(ctx);
         const { csrf = '', idempotency_key: idempotencyKey = '' } = fields;
-        if (!secrets.csrfMatches(purpose(ctx.path, user.sessionUid, user.accountId, idempotencyKey), csrf))
+        const [token = '', owner = ''] = csrf.split('.');
+        const form = { owner, idempotencyKey, fields };
+        if (!user) return endedForms.showAgain(ctx, { ...form, isSignedIn: false }, options);
+        const { accountId, sessionUid } = user;
+        if (secrets.csrfMatches(purpose(ctx.path, sessionUid, accountId, idempotencyKey), token))
+          return work(ctx, user, fields);
+        // The user has signed in again since, perhaps in another tab.
+        if (owner !== pendingActions.ownerOf(accountId, { path: ctx.path, idempotencyKey }))
           throw formExpired();
-        await work(ctx, user, fields);
+        endedForms.showAgain(ctx, { ...form, isSignedIn: true }, options);
       };
     },
   };

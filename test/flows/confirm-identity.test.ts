@@ -138,7 +138,7 @@ describe('an action that needs a recent sign-in', () => {
       )?.[1];
     const key = /name="key" value="([^"]+)"/.exec(html)?.[1];
     await age(server);
-    const fields = { csrf: String(csrf), key: String(key), act: 'remove', name: 'x'.repeat(2000) };
+    const fields = { csrf: String(csrf), key: String(key), act: 'remove', name: 'x'.repeat(3000) };
     const page = await browser.follow(await browser.post('/account/security/keys', fields));
     assert.equal(page.status, 200, 'the sign-in page');
     const second = await signInAgain(browser, page);
