@@ -41,7 +41,7 @@ const PACKAGES = {
   postgres: 'postgresql',
   mariadb: 'mariadb-server',
   redis: 'redis-server',
-  chromium: 'chromium',
+  chromium: 'chromium-headless-shell',
   firefox: 'firefox-esr',
   sqlite3: 'sqlite3',
 };
@@ -49,7 +49,10 @@ const PACKAGES = {
 const isSet = (engine: string) => Boolean(process.env[urlVariable(engine)]);
 const isWanted = (engine: string) => !values.engines || values.engines.split(',').includes(engine);
 
-const BROWSERS = { chromium: ['chromium', 'google-chrome'], firefox: ['firefox-esr', 'firefox'] };
+const BROWSERS = {
+  chromium: ['chromium-headless-shell', 'chromium', 'google-chrome'],
+  firefox: ['firefox-esr', 'firefox'],
+};
 const missing: (keyof typeof PACKAGES)[] = SERVERS.filter(
   (name) => (name === 'redis' || isWanted(name)) && !isSet(name) && !isInstalled(name),
 );
