@@ -1,7 +1,5 @@
 // The browser's side of passkeys. It says what happened into role=status; without it every page works by its forms.
-// The library comes when it is first needed: most pages are left without a touch.
-const { dataset, src } = document.currentScript;
-const { library } = dataset;
+const { src } = document.currentScript;
 // This script is at /assets below the path of the server.
 const endpoints = new URL('../webauthn/', src);
 const status = document.querySelector('#status');
@@ -15,16 +13,6 @@ const say = (text) => {
 // A page has one element with role=status: if it shows an outcome already, this one stays polite without the role.
 if (!document.querySelector('[role=status]')) status.role = 'status';
 
-let loading;
-function load() {
-  loading ??= new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    Object.assign(script, { src: library, onload: () => resolve(SimpleWebAuthnBrowser), onerror: reject });
-    document.head.append(script);
-  });
-  return loading;
-}
-
 async function send(path, body) {
   const answer = await fetch(new URL(path, endpoints), {
     method: 'POST',
@@ -36,16 +24,53 @@ async function send(path, body) {
   throw Object.assign(new Error(result.title), { problem: result });
 }
 
-async function ceremony(kind, body, silent) {
-  const { startAuthentication, startRegistration } = await load();
-  const start = kind === 'authentication' ? startAuthentication : startRegistration;
-  const response = await start({ optionsJSON: await send(`${kind}/options`, body), ...silent });
-  say('');
-  await finish(kind, body, response);
+// Options and responses are JSON between server and script, and bytes between script and browser (Web Authentication
+// Level 3 section 5.1). Older browsers cannot convert them.
+const toBytes = (text) =>
+  Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (one) => one.charCodeAt(0));
+const toText = (bytes) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+const withBytes = (named) => ({ ...named, id: toBytes(named.id) });
+
+const readOptions = ({ challenge, user, allowCredentials = [], excludeCredentials = [], ...rest }) => ({
+  ...rest,
+  challenge: toBytes(challenge),
+  user: user && withBytes(user),
+  allowCredentials: allowCredentials.map(withBytes),
+  excludeCredentials: excludeCredentials.map(withBytes),
+});
+
+const PARTS = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'];
+
+function writeResponse(credential) {
+  const { id, type, authenticatorAttachment, response } = credential;
+  const parts = PARTS.filter((name) => response[name]).map((name) => [name, toText(response[name])]);
+  return {
+    id,
+    rawId: id,
+    type,
+    authenticatorAttachment,
+    clientExtensionResults: credential.getClientExtensionResults(),
+    response: { ...Object.fromEntries(parts), transports: response.getTransports?.() },
+  };
 }
 
-async function finish(kind, body, response) {
-  const { location: to } = await send(`${kind}/verify`, { ...body, response });
+// Browsers refuse two ceremonies at once. One that a button begins ends any other; one that the browser begins by itself
+// waits until no button is pressed.
+let running;
+let isPressed = false;
+async function ceremony(kind, body, mediation) {
+  const publicKey = readOptions(await send(`${kind}/options`, body));
+  if (mediation && isPressed) return;
+  running?.abort();
+  running = new AbortController();
+  const method = kind === 'authentication' ? 'get' : 'create';
+  const made = await navigator.credentials[method]({ publicKey, mediation, signal: running.signal });
+  say('');
+  const { location: to } = await send(`${kind}/verify`, { ...body, response: writeResponse(made) });
   location.assign(to ?? back);
 }
 
@@ -65,22 +90,22 @@ const fieldsOf = (form) =>
     ),
   );
 
-// Two at once are refused: what the browser does by itself gives way.
-const upgrading = new AbortController();
-
 async function click({ currentTarget: button }) {
-  upgrading.abort();
   const { username, email, code } = button.form?.elements ?? {};
   if ([username, email, code].some((field) => field?.reportValidity() === false)) return;
   say('Waiting for your passkey…');
+  isPressed = true;
   try {
     await ceremony(...acts[button.dataset.passkey](button));
-  } catch ({ problem, code }) {
+  } catch ({ problem, name }) {
+    // Another button was pressed.
+    if (name === 'AbortError') return;
+    isPressed = false;
     // The page has been open for too long. The page of an ended sign-in leads back to the application; the form of a button
     // leads to the sign-in page and back here, where this begins again.
     if (problem?.code === 'interaction_ended') return location.replace(location.href);
     if (button.form?.act && problem?.code === 'sign_in_too_old') return button.form.submit();
-    const known = code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED' && 'You have already added that key.';
+    const known = name === 'InvalidStateError' && 'You have already added that key.';
     say(problem?.title ?? (known || 'No passkey was used. Try again, or choose another way.'));
     offer();
   }
@@ -93,24 +118,14 @@ async function offer() {
   clearTimeout(timer);
   if (!autofill || !(await credentials.isConditionalMediationAvailable?.())) return;
   timer = setTimeout(offer, 240_000);
-  ceremony('authentication', {}, { useBrowserAutofill: true }).catch(
-    ({ problem }) => problem && say(problem.title),
-  );
+  ceremony('authentication', {}, 'conditional').catch(({ problem }) => problem && say(problem.title));
 }
 
 async function after() {
   for (const [name, options] of Object.entries(JSON.parse(signal ?? '{}')))
     credentials[name]?.(options).catch(() => {});
-  // A browser that can do this needs no library for it.
-  if (!upgrade || !(await credentials.getClientCapabilities?.())?.conditionalCreate) return;
-  const body = { ceremony: 'upgrade' };
-  const publicKey = credentials.parseCreationOptionsFromJSON(await send('registration/options', body));
-  const made = await navigator.credentials.create({
-    mediation: 'conditional',
-    publicKey,
-    signal: upgrading.signal,
-  });
-  await finish('registration', body, made.toJSON());
+  if (upgrade && (await credentials.getClientCapabilities?.())?.conditionalCreate)
+    await ceremony('registration', { ceremony: 'upgrade' }, 'conditional');
 }
 
 for (const button of buttons) {

@@ -7,16 +7,9 @@ import { projectPath } from '../kit/project-root.ts';
 const SCRIPT = 'text/javascript; charset=utf-8';
 const own = (name: string) => projectPath(`assets/${name}`);
 
-/** The WebAuthn library for browsers, exactly as its package ships it. */
-const LIBRARY = new URL(
-  '../dist/bundle/index.umd.min.js',
-  import.meta.resolve('@simplewebauthn/browser').replace(/\/(esm|script)\/index\.js$/, '/esm/'),
-);
-
-const FILES: Record<string, { type: string; path: string | URL }> = {
+const FILES: Record<string, { type: string; path: string }> = {
   'latchkey.css': { type: 'text/css; charset=utf-8', path: own('latchkey.css') },
   'logo.svg': { type: 'image/svg+xml', path: own('logo.svg') },
-  'webauthn.js': { type: SCRIPT, path: LIBRARY },
   'passkeys.js': { type: SCRIPT, path: own('passkeys.js') },
   'copy.js': { type: SCRIPT, path: own('copy.js') },
 };

@@ -30,7 +30,7 @@ function view(name: string): TemplateFunction {
 export type Render = (view: string, data: Record<string, unknown>) => string;
 
 /** Attributes with a path of ours. Quotes in texts are escaped, so that nothing else looks like one. */
-const PATHS = / (href|action|src|data-back|data-library)="\/(?!\/)/g;
+const PATHS = / (href|action|src|data-back)="\/(?!\/)/g;
 
 /** Puts the path of the issuer before every path of ours: views and pages know nothing about it. */
 const withBase = (html: string, base: string) => (base === '' ? html : html.replace(PATHS, ` $1="${base}/`));
@@ -63,7 +63,6 @@ export function createRenderer(deps: {
     logo: deps.assets.url('logo.svg'),
     copyScript: deps.assets.url('copy.js'),
     passkeyScript: deps.assets.url('passkeys.js'),
-    passkeyLibrary: deps.assets.url('webauthn.js'),
   };
   return (name, data) => {
     const title = String(data.title).replace(TEXT_DIRECTION, '');

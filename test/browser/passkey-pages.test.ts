@@ -14,7 +14,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
     [320, 'dark'],
     [1280, 'light'],
   ] as const) {
-    test(`is accessible and fits at ${width} px in ${colorScheme}, and weighs less than 30 kB`, async (t) => {
+    test(`is accessible and fits at ${width} px in ${colorScheme}, and weighs less than 25 kB`, async (t) => {
       const server = await startServer(t, 'sqlite', { hostname: 'localhost' });
       const person = await server.createAccount('ada.okafor');
       const viewport = { width, height: 800 };
@@ -33,7 +33,7 @@ describe('every page of passkeys and second factors', { skip }, () => {
           .locator('link[href^="/assets"], script[src^="/assets"]')
           .evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? one.getAttribute('src')));
         const loaded = files.reduce((sum, file) => sum + (weights.get(String(file)) ?? 0), html);
-        assert.ok(loaded > 9000 && loaded < 30_000, `${name} weighs ${loaded}`);
+        assert.ok(loaded > 9000 && loaded < 25_000, `${name} weighs ${loaded}`);
         t.diagnostic(`${name}: ${loaded}`);
       };
       const security = `${server.issuer}/account/security`;

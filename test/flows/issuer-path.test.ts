@@ -93,7 +93,7 @@ for (const [way, suffix] of Object.entries(WAYS)) {
       for (const path of [...paths, '/forgot', '/code', '/session/end', '/nothing']) {
         const page = await browser.get(`/id${path || '/'}`);
         const html = await page.text();
-        const links = [...html.matchAll(/ (?:href|action|src|data-back|data-library)="(\/[^"]*)"/g)].map(
+        const links = [...html.matchAll(/ (?:href|action|src|data-back)="(\/[^"]*)"/g)].map(
           ([, url = '']) => url,
         );
         assert.ok(links.length > 2, path);
