@@ -33,7 +33,7 @@ export interface MiddlewareDeps {
   assets: Assets;
   showPage: ShowPage;
   provider: Provider;
-  services: { clients: Pick<Services['clients'], 'listScopes'> };
+  services: { clients: Pick<Services['clients'], 'listScopes'>; wayBack: Services['wayBack'] };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
   isStopping?(): boolean;
@@ -78,7 +78,11 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     // After a form, shows a page that goes on to the application: the CSP would block a redirect there.
     leaveByNavigation({ issuer, showPage }),
     // Opens a unit of work, which is committed before the response is sent.
-    requestUnit({ driver: database.driver, secure: issuer.startsWith('https:') }),
+    requestUnit({
+      driver: database.driver,
+      secure: issuer.startsWith('https:'),
+      findWayBack: (ctx) => deps.services.wayBack.find(ctx, deps.provider),
+    }),
     // Rejects authorization requests that are too large.
     limitRequestSize(deps.provider),
     // Corrects what the engine's responses get wrong.

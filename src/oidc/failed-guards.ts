@@ -11,6 +11,7 @@ import { revokeFamily } from './storage/families.ts';
 import type { Payload } from './storage/models.ts';
 import { findBegunInteraction, findConsumedRow } from './storage/request-links.ts';
 import { revokeGrant } from './storage/statements.ts';
+import type { FindWayBack, WayBack } from './way-back.ts';
 
 /** Removes from the response what the request was about to hand out: a session id, a code, tokens. */
 export function withdrawResponse(ctx: Context): void {
@@ -91,12 +92,24 @@ function askAgain(ctx: Context): void {
   seeOther(ctx, ctx.url);
 }
 
+/** Where the user signs in again: nothing of the failed request was committed, so the interaction still waits. */
+function sameInteraction({ path }: Context): WayBack | undefined {
+  const [url] = /^\/interaction\/[\w-]+/.exec(path) ?? [];
+  return url ? { url, label: 'Sign in' } : undefined;
+}
+
 /**
  * Answers a request whose commit was refused because another request was faster. What has to be recorded is committed
  * in a unit of its own, so that the failed one does not take it along.
+ * @param findWayBack to the application that asked for the sign-in
  * @throws LatchkeyError conflict, Error for a guard that is not known here
  */
-export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard: string): Promise<void> {
+export async function answerFailedGuard(
+  ctx: Context,
+  failed: UnitOfWork,
+  guard: string,
+  findWayBack: FindWayBack,
+): Promise<void> {
   if (guard === 'consume') return refuseReplay(ctx, failed);
   const engineContext = ctx as Context & KoaContextWithOIDC;
   // The account has used this nonce before.
@@ -116,18 +129,21 @@ export async function answerFailedGuard(ctx: Context, failed: UnitOfWork, guard:
       'conflict',
       'password_changed_concurrently',
       'The password was changed at the same time. Go back and sign in with the new password.',
+      { back: sameInteraction(ctx) },
     );
   if (guard === 'credential')
     throw new LatchkeyError(
       'conflict',
       'credential_removed_concurrently',
       'This key was removed at the same time. Go back and sign in in another way.',
+      { back: sameInteraction(ctx) },
     );
   if (guard === 'request' || guard === 'session')
     throw new LatchkeyError(
       'conflict',
       'sign_in_ended_concurrently',
       'This sign-in was ended at the same time, or continued in another window. Go back to the application and start again.',
+      { back: await findWayBack(ctx) },
     );
   throw new Error(`The guard ${guard} failed.`);
 }

@@ -7,6 +7,7 @@ import { addressOf } from '../web/ip-address.ts';
 import { UNEXPECTED_ERROR } from './events.ts';
 import { answerFailedGuard, withdrawResponse } from './failed-guards.ts';
 import { setRequestCookies } from './storage/visitor-requests.ts';
+import type { FindWayBack } from './way-back.ts';
 
 const isUnavailable = (error: unknown) => error instanceof LatchkeyError && error.kind === 'unavailable';
 
@@ -41,7 +42,7 @@ function discardBroken(ctx: Context, unit: UnitOfWork): void {
  * there after a crash, and what was not committed was never sent.
  * @param deps `secure`: whether the issuer is https
  */
-export function requestUnit(deps: { driver: Driver; secure: boolean }): Middleware {
+export function requestUnit(deps: { driver: Driver; secure: boolean; findWayBack: FindWayBack }): Middleware {
   return async (ctx, next) => {
     const unit = new UnitOfWork(deps.driver, {
       ip: addressOf(ctx.ip),
@@ -60,7 +61,7 @@ export function requestUnit(deps: { driver: Driver; secure: boolean }): Middlewa
         await next();
         discardBroken(ctx, unit);
         const failedGuard = await unit.commit();
-        if (failedGuard) await answerFailedGuard(ctx, unit, failedGuard);
+        if (failedGuard) await answerFailedGuard(ctx, unit, failedGuard, deps.findWayBack);
       } catch (error) {
         unit.discardWrites();
         unit.failure ??= toUnavailable(error);

@@ -5,6 +5,7 @@ import type { IssuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { type ApplicationPages, startOf } from './clients/front-pages.ts';
+import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
 /** Longer than any sign-in: the page may be opened again from the history a week later. */
 const MINUTES = 7 * 24 * 60;
@@ -36,10 +37,14 @@ export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: I
         clientId ? await provider.Client.find(clientId) : undefined;
       const client =
         (await find(typeof named === 'string' ? named : undefined)) ?? (await find(cookie.read(ctx)));
+      if (client?.clientId === OWN_CLIENT_ID) return { url: '/', label: 'Go to the front page' };
       const url = client && startOf(client as unknown as Application, deps.issuer);
       return url ? { url, label: `Start again at ${client.clientName ?? client.clientId}` } : undefined;
     },
   };
 }
+
+/** The way back of one server, with its engine. */
+export type FindWayBack = (ctx: Context) => Promise<WayBack | undefined>;
 
 export type WayBackService = ReturnType<typeof createWayBack>;

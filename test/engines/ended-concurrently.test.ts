@@ -44,7 +44,9 @@ for (const engine of engines) {
         const end = await browser.follow(await browser.post(action, { ...fields, username, password }));
         assert.ok(hasRun());
         assert.equal(end.status, 409);
-        assert.match(await end.text(), /You were not signed in/);
+        const html = await end.text();
+        assert.match(html, /You were not signed in/);
+        assert.match(html, /<a class="btn primary" href="\/">Go to the front page</);
         assert.equal((await browser.get(SECURITY)).status, 303);
         assert.equal((await server.database.knex('T_user_sessions').where({ is_active: true })).length, 0);
       });
@@ -60,6 +62,7 @@ for (const engine of engines) {
         const end = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
         assert.ok(hasRun());
         assert.equal(end.status, 409);
+        assert.match(await end.text(), /<a class="btn primary" href="https:[^"]+">Start again at /);
         assert.equal(
           (await server.database.knex('T_authorization_codes').where({ account_id: ada.id })).length,
           0,
@@ -74,6 +77,7 @@ for (const engine of engines) {
         const end = await browser.get(authorizeUrl(request));
         assert.ok(hasRun());
         assert.equal(end.status, 409);
+        assert.match(await end.text(), /<a class="btn primary" href="https:[^"]+">Start again at /);
         assert.equal(
           (await server.database.knex('T_authorization_codes').where({ account_id: ada.id })).length,
           0,
@@ -126,6 +130,8 @@ for (const engine of engines) {
     const answer = await browser.post(action, { ...fields, username, password });
     assert.ok(hasRun());
     assert.equal(answer.status, 409);
+    const [, again = ''] = /<a class="btn primary" href="([^"]+)">Sign in</.exec(await answer.text()) ?? [];
+    assert.match(await (await browser.get(again)).text(), /name="password"/);
     assert.equal((await browser.get(SECURITY)).status, 303);
   });
 }
