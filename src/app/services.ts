@@ -3,6 +3,7 @@ import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit, UnitOfWork, withUnit } from '../database/unit-of-work.ts';
+import * as emailStore from '../identity/accounts/email-store.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
 import { deleteGlobalRoles, insertGlobalRoles, listGlobalRoles } from '../identity/accounts/role-store.ts';
 import {
@@ -143,8 +144,10 @@ export function createServices(deps: ServiceDeps) {
     mail,
     background,
     findAccount: accountStore.findAccount,
-    confirmEmail: accountStore.confirmEmail,
-    replaceEmail: accountStore.replaceEmail,
+    listAccountsAwaiting: accountStore.listAccountsAwaiting,
+    confirmEmail: emailStore.confirmEmail,
+    confirmRequestedEmail: emailStore.confirmRequestedEmail,
+    replaceEmail: emailStore.replaceEmail,
     assertSignedIn,
     lockAccount: accountStore.lockAccount,
     hasPassword: passwordStore.hasPassword,
@@ -168,8 +171,8 @@ export function createServices(deps: ServiceDeps) {
     findAccount: accountStore.findAccount,
     hasAdministrator: accountStore.hasAdministrator,
     insertAccount: accountStore.insertAccount,
-    confirmEmail: accountStore.confirmEmail,
-    releaseEmail: accountStore.releaseEmail,
+    confirmEmail: emailStore.confirmEmail,
+    releaseEmail: emailStore.releaseEmail,
     replaceScopes: accountStore.replaceScopes,
     usernameTaken: accountStore.usernameTaken,
     listGlobalRoles,

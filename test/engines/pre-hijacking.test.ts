@@ -158,7 +158,8 @@ for (const engine of engines) {
 
     test('a later reset of a confirmed address keeps keys, the app and recovery codes', async (t) => {
       const { server, id } = await prepare(t, engine);
-      await server.database.knex('T_accounts').where({ id }).update({ email_verified: true });
+      const confirmed = { email: VICTIM, email_verified: true };
+      await server.database.knex('T_accounts').where({ id }).update(confirmed);
       await server.settled();
       const before = server.sink.mails.filter(({ to }) => to[0] === VICTIM).length;
       const owner = await openLink(server, await resetLink(server, VICTIM, before));

@@ -13,6 +13,8 @@ export const accounts: Record<string, TableDescription> = {
       email: 'The e-mail address, normalized like the username; NULL if the account has none.',
       email_verified:
         'True once somebody who reads mail there has confirmed it (while signed in, by a reset, or by signing up with a mailed invitation), or an administrator has vouched for it.',
+      requested_email:
+        'The address that was entered at sign-up, until it is confirmed. It may belong to another account, and applications do not get it. A forgotten password can be reset with it.',
       name: 'The display name on pages and in the `name` claim.',
       given_name: 'For the `given_name` claim.',
       family_name: 'For the `family_name` claim.',
@@ -32,6 +34,7 @@ export const accounts: Record<string, TableDescription> = {
     indices: {
       I_accounts_username: 'Signing in; usernames are unique.',
       I_accounts_email: 'Resetting a forgotten password; addresses are unique.',
+      I_accounts_requested_email: 'Resetting a forgotten password before the address is confirmed.',
     },
     security: [
       'Every request checks `is_active`, so setting it to false with SQL is enough to lock someone out.',

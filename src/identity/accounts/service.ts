@@ -4,6 +4,7 @@ import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { invalidFields, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
+import { findRequestedEmail, releaseEmail } from './email-store.ts';
 import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
 import { accountNotFound, type Profile, type Profiles } from './profile.ts';
 import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';
@@ -14,7 +15,6 @@ import {
   insertAccount,
   listAccounts,
   lockAccount,
-  releaseEmail,
   setAccountActive,
   updateAccount,
   usernameTaken,
@@ -106,6 +106,9 @@ export function createAccountService(deps: AccountServiceDeps) {
           const columns = Object.fromEntries(
             Object.entries(fields).filter(([, value]) => value !== undefined),
           ) as Partial<Account>;
+          // An administrator vouches for the address of the sign-up too.
+          if (emailVerified && account.email === null && columns.email === undefined)
+            columns.email = await findRequestedEmail(trx, account.id);
           const email = columns.email === undefined ? account.email : columns.email;
           const isOtherAddress = email !== account.email;
           if (emailVerified && email === null)

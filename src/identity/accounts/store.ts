@@ -65,6 +65,20 @@ export async function findAccount(source: Knex, filter: AccountFilter): Promise<
   return row && toAccount(row);
 }
 
+/** How many accounts may get a mail about an address that none of them has confirmed. */
+const MAX_WAITING = 3;
+
+/** The active accounts that were created with an address which no account has confirmed yet, the latest first. */
+export async function listAccountsAwaiting(source: Knex, email: string): Promise<Account[]> {
+  const rows = await source(TABLE)
+    .where({ requested_email: email, is_active: true })
+    .whereNull('email')
+    .orderBy('created_at', 'desc')
+    .limit(MAX_WAITING)
+    .select<AccountRow[]>(COLUMNS);
+  return rows.map(toAccount);
+}
+
 /** All accounts by username. */
 export async function listAccounts(source: Knex): Promise<Account[]> {
   const rows = await source(TABLE).select<AccountRow[]>(COLUMNS).orderBy('username');
@@ -86,6 +100,8 @@ export interface NewAccount
   id?: string;
   username: string;
   email: string | null;
+  /** The address that a stranger entered and nobody confirmed. Unlike `email` it need not be free. */
+  requested_email?: string | null;
   name: string | null;
   scopes: string[];
 }
@@ -108,6 +124,7 @@ export async function insertAccount(
     username,
     email: options.emailIfFree && email !== null ? emailIfFree(trx, email) : email,
     email_verified,
+    requested_email: account.requested_email ?? null,
     name,
     given_name: account.given_name ?? null,
     family_name: account.family_name ?? null,
@@ -139,16 +156,20 @@ export async function setAccountActive(trx: Knex.Transaction, id: string, is_act
   await trx(TABLE).where({ id }).update({ is_active, updated_at: new Date() });
 }
 
-/** @throws a unique violation, for which `usernameTaken` is the error to show */
+/**
+ * Another e-mail address replaces the requested one too.
+ * @throws a unique violation, for which `usernameTaken` is the error to show
+ */
 export async function updateAccount(
   trx: Knex.Transaction,
   id: string,
   { scopes, ...columns }: Partial<Omit<Account, 'id' | 'is_active'>>,
 ): Promise<void> {
   const ceiling = scopes && { scopes: JSON.stringify(scopes) };
+  const requested = columns.email !== undefined && { requested_email: null };
   await trx(TABLE)
     .where({ id })
-    .update({ ...columns, ...ceiling, updated_at: new Date() });
+    .update({ ...columns, ...ceiling, ...requested, updated_at: new Date() });
 }
 
 /** Foreign keys delete everything that belongs to the account, except for the audit log. */
@@ -178,41 +199,6 @@ export async function replaceScopes(
       'Another request changed the account at the same time. Nothing was changed. Try again.',
     );
   return { before, after };
-}
-
-/**
- * Marks the e-mail address of an account as confirmed, if it is still that one.
- * @returns whether nobody had confirmed it before
- */
-export async function confirmEmail(trx: Knex.Transaction, id: string, email: string): Promise<boolean> {
-  const confirmed = await trx(TABLE)
-    .where({ id, email, email_verified: false })
-    .update({ email_verified: true, updated_at: new Date() });
-  return confirmed === 1;
-}
-
-/** Takes an address from any account that never confirmed it. @param id of an account that keeps it */
-export async function releaseEmail(trx: Knex.Transaction, email: string, id = ''): Promise<void> {
-  await trx(TABLE).where({ email, email_verified: false }).whereNot({ id }).update({ email: null });
-}
-
-/**
- * Gives an account a confirmed e-mail address, and takes it from any account that never confirmed it.
- * @returns the address before it, or undefined when another request changed the address concurrently
- * @throws a unique violation when another account confirmed it
- */
-export async function replaceEmail(
-  trx: Knex.Transaction,
-  id: string,
-  email: string,
-): Promise<{ before: string | null } | undefined> {
-  const row = await trx(TABLE).where({ id }).first('email');
-  const before: string | null = row?.email ?? null;
-  await releaseEmail(trx, email, id);
-  const replaced = await trx(TABLE)
-    .where({ id, email: before })
-    .update({ email, email_verified: true, updated_at: new Date() });
-  return replaced === 1 ? { before } : undefined;
 }
 
 /** Whether an active account holds `latchkey:*`. */

@@ -3,6 +3,7 @@ import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
+import type { MailSender } from '../mail/send.ts';
 import type { NewCredential } from '../passkeys/registration.ts';
 import type { Authority, Grants } from './authority.ts';
 import { codeHash } from './codes.ts';
@@ -34,11 +35,20 @@ export interface RedeemResult {
 
 export interface RedemptionDeps {
   knex: Knex;
+  /** `isEnabled`: whether addresses can be confirmed. */
+  mail: Pick<MailSender, 'isEnabled'>;
   authority: Authority;
   hasAdministrator(source: Knex): Promise<boolean>;
   insertAccount(
     trx: Knex.Transaction,
-    account: { id?: string; username: string; email: string | null; name: string | null; scopes: string[] },
+    account: {
+      id?: string;
+      username: string;
+      email: string | null;
+      requested_email: string | null;
+      name: string | null;
+      scopes: string[];
+    },
     options: { emailIfFree: true },
   ): Promise<string>;
   confirmEmail(trx: Knex.Transaction, accountId: string, email: string): Promise<boolean>;
@@ -102,6 +112,12 @@ export function createRedemption(deps: RedemptionDeps) {
     await recordEventIn(trx, { action: 'invitation.redeemed', accountId, target: id, details }, origin);
   }
 
+  /**
+   * Whether the account has the address at once, if it is free. Otherwise it has none until it is confirmed, free or not:
+   * applications would see the difference in the claim `email`. Without a mail server nothing could ever be confirmed.
+   */
+  const isReleased = ({ isMailed }: StoredInvitation) => isMailed || !deps.mail.isEnabled;
+
   return {
     /**
      * Creates the account, its password or passkey, the redemption and the audit rows in one transaction.
@@ -114,7 +130,14 @@ export function createRedemption(deps: RedemptionDeps) {
           const invitation = await useInvitation(trx, input.code);
           const grants = await authority.findGrants(trx, invitation);
           const email = invitation.email ?? input.email;
-          const account = { id, username, email, name, scopes: grants.scopes };
+          const account = {
+            id,
+            username,
+            email: isReleased(invitation) ? email : null,
+            requested_email: email,
+            name,
+            scopes: grants.scopes,
+          };
           if (invitation.isMailed && email !== null) await deps.releaseEmail(trx, email);
           const accountId = await deps.insertAccount(trx, account, { emailIfFree: true });
           const isConfirmed =

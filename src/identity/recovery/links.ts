@@ -74,7 +74,7 @@ export async function pretendToCreateLink(trx: Knex.Transaction, purpose: LinkPu
 
 /**
  * Selects a link that is unused, not expired, and of an active account. A link that signs in is valid only while the
- * account has the address that it was mailed to: people who read mail at an earlier address stay out.
+ * account has, or waits for, the address that it was mailed to: people who read mail at an earlier address stay out.
  */
 const whereOpen = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: LinkPurpose[]) =>
   query
@@ -87,7 +87,8 @@ const whereOpen = (query: Knex.QueryBuilder, source: Knex, token: string, purpos
         .select('a.id')
         .whereRaw('a.id = T_account_links.account_id')
         .whereRaw(
-          `a.is_active = true AND (COALESCE(a.email, '') = T_account_links.email OR purpose = 'verify_email')`,
+          `a.is_active = true
+            AND (COALESCE(a.email, a.requested_email, '') = T_account_links.email OR purpose = 'verify_email')`,
         ),
     );
 
@@ -101,8 +102,8 @@ async function findOwner(source: Knex, token: string): Promise<LinkOwner | undef
       'l.email',
       'a.username',
       'a.name',
-      'a.email as present_email',
       'a.email_verified',
+      source.raw('COALESCE(a.email, a.requested_email) AS present_email'),
     );
   if (!row) return undefined;
   const { account_id: accountId, purpose, username, name, email } = row;
@@ -138,11 +139,16 @@ export async function voidLinks(trx: Knex.Transaction, accountId: string): Promi
     .update({ consumed_at: new Date() });
 }
 
-/** The address that waits to be confirmed, even if its link has expired: the user can request another one. */
+/**
+ * The address that waits to be confirmed, even if its link has expired: the user can request another one. It is the one
+ * entered last, or else the one of the sign-up.
+ */
 export async function findPendingEmail(source: Knex, accountId: string): Promise<string | null> {
-  const row = await source(TABLE)
-    .where({ account_id: accountId, purpose: 'verify_email' })
-    .whereNull('consumed_at')
-    .first('email');
+  const row = await source('T_accounts as a')
+    .leftJoin(`${TABLE} as l`, (link) =>
+      link.on('l.account_id', 'a.id').andOnVal('l.purpose', 'verify_email').andOnNull('l.consumed_at'),
+    )
+    .where('a.id', accountId)
+    .first(source.raw('COALESCE(l.email, a.requested_email) AS email'));
   return row?.email ?? null;
 }

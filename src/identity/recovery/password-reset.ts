@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { createEventLimit, FAILURES_PER_HOUR } from '../../audit/event-limit.ts';
 import { recordEventIn } from '../../audit/index.ts';
-import { inTransaction } from '../../database/transaction.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import type { Background } from '../../kit/background.ts';
 import { messages } from '../mail/messages.ts';
@@ -22,8 +22,12 @@ export interface PasswordResetDeps {
   mail: MailSender;
   background: Background;
   findAccount(source: Knex, filter: { email: string; is_active: true }): Promise<Account | undefined>;
+  /** The accounts that were created with an address which no account has confirmed. */
+  listAccountsAwaiting(source: Knex, email: string): Promise<Account[]>;
   /** @returns whether nobody had confirmed the address before */
   confirmEmail(trx: Knex.Transaction, accountId: string, email: string): Promise<boolean>;
+  /** @returns whether the account was waiting for the address @throws a unique violation when another one confirmed it */
+  confirmRequestedEmail(trx: Knex.Transaction, accountId: string, email: string): Promise<boolean>;
   hashPassword(password: string): Promise<string>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Sets the password and ends its lockout. */
@@ -68,24 +72,33 @@ export function createPasswordReset(deps: PasswordResetDeps) {
     });
   }
 
-  async function mailLink(email: string, origin: Origin | undefined): Promise<void> {
-    const account = await deps.findAccount(knex, { email, is_active: true });
-    const way = account && (await findRecoveryWay(account));
-    if (!account || !way) return recordUnknownAddress(origin);
+  /** @returns whether there is a way back to the account */
+  async function mailLinkTo(account: Account, email: string, origin: Origin | undefined): Promise<boolean> {
+    const way = await findRecoveryWay(account);
+    if (!way) return false;
     const { id: accountId, username } = account;
     const link = { accountId, purpose: way.purpose, email };
     const token = await issueLink(knex, link, way.action, origin);
     if (token) await deps.mail.send(way.message({ issuer, username, token }), email, { accountId });
+    return true;
+  }
+
+  async function mailLinks(email: string, origin: Origin | undefined): Promise<void> {
+    const owner = await deps.findAccount(knex, { email, is_active: true });
+    let isMailed = false;
+    for (const account of owner ? [owner] : await deps.listAccountsAwaiting(knex, email))
+      if (await mailLinkTo(account, email, origin)) isMailed = true;
+    if (!isMailed) await recordUnknownAddress(origin);
   }
 
   return {
     /**
-     * Mails a link if an account has that address. Returns at once and does the work after the response, so that
+     * Mails a link if an account has that address, or was created with it. Returns at once and does the work after the response, so that
      * neither its content nor its duration reveals whether there is one.
      * @param email in its normal form
      */
     requestReset(email: string, origin?: Origin): void {
-      deps.background.run('reset', () => mailLink(email, origin));
+      deps.background.run('reset', () => mailLinks(email, origin));
     },
 
     /** Does not use the link up. */
@@ -96,14 +109,14 @@ export function createPasswordReset(deps: PasswordResetDeps) {
      * confirms the e-mail address, because its mailbox was read. If nobody had confirmed it before, somebody else may have
      * created the account with this address: everything that was set up on it until now ends.
      * @param password checked by the caller
-     * @throws LatchkeyError invalid_input when the link is not valid
+     * @throws LatchkeyError invalid_input when the link is not valid, or another account confirmed the address
      */
     async resetPassword(token: string, password: string, origin?: Origin): Promise<void> {
       // Before the slow hash, so that an invented token costs only a read.
       const found = await findLink(knex, token, 'reset_password');
       if (!found) throw linkExpired();
       const passwordHash = await deps.hashPassword(password);
-      await inTransaction(knex, async (trx) => {
+      const reset = async (trx: Knex.Transaction) => {
         // First: a sign-in with the old password that is committed before this point is ended below.
         await deps.setPassword(trx, found.accountId, passwordHash);
         // Until the link is used up, the account could get another address, which this mailbox does not show.
@@ -111,11 +124,18 @@ export function createPasswordReset(deps: PasswordResetDeps) {
         const link = await consumeLink(trx, token, 'reset_password');
         if (!link) throw linkExpired();
         const { accountId, email } = link;
-        if (await deps.confirmEmail(trx, accountId, email))
-          await deps.endEarlierCredentials(trx, accountId, origin);
+        const isFirst =
+          (await deps.confirmEmail(trx, accountId, email)) ||
+          (await deps.confirmRequestedEmail(trx, accountId, email));
+        if (isFirst) await deps.endEarlierCredentials(trx, accountId, origin);
         else await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'reset.done', accountId }, origin);
-      });
+      };
+      try {
+        await inTransaction(knex, reset);
+      } catch (error) {
+        throw isDuplicate(error) ? linkExpired() : error;
+      }
     },
   };
 }
