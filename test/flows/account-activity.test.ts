@@ -12,7 +12,9 @@ const ACTIVITY = '/account/activity';
 const OPERATOR = { accountId: null };
 
 const sentencesOf = async (page: Response) =>
-  [...(await page.text()).matchAll(/<h3><bdi>([^<]*)<\/bdi>/g)].map(([, sentence]) => sentence);
+  [...(await page.text()).matchAll(/<h3><bdi>(.*?)<\/bdi>/g)].map(([, html = '']) =>
+    html.replaceAll(/<[^>]*>/g, ''),
+  );
 
 const sentencesAt = async (browser: Browser, path: string) => sentencesOf(await browser.get(path));
 
