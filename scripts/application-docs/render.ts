@@ -87,12 +87,13 @@ the same name. A broken file is refused with its faults.
 | \`redirect\`, \`signOut\`, \`front\` | where it gets codes, where people return after signing out, and its front page: paths of the application, or addresses |
 | \`scope\`, \`kind\`, \`pkce\`, \`offline\` | what it asks for; \`confidential\` or \`public\`; \`always\`, \`or-nonce\` or \`off\`; whether it asks for refresh tokens |
 | \`claims\`, \`needs\` | the claims that it reads; \`groups=roles\` also gives it that claim, as [\`--claim\`](../connect/README.md#claims-of-one-application) does; and what else must be true |
+| \`resourceServer\` | \`true\` for an API, which has no \`redirect\` and checks the tokens of other applications |
 | \`options\` | parts that the operator chooses with \`--set\`, each with \`default\` and \`about\` |
 | \`paste\` | what to paste: \`format\` (\`env\`, \`yaml\`, \`ini\`, \`json\`, \`toml\`, \`hcl\`, \`shell\` or \`steps\`), \`where\`, \`text\` |
 | \`try\`, \`symptoms\` | how to see that it works; what it says when it does not, with \`says\`, \`cause\` and \`do\` |
 | \`tried\`, \`source\` | the version that was connected in this way, or null; where the facts come from |
 
-In texts, these are filled in: \`{{url}}\`, \`{{host}}\`, \`{{redirect_uri}}\`, \`{{client_id}}\`, \`{{client_secret}}\`, \`{{scope}}\`, \`{{random}}\` (a secret that the application keeps for itself), the names of
+In texts, these are filled in: \`{{url}}\`, \`{{host}}\`, \`{{redirect_uri}}\`, \`{{client_id}}\`, \`{{client_secret}}\`, \`{{scope}}\`, \`{{random}}\` (a new secret that the application keeps for itself, such as the key of its cookies), the names of
 options, and ${Object.keys(endpointsOf(ISSUER))
     .map((name) => `\`{{${name}}}\``)
     .join(', ')}.

@@ -51,6 +51,24 @@ describe('latchkey client create --preset', () => {
     }
   });
 
+  test('registers an API, which has no address and may introspect tokens of other applications', async (t) => {
+    const { storage } = await startServer(t, 'sqlite');
+    const args = [
+      'client',
+      'create',
+      '--preset',
+      'spring-resource-server',
+      '--scope',
+      'notes:read',
+      '--json',
+    ];
+    const { stdout, stderr, code } = await latchkey(args, { url: storage.url });
+    assert.equal(code, 0, stderr);
+    const { is_resource_server, redirect_uris, scope, paste } = JSON.parse(stdout);
+    assert.deepEqual([is_resource_server, redirect_uris, scope], [true, [], 'notes:read']);
+    assert.match(paste[0].text, /introspection-uri: http.*\/token\/introspection/);
+  });
+
   test('without a preset ends with what every application asks for, and show repeats it', async (t) => {
     const server = await startServer(t, 'sqlite');
     const discovery = await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json();
@@ -117,6 +135,7 @@ describe('presets of the operator', () => {
         /broken\.json is no valid preset\. .*scope.*kind/,
       ],
       [JSON.stringify({ ...own, name: 'broken', extra: 1 }), /extra/],
+      [JSON.stringify({ ...own, name: 'broken', redirect: [] }), /redirect: is missing only for a resource/],
       [
         JSON.stringify({ ...own, name: 'broken', claims: ['sub=roles'] }),
         /claims\.0: The claim sub is reserved/,

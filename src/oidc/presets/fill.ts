@@ -62,6 +62,7 @@ export function toRegistration(preset: Preset, place: Place) {
   const resolve = (path: string) => fillIn(path.startsWith('/') ? `{{url}}${path}` : path, values);
   return {
     name: preset.title,
+    resourceServer: preset.resourceServer,
     redirectUris: preset.redirect.map(resolve),
     postLogoutRedirectUris: preset.signOut.map(resolve),
     clientUri: values.url === undefined ? undefined : resolve(preset.front),

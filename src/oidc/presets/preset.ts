@@ -18,28 +18,35 @@ const claim = line.check((context) => {
 const FORMATS = ['env', 'yaml', 'ini', 'json', 'toml', 'hcl', 'shell', 'steps'] as const;
 
 /** A file of `presets/`: what is known about an application. docs/applications/README.md explains each member. */
-export const presetFile = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
-  title: line,
-  about: line,
-  redirect: z.array(address).min(1),
-  signOut: z.array(address).default([]),
-  front: address.default('/'),
-  scope: line,
-  kind: z.enum(['confidential', 'public']),
-  pkce: z.enum(['always', 'or-nonce', 'off']),
-  offline: z.boolean().default(false),
-  claims: z.array(claim),
-  needs: z.array(line).default([]),
-  options: z
-    .record(z.string().regex(/^[a-z_]+$/), z.strictObject({ default: line, about: line }))
-    .default({}),
-  paste: z.array(z.strictObject({ format: z.enum(FORMATS), where: line, text })).min(1),
-  try: line,
-  symptoms: z.array(z.strictObject({ says: line, cause: line, do: line })).default([]),
-  /** The version that was connected in this way; null: only its documentation was read. */
-  tried: line.nullable(),
-  source: z.url(),
-});
+export const presetFile = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
+    title: line,
+    about: line,
+    /** An API: it has no sign-in of its own, and introspects the tokens of other applications. */
+    resourceServer: z.boolean().default(false),
+    redirect: z.array(address).default([]),
+    signOut: z.array(address).default([]),
+    front: address.default('/'),
+    scope: line,
+    kind: z.enum(['confidential', 'public']),
+    pkce: z.enum(['always', 'or-nonce', 'off']),
+    offline: z.boolean().default(false),
+    claims: z.array(claim),
+    needs: z.array(line).default([]),
+    options: z
+      .record(z.string().regex(/^[a-z_]+$/), z.strictObject({ default: line, about: line }))
+      .default({}),
+    paste: z.array(z.strictObject({ format: z.enum(FORMATS), where: line, text })).min(1),
+    try: line,
+    symptoms: z.array(z.strictObject({ says: line, cause: line, do: line })).default([]),
+    /** The version that was connected in this way; null: only its documentation was read. */
+    tried: line.nullable(),
+    source: z.url(),
+  })
+  .refine(({ resourceServer, redirect }) => resourceServer === (redirect.length === 0), {
+    path: ['redirect'],
+    message: 'is missing only for a resource server, which has none',
+  });
 
 export type Preset = z.output<typeof presetFile>;
