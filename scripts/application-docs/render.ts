@@ -89,7 +89,7 @@ the same name. A broken file is refused with its faults.
 | \`claims\`, \`needs\` | the claims that it reads; \`groups=roles\` also gives it that claim, as [\`--claim\`](../connect/README.md#claims-of-one-application) does; and what else must be true |
 | \`resourceServer\` | \`true\` for an API, which has no \`redirect\` and checks the tokens of other applications |
 | \`options\` | parts that the operator chooses with \`--set\`, each with \`default\` and \`about\` |
-| \`paste\` | what to paste: \`format\` (\`env\`, \`yaml\`, \`ini\`, \`json\`, \`toml\`, \`hcl\`, \`shell\` or \`steps\`), \`where\`, \`text\` |
+| \`paste\` | what to paste: \`format\` (\`env\`, \`yaml\`, \`ini\`, \`json\`, \`toml\`, \`shell\`, \`python\`, \`javascript\`, \`ruby\`, \`apache\` or \`steps\`), \`where\`, \`text\` |
 | \`try\`, \`symptoms\` | how to see that it works; what it says when it does not, with \`says\`, \`cause\` and \`do\` |
 | \`tried\`, \`source\` | the version that was connected in this way, or null; where the facts come from |
 
@@ -97,6 +97,13 @@ In texts, these are filled in: \`{{url}}\`, \`{{host}}\`, \`{{redirect_uri}}\`, 
 options, and ${Object.keys(endpointsOf(ISSUER))
     .map((name) => `\`{{${name}}}\``)
     .join(', ')}.
+
+Values are written so that the application reads exactly them, whatever characters they have. For this, placeholders stand inside double quotes in
+\`yaml\`, \`json\`, \`toml\`, \`python\`, \`javascript\`, \`ruby\` and \`apache\`, inside single quotes in \`shell\`, and without quotes in \`env\` and \`ini\`. \`{{client_secret:json}}\`
+is for JSON inside another format. A value that a format cannot hold is refused before anything is registered. Each line of \`steps\` is
+\`Field: value\` or a sentence, and is numbered when it is printed.
+
+In \`env\`, values with spaces are in quotes. \`docker run --env-file\` alone keeps them as part of the value: leave them out there.
 `;
 }
 

@@ -20,9 +20,11 @@ describe('latchkey client create --preset', () => {
     assert.ok(stdout.includes('OAUTH2_REDIRECT_URL=https://rss.example/oauth2/oidc/callback'));
     assert.match(stdout, /Open https:\/\/rss\.example and select/);
 
-    const named = ['--name', 'Feeds', '--pkce', 'off', '--json'];
+    const name = `Feeds '"; $(id) {{client_secret}}`;
+    const named = ['--name', name, '--pkce', 'off', '--json'];
     const asJson = JSON.parse((await latchkey([...args, ...named], { url })).stdout);
-    assert.equal(asJson.client_name, 'Feeds');
+    assert.equal(asJson.client_name, name);
+    assert.ok(!asJson.paste[0].text.includes('Feeds'));
     assert.equal(asJson.pkce, 'off', 'an option wins over the preset');
     assert.equal(asJson.paste[0].format, 'env');
     assert.ok(asJson.paste[0].text.includes(asJson.client_id));
@@ -97,6 +99,10 @@ describe('latchkey client create --preset', () => {
       [['--preset', 'keycloak', '--url', 'https://k.example', '--set', 'realm'], /NAME=VALUE/],
       [['--preset', 'keycloak', '--url', 'https://k.example', '--set', 'relm=a'], /has no option relm/],
       [['--preset', 'keycloak', '--url', 'https://k.example', '--set', 'realm=a/b'], /use letters/],
+      [
+        ['--preset', 'miniflux', '--url', "https://a.example/'$(id)"],
+        /The value of OAUTH2_REDIRECT_URL has a character/,
+      ],
       [['--name', 'A', '--url', 'https://a.example'], /belong to a preset/],
       [[], /required option '--name/],
     ] as const) {

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { parseEnv } from 'node:util';
-import { parse as parseIni } from 'ini';
-import { parse as parseToml } from 'smol-toml';
-import { parseDocument } from 'yaml';
 import { renderApplications } from '../../scripts/application-docs/render.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { endpointsOf } from '../../src/oidc/endpoints.ts';
@@ -13,38 +9,18 @@ import { createPresets } from '../../src/oidc/presets/library.ts';
 
 const CLIENT = { client_id: '01a21e70-8b04', client_secret: 'd8ce2h3LgGb88j9ioBAmpxJh3kOTyaHClcEnHUuF-j4' };
 
-/** Parses a text in its format. @throws Error when it is not in that format @returns how many settings it has */
-const PARSERS: Record<string, (text: string) => number> = {
-  env: (text) => Object.keys(parseEnv(text)).length,
-  ini: (text) => Object.keys(parseIni(text)).length,
-  json: (text) => Object.keys(JSON.parse(text)).length,
-  toml: (text) => Object.keys(parseToml(text)).length,
-  yaml(text) {
-    const document = parseDocument(text);
-    assert.deepEqual(document.errors, []);
-    return Object.keys(document.toJS()).length;
-  },
-  // For a shell or a person: there is no parser without that program.
-  hcl: (text) => text.length,
-  shell: (text) => text.length,
-  steps: (text) => text.length,
-};
-
 describe('the presets', () => {
   const presets = createPresets(undefined).list();
 
   for (const preset of presets)
-    test(`${preset.name} registers an application, and its text is in the format that it says`, () => {
+    test(`${preset.name} registers an application, and its texts have no placeholder left`, () => {
       const place = { url: 'https://app.example.com', options: {} };
       const registration = toRegistration(preset, place);
       for (const uri of [...registration.redirectUris, ...registration.postLogoutRedirectUris])
         assert.ok(URL.canParse(uri), uri);
       const client = { ...CLIENT, scope: preset.scope, redirect_uris: registration.redirectUris };
       const { paste } = toInstructions(preset, place, client, endpointsOf('https://id.example.com'));
-      for (const { format, text } of paste) {
-        assert.doesNotMatch(text, /\{\{/);
-        assert.ok((PARSERS[format]?.(text) ?? 0) > 0, `${format}: ${text}`);
-      }
+      for (const { text } of paste) assert.doesNotMatch(text, /\{\{/);
       const text = paste.map((one) => one.text).join('\n');
       assert.ok(text.includes(CLIENT.client_id), 'the client ID is pasted');
       if (preset.kind === 'confidential') assert.ok(text.includes(CLIENT.client_secret), 'so is the secret');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
-import { toInstructions, toRegistration } from '../presets/fill.ts';
+import { checkInstructions, toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
 import { addOptions } from './cli-options.ts';
 import {
@@ -122,7 +122,9 @@ async function create({ clients, presets }: ClientServices, args: ClientArgument
   const preset = args.preset === undefined ? undefined : presets.get(args.preset);
   const place = { url: args.url, options: toOptions(args.set) };
   const registration = preset && toRegistration(preset, place);
-  const document = await clients.create(OPERATOR, toInput(args, registration));
+  const input = toInput(args, registration);
+  if (preset) checkInstructions(preset, place, input, clients.endpoints);
+  const document = await clients.create(OPERATOR, input);
   const { endpoints } = clients;
   const instructions = preset && toInstructions(preset, place, document, endpoints);
   if (args.json) return printDocument({ ...document, endpoints, ...instructions }, true);

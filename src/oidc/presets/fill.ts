@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { refuse } from '../../kit/errors.ts';
 import type { Endpoints } from '../endpoints.ts';
 import type { Preset } from './preset.ts';
+import { fillInLine, fillInText, type PasteFormat } from './write-values.ts';
 
 /** What an operator says about an application: where it is, and values for the options of its preset. */
 export interface Place {
@@ -21,7 +22,7 @@ function readUrl(url: string): string {
 
 function readOptions(preset: Preset, chosen: Record<string, string>): Record<string, string> {
   for (const [name, value] of Object.entries(chosen)) {
-    if (!(name in preset.options))
+    if (!Object.hasOwn(preset.options, name))
       refuse(
         'preset_option_unknown',
         `The preset ${preset.name} has no option ${name}. It has: ${Object.keys(preset.options).join(', ') || 'none'}.`,
@@ -33,19 +34,9 @@ function readOptions(preset: Preset, chosen: Record<string, string>): Record<str
   return { ...Object.fromEntries(defaults), ...chosen };
 }
 
-/** @throws LatchkeyError invalid_input when a name has no value */
-const fillIn = (text: string, values: Record<string, string>) =>
-  text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
-    const value = values[name];
-    return (
-      value ??
-      refuse('preset_placeholder_unknown', `The preset has a placeholder without a value: {{${name}}}.`)
-    );
-  });
-
 /** The values that belong to the application's own address. */
 function valuesOf(preset: Preset, { url, options }: Place): Record<string, string> {
-  const needsUrl = /"\/|\{\{(url|host)\}\}/.test(
+  const needsUrl = /"\/|\{\{(url|host)(:json)?\}\}/.test(
     JSON.stringify([preset.redirect, preset.signOut, preset.paste]),
   );
   if (url === undefined && needsUrl)
@@ -59,7 +50,7 @@ function valuesOf(preset: Preset, { url, options }: Place): Record<string, strin
 /** How an application is registered by its preset. @throws LatchkeyError invalid_input */
 export function toRegistration(preset: Preset, place: Place) {
   const values = valuesOf(preset, place);
-  const resolve = (path: string) => fillIn(path.startsWith('/') ? `{{url}}${path}` : path, values);
+  const resolve = (path: string) => fillInLine(path.startsWith('/') ? `{{url}}${path}` : path, values);
   return {
     name: preset.title,
     resourceServer: preset.resourceServer,
@@ -76,7 +67,7 @@ export function toRegistration(preset: Preset, place: Place) {
 /** What to do at the application, with everything filled in. */
 export interface Instructions {
   preset: string;
-  paste: { format: string; where: string; text: string }[];
+  paste: { format: PasteFormat; where: string; text: string }[];
   try: string;
   needs: string[];
   /** The version that was connected in this way; null: only its documentation was read. */
@@ -111,12 +102,26 @@ export function toInstructions(
     preset: preset.name,
     paste: preset.paste.map(({ format, where, text }) => ({
       format,
-      where: fillIn(where, values),
-      text: fillIn(text, values),
+      where: fillInLine(where, values),
+      text: fillInText(format, text, values),
     })),
-    try: fillIn(preset.try, values),
+    try: fillInLine(preset.try, values),
     needs: preset.needs,
     tried: preset.tried,
     source: preset.source,
   };
+}
+
+/**
+ * To be called before the application is registered: its secret is shown once, with these instructions.
+ * @throws LatchkeyError invalid_input when a value does not fit into them
+ */
+export function checkInstructions(
+  preset: Preset,
+  place: Place,
+  client: { clientId?: string; scope?: string; redirectUris?: string[] },
+  endpoints: Endpoints,
+): void {
+  const { clientId = 'id', scope, redirectUris } = client;
+  toInstructions(preset, place, { client_id: clientId, scope, redirect_uris: redirectUris }, endpoints);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { claimMappingFault } from '../../access/claim-mappings.ts';
+import { FORMATS } from './write-values.ts';
 
 const text = z.string().min(1).max(8000);
 const line = z.string().min(1).max(300);
@@ -14,8 +15,24 @@ const claim = line.check((context) => {
   if (message) context.issues.push({ code: 'custom', input: context.value, message });
 });
 
-/** The formats of text to paste. `steps`: one instruction for a person on each line. */
-const FORMATS = ['env', 'yaml', 'ini', 'json', 'toml', 'hcl', 'shell', 'steps'] as const;
+/** `Field: value`, or a sentence with its full stop. */
+const STEP = /^([A-Z][^:]{0,150}: \S.*|[A-Z].*\.)$/;
+const paste = z.strictObject({ format: z.enum(FORMATS), where: line, text }).check((context) => {
+  const { format, text: steps } = context.value;
+  const fault =
+    format === 'steps' &&
+    steps
+      .trimEnd()
+      .split('\n')
+      .find((step) => !STEP.test(step));
+  if (fault)
+    context.issues.push({
+      code: 'custom',
+      input: context.value,
+      path: ['text'],
+      message: `the step "${fault}" is neither a sentence nor "Field: value"`,
+    });
+});
 
 /** A file of `presets/`: what is known about an application. docs/applications/README.md explains each member. */
 export const presetFile = z
@@ -37,7 +54,7 @@ export const presetFile = z
     options: z
       .record(z.string().regex(/^[a-z_]+$/), z.strictObject({ default: line, about: line }))
       .default({}),
-    paste: z.array(z.strictObject({ format: z.enum(FORMATS), where: line, text })).min(1),
+    paste: z.array(paste).min(1),
     try: line,
     symptoms: z.array(z.strictObject({ says: line, cause: line, do: line })).default([]),
     /** The version that was connected in this way; null: only its documentation was read. */
