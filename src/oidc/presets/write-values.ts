@@ -78,7 +78,7 @@ function quoteVariable(name: string, value: string): string {
   return /["$`\\]/.test(value) ? unwritable(name) : `"${value}"`;
 }
 
-/** Fills in the lines `NAME=value`, and quotes the values anew that need it. */
+/** Fills in the lines `NAME=value`, and quotes each value as it needs it. */
 function fillInVariables(text: string, values: Record<string, string>): string {
   const lines = text.split('\n').map((line) => {
     const [, name, , value = ''] = /^(\w+)=(["']?)(.*)\2$/.exec(line) ?? [];
