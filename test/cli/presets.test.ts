@@ -68,7 +68,7 @@ describe('latchkey client create --preset', () => {
     assert.equal(code, 0, stderr);
     const { is_resource_server, redirect_uris, scope, paste } = JSON.parse(stdout);
     assert.deepEqual([is_resource_server, redirect_uris, scope], [true, [], 'notes:read']);
-    assert.match(paste[0].text, /introspection-uri: http.*\/token\/introspection/);
+    assert.match(paste[0].text, /introspection-uri: "http.*\/token\/introspection/);
   });
 
   test('without a preset ends with what every application asks for, and show repeats it', async (t) => {
