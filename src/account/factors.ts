@@ -116,7 +116,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     deps.showPage(
       ctx,
       'account/recovery-codes',
-      page(user, 'Your recovery codes', { codes, back: SECURITY }),
+      page(user, 'Your recovery codes', { codes, next: SECURITY }),
     );
 
   const createCodes = requireFactors(

@@ -1,6 +1,8 @@
 import { acrLevel, deriveAcr, MFA_LEVEL } from '../access/acr.ts';
+import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Factors } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { randomToken } from '../kit/ids.ts';
 import { readRequestedAcr } from '../oidc/requested-acr.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { answered, type Details, type Interactions } from './interaction.ts';
@@ -22,6 +24,19 @@ export interface AuthenticationStateDeps {
   secondFactorPolicy: SecondFactorPolicy;
   getFactors(accountId: string): Promise<Factors>;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** Creates the codes that a key decides. @throws LatchkeyError unauthenticated when the sign-in has ended */
+  createRecoveryCodes(
+    accountId: string,
+    by: { request: string },
+    origin: Origin,
+    key: string,
+  ): Promise<unknown>;
+}
+
+/** The recovery codes that were created with the first second factor, which the user sees before the sign-in goes on. */
+export interface NewRecoveryCodes {
+  accountId: string;
+  key: string;
 }
 
 interface SavedFirstFactor extends FirstFactor {
@@ -45,6 +60,7 @@ export function createAuthenticationState({
   secondFactorPolicy,
   getFactors,
   findAccount,
+  createRecoveryCodes,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
   const asksForMore = ({ params }: Details) => readRequestedAcr(params).level >= MFA_LEVEL;
@@ -55,6 +71,17 @@ export function createAuthenticationState({
     details.result = { first_factor: saved } as never;
     await details.persist();
     return `/interaction/${details.uid}/second-factor`;
+  }
+
+  function complete(
+    details: Details,
+    first: FirstFactor,
+    method: string,
+    { at, codes }: { at: number; codes?: NewRecoveryCodes },
+  ): Promise<string> {
+    const amr = [...new Set([...first.amr, method, 'mfa'])];
+    const login = { accountId: first.accountId, amr, acr: deriveAcr(amr), ts: at };
+    return interactions.conclude(details, { login, ...answered(details), recovery_codes: codes });
   }
 
   return {
@@ -100,11 +127,26 @@ export function createAuthenticationState({
     },
 
     /** Signs in after the second factor. @param method RFC 8176 @returns where the browser goes */
-    async complete(details: Details, first: FirstFactor, method: string, at = now()): Promise<string> {
-      const amr = [...new Set([...first.amr, method, 'mfa'])];
-      const login = { accountId: first.accountId, amr, acr: deriveAcr(amr), ts: at };
-      return interactions.conclude(details, { login, ...answered(details) });
+    complete: (details: Details, first: FirstFactor, method: string, at = now()): Promise<string> =>
+      complete(details, first, method, { at }),
+
+    /**
+     * Signs in after the account's first second factor was set up. Without it the user could not come back, so recovery
+     * codes are created with it.
+     * @param method RFC 8176
+     * @returns the page with the codes, from which the sign-in goes on
+     */
+    async completeEnrolment(details: Details, first: FirstFactor, method: string): Promise<string> {
+      const { accountId } = first;
+      const codes: NewRecoveryCodes = { accountId, key: randomToken() };
+      await createRecoveryCodes(accountId, { request: details.uid }, currentUnit().origin, codes.key);
+      await complete(details, first, method, { at: now(), codes });
+      return `/interaction/${details.uid}/recovery-codes`;
     },
+
+    /** @returns the codes that were created in this interaction */
+    findNewCodes: (details: Details): NewRecoveryCodes | undefined =>
+      (details.result as { recovery_codes?: NewRecoveryCodes } | undefined)?.recovery_codes,
   };
 }
 

@@ -69,6 +69,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     getFactors,
     findAccount,
     secondFactorPolicy: deps.secondFactorStep.policy,
+    createRecoveryCodes: secondFactor.recoveryCodes.create,
   });
 
   const login = createLogin({

@@ -166,7 +166,8 @@ export function createPasskeyRegistration(
         const by = { request: details.uid };
         await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, by, origin });
         recordSecondFactor(accountId, deps.browserCookie.read(ctx).hash);
-        return { location: await authentication.complete(details, first, methodOf(key.authenticator)) };
+        const method = methodOf(key.authenticator);
+        return { location: await authentication.completeEnrolment(details, first, method) };
       }
       const { code, values } = await readSignUp(ctx, request);
       const key = await passkeys.finishRegistration({ boundTo, ceremony: 'passkey', response, origin });

@@ -10,7 +10,7 @@ import { qrImage } from '../web/qr-image.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState, FirstFactor } from './authentication-state.ts';
-import { type Details, type Interactions, isSignInPrompt } from './interaction.ts';
+import { type Details, type Interactions, isSignInPrompt, stepOver } from './interaction.ts';
 
 export interface SecondFactorStepDeps {
   interactions: Interactions;
@@ -133,8 +133,26 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     );
     if (!isConfirmed) return showEnrol(ctx, details, first, WRONG_CODE);
     recordSecondFactor(accountId, browserHash);
-    seeOther(ctx, await authentication.complete(details, first, 'otp'));
+    seeOther(ctx, await authentication.completeEnrolment(details, first, 'otp'));
   }
+
+  router.get('/interaction/:uid/recovery-codes', async (ctx) => {
+    const details = await interactions.load(ctx);
+    const created = authentication.findNewCodes(details);
+    if (!created) throw stepOver(details.uid);
+    const { accountId, key } = created;
+    const codes = await recoveryCodes.findCreated(accountId, key);
+    const { username } = (await deps.findAccount(accountId)) ?? {};
+    // They are shown for some minutes. The sign-in goes on without them.
+    if (!codes) return seeOther(ctx, details.returnTo);
+    deps.showPage(ctx, 'account/recovery-codes', {
+      title: 'Save your recovery codes',
+      username,
+      codes,
+      areFirst: true,
+      next: details.returnTo,
+    });
+  });
 
   const path = '/interaction/:uid/second-factor';
   router.get(path, async (ctx) => {

@@ -62,6 +62,7 @@ export const ROUTES: Route[] = [
   page('/interaction/:uid'),
   failing(page('/interaction/:uid/invitation'), 'The invitation was not used'),
   page('/interaction/:uid/second-factor'),
+  page('/interaction/:uid/recovery-codes'),
   page('/interaction/:uid/recover'),
   page('/interaction/:uid/forgot'),
   script('/webauthn/registration/options'),

@@ -112,6 +112,12 @@ describe('every page of passkeys and second factors', { skip }, () => {
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       assert.match(await page.locator('h1').innerText(), /Set up a second factor/);
       await audit(page, `enrol-${width}-${colorScheme}`);
+      await VirtualAuthenticator.plugIn(page, 'platform');
+      await page.getByRole('button', { name: 'Create a passkey' }).click();
+      await page.waitForSelector('h1:has-text("Save your recovery codes")');
+      await audit(page, `enrol-recovery-codes-${width}-${colorScheme}`);
+      await page.getByRole('link', { name: 'I have saved the codes' }).click();
+      await page.waitForURL(`${server.issuer}/account/security`);
     });
   }
 });

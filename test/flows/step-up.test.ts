@@ -13,6 +13,7 @@ import {
 } from '../support/builders/passkey.ts';
 import {
   afterPassword,
+  afterRecoveryCodes,
   claimsOf,
   codeOf,
   land,
@@ -95,7 +96,7 @@ describe('a second factor that the operator requires', () => {
       (await again.clone().text()).replaceAll(' ', '').includes(secret),
       'a mistyped code keeps the secret',
     );
-    const consent = await sendCode(browser, again, codeOf(secret));
+    const consent = await afterRecoveryCodes(browser, await sendCode(browser, again, codeOf(secret)));
     const claims = await land(server, client, browser, request, consent);
     assert.deepEqual([claims.acr, claims.amr], ['mfa', ['pwd', 'otp', 'mfa']]);
     const { next: later } = await afterPassword(server, client);
@@ -121,8 +122,8 @@ describe('a second factor that the operator requires', () => {
     const [, csrf = '', interaction = ''] = /data-csrf="([^"]+)" data-interaction="([^"]+)"/.exec(html) ?? [];
     const key = new Authenticator(server.issuer);
     const done = await register(browser, { csrf, interaction }, key);
-    const consent = await browser.follow(await browser.get(pathOf(done.body.location)));
-    const claims = await land(server, client, browser, request, consent);
+    const codes = await browser.get(pathOf(done.body.location));
+    const claims = await land(server, client, browser, request, await afterRecoveryCodes(browser, codes));
     assert.deepEqual([claims.acr, claims.amr], ['phr', ['pwd', 'hwk', 'mfa']]);
     const again = await signInPage(server, client);
     const alone = await authenticate(again.browser, again.place, key);

@@ -46,6 +46,18 @@ export const sendCode = async (browser: Browser, page: Response, code: string) =
   return browser.follow(await browser.post(action, { ...fields, code }));
 };
 
+/** Reads the recovery codes on a page, and the link by which the user goes on. */
+export async function readRecoveryCodes(page: Response): Promise<{ codes: string[]; next: string }> {
+  const html = await page.clone().text();
+  const codes = [...html.matchAll(/<li class="mono">([^<]+)/g)].map(([, code = '']) => code);
+  const next = /href="([^"]+)">I have saved the codes/.exec(html)?.[1] ?? '';
+  return { codes, next: URL.parse(next)?.pathname ?? next };
+}
+
+/** Goes on from the recovery codes that follow the first second factor. */
+export const afterRecoveryCodes = async (browser: Browser, page: Response) =>
+  browser.follow(await browser.get((await readRecoveryCodes(page)).next));
+
 /** Allows, unless that is remembered, and reads the claims that the application gets. */
 export async function land(
   server: TestServer,
