@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ROLE_NAME } from '../access/roles.ts';
 import { parseScopes, SCOPE_TOKEN } from '../access/scopes.ts';
-import { hasStrayMarks, mixesScripts } from '../kit/scripts.ts';
+import { hasStrayMarks, hasTechnicalLatin, mixesScripts } from '../kit/scripts.ts';
 import { visibleText } from '../kit/text.ts';
 
 const MAX_LENGTH = 255;
@@ -39,6 +39,7 @@ export const usernameField = z
       .regex(/^[^@]*$/, 'A username must not contain @. Your e-mail address has a field of its own')
       .regex(SIGNS, 'A username can have letters, digits and the signs of a keyboard only')
       .refine((name) => !hasStrayMarks(name), 'A username must not contain marks that hardly show')
+      .refine((name) => !hasTechnicalLatin(name), 'A username must not contain phonetic letters')
       .refine((name) => !mixesScripts(name), 'A username must not mix letters of different alphabets'),
   );
 

@@ -47,6 +47,17 @@ const ALLOWED = [...SCRIPTS.map((script) => [script]), ...EAST_ASIAN].map((scrip
  */
 export const mixesScripts = (name: string): boolean => !ALLOWED.some((pattern) => pattern.test(name));
 
+/**
+ * Latin letters of phonetic transcription and of abandoned spellings, which look like others: "ɡ" like "g", "ɑ" like "a",
+ * "ǀ" like "l". Unicode Technical Standard 39 section 3.1 restricts them as technical or obsolete. Those in the first class
+ * belong to languages of Africa.
+ */
+const TECHNICAL_LATIN =
+  /(?![\u0253\u0254\u0256\u0257\u0259\u025b\u0263\u0268\u0272\u0289-\u028b\u0292])[\u0185\u01a8\u01bd\u01c0-\u01c3\u0223\u0250-\u02ff\u1d00-\u1dbf\u2c60-\u2c7f\ua720-\ua7ff\uab30-\uab6f]/u;
+
+/** Whether a name has Latin letters that no language in everyday use has. */
+export const hasTechnicalLatin = (name: string): boolean => TECHNICAL_LATIN.test(name);
+
 /** A dot over a letter that has one, a mark twice, a mark without a letter, and more marks than any language needs. */
 const STRAY_MARKS = /\p{Soft_Dotted}\p{M}*\u0307|(\p{Mn})\1|^\p{M}|\p{Mn}{5}/u;
 

@@ -74,13 +74,35 @@ for (const engine of engines) {
           'ada\u2019',
           'ada\u02d0b\u2800',
         ],
+        'a letter of phonetic transcription': [
+          '\u0261race',
+          'p\u0251ul',
+          '\u01c0ee',
+          '\ua731am',
+          'g\u1d20en',
+        ],
       };
       for (const [why, usernames] of Object.entries(lookalikes))
         for (const username of usernames)
           assert.equal((await signUpAs(server, username)).status, 400, `${why}: ${JSON.stringify(username)}`);
       assert.equal(await countAccounts(server), 0);
-      for (const username of ["o'neil", 'col\u00b7lega', 'ngu\u1ec5n', 'क\u093f', 'tiếng.việt'])
+      for (const username of [
+        "o'neil",
+        '\u0253\u025bla',
+        '\u0131\u015f\u0131k',
+        'col\u00b7lega',
+        'ngu\u1ec5n',
+        'क\u093f',
+        'tiếng.việt',
+      ])
         assert.equal((await signUpAs(server, username)).status, 303, username);
+    });
+
+    test('a username in letters of another width or style is the same username', async (t) => {
+      const server = await startServer(t, engine);
+      await server.createAccount('ada');
+      for (const username of ['\uff41\uff44\uff41', '\u{1d41a}\u{1d41d}\u{1d41a}', '\u24d0\u24d3\u24d0'])
+        assert.match(await (await signUpAs(server, username)).text(), /is taken/, username);
     });
 
     test('an older account whose username is an e-mail address keeps working, and doctor names it', async (t) => {
