@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { copyFileSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { findClockFault } from '../../src/database/clock.ts';
 import { sqliteFile } from '../../src/database/database-url.ts';
@@ -46,6 +46,36 @@ describe('/readyz and doctor say why nothing can be written', { skip: !engines.i
     assert.match(String(await findProblem()), /Nothing can be written to the database: its disk is full\./);
     await database.knex.raw('PRAGMA max_page_count = 100000');
     await write(database);
+    assert.equal(await findProblem(), undefined);
+  });
+
+  test('when the file of SQLite was cut to half its length under the server', async (t) => {
+    const { file, database, findProblem } = await open(t, 'sqlite');
+    await write(database);
+    await database.knex.raw('PRAGMA wal_checkpoint(TRUNCATE)');
+    assert.equal(await findProblem(), undefined);
+    truncateSync(file, Math.floor(statSync(file).size / 2));
+    assert.match(
+      String(await findProblem()),
+      /\.sqlite was cut short\. Stop the server and restore a backup/,
+    );
+    await assert.rejects(write(database), { code: 'database_unavailable' });
+    assert.match(String(await findProblem()), /cut short/, 'until it is restored');
+  });
+
+  test('but not when a clean-up has made the file of SQLite smaller', async (t) => {
+    const { file, database, findProblem } = await open(t, 'sqlite');
+    const table = database.knex('T_rate_limits');
+    for (let count = 0; count < 20; count += 1)
+      await Promise.all(Array.from({ length: 50 }, () => write(database)));
+    await database.knex.raw('PRAGMA wal_checkpoint(TRUNCATE)');
+    assert.equal(await findProblem(), undefined);
+    const before = statSync(file).size;
+    await table.delete();
+    await database.knex.raw('PRAGMA incremental_vacuum');
+    await database.knex.raw('PRAGMA wal_checkpoint(TRUNCATE)');
+    assert.ok(statSync(file).size < before);
+    for (let count = 0; count < 50; count += 1) await write(database);
     assert.equal(await findProblem(), undefined);
   });
 

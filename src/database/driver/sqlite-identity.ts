@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { isCutShort } from './sqlite-damage.ts';
 
 /** The code of an error, in the way of SQLite's own: the file that is open is not the one of that name. */
 export const MOVED = 'SQLITE_READONLY_DBMOVED';
@@ -7,18 +8,23 @@ const find = (path: string) => statSync(path, { throwIfNoEntry: false });
 
 /**
  * Remembers which database file is open, and which write-ahead log belongs to it.
- * @returns finds out why what is written is lost: SQLite goes on writing to files that were deleted
+ * @returns finds out why what is written is lost: SQLite goes on writing to files that were deleted or cut short
  */
 export function watchIdentity(file: string): () => string | undefined {
   const opened = statSync(file);
   /** SQLite creates it with the first connection that reads, and removes it with the last one. */
   let log: { ino: number } | undefined;
+  /** As of the last look at which the file was whole. */
+  let { size } = opened;
   return () => {
     const found = find(file);
     if (!found) return `${file} was deleted, so what is written is lost. Put it back and restart the server`;
     if (found.ino !== opened.ino || found.dev !== opened.dev)
       return `${file} was replaced by another file. Restart the server`;
     if (found.size === 0 && opened.size > 0) return `${file} is empty. Stop the server and restore a backup`;
+    if (found.size < size && isCutShort(file, found.size))
+      return `${file} was cut short. Stop the server and restore a backup`;
+    size = found.size;
     const foundLog = find(`${file}-wal`);
     log ??= foundLog;
     if (log && foundLog?.ino !== log.ino)
