@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { endpointsOf } from '../../src/oidc/endpoints.ts';
-import { toInstructions } from '../../src/oidc/presets/fill.ts';
+import { checkInstructions, toInstructions, toRegistration } from '../../src/oidc/presets/fill.ts';
 import { createPresets, readPreset } from '../../src/oidc/presets/library.ts';
 import { FORMATS, fillInText, type PasteFormat } from '../../src/oidc/presets/write-values.ts';
 import { apacheArguments, hasApache, mapStrings, missingProgram, readTexts } from '../support/pasted-text.ts';
@@ -16,6 +16,7 @@ const SIGNS = `'"\`$\\;&|<>()[]{}*?~!#%=:@,+^-`.split('');
 const HOSTILE = [
   ...SIGNS.map((sign) => `${sign}a${sign}b${sign}`),
   'two words',
+  "a'$(id)b",
   ' - a: b',
   'a$(id)b',
   'a`id`b',
@@ -95,19 +96,31 @@ describe('the texts of presets', () => {
         });
   });
 
-  test('hold hostile addresses, which are refused or written like other values', () => {
-    const miniflux = readPreset(projectPath('presets/miniflux.json'));
+  test('hold the address of the application as it is registered, or refuse it before', () => {
     const endpoints = endpointsOf('https://id.example.com');
-    for (const value of HOSTILE.filter((one) => !/[?#]/.test(one))) {
-      const place = { url: `https://app.example.com/${value}`, options: {} };
-      const client = { client_id: 'id', redirect_uris: [`${place.url}/cb`] };
-      for (const preset of [miniflux, readPreset(projectPath('presets/vault.json'))])
+    const outcomes = { held: 0, refused: 0 };
+    for (const [name, format] of [
+      ['miniflux', 'env'],
+      ['vault', 'shell'],
+    ] as const)
+      for (const value of HOSTILE.filter((one) => !/[?#]/.test(one))) {
+        const preset = readPreset(projectPath(`presets/${name}.json`));
+        const place = { url: `https://app.example.com/${value}`, options: {} };
+        const { redirectUris } = toRegistration(preset, place);
         try {
-          toInstructions(preset, place, client, endpoints);
+          checkInstructions(preset, place, { redirectUris }, endpoints);
         } catch (error) {
           assert.match(String(error), /has a character that cannot be written/);
+          outcomes.refused += 1;
+          continue;
         }
-    }
+        const client = { client_id: 'id', client_secret: 'secret', redirect_uris: redirectUris };
+        const { paste } = toInstructions(preset, place, client, endpoints);
+        const [read] = readTexts(format, [paste[0]?.text ?? '']);
+        assert.ok(JSON.stringify(read).includes(JSON.stringify(redirectUris[0]).slice(1, -1)), value);
+        outcomes.held += 1;
+      }
+    assert.ok(outcomes.held > 60 && outcomes.refused > 0, JSON.stringify(outcomes));
   });
 
   test('are accepted by httpd with mod_auth_openidc', {
