@@ -5,6 +5,7 @@ import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
+import { limitPushedRequests } from '../oidc/pushed-requests.ts';
 import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { completeDocuments } from '../oidc/resource-servers.ts';
@@ -33,7 +34,11 @@ export interface MiddlewareDeps {
   assets: Assets;
   showPage: ShowPage;
   provider: Provider;
-  services: { clients: Pick<Services['clients'], 'listScopes'>; wayBack: Services['wayBack'] };
+  services: {
+    clients: Pick<Services['clients'], 'listScopes'>;
+    wayBack: Services['wayBack'];
+    limits: Services['limits'];
+  };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
   isStopping?(): boolean;
@@ -85,6 +90,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     }),
     // Rejects authorization requests that are too large.
     limitRequestSize(deps.provider),
+    // Counts requests that were pushed, before they are committed.
+    limitPushedRequests(deps.services.limits.push.countAttempt),
     // Corrects what the engine's responses get wrong.
     correctEngineResponses({
       allowAnyFormTarget,

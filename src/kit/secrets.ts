@@ -11,6 +11,7 @@ import {
 } from 'node:crypto';
 
 interface RingKey {
+  dpopNonce: Buffer;
   id: string;
   /** Key objects, because a key in bytes is imported again for each use. */
   seal: KeyObject;
@@ -38,6 +39,8 @@ export interface Secrets {
   /** HMAC-SHA-256 over `value` for form tokens, base64url. */
   csrfToken(value: string): string;
   csrfMatches(value: string, token: string): boolean;
+  /** The key of the nonces of DPoP proofs (RFC 9449 section 8), which all servers accept. */
+  dpopNonceKey: Buffer;
   /** The newest pepper's id, and any pepper by its id. */
   pepperId: string;
   pepper(id: string): Buffer | undefined;
@@ -54,6 +57,7 @@ function ringKey(secret: string): RingKey {
     cookie: derive(secret, 'cookie').toString('base64url'),
     csrf: createSecretKey(derive(secret, 'csrf')),
     pepper: derive(secret, 'pepper'),
+    dpopNonce: derive(secret, 'dpop nonce'),
   };
 }
 
@@ -105,6 +109,7 @@ export function createSecrets(ring: string[]): Secrets {
       const sent = Buffer.from(token, 'base64url');
       return sent.length === 32 && keys.some((key) => timingSafeEqual(csrf(key, value), sent));
     },
+    dpopNonceKey: first.dpopNonce,
     pepperId: first.id,
     pepper: (id) => byId.get(id)?.pepper,
   };

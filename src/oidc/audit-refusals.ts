@@ -15,6 +15,7 @@ const ACTIONS: Record<string, string> = {
   'revocation.error': 'revocation.refused',
   'userinfo.error': 'userinfo.refused',
   'authorization.error': 'authorization.refused',
+  'pushed_authorization_request.error': 'authorization.refused',
   'end_session.error': 'sign_out.refused',
   'end_session_confirm.error': 'sign_out.refused',
   'end_session_success.error': 'sign_out.refused',
@@ -38,6 +39,8 @@ export function auditRefusals(provider: Provider, log: Logger): void {
   const listen: (event: string, listener: (...args: never[]) => void) => void = provider.on.bind(provider);
   for (const [name, action] of Object.entries(ACTIONS)) {
     listen(name, (ctx: KoaContextWithOIDC, error: EngineError) => {
+      // A step of DPoP (RFC 9449 section 8): the client asks again with the nonce of this answer.
+      if (error.error === 'use_dpop_nonce') return;
       const { client, account, entities, session, params } = ctx.oidc;
       const description = error.error_description?.slice(0, MAX_TEXT);
       const detail = detailOf(error);

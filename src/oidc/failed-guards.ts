@@ -110,8 +110,10 @@ export async function answerFailedGuard(
   guard: string,
   findWayBack: FindWayBack,
 ): Promise<void> {
-  if (guard === 'consume') return refuseReplay(ctx, failed);
   const engineContext = ctx as Context & KoaContextWithOIDC;
+  if (guard === 'consume' && findConsumedRow(failed)?.model === 'PushedAuthorizationRequest')
+    return refuseCode(engineContext, failed, new errors.InvalidRequestUri('the request_uri was used before'));
+  if (guard === 'consume') return refuseReplay(ctx, failed);
   // The account has used this nonce before.
   if (guard === 'nonce')
     return refuseCode(engineContext, failed, new errors.InvalidRequest('the nonce was used before'));

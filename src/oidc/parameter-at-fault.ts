@@ -12,6 +12,8 @@ const BY_ERROR: Record<string, string> = {
   invalid_target: 'resource',
   request_not_supported: 'request',
   request_uri_not_supported: 'request_uri',
+  invalid_request_uri: 'request_uri',
+  invalid_dpop_proof: 'DPoP',
   registration_not_supported: 'registration',
   login_required: 'prompt',
   consent_required: 'prompt',
@@ -22,6 +24,7 @@ const BY_ERROR: Record<string, string> = {
 
 /** Descriptions that name a parameter by other words. */
 const BY_WORDS: [words: RegExp, parameter: string][] = [
+  [/DPoP/, 'DPoP'],
   [/client not found/, 'client_id'],
   [/secret|authentication m|authorization header/, 'client_secret'],
   [/^origin /, 'origin'],

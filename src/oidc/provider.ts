@@ -151,8 +151,9 @@ function configuration(deps: EngineDeps): Configuration {
       clientCredentials: { enabled: true },
       userinfo: { enabled: true },
       resourceIndicators: { enabled: false },
-      dPoP: { enabled: false },
-      pushedAuthorizationRequests: { enabled: false },
+      // With a nonce of ours in each proof, nobody can make proofs in advance (RFC 9449 section 11.2).
+      dPoP: { enabled: true, nonceSecret: secrets.dpopNonceKey, requireNonce: () => true },
+      pushedAuthorizationRequests: { enabled: true },
       claimsParameter: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,

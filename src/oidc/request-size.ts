@@ -7,12 +7,12 @@ import { findRoute } from '../web/routes.ts';
 /** In characters. Every response of the request carries it back in the address, of which browsers and proxies take about 8 KB. */
 const MAX_STATE_LENGTH = 2048;
 /** In characters, as sent. With this limit, an unfinished request fits into one cookie (storage/visitor-requests.ts). */
-const MAX_QUERY_LENGTH = 3072;
+export const MAX_REQUEST_LENGTH = 3072;
 
 /**
  * Refuses authorization requests that are too large, with an error page: the redirect URI has not been compared yet.
- * Larger ones can be pushed (RFC 9126) once this server supports that. The refusal is recorded like one of the engine,
- * which is not reached, in a unit of its own: that of the request is discarded.
+ * The refusal is recorded like one of the engine, which is not reached, in a unit of its own: that of the request is
+ * discarded. `pushed-requests.ts` limits those that are pushed.
  */
 export function limitRequestSize(provider: Provider): Middleware {
   async function refuseSize(ctx: Context, what: string, length: number, maximum: number): Promise<never> {
@@ -33,8 +33,8 @@ export function limitRequestSize(provider: Provider): Middleware {
     const { state } = ctx.query;
     if (typeof state === 'string' && state.length > MAX_STATE_LENGTH)
       await refuseSize(ctx, 'a state', state.length, MAX_STATE_LENGTH);
-    if (ctx.querystring.length > MAX_QUERY_LENGTH)
-      await refuseSize(ctx, 'a request', ctx.querystring.length, MAX_QUERY_LENGTH);
+    if (ctx.querystring.length > MAX_REQUEST_LENGTH)
+      await refuseSize(ctx, 'a request', ctx.querystring.length, MAX_REQUEST_LENGTH);
     return next();
   };
 }

@@ -115,6 +115,7 @@ export const ROUTES: Route[] = [
   enginePage('/session/end', 'as-get', [...GET, 'POST']),
   enginePage('/session/end/confirm', 'same-origin', ['POST']),
   enginePage('/session/end/success', 'none', GET),
+  endpoint('/request', ['POST']),
   endpoint('/token', ['POST']),
   endpoint('/token/introspection', ['POST']),
   endpoint('/token/revocation', ['POST']),

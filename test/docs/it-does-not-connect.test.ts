@@ -105,6 +105,7 @@ describe('the page "It does not connect" quotes the server:', () => {
       await request(client, { prompt: 'none' }),
       await request(spa, { prompt: 'none' }, first.browser),
       await request(client, { prompt: 'none', acr_values: 'phr' }, first.browser),
+      await request(await server.createClient({ requirePar: true }), {}),
       await request(client, { request: 'e30.e30.' }),
     ];
     assert.deepEqual(answers.map(inRedirect), quotedUnder('the application gets'));
@@ -184,6 +185,10 @@ describe('the page "It does not connect" quotes the server:', () => {
         return answer;
       },
     ];
+    const bound = await server.createClient({ requireDpop: true });
+    const request = authorization(bound);
+    const code = answerOf(await walk(browser(), request, ada)).get('code');
+    attempts.push(() => redeem(server, bound, request, code));
     const details: unknown[] = [];
     for (const attempt of attempts) {
       assert.equal(inBody(await attempt()), 'invalid_grant: grant request is invalid');

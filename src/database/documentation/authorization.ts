@@ -212,17 +212,21 @@ export const authorization: Record<string, TableDescription> = {
     purpose: 'An authorization request that the application sent before redirecting the browser (RFC 9126).',
     columns: {
       request_hash: 'Digest of its `request_uri`.',
-      consumed_at: 'When the browser arrived with it.',
+      consumed_at: 'When a code was issued for it.',
       payload: PAYLOAD,
-      expires_at: 'A minute after it was pushed.',
+      expires_at:
+        'A minute after it was pushed; if the application has a secret, an hour later, until when a sign-in may use it.',
     },
     indices: {
       I_pushed_authorization_requests_request_hash: 'When the browser arrives.',
       I_pushed_authorization_requests_expires_at: CLEAN_UP,
     },
     secrets: { request_hash: DIGEST },
-    security: ['Works once.'],
-    lifetime: 'A minute.',
-    initialContent: 'Empty; not supported yet.',
+    security: [
+      'Works once: one conditional statement marks it as used, in the commit that writes the code.',
+      'An application without a secret pushes at most 100 requests from an address in 15 minutes.',
+    ],
+    lifetime: 'The browser must arrive within a minute.',
+    initialContent: 'Empty.',
   },
 };

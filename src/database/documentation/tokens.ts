@@ -117,7 +117,7 @@ export const tokens: Record<string, TableDescription> = {
     secrets: { replay_hash: DIGEST },
     security: ['Rows are only inserted, never changed.'],
     lifetime: 'Minutes.',
-    initialContent: 'Empty; not used yet.',
+    initialContent: 'Empty.',
   },
   T_registration_tokens: {
     part: 'protocol',

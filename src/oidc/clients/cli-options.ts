@@ -34,6 +34,8 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
   ['--require-pkce', 'the same as --pkce always'],
   ['--no-require-pkce', 'the same as --pkce off'],
+  ['--require-par', 'its authorization requests must be pushed (RFC 9126)'],
+  ['--require-dpop', 'its tokens are bound to a key of its own (DPoP, RFC 9449)'],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [
     '--refresh-token-max-ttl <seconds>',

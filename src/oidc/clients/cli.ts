@@ -43,6 +43,8 @@ interface ClientArguments {
   grantType?: ClientInput['grantTypes'];
   pkce?: ClientInput['pkce'];
   requirePkce?: boolean;
+  requirePar?: boolean;
+  requireDpop?: boolean;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   refreshTokenMaxTtl?: string;
   refreshOverlap?: string;
@@ -94,6 +96,8 @@ const toChange = (args: ClientArguments): ClientChange => ({
   defaultScope: args.defaultScope,
   claims: args.claim === false ? [] : args.claim,
   pkce: toPkceLevel(args),
+  requirePar: args.requirePar,
+  requireDpop: args.requireDpop,
   idTokenSignedResponseAlg: args.idTokenAlg,
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
   refreshOverlap: toSeconds(args.refreshOverlap),
@@ -211,6 +215,8 @@ export function clientCommands(
     .option('--public', 'it becomes public, and its secrets stop working')
     .option('--confidential', 'it becomes confidential, and its secret is printed')
     .option('--no-first-party')
+    .option('--no-require-par')
+    .option('--no-require-dpop')
     .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {

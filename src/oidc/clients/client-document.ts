@@ -101,6 +101,8 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     pkce: row.client_type === 'public' ? 'always' : row.pkce,
     require_pkce: row.pkce !== 'off',
     claims: metadata.claims ?? [],
+    require_pushed_authorization_requests: metadata.require_pushed_authorization_requests ?? false,
+    dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     is_resource_server: metadata.resource_server ?? false,

@@ -15,6 +15,8 @@ export function toMetadata(input: z.output<typeof clientInput>, grantTypes: stri
     application_type: input.applicationType,
     default_scope: input.defaultScope?.join(' ') || undefined,
     claims: input.claims,
+    require_pushed_authorization_requests: input.requirePar,
+    dpop_bound_access_tokens: input.requireDpop,
     ...toLinks(input),
   };
 }
@@ -36,5 +38,7 @@ export function changeMetadata(
     cors_origins: input.corsOrigins ?? earlier.cors_origins,
     default_scope: defaultScope ? defaultScope.join(' ') || undefined : earlier.default_scope,
     claims: input.claims ?? earlier.claims,
+    require_pushed_authorization_requests: input.requirePar ?? earlier.require_pushed_authorization_requests,
+    dpop_bound_access_tokens: input.requireDpop ?? earlier.dpop_bound_access_tokens,
   };
 }

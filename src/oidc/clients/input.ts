@@ -134,6 +134,10 @@ export const clientInput = z.strictObject({
   grantTypes: grantTypes.optional(),
   /** By default `always` for public applications, and `or-nonce` for those with a secret. */
   pkce: pkce.optional(),
+  /** Whether its authorization requests must be pushed (RFC 9126 section 6). */
+  requirePar: z.boolean().default(false),
+  /** Whether its tokens are bound to a key of its own (RFC 9449 section 5.2). */
+  requireDpop: z.boolean().default(false),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
   /** Claims beside those of its scopes: `NAME=SOURCE`, perhaps with `@id_token` or `@userinfo`. */
   claims: claims.default([]),
@@ -159,6 +163,8 @@ export const clientChange = z.strictObject({
   /** Empty: the server's own default. */
   defaultScope: scope.optional(),
   pkce: pkce.optional(),
+  requirePar: z.boolean().optional(),
+  requireDpop: z.boolean().optional(),
   claims: claims.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),

@@ -61,6 +61,8 @@ export interface ClientMetadata extends ClientLinks {
   default_scope?: string | undefined;
   /** Mappings (`access/claim-mappings.ts`). */
   claims?: string[];
+  require_pushed_authorization_requests?: boolean | undefined;
+  dpop_bound_access_tokens?: boolean | undefined;
 }
 
 export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & {

@@ -139,7 +139,8 @@ export class Adapter {
     const found = await unit.findKnown<KnownRow>(memoryKey(this.#model, key));
     const rowId = found?.id ?? (this.#model.key === 'id' ? id : uuidv7());
     const rest: Payload = Object.assign({}, payload, { jti: undefined, consumed: undefined });
-    const columns = Object.assign(this.#model.columns(payload), { expires_at: expiryOf(payload) });
+    const expires_at = expiryOf(payload, this.#model.keptFor?.(payload));
+    const columns = Object.assign(this.#model.columns(payload), { expires_at });
     if (sealed) {
       const secret = Object.fromEntries(sealed.map((member) => [member, payload[member]]));
       for (const member of sealed) delete rest[member];

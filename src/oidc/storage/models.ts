@@ -34,6 +34,8 @@ export interface Model {
   family?: 'id' | 'family_id';
   /** Columns that name the rows of the same request from which a new row comes. */
   links?: string[];
+  /** For how many seconds the row is needed after the engine no longer accepts it. */
+  keptFor?(payload: Payload): number;
   /** Further columns; always the same ones, whatever the payload holds. */
   columns(payload: Payload): Row;
 }
@@ -130,6 +132,9 @@ export const models: Record<string, Model> = {
     table: 'T_pushed_authorization_requests',
     key: 'request_hash',
     consumable: true,
+    // A sign-in may take an hour, and uses the request at its end. Anyone can push for an application without a secret, so
+    // those rows do not stay.
+    keptFor: ({ trusted }) => (trusted ? 3600 : 0),
     columns: () => ({}),
   },
   ReplayDetection: {
@@ -146,6 +151,7 @@ export function storedKey(model: Model, id: string): string {
   return model.key === 'id' ? id : hashTokenValue(id);
 }
 
-export function expiryOf(payload: Payload): Date | null {
-  return payload.exp === undefined ? null : fromEpoch(payload.exp);
+/** @param keptFor seconds */
+export function expiryOf(payload: Payload, keptFor = 0): Date | null {
+  return payload.exp === undefined ? null : fromEpoch(payload.exp + keptFor);
 }

@@ -24,6 +24,8 @@ const LIMITS = {
   invitation: { points: 20, duration: 900 },
   /** Started passkey ceremonies, each of which writes a row. A sign-in page starts one each time it is opened. */
   ceremony: { points: 600, duration: 900 },
+  /** Pushed requests of public applications, whose name anyone can use. Each writes a row. */
+  push: { points: 100, duration: 900 },
   /** Requested messages, to any account. */
   reset: { points: 10, duration: 900 },
 };
@@ -139,6 +141,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     signIn: { tryAttempt: (ip, attempt) => trySignIn(keyOf(ip), attempt) },
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
     ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
+    push: limit(limiterOf('push', LIMITS.push)),
     reset: limit(limiterOf('reset', LIMITS.reset)),
     async countMessage(email) {
       await mailbox.consume(digest(email)).catch(refused);

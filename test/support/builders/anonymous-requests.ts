@@ -100,6 +100,11 @@ export function anonymousRequests(
       writes: [audit],
     },
     {
+      name: 'a pushed request without a secret',
+      send: (from) => postForm(from, '/request', authorization(client).params),
+      writes: [audit],
+    },
+    {
       name: 'an authorization request of an unknown application',
       send: (from) => at(from).read(`/auth?client_id=${random(9)}`),
     },
