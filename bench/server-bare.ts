@@ -20,6 +20,7 @@ const ACCOUNT = {
   givenName: null,
   familyName: null,
   locale: null,
+  zoneinfo: null,
   picture: null,
   scopes: SCOPE.split(' '),
   updatedAt: new Date('2026-11-21T08:00:00Z'),

@@ -9,7 +9,7 @@ const GRANTS: Record<string, string> = {
 
 /** Without `offline_access`, for which the consent page has a section (`views/interactions/consent.ejs`). */
 const DESCRIPTIONS: Record<string, string> = {
-  profile: 'See your name, username, language and picture',
+  profile: 'See your name, username, language, time zone and picture',
   email: 'See your e-mail address',
   'latchkey:accounts': 'Manage the accounts of this server',
   'latchkey:invitations': 'Invite people to this server',
@@ -52,6 +52,7 @@ const CLAIMS: Record<string, string> = {
   given_name: 'See your given name',
   family_name: 'See your family name',
   locale: 'See your language',
+  zoneinfo: 'See your time zone',
   preferred_username: 'See your username',
   picture: 'See your picture',
   updated_at: 'See when your profile was last changed',

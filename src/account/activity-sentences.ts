@@ -35,7 +35,10 @@ const signIns: Record<string, Words> = {
 
 const security: Record<string, Words> = {
   'account.created': () => 'Your account was created',
-  'account.updated': () => 'Your account was changed',
+  'account.updated': ({ details: { changed } }) =>
+    Array.isArray(changed) && changed.includes('username')
+      ? 'Your username was changed'
+      : 'Your profile was changed',
   'account.disabled': () => 'Your account was disabled',
   'account.enabled': () => 'Your account was enabled again',
   'account.role_granted': ({ details }) => `You were given the role ${text(details.role) ?? ''}`,

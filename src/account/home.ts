@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Provider } from 'oidc-provider';
-import type { ShowPage } from '../web/respond.ts';
+import { type Look, type ShowPage, setLook } from '../web/respond.ts';
 import { createNavigation, HOME } from './navigation.ts';
 
 export interface HomePagesDeps {
@@ -11,6 +11,8 @@ export interface HomePagesDeps {
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** The applications that people can open in a browser. */
   listApplications(): Promise<{ name: string; url: string }[]>;
+  /** How the account wants its pages to look. */
+  findLook(accountId: string): Promise<Look>;
   /** Records, after the response, that the session is in use. */
   recordUse(sessionUid: string): void;
   /** Whether these scopes open any page of the console. */
@@ -35,6 +37,7 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
         signInUrl: deps.signInUrl,
       });
     deps.recordUse(session.uid);
+    setLook(ctx, await deps.findLook(String(session.accountId)));
     deps.showPage(ctx, 'home', {
       title: 'Your applications',
       bodyClass: 'wide',

@@ -13,12 +13,14 @@ import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
 import { createFreshSignIn, type FreshSignInDeps, SECURITY } from './fresh-sign-in.ts';
 import { createNavigation } from './navigation.ts';
+import { createProfilePage, type ProfilePageDeps } from './profile.ts';
 import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
 export interface AccountPagesDeps
   extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'>,
     Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
+    Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences'>,
     Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'limitToCeiling'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
@@ -135,6 +137,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   createEmailPage(router, { ...deps, freshSignIn, navOf });
   createActivityPage(router, { ...deps, navOf });
   createApplicationPage(router, { ...deps, freshSignIn, navOf });
+  createProfilePage(router, { ...deps, freshSignIn, navOf });
   createSessionPage(router, { ...deps, freshSignIn, navOf });
 
   router.get(

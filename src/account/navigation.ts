@@ -10,6 +10,7 @@ const SECTIONS: [href: string, text: string][] = [
   ['/account/applications', 'Applications'],
   ['/account/sessions', 'Sessions'],
   ['/account/activity', 'Activity'],
+  ['/account/profile', 'Profile'],
 ];
 
 /** @param mayAdminister whether these scopes open any page of the console */

@@ -8,6 +8,7 @@ import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremon
 import type { Config } from '../config/settings.ts';
 import { createConsolePages } from '../console/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
+import { findPreferences } from '../identity/accounts/preferences.ts';
 import { qrCode } from '../identity/invitations/export.ts';
 import { isTooLong } from '../identity/passwords/rules.ts';
 import { TRUST_DAYS } from '../identity/passwords/trusted-browsers.ts';
@@ -26,7 +27,7 @@ import { createCsrfTokens } from '../web/csrf.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createPendingActions } from '../web/pending-action.ts';
 import { qrImage } from '../web/qr-image.ts';
-import type { ShowPage } from '../web/respond.ts';
+import type { Look, ShowPage } from '../web/respond.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { createSignedInPages } from '../web/signed-in-pages.ts';
 import { createWellKnown } from '../web/well-known.ts';
@@ -67,6 +68,10 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     sessionOf,
     getFactors: secondFactor.getFactors,
   });
+  const findLook = async (accountId: string): Promise<Look> => ({
+    theme: (await findPreferences(accountId)).theme,
+    timeZone: (await findAccount(accountId))?.zoneinfo ?? undefined,
+  });
   const signedIn = createSignedInPages({
     secrets,
     showPage,
@@ -75,6 +80,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     sessionOf,
     recordUse: services.sessions.recordUse,
     pendingActions,
+    findLook,
     signInUrl: (page, params) => signInUrl(issuer, page, params),
   });
 
@@ -169,6 +175,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findScopeDescriptions: services.scopeDescriptions.find,
     limitToCeiling,
     profile: services.accounts.getProfile,
+    ownProfile: services.accounts.own,
+    findPreferences,
     changePassword: passwords.change,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
@@ -198,6 +206,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     mayAdminister,
     recordUse: services.sessions.recordUse,
+    findLook,
     signInUrl: signInUrl(issuer, '/'),
     listApplications: services.clients.listFrontPages,
   });

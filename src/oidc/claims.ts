@@ -11,7 +11,16 @@ import { findRoles, findStoredAccount, type StoredAccount } from './storage/acco
  */
 export const claimsByScope = {
   openid: ['sub', 'roles', 'acr', 'amr', 'auth_time'],
-  profile: ['name', 'given_name', 'family_name', 'locale', 'preferred_username', 'picture', 'updated_at'],
+  profile: [
+    'name',
+    'given_name',
+    'family_name',
+    'locale',
+    'zoneinfo',
+    'preferred_username',
+    'picture',
+    'updated_at',
+  ],
   email: ['email', 'email_verified'],
 };
 
@@ -25,6 +34,8 @@ export interface EngineAccount {
   [member: string]: unknown;
   accountId: string;
   username: string;
+  /** Its time zone. */
+  zoneinfo: string | null;
   /** The ceiling of every token of this account. */
   scopes: string[];
   claims(): Promise<Claims>;
@@ -58,6 +69,7 @@ function claimsOf(account: StoredAccount, client: ClientScopes): Claims {
     claims.given_name = account.givenName ?? undefined;
     claims.family_name = account.familyName ?? undefined;
     claims.locale = account.locale ?? undefined;
+    claims.zoneinfo = account.zoneinfo ?? undefined;
     claims.preferred_username = account.username;
     claims.picture = account.picture ?? undefined;
     claims.updated_at = toEpoch(account.updatedAt);
@@ -114,6 +126,7 @@ export function toEngineAccount(account: StoredAccount, groupsClaim?: string): E
   return {
     accountId: account.id,
     username: account.username,
+    zoneinfo: account.zoneinfo,
     scopes: account.scopes,
     async claims() {
       const client = Provider.ctx?.oidc.client as unknown as EngineClient | undefined;

@@ -12,6 +12,20 @@ export function seeOther(ctx: Context, url: string): void {
   ctx.redirect(toAddress(ctx, url));
 }
 
+/** How the signed-in user wants pages of ours to look. */
+export interface Look {
+  theme?: string | undefined;
+  /** A name of the IANA database; UTC by default. */
+  timeZone?: string | undefined;
+}
+
+/** Every page of this request then looks that way. */
+export function setLook(ctx: Context, look: Look): void {
+  ctx.state.look = look;
+}
+
+const findLook = ({ state }: Context): Look => state.look ?? {};
+
 /** Answers with a page. @param data `title` and what the first comment of the view lists */
 export type ShowPage = (ctx: Context, view: string, data: Record<string, unknown>) => void;
 
@@ -20,6 +34,6 @@ export function createShowPage(render: Render): ShowPage {
     ctx.type = 'html';
     // Pages hold form tokens and personal data.
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = render(view, { ...data, isShownAgain: ctx.state.isShownAgain });
+    ctx.body = render(view, { ...findLook(ctx), ...data, isShownAgain: ctx.state.isShownAgain });
   };
 }

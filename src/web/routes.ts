@@ -93,6 +93,8 @@ export const ROUTES: Route[] = [
     signedInPage('/account/confirm'),
     failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),
+    failing(signedInPage('/account/profile'), 'Your profile was not changed'),
+    failing(page('/account/profile/username'), 'Your username was not changed'),
     signedInPage('/account/activity'),
     signedInPage('/account/applications'),
     failing(page('/account/applications/withdraw'), 'No access was ended'),

@@ -5,7 +5,7 @@ import { createEndedForms, type EndedFormOptions } from './ended-forms.ts';
 import { showError } from './errors.ts';
 import { readForm } from './form-body.ts';
 import type { PendingActions } from './pending-action.ts';
-import { type ShowPage, seeOther } from './respond.ts';
+import { type Look, type ShowPage, seeOther, setLook } from './respond.ts';
 
 /** The user who opens one of our own pages, by the session in the browser. */
 export interface SignedInUser {
@@ -29,6 +29,8 @@ export interface SignedInPagesDeps {
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
   /** @returns undefined for a disabled account, whose sessions no longer work */
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** How the account wants its pages to look. */
+  findLook(accountId: string): Promise<Look>;
   /** Records, after the response, that the session is in use. */
   recordUse(sessionUid: string): void;
   covers(scopes: string[], scope: string): boolean;
@@ -59,6 +61,7 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
     const account = accountId ? await deps.findAccount(accountId) : undefined;
     if (!accountId || !account) return undefined;
     deps.recordUse(uid);
+    setLook(ctx, await deps.findLook(accountId));
     const { username, scopes } = account;
     return {
       accountId,

@@ -57,7 +57,7 @@ describe('every page', { skip }, () => {
       await look('consent-more');
       await page.goto(server.issuer);
       await look('home-signed-in');
-      for (const name of ['applications', 'sessions', 'activity']) {
+      for (const name of ['applications', 'sessions', 'activity', 'profile']) {
         weight = 0;
         await page.goto(`${server.issuer}/account/${name}`);
         await look(`account-${name}`);

@@ -35,7 +35,7 @@ describe('the page of applications', () => {
     const [first = '', second = ''] = text.split('Fieldnotes');
     assert.match(
       first,
-      /Harbour CLI Know who you are .* See your name, username, language and picture Trusted by the people who run this server/,
+      /Harbour CLI Know who you are .* See your name, username, language, time zone and picture Trusted by the people who run this server/,
     );
     assert.match(first, /Has no access while you are away/);
     assert.match(

@@ -206,6 +206,13 @@ const FORMS: Record<
     event: 'consent.withdrawn',
     prepare: addConsent,
   },
+  '/account/profile/username': {
+    fields: { username: 'mei.lin' },
+    says: 'change your username to “mei.lin”',
+    page: '/account/profile',
+    event: 'account.updated',
+  },
+  '/account/profile': { because: 'it changes no way to sign in' },
   '/account/activity': { because: 'it has no form' },
   '/account/applications': { because: 'its forms have a path of their own' },
   '/account/sessions': { because: 'its forms have a path of their own' },

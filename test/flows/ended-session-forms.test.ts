@@ -41,6 +41,16 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
     fields: { email: 'mei@elsewhere.example', current: 'a secret of mine' },
     shown: ['mei@elsewhere.example'],
   }),
+  '/account/profile': () => ({
+    page: '/account/profile',
+    fields: { name: 'Ada & Co', zoneinfo: 'Asia/Tokyo', theme: 'dark' },
+    shown: ['value="Ada &amp; Co"', '<option selected>Asia/Tokyo', '<option value="dark" selected>'],
+  }),
+  '/account/profile/username': () => ({
+    page: '/account/profile',
+    fields: { username: 'lovelace' },
+    shown: ['value="lovelace"'],
+  }),
   '/account/sessions/end': () => ({ page: '/account/sessions', fields: { session: 'others' } }),
   '/account/applications/withdraw': () => ({ page: '/account/applications', fields: { client: 'x' } }),
   [NEW]: () => ({

@@ -96,6 +96,10 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const page = await browser.get('/account/applications');
     return { browser, ...(await formOf(page)), typed: { client: client.client_id } };
   },
+  async 'another username'(server) {
+    const { browser, page } = await visit(server, await server.createAccount(), '/account/profile');
+    return { browser, ...(await formOf(page)), typed: { username: 'lovelace' } };
+  },
   async 'the end of all other sessions'(server) {
     const ada = await server.createAccount();
     await visit(server, ada, '/account/sessions');

@@ -20,8 +20,9 @@ const SECTIONS: Record<string, string> = {
   '/account/applications': 'Applications',
   '/account/sessions': 'Sessions',
   '/account/activity': 'Activity',
+  '/account/profile': 'Profile',
 };
-const LINKS = ['Home', 'Security', 'Applications', 'Sessions', 'Activity', 'Sign out…'];
+const LINKS = ['Home', 'Security', 'Applications', 'Sessions', 'Activity', 'Profile', 'Sign out…'];
 
 describe('the navigation', () => {
   test('is on every page of the account, marks where it is, and leads out', async (t) => {

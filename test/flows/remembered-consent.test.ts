@@ -19,7 +19,7 @@ import { latchkey } from '../support/warm-command.ts';
 const OPERATOR = { accountId: null };
 const OFFLINE = { scope: 'openid offline_access' };
 const SIGNED_IN = 'Know who you are when you sign in, and your roles in this application';
-const PROFILE = 'See your name, username, language and picture';
+const PROFILE = 'See your name, username, language, time zone and picture';
 const EMAIL = 'See your e-mail address';
 
 type Person = Awaited<ReturnType<TestServer['createAccount']>>;

@@ -34,7 +34,14 @@ function ownPages(all: object, bad: string): [string, object][] {
     { at, text: bad },
   ];
   const filters = [['all', 'Everything']];
+  const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
+  const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
+  const forms = { actions: { profile: bad, username: bad }, csrf: { profile: bad, username: bad } };
+  const profile = { ...all, ...pairs, ...forms, typed };
+  const faults = { name: bad, locale: bad, zoneinfo: bad, theme: bad, username: bad };
   return [
+    ['account/profile', { ...profile, faults: {}, notice: 'x' }],
+    ['account/profile', { ...profile, faults, alert: bad, theme: 'dark' }],
     ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
     ['account/sessions', { ...all, sessions: [session], others: 'others' }],
     ['account/applications', { ...all, applications, isWithdrawn: true }],
@@ -270,7 +277,7 @@ describe('the pages', () => {
     for (const [index, [name, data]] of everyView(bad).entries()) {
       test(`${name} (${index}) stays whole with ${what}`, () => {
         const html = withoutOwnScript(page(name, data));
-        assert.ok(html.startsWith('<!doctype html>\n<html lang="en">'));
+        assert.ok(html.startsWith('<!doctype html>\n<html lang="en"'));
         assert.equal(html.match(/<h1[ >]/g)?.length, 1);
         for (const tag of tagsOf(html)) {
           assert.match(tag, /^<(?:!doctype html|\/?[a-z][a-z0-9]*(?: [a-zA-Z-]+(?:="[^"<>]*")?)*\/?)>$/);

@@ -19,6 +19,8 @@ export const accounts: Record<string, TableDescription> = {
       given_name: 'For the `given_name` claim.',
       family_name: 'For the `family_name` claim.',
       locale: 'A language tag such as `pt-BR`, for the `locale` claim.',
+      zoneinfo:
+        'A time zone such as `Europe/Lisbon`, for the `zoneinfo` claim and the instants on the account’s own pages.',
       picture: 'The URL of a picture, for the `picture` claim.',
       auth_provider: 'How the account was created.',
       scopes:

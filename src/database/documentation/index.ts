@@ -5,11 +5,13 @@ import { authorization } from './authorization.ts';
 import { factors } from './factors.ts';
 import { invitations } from './invitations.ts';
 import type { TableDescription } from './model.ts';
+import { preferences } from './preferences.ts';
 import { tokens } from './tokens.ts';
 
 /** Every table of the schema, in the order of docs/DATABASE.md. */
 export const descriptions: Record<string, TableDescription> = {
   ...accounts,
+  ...preferences,
   ...factors,
   ...invitations,
   ...applications,

@@ -14,6 +14,7 @@ interface Options {
   givenName?: string;
   familyName?: string;
   locale?: string;
+  zoneinfo?: string;
   scope?: string;
   passwordStdin?: boolean;
   role?: string;
@@ -68,6 +69,7 @@ export function accountCommands(
     .option('--given-name <name>')
     .option('--family-name <name>')
     .option('--locale <locale>', 'a language tag, such as pt-BR')
+    .option('--zoneinfo <zone>', 'a time zone, such as Europe/Lisbon')
     .option('--scope <ceiling>', 'the most that a token of this account may carry', 'openid profile email')
     .option('--password-stdin', 'read the password from standard input')
     .option(...json)
@@ -95,6 +97,7 @@ export function accountCommands(
     .option('--given-name <name>')
     .option('--family-name <name>')
     .option('--locale <locale>', 'a language tag, such as pt-BR')
+    .option('--zoneinfo <zone>', 'a time zone, such as Europe/Lisbon')
     .option('--scope <ceiling>', 'the most that a token of this account may carry')
     .option(...json)
     .action(async (name: string, { json: asJson, ...changes }: Options) => {

@@ -1,3 +1,4 @@
+import { createOwnProfile } from './own-profile.ts';
 import { createProfiles, type ProfileDeps } from './profile.ts';
 import { createRoles, type RolesDeps } from './roles.ts';
 import { type AccountServiceDeps, createAccountService } from './service.ts';
@@ -10,6 +11,7 @@ export function createAccounts(deps: AccountsDeps) {
   return {
     ...createAccountService({ ...deps, getProfile }),
     roles: createRoles({ ...deps, getProfile }),
+    own: createOwnProfile(deps),
   };
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { visibleText } from '../../kit/text.ts';
 import { displayNameField, emailField, passwordField, scopesField, usernameField } from '../fields.ts';
+import { THEMES } from './preferences.ts';
+import { isTimeZone } from './time-zones.ts';
 
 const orNull = (text: string): string | null => text || null;
 
@@ -11,6 +13,13 @@ const localeField = z
   .max(35, 'A locale has at most 35 characters')
   .regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/, 'A locale is a language tag such as en or pt-BR');
 
+const zoneField = z
+  .string()
+  .refine(isTimeZone, 'A time zone is a name of the IANA database, such as Europe/Lisbon');
+
+/** The field, or an empty text, which becomes null. */
+const orNone = <T extends z.ZodType>(field: T) => z.union([z.literal('').transform(() => null), field]);
+
 /** An account that an operator creates. `scope` is its ceiling: the most that its tokens may carry. */
 export const accountInput = z.strictObject({
   username: usernameField,
@@ -20,6 +29,7 @@ export const accountInput = z.strictObject({
   givenName: givenNameField.optional(),
   familyName: familyNameField.optional(),
   locale: localeField.optional(),
+  zoneinfo: zoneField.optional(),
   /** Whether the operator vouches that its owner reads mail at `email`. */
   emailVerified: z.boolean().default(false),
   password: passwordField,
@@ -28,14 +38,29 @@ export const accountInput = z.strictObject({
 /** Members that are undefined keep their value; an empty text removes it. */
 export const accountChange = z.strictObject({
   username: usernameField.optional(),
-  email: z.union([z.literal('').transform(() => null), emailField]).optional(),
+  email: orNone(emailField).optional(),
   emailVerified: z.boolean().optional(),
   name: displayNameField.transform(orNull).optional(),
   givenName: givenNameField.transform(orNull).optional(),
   familyName: familyNameField.transform(orNull).optional(),
-  locale: z.union([z.literal('').transform(() => null), localeField]).optional(),
+  locale: orNone(localeField).optional(),
+  zoneinfo: orNone(zoneField).optional(),
   scope: scopesField.optional(),
 });
+
+export const usernameChange = z.object({ username: usernameField });
+
+/** What users change of their own profile; an empty text removes a value. */
+export const profileChange = z.object({
+  name: displayNameField.transform(orNull),
+  given_name: givenNameField.transform(orNull),
+  family_name: familyNameField.transform(orNull),
+  locale: orNone(localeField),
+  zoneinfo: orNone(zoneField),
+  theme: z.enum(['', ...THEMES], 'Choose one of the looks').transform((theme) => theme || undefined),
+});
+
+export type ProfileChange = { [name in keyof z.input<typeof profileChange>]: string };
 
 export type AccountChange = z.input<typeof accountChange>;
 export type AccountInput = z.input<typeof accountInput>;

@@ -7,6 +7,7 @@ import { normalise } from '../fields.ts';
 import { findRequestedEmail, releaseEmail } from './email-store.ts';
 import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
 import { accountNotFound, type Profile, type Profiles } from './profile.ts';
+import { isReserved, reserveUsername } from './reserved-usernames.ts';
 import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import {
   type Account,
@@ -58,6 +59,18 @@ export function createAccountService(deps: AccountServiceDeps) {
     });
   }
 
+  /** Nobody else can take the earlier username for a while. @throws LatchkeyError conflict when the new one is reserved */
+  async function rename(
+    trx: Knex.Transaction,
+    { id, username: before }: Account,
+    after: string | undefined,
+  ): Promise<void> {
+    if (after === undefined || after === before) return;
+    await deps.renameCredential(trx, id, after);
+    if (await isReserved(trx, after, id)) throw usernameTaken();
+    await reserveUsername(trx, { accountId: id, before, after });
+  }
+
   return {
     /** @throws LatchkeyError invalid_input; conflict when the username or e-mail address is taken */
     async create(actor: Actor, input: AccountInput): Promise<Account> {
@@ -70,6 +83,7 @@ export function createAccountService(deps: AccountServiceDeps) {
         given_name: parsed.givenName || null,
         family_name: parsed.familyName || null,
         locale: parsed.locale ?? null,
+        zoneinfo: parsed.zoneinfo ?? null,
       };
       const fault = passwords.fault(password, { username, email, name });
       if (fault !== undefined) throw invalidFields({ password: fault }, fault);
@@ -117,7 +131,7 @@ export function createAccountService(deps: AccountServiceDeps) {
           if (Object.keys(columns).length === 0) refuse('nothing_to_change', 'Name what to change.');
           if (email !== null && columns.email_verified) await releaseEmail(trx, email, account.id);
           await updateAccount(trx, account.id, columns);
-          if (columns.username !== undefined) await deps.renameCredential(trx, account.id, columns.username);
+          await rename(trx, account, columns.username);
           if (isOtherAddress) await deps.voidLinks(trx, account.id);
           if (account.scopes.some((one) => !(columns.scopes ?? account.scopes).includes(one)))
             await revokeAccessTokens(trx, account.id);

@@ -3,6 +3,7 @@ import { sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
+import { isReserved } from './reserved-usernames.ts';
 
 const TABLE = 'T_accounts';
 
@@ -16,6 +17,8 @@ export interface Account {
   family_name: string | null;
   /** A language tag (RFC 5646), such as `pt-BR`. */
   locale: string | null;
+  /** A time zone of the IANA database, such as `Europe/Lisbon`. */
+  zoneinfo: string | null;
   /** The ceiling: the most that a token of this account may carry. */
   scopes: string[];
   is_active: boolean;
@@ -41,6 +44,7 @@ const COLUMNS = [
   'given_name',
   'family_name',
   'locale',
+  'zoneinfo',
   'scopes',
   'is_active',
 ];
@@ -55,6 +59,7 @@ function toAccount(row: AccountRow): Account {
     given_name: row.given_name,
     family_name: row.family_name,
     locale: row.locale,
+    zoneinfo: row.zoneinfo,
     scopes: JSON.parse(row.scopes),
     is_active: Boolean(row.is_active),
   };
@@ -95,7 +100,7 @@ export async function lockAccount(trx: Knex.Transaction, filter: AccountFilter):
 }
 
 export interface NewAccount
-  extends Partial<Pick<Account, 'given_name' | 'family_name' | 'locale' | 'email_verified'>> {
+  extends Partial<Pick<Account, 'given_name' | 'family_name' | 'locale' | 'zoneinfo' | 'email_verified'>> {
   /** Set when a passkey was created for this id before the account exists. */
   id?: string;
   username: string;
@@ -110,7 +115,8 @@ export interface NewAccount
  * @param options `emailIfFree`: leaves out an e-mail address that another account has, at the same cost, so that
  *   signing up does not reveal who has an account
  * @returns its id
- * @throws a unique violation, for which `usernameTaken` is the error to show
+ * @throws LatchkeyError conflict when the username is reserved; a unique violation, for which `usernameTaken` is the error
+ *   to show
  */
 export async function insertAccount(
   trx: Knex.Transaction,
@@ -129,10 +135,12 @@ export async function insertAccount(
     given_name: account.given_name ?? null,
     family_name: account.family_name ?? null,
     locale: account.locale ?? null,
+    zoneinfo: account.zoneinfo ?? null,
     auth_provider: 'native',
     scopes: JSON.stringify(scopes),
     is_active: true,
   });
+  if (await isReserved(trx, username, id)) throw usernameTaken();
   return id;
 }
 

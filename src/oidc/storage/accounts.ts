@@ -8,7 +8,7 @@ import { currentUnit } from '../../database/unit-of-work.ts';
  */
 export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS account_email,
   a.email_verified AS account_email_verified, a.name AS account_name,
-  a.given_name AS account_given_name, a.family_name AS account_family_name, a.locale AS account_locale, a.picture AS account_picture,
+  a.given_name AS account_given_name, a.family_name AS account_family_name, a.locale AS account_locale, a.zoneinfo AS account_zoneinfo, a.picture AS account_picture,
   a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at,
   EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
 
@@ -40,6 +40,7 @@ export interface StoredAccount {
   givenName: string | null;
   familyName: string | null;
   locale: string | null;
+  zoneinfo: string | null;
   picture: string | null;
   scopes: string[];
   updatedAt: Date;
@@ -61,6 +62,7 @@ function toStoredAccount(id: string, row: Row | undefined): StoredAccount | unde
     givenName: textOrNull(row.account_given_name),
     familyName: textOrNull(row.account_family_name),
     locale: textOrNull(row.account_locale),
+    zoneinfo: textOrNull(row.account_zoneinfo),
     picture: textOrNull(row.account_picture),
     scopes: JSON.parse(String(row.account_scopes)),
     updatedAt: toDate(row.account_updated_at ?? row.account_created_at),

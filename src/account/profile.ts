@@ -1,0 +1,155 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { currentUnit } from '../database/unit-of-work.ts';
+import type { OwnProfile } from '../identity/accounts/own-profile.ts';
+import type { Preferences } from '../identity/accounts/preferences.ts';
+import type { Profile } from '../identity/accounts/profile.ts';
+import { TIME_ZONES } from '../identity/accounts/time-zones.ts';
+import { usernameField } from '../identity/fields.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
+import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import type { FreshSignIn } from './fresh-sign-in.ts';
+import { LANGUAGES } from './languages.ts';
+
+export interface ProfilePageDeps {
+  signedIn: SignedInPages;
+  showPage: ShowPage;
+  profile(accountId: string): Promise<Profile>;
+  ownProfile: OwnProfile;
+  findPreferences(accountId: string): Promise<Preferences>;
+  freshSignIn: Pick<FreshSignIn, 'requireFactors' | 'forgetAction'>;
+  navOf(user: SignedInUser, current: string): unknown;
+}
+
+const PATH = '/account/profile';
+const USERNAME = `${PATH}/username`;
+
+/** What the page says after an action has redirected to it, by the value of `done`. */
+const NOTICES: Record<string, string> = {
+  username: 'Your username was changed. Use the new one the next time you sign in.',
+  profile: 'Your profile was changed.',
+};
+
+/** The fields of the profile's form. */
+const FIELDS = ['name', 'given_name', 'family_name', 'locale', 'zoneinfo', 'theme'];
+
+const LOOKS = [
+  ['', 'As on this device'],
+  ['light', 'Light'],
+  ['dark', 'Dark'],
+];
+
+const hasOther = (value: string | null, known: readonly string[]) => value !== null && !known.includes(value);
+
+interface Typed {
+  faults?: Record<string, string>;
+  /** The fields of the form that was refused. */
+  fields?: Record<string, string>;
+}
+
+/** The page on which users change their username, their names, and how they want to see pages. */
+export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
+  const { signedIn, ownProfile, freshSignIn } = deps;
+
+  async function show(
+    ctx: Context,
+    user: SignedInUser,
+    { faults = {}, fields = {} }: Typed = {},
+  ): Promise<void> {
+    const profile = await deps.profile(user.accountId);
+    const { theme = '' } = await deps.findPreferences(user.accountId);
+    const { username, name, given_name, family_name, locale, zoneinfo } = profile;
+    deps.showPage(ctx, 'account/profile', {
+      title: 'Profile',
+      bodyClass: 'wide',
+      nav: deps.navOf(user, PATH),
+      notice: NOTICES[String(ctx.query.done)],
+      alert: Object.values(faults)[0],
+      faults,
+      typed: { username, name, given_name, family_name, locale, zoneinfo, theme, ...fields },
+      // An operator can set others.
+      languages: hasOther(
+        locale,
+        LANGUAGES.map(([tag]) => tag),
+      )
+        ? [[locale, locale], ...LANGUAGES]
+        : LANGUAGES,
+      timeZones: hasOther(zoneinfo, TIME_ZONES) ? [zoneinfo, ...TIME_ZONES] : TIME_ZONES,
+      looks: LOOKS,
+      actions: { profile: PATH, username: USERNAME },
+      csrf: { profile: user.csrf(PATH), username: user.csrf(USERNAME) },
+    });
+  }
+
+  /** Runs a change; shows the page again, with what was typed, if a field was refused. */
+  async function attempt(
+    ctx: Context,
+    user: SignedInUser,
+    fields: Record<string, string>,
+    change: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await change();
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || Object.keys(error.faults).length === 0) throw error;
+      ctx.status = error.status;
+      return show(ctx, user, { faults: error.faults, fields });
+    }
+    seeOther(ctx, `${PATH}?done=${ctx.path === USERNAME ? 'username' : 'profile'}`);
+  }
+
+  const ownerOf = ({ accountId, sessionUid }: SignedInUser) => ({
+    accountId,
+    sessionUid,
+    origin: currentUnit().origin,
+  });
+
+  router.get(
+    PATH,
+    signedIn.page((ctx, user) => {
+      freshSignIn.forgetAction(ctx);
+      return show(ctx, user, { fields: user.typed ?? {} });
+    }),
+  );
+
+  router.post(
+    PATH,
+    signedIn.form(
+      (ctx, user, fields) => {
+        const {
+          name = '',
+          given_name = '',
+          family_name = '',
+          locale = '',
+          zoneinfo = '',
+          theme = '',
+        } = fields;
+        const input = { name, given_name, family_name, locale, zoneinfo, theme };
+        return attempt(ctx, user, input, () => ownProfile.changeProfile(ownerOf(user), input));
+      },
+      { keeps: FIELDS },
+    ),
+  );
+
+  const changeUsername = freshSignIn.requireFactors(
+    (_user, { username = '' }) => `change your username to “${username}”`,
+    (ctx, user, { username = '' }) =>
+      attempt(ctx, user, { username }, () => ownProfile.changeUsername(ownerOf(user), { username })),
+  );
+
+  router.post(
+    USERNAME,
+    signedIn.form(
+      async (ctx, user, fields) => {
+        // Refused before anybody signs in again for it.
+        const username = usernameField.safeParse(fields.username ?? '');
+        if (username.success) return changeUsername(ctx, user, { ...fields, username: username.data });
+        ctx.status = 400;
+        const faults = { username: username.error.issues[0]?.message ?? '' };
+        return show(ctx, user, { faults, fields: { username: fields.username ?? '' } });
+      },
+      { keeps: ['username'] },
+    ),
+  );
+}

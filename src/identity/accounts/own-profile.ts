@@ -1,0 +1,107 @@
+import type { Knex } from 'knex';
+import { recordEventIn } from '../../audit/index.ts';
+import { inTransaction, isDuplicate } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
+import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
+import { parse } from '../../kit/parse.ts';
+import { type ProfileChange, profileChange, usernameChange } from './input.ts';
+import { savePreferences } from './preferences.ts';
+import { accountNotFound } from './profile.ts';
+import { countReserved, isReserved, reserveUsername } from './reserved-usernames.ts';
+import { assertSignedIn } from './sign-out-everywhere.ts';
+import { type Account, findAccount, updateAccount } from './store.ts';
+
+export interface OwnProfileDeps {
+  knex: Knex;
+  renameCredential(trx: Knex.Transaction, accountId: string, username: string): Promise<void>;
+}
+
+/** The signed-in user who changes their own account. */
+interface Owner {
+  accountId: string;
+  sessionUid: string;
+  origin: Origin;
+}
+
+const MAX_RESERVED = 5;
+
+const taken = () => {
+  const message = 'This username is taken. Choose another one';
+  return invalidFields({ username: message }, `${message}.`);
+};
+
+/** What users change of their own account. Each change and its audit row are one transaction. */
+export function createOwnProfile({ knex, renameCredential }: OwnProfileDeps) {
+  async function getAccount(trx: Knex.Transaction, { accountId, sessionUid }: Owner): Promise<Account> {
+    await assertSignedIn(trx, accountId, { session: sessionUid });
+    const account = await findAccount(trx, { id: accountId });
+    if (!account) throw accountNotFound('that id');
+    return account;
+  }
+
+  const recordChange = (
+    trx: Knex.Transaction,
+    { accountId, sessionUid, origin }: Owner,
+    target: string,
+    changed: string[],
+  ) =>
+    recordEventIn(
+      trx,
+      { action: 'account.updated', accountId, sessionUid, target, details: { changed } },
+      origin,
+    );
+
+  return {
+    /**
+     * Gives the account another username. Nobody else can take the earlier one for 90 days.
+     * @throws LatchkeyError invalid_input with a sentence for `username`; conflict after five changes in 90 days
+     */
+    async changeUsername(owner: Owner, input: { username: string }): Promise<void> {
+      const { accountId } = owner;
+      const { username } = parse(usernameChange, input);
+      try {
+        await inTransaction(knex, async (trx) => {
+          // Sign-ins lock the password first, then the account.
+          await renameCredential(trx, accountId, username);
+          const { username: before } = await getAccount(trx, owner);
+          if (before === username) return;
+          if ((await countReserved(trx, accountId)) >= MAX_RESERVED)
+            throw new LatchkeyError(
+              'conflict',
+              'username_changed_often',
+              'You have changed your username too often. Wait until 90 days after the first of these changes. Nothing was changed.',
+            );
+          await updateAccount(trx, accountId, { username });
+          if (await isReserved(trx, username, accountId)) throw taken();
+          await reserveUsername(trx, { accountId, before, after: username });
+          await recordChange(trx, owner, username, ['username']);
+        });
+      } catch (error) {
+        throw isDuplicate(error) ? taken() : error;
+      }
+    },
+
+    /** @throws LatchkeyError invalid_input with a sentence for each field */
+    async changeProfile(owner: Owner, input: ProfileChange): Promise<void> {
+      const { theme, ...columns } = parse(profileChange, input);
+      await inTransaction(knex, async (trx) => {
+        const account = await getAccount(trx, owner);
+        const changed = Object.entries(columns).filter(
+          ([name, value]) => account[name as keyof typeof columns] !== value,
+        );
+        if (changed.length > 0) {
+          await updateAccount(trx, account.id, Object.fromEntries(changed));
+          await recordChange(
+            trx,
+            owner,
+            account.username,
+            changed.map(([name]) => name),
+          );
+        }
+        await savePreferences(trx, account.id, { theme });
+      });
+    },
+  };
+}
+
+export type OwnProfile = ReturnType<typeof createOwnProfile>;
