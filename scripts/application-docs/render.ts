@@ -1,25 +1,25 @@
 import { endpointsOf } from '../../src/oidc/endpoints.ts';
-import { toInstructions, toRegistration } from '../../src/oidc/presets/fill.ts';
+import { type Instructions, toInstructions, toRegistration } from '../../src/oidc/presets/fill.ts';
 import { createPresets } from '../../src/oidc/presets/library.ts';
 import type { Preset } from '../../src/oidc/presets/preset.ts';
 
 const ISSUER = 'https://id.example.com';
 const CLIENT_ID = 'the client ID that the command printed';
-const CLIENT_SECRET = 'the secret that it printed once';
-const RANDOM = '32 random characters that it printed';
+const CLIENT_SECRET = 'the secret that the command printed once';
+const RANDOM = '32 random characters that the command printed';
 const LANGUAGES: Record<string, string> = { env: 'sh', shell: 'sh', steps: 'text' };
 
 const urlOf = (name: string) => `https://${name.replace(/[^a-z0-9]/g, '')}.example.com`;
 const list = (values: string[]) => values.map((value) => `\`${value}\``).join(', ') || 'none';
 
-function symptomsOf({ symptoms }: Preset): string {
+function symptomsOf({ symptoms }: Instructions): string {
   if (symptoms.length === 0) return '';
   const rows = symptoms.map(({ says, cause, do: remedy }) => `| ${says} | ${cause} | ${remedy} |`);
   return `\n## It does not connect\n\n| it says | because | do this |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
 }
 
 function renderPage(preset: Preset): string {
-  const { name, title, about, scope, pkce, claims, needs, tried, source, options } = preset;
+  const { name, title, about, scope, pkce, claims, tried, source, options } = preset;
   const place = { url: urlOf(name), options: {} };
   const registration = toRegistration(preset, place);
   const client = {
@@ -48,7 +48,7 @@ ${command}
 \`\`\`
 ${optionLines.length > 0 ? `\n${optionLines.join('\n')}\n` : ''}
 The command registers the application and prints what follows, with your addresses and its own client ID and secret.
-${needs.map((need) => `\nIt needs ${need}.\n`).join('')}
+${filled.needs.map((need) => `\nIt needs ${need}.\n`).join('')}
 ${paste.join('\n')}
 ${filled.try}
 
@@ -59,7 +59,7 @@ ${filled.try}
 | scopes | ${list(scope.split(' '))} |
 | PKCE | \`${pkce}\` |
 | claims that it reads | ${list(claims.map((claim) => claim.split('=')[0] ?? ''))} |
-${registration.claims.length > 0 ? `| claims beside those of its scopes | ${list(registration.claims)} |\n` : ''}${symptomsOf(preset)}`;
+${registration.claims.length > 0 ? `| claims beside those of its scopes | ${list(registration.claims)} |\n` : ''}${symptomsOf(filled)}`;
 }
 
 function renderIndex(presets: Preset[]): string {

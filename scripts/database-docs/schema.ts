@@ -34,7 +34,7 @@ export interface Table {
 
 /**
  * The types that src/database/create-table.ts uses on the other engines for a column of that type on SQLite;
- * test/engines/schema.test.ts compares them with each engine.
+ * test/engines/migrated-schema.test.ts compares them with each engine.
  */
 function typesOf(name: string, sqlite: string): Column['types'] {
   if (sqlite === 'text' && /_(at|until|before)$/.test(name)) return ['text', 'timestamptz(3)', 'datetime(3)'];

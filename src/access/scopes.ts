@@ -1,4 +1,4 @@
-/** Any sign-in may request these. They give no access by themselves, so an account's ceiling does not list them. */
+/** Any sign-in may request these. They give no access by themselves, so they are not in an account's ceiling, the list of every scope it may have. */
 export const PROTOCOL_SCOPES = new Set(['openid', 'offline_access']);
 
 /** A scope-token (RFC 6749 section 3.3). */

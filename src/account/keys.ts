@@ -24,7 +24,7 @@ export interface KeyFormsDeps {
 
 export const KEYS = `${SECURITY}/keys`;
 
-/** Without a factor, a key can still be added beside another one, and waits until that one approves it. */
+/** A user who has not shown a factor can add a key if the account has one. It works once an earlier key has approved it. */
 export const mayAddKey = ({ hasShown, factors }: { hasShown: boolean; factors: Factors }): boolean =>
   hasShown || factors.keys > 0;
 
@@ -66,7 +66,7 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
     })(ctx, user, fields);
   }
 
-  /** Lets the script do it on the security page, after another sign-in where one is needed. */
+  /** Returns to the security page, where the script runs the ceremony; after another sign-in where one is needed. */
   async function start(ctx: Context, { accountId }: SignedInUser, act: string, key: string): Promise<void> {
     const name = act === 'approve' ? (await keys.get(accountId, key)).name : '';
     const says = CEREMONIES[act]?.(name) ?? '';

@@ -23,7 +23,7 @@ const NOTICES: Record<string, string> = {
   others: 'You are signed out everywhere else.',
 };
 
-/** @param amr RFC 8176 @returns such as "a password and a security key"; undefined when it is not known */
+/** @param amr methods (RFC 8176) @returns such as "a password and a security key"; undefined if none of them is known */
 function describeFactors(amr: string[]): string | undefined {
   const hasKey = amr.includes('hwk') || amr.includes('swk');
   const hasPassword = amr.includes('pwd');

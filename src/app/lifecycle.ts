@@ -7,7 +7,7 @@ import type { Logger } from '../kit/log.ts';
 const NOTICE_MS = 300;
 /** How long the rest of a request may take to arrive after the drain. */
 const SLOW_MS = 500;
-/** The longest time from the end of the drain to the end of the process. With the default drain, under ten seconds. */
+/** The longest time from the end of the drain to the end of the process. With the default drain it ends before `docker stop` kills it, after ten seconds. */
 const GRACE_MS = 6000;
 
 export interface LifecycleDeps {
@@ -55,7 +55,7 @@ function followConnections(server: Server) {
 }
 
 /**
- * Ends the process on SIGTERM or SIGINT: it reports that it is not ready, answers for the drain, stops listening, finishes
+ * Ends the process on SIGTERM or SIGINT: it reports that it is not ready, keeps answering for the drain, stops listening, finishes
  * the requests under way, and closes what is open. It exits with 0. A second signal ends it at once.
  */
 export function stopOnSignal(deps: LifecycleDeps): void {

@@ -51,9 +51,9 @@ export interface ServiceDeps {
   config: Config;
   database: Database;
   log: Logger;
-  /** Where mail that nobody waits for is sent. */
+  /** Runs work after the response, such as sending mail. */
   background: Background;
-  /** Gets the mail when no mail server is configured. Without one, no mail is sent. */
+  /** Used if no mail server is configured. Without either, no mail is sent. */
   fallbackMailer?: Mailer;
 }
 
@@ -122,7 +122,7 @@ export function createServices(deps: ServiceDeps) {
     notify: (accountId, event, { name }) => notify(accountId, event, name),
   });
 
-  /** Whether a link in a confirmed mailbox opens this account. It never replaces a second factor. */
+  /** Whether this account can be recovered by a mailed link, which never replaces a second factor. */
   async function allowsMailRecovery(accountId: string): Promise<boolean> {
     if (!config.recoverByEmail) return false;
     const { hasAddedFactor } = await secondFactor.getFactors(accountId);

@@ -6,8 +6,10 @@ import { uuidv7 } from '../kit/ids.ts';
 
 /** One row of the audit log (T_auth_audit_log). `details` must never hold a secret: operators export this table. */
 export interface AuditEvent {
-  /** Subject and past participle, such as `client.created`. */
-  /** Every action is listed in `database/documentation/audit.ts`. */
+  /**
+   * Subject and past participle, such as `client.created`. `database/documentation/audit.ts` lists them all, and
+   * `account/activity-sentences.ts` says those to users that are about their account.
+   */
   action: string;
   /** True by default. */
   success?: boolean;

@@ -32,8 +32,8 @@ export function readOrCreateSecrets(file: string, faults: string[], notices: str
 }
 
 /**
- * The file appears with all of its text: a crash leaves no half of it, and a server that starts at the same moment finds
- * all or nothing. `link` fails for the later one of two servers, and both read the secret of the first.
+ * The file is written under another name and then linked, so that it is complete or absent, after a crash and for a
+ * server that starts at the same moment. `link` fails for the later one of two servers, and both read the secret of the first.
  */
 function create(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

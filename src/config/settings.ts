@@ -38,7 +38,7 @@ const trustedProxies = z
   });
 
 const YEAR_SECONDS = 31_536_000;
-/** A used refresh token must not become one that lasts. */
+/** The largest LATCHKEY_REFRESH_OVERLAP, in seconds: a used token must stop working within minutes. */
 export const MAX_REFRESH_OVERLAP = 300;
 
 /** Claims that say who someone is, or that a token needs. */
@@ -117,7 +117,7 @@ export interface Config {
   redisUrl?: string;
   /** In code points. */
   passwordMinLength: number;
-  /** How many proxies in front add the address of the client, or the addresses and networks of those proxies. */
+  /** The number of proxies in front, or a list of their addresses and networks. */
   trustProxy: number | string[];
   /** How many seconds a connection is kept for the next request. */
   keepAlive: number;
@@ -134,7 +134,7 @@ export interface Config {
     session: number;
     sessionMax: number;
   };
-  /** How many seconds after its first use a refresh token works again, for clients without a time of their own. */
+  /** For how many seconds after its first use a refresh token still works, unless the client has its own value. */
   refreshOverlap: number;
   /** A second name of the claim `roles`, for applications that read groups. */
   groupsClaim: string;

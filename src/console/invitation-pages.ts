@@ -53,9 +53,9 @@ const LIFETIMES = {
 };
 const USUAL = ['openid', 'profile', 'email'];
 const BLANK = { max_uses: '1', count: '1', expires_in: DEFAULT_LIFETIME };
-/** The scope comes last, because it is the longest. */
+/** The fields that are kept over another sign-in, in this order; the scope last, because it is the longest. */
 const TYPED = ['label', 'email', 'roles', 'expires_in', 'max_uses', 'count', 'scope'];
-/** The form's names of the fields that the service names differently. */
+/** The service's name of a field → the form's, where the two differ. */
 const FIELDS: Record<string, string> = { maxUses: 'max_uses', expiresIn: 'expires_in' };
 
 const list = (text: string | undefined) => (text ?? '').split(/[\s,]+/).filter(Boolean);

@@ -6,7 +6,8 @@ import { replaceRequestedClaims } from './engine-internals.ts';
 import { findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
 
 /**
- * The claims that each scope gives access to (OpenID Connect Core section 5.4). `acr`, `amr` and `auth_time` are
+ * The claims that each scope gives access to (OpenID Connect Core section 5.4). A new one also joins `TAKEN_CLAIMS` in
+ * `config/settings.ts`, and `access/scope-descriptions.ts` says it on the consent page. `acr`, `amr` and `auth_time` are
  * facts about the sign-in, which every ID token carries.
  */
 export const claimsByScope = {

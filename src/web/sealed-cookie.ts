@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { Secrets } from '../kit/secrets.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
-const MINUTES = 60;
+const DEFAULT_MINUTES = 60;
 /** In characters. Codes and tokens are far shorter. */
 const MAX_LENGTH = 1000;
 
@@ -15,15 +15,15 @@ export interface SealedCookie {
 }
 
 /**
- * Keeps the token of a link in the browser, encrypted and by default for an hour, so that it stays out of the address bar, the
+ * Keeps a value in the browser, encrypted and by default for an hour, so that it stays out of the address bar, the
  * history, logs and the Referer header.
  * @param purpose names the cookie; a value that was sealed for another purpose does not open
- * @param options `maxLength`: of the value, which is cut there
+ * @param options `maxLength`: longer values are cut
  */
 export function createSealedCookie(
   deps: { secrets: Secrets; scope: IssuerScope },
   purpose: string,
-  { minutes = MINUTES, maxLength = MAX_LENGTH }: { minutes?: number; maxLength?: number } = {},
+  { minutes = DEFAULT_MINUTES, maxLength = MAX_LENGTH }: { minutes?: number; maxLength?: number } = {},
 ): SealedCookie {
   const { cookiePrefix, cookiePath, secure } = deps.scope;
   const name = `${cookiePrefix}latchkey_${purpose}`;

@@ -19,8 +19,9 @@ describe('the presets', () => {
       for (const uri of [...registration.redirectUris, ...registration.postLogoutRedirectUris])
         assert.ok(URL.canParse(uri), uri);
       const client = { ...CLIENT, scope: preset.scope, redirect_uris: registration.redirectUris };
-      const { paste } = toInstructions(preset, place, client, endpointsOf('https://id.example.com'));
-      for (const { text } of paste) assert.doesNotMatch(text, /\{\{/);
+      const printed = toInstructions(preset, place, client, endpointsOf('https://id.example.com'));
+      assert.doesNotMatch(JSON.stringify({ ...printed, about: preset.about }), /\{\{/);
+      const { paste } = printed;
       const text = paste.map((one) => one.text).join('\n');
       assert.ok(text.includes(CLIENT.client_id), 'the client ID is pasted');
       if (preset.kind === 'confidential') assert.ok(text.includes(CLIENT.client_secret), 'so is the secret');

@@ -129,7 +129,7 @@ export const authorization: Record<string, TableDescription> = {
     security: [
       'Revoking marks the row instead of deleting it: a request that lost a race may still write tokens, and must find the grant revoked.',
     ],
-    lifetime: 'Until `expires_at`, or some time after `revoked_at`.',
+    lifetime: 'Until `expires_at` or `revoked_at`, and 30 days after.',
     initialContent: 'Empty.',
   },
   T_consents: {

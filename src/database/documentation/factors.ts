@@ -125,7 +125,7 @@ export const factors: Record<string, TableDescription> = {
       },
     },
     security: [
-      'The transaction that checks a code also counts the attempt, in `T_accounts`, or in `T_known_browsers` for a trusted browser. After every five failures there is a lock, each twice as long, up to a day.',
+      'The transaction that checks a code also counts the attempt, in `T_accounts`, or in `T_known_browsers` for a trusted browser. After every five failures there is a lock, each twice as long, up to a day, and after 100 until it is unlocked.',
     ],
     lifetime: 'Until it is removed or its account is deleted.',
     initialContent: 'Empty.',

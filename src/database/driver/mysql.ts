@@ -1,3 +1,7 @@
+/**
+ * MySQL and MariaDB. Their session settings are in `mysql-session.ts`, error codes in `failures.ts`, the SQL that differs in
+ * `../statements.ts`.
+ */
 import mysql from 'mysql2';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';

@@ -38,7 +38,7 @@ interface FinishInput {
 const loadRegistration = () => import('./registration.ts');
 const loadAuthentication = () => import('./authentication.ts');
 
-/** The same sentence for every reason, which only the audit log has. */
+/** Every refusal shows the same sentence. Only the audit log has the reason. */
 const SIGN_IN_REFUSED = 'That key did not let you in. Try again, or sign in another way.';
 const REGISTRATION_REFUSED = 'That key could not be added. Try again, or use another one.';
 
@@ -51,7 +51,7 @@ export function createPasskeys(deps: PasskeysDeps) {
 
   /**
    * Records a refusal in the audit log, in a transaction of its own.
-   * @returns the error for the user; any error that is not a refusal as it is
+   * @returns the error for the user. An error that is no refusal is returned unchanged
    */
   async function recordRefusal(
     error: unknown,
@@ -62,7 +62,8 @@ export function createPasskeys(deps: PasskeysDeps) {
     const { action, message, origin } = refusal;
     const accountId = credential?.accountId ?? refusal.accountId;
     const event = { action, accountId, target: credential?.id, success: false, errorCode: reason };
-    // Anyone can send an invented response. One of a known account needs its password, its session or its key.
+    // Without an account anyone can cause refusals, so their rows are limited. With one, the sender had its password,
+    // session or key.
     const addition = accountId === undefined ? limit(event) : {};
     if (addition) await knex.transaction((trx) => recordEventIn(trx, { ...event, ...addition }, origin));
     if (reason === 'counter' && credential) await warnOfCopy(credential, origin);

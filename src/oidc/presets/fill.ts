@@ -70,6 +70,8 @@ export interface Instructions {
   paste: { format: PasteFormat; where: string; text: string }[];
   try: string;
   needs: string[];
+  /** What the application says when it does not connect. */
+  symptoms: { says: string; cause: string; do: string }[];
   /** The version that was connected in this way; null: only its documentation was read. */
   tried: string | null;
   source: string;
@@ -106,7 +108,12 @@ export function toInstructions(
       text: fillInText(format, text, values),
     })),
     try: fillInLine(preset.try, values),
-    needs: preset.needs,
+    needs: preset.needs.map((need) => fillInLine(need, values)),
+    symptoms: preset.symptoms.map(({ says, cause, do: remedy }) => ({
+      says,
+      cause: fillInLine(cause, values),
+      do: fillInLine(remedy, values),
+    })),
     tried: preset.tried,
     source: preset.source,
   };

@@ -39,7 +39,10 @@ export const presetFile = z
   .strictObject({
     name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
     title: line,
-    about: line,
+    about: line.regex(
+      /^[^{]*$/,
+      'It is shown before there is anything to fill in, so it has no placeholders',
+    ),
     /** An API: it has no sign-in of its own, and introspects the tokens of other applications. */
     resourceServer: z.boolean().default(false),
     redirect: z.array(address).default([]),
