@@ -114,6 +114,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     consent: {
       limitToCeiling,
       refreshTokenTtl: config.ttl,
+      findLogo: services.clients.findLogo,
       findScopeDescriptions: services.scopeDescriptions.find,
       addToConsent,
     },

@@ -38,6 +38,8 @@ export interface ConsentDeps {
     key: { accountId: string; clientId: string },
     allowed: { scopes: string[]; claims: string[] },
   ): Promise<void>;
+  /** The logo of the application as a `data:` URL; null if it has none. */
+  findLogo(clientId: string): Promise<string | null>;
   /** The descriptions that an administrator gave to some of these scopes. */
   findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
 }
@@ -114,6 +116,7 @@ export function createConsent(deps: ConsentDeps) {
       title: `Allow ${data.clientName}?`,
       links: linksOf(registered),
       verified: true,
+      clientLogo: await deps.findLogo(client.clientId),
       clientId: client.clientId,
       redirectUri,
       redirectHost: URL.parse(redirectUri)?.host || redirectUri,

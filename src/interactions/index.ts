@@ -39,7 +39,10 @@ export interface InteractionPagesDeps {
     LoginDeps,
     'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail' | 'findPurpose' | 'isFormKept'
   >;
-  consent: Pick<ConsentDeps, 'limitToCeiling' | 'refreshTokenTtl' | 'findScopeDescriptions' | 'addToConsent'>;
+  consent: Pick<
+    ConsentDeps,
+    'limitToCeiling' | 'refreshTokenTtl' | 'findLogo' | 'findScopeDescriptions' | 'addToConsent'
+  >;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };
   recovery: Pick<RecoverDeps, 'issuer'>;

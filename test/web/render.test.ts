@@ -195,6 +195,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
         claims: [bad],
         offline: { days: 30, maxDays: 90 },
         verified: true,
+        clientLogo: 'data:image/svg+xml;base64,PHN2Zy8+',
         links: [
           { url: bad, label: bad },
           { url: bad, label: bad },
@@ -212,6 +213,7 @@ function everyView(bad: string): [name: string, data: Record<string, unknown>][]
         claims: [],
         offline: null,
         verified: false,
+        clientLogo: 'data:image/svg+xml;base64,PHN2Zy8+',
       },
     ],
     ['interactions/select-account', all],
@@ -336,7 +338,7 @@ describe('the pages', () => {
     const consent = everyView('x').find(([, data]) => data.verified === false)?.[1];
     const html = page('interactions/consent', { ...consent, clientName: 'Bank', redirectHost: 'h.example' });
     assert.match(html, /<h1>Allow <span class="host">h\.example<\/span>/);
-    assert.doesNotMatch(html, /class="primary"/);
+    assert.doesNotMatch(html, /class="primary"|<img/);
     assert.match(html, /The people who run this server have not checked this application/);
     assert.match(html, /It has no access while you are away/);
   });

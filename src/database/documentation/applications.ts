@@ -23,6 +23,7 @@ export const applications: Record<string, TableDescription> = {
       refresh_token_max_ttl:
         'Seconds after the sign-in at which its refresh tokens end; NULL: LATCHKEY_REFRESH_TOKEN_MAX_TTL.',
       pkce: 'How its codes must be protected (OAuth 2.1 section 7.5.1). Public applications always use PKCE.',
+      logo_uri: 'Its logo on the consent page, as a `data:` URL of at most 32 kB; NULL: none.',
       last_refused:
         'JSON: its latest request that was refused: time, action, error, parameter at fault and description.',
       refresh_overlap: 'Seconds for which a used refresh token works again; NULL: LATCHKEY_REFRESH_OVERLAP.',

@@ -18,6 +18,10 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ['--initiate-login-uri <url>', 'its page that begins a sign-in'],
   ['--policy-uri <url>', 'its privacy policy, shown with the question for consent'],
   ['--tos-uri <url>', 'its terms of service, shown with the question for consent'],
+  [
+    '--logo-uri <file-or-url>',
+    'its logo, shown with the question for consent: an image file or address, read once and stored; "none" removes it',
+  ],
   ['--first-party', 'the application is yours: people are not asked for consent'],
   ['--resource-server', 'it is an API: it may introspect tokens that have a scope of its --scope'],
   [

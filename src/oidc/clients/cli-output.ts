@@ -3,6 +3,7 @@ import type { Endpoints } from '../endpoints.ts';
 import type { Instructions } from '../presets/fill.ts';
 import type { ClientDocument } from './client-document.ts';
 import type { StepResult } from './connection-test.ts';
+import { describeLogo } from './logo.ts';
 import type { Refusal } from './store.ts';
 
 export const describeRefusal = ({ at, action, error, parameter, description }: Refusal) =>
@@ -18,13 +19,20 @@ export function summarize(document: Record<string, unknown>) {
   return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
 }
 
+/** An application as people read it: the logo is described, because it is up to 44,000 characters. */
+export const toReadable = ({ logo_uri: logo, ...document }: ClientDocument) => ({
+  ...document,
+  logo_uri: logo === undefined ? undefined : describeLogo(String(logo)),
+});
+
 /** Prints an application, and its warnings on standard error. */
 export function printDocument(
   { warnings = [], ...document }: ClientDocument,
   asJson: boolean | undefined,
 ): void {
   for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
-  print(asJson && warnings.length > 0 ? { ...document, warnings } : document, asJson);
+  const json = warnings.length > 0 ? { ...document, warnings } : document;
+  print(asJson ? json : toReadable(document), asJson);
 }
 
 /** What every application asks for, each value on a line of its own. */

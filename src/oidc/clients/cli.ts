@@ -12,6 +12,7 @@ import {
   printEndpoints,
   printInstructions,
   summarize,
+  toReadable,
 } from './cli-output.ts';
 import type { ClientChange, ClientInput } from './input.ts';
 import type { Clients } from './service.ts';
@@ -29,6 +30,7 @@ interface ClientArguments {
   initiateLoginUri?: string;
   policyUri?: string;
   tosUri?: string;
+  logoUri?: string;
   applicationType?: ClientInput['applicationType'];
   public?: boolean;
   confidential?: boolean;
@@ -75,6 +77,12 @@ function toKind(args: ClientArguments): boolean | undefined {
   if (args.public && args.confidential)
     refuse('kind_contradicted', 'An application is either public or confidential. Leave out one of the two.');
   return args.public ? true : args.confidential ? false : undefined;
+}
+
+/** Reads the logo that an option names. @returns null for the word "none", undefined without the option */
+async function toLogo({ logoUri }: ClientArguments): Promise<string | null | undefined> {
+  if (logoUri === undefined || logoUri === 'none') return logoUri && null;
+  return (await import('./logo-file.ts')).readLogo(logoUri);
 }
 
 /** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
@@ -126,7 +134,7 @@ async function create({ clients, presets }: ClientServices, args: ClientArgument
   const preset = args.preset === undefined ? undefined : presets.get(args.preset);
   const place = { url: args.url, options: toOptions(args.set) };
   const registration = preset && toRegistration(preset, place);
-  const input = toInput(args, registration);
+  const input = { ...toInput(args, registration), logoUri: (await toLogo(args)) ?? undefined };
   if (preset) checkInstructions(preset, place, input, clients.endpoints);
   const document = await clients.create(OPERATOR, input);
   const { endpoints } = clients;
@@ -191,7 +199,7 @@ export function clientCommands(
         const { endpoints } = clients;
         if (args.json) return print({ ...document, last_refused, endpoints }, true);
         const refused = last_refused ? describeRefusal(last_refused as Refusal) : 'never';
-        print({ ...document, 'last refused': refused }, false);
+        print({ ...toReadable(document), 'last refused': refused }, false);
         printEndpoints(document, endpoints);
       });
     });
@@ -220,10 +228,8 @@ export function clientCommands(
     .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {
-      printDocument(
-        await withClients((clients) => clients.update(OPERATOR, clientId, toChange(args))),
-        args.json,
-      );
+      const changes = { ...toChange(args), logoUri: await toLogo(args) };
+      printDocument(await withClients((clients) => clients.update(OPERATOR, clientId, changes)), args.json);
     });
 
   const actions = [
@@ -237,7 +243,8 @@ export function clientCommands(
       .description(description)
       .option(...json)
       .action(async (clientId: string, args: ClientArguments) => {
-        print(await withClients((clients) => clients[method](OPERATOR, clientId)), args.json);
+        const document = await withClients((clients) => clients[method](OPERATOR, clientId));
+        print(args.json ? document : toReadable(document), args.json);
       });
   }
 }

@@ -87,6 +87,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     initiate_login_uri: metadata.initiate_login_uri,
     policy_uri: metadata.policy_uri,
     tos_uri: metadata.tos_uri,
+    logo_uri: row.logo_uri ?? undefined,
     redirect_uris: metadata.display_code ? [codePage(issuer)] : redirectUris,
     cors_origins: metadata.cors_origins ?? [],
     post_logout_redirect_uris: metadata.post_logout_redirect_uris,
@@ -121,7 +122,11 @@ export function toEngineDocument(
   secretHashes: string[],
   issuer: string,
 ): Record<string, unknown> {
-  const { scope, is_active, client_id_issued_at, require_pkce, ...document } = toDocument(row, issuer);
+  // The engine accepts no `data:` URL as a logo, and shows none.
+  const { scope, is_active, client_id_issued_at, require_pkce, logo_uri, ...document } = toDocument(
+    row,
+    issuer,
+  );
   const isPublic = row.client_type === 'public';
   const metadata: ClientMetadata = JSON.parse(row.metadata);
   const uris: string[] = [...JSON.parse(row.redirect_uris), ...metadata.post_logout_redirect_uris];

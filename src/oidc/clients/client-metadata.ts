@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { toLinks } from './client-document.ts';
-import type { clientChange, clientInput } from './input.ts';
+import type { clientChange, clientInput, PkceLevel } from './input.ts';
 import type { ClientMetadata } from './store.ts';
 
 /** What is stored of a new client without a column of its own. */
@@ -42,3 +42,11 @@ export function changeMetadata(
     dpop_bound_access_tokens: input.requireDpop ?? earlier.dpop_bound_access_tokens,
   };
 }
+
+/** Null is a value: it removes the earlier one. */
+export const orEarlier = <T>(value: T | undefined, earlier: T): T => (value === undefined ? earlier : value);
+
+/** Servers of the version before the column `pkce` read `require_pkce`. */
+export const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
+
+export const defaultPkce = (isPublic: boolean): PkceLevel => (isPublic ? 'always' : 'or-nonce');

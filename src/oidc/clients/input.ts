@@ -4,6 +4,7 @@ import { limitToClient, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts'
 import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
 import { visibleText } from '../../kit/text.ts';
+import { checkLogoUri } from './logo.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
 import { isLoopback, isPrivateUse, redirectUriFault } from './redirect-uris.ts';
 
@@ -113,10 +114,17 @@ const links = {
   tosUri: webAddress.optional(),
 };
 
+/**
+ * The logo (RFC 7591 section 2), as a `data:` URL only. A browser that loaded it from elsewhere would tell that site who is
+ * asked, and when; the server would have to fetch addresses that others choose.
+ */
+const logoUri = z.string().transform(checkLogoUri);
+
 /** A new application, as pages, API and command line describe it. */
 export const clientInput = z.strictObject({
   name,
   ...links,
+  logoUri: logoUri.optional(),
   clientId: clientId.optional(),
   redirectUris: redirectUris.default([]),
   postLogoutRedirectUris: redirectUris.default([]),
@@ -151,6 +159,8 @@ export const clientInput = z.strictObject({
 export const clientChange = z.strictObject({
   name: name.optional(),
   ...links,
+  /** Null removes it. */
+  logoUri: logoUri.nullable().optional(),
   public: z.boolean().optional(),
   grantTypes: grantTypes.optional(),
   redirectUris: redirectUris.optional(),

@@ -6,16 +6,9 @@ import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { type ClientDocument, toDocument } from './client-document.ts';
-import { changeMetadata, toMetadata } from './client-metadata.ts';
+import { changeMetadata, defaultPkce, orEarlier, pkceColumns, toMetadata } from './client-metadata.ts';
 import { listFrontPages } from './front-pages.ts';
-import {
-  type ClientChange,
-  type ClientInput,
-  checkCombination,
-  clientChange,
-  clientInput,
-  type PkceLevel,
-} from './input.ts';
+import { type ClientChange, type ClientInput, checkCombination, clientChange, clientInput } from './input.ts';
 import {
   addSecret,
   type ClientMetadata,
@@ -23,6 +16,7 @@ import {
   disableOlderSecrets,
   disableSecrets,
   findClient,
+  findLogo,
   insertClient,
   listAllowedScopes,
   listClients,
@@ -36,11 +30,6 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
   client_secret: secret,
   client_secret_expires_at: 0,
 });
-
-/** Servers of the version before the column `pkce` read `require_pkce`. */
-const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
-
-const defaultPkce = (isPublic: boolean): PkceLevel => (isPublic ? 'always' : 'or-nonce');
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
 export function createClients(deps: { knex: Knex; issuer: string }) {
@@ -79,6 +68,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     /** The applications that people can open in a browser, by name. */
     listFrontPages: () => listFrontPages(knex, issuer),
 
+    findLogo: (clientId: string) => findLogo(knex, clientId),
+
     endpoints: endpointsOf(issuer),
 
     /**
@@ -107,6 +98,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
               is_active: true,
               refresh_token_max_ttl: input.refreshTokenMaxTtl,
               refresh_overlap: input.refreshOverlap,
+              logo_uri: input.logoUri ?? null,
               created_by: actor.accountId,
               registered_via: 'admin',
               metadata: JSON.stringify(metadata),
@@ -197,9 +189,9 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
             client_name: input.name ?? row.client_name,
             is_first_party: input.firstParty ?? row.is_first_party,
             ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
-            refresh_token_max_ttl:
-              input.refreshTokenMaxTtl === undefined ? row.refresh_token_max_ttl : input.refreshTokenMaxTtl,
-            refresh_overlap: input.refreshOverlap === undefined ? row.refresh_overlap : input.refreshOverlap,
+            refresh_token_max_ttl: orEarlier(input.refreshTokenMaxTtl, row.refresh_token_max_ttl),
+            refresh_overlap: orEarlier(input.refreshOverlap, row.refresh_overlap),
+            logo_uri: orEarlier(input.logoUri, row.logo_uri),
             allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
           };
         },

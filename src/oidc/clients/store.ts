@@ -22,6 +22,8 @@ export interface ClientRow {
   /** Seconds; null: the server's own setting. */
   refresh_token_max_ttl: number | null;
   refresh_overlap: number | null;
+  /** A `data:` URL. Not read with the other columns of a request's client. */
+  logo_uri?: string | null;
   /** JSON: Refusal. */
   last_refused?: string | null;
   /** JSON: ClientMetadata. */
@@ -73,10 +75,26 @@ export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & 
 const CLIENTS = 'T_oauth_clients';
 const SECRETS = 'T_oauth_client_secrets';
 
+/** All that is read of many clients, or often: not the logo, which is large. */
+const COLUMNS = [
+  'id',
+  'created_at',
+  'client_id',
+  'client_name',
+  'client_type',
+  'redirect_uris',
+  'allowed_scopes',
+  'require_pkce',
+  'pkce',
+  'is_first_party',
+  'is_active',
+  'refresh_token_max_ttl',
+  'refresh_overlap',
+  'metadata',
+] as const;
+
 const SELECT_CLIENT = selectOne({
-  columns: `id, created_at, client_id, client_name, client_type, redirect_uris, allowed_scopes, require_pkce,
-    pkce, is_first_party, is_active, refresh_token_max_ttl, refresh_overlap,
-    metadata`,
+  columns: COLUMNS.join(', '),
   from: CLIENTS,
   where: sql`client_id = ${'client_id'} AND is_active = true`,
 });
@@ -107,9 +125,16 @@ export function findClient(source: Knex, clientId: string): Promise<ClientRow | 
   return source<ClientRow>(CLIENTS).where({ client_id: clientId }).first();
 }
 
-/** Every client, disabled ones too, the oldest first. */
+/** Every client, disabled ones too, the oldest first. Without their logos. */
 export async function listClients(source: Knex): Promise<ClientRow[]> {
-  return source<ClientRow>(CLIENTS).orderBy('id');
+  return source(CLIENTS)
+    .orderBy('id')
+    .select(...COLUMNS);
+}
+
+/** The logo of a client as a `data:` URL; null if it has none. */
+export async function findLogo(source: Knex, clientId: string): Promise<string | null> {
+  return (await source(CLIENTS).where({ client_id: clientId }).first('logo_uri'))?.logo_uri ?? null;
 }
 
 /** The scopes of every active client. */
