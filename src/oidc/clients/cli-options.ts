@@ -31,7 +31,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ['--default-scope <scopes>', 'the scope of requests without one; default: openid'],
   [
     '--claim <mapping>',
-    'a claim beside those of its scopes: NAME=SOURCE, perhaps with @id_token or @userinfo, such as groups=roles or tenant=value:acme; may be repeated',
+    'a claim beside those of its scopes: NAME=SOURCE, such as groups=roles or tenant=value:acme, perhaps with @id_token or @userinfo; sources: roles, username, name, email, verified_email, value:TEXT, json:JSON; may be repeated',
     true,
   ],
   ['--grant-type <type>', 'authorization_code, refresh_token or client_credentials; may be repeated', true],
