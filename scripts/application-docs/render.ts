@@ -12,6 +12,9 @@ const LANGUAGES: Record<string, string> = { env: 'sh', shell: 'sh', steps: 'text
 const urlOf = (name: string) => `https://${name.replace(/[^a-z0-9]/g, '')}.example.com`;
 const list = (values: string[]) => values.map((value) => `\`${value}\``).join(', ') || 'none';
 
+/** The words for the client ID and secret stand in an address too, where spaces are encoded. */
+const readable = (text: string) => text.replaceAll('%20', ' ');
+
 function symptomsOf({ symptoms }: Instructions): string {
   if (symptoms.length === 0) return '';
   const rows = symptoms.map(({ says, cause, do: remedy }) => `| ${says} | ${cause} | ${remedy} |`);
@@ -37,7 +40,7 @@ function renderPage(preset: Preset): string {
   );
   const paste = filled.paste.map(
     ({ format, where, text }) =>
-      `${where}:\n\n\`\`\`${LANGUAGES[format] ?? format}\n${text.trimEnd()}\n\`\`\`\n`,
+      `${where}:\n\n\`\`\`${LANGUAGES[format] ?? format}\n${readable(text.trimEnd())}\n\`\`\`\n`,
   );
   return `# ${title}
 
@@ -89,17 +92,19 @@ the same name. A broken file is refused with its faults.
 | \`claims\`, \`needs\` | the claims that it reads; \`groups=roles\` also gives it that claim, as [\`--claim\`](../connect/README.md#claims-of-one-application) does; and what else must be true |
 | \`resourceServer\` | \`true\` for an API, which has no \`redirect\` and checks the tokens of other applications |
 | \`options\` | parts that the operator chooses with \`--set\`, each with \`default\` and \`about\` |
-| \`paste\` | what to paste: \`format\` (\`env\`, \`yaml\`, \`ini\`, \`json\`, \`toml\`, \`shell\`, \`python\`, \`javascript\`, \`ruby\`, \`apache\` or \`steps\`), \`where\`, \`text\` |
+| \`paste\` | what to paste: \`format\` (\`env\`, \`yaml\`, \`ini\`, \`json\`, \`toml\`, \`shell\`, \`python\`, \`javascript\`, \`ruby\`, \`php\`, \`apache\` or \`steps\`), \`where\`, \`text\` |
 | \`try\`, \`symptoms\` | how to see that it works; what it says when it does not, with \`says\`, \`cause\` and \`do\` |
 | \`tried\`, \`source\` | the version that was connected in this way, or null; where the facts come from |
 
 In texts, these are filled in: \`{{url}}\`, \`{{host}}\`, \`{{redirect_uri}}\`, \`{{client_id}}\`, \`{{client_secret}}\`, \`{{scope}}\`, \`{{random}}\` (a new secret that the application keeps for itself, such as the key of its cookies), the names of
-options, and ${Object.keys(endpointsOf(ISSUER))
+options, \`{{introspection_with_credentials}}\` (the endpoint with the client ID and secret in its address), and ${Object.keys(
+    endpointsOf(ISSUER),
+  )
     .map((name) => `\`{{${name}}}\``)
     .join(', ')}.
 
 Values are written so that the application reads exactly them, whatever characters they have. For this, placeholders stand inside double quotes in
-\`yaml\`, \`json\`, \`toml\`, \`python\`, \`javascript\`, \`ruby\` and \`apache\`, inside single quotes in \`shell\`, and without quotes in \`env\` and \`ini\`. \`{{client_secret:json}}\`
+\`yaml\`, \`json\`, \`toml\`, \`python\`, \`javascript\`, \`ruby\` and \`apache\`, inside single quotes in \`shell\` and \`php\`, and without quotes in \`env\` and \`ini\`. \`{{client_secret:json}}\`
 is for JSON inside another format. A value that a format cannot hold is refused before anything is registered. Each line of \`steps\` is
 \`Field: value\` or a sentence, and is numbered when it is printed.
 

@@ -69,6 +69,13 @@ describe('latchkey client create --preset', () => {
     const { is_resource_server, redirect_uris, scope, paste } = JSON.parse(stdout);
     assert.deepEqual([is_resource_server, redirect_uris, scope], [true, [], 'notes:read']);
     assert.match(paste[0].text, /introspection-uri: "http.*\/token\/introspection/);
+
+    const dovecot = await latchkey(['client', 'create', '--preset', 'dovecot', '--json'], {
+      url: storage.url,
+    });
+    assert.equal(dovecot.code, 0, dovecot.stderr);
+    const { client_id, client_secret, paste: files } = JSON.parse(dovecot.stdout);
+    assert.ok(files[0].text.includes(`//${client_id}:${client_secret}@`), files[0].text);
   });
 
   test('without a preset ends with what every application asks for, and show repeats it', async (t) => {

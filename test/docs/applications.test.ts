@@ -20,7 +20,11 @@ describe('the presets', () => {
         assert.ok(URL.canParse(uri), uri);
       const client = { ...CLIENT, scope: preset.scope, redirect_uris: registration.redirectUris };
       const printed = toInstructions(preset, place, client, endpointsOf('https://id.example.com'));
-      assert.doesNotMatch(JSON.stringify({ ...printed, about: preset.about }), /\{\{/);
+      assert.doesNotMatch(
+        JSON.stringify({ ...printed, about: preset.about }),
+        /\{\{\w/,
+        '`{{ user.name }}` would be of the application',
+      );
       const { paste } = printed;
       const text = paste.map((one) => one.text).join('\n');
       assert.ok(text.includes(CLIENT.client_id), 'the client ID is pasted');

@@ -55,6 +55,8 @@ function fillAll(format: PasteFormat, text: string, value: string): string | und
   }
 }
 
+const hasPhp = spawnSync('php', ['--version']).status === 0;
+
 const skipWithout = (program: string | undefined) =>
   program !== undefined && process.env.CI !== 'true' ? `${program} is not installed` : false;
 
@@ -134,5 +136,17 @@ describe('the texts of presets', () => {
     writeFileSync(file, paste.map(({ text }) => text).join('\n'));
     const { status, stderr } = spawnSync(...apacheArguments(file), { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
+  });
+
+  test('are accepted by php', { skip: hasPhp ? false : 'php is not installed' }, () => {
+    const preset = readPreset(projectPath('presets/roundcube.json'));
+    for (const value of HOSTILE) {
+      const client = { client_id: value, client_secret: value, redirect_uris: ['https://a.example/cb'] };
+      const place = { url: 'https://a.example', options: {} };
+      const { paste } = toInstructions(preset, place, client, endpointsOf('https://id.example.com'));
+      const program = `$config = [];\n${paste[0]?.text}\necho json_encode($config['oauth_client_secret']);`;
+      const { stdout, stderr } = spawnSync('php', ['-r', program], { encoding: 'utf8' });
+      assert.equal(JSON.parse(stdout || '""'), value, stderr);
+    }
   });
 });

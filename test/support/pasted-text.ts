@@ -83,7 +83,8 @@ const PYTHON = `import ast, json, sys
 read = lambda text: [[type(node).__name__, node.value if isinstance(node, ast.Constant) else None] for node in ast.walk(ast.parse(text))]
 json.dump([read(text) for text in json.load(sys.stdin)], sys.stdout)`;
 const RUBY = `require "json"
-puts JSON.parse($stdin.read).map { |text| gitlab_rails = {}; eval(text); gitlab_rails }.to_json`;
+def provider(*settings) = $providers << settings
+puts JSON.parse($stdin.read).map { |text| gitlab_rails = {}; $providers = []; eval(text); [gitlab_rails, $providers] }.to_json`;
 
 const readJavascript = (text: string) => {
   const calls: unknown[] = [];
@@ -94,6 +95,17 @@ const readJavascript = (text: string) => {
   });
   return JSON.parse(JSON.stringify(calls, (name, value) => (name === 'secret' ? undefined : value)));
 };
+
+/** The strings of assignments to array members, which have only single quotes. */
+const readPhp = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      assert.match(line, /^\$\w+\['\w+'\] = \[?'([^'\\]|\\.)*'\]?;$/);
+      const strings = line.match(/'([^'\\]|\\.)*'/g) ?? [];
+      return strings.map((one) => one.slice(1, -1).replace(/\\(['\\])/g, '$1'));
+    });
 
 /** Directives and their arguments, as httpd splits a line (ap_getword_conf). */
 const readDirectives = (text: string) =>
@@ -112,6 +124,7 @@ const READERS: Record<PasteFormat, Reader> = {
   shell: readCommands,
   javascript: each(readJavascript),
   apache: each((text) => readDirectives(text.trimEnd())),
+  php: each(readPhp),
   steps: each((text) => text.split('\n')),
   python: (texts) => JSON.parse(run('python3', ['-c', PYTHON], JSON.stringify(texts))),
   ruby: (texts) => JSON.parse(run('ruby', ['-e', RUBY], JSON.stringify(texts))),

@@ -36,9 +36,10 @@ function readOptions(preset: Preset, chosen: Record<string, string>): Record<str
 
 /** The values that belong to the application's own address. */
 function valuesOf(preset: Preset, { url, options }: Place): Record<string, string> {
-  const needsUrl = /"\/|\{\{(url|host)(:json)?\}\}/.test(
-    JSON.stringify([preset.redirect, preset.signOut, preset.paste]),
-  );
+  const hasPath = [...preset.redirect, ...preset.signOut].some((address) => address.startsWith('/'));
+  const needsUrl =
+    hasPath ||
+    /\{\{(url|host)(:json)?\}\}/.test(JSON.stringify([preset.redirect, preset.signOut, preset.paste]));
   if (url === undefined && needsUrl)
     refuse('application_url_missing', `Name the address of ${preset.title} with --url https://…`);
   const values = readOptions(preset, options);
@@ -80,6 +81,14 @@ export interface Instructions {
 /** 32 characters that are also 16 or 32 bytes to applications that measure the key of their cookies. */
 const randomText = () => randomBytes(16).toString('hex');
 
+/** For applications that take an address alone. */
+function withCredentials(address: string, id: string, secret: string): string {
+  const url = new URL(address);
+  url.username = id;
+  url.password = secret;
+  return url.href;
+}
+
 /**
  * @param client as it was registered: its `client_secret` is missing for a public one
  * @param random the secret that the application keeps for itself, such as the key of its cookies
@@ -91,11 +100,17 @@ export function toInstructions(
   endpoints: Endpoints,
   random: string = randomText(),
 ): Instructions {
+  const { client_id, client_secret = '' } = client;
   const values = {
     ...valuesOf(preset, place),
     ...endpoints,
-    client_id: client.client_id,
-    client_secret: client.client_secret ?? '',
+    introspection_with_credentials: withCredentials(
+      endpoints.introspection_endpoint,
+      client_id,
+      client_secret,
+    ),
+    client_id,
+    client_secret,
     scope: String(client.scope),
     redirect_uri: String([client.redirect_uris].flat()[0]),
     random,

@@ -11,6 +11,7 @@ export const FORMATS = [
   'python',
   'javascript',
   'ruby',
+  'php',
   'apache',
   'steps',
 ] as const;
@@ -31,7 +32,8 @@ const escapeString = (value: string) => JSON.stringify(value).slice(1, -1);
 const escapeJson = (value: string) => escapeString(value).replaceAll("'", '\\u0027');
 
 /**
- * How a value is written where the text has a placeholder: inside double quotes, in `shell` inside single quotes.
+ * How a value is written where the text has a placeholder: inside double quotes, in `shell` and `php` inside
+ * single quotes.
  * @returns undefined for a value that the format cannot hold
  */
 const ESCAPES: Record<PasteFormat, (value: string) => string | undefined> = {
@@ -42,6 +44,7 @@ const ESCAPES: Record<PasteFormat, (value: string) => string | undefined> = {
   javascript: escapeString,
   ruby: (value) => escapeString(value).replaceAll('#', '\\u0023'),
   shell: (value) => value.replaceAll("'", "'\\''"),
+  php: (value) => value.replace(/['\\]/g, '\\$&'),
   apache: (value) => (value.includes('${') ? undefined : value.replace(/["\\]/g, '\\$&')),
   ini: (value) => (SPECIAL_IN_INI.test(value) ? undefined : value),
   // Quoted as a whole, by quoteVariables.
