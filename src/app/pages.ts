@@ -105,6 +105,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     secondFactor,
     login: {
       signIn: passwords.signIn,
+      secondsUncertain: passwords.secondsUncertain,
       isTooLong,
       failedSignIns: limits.signIn,
       recoversByEmail: config.recoverByEmail,

@@ -27,6 +27,7 @@ export class UnitOfWork {
   readonly #known = new Map<string, unknown>();
   readonly #writes = new Map<string, Write>();
   #sequence = 0;
+  readonly #onLoss: (() => void)[] = [];
 
   constructor(driver: Driver, origin: Origin = {}) {
     this.#driver = driver;
@@ -82,6 +83,16 @@ export class UnitOfWork {
   /** Drops every write that is not committed, for example after an unexpected error. */
   discardWrites(): void {
     this.#writes.clear();
+    this.#lose();
+  }
+
+  /** Calls `react` once if what this unit was to write is not committed: it was discarded, or the commit failed. */
+  whenLost(react: () => void): void {
+    this.#onLoss.push(react);
+  }
+
+  #lose(): void {
+    for (const react of this.#onLoss.splice(0)) react();
   }
 
   /** Commits writes at once and apart from this unit, so that they stay even if this unit fails. */
@@ -100,8 +111,11 @@ export class UnitOfWork {
     const writes = [...this.#writes.values()];
     this.#writes.clear();
     try {
-      return await this.#driver.commit(writes);
+      const failedGuard = await this.#driver.commit(writes);
+      if (failedGuard !== undefined) this.#lose();
+      return failedGuard;
     } catch (error) {
+      this.#lose();
       return this.#fail(error);
     }
   }

@@ -37,7 +37,13 @@ export interface InteractionPagesDeps {
   secondFactor: SecondFactor;
   login: Pick<
     LoginDeps,
-    'signIn' | 'isTooLong' | 'failedSignIns' | 'recoversByEmail' | 'findPurpose' | 'isFormKept'
+    | 'signIn'
+    | 'secondsUncertain'
+    | 'isTooLong'
+    | 'failedSignIns'
+    | 'recoversByEmail'
+    | 'findPurpose'
+    | 'isFormKept'
   >;
   consent: Pick<
     ConsentDeps,

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { MAX_PASSWORD_LENGTH } from '../identity/fields.ts';
+import { uncertain } from '../identity/passwords/recent-outage.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
@@ -20,6 +21,8 @@ export interface LoginDeps {
     clientId?: string;
     browserHash: string;
   }): Promise<string | undefined>;
+  /** For how many seconds a failure says nothing about the password, because of an outage; 0 if it does. */
+  secondsUncertain(): number;
   /** Whether no account can have this password, because it is longer than the rules allow. */
   isTooLong(password: string): boolean;
   /** The limit on failed sign-ins of one IP address. */
@@ -44,7 +47,7 @@ export function createLogin(deps: LoginDeps) {
   async function showLogin(
     ctx: Context,
     details: Details,
-    failed?: { username: string; alert: string; alertField?: string },
+    failed?: { username: string; alert: string; alertField?: string; retryAfter?: number },
   ): Promise<void> {
     const { client, ...data } = await deps.interactions.common(ctx, details);
     const hint = details.params.login_hint;
@@ -56,7 +59,8 @@ export function createLogin(deps: LoginDeps) {
     const isOwn = details.params.client_id === OWN_CLIENT_ID;
     const purpose =
       isOwn && signedIn ? deps.findPurpose(ctx, signedIn, String(details.params.state)) : undefined;
-    if (failed) ctx.status = 401;
+    if (failed) ctx.status = failed.retryAfter ? 503 : 401;
+    if (failed?.retryAfter) ctx.set('Retry-After', String(failed.retryAfter));
     deps.showPage(ctx, 'interactions/login', {
       ...data,
       title: purpose ? `Confirm it is you to ${purpose}` : `Sign in to ${data.clientName}`,
@@ -84,7 +88,11 @@ export function createLogin(deps: LoginDeps) {
         ? deps.signIn({ username, password, clientId, browserHash: browser.hash })
         : undefined,
     );
-    if (!accountId) return showLogin(ctx, details, { username, alert: SIGN_IN_FAILED });
+    if (!accountId) {
+      const retryAfter = deps.secondsUncertain();
+      const alert = retryAfter > 0 ? uncertain(retryAfter) : SIGN_IN_FAILED;
+      return showLogin(ctx, details, { username, alert, retryAfter });
+    }
     deps.browserCookie.set(ctx, browser.token);
     seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toDate } from '../../src/database/instants.ts';
 import { MAX_FAILED_ATTEMPTS } from '../../src/identity/lockout-rule.ts';
 import { NO_FAILED_ATTEMPTS } from '../../src/identity/passwords/attempt-counters.ts';
-import { SLOT_MS } from '../../src/identity/passwords/attempt-slots.ts';
+import { ALL_FREE, SLOT_MS } from '../../src/identity/passwords/attempt-slots.ts';
 import { forgetBrowsers } from '../../src/identity/passwords/trusted-browsers.ts';
 import { unavailable } from '../../src/kit/errors.ts';
 import { purge } from '../../src/maintenance/purge.ts';
@@ -60,6 +61,46 @@ for (const engine of engines) {
         hooks.afterVerification = () => {};
         assert.equal(await attempt(RIGHT), person.id);
       });
+
+    test('are called uncertain after an outage, until the slots of its attempts have passed', async (t) => {
+      const { attempt, person, hooks, secondsUncertain, credential } = await openPasswordAttempts(t, engine);
+      assert.equal(await attempt('wrong'), undefined);
+      assert.equal(secondsUncertain(), 0);
+      hooks.afterVerification = () => {
+        hooks.beforeCommit = () => {
+          throw unavailable(new Error('the database went away after the password was verified'));
+        };
+      };
+      for (let times = 0; times < 4; times += 1) {
+        await assert.rejects(attempt(RIGHT), { kind: 'unavailable' });
+        hooks.beforeCommit = () => {};
+      }
+      hooks.afterVerification = () => {};
+      // Of an account and of none alike: the answer does not tell which exist.
+      for (const username of [person.username, 'nobody']) {
+        assert.equal(await attempt(RIGHT, { username }), undefined);
+        assert.ok(secondsUncertain() > SLOT_MS / 1000 - 5, username);
+      }
+      assert.equal(Number((await credential()).failed_login_attempts), 1);
+      const now = performance.now.bind(performance);
+      const [later, date] = [SLOT_MS + 1, Date.now];
+      t.mock.method(performance, 'now', () => now() + later);
+      t.mock.method(Date, 'now', () => date() + later);
+      assert.equal(secondsUncertain(), 0);
+      assert.equal(await attempt(RIGHT), person.id);
+    });
+
+    test('free their slot when something else ends the request', async (t) => {
+      const { attempt, person, credential, world } = await openPasswordAttempts(t, engine);
+      const { knex } = world.database;
+      for (let times = 0; times < 6; times += 1) {
+        const spoil = () => knex('T_credentials').update({ password_hash: `${times}` });
+        assert.equal(await attempt(RIGHT, { spoil }), 'password');
+      }
+      assert.equal(await attempt(RIGHT), person.id);
+      await sleep(50);
+      assert.equal((await credential()).attempts_under_way, ALL_FREE);
+    });
 
     test('are not counted twice: five under way leave no slot, and their time passes on its own', async (t) => {
       const { attempt, verified, credential, person, hooks } = await openPasswordAttempts(t, engine);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { unavailable } from '../../src/kit/errors.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
 import { withoutOwnScript } from '../support/page-script.ts';
@@ -108,6 +109,28 @@ test('a sign-in changes the session id', async (t) => {
   assert.ok(before);
   await walk(browser, authorization(client, { prompt: 'login' }), person);
   assert.notEqual(browser.cookies.get('/ latchkey_session')?.value, before);
+});
+
+test('after an outage during a sign-in, no failure is called a wrong password, of a known account or not', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  await server.createAccount();
+  const { browser, action, fields } = await loginPage(server);
+  const { driver } = server.database;
+  const commit = driver.commit.bind(driver);
+  let left = 2;
+  driver.commit = (writes) =>
+    left-- > 0 ? commit(writes) : Promise.reject(unavailable(new Error('gone after the attempt had begun')));
+  const signIn = (username: string, password: string) =>
+    browser.post(action, { ...fields, username, password });
+  assert.equal((await signIn('ada', PASSWORD)).status, 503);
+  driver.commit = commit;
+  for (const username of ['ada', 'nobody']) {
+    const answer = await signIn(username, 'wrong');
+    assert.equal(answer.status, 503);
+    assert.match(String(answer.headers.get('retry-after')), /^1[0-5]$/);
+    assert.match(await answer.text(), /may refuse the right password\. Try again in 1\d seconds/);
+  }
+  assert.equal((await signIn('ada', PASSWORD)).status, 303);
 });
 
 test('no name, username, scope or state becomes markup on any page', async (t) => {

@@ -150,8 +150,15 @@ export async function failAttempt(attempt: Attempt | undefined, record: () => vo
   await unit.commit().catch(throwRepeatable);
 }
 
-/** Frees the slot of an attempt with the right password, in the commit of the current request. */
-export function releaseAttempt({ counter, slot }: Attempt): void {
+/**
+ * Frees the slot of an attempt with the right password, in the commit of the current request, or apart from it when that
+ * is not committed.
+ * @param onStuck called when the slot could not be freed: time will
+ */
+export function releaseAttempt({ counter, slot }: Attempt, onStuck: () => void): void {
   const values = { id: counter.id, ...slotValues(slot, Date.now()) };
-  currentUnit().write({ statement: STATEMENTS[counter.table].release, values });
+  const write = { statement: STATEMENTS[counter.table].release, values } as Write;
+  const unit = currentUnit();
+  unit.write(write);
+  unit.whenLost(() => void unit.commitNow([write]).catch(onStuck));
 }

@@ -3,6 +3,7 @@ import { recordEvent } from '../../audit/index.ts';
 import { normalise } from '../fields.ts';
 import { type Attempt, assertTimely, beginAttempt, failAttempt, releaseAttempt } from './attempt-counters.ts';
 import type { PasswordHashing } from './hashing.ts';
+import { createRecentOutage } from './recent-outage.ts';
 import { isTooLong } from './rules.ts';
 import { clearFailedAttempts, findPassword, recordPasswordSignIn, type StoredPassword } from './store.ts';
 import { renewTrust, trustBrowser } from './trusted-browsers.ts';
@@ -58,6 +59,11 @@ export function createAuthentication(deps: {
 }) {
   const { hashing } = deps;
   const limit = createEventLimit(FAILURES_PER_HOUR);
+  const outage = createRecentOutage();
+  const throwOutage = (error: unknown): never => {
+    outage.recordOutage();
+    throw error;
+  };
 
   /** Limited for all accounts together: a limit for each would let the time of the response tell which of them exist. */
   function recordFailure(event: { accountId: string | null; clientId?: string; errorCode: string }): void {
@@ -77,14 +83,20 @@ export function createAuthentication(deps: {
     const stored = await findPassword(normalise(attempt.username), browserHash);
     let begun: Attempt | undefined;
     const matches = await hashing.verify(attempt.password, async () => {
-      begun = await beginAttempt(attemptCounter(stored));
+      begun = await beginAttempt(attemptCounter(stored)).catch(throwOutage);
       return begun ? stored?.passwordHash : undefined;
     });
     assertTimely(begun);
     const attempted = begun as Attempt | undefined;
     if (stored && matches && stored.isActive && attempted) {
       const { accountId, id, passwordHash, browserId } = stored;
-      return { accountId, id, passwordHash, browserId, release: () => releaseAttempt(attempted) };
+      return {
+        accountId,
+        id,
+        passwordHash,
+        browserId,
+        release: () => releaseAttempt(attempted, outage.recordOutage),
+      };
     }
     await failAttempt(attempted, () =>
       recordFailure({
@@ -92,7 +104,7 @@ export function createAuthentication(deps: {
         clientId,
         errorCode: failureCode(stored, attempted !== undefined, matches),
       }),
-    );
+    ).catch(throwOutage);
     return undefined;
   }
 
@@ -104,11 +116,18 @@ export function createAuthentication(deps: {
   }
 
   /** As `verify`, for a signed-in user on a page of the account. The sign-in page has a limit of its own. */
-  const verifyAgain = (attempt: PasswordAttempt): Promise<VerifiedPassword | undefined> =>
-    deps.limitFailures(() => verify(attempt));
+  async function verifyAgain(attempt: PasswordAttempt): Promise<VerifiedPassword | undefined> {
+    const verified = await deps.limitFailures(() => verify(attempt));
+    // Not inside the limit, which counts no attempt that throws.
+    if (!verified) outage.assertOver();
+    return verified;
+  }
 
   return {
     verifyAgain,
+
+    /** For how many seconds a failed sign-in says nothing about the password, because of an outage; 0 if it does. */
+    secondsUncertain: outage.secondsLeft,
 
     /**
      * Asks a signed-in user for their password again. A right one is not counted as an attempt.

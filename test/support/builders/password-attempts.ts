@@ -39,7 +39,11 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
       return hash !== undefined && password === RIGHT;
     },
   };
-  const { signIn } = createAuthentication({ hashing, recordSignIn, limitFailures: (attempt) => attempt() });
+  const { signIn, secondsUncertain } = createAuthentication({
+    hashing,
+    recordSignIn,
+    limitFailures: (attempt) => attempt(),
+  });
   const watched = ({ driver }: Database): Database['driver'] => ({
     ...driver,
     async commit(writes) {
@@ -55,19 +59,27 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
     world,
     person,
     verified: () => verified,
+    secondsUncertain,
     durable: () => durable,
     /** What happens after each verification and before each commit; both may throw. */
     hooks,
-    /** One sign-in request, at the two servers in turns. */
-    async attempt(password: string, options: { username?: string; browser?: string } = {}) {
+    /**
+     * One sign-in request, at the two servers in turns.
+     * @param options `spoil`: what happens before it is committed
+     * @returns the id of the account, or the guard that failed
+     */
+    async attempt(
+      password: string,
+      options: { username?: string; browser?: string; spoil?: () => Promise<unknown> } = {},
+    ) {
       const unit = new UnitOfWork(drivers[turn++ % drivers.length] as Database['driver']);
       return withUnit(unit, async () => {
         const browserHash = digest(options.browser ?? `stranger ${turn}`);
         const username = options.username ?? person.username;
         try {
           const accountId = await signIn({ username, password, browserHash });
-          await unit.commit();
-          return accountId;
+          await options.spoil?.();
+          return (await unit.commit()) ?? accountId;
         } catch (error) {
           if (unit.memory.has(VERIFIED)) verified -= 1;
           throw error;
