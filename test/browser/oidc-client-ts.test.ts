@@ -24,6 +24,12 @@ async function serve(): Promise<{ origin: string; close(): void }> {
   return { origin: `http://localhost:${port}`, close: () => void server.close() };
 }
 
+/**
+ * Fails as soon as the pop-up looks closed to the page that opened it, as it does from the first page with
+ * `Cross-Origin-Opener-Policy: same-origin`. Without this option the library overlooks that.
+ */
+const IF_OPEN = '{ popupAbortOnClose: true }';
+
 const signIn = async (page: Page) => {
   await page.getByLabel('Username').fill('ada');
   await page.getByLabel('Password').fill(PASSWORD);
@@ -91,7 +97,7 @@ describe('oidc-client-ts in Chromium', { skip }, () => {
     const page = await context.newPage();
     await page.goto(spa.origin);
     const popUp = page.waitForEvent('popup');
-    const signedIn = run(page, 'manager.signinPopup().then((user) => user.profile.sub)');
+    const signedIn = run(page, `manager.signinPopup(${IF_OPEN}).then((user) => user.profile.sub)`);
     const window = await popUp;
     await signIn(window);
     await allow(window);
@@ -100,9 +106,10 @@ describe('oidc-client-ts in Chromium', { skip }, () => {
     assert.equal(await signedIn, person.id);
 
     const second = page.waitForEvent('popup');
-    const signedOut = run(page, 'manager.signoutPopup()');
+    const signedOut = run(page, `manager.signoutPopup(${IF_OPEN})`);
     const closing = await second;
     await closing.waitForURL(`${spa.origin}/?**`);
+    assert.equal(await closing.evaluate('window.opener !== null'), true, 'the pop-up still has its opener');
     await run(closing, 'manager.signoutPopupCallback()').catch(() => undefined);
     await signedOut;
     assert.equal(await run(page, 'manager.getUser()'), null);

@@ -130,6 +130,7 @@ test('cookies of an https issuer with a path have it, and the strictest prefix t
     cookiePath: '/',
     cookiePrefix: '__Host-',
     partPrefix: '__Secure-',
+    sessionCookie: { httpOnly: true, sameSite: 'lax', secure: true, signed: true, path: '/' },
   });
   const { cookiePath, cookiePrefix } = issuerScope('https://example.com/id');
   assert.deepEqual([cookiePath, cookiePrefix], ['/id', '__Secure-']);
