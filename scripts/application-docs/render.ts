@@ -1,5 +1,5 @@
 import { endpointsOf } from '../../src/oidc/endpoints.ts';
-import { type Instructions, toInstructions, toRegistration } from '../../src/oidc/presets/fill.ts';
+import { type Instructions, needsUrl, toInstructions, toRegistration } from '../../src/oidc/presets/fill.ts';
 import { createPresets } from '../../src/oidc/presets/library.ts';
 import type { Preset } from '../../src/oidc/presets/preset.ts';
 
@@ -32,9 +32,7 @@ function renderPage(preset: Preset): string {
     redirect_uris: registration.redirectUris,
   };
   const filled = toInstructions(preset, place, client, endpointsOf(ISSUER), RANDOM);
-  const needsUrl =
-    registration.clientUri !== undefined && preset.redirect.some((path) => path.startsWith('/'));
-  const command = `npx latchkey client create --preset ${name}${needsUrl ? ` --url ${place.url}` : ''}`;
+  const command = `npx latchkey client create --preset ${name}${needsUrl(preset) ? ` --url ${place.url}` : ''}`;
   const optionLines = Object.entries(options).map(
     ([key, option]) => `- \`--set ${key}=…\`: ${option.about}; \`${option.default}\` by default`,
   );

@@ -31,6 +31,14 @@ describe('the presets', () => {
       if (preset.kind === 'confidential') assert.ok(text.includes(CLIENT.client_secret), 'so is the secret');
     });
 
+  test('can be registered by the command on their page', () => {
+    for (const preset of presets) {
+      const page = readFileSync(projectPath(`docs/applications/${preset.name}.md`), 'utf8');
+      const url = /client create --preset \S+ --url (\S+)/.exec(page)?.[1];
+      assert.doesNotThrow(() => toRegistration(preset, { url, options: {} }), preset.name);
+    }
+  });
+
   test('docs/applications is the output of npm run docs:applications', () => {
     const pages = renderApplications();
     const folder = projectPath('docs/applications');

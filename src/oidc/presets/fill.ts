@@ -34,13 +34,14 @@ function readOptions(preset: Preset, chosen: Record<string, string>): Record<str
   return { ...Object.fromEntries(defaults), ...chosen };
 }
 
+/** Whether `--url` is needed: an address or a text begins with the address of the application. */
+export const needsUrl = ({ redirect, signOut, paste }: Preset): boolean =>
+  [...redirect, ...signOut].some((address) => address.startsWith('/')) ||
+  /\{\{(url|host)(:json)?\}\}/.test(JSON.stringify([redirect, signOut, paste]));
+
 /** The values that belong to the application's own address. */
 function valuesOf(preset: Preset, { url, options }: Place): Record<string, string> {
-  const hasPath = [...preset.redirect, ...preset.signOut].some((address) => address.startsWith('/'));
-  const needsUrl =
-    hasPath ||
-    /\{\{(url|host)(:json)?\}\}/.test(JSON.stringify([preset.redirect, preset.signOut, preset.paste]));
-  if (url === undefined && needsUrl)
+  if (url === undefined && needsUrl(preset))
     refuse('application_url_missing', `Name the address of ${preset.title} with --url https://…`);
   const values = readOptions(preset, options);
   if (url === undefined) return values;
