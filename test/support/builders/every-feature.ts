@@ -1,5 +1,6 @@
 import { Browser } from '../browser.ts';
 import type { TestServer } from '../server.ts';
+import { useAccountPages } from './account-pages.ts';
 import {
   answerOf,
   authorization,
@@ -65,5 +66,6 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   note('link', /[\w-]{24}$/.exec(await resetLink(server, 'ada@harbour.example'))?.[0] ?? 'no link');
   note('app', await withApp(server, ada));
   for (const one of await secondFactorOf(server).recoveryCodes.create(ada.id)) note('recovery code', one);
+  await useAccountPages(server, client);
   return handed;
 }
