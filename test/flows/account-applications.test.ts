@@ -35,12 +35,12 @@ describe('the page of applications', () => {
     const [first = '', second = ''] = text.split('Fieldnotes');
     assert.match(
       first,
-      /Harbour CLI Know who you are .* See your name, username, language, time zone and picture Trusted by the people who run this server/,
+      /Harbour CLI Trusted by the people who run this server.* Know who you are .* See your name, username, language, time zone and picture/,
     );
     assert.match(first, /Has no access while you are away/);
     assert.match(
       second,
-      /Know who you are .* Add and change your calendar Allowed \d+ Nov \d{4}.* Last used .*Works while you are away/,
+      /^ Allowed \d+ \w+ \d{4}.* Last used .*Works while you are away\. Know who you are .* Add and change your calendar/,
     );
     assert.doesNotMatch(text, /offline_access|openid|calendar:write/, 'no scope by its name');
 
