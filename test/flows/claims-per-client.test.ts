@@ -129,6 +129,21 @@ for (const engine of engines) {
       }
     });
 
+    test('stay at a simultaneous change of something else', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient();
+      for (const round of ['one', 'two', 'three', 'four', 'five']) {
+        const [claims, corsOrigins] = [[`tenant=value:${round}`], [`https://${round}.example`]];
+        await Promise.all(
+          [{ claims }, { corsOrigins }].map((changes) =>
+            server.clients.update(OPERATOR, client.client_id, changes),
+          ),
+        );
+        const shown = await server.clients.show(client.client_id);
+        assert.deepEqual([shown.claims, shown.cors_origins], [claims, corsOrigins]);
+      }
+    });
+
     test('change with the next token after an update, and stay at an update of something else', async (t) => {
       const server = await startServer(t, engine);
       const person = await createEditor(server);

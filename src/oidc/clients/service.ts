@@ -57,6 +57,8 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
     details?: Record<string, unknown>,
   ): Promise<ClientDocument> {
     return knex.transaction(async (trx) => {
+      // Locks the row first: of two changes at once, the second then keeps what the first has changed in the same column.
+      await updateClient(trx, clientId, {});
       const row = await getClient(trx, clientId);
       await updateClient(trx, clientId, await changesOf(row, trx));
       await recordEventIn(trx, { action, actorId: actor.accountId, clientId, details });
