@@ -3,17 +3,14 @@ import { describe, test } from 'node:test';
 import { invite } from '../support/builders/invitation.ts';
 import { codeOf, secondFactorOf, withApp } from '../support/builders/second-factor.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
-import { audit } from '../support/page-audit.ts';
+import { audit, LOOKS } from '../support/page-audit.ts';
 import { startServer } from '../support/server.ts';
 import { VirtualAuthenticator } from '../support/virtual-authenticator.ts';
 
 const skip = executablePath ? false : 'Chromium was not found';
 
 describe('every page of passkeys and second factors', { skip }, () => {
-  for (const [width, colorScheme] of [
-    [320, 'dark'],
-    [1280, 'light'],
-  ] as const) {
+  for (const { width, colorScheme } of LOOKS) {
     test(`is accessible and fits at ${width} px in ${colorScheme}, and weighs less than 25 kB`, async (t) => {
       const server = await startServer(t, 'sqlite', { hostname: 'localhost' });
       const person = await server.createAccount('ada.okafor');

@@ -11,24 +11,15 @@ import {
   refresh,
   signInWith,
 } from '../support/builders/authorization.ts';
-import { arrive, beforeInsertInto, decide } from '../support/builders/consent.ts';
-import { type EngineName, engines } from '../support/engines.ts';
-import { startServer } from '../support/server.ts';
+import { arrive, beforeInsertInto, begin, decide, OFFLINE } from '../support/builders/consent.ts';
+import { OPERATOR } from '../support/builders/invitation.ts';
+import { engines } from '../support/engines.ts';
 import { rounds } from '../support/world.ts';
-
-const OPERATOR = { accountId: null };
-const OFFLINE = { scope: 'openid offline_access' };
-
-async function begin(t: Parameters<typeof startServer>[0], engine: EngineName) {
-  const server = await startServer(t, engine);
-  const client = await server.createClient();
-  return { server, client, ada: await server.createAccount() };
-}
 
 for (const engine of engines)
   describe(`remembered consent on ${engine}`, () => {
     test('offline_access without prompt=consent gives a refresh token, when consent is shown and when it is remembered', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       const request = authorization(client, OFFLINE);
       const first = new Browser(server.issuer);
       const page = await arrive(first, request, ada);
@@ -57,7 +48,7 @@ for (const engine of engines)
     });
 
     test('withdrawing it ends the tokens and grants of all sessions, and the user is asked again', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       const other = await server.createClient();
       const { browser, tokens } = await signInWith(server, client, ada, OFFLINE);
       const kept = await signInWith(server, other, ada, OFFLINE);
@@ -79,7 +70,7 @@ for (const engine of engines)
     });
 
     test('a request that relies on it asks instead when it is withdrawn at the same moment', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       const { knex } = server.database;
       await signInWith(server, client, ada, OFFLINE);
       const signedIn = new Browser(server.issuer);
@@ -101,7 +92,7 @@ for (const engine of engines)
     });
 
     test('with prompt=none, the application gets an error instead', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       await signInWith(server, client, ada, OFFLINE);
       const browser = new Browser(server.issuer);
       await signInWith(server, await server.createClient({ firstParty: true }), ada, {}, browser);
@@ -115,7 +106,7 @@ for (const engine of engines)
     });
 
     test('whichever of several sign-ins and a withdrawal comes first, no code of before works after it', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       const { knex } = server.database;
       const other = await server.createClient({ firstParty: true });
       const browsers = await Promise.all(
@@ -143,7 +134,7 @@ for (const engine of engines)
     });
 
     test('consents that are given at the same moment are all accepted, and none is doubled', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       const pages = await Promise.all(
         ['profile', 'email', 'openid'].map(async (scope) => {
           const browser = new Browser(server.issuer);
@@ -157,7 +148,7 @@ for (const engine of engines)
     });
 
     test('it ends with its account and with its application', async (t) => {
-      const { server, client, ada } = await begin(t, engine);
+      const { server, client, ada } = await begin(t, {}, engine);
       const { knex } = server.database;
       const mei = await server.createAccount('mei');
       await signInWith(server, client, ada);

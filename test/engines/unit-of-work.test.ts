@@ -1,70 +1,24 @@
 import assert from 'node:assert/strict';
-import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import Sqlite from 'better-sqlite3';
-import { sqliteFile } from '../../src/database/database-url.ts';
+import { describe, test } from 'node:test';
 import type { Found } from '../../src/database/driver/contract.ts';
-import { openDatabase } from '../../src/database/open.ts';
-import { deleteFrom, insertInto, selectOne, sql, update } from '../../src/database/statements.ts';
-import { inTransaction } from '../../src/database/transaction.ts';
-import { UnitOfWork } from '../../src/database/unit-of-work.ts';
 import type { Write } from '../../src/database/writes.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { storageOf } from '../support/builders/token-storage.ts';
-import { openProxy } from '../support/database-proxy.ts';
+import {
+  BY_HASH,
+  BY_REASON,
+  DELETE,
+  INSERT_WRONGLY,
+  insertRow,
+  markUsed,
+  OF_NO_TABLE,
+  rowsOf,
+  touch,
+} from '../support/builders/revoked-token-rows.ts';
 import { engines } from '../support/engines.ts';
-
-const TABLE = 'T_revoked_tokens';
-const COLUMNS = ['id', 'created_at', 'token_hash', 'reason', 'revoked_at', 'expires_at'];
-const INSERT = insertInto(TABLE, COLUMNS);
-const INSERT_IF_NEW = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
-const USE = update(TABLE, { set: ['reason'], where: sql`token_hash = ${'token_hash'} AND reason = 'test'` });
-const TOUCH = update(TABLE, { set: ['reason'], where: sql`token_hash = ${'token_hash'}` });
-const DELETE = deleteFrom(TABLE, sql`id = ${'id'}`);
-/** Without columns that must not be NULL. */
-const INSERT_WRONGLY = insertInto('T_credentials', ['id', 'created_at', 'account_id', 'username']);
-const BY_HASH = selectOne({
-  columns: 'token_hash, reason',
-  from: TABLE,
-  where: sql`token_hash = ${'token_hash'}`,
-});
-const BY_REASON = selectOne({ columns: 'reason', from: TABLE, where: sql`reason = ${'reason'}` });
-const OF_NO_TABLE = selectOne({ columns: 'nothing', from: 'T_nothing' });
-
-/** Inserts a revoked token, whose hash is unique. */
-function insertRow(hash: string, more: { guard?: string; ignore?: boolean } = {}): Write {
-  const { guard, ignore = guard !== undefined } = more;
-  const now = new Date();
-  const values = { id: uuidv7(), created_at: now, token_hash: hash, reason: 'test', revoked_at: now };
-  return {
-    statement: ignore ? INSERT_IF_NEW : INSERT,
-    values: { ...values, expires_at: now },
-    guard,
-  };
-}
-
-const markUsed = (hash: string, guard: string): Write => ({
-  statement: USE,
-  values: { reason: 'used', token_hash: hash },
-  guard,
-});
-
-const touch = (hash: string, reason = 'touched'): Write => ({
-  statement: TOUCH,
-  values: { reason, token_hash: hash },
-});
 
 for (const engine of engines) {
   describe(`units of work on ${engine}`, () => {
-    const storage = storageOf(engine);
-    const hashes = async () =>
-      (await storage().database.knex('T_revoked_tokens').orderBy('token_hash')).map((row) => row.token_hash);
-    const unitOf = (...writes: Write[]) => {
-      const unit = new UnitOfWork(storage().database.driver);
-      for (const write of writes) unit.write(write);
-      return unit;
-    };
-    const reset = () => storage().database.knex('T_revoked_tokens').delete();
+    const { storage, hashes, unitOf, reset } = rowsOf(engine);
 
     test('a unit whose writes are discarded writes nothing', async () => {
       await reset();
@@ -164,117 +118,5 @@ for (const engine of engines) {
       );
       assert.deepEqual(new Set(done), new Set([undefined]));
     });
-
-    const onFile = async () => {
-      await reset();
-      await unitOf(insertRow('there')).commit();
-      const { knex, driver } = storage().database;
-      const other = new Sqlite(sqliteFile(storage().url));
-      const read = () => driver.readOne(BY_HASH, { token_hash: 'there' });
-      const byService = (hash: string) =>
-        inTransaction(knex, (trx) => trx('T_revoked_tokens').insert(insertRow(hash).values));
-      other.exec('BEGIN IMMEDIATE');
-      let done = 0;
-      const count = () => {
-        done += 1;
-      };
-      const waiting = [unitOf(insertRow('a')).commit(), unitOf(insertRow('b')).commit(), byService('c')];
-      for (const one of waiting) one.then(count);
-      const delays: number[] = [];
-      for (const began = performance.now(); performance.now() - began < 300 || delays.length < 5; ) {
-        const asked = performance.now();
-        assert.ok(await read());
-        delays.push(performance.now() - asked);
-      }
-      // The median: on a busy machine this process itself waits for the processor now and then.
-      const median = delays.toSorted((a, b) => a - b)[delays.length >> 1] ?? 0;
-      assert.ok(median < 100, `a waiting write does not block reads: ${median} ms`);
-      assert.equal(done, 0);
-      other.exec('COMMIT');
-      await Promise.all(waiting);
-      assert.deepEqual(await hashes(), ['a', 'b', 'c', 'there']);
-
-      other.exec('BEGIN IMMEDIATE');
-      const began = performance.now();
-      const services = ['e', 'f', 'g'].map(byService);
-      const refused = await Promise.allSettled([unitOf(insertRow('d')).commit(), ...services]);
-      // The SQLite library itself would wait 5 s.
-      assert.ok(performance.now() - began < 4000, 'a locked file holds no request for long');
-      assert.deepEqual(
-        refused.map((one) => one.status === 'rejected' && one.reason.kind),
-        Array(4).fill('unavailable'),
-      );
-      other.exec('ROLLBACK');
-      other.close();
-      await Promise.all([unitOf(insertRow('h')).commit(), byService('i')]);
-      assert.deepEqual(await hashes(), ['a', 'b', 'c', 'h', 'i', 'there']);
-    };
-
-    const onRow = async () => {
-      await reset();
-      await unitOf(insertRow('kept')).commit();
-      const { knex, driver } = storage().database;
-      const owner = await knex.transaction();
-      try {
-        await owner('T_revoked_tokens').where({ token_hash: 'kept' }).update({ reason: 'mine' });
-        const blocked = [unitOf(touch('kept')), unitOf(touch('kept'), insertRow('too'))];
-        const others = Array.from({ length: 12 }, (_, index) => unitOf(insertRow(`beside${index}`)));
-        const began = performance.now();
-        const settled = await Promise.allSettled([...blocked, ...others].map((unit) => unit.commit()));
-        assert.deepEqual(
-          settled.map((one) => (one.status === 'rejected' ? one.reason.kind : one.value)),
-          [...Array(2).fill('unavailable'), ...Array(12).fill(undefined)],
-        );
-        // PostgreSQL itself would wait without a limit, MariaDB 50 s.
-        assert.ok(performance.now() - began < 5000, 'a locked row holds no request for long');
-        // The next requests are served.
-        assert.ok(await driver.readOne(BY_HASH, { token_hash: 'kept' }));
-        assert.equal(await unitOf(insertRow('after'), insertRow('that')).commit(), undefined);
-      } finally {
-        await owner.rollback();
-      }
-      await unitOf(touch('kept')).commit();
-      assert.deepEqual(await knex('T_revoked_tokens').where({ token_hash: 'kept' }).pluck('reason'), [
-        'touched',
-      ]);
-    };
-
-    const onGarbledAnswer = async (t: TestContext) => {
-      await reset();
-      const proxy = await openProxy(t, storage().url);
-      const { driver, close } = openDatabase(proxy.url, 1);
-      t.after(close);
-      await unitOf(insertRow('a'), insertRow('b')).commit();
-      const use = (hash: string) => [markUsed(hash, 'consume'), insertRow(`for ${hash}`)];
-      const reasons = () => storage().database.knex('T_revoked_tokens').orderBy('token_hash').pluck('reason');
-      // Both connections are open, and their statements prepared.
-      assert.deepEqual(
-        await Promise.all(['x', 'y'].map((hash) => driver.commit(use(hash)))),
-        Array(2).fill('consume'),
-      );
-      // MariaDB answers BEGIN before it gets the rest, so nothing was done. PostgreSQL has the COMMIT already.
-      const isDone = engine === 'postgres';
-      proxy.garble();
-      const settled = await Promise.allSettled(['a', 'b'].map((hash) => driver.commit(use(hash))));
-      assert.deepEqual(
-        settled.map((one) => (one.status === 'rejected' ? one.reason.kind : (one.value ?? 'done'))),
-        Array(2).fill(isDone ? 'done' : 'unavailable'),
-      );
-      assert.equal((await reasons()).join(), isDone ? 'used,used,test,test' : 'test,test');
-      // After a timeout, calls fail at once for a moment.
-      await sleep(200);
-      assert.equal(await driver.commit([insertRow('later')]), undefined);
-    };
-
-    // SQLite locks the whole database, the others lock rows.
-    if (engine === 'sqlite')
-      test(
-        'while another process writes, reads are answered, and writes wait for it for a limited time',
-        onFile,
-      );
-    else {
-      test('a request that needs a locked row gets 503, and no other request does', onRow);
-      test('a commit whose answer is unreadable is done once, or not at all', onGarbledAnswer);
-    }
   });
 }

@@ -1,7 +1,22 @@
 import type { Write } from '../../../src/database/writes.ts';
-import { type Browser, formOf } from '../browser.ts';
-import type { TestServer } from '../server.ts';
-import { type Authorization, authorizeUrl } from './authorization.ts';
+import type { ClientInput } from '../../../src/oidc/clients/input.ts';
+import { Browser, formOf } from '../browser.ts';
+import type { EngineName } from '../engines.ts';
+import { startServer, type TestServer } from '../server.ts';
+import { type Authorization, authorization, authorizeUrl } from './authorization.ts';
+
+/** The parameters of a request for access without the user. */
+export const OFFLINE = { scope: 'openid offline_access' };
+
+/** A server with an application and an account. */
+export async function begin(
+  t: Parameters<typeof startServer>[0],
+  input: Partial<ClientInput> = {},
+  engine: EngineName = 'sqlite',
+) {
+  const server = await startServer(t, engine);
+  return { server, client: await server.createClient(input), ada: await server.createAccount() };
+}
 
 /** Signs in if it is asked to. @returns the consent page, or the redirect to the application */
 export async function arrive(
@@ -15,6 +30,24 @@ export async function arrive(
   const { username, password } = person;
   return browser.follow(await browser.post(action, { ...fields, username, password }));
 }
+
+/** Signs in from a new browser. @returns the consent page, or the redirect to the application */
+export async function arriveInNewBrowser(
+  server: TestServer,
+  client: Awaited<ReturnType<TestServer['createClient']>>,
+  person: { username: string; password: string },
+  params: Record<string, string> = {},
+) {
+  const browser = new Browser(server.issuer);
+  const request = authorization(client, params);
+  return { browser, request, page: await arrive(browser, request, person) };
+}
+
+/** Whether somebody who signs in from a new browser is asked for consent. */
+export const isAsked = async (...input: Parameters<typeof arriveInNewBrowser>) => {
+  const { page } = await arriveInNewBrowser(...input);
+  return !page.headers.has('location');
+};
 
 /** Answers a consent page. */
 export async function decide(
