@@ -195,6 +195,8 @@ export function createServices(deps: ServiceDeps) {
     findPendingEmail,
     listRedeemedInvitations,
     renameCredential: passwordStore.renameCredential,
+    tryAttempt: limits.signIn.tryAttempt,
+    notify,
     voidLinks,
     signOutEverywhere,
   });

@@ -136,6 +136,8 @@ describe('the username', () => {
       await textOf(await browser.follow(await rename(browser, ' Ada.Okafor '))),
       /Your username was changed/,
     );
+    const mail = await server.sink.to('ada@harbour.example');
+    assert.match(JSON.stringify(mail), /The username of your account was changed/);
     const again = await visit(server, { username: 'ada.okafor', password: ada.password }, PROFILE);
     assert.equal(again.page.status, 200);
     const stranger = await server.createAccount('eve');
@@ -171,6 +173,16 @@ describe('the username', () => {
     assert.match(await textOf(refused), /too often/);
     assert.equal((await server.database.knex('T_reserved_usernames')).length, 5);
     assert.equal((await server.database.knex('T_accounts').first()).username, 'ada5');
+  });
+
+  test('does not tell without a limit who has an account', async (t) => {
+    const { server, browser } = await begin(t);
+    await server.createAccount('eve');
+    const csrf = tokenOf(await (await browser.get(PROFILE)).text(), `${PROFILE}/username`);
+    const statuses = new Set<number>();
+    for (let count = 0; count < 52; count += 1)
+      statuses.add((await browser.post(`${PROFILE}/username`, { csrf, username: 'eve' })).status);
+    assert.deepEqual([...statuses], [400, 429]);
   });
 
   test('must follow the rules of usernames, before anybody signs in again for it', async (t) => {

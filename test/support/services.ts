@@ -20,7 +20,7 @@ export function servicesOn(database: Database, issuer = 'http://127.0.0.1'): Ser
 
 /** Accounts without password rules, because every process would have to load their dictionaries. */
 export function accountsWithoutRules(services: Services, { knex }: Database): Accounts {
-  const { passwords, signOutEverywhere } = services;
+  const { passwords, limits, notify, signOutEverywhere } = services;
   return createAccounts({
     ...passwordStore,
     knex,
@@ -29,6 +29,8 @@ export function accountsWithoutRules(services: Services, { knex }: Database): Ac
     findPendingEmail,
     listRedeemedInvitations,
     voidLinks,
+    tryAttempt: limits.signIn.tryAttempt,
+    notify,
     signOutEverywhere,
   });
 }

@@ -1,9 +1,9 @@
-import { createOwnProfile } from './own-profile.ts';
+import { createOwnProfile, type OwnProfileDeps } from './own-profile.ts';
 import { createProfiles, type ProfileDeps } from './profile.ts';
 import { createRoles, type RolesDeps } from './roles.ts';
 import { type AccountServiceDeps, createAccountService } from './service.ts';
 
-export type AccountsDeps = ProfileDeps & Omit<AccountServiceDeps & RolesDeps, 'getProfile'>;
+export type AccountsDeps = ProfileDeps & OwnProfileDeps & Omit<AccountServiceDeps & RolesDeps, 'getProfile'>;
 
 /** Accounts, their profiles and their roles. */
 export function createAccounts(deps: AccountsDeps) {

@@ -14,6 +14,10 @@ import { type Account, findAccount, updateAccount } from './store.ts';
 export interface OwnProfileDeps {
   knex: Knex;
   renameCredential(trx: Knex.Transaction, accountId: string, username: string): Promise<void>;
+  /** Runs an attempt, which has failed if it returns undefined, and limits failures. @throws LatchkeyError rate_limited */
+  tryAttempt<T>(ip: string | undefined, attempt: () => Promise<T | undefined>): Promise<T | undefined>;
+  /** Mails the owner of the account, after the response. */
+  notify(accountId: string, event: 'username_changed'): void;
 }
 
 /** The signed-in user who changes their own account. */
@@ -25,13 +29,18 @@ interface Owner {
 
 const MAX_RESERVED = 5;
 
-const taken = () => {
-  const message = 'This username is taken. Choose another one';
-  return invalidFields({ username: message }, `${message}.`);
-};
+/** Undoes the transaction. */
+const TAKEN = new Error('This username is taken. Choose another one');
+
+const changedOften = () =>
+  new LatchkeyError(
+    'conflict',
+    'username_changed_often',
+    'You have changed your username too often. Wait until 90 days after the first of these changes. Nothing was changed.',
+  );
 
 /** What users change of their own account. Each change and its audit row are one transaction. */
-export function createOwnProfile({ knex, renameCredential }: OwnProfileDeps) {
+export function createOwnProfile({ knex, renameCredential, tryAttempt, notify }: OwnProfileDeps) {
   async function getAccount(trx: Knex.Transaction, { accountId, sessionUid }: Owner): Promise<Account> {
     await assertSignedIn(trx, accountId, { session: sessionUid });
     const account = await findAccount(trx, { id: accountId });
@@ -51,34 +60,39 @@ export function createOwnProfile({ knex, renameCredential }: OwnProfileDeps) {
       origin,
     );
 
+  /** @returns whether it was free; undefined when another account has the username, or had it a short while ago */
+  async function rename(owner: Owner, username: string): Promise<true | undefined> {
+    const { accountId } = owner;
+    try {
+      await inTransaction(knex, async (trx) => {
+        // Sign-ins lock the password first, then the account.
+        await renameCredential(trx, accountId, username);
+        const { username: before } = await getAccount(trx, owner);
+        if (before === username) return;
+        if ((await countReserved(trx, accountId)) >= MAX_RESERVED) throw changedOften();
+        await updateAccount(trx, accountId, { username });
+        if (await isReserved(trx, username, accountId)) throw TAKEN;
+        await reserveUsername(trx, { accountId, before, after: username });
+        await recordChange(trx, owner, username, ['username']);
+      });
+    } catch (error) {
+      if (error === TAKEN || isDuplicate(error)) return undefined;
+      throw error;
+    }
+    return true;
+  }
+
   return {
     /**
-     * Gives the account another username. Nobody else can take the earlier one for 90 days.
-     * @throws LatchkeyError invalid_input with a sentence for `username`; conflict after five changes in 90 days
+     * Gives the account another username, and tells its owner by mail. Nobody else can take the earlier one for 90 days.
+     * @throws LatchkeyError invalid_input with a sentence for `username`; conflict after five changes in 90 days;
+     *   rate_limited after too many that were taken, so that nobody finds out in this way who has an account
      */
     async changeUsername(owner: Owner, input: { username: string }): Promise<void> {
-      const { accountId } = owner;
       const { username } = parse(usernameChange, input);
-      try {
-        await inTransaction(knex, async (trx) => {
-          // Sign-ins lock the password first, then the account.
-          await renameCredential(trx, accountId, username);
-          const { username: before } = await getAccount(trx, owner);
-          if (before === username) return;
-          if ((await countReserved(trx, accountId)) >= MAX_RESERVED)
-            throw new LatchkeyError(
-              'conflict',
-              'username_changed_often',
-              'You have changed your username too often. Wait until 90 days after the first of these changes. Nothing was changed.',
-            );
-          await updateAccount(trx, accountId, { username });
-          if (await isReserved(trx, username, accountId)) throw taken();
-          await reserveUsername(trx, { accountId, before, after: username });
-          await recordChange(trx, owner, username, ['username']);
-        });
-      } catch (error) {
-        throw isDuplicate(error) ? taken() : error;
-      }
+      const isFree = await tryAttempt(owner.origin.ip, () => rename(owner, username));
+      if (!isFree) throw invalidFields({ username: TAKEN.message }, `${TAKEN.message}.`);
+      notify(owner.accountId, 'username_changed');
     },
 
     /** @throws LatchkeyError invalid_input with a sentence for each field */

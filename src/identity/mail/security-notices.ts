@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { CONTACT, harmless, type Message } from './messages.ts';
 import type { MailSender } from './send.ts';
 
-/** A way to sign in was added, removed or used, or may have been copied. */
+/** A way to sign in, or the name to sign in with, was added, changed, removed or used, or may have been copied. */
 const SECURITY_EVENTS = {
   key_added: {
     subject: 'A key was added to your account',
@@ -27,6 +27,10 @@ const SECURITY_EVENTS = {
   totp_removed: {
     subject: 'An authenticator app was removed from your account',
     line: 'An authenticator app was removed from your account. Its codes no longer work.',
+  },
+  username_changed: {
+    subject: 'The username of your account was changed',
+    line: 'The username of your account was changed. The new one is below. Use it the next time you sign in.',
   },
   recovery_used: {
     subject: 'A recovery code was used',
