@@ -68,6 +68,26 @@ export interface SchemaStatus {
   advice?: string;
 }
 
+/**
+ * The migrations that a later version of this program has applied. While servers are upgraded one after another, those of
+ * this version go on serving, and may be restarted.
+ */
+const listUnknown = (applied: string[]): string[] => {
+  const known = new Set(listMigrations());
+  return applied.filter((name) => !known.has(name));
+};
+
+/** @throws LatchkeyError conflict when the schema may be changed only by the command of a later version */
+export async function refuseLaterSchema(database: Database): Promise<void> {
+  const unknown = listUnknown(await listApplied(database));
+  if (unknown.length === 0) return;
+  throw new LatchkeyError(
+    'conflict',
+    'schema_of_later_version',
+    `A later version of Latchkey has migrated this database (${unknown.join(', ')}). Run the command of that version. Nothing was changed.`,
+  );
+}
+
 /** Only MySQL leaves a migration half done: on the others it is a transaction. */
 async function findUnfinished(
   { engine, knex }: Database,
@@ -80,7 +100,9 @@ async function findUnfinished(
     return Promise.all(tables.map((table) => knex.schema.hasTable(table)));
   };
   const unfinished: string[] = [];
-  for (const name of applied) if (!(await tablesExist(name)).every(Boolean)) unfinished.push(name);
+  const unknown = listUnknown(applied);
+  for (const name of applied.filter((one) => !unknown.includes(one)))
+    if (!(await tablesExist(name)).every(Boolean)) unfinished.push(name);
   for (const name of pending) if ((await tablesExist(name)).some(Boolean)) unfinished.push(name);
   return unfinished;
 }
@@ -171,6 +193,7 @@ export async function migrate(
 ): Promise<string[]> {
   // Fails within the deadline if the server does not answer. The migration itself may take long, so it has no deadline.
   await database.ping();
+  await refuseLaterSchema(database);
   return withoutDeadline(() => withMigrationLock(database, url, () => migrateLocked(database, direction)));
 }
 

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
 import { hasColumn, hasTable } from './create-table.ts';
-import { loadMigration, migrate, migrationConfig } from './migrate.ts';
+import { loadMigration, migrate, migrationConfig, refuseLaterSchema } from './migrate.ts';
 import type { Database } from './open.ts';
 
 /** A table or column that a rollback deletes. */
@@ -52,9 +52,13 @@ async function countOtherConnections({ engine, knex }: Database): Promise<number
   return Number(row.n);
 }
 
-/** What undoing the latest migration deletes, or undefined if no migration is applied. */
+/**
+ * What undoing the latest migration deletes, or undefined if no migration is applied.
+ * @throws LatchkeyError conflict when a later version has applied it
+ */
 export async function planRollback(database: Database): Promise<RollbackPlan | undefined> {
   const { engine, knex } = database;
+  await refuseLaterSchema(database);
   const connections = await countOtherConnections(database);
   const [applied] = (await knex.migrate.list(migrationConfig(engine))) as [{ name: string }[], unknown];
   const migration = applied.at(-1)?.name;
