@@ -13,6 +13,7 @@ import { describePoolerOrCluster } from './database/pooler-or-cluster.ts';
 import { restrictFiles } from './database/sqlite-files.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
+import { releaseMemory } from './kit/memory.ts';
 import { runPeriodically } from './kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from './maintenance/purge.ts';
 import { createHttpServer } from './web/http-server.ts';
@@ -91,6 +92,7 @@ async function start(config: Config): Promise<void> {
   if (setUp) process.stdout.write(`${setUp}\n`);
   process.stdout.write(`The data is in ${describeDatabase(config.databaseUrl)}\n`);
   process.stdout.write(`Latchkey is ready at ${config.issuer}\n`);
+  releaseMemory();
 }
 
 /** Why the server cannot listen, or undefined for another error. */
