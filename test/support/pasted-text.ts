@@ -88,12 +88,14 @@ puts JSON.parse($stdin.read).map { |text| gitlab_rails = {}; $providers = []; ev
 
 const readJavascript = (text: string) => {
   const calls: unknown[] = [];
+  const module = { exports: {} };
   runInNewContext(text, {
+    module,
+    require: (name: string) => ({ Strategy: name }),
     app: { use: (one: unknown) => calls.push(one) },
     auth: (one: unknown) => one,
-    process,
   });
-  return JSON.parse(JSON.stringify(calls, (name, value) => (name === 'secret' ? undefined : value)));
+  return JSON.parse(JSON.stringify([calls, module.exports]));
 };
 
 /** The strings of assignments to array members, which have only single quotes. */
