@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
-import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import { checkInstructions, toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
+import { type ClientArguments, toChange, toInput, toLogo, toOptions } from './cli-arguments.ts';
 import { addOptions } from './cli-options.ts';
 import {
   describeFinding,
@@ -14,121 +14,10 @@ import {
   summarize,
   toReadable,
 } from './cli-output.ts';
-import type { ClientChange, ClientInput } from './input.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
 
-interface ClientArguments {
-  preset?: string;
-  url?: string;
-  set?: string[];
-  name?: string;
-  redirectUri?: string[];
-  postLogoutRedirectUri?: string[];
-  corsOrigin?: string[];
-  clientUri?: string;
-  initiateLoginUri?: string;
-  policyUri?: string;
-  tosUri?: string;
-  logoUri?: string;
-  applicationType?: ClientInput['applicationType'];
-  public?: boolean;
-  confidential?: boolean;
-  clientId?: string;
-  firstParty?: boolean;
-  resourceServer?: boolean;
-  displayCode?: boolean;
-  scope?: string;
-  defaultScope?: string;
-  /** False: `--no-claim`. */
-  claim?: string[] | false;
-  grantType?: ClientInput['grantTypes'];
-  pkce?: ClientInput['pkce'];
-  requirePkce?: boolean;
-  requirePar?: boolean;
-  requireDpop?: boolean;
-  idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
-  refreshTokenMaxTtl?: string;
-  refreshOverlap?: string;
-  json?: boolean;
-}
-
 const OPERATOR: Actor = { accountId: null };
-
-/** `default` goes back to the server's own setting; the schema refuses what is no number. */
-function toSeconds(text: string | undefined): number | null | undefined {
-  if (text === undefined) return undefined;
-  return text === 'default' ? null : Number(text);
-}
-
-/** `--require-pkce` and `--no-require-pkce` are earlier names of two levels. */
-function toPkceLevel({ pkce, requirePkce }: ClientArguments): ClientChange['pkce'] {
-  const named = requirePkce === undefined ? undefined : requirePkce ? 'always' : 'off';
-  if (pkce !== undefined && named !== undefined && pkce !== named)
-    refuse(
-      'pkce_level_contradicted',
-      `--pkce ${pkce} contradicts the other option, which means --pkce ${named}.`,
-    );
-  return pkce ?? named;
-}
-
-/** @returns whether the application is to be public; undefined if neither option names its kind */
-function toKind(args: ClientArguments): boolean | undefined {
-  if (args.public && args.confidential)
-    refuse('kind_contradicted', 'An application is either public or confidential. Leave out one of the two.');
-  return args.public ? true : args.confidential ? false : undefined;
-}
-
-/** Reads the logo that an option names. @returns null for the word "none", undefined without the option */
-async function toLogo({ logoUri }: ClientArguments): Promise<string | null | undefined> {
-  if (logoUri === undefined || logoUri === 'none') return logoUri && null;
-  return (await import('./logo-file.ts')).readLogo(logoUri);
-}
-
-/** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
-const toChange = (args: ClientArguments): ClientChange => ({
-  name: args.name,
-  public: toKind(args),
-  grantTypes: args.grantType,
-  redirectUris: args.redirectUri,
-  postLogoutRedirectUris: args.postLogoutRedirectUri,
-  corsOrigins: args.corsOrigin,
-  clientUri: args.clientUri,
-  initiateLoginUri: args.initiateLoginUri,
-  policyUri: args.policyUri,
-  tosUri: args.tosUri,
-  applicationType: args.applicationType,
-  firstParty: args.firstParty,
-  resourceServer: args.resourceServer,
-  scope: args.scope,
-  defaultScope: args.defaultScope,
-  claims: args.claim === false ? [] : args.claim,
-  pkce: toPkceLevel(args),
-  requirePar: args.requirePar,
-  requireDpop: args.requireDpop,
-  idTokenSignedResponseAlg: args.idTokenAlg,
-  refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
-  refreshOverlap: toSeconds(args.refreshOverlap),
-});
-
-/** Options that are stated win over what the preset says. @param preset undefined: everything comes from the options */
-function toInput(args: ClientArguments, preset: ReturnType<typeof toRegistration> | undefined): ClientInput {
-  const own = { ...toChange(args), clientId: args.clientId, displayCode: args.displayCode };
-  const stated = Object.entries(own).filter(([, value]) => value !== undefined);
-  return { ...(preset ?? { name: '' }), ...Object.fromEntries(stated) };
-}
-
-/** @param pairs NAME=VALUE, as the options `--set` have them */
-function toOptions(pairs: string[] = []): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [name = '', ...rest] = pair.split('=');
-      if (rest.length === 0)
-        refuse('preset_option_malformed', `--set ${pair} is not in the form NAME=VALUE.`);
-      return [name, rest.join('=')];
-    }),
-  );
-}
 
 async function create({ clients, presets }: ClientServices, args: ClientArguments): Promise<void> {
   const preset = args.preset === undefined ? undefined : presets.get(args.preset);

@@ -7,8 +7,9 @@ import { parse } from '../../kit/parse.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { type ClientDocument, toDocument } from './client-document.ts';
 import { changeMetadata, defaultPkce, orEarlier, pkceColumns, toMetadata } from './client-metadata.ts';
+import { checkCombination } from './combinations.ts';
 import { listFrontPages } from './front-pages.ts';
-import { type ClientChange, type ClientInput, checkCombination, clientChange, clientInput } from './input.ts';
+import { type ClientChange, type ClientInput, clientChange, clientInput } from './input.ts';
 import {
   addSecret,
   type ClientMetadata,

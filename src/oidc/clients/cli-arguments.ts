@@ -1,0 +1,116 @@
+import { refuse } from '../../kit/errors.ts';
+import type { toRegistration } from '../presets/fill.ts';
+import type { ClientChange, ClientInput } from './input.ts';
+
+export interface ClientArguments {
+  preset?: string;
+  url?: string;
+  set?: string[];
+  name?: string;
+  redirectUri?: string[];
+  postLogoutRedirectUri?: string[];
+  corsOrigin?: string[];
+  clientUri?: string;
+  initiateLoginUri?: string;
+  policyUri?: string;
+  tosUri?: string;
+  logoUri?: string;
+  applicationType?: ClientInput['applicationType'];
+  public?: boolean;
+  confidential?: boolean;
+  clientId?: string;
+  firstParty?: boolean;
+  resourceServer?: boolean;
+  displayCode?: boolean;
+  scope?: string;
+  defaultScope?: string;
+  /** False: `--no-claim`. */
+  claim?: string[] | false;
+  grantType?: ClientInput['grantTypes'];
+  pkce?: ClientInput['pkce'];
+  requirePkce?: boolean;
+  requirePar?: boolean;
+  requireDpop?: boolean;
+  idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
+  refreshTokenMaxTtl?: string;
+  refreshOverlap?: string;
+  json?: boolean;
+}
+
+/** `default` goes back to the server's own setting; the schema refuses what is no number. */
+function toSeconds(text: string | undefined): number | null | undefined {
+  if (text === undefined) return undefined;
+  return text === 'default' ? null : Number(text);
+}
+
+/** `--require-pkce` and `--no-require-pkce` are earlier names of two levels. */
+function toPkceLevel({ pkce, requirePkce }: ClientArguments): ClientChange['pkce'] {
+  const named = requirePkce === undefined ? undefined : requirePkce ? 'always' : 'off';
+  if (pkce !== undefined && named !== undefined && pkce !== named)
+    refuse(
+      'pkce_level_contradicted',
+      `--pkce ${pkce} contradicts the other option, which means --pkce ${named}.`,
+    );
+  return pkce ?? named;
+}
+
+/** @returns whether the application is to be public; undefined if neither option names its kind */
+function toKind(args: ClientArguments): boolean | undefined {
+  if (args.public && args.confidential)
+    refuse('kind_contradicted', 'An application is either public or confidential. Leave out one of the two.');
+  return args.public ? true : args.confidential ? false : undefined;
+}
+
+/** Reads the logo that an option names. @returns null for the word "none", undefined without the option */
+export async function toLogo({ logoUri }: ClientArguments): Promise<string | null | undefined> {
+  if (logoUri === undefined || logoUri === 'none') return logoUri && null;
+  return (await import('./logo-file.ts')).readLogo(logoUri);
+}
+
+/** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
+export const toChange = (args: ClientArguments): ClientChange => ({
+  name: args.name,
+  public: toKind(args),
+  grantTypes: args.grantType,
+  redirectUris: args.redirectUri,
+  postLogoutRedirectUris: args.postLogoutRedirectUri,
+  corsOrigins: args.corsOrigin,
+  clientUri: args.clientUri,
+  initiateLoginUri: args.initiateLoginUri,
+  policyUri: args.policyUri,
+  tosUri: args.tosUri,
+  applicationType: args.applicationType,
+  firstParty: args.firstParty,
+  resourceServer: args.resourceServer,
+  scope: args.scope,
+  defaultScope: args.defaultScope,
+  claims: args.claim === false ? [] : args.claim,
+  pkce: toPkceLevel(args),
+  requirePar: args.requirePar,
+  requireDpop: args.requireDpop,
+  idTokenSignedResponseAlg: args.idTokenAlg,
+  refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
+  refreshOverlap: toSeconds(args.refreshOverlap),
+});
+
+/** Options that are stated win over what the preset says. @param preset undefined: everything comes from the options */
+export function toInput(
+  args: ClientArguments,
+  preset: ReturnType<typeof toRegistration> | undefined,
+): ClientInput {
+  const own = { ...toChange(args), clientId: args.clientId, displayCode: args.displayCode };
+  const stated = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...(preset ?? { name: '' }), ...Object.fromEntries(stated) };
+}
+
+/** @param pairs NAME=VALUE, as the options `--set` have them */
+export function toOptions(pairs: string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name = '', ...rest] = pair.split('=');
+      if (rest.length === 0)
+        refuse('preset_option_malformed', `--set ${pair} is not in the form NAME=VALUE.`);
+      return [name, rest.join('=')];
+    }),
+  );
+}
