@@ -66,11 +66,15 @@ await serve(async (origin) => {
     secrets: createSecrets(SECRETS),
     adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
     findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
-    keys: [
-      key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),
-      key('ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })),
-      key('EdDSA', generateKeyPairSync('ed25519')),
-    ],
+    keys: {
+      signing: [
+        key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),
+        key('ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+        key('EdDSA', generateKeyPairSync('ed25519')),
+      ],
+      accepted: [],
+      published: [],
+    },
     log,
     pages: { error: fail, signOut: fail, signedOut: fail },
     recordClientUse: () => {},

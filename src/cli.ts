@@ -10,6 +10,7 @@ import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
 import { grantCommands } from './oidc/consents/cli.ts';
 import { presetCommands } from './oidc/presets/cli.ts';
+import { signingKeyCommands } from './oidc/signing-keys/cli.ts';
 
 /** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
 const load = () => import('./app/command.ts');
@@ -47,6 +48,10 @@ export function createProgram(): Command {
   grantCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(work);
+  });
+  signingKeyCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ signingKeys }) => work(signingKeys));
   });
   passkeyCommands(program, async (work) => {
     const { passkeyCommandServices, withServices } = await load();

@@ -16,6 +16,8 @@ import { createLog } from './kit/log.ts';
 import { releaseMemory } from './kit/memory.ts';
 import { runPeriodically } from './kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from './maintenance/purge.ts';
+import { createKeyRefresh } from './oidc/signing-keys/refresh.ts';
+import { REFRESH_MS } from './oidc/signing-keys/times.ts';
 import { createHttpServer } from './web/http-server.ts';
 
 /**
@@ -61,9 +63,11 @@ async function start(config: Config): Promise<void> {
   });
   const shouldContinue = () => !stopping;
   const expire = createRequestExpiry(database);
+  const refreshKeys = createKeyRefresh(services.signingKeys, provider, log);
   const { retention } = config;
   const jobs = [
     runPeriodically(5000, log, 'expire-requests', () => expire({ shouldContinue })),
+    runPeriodically(REFRESH_MS, log, 'signing-keys', () => refreshKeys()),
     runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
     runPeriodically(600_000, log, 'clock', compareClocks),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),

@@ -105,6 +105,18 @@ async function checkFile({ knex }: Database): Promise<string> {
   return fail(`damaged: ${found.replaceAll('\n', ' ')}. Stop the servers and restore a backup.`);
 }
 
+/** Reads all keys, so that one which cannot be decrypted is found before the server starts. */
+async function checkSigningKeys({ ttl, secrets }: Config, { knex }: Database): Promise<string> {
+  const keys = createSigningKeys({ knex, secrets: createSecrets(secrets), keepFor: ttl.sessionMax });
+  const { signing } = await keys.load();
+  const old = await keys.findTooOld();
+  if (old.length === 0) return signing.map(({ alg }) => alg).join(', ');
+  const names = old.map(({ alg, not_before }) => `${alg} since ${not_before.toISOString().slice(0, 10)}`);
+  return fail(
+    `too old: ${names.join(', ')}. A running server rotates its keys every 90 days. Do it now: npx latchkey signing-key rotate`,
+  );
+}
+
 async function checkClock(database: Database): Promise<string> {
   const fault = await findClockFault(database);
   return fault ? fail(fault) : "the same as the database's";
@@ -148,10 +160,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
   if (!schema.ok) return findings;
 
   findings.push(
-    await runCheck('signing keys', async () => {
-      const keys = await createSigningKeys({ database, secrets: createSecrets(secrets) }).load();
-      return keys.map(({ alg }) => alg).join(', ');
-    }),
+    await runCheck('signing keys', () => checkSigningKeys(config, database)),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
     await runCheck('administrators', () => findMissingAdministrator(database)),
     await runCheck('usernames', () => checkUsernames(database)),

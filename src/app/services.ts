@@ -67,7 +67,7 @@ export function createServices(deps: ServiceDeps) {
   const { issuer } = config;
   const secrets = createSecrets(config.secrets);
   const limits = createLimits({ knex, redisUrl: config.redisUrl, log });
-  const signingKeys = createSigningKeys({ database, secrets });
+  const signingKeys = createSigningKeys({ knex, secrets, keepFor: config.ttl.sessionMax });
   const scopeDescriptions = createScopeDescriptions(knex);
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { WORDING } from './engine-errors.ts';
+import { hasKeys } from './engine-keys.ts';
 
 /**
- * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts` and
- * `engine-errors.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
+ * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
+ * `engine-errors.ts` and `engine-keys.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -77,6 +78,7 @@ export function checkEngine(provider: object): void {
     MEMBERS.find((path) => !hasMember(provider, path)) ??
     Object.keys(responseModes).find((mode) => typeof responseModes[mode] !== 'function') ??
     (endSession ? undefined : 'endSession') ??
+    (hasKeys(provider) ? undefined : 'keystore') ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
   if (missing === undefined) return;
   const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };

@@ -6,3 +6,8 @@ declare module 'oidc-provider/lib/response_modes/*.js' {
 declare module 'oidc-provider/lib/actions/end_session.js' {
   export const confirm: ((ctx: object) => Promise<void>)[];
 }
+
+declare module 'oidc-provider/lib/helpers/weak_cache.js' {
+  const readState: (provider: object) => unknown;
+  export default readState;
+}

@@ -20,6 +20,7 @@ import {
   replaceSecretComparison,
   replaceUriComparison,
 } from './engine-internals.ts';
+import { replaceSigningKeys } from './engine-keys.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { requirePkce } from './pkce.ts';
@@ -28,7 +29,8 @@ import { createRefreshTokenRules } from './refresh-tokens.ts';
 import { mayIntrospect } from './resource-servers.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
-import type { PrivateJwk } from './signing-keys/index.ts';
+import type { KeySet } from './signing-keys/key-set.ts';
+import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { accessTokenTtl, keepOfflineAccess, limitScopes } from './token-scope.ts';
@@ -51,7 +53,7 @@ export interface EngineDeps {
   adapter: (model: string) => object;
   /** @returns undefined for an account that does not exist or is disabled */
   findAccount: FindAccount;
-  keys: PrivateJwk[];
+  keys: KeySet;
   pages: EnginePages;
   log: Logger;
   /** Called with each client that was given a code or a token. */
@@ -61,7 +63,6 @@ export interface EngineDeps {
 /** Life times in seconds. */
 const CODE_TTL = 60;
 const INTERACTION_TTL = 3600;
-const ID_TOKEN_TTL = 3600;
 /** A session or refresh token ends with its grant at the latest, so grants live long. */
 const GRANT_TTL = 10 * 365 * 86_400;
 
@@ -78,7 +79,7 @@ function configuration(deps: EngineDeps): Configuration {
   const refreshTokens = createRefreshTokenRules(config.ttl);
   const settings = {
     adapter: deps.adapter,
-    jwks: { keys: deps.keys },
+    jwks: { keys: deps.keys.signing },
     findAccount: (_ctx: unknown, accountId: string) => deps.findAccount(accountId),
     claims: { ...claimsByScope, openid: [...claimsByScope.openid, config.groupsClaim] },
     scopes: ['openid', 'offline_access', 'profile', 'email'],
@@ -171,7 +172,7 @@ function configuration(deps: EngineDeps): Configuration {
       ClientCredentials: (_ctx: unknown, token: { scope?: string }) =>
         accessTokenTtl(config.ttl.accessToken, token.scope),
       AuthorizationCode: CODE_TTL,
-      IdToken: ID_TOKEN_TTL,
+      IdToken: SIGNED_TOKEN_TTL,
       Interaction: INTERACTION_TTL,
       RefreshToken: refreshTokens.ttl,
       Session: sessionTtl(config.ttl),
@@ -210,6 +211,7 @@ function compareSecretsByDigest(provider: Provider): void {
 export function createProvider(deps: EngineDeps): Provider {
   const provider = new Provider(deps.config.issuer, configuration(deps));
   checkEngine(provider);
+  replaceSigningKeys(provider, deps.keys);
   pinIssuer(provider, deps.config.issuer);
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider);

@@ -70,7 +70,7 @@ export async function prepareTemplates(engines: EngineName[], folder: string) {
 async function migrate({ url }: TestDatabase): Promise<void> {
   const database = openDatabase(url, 2);
   await migrateLatest(database, url);
-  await createSigningKeys({ database, secrets: createSecrets(SECRETS) }).load();
+  await createSigningKeys({ knex: database.knex, secrets: createSecrets(SECRETS), keepFor: 0 }).load();
   await database.close();
 }
 

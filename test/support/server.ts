@@ -11,6 +11,7 @@ import type { Account } from '../../src/identity/accounts/store.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import type { ClientInput } from '../../src/oidc/clients/input.ts';
+import { createKeyRefresh } from '../../src/oidc/signing-keys/refresh.ts';
 import { createHttpServer } from '../../src/web/http-server.ts';
 import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
@@ -44,6 +45,8 @@ export interface TestServer {
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
   /** Runs the job of that name, which only the server process runs by itself. */
   writeClientUsage(): Promise<number>;
+  /** The same for the signing keys. */
+  refreshKeys(now?: Date): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -136,6 +139,7 @@ export async function startServer(
       });
       return { ...account, password: PASSWORD };
     },
+    refreshKeys: createKeyRefresh(services.signingKeys, provider, log),
     writeClientUsage: () => services.clientUsage.write(),
     stop,
   };

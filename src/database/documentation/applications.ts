@@ -98,30 +98,33 @@ export const applications: Record<string, TableDescription> = {
   },
   T_signing_keys: {
     part: 'applications',
-    purpose: 'A key that signs ID tokens. `kid` in a token’s header identifies the row.',
+    purpose:
+      'A key that signs ID tokens and JWT access tokens. `kid` in a token’s header identifies the row.',
     columns: {
       kid: 'The RFC 7638 thumbprint of the public key.',
       alg: 'The algorithm.',
       status: 'The state of the key.',
       active_slot:
-        'The same as `alg` while the key is active, otherwise NULL. Unique: one active key for each algorithm.',
+        '`alg` while the key is active, `next:` and `alg` while it is the next one, otherwise NULL. Unique: one active and one next key for each algorithm.',
       public_jwk: 'JSON: the public key, as published at `/jwks`.',
       private_jwk_sealed: 'The private key.',
-      not_before: 'When it starts signing.',
-      retired_at: 'When it stopped signing.',
-      expires_at: 'When everything it signed has expired. Not used yet.',
+      not_before:
+        'When it began to sign. Of the next key: from when the servers let it sign on their own, a day after it was published.',
+      retired_at: 'When it stopped signing. The row is deleted LATCHKEY_SESSION_MAX_TTL later.',
+      expires_at:
+        'Until then a retired key is published, because tokens that it signed may live. The same as `retired_at` if it leaked: nothing that it signed is accepted.',
     },
     values: {
       alg: { RS256: 'RSA, 2048 bits', ES256: 'P-256', EdDSA: 'Ed25519' },
       status: {
         next: 'published; will sign later',
         active: 'signs',
-        retired: 'no longer signs; still published, so that its signatures can be verified',
+        retired: 'no longer signs; still published until `expires_at`, and then accepted only to sign out',
       },
     },
     indices: {
       I_signing_keys_kid: 'Which key signed a token; unique.',
-      I_signing_keys_active_slot: 'If two servers start at the same time, only one creates the key.',
+      I_signing_keys_active_slot: 'If two servers create a key at the same time, only one succeeds.',
     },
     secrets: {
       private_jwk_sealed: {

@@ -71,6 +71,9 @@ export const audit: Record<string, TableDescription> = {
         'client.disabled': 'an application was disabled',
         'client.enabled': 'an application was enabled again',
         'client.secret_rotated': 'an application got a new secret',
+        'signing_key.rotated':
+          'the next signing key began to sign. `target`: its `kid`; `details.previous`: the one it replaced',
+        'signing_key.retired': 'the operator retired a signing key as leaked. `target`: its `kid`',
         'scope.described': 'the description of a scope was changed. `target`: the scope',
         'passkey.added': 'a passkey or security key was registered',
         'passkey.signed': 'a key was confirmed by another credential',

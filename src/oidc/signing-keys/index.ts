@@ -1,97 +1,172 @@
-import { generateKeyPair, hash } from 'node:crypto';
-import { promisify } from 'node:util';
-import type { Database } from '../../database/open.ts';
+import type { Knex } from 'knex';
+import type { Actor } from '../../audit/index.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { ALGORITHMS, type Algorithm, generateKey, type PrivateJwk } from './generate.ts';
+import { isSameSet, type KeySet, openKey, sealedAt, toKeySet } from './key-set.ts';
+import { type KeyPair, rejectKey, rotatePairs } from './rotation.ts';
+import { deleteKeysRetiredBefore, insertKey, type KeyRow, listKeys, type NewKey } from './store.ts';
+import { firstSigningTime, isDue, isLoaded, isPublished, isTooOld, loadedTime } from './times.ts';
 
-const generate = promisify(generateKeyPair);
+/** The servers rotate on their own, for no account. */
+const SERVER: Actor = { accountId: null };
 
-/** OpenID Connect Core requires every client to support RS256. The others are smaller and faster. */
-const ALGORITHMS = {
-  RS256: () => generate('rsa', { modulusLength: 2048 }),
-  ES256: () => generate('ec', { namedCurve: 'P-256' }),
-  EdDSA: () => generate('ed25519'),
-};
-
-export type PrivateJwk = Record<string, unknown> & { kid: string; alg: string; use: string };
-
-interface KeyRow {
-  id: string;
+/** A key as the command shows it. Instants are in ISO 8601. */
+export interface SigningKey {
   kid: string;
-  alg: string;
-  status: 'next' | 'active' | 'retired';
-  private_jwk_sealed: string;
+  alg: Algorithm;
+  status: KeyRow['status'];
+  published: boolean;
+  created_at: string;
+  not_before: string;
+  retired_at: string | null;
+  expires_at: string | null;
 }
 
-/** The key id: RFC 7638's digest of the required members, in their order. */
-function thumbprint(jwk: Record<string, unknown>): string {
-  const members =
-    { EC: ['crv', 'kty', 'x', 'y'], RSA: ['e', 'kty', 'n'], OKP: ['crv', 'kty', 'x'] }[String(jwk.kty)] ?? [];
-  return hash(
-    'sha256',
-    JSON.stringify(Object.fromEntries(members.map((member) => [member, jwk[member]]))),
-    'base64url',
-  );
-}
+const find = (rows: KeyRow[], alg: Algorithm, status: KeyRow['status']) =>
+  rows.find((row) => row.alg === alg && row.status === status);
+
+/** The active and next key of each algorithm that has both. */
+const pairsOf = (rows: KeyRow[]): KeyPair[] =>
+  ALGORITHMS.flatMap((alg) => {
+    const [active, next] = [find(rows, alg, 'active'), find(rows, alg, 'next')];
+    return active && next ? [{ active, next }] : [];
+  });
 
 /**
- * The keys with which the engine signs. Missing ones are created. `active_slot` is unique, so when two servers start
- * at once, one stores its key and both use that one.
+ * The keys that sign, one active for each algorithm, and those that will and did. A key is published before it signs, and
+ * after it has signed for as long as its tokens live.
+ * @param deps `keepFor`: seconds for which the server accepts an `id_token_hint` of a retired key
  */
-export function createSigningKeys(deps: { database: Database; secrets: Secrets }) {
-  const { knex } = deps.database;
-  const place = (id: string) => ({ table: 'T_signing_keys', column: 'private_jwk_sealed', id });
+export function createSigningKeys(deps: { knex: Knex; secrets: Secrets; keepFor: number }) {
+  const { knex, secrets } = deps;
 
-  async function createKey(alg: keyof typeof ALGORITHMS): Promise<void> {
-    const { publicKey, privateKey } = await ALGORITHMS[alg]();
-    const jwk = publicKey.export({ format: 'jwk' }) as Record<string, unknown>;
-    const kid = thumbprint(jwk);
-    const id = uuidv7();
-    const secret = JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' });
-    const row = {
-      id,
-      created_at: new Date(),
-      kid,
-      alg,
-      status: 'active',
-      active_slot: alg,
-      public_jwk: JSON.stringify({ ...jwk, kid, alg, use: 'sig' }),
-      private_jwk_sealed: deps.secrets.seal(secret, place(id)),
-      not_before: new Date(),
-    };
-    await knex('T_signing_keys').insert(row).onConflict('active_slot').ignore();
+  /** What this server uses. */
+  let current: KeySet | undefined;
+
+  function openOrKeep(row: KeyRow, onFault: (error: Error) => void): PrivateJwk {
+    try {
+      return openKey(secrets, row);
+    } catch (error) {
+      const earlier = current?.signing.find(({ alg }) => alg === row.alg);
+      if (!earlier) throw error;
+      onFault(error as Error);
+      return earlier;
+    }
   }
 
-  function openKey(row: KeyRow): PrivateJwk {
-    try {
-      return JSON.parse(deps.secrets.open(row.private_jwk_sealed, place(row.id)));
-    } catch (cause) {
-      throw new LatchkeyError(
-        'conflict',
-        'signing_key_unreadable',
-        `The signing key ${row.kid} cannot be decrypted. Add the secret that encrypted it to LATCHKEY_SECRETS.`,
-        { cause },
-      );
+  async function createKey(alg: Algorithm): Promise<NewKey> {
+    const { publicJwk, privateJwk } = await generateKey(alg);
+    const id = uuidv7();
+    return {
+      id,
+      kid: publicJwk.kid,
+      alg,
+      public_jwk: JSON.stringify(publicJwk),
+      private_jwk_sealed: secrets.seal(JSON.stringify(privateJwk), sealedAt(id)),
+    };
+  }
+
+  /** Nobody can have loaded keys without the first next one, so that one may sign at once. */
+  async function createMissing(rows: KeyRow[], now: Date): Promise<void> {
+    for (const alg of ALGORITHMS) {
+      const isNew = !find(rows, alg, 'active');
+      const created_at = now;
+      if (isNew)
+        await insertKey(knex, await createKey(alg), { status: 'active', created_at, not_before: now });
+      if (!find(rows, alg, 'next')) {
+        const not_before = isNew ? now : firstSigningTime(now);
+        await insertKey(knex, await createKey(alg), { status: 'next', created_at, not_before });
+      }
     }
+  }
+
+  async function listComplete(now: Date): Promise<KeyRow[]> {
+    const rows = await listKeys(knex);
+    if (pairsOf(rows).length === ALGORITHMS.length) return rows;
+    await createMissing(rows, now);
+    return listKeys(knex);
   }
 
   return {
     /**
-     * @returns every key that signs or that clients may still verify with, the active ones first
-     * @throws LatchkeyError conflict when a key cannot be decrypted
+     * Reads the keys when a server starts, and creates those that are missing.
+     * @throws LatchkeyError conflict when a key that signs, or will, cannot be decrypted
      */
-    async load(): Promise<PrivateJwk[]> {
-      const read = () =>
-        knex<KeyRow>('T_signing_keys').whereIn('status', ['active', 'next', 'retired']).orderBy('id');
-      let rows = await read();
-      const missing = Object.keys(ALGORITHMS).filter(
-        (alg) => !rows.some((row) => row.alg === alg && row.status === 'active'),
-      );
-      for (const alg of missing) await createKey(alg as keyof typeof ALGORITHMS);
-      if (missing.length > 0) rows = await read();
-      const order = ['active', 'next', 'retired'];
-      return rows.toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status)).map(openKey);
+    async load(now = new Date()): Promise<KeySet> {
+      const rows = await listComplete(now);
+      for (const row of rows) if (row.status === 'next') openKey(secrets, row);
+      current = toKeySet(rows, now, (row) => openKey(secrets, row));
+      return current;
+    },
+
+    /**
+     * Rotates keys that are due, deletes old ones and reads all. Where this server cannot decrypt a new key, it goes on signing
+     * with the earlier one.
+     * @param onFault gets the error then
+     * @returns undefined if nothing has changed
+     */
+    async refresh(onFault: (error: Error) => void, now = new Date()): Promise<KeySet | undefined> {
+      let rows = await listComplete(now);
+      const due = pairsOf(rows).filter(({ active, next }) => isDue(active, next, now));
+      if (due.length > 0) await rotatePairs({ knex, createKey }, SERVER, due, now);
+      const oldest = new Date(now.getTime() - deps.keepFor * 1000);
+      const isAnyOver = rows.some(({ retired_at }) => retired_at !== null && retired_at < oldest);
+      if (isAnyOver) await deleteKeysRetiredBefore(knex, oldest);
+      if (due.length > 0 || isAnyOver) rows = await listKeys(knex);
+      const loaded = toKeySet(rows, now, (row) => openOrKeep(row, onFault));
+      if (current && isSameSet(current, loaded)) return undefined;
+      current = loaded;
+      return current;
+    },
+
+    async list(now = new Date()): Promise<SigningKey[]> {
+      const rows = await listKeys(knex);
+      return rows.map((row) => ({
+        kid: row.kid,
+        alg: row.alg,
+        status: row.status,
+        published: isPublished(row, now),
+        created_at: row.created_at.toISOString(),
+        not_before: row.not_before.toISOString(),
+        retired_at: row.retired_at?.toISOString() ?? null,
+        expires_at: row.expires_at?.toISOString() ?? null,
+      }));
+    },
+
+    /**
+     * Lets the next keys sign.
+     * @returns the kids that sign now; empty when another server has rotated at the same time
+     * @throws LatchkeyError conflict as long as a server may not have loaded the next keys
+     */
+    async rotate(actor: Actor, now = new Date()): Promise<string[]> {
+      const pairs = pairsOf(await listComplete(now));
+      const early = pairs.find(({ next }) => !isLoaded(next, now));
+      if (early) {
+        const message = `The next ${early.next.alg} key was published at ${early.next.created_at.toISOString()}, and some servers may not have loaded it. Rotate after ${loadedTime(early.next).toISOString()}. If a key leaked, retire it: latchkey signing-key retire KID`;
+        throw new LatchkeyError('conflict', 'signing_key_too_new', message);
+      }
+      return rotatePairs({ knex, createKey }, actor, pairs, now);
+    },
+
+    /**
+     * Rejects a leaked key on every server, as soon as each has read that.
+     * @throws LatchkeyError not_found; conflict when the key changed its state at the same time
+     */
+    async retire(actor: Actor, kid: string, now = new Date()): Promise<void> {
+      const row = (await listKeys(knex)).find((one) => one.kid === kid);
+      if (!row)
+        throw new LatchkeyError('not_found', 'signing_key_not_found', `There is no signing key ${kid}.`);
+      await rejectKey({ knex, createKey }, actor, row, now);
+    },
+
+    /** The active keys that should have been rotated long ago. */
+    async findTooOld(now = new Date()): Promise<Pick<KeyRow, 'alg' | 'not_before'>[]> {
+      const pairs = pairsOf(await listKeys(knex));
+      return pairs.map(({ active }) => active).filter((active) => isTooOld(active, now));
     },
   };
 }
+
+export type SigningKeys = ReturnType<typeof createSigningKeys>;

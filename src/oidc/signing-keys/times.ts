@@ -1,0 +1,50 @@
+import type { KeyRow } from './store.ts';
+
+/** When keys change their state. In milliseconds, unless the name says otherwise. */
+
+/** The longest life, in seconds, of what is signed: ID tokens, and access tokens that are JWTs. */
+export const SIGNED_TOKEN_TTL = 3600;
+
+/** About how often each server reads the keys. `runPeriodically` pauses half as long again at most. */
+export const REFRESH_MS = 5000;
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+/** The age at which the next key takes over. */
+const ROTATE_AFTER = 90 * DAY;
+/** A key that is this old means that no server rotates. */
+const TOO_OLD_AFTER = 100 * DAY;
+/** By then every server has read a new key, and jose's createRemoteJWKSet, which pauses 30 seconds, fetches it. */
+const LOADED_AFTER = MINUTE;
+/** For how long a key is published before servers sign with it on their own. Clients may cache the JWKS for so long. */
+const PUBLISH_BEFORE = DAY;
+/** A retired key is published until its last token has expired. The rest allows for late servers and wrong clocks. */
+const PUBLISH_AFTER = SIGNED_TOKEN_TTL * 1000 + 30 * MINUTE;
+
+const after = (instant: Date, ms: number) => new Date(instant.getTime() + ms);
+
+export const firstSigningTime = (now: Date) => after(now, PUBLISH_BEFORE);
+export const lastPublishedTime = (now: Date) => after(now, PUBLISH_AFTER);
+
+/** Whether every server has the next key, so that one may sign with it. */
+export const isLoaded = (next: KeyRow, now: Date) =>
+  next.not_before <= now || after(next.created_at, LOADED_AFTER) <= now;
+
+export const loadedTime = (next: KeyRow) => after(next.created_at, LOADED_AFTER);
+
+export const isDue = (active: KeyRow, next: KeyRow, now: Date) =>
+  after(active.not_before, ROTATE_AFTER) <= now && next.not_before <= now;
+
+export const isTooOld = (active: KeyRow, now: Date) => after(active.not_before, TOO_OLD_AFTER) <= now;
+
+/** Whether the operator has retired it as leaked. */
+const isRejected = ({ retired_at, expires_at }: KeyRow) =>
+  retired_at !== null && expires_at !== null && expires_at <= retired_at;
+
+/** Whether this server accepts what it signed. */
+export const isAccepted = (key: KeyRow) => key.status !== 'retired' || !isRejected(key);
+
+/** Whether it is in the JWKS. */
+export const isPublished = (key: KeyRow, now: Date) =>
+  isAccepted(key) && (key.status !== 'retired' || (key.expires_at !== null && key.expires_at > now));
