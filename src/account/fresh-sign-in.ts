@@ -32,11 +32,11 @@ const CONFIRM = '/account/confirm';
 const pageOf = (path: string) => /^\/account\/\w+/.exec(path)?.[0] ?? SECURITY;
 
 /** What a user who signs in again wants to do on that page, as the end of "Confirm it is you to …". */
-export const PURPOSES: Record<string, string> = {
-  [SECURITY]: 'change how you sign in',
-  [CONFIRM]: 'change how you sign in',
-  '/account/email': 'change your e-mail address',
-};
+export const PURPOSES = new Map([
+  [SECURITY, 'change how you sign in'],
+  [CONFIRM, 'change how you sign in'],
+  ['/account/email', 'change your e-mail address'],
+]);
 
 type Action = (
   ctx: Context,

@@ -41,27 +41,29 @@ export interface AccountPagesDeps
 }
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
-const NOTICES: Record<string, { heading: string; text: string }> = {
-  password: {
-    heading: 'Your password was changed.',
-    text: 'You are signed out in all other browsers, and applications will ask you to sign in again.',
-  },
-  email: {
-    heading: 'We sent an e-mail to the new address.',
-    text: 'Open the link in it to confirm the address.',
-  },
-  recovered: {
-    heading: 'You are back in your account.',
-    text: 'If you have lost one of the keys below, remove it, so that nobody can sign in with it.',
-  },
-  renamed: { heading: 'The key was renamed.', text: '' },
-  removed: { heading: 'The key was removed.', text: 'It can no longer sign you in.' },
-  app: {
-    heading: 'Your authenticator app is set up.',
-    text: 'After your password, we will ask you for a code from it. Create recovery codes below in case you lose it.',
-  },
-  'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
-};
+const NOTICES = new Map<string, { heading: string; text: string }>(
+  Object.entries({
+    password: {
+      heading: 'Your password was changed.',
+      text: 'You are signed out in all other browsers, and applications will ask you to sign in again.',
+    },
+    email: {
+      heading: 'We sent an e-mail to the new address.',
+      text: 'Open the link in it to confirm the address.',
+    },
+    recovered: {
+      heading: 'You are back in your account.',
+      text: 'If you have lost one of the keys below, remove it, so that nobody can sign in with it.',
+    },
+    renamed: { heading: 'The key was renamed.', text: '' },
+    removed: { heading: 'The key was removed.', text: 'It can no longer sign you in.' },
+    app: {
+      heading: 'Your authenticator app is set up.',
+      text: 'After your password, we will ask you for a code from it. Create recovery codes below in case you lose it.',
+    },
+    'app-removed': { heading: 'The authenticator app was removed.', text: 'We no longer ask for its codes.' },
+  }),
+);
 
 /** What the security page shows in one of its forms. */
 interface SecurityForm {
@@ -119,7 +121,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
     deps.showPage(ctx, 'account/security', {
       passkeys,
       factors,
-      notice: NOTICES[String(ctx.query.done)] ?? welcome(profile),
+      notice: NOTICES.get(String(ctx.query.done)) ?? welcome(profile),
       title: 'Security',
       bodyClass: 'wide',
       nav: navOf(user),

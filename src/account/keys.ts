@@ -29,11 +29,11 @@ export const mayAddKey = ({ hasShown, factors }: { hasShown: boolean; factors: F
   hasShown || factors.keys > 0;
 
 /** What the script of the security page does with a passkey, by the value of `act`. */
-const CEREMONIES: Record<string, (keyName: string) => string> = {
-  create: () => 'add a passkey',
-  'create-mfa': () => 'add a security key',
-  approve: (keyName) => `approve “${keyName}”`,
-};
+const CEREMONIES = new Map<string, (keyName: string) => string>([
+  ['create', () => 'add a passkey'],
+  ['create-mfa', () => 'add a security key'],
+  ['approve', (keyName) => `approve “${keyName}”`],
+]);
 
 /** The form beside each passkey and security key, and the one that adds a key. */
 export function createKeyForms(router: Router, deps: KeyFormsDeps) {
@@ -69,7 +69,7 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
   /** Returns to the security page, where the script runs the ceremony; after another sign-in where one is needed. */
   async function start(ctx: Context, { accountId }: SignedInUser, act: string, key: string): Promise<void> {
     const name = act === 'approve' ? (await keys.get(accountId, key)).name : '';
-    const says = CEREMONIES[act]?.(name) ?? '';
+    const says = CEREMONIES.get(act)?.(name) ?? '';
     pendingActions.keep(ctx, { accountId, path: KEYS, fields: { act, key }, says });
     const standing = await assess(ctx, accountId);
     const isEnough = mayAddKey(standing);
@@ -81,7 +81,7 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
     deps.signedIn.form(
       async (ctx, user, fields) => {
         const { key = '', act = '', name = '' } = fields;
-        if (act in CEREMONIES) return start(ctx, user, act, key);
+        if (CEREMONIES.has(act)) return start(ctx, user, act, key);
         if (act === 'rename') return rename(ctx, user, key, name);
         if (act === 'remove') return remove(ctx, user, fields);
         throw new LatchkeyError('invalid_input', 'key_action_missing', 'Choose Rename or Remove.');
@@ -95,7 +95,7 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
     findStarted(ctx: Context, accountId: string): string | undefined {
       const action = pendingActions.find(ctx, accountId) ?? pendingActions.findForm(ctx, accountId);
       const { act = '', key = '' } = action?.path === KEYS ? action.fields : {};
-      return act in CEREMONIES ? `${act} ${key}` : undefined;
+      return CEREMONIES.has(act) ? `${act} ${key}` : undefined;
     },
   };
 }

@@ -26,10 +26,12 @@ const PATH = '/account/profile';
 const USERNAME = `${PATH}/username`;
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
-const NOTICES: Record<string, string> = {
-  username: 'Your username was changed. Use the new one the next time you sign in.',
-  profile: 'Your profile was changed.',
-};
+const NOTICES = new Map<string, string>(
+  Object.entries({
+    username: 'Your username was changed. Use the new one the next time you sign in.',
+    profile: 'Your profile was changed.',
+  }),
+);
 
 /** The fields of the profile's form. */
 const FIELDS = ['name', 'given_name', 'family_name', 'locale', 'zoneinfo', 'theme'];
@@ -64,7 +66,7 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
       title: 'Profile',
       bodyClass: 'wide',
       nav: deps.navOf(user, PATH),
-      notice: NOTICES[String(ctx.query.done)],
+      notice: NOTICES.get(String(ctx.query.done)),
       alert: Object.values(faults)[0],
       faults,
       typed: { username, name, given_name, family_name, locale, zoneinfo, theme, ...fields },

@@ -18,10 +18,12 @@ const END = `${PATH}/end`;
 const OTHERS = 'others';
 
 /** What the page says after an action has redirected to it, by the value of `done`. */
-const NOTICES: Record<string, string> = {
-  ended: 'That browser is signed out.',
-  others: 'You are signed out everywhere else.',
-};
+const NOTICES = new Map<string, string>(
+  Object.entries({
+    ended: 'That browser is signed out.',
+    others: 'You are signed out everywhere else.',
+  }),
+);
 
 /** @param amr methods (RFC 8176) @returns such as "a password and a security key"; undefined if none of them is known */
 function describeFactors(amr: string[]): string | undefined {
@@ -53,7 +55,7 @@ export function createSessionPage(router: Router, deps: SessionPageDeps): void {
         title: 'Sessions',
         bodyClass: 'wide',
         nav: deps.navOf(user, PATH),
-        notice: NOTICES[String(ctx.query.done)],
+        notice: NOTICES.get(String(ctx.query.done)),
         sessions: [...list.filter(({ isCurrent }) => isCurrent), ...list.filter((one) => !one.isCurrent)],
         action: END,
         csrf: user.csrf(END),

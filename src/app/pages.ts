@@ -109,7 +109,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       isTooLong,
       failedSignIns: limits.signIn,
       recoversByEmail: config.recoverByEmail,
-      findPurpose: (ctx, accountId, page) => pendingActions.find(ctx, accountId)?.says ?? PURPOSES[page],
+      findPurpose: (ctx, accountId, page) => pendingActions.find(ctx, accountId)?.says ?? PURPOSES.get(page),
       isFormKept: (ctx, page) => pendingActions.findForm(ctx)?.page === page,
     },
     consent: {

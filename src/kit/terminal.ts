@@ -9,12 +9,19 @@ import { LatchkeyError } from './errors.ts';
 export function print(value: unknown, asJson: boolean | undefined, ifEmpty = ''): void {
   const isEmpty = Array.isArray(value) && value.length === 0;
   const lines = isEmpty ? ifEmpty : toLines(value);
-  process.stdout.write(`${asJson ? JSON.stringify(value, null, 2) : lines}\n`);
+  process.stdout.write(`${asJson ? toJson(value) : lines}\n`);
 }
+
+/** JSON escapes the control characters below the space alone. A terminal obeys those of Unicode's second row too. */
+const toJson = (value: unknown) =>
+  JSON.stringify(value, null, 2).replace(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 
 function toLines(value: unknown): string {
   if (Array.isArray(value))
-    return value.map((one) => (typeof one === 'object' ? toLine(one) : String(one))).join('\n');
+    return value.map((one) => (typeof one === 'object' ? toLine(one) : toCell(one))).join('\n');
   if (typeof value !== 'object' || value === null) return String(value);
   const entries = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);
   const width = Math.max(...entries.map(([name]) => name.length));

@@ -103,6 +103,7 @@ describe('latchkey client create --preset', () => {
       [['--preset', 'miniflux'], /Name the address of Miniflux with --url/],
       [['--preset', 'miniflux', '--url', 'rss.example'], /is no address such as/],
       [['--preset', 'miniflux', '--url', 'https://rss.example/?a=1'], /is no address such as/],
+      [['--preset', 'miniflux', '--url', 'https://:secret@rss.example'], /is no address such as/],
       [['--preset', 'keycloak', '--url', 'https://k.example', '--set', 'realm'], /NAME=VALUE/],
       [['--preset', 'keycloak', '--url', 'https://k.example', '--set', 'relm=a'], /has no option relm/],
       [['--preset', 'keycloak', '--url', 'https://k.example', '--set', 'realm=a/b'], /use letters/],

@@ -52,8 +52,12 @@ async function observe(server: TestServer, username: string, email: string) {
   const idToken = JSON.parse(
     String(Buffer.from(tokens.body.id_token?.split('.')[1] ?? '', 'base64url')),
   ) as object;
+  await resetLink(server, email, server.sink.mails.filter(({ to }) => to[0] === email).length);
+  await server.settled();
+  const afterForgotten = await pages();
   await changePassword(browser);
   return {
+    afterForgotten,
     atFirst,
     afterPasswordChange: await pages(),
     idToken: Object.keys(idToken).sort(),

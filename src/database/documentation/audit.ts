@@ -53,7 +53,8 @@ export const audit: Record<string, TableDescription> = {
         'account.role_granted': 'a role was granted',
         'account.role_withdrawn': 'a role was withdrawn',
         'password.changed': 'a password was changed by someone who knew the old one',
-        'reset.requested': 'a password reset link was requested',
+        'reset.requested':
+          'a password reset link was requested. For an account that only waits for the address, `account_id` is NULL and `target` has its id',
         'reset.done': 'a password was reset with the link',
         'account.taken_over':
           'the reset confirmed the address for the first time: keys, codes, sessions, grants and invitations from before ended. `details`: how many keys and invitations',

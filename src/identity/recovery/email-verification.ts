@@ -103,7 +103,8 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
       const account = await deps.findAccount(knex, { id: accountId, is_active: true });
       if (!account || (account.email === email && account.email_verified)) return;
       const link = { accountId, purpose: 'verify_email', email } as const;
-      const token = await issueLink(knex, link, 'email.change_requested', origin, async (trx) => {
+      const event = { action: 'email.change_requested', accountId };
+      const token = await issueLink(knex, link, event, origin, async (trx) => {
         if (by) await deps.assertSignedIn(trx, accountId, by);
       });
       if (token) background.run('change', () => mailChange(account, email, token));

@@ -12,7 +12,7 @@ import { createLink, type LinkPurpose } from './links.ts';
 export async function issueLink(
   knex: Knex,
   link: { accountId: string; purpose: LinkPurpose; email: string },
-  action: string,
+  event: { action: string; accountId: string | null; target?: string },
   origin: Origin | undefined,
   before?: (trx: Knex.Transaction) => Promise<void>,
 ): Promise<string | undefined> {
@@ -20,7 +20,7 @@ export async function issueLink(
     return await inTransaction(knex, async (trx) => {
       await before?.(trx);
       const token = await createLink(trx, link);
-      await recordEventIn(trx, { action, accountId: link.accountId, actorId: null }, origin);
+      await recordEventIn(trx, { ...event, actorId: null }, origin);
       return token;
     });
   } catch (error) {

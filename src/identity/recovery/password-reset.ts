@@ -72,13 +72,23 @@ export function createPasswordReset(deps: PasswordResetDeps) {
     });
   }
 
-  /** @returns whether there is a way back to the account */
-  async function mailLinkTo(account: Account, email: string, origin: Origin | undefined): Promise<boolean> {
+  /**
+   * @param isWaiting whether the account only waits for the address. Its page of activity then has nothing about the link:
+   *   accounts that wait for the address of another account get none, and would learn so that somebody has it
+   * @returns whether there is a way back to the account
+   */
+  async function mailLinkTo(
+    account: Account,
+    email: string,
+    isWaiting: boolean,
+    origin: Origin | undefined,
+  ): Promise<boolean> {
     const way = await findRecoveryWay(account);
     if (!way) return false;
     const { id: accountId, username } = account;
     const link = { accountId, purpose: way.purpose, email };
-    const token = await issueLink(knex, link, way.action, origin);
+    const about = isWaiting ? { accountId: null, target: accountId } : { accountId };
+    const token = await issueLink(knex, link, { action: way.action, ...about }, origin);
     if (token) await deps.mail.send(way.message({ issuer, username, token }), email, { accountId });
     return true;
   }
@@ -87,7 +97,7 @@ export function createPasswordReset(deps: PasswordResetDeps) {
     const owner = await deps.findAccount(knex, { email, is_active: true });
     let isMailed = false;
     for (const account of owner ? [owner] : await deps.listAccountsAwaiting(knex, email))
-      if (await mailLinkTo(account, email, origin)) isMailed = true;
+      if (await mailLinkTo(account, email, !owner, origin)) isMailed = true;
     if (!isMailed) await recordUnknownAddress(origin);
   }
 

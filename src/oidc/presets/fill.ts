@@ -15,7 +15,14 @@ const OPTION_VALUE = /^[\w.~-]{1,100}$/;
 /** The address without a slash at the end. @throws LatchkeyError invalid_input */
 function readUrl(url: string): string {
   const parsed = URL.parse(url);
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username)
+  if (
+    !parsed ||
+    !/^https?:$/.test(parsed.protocol) ||
+    parsed.search ||
+    parsed.hash ||
+    parsed.username ||
+    parsed.password
+  )
     refuse('application_url_invalid', `--url ${url} is no address such as https://rss.example.com`);
   return (parsed as URL).href.replace(/\/+$/, '');
 }
