@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables } from '../src/database/create-table.ts';
 
-export const tables = ['T_user_preferences', 'T_reserved_usernames'];
+export const tables = ['T_user_preferences'];
 
 const ACCOUNTS = 'T_accounts';
 const ZONE = 'zoneinfo';
@@ -19,14 +19,6 @@ export async function up(knex: Knex): Promise<void> {
     text('settings').notNullable();
     instant('updated_at');
     unique('account_id');
-  });
-  await createTable(knex, 'T_reserved_usernames', ({ table, instant, reference, unique, index }) => {
-    table.string('username', 255).notNullable();
-    reference('account_id', ACCOUNTS).notNullable();
-    instant('expires_at').notNullable();
-    unique('username');
-    index('account_id');
-    index('expires_at');
   });
   await knex.schema.alterTable(ACCOUNTS, (table) => table.string(ZONE, 64)).catch(unless('ER_DUP_FIELDNAME'));
 }
