@@ -76,7 +76,7 @@ await serve(async (origin) => {
       published: [],
     },
     log,
-    pages: { error: fail, signOut: fail, signedOut: fail },
+    pages: { error: fail, signOut: fail, signedOut: fail, deviceRefused: fail, deviceConnected: fail },
     recordClientUse: () => {},
   });
   const around = [

@@ -66,6 +66,7 @@ const security: Record<string, Words> = {
 
 const applications: Record<string, Words> = {
   'consent.granted': (event) => `You allowed ${application(event)} to use your account`,
+  'device.connected': (event) => `You connected a device to ${application(event)}`,
   'consent.denied': (event) => `You did not allow ${application(event)} to use your account`,
   'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
   'refresh_token.revoked': (event) => `${application(event)} gave up its access`,

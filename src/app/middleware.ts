@@ -5,11 +5,11 @@ import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
-import { limitPushedRequests } from '../oidc/pushed-requests.ts';
 import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { completeDocuments } from '../oidc/resource-servers.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
+import { limitStoredRequests } from '../oidc/stored-requests.ts';
 import { refuseOtherMethods } from '../web/allowed-methods.ts';
 import type { Assets } from '../web/assets.ts';
 import { limitBodies } from '../web/body-limit.ts';
@@ -90,8 +90,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     }),
     // Rejects authorization requests that are too large.
     limitRequestSize(deps.provider),
-    // Counts requests that were pushed, before they are committed.
-    limitPushedRequests(deps.services.limits.push.countAttempt),
+    // Counts requests that were pushed or came from a device, before they are committed.
+    limitStoredRequests(deps.services.limits),
     // Corrects what the engine's responses get wrong.
     correctEngineResponses({
       allowAnyFormTarget,

@@ -12,6 +12,7 @@ import { findPreferences } from '../identity/accounts/preferences.ts';
 import { qrCode } from '../identity/invitations/export.ts';
 import { isTooLong } from '../identity/passwords/rules.ts';
 import { TRUST_DAYS } from '../identity/passwords/trusted-browsers.ts';
+import { createDevicePages } from '../interactions/device.ts';
 import { createEmailVerificationPages } from '../interactions/email-verification.ts';
 import { createEntryPages } from '../interactions/entry.ts';
 import { createInteractionPages } from '../interactions/index.ts';
@@ -158,6 +159,16 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     forms,
     sessionOf,
     verifyCookie: sealedCookie('verify'),
+  });
+  createDevicePages(router, {
+    provider,
+    showPage,
+    forms,
+    unknownCodes: limits.userCode,
+    sessionOf,
+    findAccount,
+    findPlace: services.places.find,
+    findScopeDescriptions: services.scopeDescriptions.find,
   });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
 

@@ -13,7 +13,7 @@ import { claimsToGrant } from '../oidc/claims.ts';
 import { grantedMappings } from '../oidc/client-claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
-import { maximumLife, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
+import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';
 import { signInAgain } from './select-account.ts';
@@ -83,8 +83,9 @@ export function createConsent(deps: ConsentDeps) {
     const { client: registered, ...data } = await common(ctx, details);
     const { accountId, account, client, grant, allowed, claims } = await readRequest(details);
     const asksForAll = String(details.params.prompt ?? '').includes('consent');
-    const redirectUri = String(details.params.redirect_uri);
-    const consent = asksForAll ? undefined : await findUsableConsent(client, accountId, redirectUri);
+    // A device has none.
+    const redirectUri = details.params.redirect_uri as string | undefined;
+    const consent = asksForAll ? undefined : await findUsableConsent(client, accountId, String(redirectUri));
     const earlier = asksForAll ? undefined : grant;
     const earlierScopes = [...parseScopes(earlier?.getOIDCScope()), ...(consent?.scopes ?? [])];
     const earlierClaims = [...(earlier?.getOIDCClaims() ?? []), ...(consent?.claims ?? [])];
@@ -108,6 +109,8 @@ export function createConsent(deps: ConsentDeps) {
       ...claims.map((name) => ({ text: describeClaim(name), isEarlier: earlierClaims.includes(name) })),
     ];
     const added = items.filter(({ isEarlier }) => !isEarlier);
+    const isLasting =
+      allowed.includes('offline_access') || (redirectUri === undefined && mayRefresh(client, allowed));
     const addsOffline = allowed.includes('offline_access') && !earlierScopes.includes('offline_access');
     // A program on a device is asked about each time, even if nothing is new.
     const isMore = added.length < items.length && (added.length > 0 || addsOffline);
@@ -119,14 +122,15 @@ export function createConsent(deps: ConsentDeps) {
       clientLogo: await deps.findLogo(client.clientId),
       clientId: client.clientId,
       redirectUri,
-      redirectHost: URL.parse(redirectUri)?.host || redirectUri,
+      redirectHost: URL.parse(redirectUri ?? '')?.host || redirectUri,
+      isDevice: redirectUri === undefined,
       accountName: account.username,
       added: isMore ? added : items,
       allowedBefore: isMore ? items.filter(({ isEarlier }) => isEarlier) : [],
       scopes: allowed,
       claims: [...claims, ...mappings.map(({ name }) => name)],
       isCodeShown: client.display_code,
-      offline: allowed.includes('offline_access') ? offlineDays(client) : null,
+      offline: isLasting ? offlineDays(client) : null,
     });
   }
 

@@ -16,10 +16,19 @@ const ACTIONS: Record<string, string> = {
   'userinfo.error': 'userinfo.refused',
   'authorization.error': 'authorization.refused',
   'pushed_authorization_request.error': 'authorization.refused',
+  'device_authorization.error': 'authorization.refused',
+  'code_verification.error': 'authorization.refused',
+  'device_resume.error': 'authorization.refused',
   'end_session.error': 'sign_out.refused',
   'end_session_confirm.error': 'sign_out.refused',
   'end_session_success.error': 'sign_out.refused',
 };
+
+/**
+ * Errors that are steps of a protocol. With DPoP (RFC 9449 section 8), the client asks again with the nonce of this answer;
+ * a device asks again until its user has decided (RFC 8628 section 3.5).
+ */
+const STEPS = new Set(['use_dpop_nonce', 'authorization_pending', 'slow_down']);
 
 /**
  * The most audit events in an hour for one application, action, error code and parameter. A client_id is no secret, so
@@ -39,8 +48,7 @@ export function auditRefusals(provider: Provider, log: Logger): void {
   const listen: (event: string, listener: (...args: never[]) => void) => void = provider.on.bind(provider);
   for (const [name, action] of Object.entries(ACTIONS)) {
     listen(name, (ctx: KoaContextWithOIDC, error: EngineError) => {
-      // A step of DPoP (RFC 9449 section 8): the client asks again with the nonce of this answer.
-      if (error.error === 'use_dpop_nonce') return;
+      if (STEPS.has(String(error.error))) return;
       const { client, account, entities, session, params } = ctx.oidc;
       const description = error.error_description?.slice(0, MAX_TEXT);
       const detail = detailOf(error);

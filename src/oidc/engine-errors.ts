@@ -34,9 +34,9 @@ export function detailOf({ error_detail, cause }: EngineError & { cause?: unknow
   return isWorded(message, 'verifierMissing', 'verifierMismatch') ? message : undefined;
 }
 
-/** Whether the code had been marked as used when this request read it. */
-export const isCodeReplay = ({ error_detail }: EngineError) =>
-  error_detail === `authorization code ${WORDING.codeReplay[1]}`;
+/** Whether the code, or the code of a device, had been marked as used when this request read it. */
+export const isCodeReplay = ({ error_detail = '' }: EngineError) =>
+  ['authorization', 'device'].some((kind) => error_detail === `${kind} code ${WORDING.codeReplay[1]}`);
 
 /** Whether the refresh token had been marked as used when this request read it. */
 export const isRefreshTokenReplay = ({ error_detail }: EngineError) =>

@@ -5,7 +5,7 @@ import { hasKeys } from './engine-keys.ts';
 
 /**
  * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
- * `engine-errors.ts` and `engine-keys.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
+ * `engine-errors.ts`, `engine-keys.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -21,6 +21,7 @@ const MEMBERS = [
   'ClientCredentials.prototype.generateTokenId',
   'AuthorizationCode.prototype.generateTokenId',
   'RefreshToken.prototype.generateTokenId',
+  'DeviceCode.find',
   'Grant.prototype.generateTokenId',
   'Client.find',
   'Client.adapter',
@@ -129,33 +130,6 @@ export function replaceRequestedClaims(
 /** The declared constructor wants the scopes, which would become a parameter of the response. */
 export const invalidScope = (description: string): Error =>
   Reflect.construct(errors.InvalidScope, [description]);
-
-/** Runs `visit` on the parameters of each request, as soon as the engine has read them. */
-export function onParameters(
-  provider: Provider,
-  visit: (oidc: Pick<KoaContextWithOIDC['oidc'], 'params'> & { ctx: KoaContextWithOIDC }) => void,
-): void {
-  const read = new WeakMap<object, KoaContextWithOIDC['oidc']['params']>();
-  Object.defineProperty(provider.OIDCContext.prototype, 'params', {
-    get(this: KoaContextWithOIDC['oidc']) {
-      return read.get(this);
-    },
-    set(this: Parameters<typeof visit>[0], params: KoaContextWithOIDC['oidc']['params']) {
-      read.set(this, params);
-      visit(this);
-    },
-  });
-}
-
-/** Runs `visit` as soon as the engine has found the client of a request, before it looks at the other parameters. */
-export function onClientFound(provider: Provider, visit: (oidc: KoaContextWithOIDC['oidc']) => void): void {
-  const { prototype } = provider.OIDCContext;
-  const { entity } = prototype;
-  prototype.entity = function (this: KoaContextWithOIDC['oidc'], key: string, value: unknown) {
-    entity.call(this, key as never, value as never);
-    if (key === 'Client' && value !== undefined) visit(this);
-  } as typeof entity;
-}
 
 /** Runs `change` on every access token before it is stored; the request's context is undefined outside of one. */
 export function beforeAccessTokenSave<Client>(

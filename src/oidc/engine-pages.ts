@@ -3,6 +3,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
+import { createDevicePages } from './device-pages.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine-errors.ts';
 import { signOutNow, signOutState } from './engine-internals.ts';
 import { type ErrorText, textOf } from './error-texts.ts';
@@ -38,18 +39,20 @@ function unregisteredTarget(ctx: KoaContextWithOIDC): ErrorText & { back?: { url
 
 /** The pages that the engine asks for: errors, and before and after signing out. */
 export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): EnginePages {
+  const error: EnginePages['error'] = async (ctx, out, cause) => {
+    if (isForgedSignOut(cause as EngineError)) ctx.status = 403;
+    if (isUnregisteredTarget(cause as EngineError))
+      return showError(ctx as unknown as Context, showPage, unregisteredTarget(ctx));
+    const isExpired = cause instanceof errors.SessionNotFound;
+    const koaContext = ctx as unknown as Context;
+    showError(koaContext, showPage, {
+      ...textOf(isExpired ? 'expired' : out.error, out.error_description),
+      back: isExpired ? await wayBack.find(koaContext, ctx.oidc.provider) : undefined,
+    });
+  };
   return {
-    async error(ctx, out, error) {
-      if (isForgedSignOut(error as EngineError)) ctx.status = 403;
-      if (isUnregisteredTarget(error as EngineError))
-        return showError(ctx as unknown as Context, showPage, unregisteredTarget(ctx));
-      const isExpired = error instanceof errors.SessionNotFound;
-      const koaContext = ctx as unknown as Context;
-      showError(koaContext, showPage, {
-        ...textOf(isExpired ? 'expired' : out.error, out.error_description),
-        back: isExpired ? await wayBack.find(koaContext, ctx.oidc.provider) : undefined,
-      });
-    },
+    error,
+    ...createDevicePages(showPage, error),
     async signOut(ctx) {
       const { session, client } = ctx.oidc;
       // Only someone who was signed in by this session can have the token: the proof that a link on another site lacks.

@@ -75,7 +75,7 @@ async function refuseCode(
  * browser goes on with what that one led to; when the interaction is over, the engine says so.
  */
 function followFirst(ctx: Context, failed: UnitOfWork): void {
-  const location = `/auth/${findBegunInteraction(failed)}`;
+  const location = String(findBegunInteraction(failed));
   withdrawResponse(ctx);
   if (findRoute(ctx.path)?.audience === 'script') {
     ctx.status = 200;
@@ -139,6 +139,12 @@ export async function answerFailedGuard(
       'credential_removed_concurrently',
       'This key was removed at the same time. Go back and sign in in another way.',
       { back: sameInteraction(ctx) },
+    );
+  if (guard === 'device-code')
+    throw new LatchkeyError(
+      'conflict',
+      'device_code_answered_concurrently',
+      'This code was answered at the same time, perhaps in another window. Look at your device: it is connected, or it shows a new code.',
     );
   if (guard === 'request' || guard === 'session')
     throw new LatchkeyError(

@@ -20,6 +20,7 @@ const BY_ERROR: Record<string, string> = {
   interaction_required: 'prompt',
   unmet_authentication_requirements: 'acr_values',
   invalid_token: 'access_token',
+  expired_token: 'device_code',
 };
 
 /** Descriptions that name a parameter by other words. */
@@ -31,13 +32,14 @@ const BY_WORDS: [words: RegExp, parameter: string][] = [
   [/grant type/, 'grant_type'],
   [/PKCE/, 'code_verifier'],
   [/authorization code/, 'code'],
+  [/device code/, 'device_code'],
   [/refresh token/, 'refresh_token'],
   [/access token/, 'access_token'],
 ];
 
 /** Without `request`, which descriptions use as a word. */
 const PARAMETERS =
-  /\b(client_id|client_secret|redirect_uri|post_logout_redirect_uri|response_type|response_mode|scope|state|nonce|code_challenge_method|code_challenge|code_verifier|code|grant_type|refresh_token|token_type_hint|token|prompt|max_age|claims|acr_values|id_token_hint|login_hint|ui_locales|resource|xsrf)\b/;
+  /\b(client_id|client_secret|redirect_uri|post_logout_redirect_uri|response_type|response_mode|scope|state|nonce|code_challenge_method|code_challenge|code_verifier|device_code|code|grant_type|refresh_token|token_type_hint|token|prompt|max_age|claims|acr_values|id_token_hint|login_hint|ui_locales|resource|xsrf)\b/;
 
 /**
  * @param params of the request; only the names matter
@@ -53,12 +55,12 @@ export function parameterAtFault(
   if (error === 'access_denied') return undefined;
   // The detail is more exact, where there is one.
   for (const text of [error_detail, error_description]) {
-    const named = PARAMETERS.exec(text.replace('authorization code', ''))?.[1];
+    const named = PARAMETERS.exec(text.replace(/(authorization|device) code/, ''))?.[1];
     if (named !== undefined) return named;
     const worded = BY_WORDS.find(([words]) => words.test(text))?.[1];
     if (worded !== undefined) return worded;
   }
   if (error === 'invalid_client') return 'client_id';
   if (error !== 'invalid_grant') return undefined;
-  return params.refresh_token === undefined ? 'code' : 'refresh_token';
+  return ['refresh_token', 'device_code'].find((name) => params[name] !== undefined) ?? 'code';
 }

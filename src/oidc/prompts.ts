@@ -76,8 +76,9 @@ const nativeClient = new Check(
   'interaction_required',
   (ctx: KoaContextWithOIDC) => {
     const client = ctx.oidc.client as unknown as EngineClient;
-    const uri = String(ctx.oidc.params?.redirect_uri);
-    if (ctx.oidc.result?.consent) return Check.NO_NEED_TO_PROMPT;
+    const uri = ctx.oidc.params?.redirect_uri;
+    // The user of a device, which has no redirect URI, has just been asked about its code.
+    if (ctx.oidc.result?.consent || typeof uri !== 'string') return Check.NO_NEED_TO_PROMPT;
     if (isLoopback(uri)) return client.is_native || !client.redirectUris.includes(uri);
     return isPrivateUse(uri) && !client.is_first_party;
   },

@@ -13,6 +13,7 @@ import { claimsByScope, type FindAccount, limitClaims } from './claims.ts';
 import { giveClientClaims } from './client-claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
+import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import {
   cacheClientsByDocument,
@@ -25,7 +26,7 @@ import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
-import { createRefreshTokenRules } from './refresh-tokens.ts';
+import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
 import { mayIntrospect } from './resource-servers.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
@@ -44,6 +45,9 @@ export interface EnginePages {
   ): Promise<void>;
   signOut(ctx: KoaContextWithOIDC): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
+  /** A device was not connected: the user denied it, or its code no longer works. */
+  deviceRefused: EnginePages['error'];
+  deviceConnected(ctx: KoaContextWithOIDC): void;
 }
 
 export interface EngineDeps {
@@ -95,8 +99,7 @@ function configuration(deps: EngineDeps): Configuration {
     revokeGrantPolicy: ({ oidc }: KoaContextWithOIDC) =>
       findPresentedFamily(currentUnit()) === undefined &&
       !(oidc.route === 'revocation' && oidc.entities.AccessToken),
-    expiresWithSession: async (_ctx: unknown, source: { scopes: Set<string> }) =>
-      !source.scopes.has('offline_access'),
+    expiresWithSession,
     loadExistingGrant,
     // Functions that the engine calls, once it has checked a request, with the value of the parameter that each is named after.
     extraParams: { scope: keepOfflineAccess },
@@ -155,6 +158,21 @@ function configuration(deps: EngineDeps): Configuration {
       // With a nonce of ours in each proof, nobody can make proofs in advance (RFC 9449 section 11.2).
       dPoP: { enabled: true, nonceSecret: secrets.dpopNonceKey, requireNonce: () => true },
       pushedAuthorizationRequests: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        // 20 consonants, 8 of them: 34 bits. They make no words.
+        charset: 'base-20',
+        mask: '****-****',
+        deviceInfo: readDeviceInfo,
+        // Our own page asks for the code and for the decision (interactions/device.ts).
+        userCodeInputSource: async (
+          ctx: KoaContextWithOIDC,
+          _form: string,
+          out: { error: string; error_description?: string },
+          error: Error,
+        ) => pages.deviceRefused(ctx, out, error),
+        successSource: async (ctx: KoaContextWithOIDC) => pages.deviceConnected(ctx),
+      },
       claimsParameter: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,
@@ -172,6 +190,7 @@ function configuration(deps: EngineDeps): Configuration {
       ClientCredentials: (_ctx: unknown, token: { scope?: string }) =>
         accessTokenTtl(config.ttl.accessToken, token.scope),
       AuthorizationCode: CODE_TTL,
+      DeviceCode: DEVICE_CODE_TTL,
       IdToken: SIGNED_TOKEN_TTL,
       Interaction: INTERACTION_TTL,
       RefreshToken: refreshTokens.ttl,
@@ -219,6 +238,7 @@ export function createProvider(deps: EngineDeps): Provider {
     isRegistered(uri, registered, any_port),
   );
   forgiveEmptySecrets(provider);
+  completeDeviceFlow(provider);
   limitScopes(provider);
   limitClaims(provider);
   giveClientClaims(provider);

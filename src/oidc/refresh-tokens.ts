@@ -23,10 +23,24 @@ export const maximumLife = (ttl: RefreshTokenTtl, client: ClientTtl): number =>
  * or is first-party or public. The latter two may omit the scope; their refresh token then ends with the session, since
  * the user was not asked about offline access.
  */
-function mayRefresh(client: EngineClient, scopes: string[]): boolean {
+export function mayRefresh(client: EngineClient, scopes: string[]): boolean {
   if (!client.grantTypeAllowed('refresh_token')) return false;
   return scopes.includes('offline_access') || client.is_first_party || client.clientAuthMethod === 'none';
 }
+
+/**
+ * The engine's `expiresWithSession`. What a device gets does not end with the session of the browser in which its user allowed
+ * it, as long as the device may refresh it: that browser is another device, and our page says so.
+ */
+export const expiresWithSession = async (
+  { oidc }: KoaContextWithOIDC,
+  source: { kind: string; scopes: Set<string> },
+): Promise<boolean> => {
+  const scopes = [...source.scopes];
+  const isLasting =
+    source.kind === 'DeviceCode' && mayRefresh(oidc.client as unknown as EngineClient, scopes);
+  return !isLasting && !scopes.includes('offline_access');
+};
 
 /** A code or token of a sign-in. The engine passes these members on to each token that follows. */
 interface FromSignIn {

@@ -45,7 +45,7 @@ export function recordReplayOf(ctx: KoaContextWithOIDC, error: EngineError): boo
   const unit = currentUnit();
   const family = findPresentedFamily(unit);
   recordReplay(unit, {
-    tokenHash: hashTokenValue(String(isCode ? params?.code : params?.refresh_token)),
+    tokenHash: hashTokenValue(String(isCode ? (params?.code ?? params?.device_code) : params?.refresh_token)),
     reason: isCode ? 'code_replay' : 'refresh_token_reuse',
     clientId: client?.clientId,
     accountId: family?.accountId ?? entities.RefreshToken?.accountId,

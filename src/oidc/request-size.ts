@@ -12,7 +12,7 @@ export const MAX_REQUEST_LENGTH = 3072;
 /**
  * Refuses authorization requests that are too large, with an error page: the redirect URI has not been compared yet.
  * The refusal is recorded like one of the engine, which is not reached, in a unit of its own: that of the request is
- * discarded. `pushed-requests.ts` limits those that are pushed.
+ * discarded. `stored-requests.ts` limits those that are stored.
  */
 export function limitRequestSize(provider: Provider): Middleware {
   async function refuseSize(ctx: Context, what: string, length: number, maximum: number): Promise<never> {

@@ -89,7 +89,8 @@ export function correctEngineResponses(deps: ResponseDeps): Middleware {
     await next();
     if (/^\/token(\/|$)/.test(ctx.path)) return correctTokenResponse(ctx);
     const { body, path } = ctx;
-    if (!/^\/(auth|session)(\/|$)/.test(path) || typeof body !== 'string' || !ctx.response.is('html')) return;
+    if (!/^\/(auth|device|session)(\/|$)/.test(path) || typeof body !== 'string' || !ctx.response.is('html'))
+      return;
     if (!isSubmittingPage(body)) return;
     const engineContext = ctx as unknown as KoaContextWithOIDC;
     const secret = signOutState(engineContext)?.secret;

@@ -2,12 +2,8 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import {
-  beforeAccessTokenSave,
-  invalidScope,
-  onClientFound,
-  replaceRequestedScopes,
-} from './engine-internals.ts';
+import { beforeAccessTokenSave, invalidScope, replaceRequestedScopes } from './engine-internals.ts';
+import { onClientFound } from './engine-requests.ts';
 
 /** Seconds. No token with a scope over Latchkey itself lives longer. */
 const LATCHKEY_TOKEN_TTL = 3600;
@@ -48,7 +44,7 @@ function completeScope(oidc: KoaContextWithOIDC['oidc']): void {
   const engineClient = client as unknown as EngineClient;
   const scope = parseSpaces(params.scope);
   params.scope = scope;
-  if (route === 'authorization') {
+  if (route === 'authorization' || route === 'device_authorization') {
     const completed = completeRequestedScope(engineClient, scope);
     params.scope = completed;
     const requested = limitToApplication(engineClient, parseScopes(completed));

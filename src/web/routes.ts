@@ -70,6 +70,11 @@ export const ROUTES: Route[] = [
   script('/webauthn/authentication/options'),
   script('/webauthn/authentication/verify'),
 
+  // Connecting a device (RFC 8628).
+  failing(page('/device'), 'No device was connected'),
+  endpoint('/device/auth', ['POST']),
+  enginePage('/device/:uid', 'none', GET),
+
   // Links in mails and invitations.
   page('/invitation'),
   page('/forgot'),

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { Browser, type Form, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, signInWith } from '../support/builders/authorization.ts';
+import { askForCode, createDeviceClient } from '../support/builders/device.ts';
 import { invite, open, signUp, typeCode } from '../support/builders/invitation.ts';
 import { NEW_PASSWORD, openLink, resetLink } from '../support/builders/password-reset.ts';
 import { INVITATIONS, signedIn, visit } from '../support/builders/signed-in.ts';
@@ -35,6 +36,16 @@ const FORMS: Record<string, (server: TestServer) => Promise<Post>> = {
     const { action, fields } = await formOf(page);
     const next = await browser.follow(await browser.post(action, { ...fields, username, password }));
     return { browser, ...(await formOf(next)), typed: { decision: 'allow' } };
+  },
+  async 'the code of a device'(server) {
+    const { user_code } = await askForCode(server, await createDeviceClient(server));
+    const browser = new Browser(server.issuer);
+    return { browser, ...(await formOf(await browser.get('/device'))), typed: { user_code } };
+  },
+  async 'the decision about a device'(server) {
+    const { verification_uri_complete: url } = await askForCode(server, await createDeviceClient(server));
+    const browser = new Browser(server.issuer);
+    return { browser, ...(await formOf(await browser.get(url))), typed: { decision: 'allow' } };
   },
   async 'an invitation code'(server) {
     const { code } = await invite(server);
@@ -141,6 +152,7 @@ const state = async ({ database: { knex } }: TestServer) => ({
   grants: await knex('T_grants').select('id', 'revoked_at').orderBy('id'),
   invitations: await knex('T_invitations').select('uses', 'revoked_at').orderBy('id'),
   credentials: await knex('T_credentials').select('password_hash', 'failed_login_attempts').orderBy('id'),
+  devices: await knex('T_device_codes').select('id', 'user_code_hash', 'payload').orderBy('id'),
   links: await knex('T_account_links').select('id', 'consumed_at').orderBy('id'),
 });
 

@@ -30,6 +30,8 @@ export const audit: Record<string, TableDescription> = {
         'sign_out.succeeded': 'someone signed out',
         'session.ended': 'a session was ended from another browser, or by the operator. `session_uid`: which',
         'consent.granted': 'a user allowed an application access',
+        'device.connected':
+          'a user connected a device to an application (RFC 8628). `details.device_ip`: the address of the device',
         'consent.denied': 'a user denied an application access',
         'consent.withdrawn':
           'the access of an application was ended, with its grants and tokens; the user will be asked again',

@@ -19,14 +19,18 @@ const CHALLENGE: StoredSecret = {
 };
 
 /** A request that the user confirms elsewhere, while the application polls for the tokens. */
-const polled = (name: string, purpose: string): TableDescription => ({
+const polled = (
+  name: string,
+  purpose: string,
+  changes: Pick<TableDescription, 'security' | 'lifetime' | 'initialContent'>,
+): TableDescription => ({
   part: 'protocol',
   purpose,
   columns: {
     code_hash: 'Digest of the code the application polls with.',
-    user_code_hash: 'Digest of the code the user types; NULL without one.',
+    user_code_hash: 'Digest of the code the user types; NULL without one, or once the user has answered.',
     code_sealed: 'Both codes, for the engine.',
-    account_id: 'The account that confirmed it.',
+    account_id: 'The account that confirmed it, if one has.',
     client_id: CLIENT,
     grant_id: 'What the user allowed.',
     scope: 'The requested scopes.',
@@ -52,9 +56,7 @@ const polled = (name: string, purpose: string): TableDescription => ({
       ifStolen: 'Nothing without LATCHKEY_SECRETS. With it, collect the tokens once the user has agreed.',
     },
   },
-  security: ['One conditional statement exchanges it, once.'],
-  lifetime: 'Minutes.',
-  initialContent: 'Empty; not supported yet.',
+  ...changes,
 });
 
 export const authorization: Record<string, TableDescription> = {
@@ -202,10 +204,23 @@ export const authorization: Record<string, TableDescription> = {
   T_device_codes: polled(
     'device_codes',
     'A device without a browser, waiting for its user to confirm elsewhere (RFC 8628).',
+    {
+      security: [
+        'One conditional statement exchanges it, in the commit that writes the tokens. One other has the answer of the user, which also sets `user_code_hash` to NULL: a code is answered once.',
+        'An address has 20 codes that do not exist in 15 minutes. An application without a secret asks for at most 100 from an address in that time.',
+      ],
+      lifetime: 'Ten minutes.',
+      initialContent: 'Empty.',
+    },
   ),
   T_backchannel_authentication_requests: polled(
     'backchannel_authentication_requests',
     'An application waiting for a user who is asked on another device (CIBA).',
+    {
+      security: ['One conditional statement exchanges it, once.'],
+      lifetime: 'Minutes.',
+      initialContent: 'Empty; not supported yet.',
+    },
   ),
   T_pushed_authorization_requests: {
     part: 'protocol',

@@ -34,7 +34,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'a claim beside those of its scopes: NAME=SOURCE, such as groups=roles or tenant=value:acme, perhaps with @id_token or @userinfo; sources: roles, username, name, email, verified_email, value:TEXT, json:JSON; may be repeated',
     true,
   ],
-  ['--grant-type <type>', 'authorization_code, refresh_token or client_credentials; may be repeated', true],
+  [
+    '--grant-type <type>',
+    'authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code; may be repeated',
+    true,
+  ],
   ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
   ['--require-pkce', 'the same as --pkce always'],
   ['--no-require-pkce', 'the same as --pkce off'],

@@ -1,5 +1,6 @@
 import { limitToClient } from '../../access/scopes.ts';
 import { refuse } from '../../kit/errors.ts';
+import { hasUsers } from './grant-types.ts';
 import type { PkceLevel } from './input.ts';
 import { isLoopback, isPrivateUse } from './redirect-uris.ts';
 
@@ -55,10 +56,10 @@ export function checkCombination(client: {
       'public_client_with_client_credentials',
       'A public application cannot use client_credentials: it has no secret.',
     );
-  if (client.grantTypes.includes('refresh_token') && !usesCode)
+  if (client.grantTypes.includes('refresh_token') && !hasUsers(client.grantTypes))
     refuse(
       'refresh_token_without_code',
-      'The grant type refresh_token works only together with authorization_code. Add it, or leave out refresh_token.',
+      'The grant type refresh_token works only together with authorization_code or that of devices. Add one, or leave out refresh_token.',
     );
   if (client.public && client.pkce !== undefined && client.pkce !== 'always')
     refuse(

@@ -3,11 +3,11 @@ import { claimMappingFault, findRepeatedClaim, MAX_MAPPINGS } from '../../access
 import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
 import { visibleText } from '../../kit/text.ts';
+import { GRANT_TYPES } from './grant-types.ts';
 import { checkLogoUri } from './logo.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
 import { redirectUriFault } from './redirect-uris.ts';
 
-const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
 const PKCE_LEVELS = ['always', 'or-nonce', 'off'] as const;
 
 /** How an application must protect its codes (OAuth 2.1 section 7.5.1). */

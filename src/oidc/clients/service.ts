@@ -9,6 +9,7 @@ import { type ClientDocument, toDocument } from './client-document.ts';
 import { changeMetadata, defaultPkce, orEarlier, pkceColumns, toMetadata } from './client-metadata.ts';
 import { checkCombination } from './combinations.ts';
 import { listFrontPages } from './front-pages.ts';
+import { hasUsers } from './grant-types.ts';
 import { type ClientChange, type ClientInput, clientChange, clientInput } from './input.ts';
 import {
   addSecret,
@@ -83,8 +84,7 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       const input = parse(clientInput, client);
       const isOnlyApi = input.resourceServer && input.redirectUris.length === 0 && !input.displayCode;
       const grantTypes = input.grantTypes ?? (isOnlyApi ? [] : ['authorization_code', 'refresh_token']);
-      const isService = !grantTypes.includes('authorization_code');
-      const scope = input.scope ?? (isService ? [] : ['openid', 'profile', 'email']);
+      const scope = input.scope ?? (hasUsers(grantTypes) ? ['openid', 'profile', 'email'] : []);
       checkCombination({ ...input, grantTypes, scope });
       const metadata = toMetadata(input, grantTypes);
       return knex

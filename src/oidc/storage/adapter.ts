@@ -5,7 +5,9 @@ import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { answerDeviceCode } from './device-codes.ts';
 import { findPresentedFamily, revokeFamily, setPresentedFamily } from './families.ts';
+import { findGrantOwner } from './grant-owner.ts';
 import { expiryOf, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated } from './preload.ts';
 import { isInOverlap, toUse } from './refresh-overlap.ts';
@@ -16,7 +18,7 @@ import {
   setConsumedRow,
 } from './request-links.ts';
 import { guardSession } from './sessions.ts';
-import { type ModelStatements, REVOKE_GRANT, SELECT_GRANT_OWNER, statementsOf } from './statements.ts';
+import { type ModelStatements, REVOKE_GRANT, statementsOf } from './statements.ts';
 import { isOfOtherKind } from './token-values.ts';
 
 /** A row as this request knows it. The payload stays text, since the engine changes the objects it is given. */
@@ -30,16 +32,6 @@ interface KnownRow {
 }
 
 const memoryKey = (model: Model, key: string) => `${model.table}:${key}`;
-
-/** The account of a grant, even of a revoked one. */
-async function findGrantOwner(unit: UnitOfWork, grantId: string): Promise<string | undefined> {
-  const grant = await unit.findKnown<KnownRow>(`T_grants:${grantId}`);
-  if (grant) return JSON.parse(grant.json).accountId;
-  const row = await unit.readOnce(`T_grants:owner:${grantId}`, () =>
-    unit.readOne(SELECT_GRANT_OWNER, { id: grantId }),
-  );
-  return row && String(row.account_id);
-}
 
 /**
  * The engine's storage of every model that is a row of its own; the engine's documentation specifies the methods.
@@ -148,12 +140,21 @@ export class Adapter {
     }
     columns.payload = JSON.stringify(rest);
     const json = sealed ? JSON.stringify({ ...payload, consumed: undefined }) : columns.payload;
-    unit.setKnown(memoryKey(this.#model, key), { id: rowId, json, consumed: found?.consumed });
+    unit.setKnown(memoryKey(this.#model, key), {
+      id: rowId,
+      json,
+      consumed: found?.consumed,
+      family: found?.family,
+    });
 
     const writeKey = `${table}:${rowId}`;
     const pending = unit.findWrite(writeKey);
     if (found && pending?.statement.kind !== 'insert') {
-      // An UPDATE never resets `consumed_at`: the engine saves device codes again while they are polled.
+      if (this.#name === 'DeviceCode') {
+        const answer = answerDeviceCode(unit, found.json, payload, { ...columns, id: rowId }, pending);
+        if (answer) return answer === 'unchanged' ? undefined : unit.write(answer, writeKey);
+      }
+      // An UPDATE never resets `consumed_at`.
       const consumed_at = pending?.values.consumed_at;
       const isConsuming = consumed_at !== undefined;
       const values: Row = Object.assign(columns, { id: rowId }, isConsuming && { consumed_at });

@@ -69,9 +69,12 @@ function accountOf({ result, session, accountId }: Payload): string | null {
   return shown ?? (session as { accountId?: string } | undefined)?.accountId ?? accountId ?? null;
 }
 
+/** Where the engine goes on with an interaction. */
+const resumePath = (id: string, { deviceCode }: Payload) => `/${deviceCode ? 'device' : 'auth'}/${id}`;
+
 /** Whether nobody is signed in and nobody has done anything yet: anyone can make these requests, as often as they like. */
 const isUntouched = (payload: Payload) =>
-  accountOf(payload) === null && !payload.result && !payload.lastSubmission && !payload.deviceCode;
+  accountOf(payload) === null && !payload.result && !payload.lastSubmission;
 
 /**
  * The engine's storage of interactions. One row is one authorization request, however many prompts it takes: after
@@ -120,8 +123,7 @@ export class AuthorizationRequests {
       const opened = this.#secrets.open(payload.sealed, place(known.id));
       Object.assign(payload, JSON.parse(opened), { sealed: undefined });
     }
-    const path = payload.deviceCode ? 'device' : 'auth';
-    return Object.assign(payload, { jti: id, returnTo: `${this.#issuer}/${path}/${id}` });
+    return Object.assign(payload, { jti: id, returnTo: `${this.#issuer}${resumePath(id, payload)}` });
   }
 
   /** Leaves out its own id and the session's cookie, which could be presented to us, and seals other requests' ids. */
@@ -184,7 +186,7 @@ export class AuthorizationRequests {
     });
     if (found?.isVisitor) {
       this.#visitors.forget(unit, id);
-      setBegunInteraction(unit, id);
+      setBegunInteraction(unit, resumePath(id, payload));
       unit.write({ statement: BEGIN, values, guard: 'interaction' }, writeKey(rowId));
     } else unit.write({ statement: INSERT, values }, writeKey(rowId));
   }

@@ -30,7 +30,7 @@ export interface Model {
   related?: boolean;
   /** Members that could be presented to us; they are stored sealed, in the column `code_sealed`. */
   sealed?: string[];
-  /** The column of the family that a code or token belongs to; a code begins one (families.ts). */
+  /** The column of the family that a code or token belongs to; a code of either kind begins one (families.ts). */
   family?: 'id' | 'family_id';
   /** Columns that name the rows of the same request from which a new row comes. */
   links?: string[];
@@ -126,7 +126,7 @@ export const models: Record<string, Model> = {
       scope: text((payload.openid as { scope?: string } | undefined)?.scope),
     }),
   },
-  DeviceCode: { table: 'T_device_codes', ...polledCode },
+  DeviceCode: { table: 'T_device_codes', family: 'id', ...polledCode },
   BackchannelAuthenticationRequest: { table: 'T_backchannel_authentication_requests', ...polledCode },
   PushedAuthorizationRequest: {
     table: 'T_pushed_authorization_requests',

@@ -39,9 +39,9 @@ export interface EndedInteraction {
 
 const BEGUN = 'oidc.begun-interaction';
 
-/** Remembers the interaction of a visitor that becomes a row with this request. */
-export function setBegunInteraction(unit: UnitOfWork, uid: string): void {
-  unit.memory.set(BEGUN, uid);
+/** Remembers the interaction of a visitor that becomes a row with this request, by the path where the engine goes on with it. */
+export function setBegunInteraction(unit: UnitOfWork, path: string): void {
+  unit.memory.set(BEGUN, path);
 }
 
 export function findBegunInteraction(unit: UnitOfWork): string | undefined {

@@ -24,9 +24,16 @@ const ID = sql`id = ${'id'}`;
 const UNUSED_ID = sql`id = ${'id'} AND consumed_at IS NULL`;
 
 function selectBy(model: Model, column: string): Statement<'key'> {
-  const { table, consumable = false, sealed, related } = model;
+  const { table, consumable = false, family, sealed, related } = model;
   if (related) return selectWithRelated(model, column);
-  const columns = ['id', 'payload', consumable && 'consumed_at', sealed && 'code_sealed'].filter(Boolean);
+  const isRevoked = `EXISTS (SELECT 1 FROM T_revoked_tokens v WHERE v.family_id = ${table}.${family})`;
+  const columns = [
+    'id',
+    'payload',
+    consumable && 'consumed_at',
+    sealed && 'code_sealed',
+    family && `${family} AS family, ${isRevoked} AS family_is_revoked`,
+  ].filter(Boolean);
   const onlyLive = table === 'T_grants' ? ' AND revoked_at IS NULL' : '';
   return selectOne({
     columns: columns.join(', '),
@@ -35,10 +42,13 @@ function selectBy(model: Model, column: string): Statement<'key'> {
   });
 }
 
+function changedColumns({ columns, sealed }: Model): string[] {
+  return [...Object.keys(columns({})), 'expires_at', 'payload', ...(sealed ? ['code_sealed'] : [])];
+}
+
 function declare(model: Model): ModelStatements {
   const { table, key, links = [] } = model;
-  const changed = [...Object.keys(model.columns({})), 'expires_at', 'payload'];
-  if (model.sealed) changed.push('code_sealed');
+  const changed = changedColumns(model);
   // A grant's key is its id.
   const inserted = [...new Set(['id', 'created_at', key, ...links, ...changed])];
   return {
@@ -61,6 +71,12 @@ const declared = new Map([...new Set(Object.values(models))].map((model) => [mod
 export function statementsOf(model: Model): ModelStatements {
   return declared.get(model) as ModelStatements;
 }
+
+/** The user's answer, of which a code has one. It uses up the user code. */
+export const ANSWER_DEVICE_CODE = update('T_device_codes', {
+  set: changedColumns(models.DeviceCode as Model),
+  where: sql`id = ${'id'} AND user_code_hash IS NOT NULL`,
+});
 
 export const SELECT_GRANT_OWNER = selectOne({
   columns: 'account_id',

@@ -26,6 +26,10 @@ const LIMITS = {
   ceremony: { points: 600, duration: 900 },
   /** Pushed requests of public applications, whose name anyone can use. Each writes a row. */
   push: { points: 100, duration: 900 },
+  /** Requests of devices, the same. */
+  deviceRequest: { points: 100, duration: 900 },
+  /** Codes of devices that do not exist: nobody types that many wrong (RFC 8628 section 5.1). */
+  userCode: { points: 20, duration: 900 },
   /** Requested messages, to any account. */
   reset: { points: 10, duration: 900 },
 };
@@ -142,6 +146,8 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
     ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
     push: limit(limiterOf('push', LIMITS.push)),
+    deviceRequest: limit(limiterOf('deviceRequest', LIMITS.deviceRequest)),
+    userCode: limit(limiterOf('userCode', LIMITS.userCode)),
     reset: limit(limiterOf('reset', LIMITS.reset)),
     async countMessage(email) {
       await mailbox.consume(digest(email)).catch(refused);

@@ -105,6 +105,16 @@ export function anonymousRequests(
       writes: [audit],
     },
     {
+      name: 'the request of a device',
+      send: (from) => postForm(from, '/device/auth', { client_id: client.client_id, scope: 'openid' }),
+      writes: [audit],
+    },
+    {
+      name: 'the code of a device that nobody has',
+      send: (from) => at(from).read(`/device?user_code=${random(8)}`),
+      writes: [limits],
+    },
+    {
       name: 'an authorization request of an unknown application',
       send: (from) => at(from).read(`/auth?client_id=${random(9)}`),
     },

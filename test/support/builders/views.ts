@@ -1,8 +1,10 @@
+import { deviceViews } from './device-views.ts';
+
 const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
   heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
 
 /** What an account sees of its sessions, applications and activity. */
-function ownPages(all: object, bad: string): [string, object][] {
+function ownPages(all: Record<string, unknown>, bad: string): [string, Record<string, unknown>][] {
   const at = '2026-11-24T18:00:00.000Z';
   const session = { id: bad, browser: bad, ip_address: bad, signed_in_at: at, last_used_at: at };
   const sessions = [
@@ -203,6 +205,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
       },
     ],
     ['interactions/select-account', all],
+    ...deviceViews(all, items, bad),
     ['sign-out/confirm', all],
     ['sign-out/confirm', { title: bad, action: bad, xsrf: bad }],
     ['sign-out/done', all],

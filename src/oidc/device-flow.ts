@@ -1,0 +1,91 @@
+import type { Context } from 'koa';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { currentUnit } from '../database/unit-of-work.ts';
+import { digest, randomToken } from '../kit/ids.ts';
+import { onDevicePoll, onParameters } from './engine-requests.ts';
+
+/** Device Authorization Grant (RFC 8628): a device without a browser shows a code, which its user types elsewhere. */
+
+/** In seconds. How long the user has to type the code. */
+export const DEVICE_CODE_TTL = 600;
+
+/** In seconds. How long a device waits between two polls (RFC 8628 section 3.2). */
+const INTERVAL = 5;
+/** Polls that were sent five seconds apart arrive sooner, when the first of them was slow. */
+const SHORTEST_GAP_MS = (INTERVAL - 1) * 1000;
+
+/** The device that asked, for the page that asks its user. */
+export interface DeviceInfo {
+  ip?: string;
+  userAgent?: string;
+}
+
+export const readDeviceInfo = (): DeviceInfo => {
+  const { ip, userAgent } = currentUnit().origin;
+  return { ip, userAgent: userAgent?.slice(0, 512) };
+};
+
+/**
+ * Answers `slow_down` to a poll that comes too soon after the last one. Each server counts by itself and in memory: a write for
+ * each poll would cost more than the polls that it prevents. A device that is always too fast is still answered every
+ * few seconds.
+ */
+function slowDownPolls(provider: Provider): void {
+  /** When each code was last polled, by its digest; the oldest first. */
+  const polls = new Map<string, number>();
+  onDevicePoll(provider, ({ jti, clientId }, { oidc }) => {
+    if (clientId !== oidc.client?.clientId) return;
+    const now = performance.now();
+    for (const [key, at] of polls) {
+      if (now - at < SHORTEST_GAP_MS) break;
+      polls.delete(key);
+    }
+    const key = digest(jti);
+    if (polls.has(key)) throw new errors.SlowDown();
+    polls.set(key, now);
+  });
+}
+
+const DECISION = 'deviceDecision';
+
+interface Decision {
+  userCode: string;
+  isAllowed: boolean;
+}
+
+/**
+ * Gives the engine what the user decided on our page, which has checked the form. Call it before the request goes on to the
+ * engine, at the path `/device`.
+ */
+export function passDecision(ctx: Context, decision: Decision): void {
+  ctx.state[DECISION] = decision;
+  // Our page has read the body.
+  delete ctx.req.headers['content-type'];
+}
+
+/**
+ * The engine protects its own form by a token in the session, which is not stored while nobody is signed in. A decision of our
+ * page gets one here.
+ */
+function acceptDecisions(provider: Provider): void {
+  onParameters(provider, ({ ctx, route, session, params }) => {
+    const decision: Decision | undefined = ctx.state[DECISION];
+    if (!decision || route !== 'code_verification' || !params || !('confirm' in params) || !session) return;
+    const secret = randomToken();
+    session.state = { secret };
+    params.xsrf = secret;
+    params.user_code = decision.userCode;
+    params[decision.isAllowed ? 'confirm' : 'abort'] = 'yes';
+  });
+}
+
+export function completeDeviceFlow(provider: Provider): void {
+  slowDownPolls(provider);
+  acceptDecisions(provider);
+  provider.on(
+    'device_authorization.success' as never,
+    ((_ctx: KoaContextWithOIDC, body: { interval?: number }) => {
+      body.interval = INTERVAL;
+    }) as never,
+  );
+}

@@ -1,0 +1,37 @@
+import type { Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { currentUnit } from '../database/unit-of-work.ts';
+import { LatchkeyError } from '../kit/errors.ts';
+import { MAX_REQUEST_LENGTH } from './request-size.ts';
+
+/** The engine's routes that store a request before anybody has signed in, and the limit of each. */
+const ROUTES = { pushed_authorization_request: 'push', device_authorization: 'deviceRequest' } as const;
+
+type Limits = Record<
+  (typeof ROUTES)[keyof typeof ROUTES],
+  /** Counts a request for that address. @throws LatchkeyError rate_limited */
+  { countAttempt(ip: string | undefined): Promise<void> }
+>;
+
+/**
+ * Limits requests that are pushed (RFC 9126) or come from a device (RFC 8628), before they are committed. They are no larger
+ * than others, since an unfinished sign-in is kept in the browser. Anyone can send them in the name of a public
+ * application, and each writes a row, so an address has a number of them.
+ * @throws LatchkeyError rate_limited, invalid_input
+ */
+export function limitStoredRequests(limits: Limits): Middleware {
+  return async (ctx, next) => {
+    await next();
+    const { oidc } = ctx as unknown as KoaContextWithOIDC;
+    const limit = ROUTES[oidc?.route as keyof typeof ROUTES] as keyof Limits | undefined;
+    if (limit === undefined || ctx.status >= 300) return;
+    const { length } = new URLSearchParams(oidc.body as Record<string, string>).toString();
+    if (length > MAX_REQUEST_LENGTH)
+      throw new LatchkeyError(
+        'invalid_input',
+        'stored_request_too_large',
+        `The application sent a request of ${length} characters. At most ${MAX_REQUEST_LENGTH} are allowed.`,
+      );
+    if (oidc.client?.clientAuthMethod === 'none') await limits[limit].countAttempt(currentUnit().origin.ip);
+  };
+}
