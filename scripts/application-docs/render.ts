@@ -71,6 +71,8 @@ function renderIndex(presets: Preset[]): string {
 
 How to connect ${presets.length} applications: one command registers each and prints what to paste into it.
 
+Those with a version in the last column were run: the printed text alone was pasted, and someone signed in with a browser.
+
 | application | what it is | tried with |
 | --- | --- | --- |
 ${rows.join('\n')}
