@@ -32,35 +32,15 @@ async function addEvents({ database }: TestServer, account_id: string, names: st
     });
 }
 
-/** Recorded for operators and for applications. */
-const NOT_SHOWN = [
-  'access_token.revoked',
-  'account.deleted',
-  'authorization.refused',
-  'client.created',
-  'client.disabled',
-  'client.enabled',
-  'client.secret_rotated',
-  'client.updated',
-  'client_credentials.revoked',
-  'grant.revoked',
-  'introspection.refused',
-  'invitation.created',
-  'invitation.revoked',
-  'mail.failed',
-  'mail.sent',
-  'revocation.refused',
-  'scope.described',
-  'set_up_link.created',
-  'sign_out.refused',
-  'token_request.refused',
-  'userinfo.refused',
-];
+/** Recorded for operators and for applications: what is about no account, and refused requests of applications. */
+const NOT_SHOWN =
+  /^(client|client_credentials|grant|mail|resource|scope|set_up_link|signing_key)\.|^(access_token\.revoked|account\.deleted|invitation\.(created|revoked))$|^(authorization|introspection|revocation|sign_out|token_request|userinfo|\w*request)\.refused$/;
 
 describe('the page of activity', () => {
   test('has a sentence for each event that concerns the owner of an account', () => {
     const documented = Object.keys(descriptions.T_auth_audit_log?.values?.action ?? {});
-    assert.deepEqual([...shownActions(), ...NOT_SHOWN].sort(), documented.sort());
+    const concerned = documented.filter((action) => !NOT_SHOWN.test(action));
+    assert.deepEqual(shownActions().sort(), concerned.sort());
     const event = {
       id: '',
       at: '',
