@@ -66,6 +66,7 @@ describe('the logo that an operator names', () => {
       [fileWith('<html>'), /A logo is a PNG/],
       [fileWith(''), /A logo is a PNG/],
       [fileWith('text <svg>'), /A logo is a PNG/],
+      [fileWith(`${'<!---->'.repeat(4000)}<html>`), /A logo is a PNG/],
       [fileWith(large), /at most 32 kB. This one has 33 kB/],
       [await serve(t, large), /at most 32 kB/],
       [await serve(t, PNG, true), /at most 32 kB/],

@@ -3,8 +3,9 @@ import { refuse } from '../../kit/errors.ts';
 /** In bytes. The logo is part of the page that shows it. */
 export const MAX_LOGO_BYTES = 32 * 1024;
 
+/** No comment is read as a part of a longer one: there would be as many readings as there are ways to group comments. */
 const isSvg = (bytes: Buffer) =>
-  /^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]/s.test(bytes.toString());
+  /^\s*(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]/s.test(bytes.toString());
 
 /** The kinds of images that every browser shows, by how they begin. */
 const KINDS: [type: string, begins: (bytes: Buffer) => boolean][] = [
