@@ -2,8 +2,14 @@ import type { Provider } from 'oidc-provider';
 
 /** What the engine keeps of its keys: those that sign and verify, and the document at `/jwks`. */
 interface EngineKeys {
-  keystore: { clear(): void; add(jwk: object): void };
+  keystore: { clear(): void; add(jwk: object): void } & Partial<Reload>;
   jwks: { keys: object[] };
+}
+
+interface Reload {
+  /** Whether the keys were read just now, so that it is of no use to read them again. */
+  fresh(): boolean;
+  refresh(): Promise<void>;
 }
 
 interface Jwk {
@@ -42,4 +48,13 @@ export function replaceSigningKeys(
   // Of several keys of an algorithm, the engine signs with the first.
   for (const jwk of [...signing, ...accepted.filter(({ kid }) => !own.has(kid))]) state.keystore.add(jwk);
   state.jwks = { keys: published };
+}
+
+/**
+ * Reads the keys again before a signature is refused, since it may be of a key that another server has just created. The
+ * engine does the same for the keys of clients.
+ */
+export function reloadBeforeRefusal(provider: Provider, reload: Reload): void {
+  const state = findKeys(provider);
+  if (state) Object.assign(state.keystore, reload);
 }

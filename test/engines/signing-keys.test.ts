@@ -229,6 +229,22 @@ for (const engine of engines) {
       await assert.rejects(first.services.signingKeys.retire(OPERATOR, 'unknown'), { kind: 'not_found' });
     });
 
+    test('that another server has just created are read before their signature is refused', async (t) => {
+      const { first, at, client, person } = await startTwo(t, engine);
+      const { browser, tokens } = await signInWith(first, client, person);
+      const { signingKeys } = first.services;
+      // The key that signs is one that the second server has never read.
+      await signingKeys.retire(OPERATOR, await kidOfKey(first, 'next'));
+      await signingKeys.retire(OPERATOR, await kidOfKey(first, 'active'));
+      await first.refreshKeys();
+      const request = authorization(client, { prompt: 'none' });
+      const code = answerOf(await browser.get(authorizeUrl(request))).get('code');
+      const { body } = await redeem({ issuer: at[0] }, client, request, code);
+      assert.equal(kidOf(body.id_token), await kidOfKey(first, 'active'));
+      assert.ok(await acceptsHint(at[1], body.id_token));
+      for (const issuer of at) assert.ok(!(await acceptsHint(issuer, tokens.body.id_token)));
+    });
+
     test('stay consistent when the server that rotates them is killed', async (t) => {
       const server = await startServer(t, engine);
       let now = Date.now() + 2 * MINUTE;

@@ -1,7 +1,10 @@
 import type { Provider } from 'oidc-provider';
 import type { Logger } from '../../kit/log.ts';
-import { replaceSigningKeys } from '../engine-keys.ts';
+import { reloadBeforeRefusal, replaceSigningKeys } from '../engine-keys.ts';
 import type { SigningKeys } from './index.ts';
+
+/** Tokens that nobody signed, sent on purpose, make a server read its keys this often at most. */
+const FRESH_MS = 1000;
 
 /** @returns the job of a server: it rotates keys that are due, and uses what this or another server has changed */
 export function createKeyRefresh(
@@ -9,13 +12,29 @@ export function createKeyRefresh(
   provider: Provider,
   log: Logger,
 ): (now?: Date) => Promise<void> {
+  let readAt = -FRESH_MS;
+  let running = Promise.resolve();
   let lastFault = '';
-  const logFault = (error: Error) => {
+
+  function logFault(error: Error): void {
     if (error.message !== lastFault) log.error({ event: 'signing_keys', err: error });
     lastFault = error.message;
-  };
-  return async (now) => {
+  }
+
+  async function read(now?: Date): Promise<void> {
+    readAt = performance.now();
     const changed = await signingKeys.refresh(logFault, now);
     if (changed) replaceSigningKeys(provider, changed);
-  };
+  }
+
+  /** One at a time, so that the later of two never brings back what the earlier one has read. */
+  function refresh(now?: Date): Promise<void> {
+    running = running.catch(() => {}).then(() => read(now));
+    return running;
+  }
+  reloadBeforeRefusal(provider, {
+    fresh: () => performance.now() - readAt < FRESH_MS,
+    refresh,
+  });
+  return refresh;
 }

@@ -35,7 +35,7 @@ export async function rotatePairs(
     for (const [index, { active, next }] of pairs.entries()) {
       const times = { retired_at: now, expires_at: lastPublishedTime(now) };
       if (!(await retireKey(trx, active, times))) continue;
-      if (!(await promoteNextKey(trx, next.alg, now))) throw changed();
+      if (!(await promoteNextKey(trx, next, now))) throw changed();
       await insertKey(trx, created[index] as NewKey, {
         status: 'next',
         created_at: now,
@@ -72,7 +72,7 @@ export async function rejectKey(
     if (!(await retireKey(trx, key, { retired_at, expires_at: retired_at }))) throw changed();
     const wasActive = key.status === 'active';
     if (created) {
-      const isNext = !wasActive || (await promoteNextKey(trx, key.alg, now));
+      const isNext = !wasActive || (await promoteNextKey(trx, { alg: key.alg }, now));
       await insertKey(trx, created, {
         status: isNext ? 'next' : 'active',
         created_at: now,

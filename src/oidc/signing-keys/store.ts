@@ -60,14 +60,15 @@ export async function retireKey(
   return (await trx(TABLE).where({ kid, status }).update(changes)) === 1;
 }
 
-/** Makes the next key of an algorithm the active one. @returns whether there was one */
-export async function promoteNextKey(trx: Knex, alg: Algorithm, now: Date): Promise<boolean> {
+/** Makes the next key of an algorithm the active one. @param kid the only one that may be. @returns whether it was there */
+export async function promoteNextKey(
+  trx: Knex,
+  { alg, kid }: { alg: Algorithm; kid?: string },
+  now: Date,
+): Promise<boolean> {
   const changes = { status: 'active', active_slot: slotOf('active', alg), not_before: now };
-  return (
-    (await trx(TABLE)
-      .where({ active_slot: slotOf('next', alg) })
-      .update(changes)) === 1
-  );
+  const next = { active_slot: slotOf('next', alg), ...(kid && { kid }) };
+  return (await trx(TABLE).where(next).update(changes)) === 1;
 }
 
 export const deleteKeysRetiredBefore = (knex: Knex, instant: Date): Promise<number> =>
