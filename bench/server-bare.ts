@@ -66,6 +66,7 @@ await serve(async (origin) => {
     secrets: createSecrets(SECRETS),
     adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
     findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
+    findResource: async () => undefined,
     keys: {
       signing: [
         key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),

@@ -10,6 +10,7 @@ import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
 import { grantCommands } from './oidc/consents/cli.ts';
 import { presetCommands } from './oidc/presets/cli.ts';
+import { resourceCommands } from './oidc/resources/cli.ts';
 import { signingKeyCommands } from './oidc/signing-keys/cli.ts';
 
 /** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
@@ -36,6 +37,10 @@ export function createProgram(): Command {
   scopeCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ scopeDescriptions }) => work(scopeDescriptions));
+  });
+  resourceCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ resources }) => work(resources));
   });
   accountCommands(program, async (work) => {
     const { withServices } = await load();

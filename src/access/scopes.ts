@@ -1,6 +1,9 @@
 /** Any sign-in may request these. They give no access by themselves, so they are not in an account's ceiling, the list of every scope it may have. */
 export const PROTOCOL_SCOPES = new Set(['openid', 'offline_access']);
 
+/** The scopes of APIs by the identifier of the API (RFC 8707). */
+export type ResourceScopes = Record<string, string[]>;
+
 /** A scope-token (RFC 6749 section 3.3). */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 

@@ -1,8 +1,10 @@
 import type Router from '@koa/router';
+import { describeResource, describeResourceScope } from '../access/resource-descriptions.ts';
 import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/scope-descriptions.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { AllowedApplication } from '../oidc/consents/applications.ts';
 import type { Consents } from '../oidc/consents/service.ts';
+import { RESOURCE_ITSELF } from '../oidc/resource-access.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FreshSignIn } from './fresh-sign-in.ts';
@@ -13,6 +15,8 @@ export interface ApplicationPageDeps {
   consents: Pick<Consents, 'listApplications' | 'withdraw'>;
   /** The descriptions that an administrator gave to some of these scopes. */
   findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
+  /** An active API, as it was within the last second. */
+  findResource(identifier: string): Promise<{ name: string; scopes: string[] } | undefined>;
   /** Those of the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
   freshSignIn: Pick<FreshSignIn, 'requireFactors' | 'forgetAction'>;
@@ -28,8 +32,30 @@ const UNLISTED = ['openid', 'offline_access'];
 export function createApplicationPage(router: Router, deps: ApplicationPageDeps): void {
   const { signedIn, consents, freshSignIn } = deps;
 
+  /** Only what can still be used: an API that is disabled gets no tokens. */
+  async function describeResources(
+    { resources }: AllowedApplication,
+    descriptions: Map<string, string>,
+    user: SignedInUser,
+  ): Promise<string[]> {
+    const texts: string[] = [];
+    for (const [identifier, allowed] of Object.entries(resources)) {
+      const found = await deps.findResource(identifier);
+      if (!found || !allowed.includes(RESOURCE_ITSELF)) continue;
+      const resource = { identifier, name: found.name };
+      const served = deps
+        .limitToCeiling(allowed, user.scopes)
+        .filter((scope) => found.scopes.includes(scope));
+      texts.push(
+        describeResource(resource),
+        ...served.map((scope) => describeResourceScope(resource, scope, descriptions)),
+      );
+    }
+    return texts;
+  }
+
   /** In the words of the consent page. */
-  function describeAccess(
+  async function describeAccess(
     application: AllowedApplication,
     descriptions: Map<string, string>,
     user: SignedInUser,
@@ -44,6 +70,7 @@ export function createApplicationPage(router: Router, deps: ApplicationPageDeps)
           .filter((scope) => !UNLISTED.includes(scope))
           .map((scope) => descriptions.get(scope) ?? describeScope(scope)),
         ...application.claims.map(describeClaim),
+        ...(await describeResources(application, descriptions, user)),
       ],
     };
   }
@@ -54,14 +81,16 @@ export function createApplicationPage(router: Router, deps: ApplicationPageDeps)
       freshSignIn.forgetAction(ctx);
       const list = await consents.listApplications(user.accountId);
       const descriptions = await deps.findScopeDescriptions([
-        ...new Set(list.flatMap(({ scopes }) => scopes)),
+        ...new Set(list.flatMap(({ scopes, resources }) => [...scopes, ...Object.values(resources).flat()])),
       ]);
       deps.showPage(ctx, 'account/applications', {
         title: 'Applications',
         bodyClass: 'wide',
         nav: deps.navOf(user, PATH),
         isWithdrawn: ctx.query.done === 'withdrawn',
-        applications: list.map((application) => describeAccess(application, descriptions, user)),
+        applications: await Promise.all(
+          list.map((application) => describeAccess(application, descriptions, user)),
+        ),
         action: WITHDRAW,
         csrf: user.csrf(WITHDRAW),
       });

@@ -21,7 +21,7 @@ export interface AccountPagesDeps
     Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
     Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences'>,
-    Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'limitToCeiling'> {
+    Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'findResource' | 'limitToCeiling'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;

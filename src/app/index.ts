@@ -42,6 +42,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     ...deps,
     secrets: services.secrets,
     findAccount: createFindAccount(config.groupsClaim),
+    findResource: services.resources.find,
     keys: await services.signingKeys.load(),
     adapter: createStorage({ config, secrets: services.secrets, clients }),
     pages: createEnginePages(showPage, services.wayBack),

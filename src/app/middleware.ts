@@ -38,6 +38,7 @@ export interface MiddlewareDeps {
     clients: Pick<Services['clients'], 'listScopes'>;
     wayBack: Services['wayBack'];
     limits: Services['limits'];
+    resources: Pick<Services['resources'], 'find'>;
   };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
@@ -107,7 +108,10 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
       },
     }),
     // Adds to discovery and to introspection what the engine does not know.
-    completeDocuments(deps.services.clients),
+    completeDocuments({
+      listScopes: deps.services.clients.listScopes,
+      findResource: deps.services.resources.find,
+    }),
     // Our own pages. Every other path is the engine's.
     (ctx, next) => (findRoute(ctx.path)?.servedBy === 'pages' ? pages(ctx as never, next) : next()),
   ];

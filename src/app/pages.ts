@@ -118,6 +118,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       refreshTokenTtl: config.ttl,
       findLogo: services.clients.findLogo,
       findScopeDescriptions: services.scopeDescriptions.find,
+      findResource: services.resources.find,
       addToConsent,
     },
     invitation: {
@@ -186,6 +187,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     history: services.history,
     places: services.places,
     findScopeDescriptions: services.scopeDescriptions.find,
+    findResource: services.resources.find,
     limitToCeiling,
     profile: services.accounts.getProfile,
     ownProfile: services.accounts.own,

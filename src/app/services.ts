@@ -39,6 +39,7 @@ import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
 import { createPresets } from '../oidc/presets/library.ts';
+import { createResources } from '../oidc/resources/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { findStoredAccount } from '../oidc/storage/accounts.ts';
@@ -72,6 +73,7 @@ export function createServices(deps: ServiceDeps) {
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);
   const consents = createConsents(knex);
+  const resources = createResources({ knex, driver: database.driver, issuer, findClient });
 
   const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers });
   const passwords = createPasswords({
@@ -225,6 +227,7 @@ export function createServices(deps: ServiceDeps) {
     places,
     presets: createPresets(config.presets),
     recovery,
+    resources,
     scopeDescriptions,
     secondFactor,
     secondFactorPolicy,

@@ -6,7 +6,7 @@ import {
   describeScope,
   SIGN_IN_DESCRIPTION,
 } from '../access/scope-descriptions.ts';
-import { parseScopes } from '../access/scopes.ts';
+import { isBuiltIn, parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
@@ -14,7 +14,15 @@ import { grantedMappings } from '../oidc/client-claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
+import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
 import type { ShowPage } from '../web/respond.ts';
+import {
+  type ConsentResourceDeps,
+  earlierResources,
+  readResources,
+  resourceItems,
+  toResourceScopes,
+} from './consent-resources.ts';
 import { type Details, type Interactions, interactionEnded } from './interaction.ts';
 import { signInAgain } from './select-account.ts';
 
@@ -25,18 +33,16 @@ const linksOf = ({ policyUri, tosUri }: { policyUri?: string; tosUri?: string })
     { url: tosUri, label: 'terms of service' },
   ].filter(({ url }) => url !== undefined);
 
-export interface ConsentDeps {
+export interface ConsentDeps extends ConsentResourceDeps {
   provider: Provider;
   interactions: Interactions;
   showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
-  /** Those of the scopes that the account's ceiling allows. */
-  limitToCeiling(scopes: string[], ceiling: string[]): string[];
   refreshTokenTtl: RefreshTokenTtl;
   /** Remembers what the account has allowed the application. */
   addToConsent(
     key: { accountId: string; clientId: string },
-    allowed: { scopes: string[]; claims: string[] },
+    allowed: { scopes: string[]; claims: string[]; resources: ResourceScopes },
   ): Promise<void>;
   /** The logo of the application as a `data:` URL; null if it has none. */
   findLogo(clientId: string): Promise<string | null>;
@@ -64,12 +70,16 @@ export function createConsent(deps: ConsentDeps) {
     const grant = details.grantId ? await provider.Grant.find(details.grantId) : undefined;
     // What becomes possible while the page is open, such as by a larger ceiling, was not on it: it is asked for again.
     const scopes = new Set([...missingOIDCScope, ...parseScopes(grant?.getOIDCScope())]);
-    const requested = parseScopes(String(details.params.scope ?? '')).filter((scope) => scopes.has(scope));
+    const isOfApi = (scope: string) => details.params.resource !== undefined && !isBuiltIn(scope);
+    const requested = parseScopes(String(details.params.scope ?? '')).filter(
+      (scope) => scopes.has(scope) && !isOfApi(scope),
+    );
     const allowed = deps.limitToCeiling(requested, account.scopes);
     const client = (await getClient(details)) as unknown as EngineClient;
     const asked = new Set([...missingOIDCClaims, ...(grant?.getOIDCClaims() ?? [])]);
     const claims = claimsToGrant(details.params, client, account).filter((one) => asked.has(one));
-    return { accountId, account, client, grant, allowed, claims };
+    const resources = await readResources(deps, { details, grant, ceiling: account.scopes });
+    return { accountId, account, client, grant, allowed, claims, resources };
   }
 
   /** After how many days without use, and after how many in any case, offline access ends. */
@@ -81,7 +91,7 @@ export function createConsent(deps: ConsentDeps) {
 
   async function showConsent(ctx: Context, details: Details): Promise<void> {
     const { client: registered, ...data } = await common(ctx, details);
-    const { accountId, account, client, grant, allowed, claims } = await readRequest(details);
+    const { accountId, account, client, grant, allowed, claims, resources } = await readRequest(details);
     const asksForAll = String(details.params.prompt ?? '').includes('consent');
     // A device has none.
     const redirectUri = details.params.redirect_uri as string | undefined;
@@ -90,7 +100,10 @@ export function createConsent(deps: ConsentDeps) {
     const earlierScopes = [...parseScopes(earlier?.getOIDCScope()), ...(consent?.scopes ?? [])];
     const earlierClaims = [...(earlier?.getOIDCClaims() ?? []), ...(consent?.claims ?? [])];
     const shown = allowed.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
-    const descriptions = await deps.findScopeDescriptions(shown);
+    const descriptions = await deps.findScopeDescriptions([
+      ...shown,
+      ...resources.flatMap(({ scopes }) => scopes),
+    ]);
     const knewUser = allowed.includes('openid') ? earlierScopes.includes('openid') : earlierScopes.length > 0;
     const mappings = grantedMappings(client, allowed);
     const items = [
@@ -107,6 +120,7 @@ export function createConsent(deps: ConsentDeps) {
         isEarlier: earlierScopes.includes(name),
       })),
       ...claims.map((name) => ({ text: describeClaim(name), isEarlier: earlierClaims.includes(name) })),
+      ...resourceItems(resources, earlierResources(resources, earlier, consent?.resources), descriptions),
     ];
     const added = items.filter(({ isEarlier }) => !isEarlier);
     const isLasting =
@@ -128,6 +142,10 @@ export function createConsent(deps: ConsentDeps) {
       added: isMore ? added : items,
       allowedBefore: isMore ? items.filter(({ isEarlier }) => isEarlier) : [],
       scopes: allowed,
+      resources: resources.map(({ identifier, scopes }) => ({
+        identifier,
+        scopes: scopes.filter((scope) => scope !== RESOURCE_ITSELF),
+      })),
       claims: [...claims, ...mappings.map(({ name }) => name)],
       isCodeShown: client.display_code,
       offline: isLasting ? offlineDays(client) : null,
@@ -136,19 +154,26 @@ export function createConsent(deps: ConsentDeps) {
 
   async function allow(ctx: Context, details: Details): Promise<void> {
     const clientId = String(details.params.client_id);
-    const { accountId, client, grant: existing, allowed, claims } = await readRequest(details);
+    const { accountId, client, grant: existing, allowed, claims, ...rest } = await readRequest(details);
+    const resources = toResourceScopes(rest.resources);
     const grant = existing ?? new provider.Grant({ accountId, clientId });
     if (allowed.length > 0) grant.addOIDCScope(allowed.join(' '));
     if (claims.length > 0) grant.addOIDCClaims(claims);
+    addResourceScopes(grant, resources);
     const grantId = await grant.save();
     // First-party applications are not asked about, so there is nothing to remember.
-    if (!client.is_first_party) await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims });
+    if (!client.is_first_party)
+      await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims, resources });
     recordEvent({
       action: 'consent.granted',
       accountId,
       clientId,
       target: grantId,
-      details: { scope: allowed.join(' '), claims: claims.join(' ') || undefined },
+      details: {
+        scope: allowed.join(' '),
+        claims: claims.join(' ') || undefined,
+        resources: rest.resources.length > 0 ? resources : undefined,
+      },
     });
     await finish(ctx, { consent: { grantId } });
   }

@@ -47,7 +47,12 @@ export interface InteractionPagesDeps {
   >;
   consent: Pick<
     ConsentDeps,
-    'limitToCeiling' | 'refreshTokenTtl' | 'findLogo' | 'findScopeDescriptions' | 'addToConsent'
+    | 'limitToCeiling'
+    | 'refreshTokenTtl'
+    | 'findLogo'
+    | 'findScopeDescriptions'
+    | 'findResource'
+    | 'addToConsent'
   >;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };

@@ -91,6 +91,8 @@ export function checkEngine(provider: object): void {
 /** The members of an access token that are needed to limit its scope before it is stored. */
 export interface EngineToken<Client> {
   scope?: string;
+  /** The resource that it is for (RFC 8707), with the scopes that its application may have there. */
+  resourceServer?: { scopes: Set<string>; accessTokenTTL?: number | undefined };
   client?: Client;
 }
 

@@ -1,9 +1,10 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { parseScopes } from '../access/scopes.ts';
+import { parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { type Consent, findConsent, useConsent } from './consents/store.ts';
 import { replaceTokenIds } from './engine-internals.ts';
+import { addResourceScopes, missingOfResources } from './resource-access.ts';
 
 type Grant = InstanceType<Provider['Grant']>;
 
@@ -15,17 +16,21 @@ export function useRowIdsForGrants(provider: Provider): void {
 interface Access {
   scopes: string[];
   claims: string[];
+  resources: ResourceScopes;
 }
 
-const isEmpty = ({ scopes, claims }: Access) => scopes.length === 0 && claims.length === 0;
+const isEmpty = ({ scopes, claims, resources }: Access) =>
+  scopes.length === 0 && claims.length === 0 && Object.keys(resources).length === 0;
 
 /** What the request asks for beyond what the grant has an answer to. */
-function findMissing({ oidc }: KoaContextWithOIDC, grant: Grant | undefined): Access {
+function findMissing(ctx: KoaContextWithOIDC, grant: Grant | undefined): Access {
+  const { oidc } = ctx;
   const scopes = new Set(parseScopes(grant?.getOIDCScopeEncountered()));
   const claims = grant?.getOIDCClaimsEncountered() ?? [];
   return {
     scopes: [...oidc.requestParamOIDCScopes].filter((scope) => !scopes.has(scope)),
     claims: [...oidc.requestParamClaims].filter((claim) => !claims.includes(claim)),
+    resources: missingOfResources(ctx, grant),
   };
 }
 
@@ -46,9 +51,12 @@ export async function findUsableConsent(
   return isAssured(client, redirectUri) ? findConsent({ accountId, clientId: client.clientId }) : undefined;
 }
 
-const includes = (consent: Access, { scopes, claims }: Access) =>
+const includes = (consent: Access, { scopes, claims, resources }: Access) =>
   scopes.every((scope) => consent.scopes.includes(scope)) &&
-  claims.every((claim) => consent.claims.includes(claim));
+  claims.every((claim) => consent.claims.includes(claim)) &&
+  Object.entries(resources).every(([identifier, asked]) =>
+    asked.every((scope) => consent.resources[identifier]?.includes(scope)),
+  );
 
 /**
  * The engine's `loadExistingGrant`: the grant of this sign-in, or of an earlier one in the same session. If everything that
@@ -73,6 +81,7 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const grant = own ?? new Grant({ accountId, clientId: client.clientId });
   if (missing.scopes.length > 0) grant.addOIDCScope(missing.scopes.join(' '));
   if (missing.claims.length > 0) grant.addOIDCClaims(missing.claims);
+  addResourceScopes(grant, missing.resources);
   await grant.save();
   return grant;
 }

@@ -7,6 +7,7 @@ import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
 import { invalidScope } from './engine-internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';
 import { readRequestedAcr } from './requested-acr.ts';
+import { mayUseResource, missingOfResources, requestedOfResources } from './resource-access.ts';
 import type { SecondFactorPolicy } from './second-factor-policy.ts';
 
 const { Check, Prompt } = interactionPolicy;
@@ -91,12 +92,29 @@ const scopeLeft = new Check(
   'invalid_scope',
   (ctx: KoaContextWithOIDC) => {
     const account = ctx.oidc.account as unknown as EngineAccount | undefined;
-    if (account && limitToCeiling(ctx.oidc.requestParamOIDCScopes, account.scopes).length === 0)
+    if (!account) return Check.NO_NEED_TO_PROMPT;
+    for (const [identifier, { scopes }] of Object.entries(ctx.oidc.resourceServers ?? {}))
+      if (!mayUseResource(scopes, account))
+        throw new errors.InvalidTarget(
+          `this account may use none of the scopes of ${identifier}; an administrator can extend its ceiling`,
+        );
+    const ofResources = Object.values(requestedOfResources(ctx)).flat();
+    if (limitToCeiling([...ctx.oidc.requestParamOIDCScopes, ...ofResources], account.scopes).length === 0)
       throw invalidScope(
         'this account may use none of the requested scopes; an administrator can extend its ceiling',
       );
     return Check.NO_NEED_TO_PROMPT;
   },
+);
+
+/** The engine's own check would ask for scopes that the account may not have, and would not ask about a resource without any. */
+const resourceAccess = new Check(
+  'resource_access_missing',
+  'requested resources not granted',
+  'consent_required',
+  (ctx: KoaContextWithOIDC) =>
+    ctx.oidc.grant !== undefined && Object.keys(missingOfResources(ctx, ctx.oidc.grant)).length > 0,
+  (ctx: KoaContextWithOIDC) => ({ missingOfResources: missingOfResources(ctx, ctx.oidc.grant) }),
 );
 
 const secondFactor = (policy: SecondFactorPolicy) =>
@@ -148,8 +166,10 @@ export function createPromptPolicy({ secondFactorPolicy, refreshTokens, hasInvit
   ])
     checks?.add(check);
   policy.get('consent')?.checks.remove('native_client_prompt');
+  policy.get('consent')?.checks.remove('rs_scopes_missing');
   policy.get('consent')?.checks.add(nativeClient);
   policy.get('consent')?.checks.add(scopeLeft);
+  policy.get('consent')?.checks.add(resourceAccess);
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }, invitation(hasInvitation)), 0);
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 1);

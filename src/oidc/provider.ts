@@ -1,10 +1,8 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Context } from 'koa';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_VALUES } from '../access/acr.ts';
 import type { Config } from '../config/settings.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
-import { digest } from '../kit/ids.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
@@ -13,12 +11,13 @@ import { claimsByScope, type FindAccount, limitClaims } from './claims.ts';
 import { giveClientClaims } from './client-claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
+import { compareSecretsByDigest } from './compare-secrets.ts';
 import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import {
   cacheClientsByDocument,
   checkEngine,
-  replaceSecretComparison,
+  type EngineToken,
   replaceUriComparison,
 } from './engine-internals.ts';
 import { replaceSigningKeys } from './engine-keys.ts';
@@ -27,7 +26,9 @@ import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
-import { mayIntrospect } from './resource-servers.ts';
+import { createResourceIndicators } from './resource-indicators.ts';
+import { createIntrospectionPolicy } from './resource-servers.ts';
+import type { FindResource } from './resources/service.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
@@ -57,6 +58,7 @@ export interface EngineDeps {
   adapter: (model: string) => object;
   /** @returns undefined for an account that does not exist or is disabled */
   findAccount: FindAccount;
+  findResource: FindResource;
   keys: KeySet;
   pages: EnginePages;
   log: Logger;
@@ -81,6 +83,12 @@ function configuration(deps: EngineDeps): Configuration {
   const { path: _, ...shortCookie } = sessionCookie;
   const invitationCookie = createSealedCookie({ secrets, scope }, 'invitation');
   const refreshTokens = createRefreshTokenRules(config.ttl);
+  const resources = createResourceIndicators({
+    findResource: deps.findResource,
+    accessTokenTtl: config.ttl.accessToken,
+  });
+  const accessTokenLife = (_ctx: unknown, { scope: granted, resourceServer }: EngineToken<unknown>) =>
+    resourceServer?.accessTokenTTL ?? accessTokenTtl(config.ttl.accessToken, granted);
   const settings = {
     adapter: deps.adapter,
     jwks: { keys: deps.keys.signing },
@@ -93,7 +101,10 @@ function configuration(deps: EngineDeps): Configuration {
       required: requirePkce,
     },
     allowOmittingSingleRegisteredRedirectUri: false,
-    rotateRefreshToken: refreshTokens.rotate,
+    rotateRefreshToken: async (ctx: KoaContextWithOIDC) => {
+      await resources.checkRefresh(ctx);
+      return refreshTokens.rotate(ctx);
+    },
     issueRefreshToken: refreshTokens.issue,
     // Where a family is revoked (storage/families.ts), the grant stays.
     revokeGrantPolicy: ({ oidc }: KoaContextWithOIDC) =>
@@ -103,6 +114,7 @@ function configuration(deps: EngineDeps): Configuration {
     loadExistingGrant,
     // Functions that the engine calls, once it has checked a request, with the value of the parameter that each is named after.
     extraParams: { scope: keepOfflineAccess },
+    extraTokenClaims: resources.extraTokenClaims,
     // Widely used clients read the profile from the ID token only, so it carries those claims too.
     conformIdTokenClaims: false,
     clockTolerance: 0,
@@ -141,11 +153,7 @@ function configuration(deps: EngineDeps): Configuration {
       devInteractions: { enabled: false },
       introspection: {
         enabled: true,
-        allowedPolicy: (
-          ctx: KoaContextWithOIDC,
-          client: EngineClient,
-          token: Parameters<typeof mayIntrospect>[3],
-        ) => mayIntrospect(deps.findAccount, ctx, client, token),
+        allowedPolicy: createIntrospectionPolicy(deps),
       },
       revocation: {
         enabled: true,
@@ -154,7 +162,7 @@ function configuration(deps: EngineDeps): Configuration {
       },
       clientCredentials: { enabled: true },
       userinfo: { enabled: true },
-      resourceIndicators: { enabled: false },
+      resourceIndicators: resources.feature,
       // With a nonce of ours in each proof, nobody can make proofs in advance (RFC 9449 section 11.2).
       dPoP: { enabled: true, nonceSecret: secrets.dpopNonceKey, requireNonce: () => true },
       pushedAuthorizationRequests: { enabled: true },
@@ -185,10 +193,8 @@ function configuration(deps: EngineDeps): Configuration {
     renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) =>
       pages.error(ctx, out, error),
     ttl: {
-      AccessToken: (_ctx: unknown, token: { scope?: string }) =>
-        accessTokenTtl(config.ttl.accessToken, token.scope),
-      ClientCredentials: (_ctx: unknown, token: { scope?: string }) =>
-        accessTokenTtl(config.ttl.accessToken, token.scope),
+      AccessToken: accessTokenLife,
+      ClientCredentials: accessTokenLife,
       AuthorizationCode: CODE_TTL,
       DeviceCode: DEVICE_CODE_TTL,
       IdToken: SIGNED_TOKEN_TTL,
@@ -212,15 +218,6 @@ function pinIssuer(provider: Provider, issuer: string): void {
   for (const [name, value] of Object.entries(pinned)) {
     Object.defineProperty((provider as unknown as { request: object }).request, name, { get: () => value });
   }
-}
-
-/** Secrets are stored as digests. Two may be valid at once, so that one can be rotated without an outage. */
-function compareSecretsByDigest(provider: Provider): void {
-  replaceSecretComparison(provider, (stored = '', presented) => {
-    const actual = Buffer.from(digest(presented));
-    const accepted = stored.split(' ').map((hash) => Buffer.from(hash));
-    return accepted.some((hash) => hash.length === actual.length && timingSafeEqual(hash, actual));
-  });
 }
 
 /**

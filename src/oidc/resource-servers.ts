@@ -2,8 +2,11 @@ import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { covers, isBuiltIn, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { findRoute } from '../web/routes.ts';
-
+import type { FindAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { mayUseResource } from './resource-access.ts';
+import type { FindResource } from './resources/service.ts';
+import type { Resource } from './resources/store.ts';
 import { findStoredAccount } from './storage/accounts.ts';
 
 /** A token as far as a resource server may read it. */
@@ -30,13 +33,25 @@ function servedScopes(client: ResourceServer): string[] {
 }
 
 /**
- * Whether a client may introspect a token of another one: it is registered as a resource server, and serves the audience
- * or one of the scopes of this access token. Nobody but its client may introspect a refresh token.
+ * Whether a client may introspect a token of another one: it is registered as a resource server, and serves one of the
+ * scopes of this access token. A token for a resource is only for the client of that resource: another one may serve a
+ * scope of the same name. Nobody but its client may introspect a refresh token.
  */
-function serves(client: ResourceServer, token: PresentedToken, scopes: string[]): boolean {
+function serves(
+  client: ResourceServer,
+  token: PresentedToken,
+  scopes: string[],
+  resource: Resource | undefined,
+): boolean {
   if (!client.is_resource_server || token.kind === 'RefreshToken') return false;
+  if (token.aud !== undefined) return resource?.clientId === client.clientId;
   const served = servedScopes(client);
-  return [token.aud].flat().includes(client.clientId) || scopes.some((scope) => covers(served, scope));
+  return scopes.some((scope) => covers(served, scope));
+}
+
+/** The resource that a token is for. Undefined for a token without one, and for a resource that is disabled. */
+async function findAudience(findResource: FindResource, audience: unknown): Promise<Resource | undefined> {
+  return typeof audience === 'string' ? findResource(audience) : undefined;
 }
 
 /**
@@ -48,41 +63,52 @@ function scopesLeft(scope: unknown, account: { scopes: string[] } | undefined): 
   return account ? limitToCeiling(scopes, account.scopes) : scopes;
 }
 
+/** Whether a token for a resource is still one: the resource is active, and the account may use it. */
+const isUsable = (resource: Resource | undefined, account: { scopes: string[] } | undefined) =>
+  resource !== undefined && (account === undefined || mayUseResource(resource.scopes, account));
+
 /**
  * The engine's `introspection.allowedPolicy`. A refusal is in the log like that of a request.
- * @param findAccount resolves with undefined for an account whose tokens are no longer valid
+ * @param deps `findAccount` resolves with undefined for an account whose tokens are no longer valid
  */
-export async function mayIntrospect(
-  findAccount: (accountId: string) => Promise<{ scopes: string[] } | undefined>,
-  ctx: KoaContextWithOIDC,
-  client: EngineClient,
-  token: PresentedToken,
-): Promise<boolean> {
-  const account = token.accountId === undefined ? undefined : await findAccount(token.accountId);
-  if (token.clientId === client.clientId || serves(client, token, scopesLeft(token.scope, account)))
-    return token.accountId === undefined || account !== undefined;
-  ctx.oidc.provider.emit('introspection.error', ctx, {
-    name: 'NotServed',
-    message: 'inactive',
-    error: 'inactive',
-    error_description:
-      'the token is of another application, and this one is no resource server for its scope; the answer was active: false',
-  } as never);
-  return false;
-}
+export const createIntrospectionPolicy =
+  (deps: { findAccount: FindAccount; findResource: FindResource }) =>
+  async (ctx: KoaContextWithOIDC, client: EngineClient, token: PresentedToken): Promise<boolean> => {
+    const account = token.accountId === undefined ? undefined : await deps.findAccount(token.accountId);
+    const resource = await findAudience(deps.findResource, token.aud);
+    const scopes = scopesLeft(token.scope, account);
+    if (token.clientId === client.clientId || serves(client, token, scopes, resource))
+      return (
+        (token.accountId === undefined || account !== undefined) &&
+        (token.aud === undefined || isUsable(resource, account))
+      );
+    ctx.oidc.provider.emit('introspection.error', ctx, {
+      name: 'NotServed',
+      message: 'inactive',
+      error: 'inactive',
+      error_description:
+        'the token is of another application, and this one is no resource server for its scope or resource; the answer was active: false',
+    } as never);
+    return false;
+  };
 
 /**
  * Adds `username` and `aud` (RFC 7662 section 2.2). A resource server learns only of the scopes that it serves. An
  * application learns the username of its own token by the scope that also gives it the claim `preferred_username`.
  */
-async function completeIntrospection(ctx: Context & KoaContextWithOIDC): Promise<void> {
+async function completeIntrospection(
+  ctx: Context & KoaContextWithOIDC,
+  findResource: FindResource,
+): Promise<void> {
   const body = ctx.body as Record<string, unknown> | undefined;
   if (!body?.active) return;
   const client = ctx.oidc.client as unknown as ResourceServer;
   const isOwn = body.client_id === client.clientId;
   const account = typeof body.sub === 'string' ? await findStoredAccount(body.sub) : undefined;
   const scopes = scopesLeft(body.scope, account);
-  const visible = isOwn ? scopes : scopes.filter((scope) => covers(servedScopes(client), scope));
+  const resource = await findAudience(findResource, body.aud);
+  const served = resource?.scopes ?? (isOwn ? scopes : servedScopes(client));
+  const visible = scopes.filter((scope) => covers(served, scope));
   ctx.body = {
     ...body,
     scope: visible.join(' ') || undefined,
@@ -97,6 +123,7 @@ const FRESH_MS = 10_000;
 export function completeDocuments(deps: {
   /** Every scope that an application may request, without wildcards. */
   listScopes(): Promise<string[]>;
+  findResource: FindResource;
 }): Middleware {
   let known: { readAt: number; scopes: Promise<string[]> } | undefined;
 
@@ -113,7 +140,8 @@ export function completeDocuments(deps: {
   return async (ctx, next) => {
     await next();
     const path = findRoute(ctx.path)?.path ?? '';
-    if (path === '/token/introspection') return completeIntrospection(ctx as Context & KoaContextWithOIDC);
+    if (path === '/token/introspection')
+      return completeIntrospection(ctx as Context & KoaContextWithOIDC, deps.findResource);
     const isDiscovery = /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/.test(path);
     if (!isDiscovery || ctx.status !== 200) return;
     const body = ctx.body as { scopes_supported: string[] };

@@ -1,9 +1,10 @@
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { isBuiltIn, isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { beforeAccessTokenSave, invalidScope, replaceRequestedScopes } from './engine-internals.ts';
 import { onClientFound } from './engine-requests.ts';
+import { mayUseResource } from './resource-access.ts';
 
 /** Seconds. No token with a scope over Latchkey itself lives longer. */
 const LATCHKEY_TOKEN_TTL = 3600;
@@ -77,18 +78,26 @@ export function limitScopes(provider: Provider): void {
   onClientFound(provider, completeScope);
   // The user is not asked for a scope that the account may not have, and is asked once it may.
   replaceRequestedScopes(provider, ({ client, account, params }) => {
-    const scopes = parseScopes(params?.scope as string);
+    const named = parseScopes(params?.scope as string);
+    // If the request names resources, all other scopes are asked of these, each by itself (resource-access.ts).
+    const scopes = params?.resource === undefined ? named : named.filter(isBuiltIn);
     const allowed = client ? limitToApplication(client as unknown as EngineClient, scopes) : scopes;
     return account ? limitToCeiling(allowed, (account as unknown as EngineAccount).scopes) : allowed;
   });
   beforeAccessTokenSave<EngineClient>(provider, (token, ctx) => {
     const account = ctx?.oidc.account as unknown as EngineAccount | undefined;
+    const { resourceServer } = token;
+    if (resourceServer && account && !mayUseResource(resourceServer.scopes, account))
+      throw new errors.InvalidTarget('this account may use none of the scopes of the resource');
     const issued = parseScopes(token.scope);
     const scopes = token.client ? limitToApplication(token.client, issued) : issued;
     const left = account ? limitToCeiling(scopes, account.scopes) : scopes;
     // RFC 6749 section 5.1: a response must state a scope that differs, and it cannot state an empty one. Of a service's
     // request, the engine has kept the allowed scopes by now, if necessary none.
-    const isRequested = issued.length > 0 || ctx?.oidc.params?.scope === '';
+    const { scope } = ctx?.oidc.params ?? {};
+    const asksForApi =
+      resourceServer !== undefined && !parseScopes(scope as string | undefined).every(isBuiltIn);
+    const isRequested = issued.length > 0 || scope === '' || asksForApi;
     if (isRequested && left.length === 0)
       throw invalidScope('none of the requested scopes is allowed for this application and account');
     token.scope = left.join(' ') || undefined;

@@ -106,6 +106,7 @@ describe('the page "It does not connect" quotes the server:', () => {
       await request(spa, { prompt: 'none' }, first.browser),
       await request(client, { prompt: 'none', acr_values: 'phr' }, first.browser),
       await request(await server.createClient({ requirePar: true }), {}),
+      await request(client, { resource: 'https://unknown.example' }),
       await request(client, { request: 'e30.e30.' }),
     ];
     assert.deepEqual(answers.map(inRedirect), quotedUnder('the application gets'));

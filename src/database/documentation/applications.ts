@@ -96,6 +96,41 @@ export const applications: Record<string, TableDescription> = {
     lifetime: 'Until `latchkey scope describe` removes it with an empty description.',
     initialContent: 'Empty.',
   },
+  T_resource_servers: {
+    part: 'applications',
+    purpose:
+      'An API that tokens are issued for, when an application names it in the parameter `resource` (RFC 8707).',
+    columns: {
+      identifier:
+        'Its absolute URI: the value of `resource`, and the `aud` of its tokens. Compared byte for byte.',
+      name: 'The name on the consent page.',
+      scopes: 'JSON list: the scopes that it serves, without wildcards.',
+      token_format: 'How its access tokens are made.',
+      signing_alg: 'The algorithm that signs its JWTs.',
+      access_token_ttl:
+        'Seconds for which its access tokens live. NULL: LATCHKEY_ACCESS_TOKEN_TTL, and for a JWT at most 600.',
+      client_id: 'The client of the API, which may introspect its opaque tokens; NULL: none.',
+      is_active: 'False: disabled on every server within a second.',
+      updated_at: 'The last change.',
+    },
+    values: {
+      token_format: {
+        opaque: 'a random value with a row in `T_access_tokens`',
+        jwt: 'a signed JWT (RFC 9068), which is not stored and cannot be revoked',
+      },
+      signing_alg: { RS256: 'RSA, 2048 bits', ES256: 'P-256', EdDSA: 'Ed25519' },
+    },
+    indices: {
+      I_resource_servers_identifier: 'Every request that names it, and introspection of its tokens; unique.',
+      I_resource_servers_client_id: 'Deleting the application.',
+    },
+    security: [
+      'A token for a resource has only scopes that the resource serves, the application may request, and the account may have. Without any such scope there is no token.',
+    ],
+    lifetime:
+      'Until its row is deleted. Disabled resources stay: what people have allowed for them would otherwise be allowed for a later one of the same name.',
+    initialContent: 'Empty.',
+  },
   T_signing_keys: {
     part: 'applications',
     purpose:

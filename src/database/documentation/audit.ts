@@ -77,6 +77,10 @@ export const audit: Record<string, TableDescription> = {
         'signing_key.rotated':
           'the next signing key began to sign. `target`: its `kid`; `details.previous`: the one it replaced',
         'signing_key.retired': 'the operator retired a signing key as leaked. `target`: its `kid`',
+        'resource.created': 'an API was registered. `target`: its identifier',
+        'resource.updated': 'an API was changed',
+        'resource.disabled': 'an API was disabled',
+        'resource.enabled': 'an API was enabled again',
         'scope.described': 'the description of a scope was changed. `target`: the scope',
         'passkey.added': 'a passkey or security key was registered',
         'passkey.signed': 'a key was confirmed by another credential',

@@ -117,7 +117,7 @@ export const authorization: Record<string, TableDescription> = {
     columns: {
       account_id: 'The user.',
       client_id: CLIENT,
-      scope: 'The OpenID scopes that were allowed.',
+      scope: 'The scopes that were allowed, without those of resources, which are in the payload.',
       payload: PAYLOAD,
       revoked_at: 'When it was revoked: all its tokens are invalid.',
       expires_at: 'Ten years after it was made.',
@@ -143,6 +143,8 @@ export const authorization: Record<string, TableDescription> = {
       client_id: CLIENT,
       scope: 'The scopes that were allowed.',
       claims: 'The single claims that were allowed (the parameter `claims`), separated by spaces.',
+      resources:
+        'JSON: the scopes that were allowed of each resource (RFC 8707), by its identifier. `*` is the resource itself. NULL: none.',
       updated_at: 'When it was last extended; NULL if it never was.',
       last_used_at: 'When the user last allowed it, or a new session last relied on it instead of asking.',
     },

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
-import { parseScopes } from '../../access/scopes.ts';
+import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { toDate } from '../../database/instants.ts';
-import { countTokens, listConsents, listNames } from './store.ts';
+import { countTokens, listConsents, listNames, parseResources } from './store.ts';
 
 /** An application that can act for an account, as its owner sees it. */
 export interface AllowedApplication {
@@ -12,6 +12,8 @@ export interface AllowedApplication {
   /** What was allowed, and what its live tokens carry. */
   scopes: string[];
   claims: string[];
+  /** What was allowed of each resource (RFC 8707). */
+  resources: ResourceScopes;
   /** ISO 8601; undefined when nothing was asked. */
   allowedAt?: string;
   /** ISO 8601: when it last got a code or a token. */
@@ -21,6 +23,7 @@ export interface AllowedApplication {
 interface Found {
   scopes: Set<string>;
   claims: string[];
+  resources: ResourceScopes;
   allowedAt?: Date;
   lastUsedAt: Date;
 }
@@ -30,20 +33,20 @@ const later = (one: Date, other: Date) => (one > other ? one : other);
 /** Those that have a remembered consent or live tokens, the last used first. */
 export async function listApplications(source: Knex, accountId: string): Promise<AllowedApplication[]> {
   const found = new Map<string, Found>();
-  for (const { client_id, scope, claims, created_at, last_used_at } of await listConsents(source, {
-    accountId,
-  }))
-    found.set(client_id, {
-      scopes: new Set(parseScopes(scope)),
-      claims: parseScopes(claims),
-      allowedAt: toDate(created_at),
-      lastUsedAt: toDate(last_used_at),
+  for (const row of await listConsents(source, { accountId }))
+    found.set(row.client_id, {
+      scopes: new Set(parseScopes(row.scope)),
+      claims: parseScopes(row.claims),
+      resources: parseResources(row.resources),
+      allowedAt: toDate(row.created_at),
+      lastUsedAt: toDate(row.last_used_at),
     });
   for (const { client_id, scope, last_issued_at } of await countTokens(source, { accountId })) {
     const issuedAt = toDate(last_issued_at);
     const { scopes, lastUsedAt, ...rest } = found.get(client_id) ?? {
       scopes: new Set<string>(),
       claims: [],
+      resources: {},
       lastUsedAt: issuedAt,
     };
     for (const one of parseScopes(scope ?? '')) scopes.add(one);
@@ -53,12 +56,13 @@ export async function listApplications(source: Knex, accountId: string): Promise
   const names = new Map(clients.map((client) => [client.client_id, client]));
   return [...found]
     .toSorted(([, one], [, other]) => other.lastUsedAt.getTime() - one.lastUsedAt.getTime())
-    .map(([clientId, { scopes, claims, allowedAt, lastUsedAt }]) => ({
+    .map(([clientId, { scopes, claims, resources, allowedAt, lastUsedAt }]) => ({
       clientId,
       name: names.get(clientId)?.client_name ?? clientId,
       isFirstParty: Boolean(names.get(clientId)?.is_first_party),
       scopes: [...scopes],
       claims,
+      resources,
       ...(allowedAt ? { allowedAt: allowedAt.toISOString() } : {}),
       lastUsedAt: lastUsedAt.toISOString(),
     }));

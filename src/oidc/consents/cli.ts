@@ -31,12 +31,16 @@ async function readFilter(
   );
 }
 
-const summary = ({ username, client_id, remembered, scope, tokens, allowed_at }: GrantedAccess) => ({
-  username,
-  client_id,
-  scope: remembered ? scope : '(not remembered)',
-  tokens: tokens === 1 ? '1 token' : `${tokens} tokens`,
-  allowed_at,
+const resourcesOf = ({ resources }: GrantedAccess) =>
+  Object.entries(resources).map(([identifier, scopes]) => `${identifier}: ${scopes.join(' ')}`);
+
+const summary = (access: GrantedAccess) => ({
+  username: access.username,
+  client_id: access.client_id,
+  scope: access.remembered ? access.scope : '(not remembered)',
+  resources: resourcesOf(access).join('; '),
+  tokens: access.tokens === 1 ? '1 token' : `${access.tokens} tokens`,
+  allowed_at: access.allowed_at,
 });
 
 /** `latchkey grant …` */

@@ -1,10 +1,18 @@
 import type { Knex } from 'knex';
+import type { ResourceScopes } from '../../access/scopes.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { listApplications } from './applications.ts';
-import { type AccessKey, type ConsentFilter, countTokens, endAccess, listConsents } from './store.ts';
+import {
+  type AccessKey,
+  type ConsentFilter,
+  countTokens,
+  endAccess,
+  listConsents,
+  parseResources,
+} from './store.ts';
 
 /** An application that can act for an account: it has tokens, or will get some without a question. */
 export interface GrantedAccess extends AccessKey {
@@ -13,6 +21,8 @@ export interface GrantedAccess extends AccessKey {
   /** What was allowed; empty without a remembered consent. */
   scope: string;
   claims: string;
+  /** What was allowed of each resource (RFC 8707). */
+  resources: ResourceScopes;
   /** ISO 8601. */
   allowed_at: string | null;
   /** When consent was last given, or a session last began to use it without a question. */
@@ -21,7 +31,14 @@ export interface GrantedAccess extends AccessKey {
   tokens: number;
 }
 
-const NOT_REMEMBERED = { remembered: false, scope: '', claims: '', allowed_at: null, last_used_at: null };
+const NOT_REMEMBERED = {
+  remembered: false,
+  scope: '',
+  claims: '',
+  resources: {},
+  allowed_at: null,
+  last_used_at: null,
+};
 
 const nameOf = ({ account_id, client_id }: AccessKey) => `${account_id} ${client_id}`;
 
@@ -31,10 +48,11 @@ export function createConsents(knex: Knex) {
     /** Remembered consents, and applications that have tokens without one, such as first-party ones. */
     async list(filter: ConsentFilter): Promise<GrantedAccess[]> {
       const found = new Map<string, GrantedAccess>();
-      for (const { created_at, last_used_at, ...consent } of await listConsents(knex, filter))
+      for (const { created_at, last_used_at, resources, ...consent } of await listConsents(knex, filter))
         found.set(nameOf(consent), {
           ...consent,
           remembered: true,
+          resources: parseResources(resources),
           allowed_at: toDate(created_at).toISOString(),
           last_used_at: toDate(last_used_at).toISOString(),
           tokens: 0,

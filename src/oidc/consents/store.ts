@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { parseScopes } from '../../access/scopes.ts';
+import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
@@ -8,17 +8,17 @@ import { OWN_CLIENT_ID } from '../clients/own-client.ts';
 const TABLE = 'T_consents';
 
 const SELECT = selectOne({
-  columns: 'id, scope, claims',
+  columns: 'id, scope, claims, resources',
   from: TABLE,
   where: sql`account_id = ${'account_id'} AND client_id = ${'client_id'}`,
 });
 const INSERT = insertInto(
   TABLE,
-  ['id', 'created_at', 'account_id', 'client_id', 'scope', 'claims', 'last_used_at'],
+  ['id', 'created_at', 'account_id', 'client_id', 'scope', 'claims', 'resources', 'last_used_at'],
   { onConflict: 'nothing' },
 );
 const CHANGE = update(TABLE, {
-  set: ['scope', 'claims', 'updated_at', 'last_used_at'],
+  set: ['scope', 'claims', 'resources', 'updated_at', 'last_used_at'],
   where: sql`id = ${'id'}`,
 });
 const USE = update(TABLE, { set: ['last_used_at'], where: sql`id = ${'id'}` });
@@ -28,7 +28,13 @@ export interface Consent {
   id: string;
   scopes: string[];
   claims: string[];
+  /** What was allowed of each resource (RFC 8707). */
+  resources: ResourceScopes;
 }
+
+/** @param text of the column; null in rows that name no resource */
+export const parseResources = (text: unknown): ResourceScopes =>
+  typeof text === 'string' ? JSON.parse(text) : {};
 
 /** One account and one application, by the client_id that it uses in requests. */
 export interface ConsentKey {
@@ -42,8 +48,13 @@ export async function findConsent({ accountId, clientId }: ConsentKey): Promise<
   return unit.readOnce(`${TABLE}:${accountId}:${clientId}`, async () => {
     const row = await unit.readOne(SELECT, { account_id: accountId, client_id: clientId });
     if (!row) return undefined;
-    const { id, scope, claims } = row;
-    return { id: String(id), scopes: parseScopes(String(scope)), claims: parseScopes(String(claims)) };
+    const { id, scope, claims, resources } = row;
+    return {
+      id: String(id),
+      scopes: parseScopes(String(scope)),
+      claims: parseScopes(String(claims)),
+      resources: parseResources(resources),
+    };
   });
 }
 
@@ -56,20 +67,29 @@ export function useConsent({ id }: Consent): void {
   currentUnit().write(write, `${TABLE}:${id}`);
 }
 
+const mergeResources = (earlier: ResourceScopes, added: ResourceScopes): ResourceScopes => ({
+  ...earlier,
+  ...Object.fromEntries(
+    Object.entries(added).map(([identifier, scopes]) => [
+      identifier,
+      [...new Set([...(earlier[identifier] ?? []), ...scopes])],
+    ]),
+  ),
+});
+
 /**
  * Adds to what the account has allowed the application. It has no guard: if the consent is withdrawn or extended by another
  * request at the same moment, this addition is lost, and the user is asked again.
  */
-export async function addToConsent(
-  key: ConsentKey,
-  added: { scopes: string[]; claims: string[] },
-): Promise<void> {
+export async function addToConsent(key: ConsentKey, added: Omit<Consent, 'id'>): Promise<void> {
   const unit = currentUnit();
   const consent = await findConsent(key);
   const now = new Date();
+  const resources = mergeResources(consent?.resources ?? {}, added.resources);
   const columns = {
     scope: [...new Set([...(consent?.scopes ?? []), ...added.scopes])].join(' '),
     claims: [...new Set([...(consent?.claims ?? []), ...added.claims])].join(' '),
+    resources: Object.keys(resources).length > 0 ? JSON.stringify(resources) : null,
     last_used_at: now,
   };
   if (consent) {
@@ -105,6 +125,7 @@ export interface AccessKey {
 interface ConsentRow extends AccessKey {
   scope: string;
   claims: string;
+  resources: string | null;
   created_at: Date | string;
   last_used_at: Date | string;
 }
@@ -122,7 +143,7 @@ const KEY = ['a.username', 't.account_id', 't.client_id'];
 export function listConsents(source: Knex, filter: ConsentFilter): Promise<ConsentRow[]> {
   return select(source, TABLE, filter)
     .orderBy('t.id')
-    .select(...KEY, 't.scope', 't.claims', 't.created_at', 't.last_used_at');
+    .select(...KEY, 't.scope', 't.claims', 't.resources', 't.created_at', 't.last_used_at');
 }
 
 /** The live tokens of one account, application and scope. */

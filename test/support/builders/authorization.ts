@@ -7,6 +7,8 @@ type Params = Record<string, string | undefined>;
 export interface Authorization {
   params: Record<string, string>;
   verifier: string;
+  /** Values of the parameter `resource`, which may be sent several times. */
+  resources?: string[];
 }
 
 const random = () => randomBytes(24).toString('base64url');
@@ -34,7 +36,11 @@ export function authorization(client: ClientDocument, overrides: Params = {}): A
   };
 }
 
-export const authorizeUrl = (request: Authorization) => `/auth?${new URLSearchParams(request.params)}`;
+export function authorizeUrl({ params, resources = [] }: Authorization): string {
+  const query = new URLSearchParams(params);
+  for (const resource of resources) query.append('resource', resource);
+  return `/auth?${query}`;
+}
 
 /** Signs in and allows, as a person with a browser does, up to the application. @returns the last response */
 export async function walk(

@@ -1,0 +1,82 @@
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { type EngineAccount, limitToApplication } from './claims.ts';
+import type { EngineClient } from './clients/client-document.ts';
+import { mayUseResource } from './resource-access.ts';
+import { MAX_JWT_TTL } from './resources/input.ts';
+import type { FindResource } from './resources/service.ts';
+
+/** Seconds. A JWT outlives a sign-out, a disabled account and a withdrawn consent, so it ends soon unless the operator says otherwise. */
+const DEFAULT_JWT_TTL = 600;
+
+/** What a code or refresh token remembers of its sign-in. */
+interface SignInFacts {
+  authTime?: number;
+  acr?: string;
+  amr?: string[];
+}
+
+const REFUSED = 'the resource is unknown or disabled, or serves no scope of this application';
+
+/**
+ * Resource indicators (RFC 8707) for the engine.
+ * @param deps `accessTokenTtl`: seconds, of tokens without a lifetime of their own
+ */
+export function createResourceIndicators(deps: { findResource: FindResource; accessTokenTtl: number }) {
+  /**
+   * @returns the scopes that both the resource serves and the application may have
+   * @throws InvalidTarget in the same words whatever the reason, so that nobody learns which resources exist
+   */
+  async function getResourceServerInfo(_ctx: unknown, identifier: string, client: EngineClient) {
+    const resource = await deps.findResource(identifier);
+    const scopes = resource ? limitToApplication(client, resource.scopes) : [];
+    if (!resource || scopes.length === 0) throw new errors.InvalidTarget(REFUSED);
+    const { format, alg, ttl } = resource;
+    const jwtTtl = Math.min(ttl ?? Math.min(DEFAULT_JWT_TTL, deps.accessTokenTtl), MAX_JWT_TTL);
+    return {
+      scope: scopes.join(' '),
+      accessTokenFormat: format,
+      accessTokenTTL: format === 'jwt' ? jwtTtl : ttl,
+      jwt: { sign: { alg } },
+    };
+  }
+
+  return {
+    feature: {
+      enabled: true,
+      getResourceServerInfo,
+      // No resource unless the request names one. Of several that were allowed, a token request must name the one it wants.
+      defaultResource: async (_ctx: unknown, _client: unknown, oneOf?: string[]) => oneOf,
+      // A sign-in for a resource gives tokens for that resource, also where the token request does not repeat it.
+      useGrantedResource: async () => true,
+    },
+
+    /** The engine's `extraTokenClaims`: RFC 9068 section 2.2.1. Tokens without a resource have none. */
+    async extraTokenClaims({ oidc }: KoaContextWithOIDC, token: { aud?: unknown }) {
+      if (token.aud === undefined) return undefined;
+      const { RefreshToken, AuthorizationCode, DeviceCode, BackchannelAuthenticationRequest } = oidc.entities;
+      const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode ?? BackchannelAuthenticationRequest) as
+        | SignInFacts
+        | undefined;
+      return source && { auth_time: source.authTime, acr: source.acr, amr: source.amr };
+    },
+
+    /**
+     * Refuses a refresh for a resource before the refresh token is used up: the engine looks only afterwards, and the
+     * application would lose its access by a wrong parameter.
+     * @throws InvalidTarget
+     */
+    async checkRefresh(ctx: KoaContextWithOIDC): Promise<void> {
+      const { params, client, account, entities } = ctx.oidc;
+      const granted = [entities.RefreshToken?.resource ?? []].flat();
+      const named = params?.resource === undefined ? granted : [params.resource as string | string[]].flat();
+      const [identifier] = named;
+      if (identifier === undefined) return;
+      if (named.length > 1) throw new errors.InvalidTarget('name one of the resources that were allowed');
+      if (!granted.includes(identifier))
+        throw new errors.InvalidTarget('the resource was not part of the authorization request');
+      const { scope } = await getResourceServerInfo(ctx, identifier, client as unknown as EngineClient);
+      if (account && !mayUseResource(scope.split(' '), account as unknown as EngineAccount))
+        throw new errors.InvalidTarget('this account may use none of the scopes of the resource');
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { isBuiltIn, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
+import { visibleText } from '../../kit/text.ts';
+import { SIGNED_TOKEN_TTL } from '../signing-keys/times.ts';
+import { SIGNING_ALGS, TOKEN_FORMATS } from './store.ts';
+
+/** Seconds. Nobody can revoke a JWT, and its key is published for so long only. */
+export const MAX_JWT_TTL = SIGNED_TOKEN_TTL;
+const MAX_TTL = 86_400;
+const MIN_TTL = 30;
+
+/** RFC 8707 section 2: an absolute URI without a fragment. Requests must name it in exactly this form. */
+const IDENTIFIER = /^[a-z][a-z0-9+.-]*:[!-"$-~]{1,250}$/;
+
+/** Whether a request could name a resource by this text. It needs no look into the database otherwise. */
+export const isIdentifier = (text: unknown): text is string =>
+  typeof text === 'string' && text.length <= 255 && IDENTIFIER.test(text) && URL.canParse(text);
+
+const identifier = z
+  .string()
+  .refine(
+    isIdentifier,
+    'An identifier is an absolute URI of at most 255 characters without a fragment, such as https://notes.example/api',
+  );
+
+const name = visibleText('A name').min(1, 'Enter a name');
+
+const scope = z
+  .string()
+  .max(4000, 'Scopes have at most 4000 characters in total')
+  .transform(parseScopes)
+  .refine((scopes) => scopes.length > 0, 'A resource serves at least one scope')
+  .refine(
+    (scopes) => scopes.every((one) => SCOPE_TOKEN.test(one) && !one.includes('*')),
+    'The scopes of a resource are named one by one, in the characters that RFC 6749 allows and without wildcards',
+  )
+  .refine(
+    (scopes) => !scopes.some(isBuiltIn),
+    'openid, offline_access, profile, email and the scopes that begin with latchkey: belong to Latchkey itself',
+  );
+
+const format = z.enum(TOKEN_FORMATS, `The format is one of ${TOKEN_FORMATS.join(', ')}`);
+const alg = z.enum(SIGNING_ALGS, `The algorithm is one of ${SIGNING_ALGS.join(', ')}`);
+const TTL_RULE = `A token lives a whole number of seconds from ${MIN_TTL} to ${MAX_TTL}`;
+const ttl = z.int(TTL_RULE).min(MIN_TTL, TTL_RULE).max(MAX_TTL, TTL_RULE);
+
+export const resourceInput = z.strictObject({
+  identifier,
+  /** By default the identifier. */
+  name: name.optional(),
+  scope,
+  format: format.default('opaque'),
+  alg: alg.default('RS256'),
+  /** Seconds; null: the server's own setting. */
+  ttl: ttl.nullable().default(null),
+  /** The client of the API, registered with --resource-server. */
+  clientId: z.string().nullable().default(null),
+});
+
+/** What can be changed later. A member that is not given stays as it is. */
+export const resourceChange = z.strictObject({
+  name: name.optional(),
+  scope: scope.optional(),
+  format: format.optional(),
+  alg: alg.optional(),
+  ttl: ttl.nullable().optional(),
+  clientId: z.string().nullable().optional(),
+});
+
+export type ResourceInput = z.input<typeof resourceInput>;
+export type ResourceChange = z.input<typeof resourceChange>;

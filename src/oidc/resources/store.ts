@@ -1,0 +1,85 @@
+import type { Knex } from 'knex';
+import type { Driver } from '../../database/driver/contract.ts';
+import { selectOne, sql } from '../../database/statements.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+
+export const TOKEN_FORMATS = ['jwt', 'opaque'] as const;
+export const SIGNING_ALGS = ['RS256', 'ES256', 'EdDSA'] as const;
+
+/** A row of T_resource_servers. */
+export interface ResourceRow {
+  id: string;
+  created_at: Date | string;
+  /** An absolute URI: what applications send as `resource`, and the `aud` of tokens. */
+  identifier: string;
+  name: string;
+  /** JSON: an array of scopes. */
+  scopes: string;
+  token_format: (typeof TOKEN_FORMATS)[number];
+  signing_alg: (typeof SIGNING_ALGS)[number];
+  /** Seconds; null: the server's own setting. */
+  access_token_ttl: number | null;
+  /** The client that may introspect the tokens of the resource. */
+  client_id: string | null;
+  is_active: boolean | number;
+}
+
+/** A resource as requests use it. */
+export interface Resource {
+  identifier: string;
+  name: string;
+  scopes: string[];
+  format: ResourceRow['token_format'];
+  alg: ResourceRow['signing_alg'];
+  ttl: number | undefined;
+  clientId: string | undefined;
+}
+
+const TABLE = 'T_resource_servers';
+
+const SELECT_ACTIVE = selectOne({
+  columns: 'identifier, name, scopes, token_format, signing_alg, access_token_ttl, client_id',
+  from: TABLE,
+  where: sql`identifier = ${'identifier'} AND is_active = true`,
+});
+
+const toResource = (row: ResourceRow): Resource => ({
+  identifier: row.identifier,
+  name: row.name,
+  scopes: JSON.parse(row.scopes),
+  format: row.token_format,
+  alg: row.signing_alg,
+  ttl: row.access_token_ttl ?? undefined,
+  clientId: row.client_id ?? undefined,
+});
+
+/** @returns undefined for one that is unknown or disabled */
+export async function findActiveResource(driver: Driver, identifier: string): Promise<Resource | undefined> {
+  const row = await driver.readOne(SELECT_ACTIVE, { identifier });
+  return row && toResource(row as unknown as ResourceRow);
+}
+
+/** Finds disabled ones too. */
+export const findResourceRow = (source: Knex, identifier: string): Promise<ResourceRow | undefined> =>
+  source<ResourceRow>(TABLE).where({ identifier }).first();
+
+/** All, disabled ones too, the oldest first. */
+export const listResourceRows = (source: Knex): Promise<ResourceRow[]> =>
+  source<ResourceRow>(TABLE).orderBy('id');
+
+export async function insertResource(
+  trx: Knex.Transaction,
+  columns: Omit<ResourceRow, 'id' | 'created_at'>,
+): Promise<void> {
+  await trx(TABLE).insert({ ...columns, id: uuidv7(), created_at: new Date() });
+}
+
+export async function updateResource(
+  trx: Knex.Transaction,
+  identifier: string,
+  columns: Partial<ResourceRow>,
+): Promise<void> {
+  await trx(TABLE)
+    .where({ identifier })
+    .update({ ...columns, updated_at: new Date() });
+}
