@@ -35,6 +35,16 @@ const PATHS = / (href|action|src|data-back)="\/(?!\/)/g;
 /** Puts the path of the issuer before every path of ours: views and pages know nothing about it. */
 const withBase = (html: string, base: string) => (base === '' ? html : html.replace(PATHS, ` $1="${base}/`));
 
+/**
+ * Escapes an address, and lets its lines end after `@`, a slash or the name of a parameter: otherwise a narrow page breaks
+ * it in the middle of its host.
+ */
+const breakable = (address: string): string =>
+  address
+    .split(/(?<=[@?&=]|[^/:]\/)/)
+    .map((part) => ejs.escapeXML(part))
+    .join('<wbr>');
+
 /** Words of ours that would break after their hyphen. */
 const HYPHENATED = /\b(sign-in|sign-out|sign-up|e-mail)\b(?![^<]*>)/gi;
 
@@ -59,6 +69,7 @@ export function createRenderer(deps: {
     brand: deps.brand,
     host: new URL(deps.issuer).host,
     passwordMinLength: deps.passwordMinLength,
+    breakable,
     stylesheet: deps.assets.url('latchkey.css'),
     logo: deps.assets.url('logo.svg'),
     copyScript: deps.assets.url('copy.js'),

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
@@ -47,6 +48,18 @@ describe('every page on which an action is kept', { skip }, () => {
       await look('confirm-ready');
       await press(page, 'Create recovery codes');
       await look('recovery-codes');
+
+      await page.goto(`${server.issuer}/account/email`);
+      await page.locator('#email').fill('ada@elsewhere.example');
+      await page.getByLabel('Current password').fill(ada.password);
+      await server.database.knex('T_user_sessions').delete();
+      await press(page, 'Send link');
+      await look('form-kept');
+      await signIn();
+      assert.equal(await page.locator('#email').inputValue(), 'ada@elsewhere.example');
+      await look('form-shown-again');
+      await page.goto(`${server.issuer}/account/security/app`);
+      await look('page-of-a-form');
     });
   }
 });

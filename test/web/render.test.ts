@@ -100,6 +100,21 @@ describe('the pages', () => {
     assert.match(html, /It has no access while you are away/);
   });
 
+  test('an address can break after @ or a slash, never inside its host', () => {
+    const html = page('recovery/confirm-email', {
+      ...everyView('x')[0]?.[1],
+      email: 'mei<co@harbour.example',
+    });
+    assert.ok(html.includes('mei&lt;co@<wbr>harbour.example'));
+    const url = 'https://id.harbour.example/invitation?code=AB-CD';
+    const created = [{ url, code: 'AB-CD', qr: '/x', scopes: [], roles: [], max_uses: 1 }];
+    assert.ok(
+      page('console/invitations/created', { title: 'x', created }).includes(
+        'https://id.harbour.example/<wbr>invitation?<wbr>code=<wbr>AB-CD</p>',
+      ),
+    );
+  });
+
   test('a missing view throws', () => {
     assert.throws(() => page('no-such-view', { title: 'x' }), /ENOENT/);
   });

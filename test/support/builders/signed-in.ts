@@ -17,6 +17,7 @@ export async function visit(
 /** The text of a page without its markup. */
 export const textOf = async (response: Response) =>
   (await response.text())
+    .replaceAll('<wbr>', '')
     .replace(/<[^>]+>/g, ' ')
     .replace(/&#39;/g, "'")
     .replace(/\s+/g, ' ');
