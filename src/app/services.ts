@@ -1,6 +1,7 @@
 import { covers } from '../access/scopes.ts';
 import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
+import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit, UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import * as emailStore from '../identity/accounts/email-store.ts';
@@ -68,7 +69,12 @@ export function createServices(deps: ServiceDeps) {
   const { issuer } = config;
   const secrets = createSecrets(config.secrets);
   const limits = createLimits({ knex, redisUrl: config.redisUrl, log });
-  const signingKeys = createSigningKeys({ knex, secrets, keepFor: config.ttl.sessionMax });
+  const signingKeys = createSigningKeys({
+    knex,
+    secrets,
+    keepFor: config.ttl.sessionMax,
+    findClockFault: () => findClockFault(database),
+  });
   const scopeDescriptions = createScopeDescriptions(knex);
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);
