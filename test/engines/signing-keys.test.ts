@@ -12,6 +12,7 @@ import {
   answerOf,
   authorization,
   authorizeUrl,
+  call,
   redeem,
   signInWith,
 } from '../support/builders/authorization.ts';
@@ -120,17 +121,23 @@ for (const engine of engines) {
         }
       })();
       const workers = [0, 1, 2, 3].map(load);
-      for (let round = 1; round <= 3; round += 1) {
-        // Once the second server has loaded the next key, so does a client that did not know it.
-        await sleep(400);
-        library = createRemoteJWKSet(new URL(`${at[1]}/jwks`));
-        await library({ alg: 'RS256', kid: await kidOfKey(first, 'next') });
-        const rotated = await first.services.signingKeys.rotate(OPERATOR, after(round * 2 * MINUTE));
-        assert.equal(rotated.length, 3);
-        await sleep(600);
+      async function rotateThrice(): Promise<void> {
+        for (let round = 1; round <= 3; round += 1) {
+          // Once the second server has loaded the next key, so does a client that did not know it.
+          await sleep(400);
+          library = createRemoteJWKSet(new URL(`${at[1]}/jwks`));
+          await library({ alg: 'RS256', kid: await kidOfKey(first, 'next') });
+          const rotated = await first.services.signingKeys.rotate(OPERATOR, after(round * 2 * MINUTE));
+          assert.equal(rotated.length, 3);
+          await sleep(600);
+        }
       }
-      isOver = true;
-      await Promise.all([...workers, refreshing]);
+      const rotating = rotateThrice().finally(() => {
+        isOver = true;
+      });
+      await Promise.all([rotating, ...workers, refreshing]).finally(() => {
+        isOver = true;
+      });
       assert.equal(seen.size, 4, 'each of the four keys has signed');
       assert.ok(issued > 20, `${issued} tokens`);
       for (const issuer of at) assert.ok(await acceptsHint(issuer, tokens.body.id_token));
@@ -190,6 +197,34 @@ for (const engine of engines) {
       }
       const events = await first.database.knex('T_auth_audit_log').where({ action: 'signing_key.rotated' });
       assert.equal(events.length, 3 * rounds(5));
+    });
+
+    test('of a JWT access token are published for as long as it lives', async (t) => {
+      const { first, second, at } = await startTwo(t, engine);
+      const resource = 'https://notes.example/api';
+      const scope = 'notes:read';
+      const jwt = { identifier: resource, scope, format: 'jwt', ttl: 3600 } as const;
+      await first.services.resources.create(OPERATOR, jwt);
+      const service = await first.createClient({
+        scope,
+        grantTypes: ['client_credentials'],
+        redirectUris: [],
+      });
+      const verify = createRemoteJWKSet(new URL(`${at[1]}/jwks`));
+      async function getToken(issuer: string): Promise<{ token: string; kid: unknown }> {
+        const fields = { grant_type: 'client_credentials', scope, resource };
+        const { body } = await call({ issuer }, service, '/token', fields);
+        const token = String(body.access_token);
+        const { protectedHeader } = await jwtVerify(token, verify, { audience: resource });
+        return { token, kid: protectedHeader.kid };
+      }
+      const before = await getToken(at[0]);
+      await first.services.signingKeys.rotate(OPERATOR);
+      for (const server of [first, second]) await server.refreshKeys();
+      for (const issuer of at) assert.notEqual((await getToken(issuer)).kid, before.kid);
+      for (const server of [first, second]) await server.refreshKeys(after(HOUR));
+      const later = createRemoteJWKSet(new URL(`${at[1]}/jwks`));
+      await jwtVerify(before.token, later, { audience: resource });
     });
 
     test('are not rotated as long as another server may not have loaded the next one', async (t) => {
