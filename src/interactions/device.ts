@@ -8,6 +8,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { limitToApplication } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { type DeviceInfo, passDecision } from '../oidc/device-flow.ts';
+import { mayRefresh } from '../oidc/refresh-tokens.ts';
 import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
@@ -101,7 +102,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
       ip: device.ip,
       accountName: account?.username,
       access: ['Know who you are', ...shown.map((scope) => descriptions.get(scope) ?? describeScope(scope))],
-      isLasting: client.grantTypeAllowed('refresh_token'),
+      isLasting: mayRefresh(client, scopes),
     });
   }
 

@@ -4,8 +4,6 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import { digest, randomToken } from '../kit/ids.ts';
 import { onDevicePoll, onParameters } from './engine-requests.ts';
 
-/** Device Authorization Grant (RFC 8628): a device without a browser shows a code, which its user types elsewhere. */
-
 /** In seconds. How long the user has to type the code. */
 export const DEVICE_CODE_TTL = 600;
 
@@ -79,6 +77,7 @@ function acceptDecisions(provider: Provider): void {
   });
 }
 
+/** Completes the engine's Device Authorization Grant (RFC 8628): a device shows a code, which its user types elsewhere. */
 export function completeDeviceFlow(provider: Provider): void {
   slowDownPolls(provider);
   acceptDecisions(provider);

@@ -140,7 +140,7 @@ export async function answerFailedGuard(
       'This key was removed at the same time. Go back and sign in in another way.',
       { back: sameInteraction(ctx) },
     );
-  if (guard === 'device-code')
+  if (guard === 'answer')
     throw new LatchkeyError(
       'conflict',
       'device_code_answered_concurrently',

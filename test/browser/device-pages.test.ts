@@ -37,7 +37,7 @@ describe('connecting a device, in Chromium', { skip }, () => {
       await page.getByLabel('Username').fill(username);
       await page.getByLabel('Password', { exact: true }).fill(password);
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-      await page.getByText('You go on on your device').waitFor();
+      await page.getByText('You will continue on your device').waitFor();
       await check('consent');
       await page.getByRole('button', { name: 'Allow' }).click();
       await page.getByRole('heading', { name: 'Your device is connected' }).waitFor();

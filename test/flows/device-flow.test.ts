@@ -171,6 +171,28 @@ for (const engine of engines) {
   });
 }
 
+test('whoever decides later, and has opened the page before, does not change the answer', async (t) => {
+  const { server, client, ada } = await open(t, 'sqlite');
+  const mei = await server.createAccount('mei');
+  const { device_code, user_code } = await askForCode(server, client);
+  const browser = new Browser(server.issuer);
+  const { action, fields } = await formOf(await typeCode(browser, user_code));
+  const signIn = await formOf(
+    await browser.follow(await browser.post(action, { ...fields, decision: 'allow' })),
+  );
+  const consent = await formOf(
+    await browser.follow(
+      await browser.post(signIn.action, { ...signIn.fields, username: mei.username, password: mei.password }),
+    ),
+  );
+  assert.equal((await connect(server, user_code, ada)).status, 200);
+  const late = await browser.follow(
+    await browser.post(consent.action, { ...consent.fields, decision: 'deny' }),
+  );
+  assert.equal(late.status, 409);
+  assert.equal((await poll(server, client, device_code)).status, 200);
+});
+
 test('a code is typed in any case, with or without its hyphen, and wrong codes are limited', async (t) => {
   const { server, client } = await open(t, 'sqlite');
   const { user_code } = await askForCode(server, client);

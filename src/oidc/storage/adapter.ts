@@ -151,7 +151,7 @@ export class Adapter {
     const pending = unit.findWrite(writeKey);
     if (found && pending?.statement.kind !== 'insert') {
       if (this.#name === 'DeviceCode') {
-        const answer = answerDeviceCode(unit, found.json, payload, { ...columns, id: rowId }, pending);
+        const answer = answerDeviceCode(unit, payload, { ...columns, id: rowId }, pending);
         if (answer) return answer === 'unchanged' ? undefined : unit.write(answer, writeKey);
       }
       // An UPDATE never resets `consumed_at`.
