@@ -161,8 +161,10 @@ for (const engine of engines) {
           return browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
         }),
       );
-      const statuses = pages.map(({ status }) => status).sort();
-      assert.equal(statuses.filter((status) => status === 200).length, 1, String(statuses));
+      const [winning, losing] = pages.map(({ status }) => status).sort();
+      assert.equal(winning, 200);
+      // The other one asked before the first was committed, or after.
+      assert.ok(losing === 409 || losing === 400, String(losing));
       const { status, body } = await poll(server, client, device_code);
       assert.equal(status, 200);
       const winner = people[pages.findIndex((page) => page.status === 200)];

@@ -14,6 +14,7 @@ export function deviceViews(
         allowedBefore: [],
         links: [],
         scopes: [],
+        resources: [],
         claims: [],
         verified: true,
       },
