@@ -304,3 +304,21 @@ test('signing an account out everywhere ends what a device was allowed and has n
   await knex.transaction((trx) => server.services.signOutEverywhere(trx, ada.id));
   assert.equal((await poll(server, client, device_code)).body.error, 'invalid_grant');
 });
+
+test('a device gets a token for the resource that its request names', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const resource = 'https://notes.example/api';
+  await server.services.resources.create(
+    { accountId: null },
+    { identifier: resource, scope: 'notes:read', format: 'jwt' },
+  );
+  const client = await createDeviceClient(server, { scope: 'openid notes:read' });
+  const ada = await server.createAccount('ada', 'openid notes:*');
+  const device = await askForCode(server, client, { scope: 'openid notes:read', resource });
+  const page = await typeCode(new Browser(server.issuer), device.user_code);
+  assert.match(await page.text(), /See your notes/);
+  await connect(server, device.user_code, ada);
+  const { body } = await poll(server, client, device.device_code);
+  const { aud, scope } = JSON.parse(atob(String(body.access_token).split('.')[1] ?? ''));
+  assert.deepEqual([aud, scope], [resource, 'notes:read']);
+});
