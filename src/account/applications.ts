@@ -25,7 +25,7 @@ export interface ApplicationPageDeps {
 
 const PATH = '/account/applications';
 const WITHDRAW = `${PATH}/withdraw`;
-/** Both are said in other words. */
+/** Not listed as scopes: the page says both in sentences of its own. */
 const UNLISTED = ['openid', 'offline_access'];
 
 /** The page that lists the applications that can act for the user, and ends their access. */

@@ -70,7 +70,7 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
       alert: Object.values(faults)[0],
       faults,
       typed: { username, name, given_name, family_name, locale, zoneinfo, theme, ...fields },
-      // An operator can set others.
+      // A language that an operator set, and that our list lacks, stays.
       languages: hasOther(
         locale,
         LANGUAGES.map(([tag]) => tag),

@@ -5,9 +5,10 @@ import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
+import { completeDiscovery } from '../oidc/discovery.ts';
+import { completeIntrospections } from '../oidc/introspection.ts';
 import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
-import { completeDocuments } from '../oidc/resource-servers.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import { limitStoredRequests } from '../oidc/stored-requests.ts';
 import { refuseOtherMethods } from '../web/allowed-methods.ts';
@@ -107,11 +108,9 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
         });
       },
     }),
-    // Adds to discovery and to introspection what the engine does not know.
-    completeDocuments({
-      listScopes: deps.services.clients.listScopes,
-      findResource: deps.services.resources.find,
-    }),
+    // Add to the engine's documents what it does not know.
+    completeDiscovery(deps.services.clients.listScopes),
+    completeIntrospections(deps.services.resources.find),
     // Our own pages. Every other path is the engine's.
     (ctx, next) => (findRoute(ctx.path)?.servedBy === 'pages' ? pages(ctx as never, next) : next()),
   ];

@@ -84,7 +84,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
     });
   }
 
-  /** RFC 8628 section 5.4: a code that somebody else sent would let them in. */
+  /** Shows code, place and account first: whoever gets you to enter their code gets your access (RFC 8628 section 5.4). */
   async function askDecision(
     ctx: Context,
     { userCode, client, scopes, device }: DeviceRequest,

@@ -7,9 +7,12 @@ import { onDevicePoll, onParameters } from './engine-requests.ts';
 /** In seconds. How long the user has to type the code. */
 export const DEVICE_CODE_TTL = 600;
 
+/** What the user types: 34 bits in letters that no vowel makes a word of. */
+export const USER_CODE = { charset: 'base-20', mask: '****-****' } as const;
+
 /** In seconds. How long a device waits between two polls (RFC 8628 section 3.2). */
 const INTERVAL = 5;
-/** Polls that were sent five seconds apart arrive sooner, when the first of them was slow. */
+/** If the first of two polls was delayed on its way, they arrive less than five seconds apart. */
 const SHORTEST_GAP_MS = (INTERVAL - 1) * 1000;
 
 /** The device that asked, for the page that asks its user. */
@@ -57,13 +60,13 @@ interface Decision {
  */
 export function passDecision(ctx: Context, decision: Decision): void {
   ctx.state[DECISION] = decision;
-  // Our page has read the body.
+  // Without it the engine reads no body: our page has read it already.
   delete ctx.req.headers['content-type'];
 }
 
 /**
- * The engine protects its own form by a token in the session, which is not stored while nobody is signed in. A decision of our
- * page gets one here.
+ * The engine checks its own form by a token in the session, and a visitor's session is not stored. Our page has checked its
+ * form, so a token is made here that passes.
  */
 function acceptDecisions(provider: Provider): void {
   onParameters(provider, ({ ctx, route, session, params }) => {

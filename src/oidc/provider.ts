@@ -12,7 +12,7 @@ import { giveClientClaims } from './client-claims.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
-import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo } from './device-flow.ts';
+import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import {
   cacheClientsByDocument,
@@ -23,11 +23,11 @@ import {
 import { replaceSigningKeys } from './engine-keys.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
+import { createIntrospectionPolicy } from './introspection.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
-import { createIntrospectionPolicy } from './resource-servers.ts';
 import type { FindResource } from './resources/service.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
@@ -169,8 +169,7 @@ function configuration(deps: EngineDeps): Configuration {
       deviceFlow: {
         enabled: true,
         // 20 consonants, 8 of them: 34 bits. They make no words.
-        charset: 'base-20',
-        mask: '****-****',
+        ...USER_CODE,
         deviceInfo: readDeviceInfo,
         // Our own page asks for the code and for the decision (interactions/device.ts).
         userCodeInputSource: async (

@@ -5,8 +5,8 @@ import type { EngineAccount } from './claims.ts';
 type Grant = InstanceType<Provider['Grant']>;
 
 /**
- * Stands in a grant for the resource itself, beside its scopes: a token without any scope also opens an API that asks for
- * none. No request can name it, and no resource can serve it, because wildcards are neither requested nor served.
+ * In a grant it means: may use this API at all. It is needed beside the scopes, because an API that checks no scope accepts a
+ * token without any. No request can name it, and no resource can serve it, because wildcards are neither requested nor served.
  */
 export const RESOURCE_ITSELF = '*';
 

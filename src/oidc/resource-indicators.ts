@@ -61,8 +61,8 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
     },
 
     /**
-     * Refuses a refresh for a resource before the refresh token is used up: the engine looks only afterwards, and the
-     * application would lose its access by a wrong parameter.
+     * Checks `resource` before the refresh token is used up. The engine checks it afterwards, and one wrong parameter would
+     * cost the application its token.
      * @throws InvalidTarget
      */
     async checkRefresh(ctx: KoaContextWithOIDC): Promise<void> {

@@ -15,8 +15,8 @@ type Limits = Record<
 
 /**
  * Limits requests that are pushed (RFC 9126) or come from a device (RFC 8628), before they are committed. They are no larger
- * than others, since an unfinished sign-in is kept in the browser. Anyone can send them in the name of a public
- * application, and each writes a row, so an address has a number of them.
+ * than others (`request-size.ts`). Anyone can send them in the name of a public application, and each writes a row, so an
+ * address may send a limited number.
  * @throws LatchkeyError rate_limited, invalid_input
  */
 export function limitStoredRequests(limits: Limits): Middleware {

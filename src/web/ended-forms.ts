@@ -24,8 +24,9 @@ function pageAbove(path: string): string {
 }
 
 /**
- * Forms that were sent after their session had ended. Their token proves nothing then, so they are not done: they are shown
- * again with what was typed, and the user presses the button again. No other site can have a form done in this way.
+ * Forms that were sent after their session had ended. The form's token is worthless then, so the action is not carried out:
+ * the form is shown again with what was typed, and the user presses the button once more. No other site can have an action
+ * carried out in this way.
  */
 export function createEndedForms({ pendingActions, signInUrl }: EndedFormsDeps) {
   return {

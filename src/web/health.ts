@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 
 /**
  * `GET /healthz` answers 200 as long as the process runs. `GET /readyz` answers 200 when it can serve requests, otherwise
- * 503 with the reason.
+ * 503 with the reason. `database/readiness.ts` decides.
  */
 export function answerHealthChecks(deps: {
   notReady(): Promise<string | undefined>;

@@ -3,10 +3,9 @@ import Sqlite from 'better-sqlite3';
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR)/;
 
 /**
- * Whether a file that has become smaller lacks pages of its database. It becomes smaller for good reasons too: when a
- * clean-up has given pages back. It is then as long as the database, and pages in the write-ahead log only come on top. Only
- * a file that is shorter is read as a whole, which takes about a second for each gigabyte. The connection is a new one:
- * another one has pages in memory that are gone from the file.
+ * Whether a file that has become smaller has lost pages. A clean-up makes it smaller too, but then it is still as long as
+ * SQLite says the database is, or longer. Only a shorter file is read as a whole, which takes about a second for each
+ * gigabyte. The connection is new: an older one may answer from its cache with pages that the file no longer has.
  * @param size in bytes
  */
 export function isCutShort(file: string, size: number): boolean {

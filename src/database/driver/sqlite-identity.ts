@@ -1,18 +1,19 @@
 import { statSync } from 'node:fs';
 import { isCutShort } from './sqlite-damage.ts';
 
-/** The code of an error, in the way of SQLite's own: the file that is open is not the one of that name. */
+/** SQLite's code for "the open file is no longer the one at that path". Our own errors have it too. */
 export const MOVED = 'SQLITE_READONLY_DBMOVED';
 
 const find = (path: string) => statSync(path, { throwIfNoEntry: false });
 
 /**
  * Remembers which database file is open, and which write-ahead log belongs to it.
- * @returns finds out why what is written is lost: SQLite goes on writing to files that were deleted or cut short
+ * @returns a check, which returns the reason why writes are being lost, or undefined. SQLite itself goes on writing to
+ *   files that were deleted or cut short
  */
 export function watchIdentity(file: string): () => string | undefined {
   const opened = statSync(file);
-  /** SQLite creates it with the first connection that reads, and removes it with the last one. */
+  /** The write-ahead log. SQLite creates it when the first connection reads, and removes it with the last one. */
   let log: { ino: number } | undefined;
   /** As of the last look at which the file was whole. */
   let { size } = opened;

@@ -29,7 +29,7 @@ interface Owner {
 
 const MAX_RESERVED = 5;
 
-/** Undoes the transaction. */
+/** Thrown inside the transaction, to roll it back. */
 const TAKEN = new Error('This username is taken. Choose another one');
 
 const changedOften = () =>
@@ -65,7 +65,7 @@ export function createOwnProfile({ knex, renameCredential, tryAttempt, notify }:
     const { accountId } = owner;
     try {
       await inTransaction(knex, async (trx) => {
-        // Sign-ins lock the password first, then the account.
+        // Credential first, then account: in the order of a sign-in, so that the two cannot deadlock.
         await renameCredential(trx, accountId, username);
         const { username: before } = await getAccount(trx, owner);
         if (before === username) return;

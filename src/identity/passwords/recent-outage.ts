@@ -2,9 +2,9 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { SLOT_MS } from './attempt-slots.ts';
 
 /**
- * Remembers that the database failed during an attempt, whose slot may then be held although nobody waits for it. As long
- * as it may be, a right password can be refused for want of a slot, so no failure is called a wrong password. That is
- * said of every failure alike: it must not show which accounts exist.
+ * When the database fails during an attempt, the attempt's slot may stay taken. Until it is free, even a right password may be
+ * refused, so every failure is answered "try again", never "wrong password". That goes for all usernames alike, so that it
+ * does not show which accounts exist.
  */
 export function createRecentOutage(now = () => performance.now()) {
   let heldUntil = Number.NEGATIVE_INFINITY;

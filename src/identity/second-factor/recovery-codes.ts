@@ -10,6 +10,7 @@ import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import type { CodeAttempts, CodeGuesser } from './code-attempts.ts';
 
 const TABLE = 'T_recovery_codes';
+/** Said in words by the security page, this room's README and `database/documentation/factors.ts`. */
 const COUNT = 10;
 /** 100 random bits: too many to guess, so a digest without salt is enough. */
 const LENGTH = 20;

@@ -99,7 +99,7 @@ function withCredentials(address: string, id: string, secret: string): string {
 
 /**
  * @param client as it was registered: its `client_secret` is missing for a public one
- * @param random the secret that the application keeps for itself, such as the key of its cookies
+ * @param random a secret for the application's own use, such as the key of its cookies; Latchkey does not keep it
  */
 export function toInstructions(
   preset: Preset,

@@ -18,7 +18,7 @@ export const FORMATS = [
 export type PasteFormat = (typeof FORMATS)[number];
 
 const PLACEHOLDER = /\{\{(\w+)(:json)?\}\}/g;
-/** No setting has them, and several formats end a value at them. */
+/** Control characters and line separators: no real setting has one, and in several formats they end the value. */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
 /** Programs read these differently, or replace them by something else. */
 const SPECIAL_IN_INI = /[;#"'`\\$]|%\(|^\s|\s$/;

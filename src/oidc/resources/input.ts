@@ -4,7 +4,7 @@ import { visibleText } from '../../kit/text.ts';
 import { SIGNED_TOKEN_TTL } from '../signing-keys/times.ts';
 import { SIGNING_ALGS, TOKEN_FORMATS } from './store.ts';
 
-/** Seconds. Nobody can revoke a JWT, and its key is published for so long only. */
+/** Seconds. A JWT cannot be revoked, and a retired key stays published only long enough for tokens of this age. */
 export const MAX_JWT_TTL = SIGNED_TOKEN_TTL;
 const MAX_TTL = 86_400;
 const MIN_TTL = 30;
@@ -12,7 +12,7 @@ const MIN_TTL = 30;
 /** RFC 8707 section 2: an absolute URI without a fragment. Requests must name it in exactly this form. */
 const IDENTIFIER = /^[a-z][a-z0-9+.-]*:[!-"$-~]{1,250}$/;
 
-/** Whether a request could name a resource by this text. It needs no look into the database otherwise. */
+/** Whether the text has the form of an identifier. If not, the database need not be asked. */
 export const isIdentifier = (text: unknown): text is string =>
   typeof text === 'string' && text.length <= 255 && IDENTIFIER.test(text) && URL.canParse(text);
 
@@ -51,7 +51,7 @@ export const resourceInput = z.strictObject({
   scope,
   format: format.default('opaque'),
   alg: alg.default('RS256'),
-  /** Seconds; null: the server's own setting. */
+  /** Seconds. Null: LATCHKEY_ACCESS_TOKEN_TTL, and for a JWT at most 600 (`resource-indicators.ts`). */
   ttl: ttl.nullable().default(null),
   /** The client of the API, registered with --resource-server. */
   clientId: z.string().nullable().default(null),

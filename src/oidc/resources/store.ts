@@ -17,7 +17,7 @@ export interface ResourceRow {
   scopes: string;
   token_format: (typeof TOKEN_FORMATS)[number];
   signing_alg: (typeof SIGNING_ALGS)[number];
-  /** Seconds; null: the server's own setting. */
+  /** Seconds. Null: LATCHKEY_ACCESS_TOKEN_TTL, and for a JWT at most 600 (`resource-indicators.ts`). */
   access_token_ttl: number | null;
   /** The client that may introspect the tokens of the resource. */
   client_id: string | null;

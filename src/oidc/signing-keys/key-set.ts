@@ -33,7 +33,7 @@ export function openKey(secrets: Secrets, row: KeyRow): PrivateJwk {
 const ORDER = ['active', 'next', 'retired'];
 const toPublic = (row: KeyRow): PublicJwk => JSON.parse(row.public_jwk);
 
-/** @param open returns the private key that signs in the place of an active one */
+/** @param open decrypts the private key of an active row; if it cannot, it returns the key that signed before */
 export function toKeySet(rows: KeyRow[], now: Date, open: (active: KeyRow) => PrivateJwk): KeySet {
   const ordered = rows.toSorted((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
   return {

@@ -11,7 +11,7 @@ export const REFRESH_MS = 5000;
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** The age at which the next key takes over. */
+/** The age at which the next key takes over. `app/doctor.ts` and the command's help say it in words. */
 const ROTATE_AFTER = 90 * DAY;
 /** A key that is this old means that no server rotates. */
 const TOO_OLD_AFTER = 100 * DAY;
@@ -19,7 +19,7 @@ const TOO_OLD_AFTER = 100 * DAY;
 const LOADED_AFTER = MINUTE;
 /** For how long a key is published before servers sign with it on their own. Clients may cache the JWKS for so long. */
 const PUBLISH_BEFORE = DAY;
-/** A retired key is published until its last token has expired. The rest allows for late servers and wrong clocks. */
+/** A retired key is published until its last token has expired. The 30 minutes more allow for late servers and wrong clocks. */
 const PUBLISH_AFTER = SIGNED_TOKEN_TTL * 1000 + 30 * MINUTE;
 
 const after = (instant: Date, ms: number) => new Date(instant.getTime() + ms);

@@ -10,7 +10,7 @@ import { ANSWER_DEVICE_CODE } from './statements.ts';
 const isAnswered = ({ accountId, error }: Payload) => accountId !== undefined || error !== undefined;
 
 /**
- * How a device code that the engine saves again changes. The user's answer is one conditional statement, which also uses
+ * What to write when the engine saves a device code again. The user's answer is one conditional statement, which also uses
  * the user code up: of several browsers that opened the code, one answers, and no later one changes the answer. That a
  * browser opened it (`inFlight`) is not stored, so a user who closed the page can type the code again.
  * @param columns as for any other row

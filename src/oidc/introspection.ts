@@ -117,35 +117,11 @@ async function completeIntrospection(
   };
 }
 
-const FRESH_MS = 10_000;
-
-/** Completes two documents of the engine: the answer about a token, and discovery, with the scopes of applications. */
-export function completeDocuments(deps: {
-  /** Every scope that an application may request, without wildcards. */
-  listScopes(): Promise<string[]>;
-  findResource: FindResource;
-}): Middleware {
-  let known: { readAt: number; scopes: Promise<string[]> } | undefined;
-
-  function readScopes(): Promise<string[]> {
-    if (known && Date.now() - known.readAt < FRESH_MS) return known.scopes;
-    const scopes = deps.listScopes();
-    known = { readAt: Date.now(), scopes };
-    scopes.catch(() => {
-      known = undefined;
-    });
-    return scopes;
-  }
-
+/** Adds to the answer about a token what the engine does not know. */
+export function completeIntrospections(findResource: FindResource): Middleware {
   return async (ctx, next) => {
     await next();
-    const path = findRoute(ctx.path)?.path ?? '';
-    if (path === '/token/introspection')
-      return completeIntrospection(ctx as Context & KoaContextWithOIDC, deps.findResource);
-    const isDiscovery = /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/.test(path);
-    if (!isDiscovery || ctx.status !== 200) return;
-    const body = ctx.body as { scopes_supported: string[] };
-    const scopes = new Set([...body.scopes_supported, ...(await readScopes())]);
-    ctx.body = { ...body, scopes_supported: [...scopes] };
+    if (findRoute(ctx.path)?.path === '/token/introspection')
+      await completeIntrospection(ctx as Context & KoaContextWithOIDC, findResource);
   };
 }
