@@ -7,7 +7,7 @@ export type ActivityGroup = (typeof GROUPS)[number];
 
 type Words = (event: AccountEvent) => string;
 
-const application = ({ clientName }: AccountEvent) => clientName ?? 'an application that is gone';
+const application = ({ clientName }: AccountEvent) => clientName ?? 'a deleted application';
 const toApplication = (event: AccountEvent) =>
   event.clientId === null || event.clientId === OWN_CLIENT_ID ? '' : ` to ${application(event)}`;
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
@@ -42,9 +42,9 @@ const security: Record<string, Words> = {
   'account.disabled': () => 'Your account was disabled',
   'account.enabled': () => 'Your account was enabled again',
   'account.role_granted': ({ details }) => `You were given the role ${text(details.role) ?? ''}`,
-  'account.role_withdrawn': ({ details }) => `The role ${text(details.role) ?? ''} was taken from you`,
+  'account.role_withdrawn': ({ details }) => `Your role ${text(details.role) ?? ''} was taken back`,
   'account.taken_over': () =>
-    'Your e-mail address was confirmed for the first time, and everything from before ended',
+    'Your e-mail address was confirmed, and everything set up before that was removed',
   'invitation.redeemed': () => 'An invitation was used',
   'password.changed': () => 'Your password was changed',
   'reset.requested': () => 'A link to set a new password was requested',
@@ -71,9 +71,9 @@ const applications: Record<string, Words> = {
   'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
   'refresh_token.revoked': (event) => `${application(event)} gave up its access`,
   'code_replay.detected': (event) =>
-    `The access of ${application(event)} was ended, because a code of it was used twice`,
+    `The access of ${application(event)} was ended, because one of its codes was used twice`,
   'refresh_token_reuse.detected': (event) =>
-    `The access of ${application(event)} was ended, because an old token of it was used again`,
+    `The access of ${application(event)} was ended, because one of its old tokens was used again`,
 };
 
 const SENTENCES: Record<ActivityGroup, Record<string, Words>> = {
