@@ -147,7 +147,7 @@ export const applications: Record<string, TableDescription> = {
         'When it began to sign. Of the next key: from when the servers let it sign on their own, a day after it was published.',
       retired_at: 'When it stopped signing. The row is deleted LATCHKEY_SESSION_MAX_TTL later.',
       expires_at:
-        'Until then a retired key is published, because tokens that it signed may live. The same as `retired_at` if it leaked: nothing that it signed is accepted.',
+        'A retired key is published until then, because tokens that it signed may still be valid. The same as `retired_at` if it leaked: nothing that it signed is accepted.',
     },
     values: {
       alg: { RS256: 'RSA, 2048 bits', ES256: 'P-256', EdDSA: 'Ed25519' },

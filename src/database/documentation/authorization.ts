@@ -117,7 +117,7 @@ export const authorization: Record<string, TableDescription> = {
     columns: {
       account_id: 'The user.',
       client_id: CLIENT,
-      scope: 'The scopes that were allowed, without those of resources, which are in the payload.',
+      scope: 'The scopes that were allowed. Those of resources are in the payload.',
       payload: PAYLOAD,
       revoked_at: 'When it was revoked: all its tokens are invalid.',
       expires_at: 'Ten years after it was made.',
@@ -208,8 +208,8 @@ export const authorization: Record<string, TableDescription> = {
     'A device without a browser, waiting for its user to confirm elsewhere (RFC 8628).',
     {
       security: [
-        'One conditional statement exchanges it, in the commit that writes the tokens. One other has the answer of the user, which also sets `user_code_hash` to NULL: a code is answered once.',
-        'An address has 20 codes that do not exist in 15 minutes. An application without a secret asks for at most 100 from an address in that time.',
+        'One conditional statement exchanges it, in the commit that writes the tokens. Another one records the user’s answer and sets `user_code_hash` to NULL: a code is answered once.',
+        'An address may try 20 unknown codes in 15 minutes. An application without a secret can request at most 100 from one address in that time.',
       ],
       lifetime: 'Ten minutes.',
       initialContent: 'Empty.',

@@ -3,14 +3,14 @@ import type { TableDescription } from './model.ts';
 export const preferences: Record<string, TableDescription> = {
   T_user_preferences: {
     part: 'accounts',
-    purpose: 'How an account wants its own pages. What applications learn too is in T_accounts.',
+    purpose: 'Display settings of the account’s own pages. What applications also see is in T_accounts.',
     columns: {
       account_id: 'The account. Without a row, it has the defaults.',
       settings: 'JSON: `theme`, which is `light` or `dark`; without it, the pages follow the browser.',
       updated_at: 'When it was last changed; NULL if it never was.',
     },
     indices: { I_user_preferences_account_id: 'Every page of the account; one row for each.' },
-    security: ['Decides nothing: any value that is not known counts as none.'],
+    security: ['Not used for any decision. Unknown values are ignored.'],
     lifetime: 'Until the account is deleted.',
     initialContent: 'Empty.',
   },

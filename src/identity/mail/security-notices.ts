@@ -18,7 +18,7 @@ const SECURITY_EVENTS = {
   },
   counter_regressed: {
     subject: 'A key of your account may have been copied',
-    line: 'A key of your account answered as if there were two of it. One of them may be a copy.',
+    line: 'One of your keys answered as if it existed twice. It may have been copied.',
   },
   totp_added: {
     subject: 'An authenticator app was added to your account',
