@@ -16,8 +16,9 @@ export function onParameters(
       return read.get(this);
     },
     set(this: Parameters<typeof visit>[0], params: KoaContextWithOIDC['oidc']['params']) {
-      earlier?.set?.call(this, params);
+      // First, since an earlier visit reads them here too.
       read.set(this, params);
+      earlier?.set?.call(this, params);
       visit(this);
     },
   });
