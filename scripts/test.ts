@@ -28,7 +28,7 @@ const { values, positionals } = parseArgs({
     name: { type: 'string' },
     /** How often a race is repeated. */
     rounds: { type: 'string' },
-    concurrency: { type: 'string', default: '3' },
+    concurrency: { type: 'string', default: '4' },
   },
 });
 
