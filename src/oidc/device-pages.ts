@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import type { ShowPage } from '../web/respond.ts';
 import type { DeviceInfo } from './device-flow.ts';
+import { leaveUnstored } from './engine-requests.ts';
 import type { EnginePages } from './provider.ts';
 
 /** What to say for each of the engine's errors that end the request of a device. */
@@ -19,6 +20,7 @@ export function createDevicePages(
 ): Pick<EnginePages, 'deviceConnected' | 'deviceRefused'> {
   return {
     async deviceRefused(ctx, out, error) {
+      leaveUnstored(ctx);
       const lede = REFUSALS[error.name];
       if (lede === undefined) return showEngineError(ctx, out, error);
       const koaContext = ctx as unknown as Context;

@@ -34,6 +34,15 @@ export function onClientFound(provider: Provider, visit: (oidc: KoaContextWithOI
   } as typeof entity;
 }
 
+/**
+ * After an error of a device's request the engine gives the session a form token and saves it, which throws for a visitor's
+ * session: it was never stored. Our page has no form of the engine, so there is nothing to save.
+ */
+export function leaveUnstored({ oidc }: KoaContextWithOIDC): void {
+  const session = oidc.session as { exp?: number; touched: boolean } | undefined;
+  if (session && session.exp === undefined) session.touched = false;
+}
+
 interface DeviceCode {
   jti: string;
   clientId?: string;
