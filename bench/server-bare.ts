@@ -67,6 +67,7 @@ await serve(async (origin) => {
     adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
     findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
     findResource: async () => undefined,
+    fetch,
     keys: {
       signing: [
         key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),

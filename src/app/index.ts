@@ -46,6 +46,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     keys: await services.signingKeys.load(),
     adapter: createStorage({ config, secrets: services.secrets, clients }),
     pages: createEnginePages(showPage, services.wayBack),
+    fetch: services.guardedFetch,
     recordClientUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });

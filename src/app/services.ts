@@ -30,6 +30,7 @@ import { createSecondFactor, hasShownEnough } from '../identity/second-factor/in
 import { createPlaces } from '../identity/sessions/places.ts';
 import { createSessions } from '../identity/sessions/service.ts';
 import type { Background } from '../kit/background.ts';
+import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createMailer, type Mailer } from '../kit/smtp.ts';
@@ -223,6 +224,7 @@ export function createServices(deps: ServiceDeps) {
     clients,
     clientUsage,
     consents,
+    guardedFetch: createGuardedFetch({ allowPrivate: config.allowPrivateServices }),
     history: createHistory(knex),
     invitations,
     limits,

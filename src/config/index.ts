@@ -158,6 +158,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     },
     recoverByEmail: values.LATCHKEY_RECOVER_BY_EMAIL,
     presets: values.LATCHKEY_PRESETS === undefined ? undefined : resolve(home, values.LATCHKEY_PRESETS),
+    allowPrivateServices: values.LATCHKEY_ALLOW_PRIVATE_SERVICES,
     geoipFile,
     passkeys: {
       counter: values.LATCHKEY_PASSKEY_COUNTER,

@@ -86,6 +86,7 @@ export const variables = z.object({
   LATCHKEY_PASSKEY_ROOTS: z.string().optional(),
   LATCHKEY_RECOVER_BY_EMAIL: flag.default(false),
   LATCHKEY_PRESETS: z.string().optional(),
+  LATCHKEY_ALLOW_PRIVATE_SERVICES: flag.default(false),
   LATCHKEY_GEOIP_FILE: z.string().optional(),
 });
 
@@ -141,6 +142,8 @@ export interface Config {
   retention: Retention;
   /** The folder with the operator's own presets. */
   presets?: string | undefined;
+  /** Whether requests to URLs of others may use http and private addresses. */
+  allowPrivateServices: boolean;
   /** A database in the MaxMind DB format, for the places of sessions. Absolute. */
   geoipFile?: string | undefined;
   /** People who must have a second factor. */

@@ -3,6 +3,7 @@ import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-prov
 import { ACR_VALUES } from '../access/acr.ts';
 import type { Config } from '../config/settings.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
+import type { GuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
@@ -62,6 +63,8 @@ export interface EngineDeps {
   keys: KeySet;
   pages: EnginePages;
   log: Logger;
+  /** Every request of the engine to a URL of an application. */
+  fetch: GuardedFetch;
   /** Called with each client that was given a code or a token. */
   recordClientUse(clientId: string): void;
 }
@@ -91,6 +94,7 @@ function configuration(deps: EngineDeps): Configuration {
     resourceServer?.accessTokenTTL ?? accessTokenTtl(config.ttl.accessToken, granted);
   const settings = {
     adapter: deps.adapter,
+    fetch: deps.fetch,
     jwks: { keys: deps.keys.signing },
     findAccount: (_ctx: unknown, accountId: string) => deps.findAccount(accountId),
     claims: { ...claimsByScope, openid: [...claimsByScope.openid, config.groupsClaim] },
