@@ -24,6 +24,7 @@ const ACCOUNT = {
   picture: null,
   scopes: SCOPE.split(' '),
   updatedAt: new Date('2026-11-21T08:00:00Z'),
+  hasDetails: false,
   hasRoles: false,
 };
 

@@ -4,13 +4,18 @@ const GRANTS: Record<string, string> = {
   'latchkey:*': 'Administer this server',
   profile: 'A name that applications may ask you for',
   email: 'An e-mail address that applications may ask you for',
+  address: 'A postal address that applications may ask you for',
+  phone: 'A phone number that applications may ask you for',
   offline_access: 'Staying signed in to applications',
 };
 
 /** Without `offline_access`, for which the consent page has a section (`views/interactions/consent.ejs`). */
 const DESCRIPTIONS: Record<string, string> = {
-  profile: 'See your name, username, language, time zone and picture',
+  profile:
+    'See your profile: name, username, picture, language, time zone, and what else you have entered there',
   email: 'See your e-mail address',
+  address: 'See your postal address',
+  phone: 'See your phone number',
   'latchkey:accounts': 'Manage the accounts of this server',
   'latchkey:invitations': 'Invite people to this server',
   'latchkey:clients': 'Manage the applications of this server',
@@ -55,9 +60,18 @@ const CLAIMS: Record<string, string> = {
   zoneinfo: 'See your time zone',
   preferred_username: 'See your username',
   picture: 'See your picture',
+  middle_name: 'See your middle name',
+  nickname: 'See your nickname',
+  profile: 'See the address of your profile page',
+  website: 'See the address of your website',
+  gender: 'See your gender',
+  birthdate: 'See your birthdate',
   updated_at: 'See when your profile was last changed',
   email: 'See your e-mail address',
   email_verified: 'See whether your e-mail address is confirmed',
+  address: 'See your postal address',
+  phone_number: 'See your phone number',
+  phone_number_verified: 'See whether your phone number is confirmed',
 };
 
 /**

@@ -43,7 +43,7 @@ export function limitToCeiling(requested: Iterable<string>, ceiling: string[]): 
   return scopes.filter((scope) => PROTOCOL_SCOPES.has(scope) || limited.has(scope));
 }
 
-const CLAIM_SCOPES = new Set(['profile', 'email']);
+const CLAIM_SCOPES = new Set(['profile', 'email', 'address', 'phone']);
 
 /** Whether the scope means something to this server: it gives claims, or opens pages of ours. Every other one is for APIs. */
 export function isBuiltIn(scope: string): boolean {

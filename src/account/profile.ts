@@ -1,5 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { PERSONAL_DETAILS, readDetails } from '../access/personal-details.ts';
+import { limitToCeiling } from '../access/scopes.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { OwnProfile } from '../identity/accounts/own-profile.ts';
 import type { Preferences } from '../identity/accounts/preferences.ts';
@@ -34,7 +36,7 @@ const NOTICES = new Map<string, string>(
 );
 
 /** The fields of the profile's form. */
-const FIELDS = ['name', 'given_name', 'family_name', 'locale', 'zoneinfo', 'theme'];
+const FIELDS = ['name', 'given_name', 'family_name', 'locale', 'zoneinfo', 'theme', ...PERSONAL_DETAILS];
 
 const LOOKS = [
   ['', 'As on this device'],
@@ -62,6 +64,8 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
     const profile = await deps.profile(user.accountId);
     const { theme = '' } = await deps.findPreferences(user.accountId);
     const { username, name, given_name, family_name, locale, zoneinfo } = profile;
+    const stored = { username, name, given_name, family_name, locale, zoneinfo, theme };
+    const typed: Record<string, string | null> = { ...stored, ...readDetails(profile), ...fields };
     deps.showPage(ctx, 'account/profile', {
       title: 'Profile',
       bodyClass: 'wide',
@@ -69,7 +73,10 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
       notice: NOTICES.get(String(ctx.query.done)),
       alert: Object.values(faults)[0],
       faults,
-      typed: { username, name, given_name, family_name, locale, zoneinfo, theme, ...fields },
+      typed,
+      isMoreOpen: PERSONAL_DETAILS.some((detail) => typed[detail] || faults[detail]),
+      // No application gets the others of this account.
+      shown: limitToCeiling(['phone', 'address'], profile.scopes),
       // A language that an operator set, and that our list lacks, stays.
       languages: hasOther(
         locale,
@@ -127,8 +134,10 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
           zoneinfo = '',
           theme = '',
         } = fields;
-        const input = { name, given_name, family_name, locale, zoneinfo, theme };
-        return attempt(ctx, user, input, () => ownProfile.changeProfile(ownerOf(user), input));
+        // The page does not show all of the details to everyone.
+        const details = Object.fromEntries(PERSONAL_DETAILS.map((detail) => [detail, fields[detail]]));
+        const input = { name, given_name, family_name, locale, zoneinfo, theme, ...details };
+        return attempt(ctx, user, fields, () => ownProfile.changeProfile(ownerOf(user), input));
       },
       { keeps: FIELDS },
     ),

@@ -1,9 +1,12 @@
 import { Provider } from 'oidc-provider';
+import { toAddressClaim } from '../access/personal-details.ts';
 import { limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { replaceRequestedClaims } from './engine-internals.ts';
-import { findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
+import { findPersonalDetails, findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
+
+const PROFILE_DETAILS = ['middle_name', 'nickname', 'profile', 'website', 'gender', 'birthdate'] as const;
 
 /**
  * The claims that each scope gives access to (OpenID Connect Core section 5.4). A new one also joins `TAKEN_CLAIMS` in
@@ -20,9 +23,12 @@ export const claimsByScope = {
     'zoneinfo',
     'preferred_username',
     'picture',
+    ...PROFILE_DETAILS,
     'updated_at',
   ],
   email: ['email', 'email_verified'],
+  address: ['address'],
+  phone: ['phone_number', 'phone_number_verified'],
 };
 
 interface Claims {
@@ -82,6 +88,22 @@ function claimsOf(account: StoredAccount, client: ClientScopes): Claims {
   return claims;
 }
 
+/** Those of the personal details that this application may get. */
+async function detailClaims(account: StoredAccount, client: ClientScopes): Promise<Omit<Claims, 'sub'>> {
+  const isAllowed = (scope: string) => isReleasable(scope, client, account.scopes);
+  const [hasProfile, hasAddress, hasPhone] = ['profile', 'address', 'phone'].map(isAllowed);
+  if (!hasProfile && !hasAddress && !hasPhone) return {};
+  const details = await findPersonalDetails(account.id);
+  const claims: Omit<Claims, 'sub'> = {};
+  if (hasProfile) for (const name of PROFILE_DETAILS) claims[name] = details[name] ?? undefined;
+  if (hasAddress) claims.address = toAddressClaim(details);
+  if (hasPhone && details.phone_number !== null) {
+    claims.phone_number = details.phone_number;
+    claims.phone_number_verified = details.phone_number_verified;
+  }
+  return claims;
+}
+
 /** The claims that the request's parameter `claims` names, which the engine has found to be well-formed. */
 function parseClaims(parameter: string): Set<string> {
   const { userinfo, id_token } = JSON.parse(parameter) as Record<string, Record<string, unknown> | undefined>;
@@ -133,6 +155,7 @@ export function toEngineAccount(account: StoredAccount, groupsClaim?: string): E
       const client = Provider.ctx?.oidc.client as unknown as EngineClient | undefined;
       if (!client) return { sub: account.id };
       const claims = claimsOf(account, client);
+      if (account.hasDetails) Object.assign(claims, await detailClaims(account, client));
       if (account.hasRoles) {
         claims.roles = await findRoles(account.id, client.clientId);
         if (groupsClaim !== undefined) claims[groupsClaim] = claims.roles;

@@ -98,7 +98,7 @@ function configuration(deps: EngineDeps): Configuration {
     jwks: { keys: deps.keys.signing },
     findAccount: (_ctx: unknown, accountId: string) => deps.findAccount(accountId),
     claims: { ...claimsByScope, openid: [...claimsByScope.openid, config.groupsClaim] },
-    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
     responseTypes: ['code'],
     acrValues: [...ACR_VALUES],
     pkce: {

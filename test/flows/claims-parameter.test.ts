@@ -27,7 +27,7 @@ const EVERYTHING = (() => {
     'updated_at',
     'roles',
     'acr',
-    'phone_number',
+    'shoe_size',
   ];
   const asked = Object.fromEntries(names.map((name) => [name, { essential: true }]));
   return JSON.stringify({ id_token: asked, userinfo: asked });
@@ -153,7 +153,7 @@ describe('the claims parameter', () => {
     for (const text of ['your e-mail address', 'your name', 'your username', 'your picture', 'roles'])
       assert.ok(html.includes(text), text);
     for (const claim of PERSONAL) assert.ok(html.includes(claim), `${claim} under Technical details`);
-    assert.ok(!html.includes('phone_number'), 'this server has no such claim');
+    assert.ok(!html.includes('shoe_size'), 'this server has no such claim');
   });
 
   test('adds nothing to the consent page that the application will not get', async (t) => {
@@ -216,10 +216,10 @@ describe('the claims parameter', () => {
       role: 'editor',
     });
     const claims = JSON.stringify({
-      id_token: { roles: null, acr: null, phone_number: { essential: true } },
+      id_token: { roles: null, acr: null, shoe_size: { essential: true } },
     });
     const { tokens } = await signInWith(server, client, person, { scope: 'openid', claims });
-    const { roles, acr, phone_number } = claimsOf(tokens.body.id_token);
-    assert.deepEqual([roles, acr, phone_number], [['editor'], 'pwd', undefined]);
+    const { roles, acr, shoe_size } = claimsOf(tokens.body.id_token);
+    assert.deepEqual([roles, acr, shoe_size], [['editor'], 'pwd', undefined]);
   });
 });

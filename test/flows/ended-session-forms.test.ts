@@ -43,8 +43,13 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
   }),
   '/account/profile': () => ({
     page: '/account/profile',
-    fields: { name: 'Ada & Co', zoneinfo: 'Asia/Tokyo', theme: 'dark' },
-    shown: ['value="Ada &amp; Co"', '<option selected>Asia/Tokyo', '<option value="dark" selected>'],
+    fields: { name: 'Ada & Co', nickname: 'A & C', zoneinfo: 'Asia/Tokyo', theme: 'dark' },
+    shown: [
+      'value="Ada &amp; Co"',
+      'value="A &amp; C"',
+      '<option selected>Asia/Tokyo',
+      '<option value="dark" selected>',
+    ],
   }),
   '/account/profile/username': () => ({
     page: '/account/profile',

@@ -2,19 +2,15 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { confirmLoss, print, readPassword, YES } from '../../kit/terminal.ts';
+import { addDetailOptions, type DetailOptions } from './cli-options.ts';
 import type { Accounts } from './index.ts';
 import type { Profile } from './profile.ts';
 import type { Account } from './store.ts';
 
-interface Options {
+interface Options extends DetailOptions {
   username?: string;
   email?: string;
   emailVerified?: boolean;
-  name?: string;
-  givenName?: string;
-  familyName?: string;
-  locale?: string;
-  zoneinfo?: string;
   scope?: string;
   passwordStdin?: boolean;
   role?: string;
@@ -59,17 +55,11 @@ export function accountCommands(
   const account = program.command('account').description('manage accounts');
   const json = ['--json', 'print one JSON document'] as const;
 
-  account
-    .command('create')
+  addDetailOptions(account.command('create'))
     .description('create an account with a password')
     .requiredOption('--username <username>')
     .option('--email <address>')
     .option('--email-verified', 'you know that its owner reads mail at that address')
-    .option('--name <name>')
-    .option('--given-name <name>')
-    .option('--family-name <name>')
-    .option('--locale <locale>', 'a language tag, such as pt-BR')
-    .option('--zoneinfo <zone>', 'a time zone, such as Europe/Lisbon')
     .option('--scope <ceiling>', 'the most that a token of this account may carry', 'openid profile email')
     .option('--password-stdin', 'read the password from standard input')
     .option(...json)
@@ -86,18 +76,13 @@ export function accountCommands(
       print(created, asJson);
     });
 
-  account
-    .command('update <username>')
+  addDetailOptions(account.command('update <username>'))
     .description('change what the options name; an empty text removes a value')
     .option('--username <username>', 'the new username')
     .option('--email <address>', 'unconfirmed, unless --email-verified is added')
     .option('--email-verified', 'you know that its owner reads mail at its address')
     .option('--no-email-verified')
-    .option('--name <name>')
-    .option('--given-name <name>')
-    .option('--family-name <name>')
-    .option('--locale <locale>', 'a language tag, such as pt-BR')
-    .option('--zoneinfo <zone>', 'a time zone, such as Europe/Lisbon')
+    .option('--no-phone-number-verified')
     .option('--scope <ceiling>', 'the most that a token of this account may carry')
     .option(...json)
     .action(async (name: string, { json: asJson, ...changes }: Options) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { visibleText } from '../../kit/text.ts';
 import { displayNameField, emailField, passwordField, scopesField, usernameField } from '../fields.ts';
+import { detailFields, detailOptions } from './personal-details.ts';
 import { THEMES } from './preferences.ts';
 import { isTimeZone } from './time-zones.ts';
 
@@ -30,6 +31,9 @@ export const accountInput = z.strictObject({
   familyName: familyNameField.optional(),
   locale: localeField.optional(),
   zoneinfo: zoneField.optional(),
+  ...detailOptions,
+  /** Whether the operator vouches that the phone number is theirs. */
+  phoneNumberVerified: z.boolean().default(false),
   /** Whether the operator vouches that its owner reads mail at `email`. */
   emailVerified: z.boolean().default(false),
   password: passwordField,
@@ -45,6 +49,8 @@ export const accountChange = z.strictObject({
   familyName: familyNameField.transform(orNull).optional(),
   locale: orNone(localeField).optional(),
   zoneinfo: orNone(zoneField).optional(),
+  ...detailOptions,
+  phoneNumberVerified: z.boolean().optional(),
   scope: scopesField.optional(),
 });
 
@@ -57,10 +63,11 @@ export const profileChange = z.object({
   family_name: familyNameField.transform(orNull),
   locale: orNone(localeField),
   zoneinfo: orNone(zoneField),
+  ...z.object(detailFields).partial().shape,
   theme: z.enum(['', ...THEMES], 'Choose one of the looks').transform((theme) => theme || undefined),
 });
 
-export type ProfileChange = { [name in keyof z.input<typeof profileChange>]: string };
+export type ProfileChange = { [name in keyof z.input<typeof profileChange>]: string | undefined };
 
 export type AccountChange = z.input<typeof accountChange>;
 export type AccountInput = z.input<typeof accountInput>;

@@ -101,10 +101,13 @@ export function createOwnProfile({ knex, renameCredential, tryAttempt, notify }:
       await inTransaction(knex, async (trx) => {
         const account = await getAccount(trx, owner);
         const changed = Object.entries(columns).filter(
-          ([name, value]) => account[name as keyof typeof columns] !== value,
+          ([name, value]) => value !== undefined && account[name as keyof typeof columns] !== value,
         );
         if (changed.length > 0) {
-          await updateAccount(trx, account.id, Object.fromEntries(changed));
+          const values: Partial<Account> = Object.fromEntries(changed);
+          // An administrator vouched for the earlier number only.
+          if (values.phone_number !== undefined) values.phone_number_verified = false;
+          await updateAccount(trx, account.id, values);
           await recordChange(
             trx,
             owner,

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { readDetails } from '../../access/personal-details.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { invalidFields, refuse } from '../../kit/errors.ts';
@@ -6,6 +7,7 @@ import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
 import { findRequestedEmail, releaseEmail } from './email-store.ts';
 import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
+import { toDetailColumns } from './personal-details.ts';
 import { accountNotFound, type Profile, type Profiles } from './profile.ts';
 import { isReserved, reserveUsername } from './reserved-usernames.ts';
 import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';
@@ -40,6 +42,8 @@ export interface AccountServiceDeps extends Profiles {
   voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
   signOutEverywhere: SignOutEverywhere;
 }
+
+const refusePhone = () => refuse('phone_missing', 'Only a phone number can be confirmed. Add one.');
 
 /** What an operator does with accounts. Each change and its audit row are one transaction. */
 export function createAccountService(deps: AccountServiceDeps) {
@@ -79,7 +83,12 @@ export function createAccountService(deps: AccountServiceDeps) {
       const { emailVerified: email_verified } = parsed;
       if (email_verified && email === null)
         refuse('address_missing', 'Only an e-mail address can be confirmed. Add one.');
+      const details = readDetails(toDetailColumns(parsed));
+      const { phoneNumberVerified: phone_number_verified } = parsed;
+      if (phone_number_verified && details.phone_number === null) refusePhone();
       const claims = {
+        ...details,
+        phone_number_verified,
         given_name: parsed.givenName || null,
         family_name: parsed.familyName || null,
         locale: parsed.locale ?? null,
@@ -113,8 +122,19 @@ export function createAccountService(deps: AccountServiceDeps) {
      * @throws LatchkeyError not_found, invalid_input; conflict when the username or e-mail address is taken
      */
     async update(actor: Actor, name: string, changes: AccountChange): Promise<Account> {
-      const { givenName, familyName, emailVerified, scope, ...input } = parse(accountChange, changes);
-      const fields = { ...input, given_name: givenName, family_name: familyName, scopes: scope };
+      const input = parse(accountChange, changes);
+      const { emailVerified, phoneNumberVerified } = input;
+      const fields = {
+        username: input.username,
+        email: input.email,
+        name: input.name,
+        given_name: input.givenName,
+        family_name: input.familyName,
+        locale: input.locale,
+        zoneinfo: input.zoneinfo,
+        ...toDetailColumns(input),
+        scopes: input.scope,
+      };
       try {
         return await change(name, async (trx, account) => {
           const columns = Object.fromEntries(
@@ -128,6 +148,10 @@ export function createAccountService(deps: AccountServiceDeps) {
           if (emailVerified && email === null)
             refuse('address_missing', 'Only an e-mail address can be confirmed. Add one.');
           if (isOtherAddress || emailVerified !== undefined) columns.email_verified = emailVerified ?? false;
+          const phone = columns.phone_number === undefined ? account.phone_number : columns.phone_number;
+          if (phoneNumberVerified && phone === null) refusePhone();
+          if (phone !== account.phone_number || phoneNumberVerified !== undefined)
+            columns.phone_number_verified = phoneNumberVerified ?? false;
           if (Object.keys(columns).length === 0) refuse('nothing_to_change', 'Name what to change.');
           if (email !== null && columns.email_verified) await releaseEmail(trx, email, account.id);
           await updateAccount(trx, account.id, columns);

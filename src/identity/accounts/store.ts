@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { PERSONAL_DETAILS, type PersonalDetails, readDetails } from '../../access/personal-details.ts';
 import { sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
@@ -7,7 +8,7 @@ import { isReserved } from './reserved-usernames.ts';
 
 const TABLE = 'T_accounts';
 
-export interface Account {
+export interface Account extends PersonalDetails {
   id: string;
   username: string;
   email: string | null;
@@ -19,6 +20,8 @@ export interface Account {
   locale: string | null;
   /** A time zone of the IANA database, such as `Europe/Lisbon`. */
   zoneinfo: string | null;
+  /** Whether an administrator has vouched for the phone number. */
+  phone_number_verified: boolean;
   /** The ceiling: the most that a token of this account may carry. */
   scopes: string[];
   is_active: boolean;
@@ -29,10 +32,12 @@ export type AccountFilter = ({ id: string } | { username: string } | { email: st
   is_active?: true;
 };
 
-interface AccountRow extends Omit<Account, 'scopes' | 'is_active' | 'email_verified'> {
+interface AccountRow
+  extends Omit<Account, 'scopes' | 'is_active' | 'email_verified' | 'phone_number_verified'> {
   scopes: string;
   is_active: boolean | number;
   email_verified: boolean | number;
+  phone_number_verified: boolean | number;
 }
 
 const COLUMNS = [
@@ -45,6 +50,8 @@ const COLUMNS = [
   'family_name',
   'locale',
   'zoneinfo',
+  ...PERSONAL_DETAILS,
+  'phone_number_verified',
   'scopes',
   'is_active',
 ];
@@ -60,6 +67,8 @@ function toAccount(row: AccountRow): Account {
     family_name: row.family_name,
     locale: row.locale,
     zoneinfo: row.zoneinfo,
+    ...readDetails(row),
+    phone_number_verified: Boolean(row.phone_number_verified),
     scopes: JSON.parse(row.scopes),
     is_active: Boolean(row.is_active),
   };
@@ -100,7 +109,13 @@ export async function lockAccount(trx: Knex.Transaction, filter: AccountFilter):
 }
 
 export interface NewAccount
-  extends Partial<Pick<Account, 'given_name' | 'family_name' | 'locale' | 'zoneinfo' | 'email_verified'>> {
+  extends Partial<PersonalDetails>,
+    Partial<
+      Pick<
+        Account,
+        'given_name' | 'family_name' | 'locale' | 'zoneinfo' | 'email_verified' | 'phone_number_verified'
+      >
+    > {
   /** Set when a passkey was created for this id before the account exists. */
   id?: string;
   username: string;
@@ -136,6 +151,8 @@ export async function insertAccount(
     family_name: account.family_name ?? null,
     locale: account.locale ?? null,
     zoneinfo: account.zoneinfo ?? null,
+    ...readDetails(account),
+    phone_number_verified: account.phone_number_verified ?? false,
     auth_provider: 'native',
     scopes: JSON.stringify(scopes),
     is_active: true,

@@ -1,3 +1,4 @@
+import { PERSONAL_DETAILS, type PersonalDetails, readDetails } from '../../access/personal-details.ts';
 import { toDate } from '../../database/instants.ts';
 import { type Row, selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
@@ -10,6 +11,7 @@ export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS accou
   a.email_verified AS account_email_verified, a.name AS account_name,
   a.given_name AS account_given_name, a.family_name AS account_family_name, a.locale AS account_locale, a.zoneinfo AS account_zoneinfo, a.picture AS account_picture,
   a.scopes AS account_scopes, a.updated_at AS account_updated_at, a.created_at AS account_created_at,
+  COALESCE(${PERSONAL_DETAILS.map((name) => `a.${name}`).join(', ')}) IS NOT NULL AS account_has_details,
   EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
 
 /** @param column that holds the account's id */
@@ -20,6 +22,12 @@ const SELECT_ACTIVE = selectOne({
   columns: ACCOUNT_COLUMNS,
   from: 'T_accounts a',
   where: sql`a.id = ${'id'} AND a.is_active = true`,
+});
+
+const SELECT_DETAILS = selectOne({
+  columns: `${PERSONAL_DETAILS.join(', ')}, phone_number_verified`,
+  from: 'T_accounts',
+  where: sql`id = ${'id'}`,
 });
 
 const SELECT_NEXT_ROLE = selectOne({
@@ -44,6 +52,8 @@ export interface StoredAccount {
   picture: string | null;
   scopes: string[];
   updatedAt: Date;
+  /** Whether it has any of the personal details, which most have not: they are read by a second SELECT. */
+  hasDetails: boolean;
   /** Whether it has any role, in whichever application: most have none, and need no second SELECT. */
   hasRoles: boolean;
 }
@@ -66,6 +76,7 @@ function toStoredAccount(id: string, row: Row | undefined): StoredAccount | unde
     picture: textOrNull(row.account_picture),
     scopes: JSON.parse(String(row.account_scopes)),
     updatedAt: toDate(row.account_updated_at ?? row.account_created_at),
+    hasDetails: Boolean(row.account_has_details),
     hasRoles: Boolean(row.account_has_roles),
   };
 }
@@ -83,6 +94,20 @@ export async function findStoredAccount(id: string): Promise<StoredAccount | und
   return unit.readOnce(memoryKey(id), async () =>
     toStoredAccount(id, await unit.readOne(SELECT_ACTIVE, { id })),
   );
+}
+
+/** Reads once per request what applications can learn of a person beside the names. */
+export async function findPersonalDetails(
+  id: string,
+): Promise<PersonalDetails & { phone_number_verified: boolean }> {
+  const unit = currentUnit();
+  return unit.readOnce(`details:${id}`, async () => {
+    const row = await unit.readOne(SELECT_DETAILS, { id });
+    return {
+      ...readDetails((row ?? {}) as Partial<PersonalDetails>),
+      phone_number_verified: Boolean(row?.phone_number_verified),
+    };
+  });
 }
 
 /** @param clientId of the application that asks @returns the account's roles there, and those it has everywhere */

@@ -25,7 +25,8 @@ function ownPages(all: Record<string, unknown>, bad: string): [string, Record<st
   const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
   const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
   const forms = { actions: { profile: bad, username: bad }, csrf: { profile: bad, username: bad } };
-  const profile = { ...all, ...pairs, ...forms, typed };
+  const shown = ['phone', 'address'];
+  const profile = { ...all, ...pairs, ...forms, typed, shown, isMoreOpen: true };
   const faults = { name: bad, locale: bad, zoneinfo: bad, theme: bad, username: bad };
   return [
     ['account/profile', { ...profile, faults: {}, notice: 'x' }],
