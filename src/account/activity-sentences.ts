@@ -46,6 +46,8 @@ const security: Record<string, Words> = {
   'account.taken_over': () =>
     'Your e-mail address was confirmed, and everything set up before that was removed',
   'invitation.redeemed': () => 'An invitation was used',
+  'password.added': () => 'A password was set',
+  'password.removed': () => 'Your password was removed',
   'password.changed': () => 'Your password was changed',
   'reset.requested': () => 'A link to set a new password was requested',
   'reset.done': () => 'A new password was set with a link',

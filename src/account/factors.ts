@@ -11,6 +11,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import { type FreshSignIn, SECURITY } from './fresh-sign-in.ts';
 import { createKeyForms, KEYS, type KeyFormsDeps, mayAddKey } from './keys.ts';
+import { mayBeLost } from './security-advice.ts';
 
 export interface FactorPagesDeps {
   signedIn: SignedInPages;
@@ -28,6 +29,8 @@ export interface FactorPagesDeps {
   notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
+  /** When the user last got back into the account with a link or code, ISO 8601. */
+  findRecovery(accountId: string): Promise<string | undefined>;
   showSecurity: KeyFormsDeps['showSecurity'];
   pendingActions: PendingActions;
   nav(user: SignedInUser): unknown;
@@ -140,12 +143,15 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     async pageData(ctx: Context, user: SignedInUser) {
       const { accountId, csrf, sessionUid } = user;
       const list = await keys.list(accountId);
+      const recoveredAt = await deps.findRecovery(accountId);
+      const shown = list.map((key) => ({ ...key, mayBeLost: mayBeLost(key, recoveredAt) }));
       const { amr, factors, isFresh, hasShown } = await assess(ctx, accountId);
       const codesKey = randomToken();
       const start = keyForms.findStarted(ctx, accountId);
       return {
-        passkeys: list.filter((key) => !isSecurityKey(key)),
-        securityKeys: list.filter(isSecurityKey),
+        passkeys: shown.filter((key) => !isSecurityKey(key)),
+        securityKeys: shown.filter(isSecurityKey),
+        recoveredAt,
         hasApp: factors.totp,
         recoveryCodesLeft: factors.recoveryCodes,
         actions: { keys: KEYS, app: APP, codes: CODES },

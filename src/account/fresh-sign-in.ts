@@ -26,6 +26,7 @@ export interface FreshSignInDeps {
 }
 
 export const SECURITY = '/account/security';
+export const PASSWORD = `${SECURITY}/password`;
 const CONFIRM = '/account/confirm';
 
 /** The page that has the form of that path. */
@@ -36,6 +37,7 @@ export const PURPOSES = new Map([
   [SECURITY, 'change how you sign in'],
   [CONFIRM, 'change how you sign in'],
   ['/account/email', 'change your e-mail address'],
+  [PASSWORD, 'set a password'],
 ]);
 
 type Action = (

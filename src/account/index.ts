@@ -11,9 +11,11 @@ import { type ActivityPageDeps, createActivityPage } from './activity.ts';
 import { type ApplicationPageDeps, createApplicationPage } from './applications.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
-import { createFreshSignIn, type FreshSignInDeps, SECURITY } from './fresh-sign-in.ts';
+import { createFreshSignIn, type FreshSignInDeps, PASSWORD, SECURITY } from './fresh-sign-in.ts';
 import { createNavigation } from './navigation.ts';
+import { createPasswordPage, type PasswordPageDeps } from './password.ts';
 import { createProfilePage, type ProfilePageDeps } from './profile.ts';
+import { findMissing } from './security-advice.ts';
 import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
 export interface AccountPagesDeps
@@ -21,6 +23,7 @@ export interface AccountPagesDeps
     Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
     Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences'>,
+    Pick<PasswordPageDeps, 'ownPassword'>,
     Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'findResource' | 'limitToCeiling'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
@@ -46,6 +49,11 @@ const NOTICES = new Map<string, { heading: string; text: string }>(
     password: {
       heading: 'Your password was changed.',
       text: 'You are signed out in all other browsers, and applications will ask you to sign in again.',
+    },
+    'password-set': { heading: 'Your password was set.', text: 'You can use it the next time you sign in.' },
+    'password-removed': {
+      heading: 'Your password was removed.',
+      text: 'Only your passkeys sign you in now. You are signed out in all other browsers.',
     },
     email: {
       heading: 'We sent an e-mail to the new address.',
@@ -118,9 +126,19 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   ): Promise<void> {
     const profile = await deps.profile(user.accountId);
     const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
+    const { has_password: hasPassword, email, email_verified: isVerified, pending_email: pending } = profile;
+    const { sendsMail } = deps.recovery;
+    const missing = findMissing({
+      ...factors,
+      hasPassword,
+      email: { address: pending ?? email, isConfirmed: isVerified && pending === null, sendsMail },
+    });
     deps.showPage(ctx, 'account/security', {
       passkeys,
       factors,
+      missing,
+      passwordPage: PASSWORD,
+      csrfOfPassword: user.csrf(PASSWORD),
       notice: NOTICES.get(String(ctx.query.done)) ?? welcome(profile),
       title: 'Security',
       bodyClass: 'wide',
@@ -132,10 +150,11 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       action: SECURITY,
       csrf: user.csrf(SECURITY),
       profile,
-      sendsMail: deps.recovery.sendsMail,
+      sendsMail,
     });
   }
 
+  createPasswordPage(router, { ...deps, freshSignIn, navOf });
   createEmailPage(router, { ...deps, freshSignIn, navOf });
   createActivityPage(router, { ...deps, navOf });
   createApplicationPage(router, { ...deps, freshSignIn, navOf });

@@ -39,7 +39,7 @@ const NOTICES = new Map<string, string>(
 const FIELDS = ['name', 'given_name', 'family_name', 'locale', 'zoneinfo', 'theme', ...PERSONAL_DETAILS];
 
 const LOOKS = [
-  ['', 'As on this device'],
+  ['', 'Same as this device'],
   ['light', 'Light'],
   ['dark', 'Dark'],
 ];

@@ -41,6 +41,9 @@ export interface PagesDeps {
   showPage: ShowPage;
 }
 
+/** For how many days after a recovery the security page points at keys that were not used since. */
+const LOST_KEY_DAYS = 90;
+
 /** Every page and script endpoint of our own, on one router. The protocol endpoints are the engine's. */
 export function createPages({ config, services, provider, showPage }: PagesDeps): Router {
   const { issuer } = config;
@@ -193,6 +196,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     ownProfile: services.accounts.own,
     findPreferences,
     changePassword: passwords.change,
+    ownPassword: passwords.own,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
     pendingActions,
@@ -211,6 +215,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       keys: services.passkeys.credentials,
       rpId: new URL(issuer).hostname,
       notify: services.notify,
+      findRecovery: (accountId) => services.history.findLast(accountId, 'recovery_link.used', LOST_KEY_DAYS),
       scriptToken: (sessionUid) => accountCsrf(secrets, sessionUid),
       addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },

@@ -83,6 +83,14 @@ export function createServices(deps: ServiceDeps) {
   const resources = createResources({ knex, driver: database.driver, issuer, findClient });
 
   const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers });
+  const { url, from } = config.mail;
+  const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
+  const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
+  const mailNotice = createSecurityNotices({ knex, issuer, mail, findAccount: accountStore.findAccount });
+  /** Mails the owner of an account that a way to sign in was added, removed or used. */
+  const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
+    background.run(event, () => mailNotice(accountId, event, keyName));
+
   const passwords = createPasswords({
     knex,
     secrets,
@@ -92,15 +100,9 @@ export function createServices(deps: ServiceDeps) {
     recordSignIn: accountStore.recordSignIn,
     limitFailures: (attempt) => limits.signIn.tryAttempt(currentUnit().origin.ip, attempt),
     signOutEverywhere,
+    assertSignedIn,
+    notify,
   });
-
-  const { url, from } = config.mail;
-  const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
-  const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
-  const mailNotice = createSecurityNotices({ knex, issuer, mail, findAccount: accountStore.findAccount });
-  /** Mails the owner of an account that a way to sign in was added, removed or used. */
-  const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
-    background.run(event, () => mailNotice(accountId, event, keyName));
 
   const secondFactor = createSecondFactor({
     knex,
@@ -125,7 +127,6 @@ export function createServices(deps: ServiceDeps) {
     counterPolicy: config.passkeys.counter,
     lockAccount: accountStore.lockAccount,
     assertSignedIn,
-    hasPassword: passwordStore.hasPassword,
     mayAddFactor: async (trx, accountId, amr) =>
       hasShownEnough(await secondFactor.getFactors(accountId, trx), amr),
     notify: (accountId, event, { name }) => notify(accountId, event, name),

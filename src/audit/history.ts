@@ -30,6 +30,16 @@ export interface HistoryQuery {
 /** Reads what the audit log has about one account. */
 export function createHistory(knex: Knex) {
   return {
+    /** When an event with this action last happened to an account, ISO 8601; at most as many days ago. */
+    async findLast(accountId: string, action: string, days: number): Promise<string | undefined> {
+      const row = await knex('T_auth_audit_log')
+        .where({ account_id: accountId, action })
+        .where('created_at', '>', new Date(Date.now() - days * 86_400_000))
+        .orderBy('id', 'desc')
+        .first('created_at');
+      return row && toDate(row.created_at).toISOString();
+    },
+
     /**
      * One page of events, newest first. Ids are ordered by time, so that new events do not move the pages.
      * @returns `next`: the `before` of the next page; unset on the last one

@@ -95,6 +95,7 @@ export const ROUTES: Route[] = [
     failing(page('/account/security/keys'), 'The key was not changed'),
     failing(page('/account/security/app'), 'The authenticator app was not changed'),
     failing(page('/account/security/recovery-codes'), 'No recovery codes were created'),
+    failing(signedInPage('/account/security/password'), 'Your password was not changed'),
     signedInPage('/account/confirm'),
     failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),

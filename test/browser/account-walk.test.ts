@@ -54,7 +54,7 @@ describe('the pages of an account, in a narrow browser without JavaScript', { sk
 
     await follow('Profile');
     await page.getByLabel('Time zone').selectOption('Asia/Tokyo');
-    await page.getByLabel('Look of these pages').selectOption('Dark');
+    await page.getByLabel('Appearance').selectOption('Dark');
     await press('Save profile');
     assert.match(await status(), /Your profile was changed/);
     assert.equal(await page.evaluate('getComputedStyle(document.body).backgroundColor'), DARK);

@@ -16,7 +16,7 @@ for (const engine of engines) {
       const year = new Date().getUTCFullYear();
       assert.match(
         await textOf(await browser.get('/account/sessions')),
-        new RegExp(`This one .*Signed in \\d+ \\w+ ${year}.* Last active \\d+ \\w+ ${year}`),
+        new RegExp(`This browser .*Signed in \\d+ \\w+ ${year}.* Last active \\d+ \\w+ ${year}`),
       );
       assert.match(
         await textOf(await browser.get('/account/applications')),

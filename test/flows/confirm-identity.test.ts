@@ -58,13 +58,18 @@ const FORMS: Record<
     says: 'remove “This device 2”',
     event: 'passkey.removed',
   },
-  // Apps and recovery codes follow a password, so the page offers them to an account that has one.
+  // Apps follow a password, so the page offers them to an account that has one.
   '/account/security/app': { fields: {}, says: 'set up an authenticator app', prepare: givePassword },
   '/account/security/recovery-codes': {
     fields: {},
     says: 'create recovery codes',
-    prepare: givePassword,
     event: 'recovery_codes.made',
+  },
+  '/account/security/password': {
+    fields: { act: 'remove' },
+    says: 'remove your password',
+    prepare: givePassword,
+    event: 'password.removed',
   },
   '/account/email': {
     fields: { email: 'mei@elsewhere.example' },

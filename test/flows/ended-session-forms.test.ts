@@ -36,6 +36,7 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
   },
   '/account/security/app': () => ({ page: SECURITY, fields: { code: '123456' } }),
   '/account/security/recovery-codes': () => ({ page: SECURITY, fields: {} }),
+  '/account/security/password': () => ({ page: SECURITY, fields: { act: 'remove' } }),
   '/account/email': () => ({
     page: '/account/email',
     fields: { email: 'mei@elsewhere.example', current: 'a secret of mine' },

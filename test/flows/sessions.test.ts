@@ -53,7 +53,7 @@ describe('the page of sessions', () => {
     const text = await textOf(page);
     assert.match(
       text,
-      /Firefox on Linux This one 192\.0\.2\.1 \. Signed in .* UTC , with a password\. Active now/,
+      /Firefox on Linux This browser 192\.0\.2\.1 \. Signed in .* UTC , with a password\. Active now/,
     );
     assert.match(
       text,

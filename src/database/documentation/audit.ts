@@ -55,6 +55,8 @@ export const audit: Record<string, TableDescription> = {
         'account.role_granted': 'a role was granted',
         'account.role_withdrawn': 'a role was withdrawn',
         'password.changed': 'a password was changed by someone who knew the old one',
+        'password.added': 'an account that signs in with passkeys got a password',
+        'password.removed': 'a password was removed by its owner, who has a passkey',
         'reset.requested':
           'a password reset link was requested. For an account that only waits for the address, `account_id` is NULL and `target` has its id',
         'reset.done': 'a password was reset with the link',

@@ -28,6 +28,14 @@ const SECURITY_EVENTS = {
     subject: 'An authenticator app was removed from your account',
     line: 'An authenticator app was removed from your account. Its codes no longer work.',
   },
+  password_added: {
+    subject: 'A password was set for your account',
+    line: 'Your account had no password. Now it can be signed in to with one.',
+  },
+  password_removed: {
+    subject: 'The password of your account was removed',
+    line: 'The password of your account was removed. Only passkeys can sign in to it now.',
+  },
   username_changed: {
     subject: 'The username of your account was changed',
     line: 'The username of your account was changed. The new one is below. Use it the next time you sign in.',

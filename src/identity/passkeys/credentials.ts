@@ -19,7 +19,6 @@ export interface CredentialsDeps extends AddCredentialDeps {
   lockAccount(trx: Knex.Transaction, filter: { id: string; is_active: true }): Promise<boolean>;
   /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
-  hasPassword(source: Knex, accountId: string): Promise<boolean>;
   /** Notifies the owner. Called once the change is committed. */
   notify(accountId: string, event: CredentialEvent, credential: { name: string }): void;
 }
@@ -157,8 +156,7 @@ export function createCredentials(deps: CredentialsDeps) {
       const credential = await inTransaction(knex, async (trx) => {
         await lock(trx, accountId);
         const found = await get(trx, accountId, id);
-        const hasPassword = await deps.hasPassword(trx, accountId);
-        if (!(await store.removeCredential(trx, accountId, id, { hasPassword })))
+        if (!(await store.removeCredential(trx, accountId, id)))
           throw new LatchkeyError(
             'conflict',
             'last_key',

@@ -160,28 +160,32 @@ export async function signCredential(
 }
 
 /**
- * Removes a credential, except for the last one that can be used to sign in. The check and the removal are one statement.
- * @param options `hasPassword`: the account can be used without any passkey or security key
+ * Removes a credential, except for the last one that can be used to sign in, unless the account has a password. The check and
+ * the removal are one statement. The row of the account must be locked: whoever removes the password or another credential at
+ * the same time locks it too.
  * @returns whether it was removed
  */
 export async function removeCredential(
   trx: Knex.Transaction,
   accountId: string,
   id: string,
-  options: { hasPassword: boolean },
 ): Promise<boolean> {
-  const removal = ownedBy(trx, accountId).where({ id });
-  if (!options.hasPassword) {
-    const otherPasskey = trx(`${TABLE} as o`)
-      .where({ 'o.account_id': accountId, 'o.kind': 'passkey' })
-      .whereNot('o.id', id)
-      .whereNull('o.deleted_at')
-      .whereNotNull('o.signed_at')
-      .select('o.id');
-    removal.where((allowed) => {
-      // MySQL cannot read from the table of an UPDATE, except through a derived table.
-      allowed.whereNull('signed_at').orWhereExists(trx.select('other.id').from(otherPasskey.as('other')));
-    });
-  }
-  return (await removal.update({ deleted_at: new Date() })) === 1;
+  const otherPasskey = trx(`${TABLE} as o`)
+    .where({ 'o.account_id': accountId, 'o.kind': 'passkey' })
+    .whereNot('o.id', id)
+    .whereNull('o.deleted_at')
+    .whereNotNull('o.signed_at')
+    .select('o.id');
+  const password = trx('T_credentials as c').where({ 'c.account_id': accountId }).select('c.id');
+  const removed = await ownedBy(trx, accountId)
+    .where({ id })
+    .where((allowed) => {
+      allowed
+        .whereNull('signed_at')
+        .orWhereExists(password)
+        // MySQL cannot read from the table of an UPDATE, except through a derived table.
+        .orWhereExists(trx.select('other.id').from(otherPasskey.as('other')));
+    })
+    .update({ deleted_at: new Date() });
+  return removed === 1;
 }

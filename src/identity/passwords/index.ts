@@ -1,11 +1,13 @@
 import type { Secrets } from '../../kit/secrets.ts';
+import { createPasswordAddRemove, type PasswordAddRemoveDeps } from './add-remove.ts';
 import { createAuthentication, type LimitFailures } from './authenticate.ts';
 import { createPasswordChange, type PasswordChangeDeps } from './change.ts';
 import { createPasswordHashing } from './hashing.ts';
 import { createPasswordRules } from './rules.ts';
 
 export interface PasswordsDeps
-  extends Pick<PasswordChangeDeps, 'knex' | 'findAccount' | 'signOutEverywhere'> {
+  extends Pick<PasswordChangeDeps, 'knex' | 'findAccount' | 'signOutEverywhere'>,
+    Pick<PasswordAddRemoveDeps, 'assertSignedIn' | 'notify'> {
   secrets: Secrets;
   /** The size of libuv's thread pool. */
   threads: number;
@@ -26,5 +28,6 @@ export function createPasswords(deps: PasswordsDeps) {
     hash: hashing.hash,
     fault,
     change: createPasswordChange({ ...deps, fault, hash: hashing.hash, verify: authentication.verifyAgain }),
+    own: createPasswordAddRemove({ ...deps, fault, hash: hashing.hash }),
   };
 }

@@ -26,6 +26,27 @@ export async function hasPassword(source: Knex, accountId: string): Promise<bool
   return (await source(TABLE).where({ account_id: accountId }).first('id')) !== undefined;
 }
 
+/** Locks the row of a password until the transaction ends, without changing it. */
+export async function lockPassword(trx: Knex.Transaction, accountId: string): Promise<void> {
+  await trx(TABLE)
+    .where({ account_id: accountId })
+    .update({ updated_at: trx.ref('updated_at') });
+}
+
+/**
+ * Removes the password of an account, if a passkey can sign in to it. The check and the removal are one statement. The row of
+ * the account must be locked: whoever removes a passkey at the same time locks it too.
+ * @returns whether it was removed
+ */
+export async function deletePassword(trx: Knex.Transaction, accountId: string): Promise<boolean> {
+  const passkey = trx('T_webauthn_credentials')
+    .where({ account_id: accountId, kind: 'passkey' })
+    .whereNull('deleted_at')
+    .whereNotNull('signed_at')
+    .select('id');
+  return (await trx(TABLE).where({ account_id: accountId }).whereExists(passkey).delete()) === 1;
+}
+
 /** Sets the password of an account that has one, and ends its lockout. */
 export async function setPassword(
   trx: Knex.Transaction,

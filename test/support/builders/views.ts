@@ -72,7 +72,10 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
   };
   const rest = { ...key, is_signed: true, device_type: 'singleDevice', last_used_at: key.created_at };
   const own = {
-    passkeys: [key],
+    passkeys: [
+      { ...key, mayBeLost: true, kind: 'passkey' },
+      { ...key, is_signed: true, kind: 'passkey' },
+    ],
     securityKeys: [key, rest],
     hasApp: true,
     recoveryCodesLeft: 3,
@@ -92,7 +95,19 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
   const me = { ...all, roles: [], invitations: [], email: null, name: null };
   const account = { ...all, profile: me, faults: {}, bodyClass: 'wide', passkeys };
   const steps: [string, object][] = [
-    ['account/security', { ...account, factors: own, notice: { heading: bad, text: bad } }],
+    [
+      'account/security',
+      {
+        ...account,
+        factors: own,
+        notice: { heading: bad, text: bad },
+        missing: [{ text: bad, link: { url: bad, label: bad } }],
+        passwordPage: bad,
+        csrfOfPassword: bad,
+      },
+    ],
+    ['account/password', { ...account, faults: {}, passwordMinLength: 15, back: bad }],
+    ['account/password', { ...account, faults: { password: bad }, alert: bad, back: bad }],
     ['account/security', { ...account, factors: fresh, profile: { ...me, has_password: false } }],
     ['account/authenticator-app', { ...account, app, back: bad }],
     ['account/confirm', { ...account, label: bad, fields: { key: bad }, back: bad }],
