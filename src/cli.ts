@@ -10,6 +10,7 @@ import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
 import { grantCommands } from './oidc/consents/cli.ts';
 import { presetCommands } from './oidc/presets/cli.ts';
+import { registrationTokenCommands } from './oidc/registration/cli.ts';
 import { resourceCommands } from './oidc/resources/cli.ts';
 import { signingKeyCommands } from './oidc/signing-keys/cli.ts';
 
@@ -29,9 +30,13 @@ export function createProgram(): Command {
     const { withCurrentSchema } = await load();
     return withCurrentSchema((database, { retention }) => work(database, retention));
   });
-  clientCommands(program, async (work) => {
+  const client = clientCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(work);
+  });
+  registrationTokenCommands(client, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ registrationTokens }) => work(registrationTokens));
   });
   presetCommands(program, async () => (await load()).loadPresets());
   scopeCommands(program, async (work) => {

@@ -41,6 +41,7 @@ import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
 import { createPresets } from '../oidc/presets/library.ts';
+import { createRegistrationTokens } from '../oidc/registration/tokens.ts';
 import { createResources } from '../oidc/resources/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
@@ -212,12 +213,7 @@ export function createServices(deps: ServiceDeps) {
   });
 
   const places = createPlaces({ file: config.geoipFile, log });
-  const sessions = createSessions({
-    knex,
-    driver: database.driver,
-    background,
-    places,
-  });
+  const sessions = createSessions({ knex, driver: database.driver, background, places });
 
   return {
     accounts,
@@ -236,6 +232,7 @@ export function createServices(deps: ServiceDeps) {
     places,
     presets: createPresets(config.presets),
     recovery,
+    registrationTokens: createRegistrationTokens(knex),
     resources,
     scopeDescriptions,
     secondFactor,

@@ -21,7 +21,16 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_backchannel_authentication_requests', column: 'expires_at', days: 0 },
   { table: 'T_pushed_authorization_requests', column: 'expires_at', days: 0 },
   { table: 'T_replay_detections', column: 'expires_at', days: 0 },
-  { table: 'T_registration_tokens', column: 'expires_at', days: 0 },
+  { table: 'T_registration_tokens', column: 'expires_at', days: 30 },
+  // Those that change a registration have no end of their own.
+  {
+    table: 'T_registration_tokens',
+    column: 'created_at',
+    days: 1,
+    only: `kind = 'RegistrationAccessToken' AND NOT EXISTS
+      (SELECT 1 FROM T_oauth_clients c WHERE c.client_id = T_registration_tokens.client_id)`,
+  },
+  { table: 'T_oauth_clients', column: 'expires_at', days: 30 },
   { table: 'T_revoked_tokens', column: 'expires_at', days: 0 },
   { table: 'T_user_sessions', column: 'expires_at', days: 30 },
   { table: 'T_known_browsers', column: 'expires_at', days: 0 },

@@ -13,12 +13,14 @@ export const applications: Record<string, TableDescription> = {
       require_pkce: 'False if `pkce` is `off`. For servers of the version before that column.',
       is_first_party: 'True: users are not asked for consent.',
       is_active: 'False: disabled on every server within a second.',
-      created_by: 'The account that registered it; NULL for the operator.',
+      created_by:
+        'The account that registered it; NULL for the operator, and for an application that registered itself.',
       registered_via: 'How it was registered.',
       metadata:
         'JSON: the rest of its RFC 7591 document, and in `claims` its mappings (`client create --claim`).',
       last_used_at: 'The last use, to the hour.',
-      expires_at: 'When its registration ends; NULL: never. Not used yet.',
+      expires_at:
+        'When its registration ends unless it is used; NULL: never. Set for applications that registered themselves.',
       updated_at: 'The last change.',
       refresh_token_max_ttl:
         'Seconds after the sign-in at which its refresh tokens end; NULL: LATCHKEY_REFRESH_TOKEN_MAX_TTL.',
@@ -27,6 +29,7 @@ export const applications: Record<string, TableDescription> = {
       last_refused:
         'JSON: its latest request that was refused: time, action, error, parameter at fault and description.',
       refresh_overlap: 'Seconds for which a used refresh token works again; NULL: LATCHKEY_REFRESH_OVERLAP.',
+      registration_token_id: 'The token with which it registered itself.',
     },
     values: {
       client_type: {
@@ -40,19 +43,28 @@ export const applications: Record<string, TableDescription> = {
       },
       registered_via: {
         admin: 'by an administrator or the command',
-        dynamic: 'by itself (RFC 7591); not supported yet',
-        metadata_document: 'by a document at the URL that is its client_id; not supported yet',
+        dynamic: 'by itself (RFC 7591)',
+        registration_token: 'by itself, with a token of the operator',
+        metadata_document: 'by a document at the URL that is its client_id',
       },
     },
-    indices: { I_oauth_clients_client_id: 'Every request of an application; unique.' },
+    indices: {
+      I_oauth_clients_client_id: 'Every request of an application; unique.',
+      I_oauth_clients_expires_at: 'The clean-up, and the limit of unused registrations.',
+    },
     unenforced: {
       created_by: {
         target: 'T_accounts.id',
         why: 'An application outlives the account that registered it.',
       },
+      registration_token_id: {
+        target: 'T_registration_tokens.id',
+        why: 'An application outlives the token with which it registered.',
+      },
     },
     security: ['Latchkey’s own pages are a client too, but without a row, so SQL cannot change that client.'],
-    lifetime: 'Until its row is deleted. Disabled applications stay.',
+    lifetime:
+      'Until its row is deleted. Disabled applications stay. Of an application that registered itself: 30 days after `expires_at`.',
     initialContent: '`npm run seed`: `Fieldnotes`.',
   },
   T_oauth_client_secrets: {

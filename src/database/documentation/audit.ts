@@ -79,6 +79,9 @@ export const audit: Record<string, TableDescription> = {
         'signing_key.rotated':
           'the next signing key began to sign. `target`: its `kid`; `details.previous`: the one it replaced',
         'signing_key.retired': 'the operator retired a signing key as leaked. `target`: its `kid`',
+        'registration_token.created':
+          'a token was created with which applications register themselves. `target`: its id',
+        'registration_token.revoked': 'that token was revoked',
         'resource.created': 'an API was registered. `target`: its identifier',
         'resource.updated': 'an API was changed',
         'resource.disabled': 'an API was disabled',

@@ -128,6 +128,12 @@ export const tokens: Record<string, TableDescription> = {
       client_id: CLIENT,
       payload: PAYLOAD,
       expires_at: 'When it expires; NULL: never.',
+      description: 'A note of the operator: who or what it is for.',
+      max_uses: 'How many applications can register with it; NULL: any number.',
+      uses: 'How many have.',
+      created_by: 'The account that created it; NULL for the operator.',
+      last_used_at: 'When an application last registered with it.',
+      revoked_at: 'When it was revoked.',
     },
     values: {
       kind: {
@@ -138,12 +144,19 @@ export const tokens: Record<string, TableDescription> = {
     indices: {
       I_registration_tokens_token_hash: 'Its use.',
       I_registration_tokens_expires_at: CLEAN_UP,
+      I_registration_tokens_created_at: CLEAN_UP,
     },
-    unenforced: { client_id: CLIENT_REFERENCE },
+    unenforced: {
+      client_id: CLIENT_REFERENCE,
+      created_by: { target: 'T_accounts.id', why: 'A token outlives the account that created it.' },
+    },
     secrets: { token_hash: DIGEST },
-    security: [],
-    lifetime: 'Until `expires_at`.',
-    initialContent: 'Empty; not supported yet.',
+    security: [
+      'A use counts in the commit that registers the application: `max_uses` holds for any number of servers.',
+    ],
+    lifetime:
+      '30 days after `expires_at`. A token that changes a registration: as long as its application is registered.',
+    initialContent: 'Empty.',
   },
   T_revoked_tokens: {
     part: 'protocol',

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
+import { endOf, LIFETIME_PATTERN } from '../../kit/lifetimes.ts';
 import { FORBIDDEN } from '../../kit/parse.ts';
 import { isStorable, visibleText } from '../../kit/text.ts';
 import { emailField, roleField, scopesField } from '../fields.ts';
-import { DEFAULT_LIFETIME, endOf, LIFETIME_PATTERN } from './lifetime.ts';
+import { DEFAULT_LIFETIME } from './lifetime.ts';
 
 const scopes = scopesField.refine((list) => list.length > 0, 'Name at least one scope');
 

@@ -39,11 +39,11 @@ export interface ClientServices {
   presets: Presets;
 }
 
-/** `latchkey client …` */
+/** `latchkey client …` @returns the command, to which other rooms add theirs */
 export function clientCommands(
   program: Command,
   withServices: <T>(work: (services: ClientServices) => Promise<T>) => Promise<T>,
-): void {
+): Command {
   const withClients = <T>(work: (clients: Clients) => Promise<T>) =>
     withServices(({ clients }) => work(clients));
   const client = program.command('client').description('register and manage applications');
@@ -136,4 +136,5 @@ export function clientCommands(
         print(args.json ? document : toReadable(document), args.json);
       });
   }
+  return client;
 }

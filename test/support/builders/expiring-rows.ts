@@ -13,6 +13,12 @@ const PARENTS: Record<string, string> = {
   invitation_id: 'T_invitations',
 };
 
+/** Columns of rows that meet the further condition of a rule, and of rows that do not. */
+const columnsFor = (only: string) =>
+  only === 'uses = 0'
+    ? [{ uses: 0 }, { uses: 1 }]
+    : [{ kind: 'RegistrationAccessToken' }, { kind: 'InitialAccessToken' }];
+
 /** Writes rows of that table that are past their time, and rows that are not. @returns the ids of the latter */
 export async function expiringRows(database: Database, rule: RetentionRule): Promise<string[]> {
   const parent = uuidv7();
@@ -20,9 +26,9 @@ export async function expiringRows(database: Database, rule: RetentionRule): Pro
   const columns = await knex(rule.table).columnInfo();
   const names: Record<string, string> = {};
   for (const [column, table] of Object.entries(PARENTS)) {
-    if (!columns[column] || columns[column].nullable) continue;
+    if (!columns[column] || columns[column].nullable || table === rule.table) continue;
     names[column] = parent;
-    const never = table === 'T_invitations' ? { expires_at: null } : {};
+    const never = table === 'T_accounts' ? {} : { expires_at: null };
     await fill(database, table, { id: parent, ...never });
   }
   const write = async (at: Date | null, more: Record<string, unknown> = {}) => {
@@ -34,12 +40,12 @@ export async function expiringRows(database: Database, rule: RetentionRule): Pro
     return id;
   };
   const line = Date.now() - rule.days * DAY;
-  const only = rule.only === 'uses = 0' ? { uses: 0 } : {};
+  const [only, other] = rule.only ? columnsFor(rule.only) : [{}, {}];
   await write(new Date(line - MINUTE), only);
   await write(new Date(line - 1500 * MINUTE), only);
   const stay = [await write(new Date(line + MINUTE), only)];
   stay.push(await write(new Date(line + 1500 * MINUTE), only));
-  if (rule.only) stay.push(await write(new Date(line - MINUTE), { uses: 1 }));
+  if (rule.only) stay.push(await write(new Date(line - MINUTE), other));
   if (columns[rule.column]?.nullable) stay.push(await write(null, only));
   // The parent rows of one rule may be in the table of another.
   return stay.toSorted();

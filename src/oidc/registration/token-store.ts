@@ -1,0 +1,40 @@
+import type { Knex } from 'knex';
+
+const TABLE = 'T_registration_tokens';
+/** Tokens that allow registering an application. The engine keeps those that manage one registration in the same table. */
+const KIND = 'InitialAccessToken';
+
+/** A row of T_registration_tokens with an initial access token (RFC 7591 section 3). */
+export interface TokenRow {
+  id: string;
+  created_at: Date | string;
+  token_hash: string;
+  description: string | null;
+  /** Null: any number. */
+  max_uses: number | null;
+  uses: number;
+  created_by: string | null;
+  expires_at: Date | string | null;
+  last_used_at: Date | string | null;
+  revoked_at: Date | string | null;
+}
+
+export async function insertToken(
+  trx: Knex.Transaction,
+  row: Pick<TokenRow, 'id' | 'token_hash' | 'description' | 'max_uses' | 'created_by' | 'expires_at'>,
+): Promise<void> {
+  await trx(TABLE).insert({ ...row, kind: KIND, uses: 0, payload: '{}', created_at: new Date() });
+}
+
+/** The newest first. */
+export const listTokens = (source: Knex): Promise<TokenRow[]> =>
+  source<TokenRow & { kind: string }>(TABLE).where({ kind: KIND }).orderBy('id', 'desc');
+
+/** Revokes a token that is not revoked yet. @returns whether there was one */
+export async function revokeToken(trx: Knex.Transaction, id: string): Promise<boolean> {
+  const changed = await trx(TABLE)
+    .where({ id, kind: KIND })
+    .whereNull('revoked_at')
+    .update({ revoked_at: new Date() });
+  return changed > 0;
+}
