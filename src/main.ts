@@ -54,7 +54,12 @@ async function start(config: Config): Promise<void> {
   await compareClocks();
   let stopping = false;
   const isStopping = () => stopping;
-  const { provider, services, close } = await createApp({ config, database, log, isStopping });
+  const { provider, services, deliverLogouts, close } = await createApp({
+    config,
+    database,
+    log,
+    isStopping,
+  });
   const server = createHttpServer({
     listener: provider.callback(),
     log,
@@ -70,6 +75,7 @@ async function start(config: Config): Promise<void> {
     runPeriodically(REFRESH_MS, log, 'signing-keys', () => refreshKeys()),
     runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
     runPeriodically(600_000, log, 'clock', compareClocks),
+    runPeriodically(2000, log, 'backchannel-logout', () => deliverLogouts(shouldContinue)),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
   ];
   stopOnSignal({

@@ -71,6 +71,8 @@ const applications: Record<string, Words> = {
   'device.connected': (event) => `You connected a device to ${application(event)}`,
   'consent.denied': (event) => `You did not allow ${application(event)} to use your account`,
   'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
+  'backchannel_logout.failed': (event) =>
+    `${application(event)} did not learn that you signed out, so you may still be signed in there`,
   'refresh_token.revoked': (event) => `${application(event)} gave up its access`,
   'code_replay.detected': (event) =>
     `The access of ${application(event)} was ended, because one of its codes was used twice`,

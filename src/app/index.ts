@@ -5,6 +5,7 @@ import { createPrintingMailer } from '../kit/smtp.ts';
 import { createFindAccount } from '../oidc/claims.ts';
 import { createClientCache } from '../oidc/clients/cache.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
+import { createLogoutDelivery, type LogoutDelivery } from '../oidc/logout/deliver.ts';
 import { createProvider } from '../oidc/provider.ts';
 import { createStorage } from '../oidc/storage/index.ts';
 import { createAssets } from '../web/assets.ts';
@@ -16,9 +17,9 @@ import { createPages } from './pages.ts';
 import { createServices, type Services } from './services.ts';
 
 export interface App {
-  /** The Koa application. */
   provider: Provider;
   services: Services;
+  deliverLogouts: LogoutDelivery;
   /** Sends the waiting mail for at most `drainMs`, and closes connections to Redis. Call it after the last response. */
   close(drainMs: number): Promise<void>;
 }
@@ -54,7 +55,6 @@ export async function createApp(deps: AppDeps): Promise<App> {
   for (const step of createMiddleware({ ...deps, provider, services, assets, showPage, pages }))
     provider.use(step as never);
   logErrors(provider, log);
-
   const close = (drainMs: number) => background.drain(drainMs).then(services.limits.close);
-  return { provider, services, close };
+  return { provider, services, deliverLogouts: createLogoutDelivery({ ...deps, provider }), close };
 }

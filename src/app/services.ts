@@ -40,6 +40,7 @@ import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
+import { addDeliveriesOf, recordSessionEnds } from '../oidc/logout/store.ts';
 import { createPresets } from '../oidc/presets/library.ts';
 import { createRegistrationTokens } from '../oidc/registration/tokens.ts';
 import { createResources } from '../oidc/resources/service.ts';
@@ -67,7 +68,7 @@ export interface ServiceDeps {
  */
 export function createServices(deps: ServiceDeps) {
   const { config, database, log, background } = deps;
-  const { knex } = database;
+  const { knex, driver } = database;
   const { issuer } = config;
   const secrets = createSecrets(config.secrets);
   const limits = createLimits({ knex, redisUrl: config.redisUrl, log });
@@ -81,9 +82,9 @@ export function createServices(deps: ServiceDeps) {
   const clients = createClients({ knex, issuer });
   const clientUsage = createClientUsage(knex);
   const consents = createConsents(knex);
-  const resources = createResources({ knex, driver: database.driver, issuer, findClient });
+  const resources = createResources({ knex, driver, issuer, findClient });
 
-  const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers });
+  const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers, recordSessionEnds });
   const { url, from } = config.mail;
   const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
   const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
@@ -137,7 +138,7 @@ export function createServices(deps: ServiceDeps) {
   async function allowsMailRecovery(accountId: string): Promise<boolean> {
     if (!config.recoverByEmail) return false;
     const { hasAddedFactor } = await secondFactor.getFactors(accountId);
-    return withUnit(new UnitOfWork(database.driver), async () => {
+    return withUnit(new UnitOfWork(driver), async () => {
       const account = await findStoredAccount(accountId);
       if (!account) return false;
       const owner = { id: accountId, scopes: account.scopes };
@@ -213,7 +214,7 @@ export function createServices(deps: ServiceDeps) {
   });
 
   const places = createPlaces({ file: config.geoipFile, log });
-  const sessions = createSessions({ knex, driver: database.driver, background, places });
+  const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
 
   return {
     accounts,

@@ -33,6 +33,7 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_oauth_clients', column: 'expires_at', days: 30 },
   { table: 'T_revoked_tokens', column: 'expires_at', days: 0 },
   { table: 'T_user_sessions', column: 'expires_at', days: 30 },
+  { table: 'T_logout_deliveries', column: 'finished_at', days: 7 },
   { table: 'T_known_browsers', column: 'expires_at', days: 0 },
   { table: 'T_reserved_usernames', column: 'expires_at', days: 0 },
   { table: 'T_account_links', column: 'expires_at', days: 90 },

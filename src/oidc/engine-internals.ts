@@ -5,7 +5,7 @@ import { hasKeys } from './engine-keys.ts';
 
 /**
  * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
- * `engine-errors.ts`, `engine-keys.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
+ * `engine-errors.ts`, `engine-keys.ts`, `engine-logout.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -26,6 +26,7 @@ const MEMBERS = [
   'Client.find',
   'Client.adapter',
   'Client.prototype.compareClientSecret',
+  'Client.prototype.backchannelLogout',
   'Client.prototype.redirectUriAllowed',
   'Client.prototype.postLogoutRedirectUriAllowed',
   'Session.prototype.resetIdentifier',

@@ -185,6 +185,7 @@ function configuration(deps: EngineDeps): Configuration {
         successSource: async (ctx: KoaContextWithOIDC) => pages.deviceConnected(ctx),
       },
       claimsParameter: { enabled: true },
+      backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: async (ctx: KoaContextWithOIDC) => pages.signOut(ctx),

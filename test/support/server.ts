@@ -11,6 +11,7 @@ import type { Account } from '../../src/identity/accounts/store.ts';
 import { createLog, type Logger } from '../../src/kit/log.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import type { ClientInput } from '../../src/oidc/clients/input.ts';
+import type { LogoutDelivery } from '../../src/oidc/logout/deliver.ts';
 import { createKeyRefresh } from '../../src/oidc/signing-keys/refresh.ts';
 import { createHttpServer } from '../../src/web/http-server.ts';
 import { createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
@@ -45,6 +46,8 @@ export interface TestServer {
   createAccount(username?: string, scope?: string): Promise<Account & { password: string }>;
   /** Runs the job of that name, which only the server process runs by itself. */
   writeClientUsage(): Promise<number>;
+  /** The same for logout tokens. */
+  deliverLogouts: LogoutDelivery;
   /** The same for the signing keys. */
   refreshKeys(now?: Date): Promise<void>;
   stop(): Promise<void>;
@@ -96,7 +99,7 @@ export async function startServer(
     ...options.config,
     issuer,
   };
-  const { provider, services, close } = await createApp({ config, database, log });
+  const { provider, services, deliverLogouts, close } = await createApp({ config, database, log });
   listener = provider.callback();
   const { clients, recovery, invitations } = services;
   const accounts = accountsWithoutRules(services, database);
@@ -140,6 +143,7 @@ export async function startServer(
       return { ...account, password: PASSWORD };
     },
     refreshKeys: createKeyRefresh(services.signingKeys, provider, log),
+    deliverLogouts,
     writeClientUsage: () => services.clientUsage.write(),
     stop,
   };

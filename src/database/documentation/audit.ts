@@ -29,6 +29,8 @@ export const audit: Record<string, TableDescription> = {
         'second_factor.failed': 'a second factor was rejected',
         'sign_out.succeeded': 'someone signed out',
         'session.ended': 'a session was ended from another browser, or by the operator. `session_uid`: which',
+        'backchannel_logout.failed':
+          'an application could not be notified of a sign-out (Back-Channel Logout) in nine attempts',
         'consent.granted': 'a user allowed an application access',
         'device.connected':
           'a user connected a device to an application (RFC 8628). `details.device_ip`: the address of the device',

@@ -4,6 +4,7 @@ import { audit } from './audit.ts';
 import { authorization } from './authorization.ts';
 import { factors } from './factors.ts';
 import { invitations } from './invitations.ts';
+import { logout } from './logout.ts';
 import type { TableDescription } from './model.ts';
 import { preferences } from './preferences.ts';
 import { tokens } from './tokens.ts';
@@ -17,5 +18,6 @@ export const descriptions: Record<string, TableDescription> = {
   ...applications,
   ...authorization,
   ...tokens,
+  ...logout,
   ...audit,
 };

@@ -70,12 +70,14 @@ export async function assertSignedIn(
 }
 
 /**
- * @param deps functions of the rooms above. They delete the mailed links and trusted browsers, which could let
+ * @param deps functions of other rooms. Two of them delete the mailed links and trusted browsers, which could let
  *   somebody sign in again
  */
 export function createSignOutEverywhere(deps: {
   voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
   forgetBrowsers(trx: Knex.Transaction, accountId: string, except?: string): Promise<void>;
+  /** Leaves for the clients of the account's sessions that these have ended. */
+  recordSessionEnds(trx: Knex.Transaction, accountId: string, exceptUid?: string): Promise<void>;
 }): SignOutEverywhere {
   /**
    * Ends every session, pending sign-in, code, token, mailed link and trusted browser of an account. Grants and remembered
@@ -91,6 +93,7 @@ export function createSignOutEverywhere(deps: {
     if (except.request !== undefined) requests.whereNot({ uid_hash: digest(except.request) });
     await requests.update({ status: 'expired' });
     if (revokeGrants) await trx('T_consents').where({ account_id: accountId }).delete();
+    await deps.recordSessionEnds(trx, accountId, except.session);
     const sessions = trx('T_user_sessions').where({ account_id: accountId });
     if (except.session !== undefined) sessions.whereNot({ uid: except.session });
     await sessions.update({ is_active: false });

@@ -9,6 +9,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { nameBrowser } from './browser-name.ts';
 import type { Places } from './places.ts';
 import {
+  type EndedSession,
   endPendingSignIns,
   endSessions,
   findSessionOwner,
@@ -45,12 +46,14 @@ export interface SessionsDeps {
   driver: Driver;
   background: Background;
   places: Places;
+  /** Leaves for the clients of these sessions, in the same transaction, that they have ended. */
+  notifyClients(trx: Knex.Transaction, sessions: EndedSession[]): Promise<void>;
 }
 
 const sessionNotFound = () =>
   new LatchkeyError('not_found', 'session_not_found', 'There is no such session. It may have ended already.');
 
-export function createSessions({ knex, driver, background, places }: SessionsDeps) {
+export function createSessions({ knex, driver, background, places, notifyClients }: SessionsDeps) {
   const remembered = new Map<string, number>();
 
   async function toSession(row: SessionRow): Promise<UserSession> {
@@ -73,7 +76,8 @@ export function createSessions({ knex, driver, background, places }: SessionsDep
     inTransaction(knex, async (trx) => {
       const ended = await endSessions(trx, accountId, filter);
       if (!('id' in filter)) await endPendingSignIns(trx, accountId);
-      for (const sessionUid of ended)
+      await notifyClients(trx, ended);
+      for (const { uid: sessionUid } of ended)
         await recordEventIn(
           trx,
           { action: 'session.ended', actorId: actor.accountId, accountId, sessionUid },

@@ -62,10 +62,16 @@ const lockOwner = (trx: Knex.Transaction, id: string) =>
     .where({ id })
     .update({ updated_at: trx.ref('updated_at') });
 
+export interface EndedSession {
+  uid: string;
+  account_id: string;
+  /** JSON: by client_id. */
+  authorizations: string;
+}
+
 /** The grants that end with these sessions: those of applications that get no access beyond the session. */
-async function listBoundGrants(trx: Knex.Transaction, ids: string[]): Promise<string[]> {
-  const rows: { authorizations: string }[] = await trx(TABLE).whereIn('id', ids).select('authorizations');
-  return rows.flatMap(({ authorizations }) => {
+function listBoundGrants(sessions: EndedSession[]): string[] {
+  return sessions.flatMap(({ authorizations }) => {
     const byClient: Record<string, { grantId?: string; persistsLogout?: boolean }> =
       JSON.parse(authorizations);
     return Object.values(byClient)
@@ -77,24 +83,26 @@ async function listBoundGrants(trx: Knex.Transaction, ids: string[]): Promise<st
 /**
  * Ends sessions and what was issued in them, like a sign-out. A code or token that a concurrent request still writes is
  * bound to the session, and so is refused.
- * @returns the uids of the sessions that have ended now
+ * @returns the sessions that have ended now
  */
 export async function endSessions(
   trx: Knex.Transaction,
   accountId: string,
   filter: SessionFilter,
-): Promise<string[]> {
+): Promise<EndedSession[]> {
   await lockOwner(trx, accountId);
   const live = trx(TABLE)
     .where({ account_id: accountId, is_active: true })
     .where('expires_at', '>', new Date());
   if ('id' in filter) live.where({ id: filter.id });
   if ('exceptUid' in filter) live.whereNot({ uid: filter.exceptUid });
-  const rows: { id: string; uid: string }[] = await live.select('id', 'uid');
-  if (rows.length === 0) return [];
-  const ids = rows.map(({ id }) => id);
+  const ids: string[] = await live.pluck('id');
+  if (ids.length === 0) return [];
   await trx(TABLE).whereIn('id', ids).update({ is_active: false });
-  const grants = await listBoundGrants(trx, ids);
+  const ended: EndedSession[] = await trx(TABLE)
+    .whereIn('id', ids)
+    .select('uid', 'account_id', 'authorizations');
+  const grants = listBoundGrants(ended);
   if (grants.length > 0) {
     await trx('T_grants')
       .where({ account_id: accountId })
@@ -104,7 +112,7 @@ export async function endSessions(
     for (const table of ISSUED_TABLES)
       await trx(table).where({ account_id: accountId }).whereIn('grant_id', grants).delete();
   }
-  return rows.map(({ uid }) => uid);
+  return ended;
 }
 
 /** Ends the sign-ins of an account that are under way: continued later, each would start a session. */

@@ -31,6 +31,7 @@ export interface ClientArguments {
   requirePkce?: boolean;
   requirePar?: boolean;
   requireDpop?: boolean;
+  backchannelLogoutUri?: string;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   refreshTokenMaxTtl?: string;
   refreshOverlap?: string;
@@ -88,6 +89,7 @@ export const toChange = (args: ClientArguments): ClientChange => ({
   pkce: toPkceLevel(args),
   requirePar: args.requirePar,
   requireDpop: args.requireDpop,
+  backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
   idTokenSignedResponseAlg: args.idTokenAlg,
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
   refreshOverlap: toSeconds(args.refreshOverlap),

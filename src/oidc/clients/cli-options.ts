@@ -44,6 +44,10 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ['--no-require-pkce', 'the same as --pkce off'],
   ['--require-par', 'its authorization requests must be pushed (RFC 9126)'],
   ['--require-dpop', 'its tokens are bound to a key of its own (DPoP, RFC 9449)'],
+  [
+    '--backchannel-logout-uri <url>',
+    'where it learns that a user has signed out (OpenID Connect Back-Channel Logout); "none" removes it',
+  ],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [
     '--refresh-token-max-ttl <seconds>',

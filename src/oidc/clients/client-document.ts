@@ -104,6 +104,12 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     claims: metadata.claims ?? [],
     require_pushed_authorization_requests: metadata.require_pushed_authorization_requests ?? false,
     dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
+    backchannel_logout_uri: metadata.backchannel_logout_uri,
+    // Without the session, an application would have to sign its user out in every browser.
+    backchannel_logout_session_required:
+      metadata.backchannel_logout_uri === undefined
+        ? undefined
+        : (metadata.backchannel_logout_session_required ?? true),
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     is_resource_server: metadata.resource_server ?? false,

@@ -17,6 +17,7 @@ export function toMetadata(input: z.output<typeof clientInput>, grantTypes: stri
     claims: input.claims,
     require_pushed_authorization_requests: input.requirePar,
     dpop_bound_access_tokens: input.requireDpop,
+    backchannel_logout_uri: input.backchannelLogoutUri ?? undefined,
     ...toLinks(input),
   };
 }
@@ -40,6 +41,8 @@ export function changeMetadata(
     claims: input.claims ?? earlier.claims,
     require_pushed_authorization_requests: input.requirePar ?? earlier.require_pushed_authorization_requests,
     dpop_bound_access_tokens: input.requireDpop ?? earlier.dpop_bound_access_tokens,
+    backchannel_logout_uri:
+      orEarlier(input.backchannelLogoutUri, earlier.backchannel_logout_uri) ?? undefined,
   };
 }
 

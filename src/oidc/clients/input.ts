@@ -105,6 +105,12 @@ const loginAddress = webAddress.refine(
   'An initiate_login_uri begins with https://',
 );
 
+/** OpenID Connect Back-Channel Logout 1.0 section 2.2. */
+const backchannelLogoutUri = webAddress.refine(
+  (address) => !address.includes('#'),
+  'A back-channel logout address has no fragment',
+);
+
 /** Pages of an application (RFC 7591 section 2) to which our own pages link. */
 const links = {
   clientUri: webAddress.optional(),
@@ -145,6 +151,8 @@ export const clientInput = z.strictObject({
   requirePar: z.boolean().default(false),
   /** Whether its tokens are bound to a key of its own (RFC 9449 section 5.2). */
   requireDpop: z.boolean().default(false),
+  /** Null: it is notified of no sign-out. */
+  backchannelLogoutUri: backchannelLogoutUri.nullable().default(null),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
   /** Claims beside those of its scopes: `NAME=SOURCE`, perhaps with `@id_token` or `@userinfo`. */
   claims: claims.default([]),
@@ -174,6 +182,8 @@ export const clientChange = z.strictObject({
   pkce: pkce.optional(),
   requirePar: z.boolean().optional(),
   requireDpop: z.boolean().optional(),
+  /** Null removes it. */
+  backchannelLogoutUri: backchannelLogoutUri.nullable().optional(),
   claims: claims.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),

@@ -65,6 +65,9 @@ export interface ClientMetadata extends ClientLinks {
   claims?: string[];
   require_pushed_authorization_requests?: boolean | undefined;
   dpop_bound_access_tokens?: boolean | undefined;
+  /** Where logout tokens are sent (OpenID Connect Back-Channel Logout 1.0). */
+  backchannel_logout_uri?: string | undefined;
+  backchannel_logout_session_required?: boolean | undefined;
 }
 
 export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & {

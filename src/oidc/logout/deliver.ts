@@ -1,0 +1,87 @@
+import type { Knex } from 'knex';
+import type { Provider } from 'oidc-provider';
+import { recordEventIn } from '../../audit/index.ts';
+import type { Logger } from '../../kit/log.ts';
+import { deferLogoutTokens } from './sign-outs.ts';
+import { claimDueDeliveries, type Delivery, expandEndedSessions, writeOutcome } from './store.ts';
+
+/** Seconds to wait after each failed attempt: nine attempts in about nine hours. */
+const PAUSES = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
+/** Longer than an attempt, which the engine ends after 2.5 seconds. */
+const LEASE_MS = 60_000;
+/** So many are sent at once, in each run of each server. */
+const AT_ONCE = 8;
+
+/** The pause after that many attempts, in milliseconds, between 75 % and 125 % of its length; undefined after the last one. */
+function pauseAfter(attempts: number): number | undefined {
+  const seconds = PAUSES[attempts - 1];
+  return seconds && seconds * 1000 * (0.75 + Math.random() / 2);
+}
+
+/** What went wrong, without what the client sent. */
+function describeFailure(error: unknown): string {
+  const { message, cause, response } = error as Error & { response?: { status: number } };
+  if (response) return `answered ${response.status}`;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}
+
+/** The job that sends logout tokens. It resolves with how many attempts it has made. */
+export type LogoutDelivery = (shouldContinue?: () => boolean) => Promise<number>;
+
+/**
+ * Sends logout tokens that are due. A client that cannot be reached is tried again, ever more rarely, and given up after
+ * nine attempts. From this call on, sign-outs at the engine leave their logout tokens to it.
+ */
+export function createLogoutDelivery(deps: {
+  provider: Provider;
+  database: { knex: Knex };
+  log: Logger;
+}): LogoutDelivery {
+  const { log } = deps;
+  const { knex } = deps.database;
+  const send = deferLogoutTokens(deps.provider);
+
+  async function giveUp(delivery: Delivery, error: string): Promise<void> {
+    const { account_id, client_id, session_uid } = delivery;
+    await writeOutcome(knex, delivery, { status: 'failed', error });
+    log.warn({ event: 'backchannel_logout.failed', client_id, error });
+    const event = { action: 'backchannel_logout.failed', success: false, errorMessage: error };
+    await knex.transaction((trx) =>
+      recordEventIn(trx, {
+        ...event,
+        accountId: account_id,
+        clientId: client_id,
+        sessionUid: session_uid,
+      }),
+    );
+  }
+
+  async function attempt(delivery: Delivery): Promise<void> {
+    try {
+      const sent = await send(delivery.client_id, delivery.account_id, delivery.sid ?? undefined);
+      if (sent) return await writeOutcome(knex, delivery, { status: 'delivered' });
+      await writeOutcome(knex, delivery, {
+        status: 'failed',
+        error: 'the application is disabled, or has no such address',
+      });
+    } catch (error) {
+      const text = describeFailure(error);
+      const pause = pauseAfter(delivery.attempts);
+      if (pause === undefined) return giveUp(delivery, text);
+      const dueAt = new Date(Date.now() + pause);
+      await writeOutcome(knex, delivery, { status: 'pending', error: text, dueAt });
+    }
+  }
+
+  return async (shouldContinue = () => true) => {
+    let attempts = 0;
+    while (shouldContinue()) {
+      await expandEndedSessions(knex, 100);
+      const claimed = await claimDueDeliveries(knex, { limit: AT_ONCE, leaseMs: LEASE_MS });
+      if (claimed.length === 0) break;
+      await Promise.all(claimed.map(attempt));
+      attempts += claimed.length;
+    }
+    return attempts;
+  };
+}
