@@ -7,6 +7,7 @@ import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { AuthenticationState } from './authentication-state.ts';
 import type { Details, Interactions } from './interaction.ts';
+import { wantsOtherAccount } from './select-account.ts';
 
 export interface LoginDeps {
   interactions: Pick<Interactions, 'common'>;
@@ -53,7 +54,7 @@ export function createLogin(deps: LoginDeps) {
     const hint = details.params.login_hint;
     // A signed-in user is here when the application requires a stronger or more recent sign-in.
     const signedIn = details.session?.accountId;
-    const known = signedIn ? await deps.findAccount(signedIn) : undefined;
+    const known = signedIn && !wantsOtherAccount(details) ? await deps.findAccount(signedIn) : undefined;
     const username =
       failed?.username ?? (typeof hint === 'string' ? hint.slice(0, 255) : (known?.username ?? ''));
     const isOwn = details.params.client_id === OWN_CLIENT_ID;

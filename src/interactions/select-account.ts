@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import { type Details, type Interactions, stepOver } from './interaction.ts';
+import { answered, type Details, type Interactions, stepOver } from './interaction.ts';
 
 export interface SelectAccountDeps {
   interactions: Pick<Interactions, 'common' | 'finish'>;
@@ -9,13 +9,20 @@ export interface SelectAccountDeps {
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
-/** Repeats the request and forces a sign-in, even though the session is still valid. */
-export function signInAgain(ctx: Context, { params }: Details): void {
-  const others = Object.entries(params).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[0] !== 'prompt',
-  );
-  const prompt = String(params.prompt ?? '').includes('consent') ? 'login consent' : 'login';
-  seeOther(ctx, `/auth?${new URLSearchParams([...others, ['prompt', prompt]])}`);
+/** A reason to prompt for a sign-in that the engine does not know: the user wants to use another account. */
+const OTHER_ACCOUNT = 'other_account';
+
+export const wantsOtherAccount = ({ prompt }: Details): boolean => prompt.reasons.includes(OTHER_ACCOUNT);
+
+/**
+ * Goes on with the same request at its sign-in, even though the session is still valid. To repeat the request by a redirect
+ * would lose what is not in the address: that it was pushed, or comes from a device.
+ */
+export async function signInAgain(ctx: Context, details: Details): Promise<void> {
+  details.lastSubmission = { ...details.lastSubmission, ...answered(details) };
+  details.prompt = { name: 'login', reasons: [OTHER_ACCOUNT], details: {} };
+  await details.persist();
+  seeOther(ctx, `/interaction/${details.uid}`);
 }
 
 /** The page of `prompt=select_account` (OpenID Connect Core section 3.1.2.1): this account, or another one. */
