@@ -138,3 +138,20 @@ test('an application that requires DPoP gets no tokens without a proof, and no r
   const rows = await server.database.knex('T_auth_audit_log').where({ error_code: 'use_dpop_nonce' });
   assert.equal(rows.length, 0);
 });
+
+test('proofs beside the pushed requests of an application without a secret write no rows', async (t) => {
+  const server = await start(t, 'sqlite');
+  const { client, config, redirectUri } = await connect(server, { public: true });
+  const dpop = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair());
+  const params = {
+    redirect_uri: redirectUri,
+    code_challenge: await oidc.calculatePKCECodeChallenge('v'.repeat(43)),
+    code_challenge_method: 'S256',
+  };
+  await oidc.buildAuthorizationUrlWithPAR(config, params, { DPoP: dpop });
+  const wrong = { ...params, client_id: client.client_id, dpop_jkt: 'x'.repeat(43) };
+  await assert.rejects(oidc.buildAuthorizationUrlWithPAR(config, wrong, { DPoP: dpop }), {
+    code: 'OAUTH_RESPONSE_BODY_ERROR',
+  });
+  assert.deepEqual(await server.database.knex('T_replay_detections'), []);
+});

@@ -1,4 +1,4 @@
-import { errors } from 'oidc-provider';
+import { errors, Provider } from 'oidc-provider';
 import type { Row } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
@@ -9,12 +9,22 @@ import { statementsOf } from './statements.ts';
 const model = models.ReplayDetection as Model;
 
 /**
+ * Whether the id need not be stored: that of a proof beside a request that a public application pushes. Used again, it would do
+ * no more than the parameter `dpop_jkt`, and anyone could fill the database with such proofs.
+ */
+function isHarmless(): boolean {
+  const { route, client } = Provider.ctx?.oidc ?? {};
+  return route === 'pushed_authorization_request' && client?.clientAuthMethod === 'none';
+}
+
+/**
  * Ids of client assertions and proofs that may be used once (`jti`). The engine looks for an id before it stores it,
  * which parallel requests can both pass; here the unique index refuses the second INSERT.
  */
 export class ReplayDetection extends Adapter {
   /** @throws errors.InvalidRequest when the id is stored already */
   override async upsert(id: string, payload: Payload): Promise<void> {
+    if (isHarmless()) return;
     const values: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, model.columns(payload), {
       [model.key]: digest(id),
       payload: '{"kind":"ReplayDetection"}',
