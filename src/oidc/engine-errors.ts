@@ -1,4 +1,4 @@
-/** Wording by which errors and pages are recognized, and the file below lib/ that contains it. */
+/** Wording by which errors, pages and steps are recognized, and the file below lib/ that contains it. */
 export const WORDING = {
   codeReplay: ['helpers/grant_source.js', 'already consumed'],
   verifierMissing: ['helpers/pkce.js', 'code_verifier must be provided'],
@@ -10,6 +10,7 @@ export const WORDING = {
   forgedSignOut: ['shared/xsrf.js', 'xsrf token invalid'],
   unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
   unregisteredTarget: ['actions/end_session.js', 'post_logout_redirect_uri not registered'],
+  promptsBeforeScope: ['actions/authorization/scopes.js', 'const { prompts, client } = ctx.oidc;'],
   submittingPage: ['response_modes/form_post.js', '<title>Submitting Callback</title>'],
 } satisfies Record<string, [file: string, text: string]>;
 

@@ -11,6 +11,7 @@ import { hasKeys } from './engine-keys.ts';
 /** Members of the provider that are replaced or called below. */
 const MEMBERS = [
   'OIDCContext.prototype.entity',
+  'OIDCContext.prototype.prompts',
   'OIDCContext.prototype.requestParamOIDCScopes',
   'OIDCContext.prototype.requestParamClaims',
   'AccessToken.prototype.save',

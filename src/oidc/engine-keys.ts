@@ -22,13 +22,20 @@ const readState = await import('oidc-provider/lib/helpers/weak_cache.js').then(
   () => () => undefined,
 );
 
+/** The engine's own functions for JWTs. */
+const jwts = await import('oidc-provider/lib/helpers/jwt.js').catch(() => undefined);
+
 const findKeys = (provider: object) => readState(provider) as EngineKeys | undefined;
 
 /** Whether the engine has what `replaceSigningKeys` uses. */
 export function hasKeys(provider: object): boolean {
   const { keystore, jwks } = findKeys(provider) ?? {};
   return (
-    typeof keystore?.clear === 'function' && typeof keystore.add === 'function' && Array.isArray(jwks?.keys)
+    typeof keystore?.clear === 'function' &&
+    typeof keystore.add === 'function' &&
+    Array.isArray(jwks?.keys) &&
+    typeof jwts?.verify === 'function' &&
+    typeof jwts.header === 'function'
   );
 }
 
@@ -57,4 +64,28 @@ export function replaceSigningKeys(
 export function reloadBeforeRefusal(provider: Provider, reload: Reload): void {
   const state = findKeys(provider);
   if (state) Object.assign(state.keystore, reload);
+}
+
+/** Whether the text begins with the header of a JWT, by which the engine recognizes one. */
+export function isJwt(text: string): boolean {
+  try {
+    return Boolean(jwts?.header(text));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param typ the type that the JWT's header must have, because an ID token is no access token
+ * @returns the claims of a JWT that this issuer signed and that has not expired; undefined for any other text
+ */
+export async function readOwnJwt(
+  provider: Provider,
+  jwt: string,
+  typ: string,
+): Promise<Record<string, unknown> | undefined> {
+  const keystore = findKeys(provider)?.keystore;
+  if (!keystore || !jwts) return undefined;
+  const verified = await jwts.verify(jwt, keystore, { issuer: provider.issuer }).catch(() => undefined);
+  return verified?.header.typ === typ ? verified.payload : undefined;
 }

@@ -11,3 +11,12 @@ declare module 'oidc-provider/lib/helpers/weak_cache.js' {
   const readState: (provider: object) => unknown;
   export default readState;
 }
+
+declare module 'oidc-provider/lib/helpers/jwt.js' {
+  export function header(jwt: string): object;
+  export function verify(
+    jwt: string,
+    keystore: object,
+    options: { issuer: string },
+  ): Promise<{ header: { typ?: string }; payload: Record<string, unknown> }>;
+}

@@ -1,4 +1,8 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { isJwt } from './engine-keys.ts';
+
+/** No token has this form. */
+const HIDDEN = '(JWT)';
 
 /** Runs `visit` on the parameters of each request, as soon as the engine has read them, after earlier visits. */
 export function onParameters(
@@ -35,6 +39,30 @@ export function onClientFound(provider: Provider, visit: (oidc: KoaContextWithOI
 }
 
 /**
+ * Runs `visit` just before the engine checks the scope of an authorization request, once. By then the parameters of a pushed
+ * or signed request have taken the place of those in the address (RFC 9126, RFC 9101), which count for nothing. The engine
+ * has no hook there, but reads the prompts first.
+ */
+export function beforeScopeCheck(
+  provider: Provider,
+  visit: (oidc: KoaContextWithOIDC['oidc']) => void,
+): void {
+  const { prototype } = provider.OIDCContext;
+  const earlier = Object.getOwnPropertyDescriptor(prototype, 'prompts');
+  const visited = new WeakSet<object>();
+  Object.defineProperty(prototype, 'prompts', {
+    configurable: true,
+    get(this: KoaContextWithOIDC['oidc']) {
+      if (!visited.has(this)) {
+        visited.add(this);
+        visit(this);
+      }
+      return earlier?.get?.call(this);
+    },
+  });
+}
+
+/**
  * After an error of a device's request the engine gives the session a form token and saves it, which throws for a visitor's
  * session: it was never stored. Our page has no form of the engine, so there is nothing to save.
  */
@@ -62,5 +90,51 @@ export function onDevicePoll(
     const { ctx } = Provider;
     if (code && ctx?.oidc.route === 'token') visit(code, ctx);
     return code;
+  };
+}
+
+type Consumable = { consume(): Promise<void>; accountId?: string; resource?: string | string[] };
+
+/** Runs `check` on each code that a token request presents, once the engine has accepted it and before it is used up. */
+export function beforeCodeUse(
+  provider: Provider,
+  check: (ctx: KoaContextWithOIDC, code: Pick<Consumable, 'accountId' | 'resource'>) => Promise<void>,
+): void {
+  for (const model of [provider.AuthorizationCode, provider.DeviceCode]) {
+    const { prototype } = model as unknown as { prototype: Consumable };
+    const { consume } = prototype;
+    prototype.consume = async function () {
+      const { ctx } = Provider;
+      if (ctx) await check(ctx, this);
+      return consume.call(this);
+    };
+  }
+}
+
+/**
+ * Lets the endpoint for introspection read JWTs, where the engine refuses all that have the form of one.
+ * @param read returns what the JWT stands for, as the members of an access token; undefined if it is not valid
+ */
+export function acceptIntrospectedJwts(
+  provider: Provider,
+  read: (jwt: string) => Promise<object | undefined>,
+): void {
+  /** The JWT of each request, in whose place the engine sees a text that is no token. */
+  const presented = new WeakMap<object, string>();
+  onParameters(provider, ({ route, params }) => {
+    if (route !== 'introspection' || typeof params?.token !== 'string' || !isJwt(params.token)) return;
+    presented.set(params, params.token);
+    params.token = HIDDEN;
+  });
+  const model = provider.AccessToken as unknown as {
+    new (members: object): object;
+    find(value: string, options?: object): Promise<object | undefined>;
+  };
+  const { find } = model;
+  model.find = async function (value, options) {
+    const jwt = value === HIDDEN ? presented.get(Object(Provider.ctx?.oidc.params)) : undefined;
+    if (jwt === undefined) return find.call(this, value, options);
+    const members = await read(jwt);
+    return members && new this(members);
   };
 }

@@ -24,6 +24,7 @@ import {
 import { replaceSigningKeys } from './engine-keys.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
+import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
@@ -78,7 +79,10 @@ const GRANT_TTL = 10 * 365 * 86_400;
 /** A private-use scheme has the origin `null`, which any sandboxed page has too. */
 const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin : undefined);
 
-function configuration(deps: EngineDeps): Configuration {
+function configuration(
+  deps: EngineDeps,
+  resources: ReturnType<typeof createResourceIndicators>,
+): Configuration {
   const { config, secrets, pages } = deps;
   const scope = issuerScope(config.issuer);
   const { base, cookiePrefix, partPrefix, sessionCookie } = scope;
@@ -86,10 +90,6 @@ function configuration(deps: EngineDeps): Configuration {
   const { path: _, ...shortCookie } = sessionCookie;
   const invitationCookie = createSealedCookie({ secrets, scope }, 'invitation');
   const refreshTokens = createRefreshTokenRules(config.ttl);
-  const resources = createResourceIndicators({
-    findResource: deps.findResource,
-    accessTokenTtl: config.ttl.accessToken,
-  });
   const accessTokenLife = (_ctx: unknown, { scope: granted, resourceServer }: EngineToken<unknown>) =>
     resourceServer?.accessTokenTTL ?? accessTokenTtl(config.ttl.accessToken, granted);
   const settings = {
@@ -229,10 +229,12 @@ function pinIssuer(provider: Provider, issuer: string): void {
  * @throws Error when the installed engine is not one that this server was made for
  */
 export function createProvider(deps: EngineDeps): Provider {
-  const provider = new Provider(deps.config.issuer, configuration(deps));
+  const { findResource, config } = deps;
+  const resources = createResourceIndicators({ findResource, accessTokenTtl: config.ttl.accessToken });
+  const provider = new Provider(config.issuer, configuration(deps, resources));
   checkEngine(provider);
   replaceSigningKeys(provider, deps.keys);
-  pinIssuer(provider, deps.config.issuer);
+  pinIssuer(provider, config.issuer);
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider);
   replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
@@ -240,6 +242,8 @@ export function createProvider(deps: EngineDeps): Provider {
   );
   forgiveEmptySecrets(provider);
   completeDeviceFlow(provider);
+  resources.checkBeforeUse(provider);
+  introspectJwts(provider);
   limitScopes(provider);
   limitClaims(provider);
   giveClientClaims(provider);

@@ -1,9 +1,11 @@
-import { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { type EngineAccount, limitToApplication } from './claims.ts';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { beforeCodeUse } from './engine-requests.ts';
 import { mayUseResource } from './resource-access.ts';
 import { MAX_JWT_TTL } from './resources/input.ts';
 import type { FindResource } from './resources/service.ts';
+import { findStoredAccount } from './storage/accounts.ts';
 
 /** Seconds. A JWT outlives a sign-out, a disabled account and a withdrawn consent, so it ends soon unless the operator says otherwise. */
 const DEFAULT_JWT_TTL = 600;
@@ -13,6 +15,13 @@ interface SignInFacts {
   authTime?: number;
   acr?: string;
   amr?: string[];
+}
+
+/** A code or refresh token, as far as it says what it may be exchanged for. */
+interface GrantSource {
+  /** The resources that the sign-in was for. */
+  resource?: string | string[];
+  accountId?: string;
 }
 
 const REFUSED = 'the resource is unknown or disabled, or serves no scope of this application';
@@ -40,6 +49,30 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
     };
   }
 
+  /**
+   * Checks `resource` before a code or refresh token is used up. The engine checks it afterwards, and one wrong parameter
+   * would cost the application its code or token.
+   * @throws InvalidTarget
+   */
+  async function checkNamed(
+    { oidc }: KoaContextWithOIDC,
+    { resource, accountId }: GrantSource,
+  ): Promise<void> {
+    const granted = [resource ?? []].flat();
+    const asked = oidc.params?.resource as string | string[] | undefined;
+    const named = asked === undefined ? granted : [asked].flat();
+    const [identifier] = named;
+    if (identifier === undefined || accountId === undefined) return;
+    if (named.length > 1) throw new errors.InvalidTarget('name one of the resources that were allowed');
+    if (!granted.includes(identifier))
+      throw new errors.InvalidTarget('the resource was not part of the authorization request');
+    const client = oidc.client as unknown as EngineClient;
+    const { scope } = await getResourceServerInfo(undefined, identifier, client);
+    const account = await findStoredAccount(accountId);
+    if (account && !mayUseResource(scope.split(' '), account))
+      throw new errors.InvalidTarget('this account may use none of the scopes of the resource');
+  }
+
   return {
     feature: {
       enabled: true,
@@ -60,23 +93,10 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
       return source && { auth_time: source.authTime, acr: source.acr, amr: source.amr };
     },
 
-    /**
-     * Checks `resource` before the refresh token is used up. The engine checks it afterwards, and one wrong parameter would
-     * cost the application its token.
-     * @throws InvalidTarget
-     */
-    async checkRefresh(ctx: KoaContextWithOIDC): Promise<void> {
-      const { params, client, account, entities } = ctx.oidc;
-      const granted = [entities.RefreshToken?.resource ?? []].flat();
-      const named = params?.resource === undefined ? granted : [params.resource as string | string[]].flat();
-      const [identifier] = named;
-      if (identifier === undefined) return;
-      if (named.length > 1) throw new errors.InvalidTarget('name one of the resources that were allowed');
-      if (!granted.includes(identifier))
-        throw new errors.InvalidTarget('the resource was not part of the authorization request');
-      const { scope } = await getResourceServerInfo(ctx, identifier, client as unknown as EngineClient);
-      if (account && !mayUseResource(scope.split(' '), account as unknown as EngineAccount))
-        throw new errors.InvalidTarget('this account may use none of the scopes of the resource');
-    },
+    checkRefresh: (ctx: KoaContextWithOIDC): Promise<void> =>
+      checkNamed(ctx, (ctx.oidc.entities.RefreshToken ?? {}) as GrantSource),
+
+    /** Lets `provider` check the resource of codes as well. */
+    checkBeforeUse: (provider: Provider): void => beforeCodeUse(provider, checkNamed),
   };
 }

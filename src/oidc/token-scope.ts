@@ -3,7 +3,7 @@ import { isBuiltIn, isLatchkeyScope, limitToCeiling, parseScopes } from '../acce
 import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { beforeAccessTokenSave, invalidScope, replaceRequestedScopes } from './engine-internals.ts';
-import { onClientFound } from './engine-requests.ts';
+import { beforeScopeCheck, onClientFound } from './engine-requests.ts';
 import { mayUseResource } from './resource-access.ts';
 
 /** Seconds. No token with a scope over Latchkey itself lives longer. */
@@ -39,27 +39,38 @@ function completeRequestedScope(client: EngineClient, scope: string | undefined)
 /** The scopes of authorization requests that include `offline_access`. */
 const offlineScopes = new WeakMap<object, string>();
 
-function completeScope(oidc: KoaContextWithOIDC['oidc']): void {
+/** The engine's routes that receive the scope of an authorization request. */
+const REQUEST_ROUTES = ['authorization', 'pushed_authorization_request', 'device_authorization'];
+
+type Oidc = KoaContextWithOIDC['oidc'];
+
+/** An authorization request is as it will be used: nothing else can still change its scope. */
+function completeAuthorizationScope(oidc: Oidc): void {
   const { route, params, client } = oidc;
-  if (!params || !client || (params.scope !== undefined && typeof params.scope !== 'string')) return;
+  if (!params || !client || !REQUEST_ROUTES.includes(route) || !isText(params.scope)) return;
   const engineClient = client as unknown as EngineClient;
-  const scope = parseSpaces(params.scope);
-  params.scope = scope;
-  if (route === 'authorization' || route === 'device_authorization') {
-    const completed = completeRequestedScope(engineClient, scope);
-    params.scope = completed;
-    const requested = limitToApplication(engineClient, parseScopes(completed));
-    if (requested.includes(OFFLINE)) offlineScopes.set(oidc, requested.join(' '));
-  }
-  if (params.grant_type === 'client_credentials') params.scope = scope ?? engineClient.default_scope;
+  const completed = completeRequestedScope(engineClient, parseSpaces(params.scope));
+  params.scope = completed;
+  const requested = limitToApplication(engineClient, parseScopes(completed));
+  if (requested.includes(OFFLINE)) offlineScopes.set(oidc, requested.join(' '));
 }
+
+function completeTokenScope({ route, params, client }: Oidc): void {
+  if (route !== 'token' || !params || !client || !isText(params.scope)) return;
+  const scope = parseSpaces(params.scope);
+  const isService = params.grant_type === 'client_credentials';
+  params.scope = isService ? (scope ?? (client as unknown as EngineClient).default_scope) : scope;
+}
+
+const isText = (scope: unknown): scope is string | undefined =>
+  scope === undefined || typeof scope === 'string';
 
 /**
  * The engine drops `offline_access` from every request without `prompt=consent`. OpenID Connect Core section 11 allows
  * other conditions, and here it is a scope like the others: the user is asked for it unless they have allowed it before,
  * or the application is first-party. Called for each authorization request once the engine has checked its scope.
  */
-export function keepOfflineAccess({ oidc }: KoaContextWithOIDC): void {
+export function keepOfflineAccess({ oidc }: { oidc: Oidc }): void {
   const scope = offlineScopes.get(oidc);
   if (scope !== undefined && oidc.params) oidc.params.scope = scope;
 }
@@ -75,7 +86,8 @@ function parseSpaces(scope: string | undefined): string | undefined {
  * may be older than a change of either.
  */
 export function limitScopes(provider: Provider): void {
-  onClientFound(provider, completeScope);
+  onClientFound(provider, completeTokenScope);
+  beforeScopeCheck(provider, completeAuthorizationScope);
   // The user is not asked for a scope that the account may not have, and is asked once it may.
   replaceRequestedScopes(provider, ({ client, account, params }) => {
     const named = parseScopes(params?.scope as string);

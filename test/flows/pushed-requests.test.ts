@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import * as oidc from 'openid-client';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { Browser } from '../support/browser.ts';
-import { answerOf, authorization, walk } from '../support/builders/authorization.ts';
+import { answerOf, authorization, redeem, walk } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { latchkey } from '../support/warm-command.ts';
@@ -136,6 +136,34 @@ test('must be pushed where the application says so', async (t) => {
   });
   assert.equal(answerOf(answer).get('error'), 'invalid_request');
   assert.match(String(answerOf(answer).get('error_description')), /Pushed Authorization Request/);
+});
+
+test('has the scope that was pushed, whatever stands beside it in the address', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const ada = await server.createAccount('ada', 'openid profile email notes:read');
+  const grantTypes = ['authorization_code' as const, 'refresh_token' as const];
+  const client = await server.createClient({ firstParty: true, requirePar: true, grantTypes });
+  const service = await server.createClient({ requirePar: true, scope: 'notes:read' });
+  const all = 'openid offline_access profile email';
+  for (const [who, asked, inAddress, granted] of [
+    [client, 'openid', all, 'openid'],
+    [client, 'openid  offline_access profile', undefined, 'openid offline_access profile'],
+    [client, 'openid offline_access', 'openid', 'openid offline_access'],
+    [client, undefined, all, 'openid'],
+    [service, 'notes:read', undefined, 'notes:read'],
+  ] as const) {
+    const nonce = who === service ? undefined : 'n';
+    const request = authorization(who, { scope: asked, nonce: nonce && crypto.randomUUID() });
+    const { status, body } = await push(server, who, request.params);
+    assert.equal(status, 201, `${asked}: ${body.error_description}`);
+    const visited = pushed(who, body.request_uri);
+    if (inAddress) Object.assign(visited.params, { scope: inAddress });
+    const code = answerOf(await walk(new Browser(server.issuer), visited, ada)).get('code');
+    const tokens = await redeem(server, who, request, code);
+    assert.deepEqual([tokens.status, tokens.body.scope], [200, granted], `${asked}, ${inAddress}`);
+  }
+  const none = authorization(client, { scope: 'billing:read' });
+  assert.equal((await push(server, client, none.params)).body.error, 'invalid_scope');
 });
 
 test('an address pushes at most 100 requests of applications without a secret in 15 minutes', async (t) => {

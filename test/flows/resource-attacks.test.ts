@@ -101,7 +101,15 @@ for (const engine of engines) {
       };
       assert.equal((await attempt({})).body.error, 'invalid_target', 'none');
       assert.equal((await attempt({ resource: CALENDAR })).body.error, 'invalid_target', 'another');
-      const notes = await attempt({ resource: NOTES });
+      const request = { ...authorization(client, { scope: OFFLINE }), resources: [NOTES, MAIL] };
+      const code = answerOf(await walk(new Browser(server.issuer), request, ada)).get('code');
+      for (const resource of [undefined, CALENDAR, 'https://unknown.example'])
+        assert.equal(
+          (await redeem(server, client, request, code, { resource })).body.error,
+          'invalid_target',
+          'a wrong resource does not use the code up',
+        );
+      const notes = await redeem(server, client, request, code, { resource: NOTES });
       assert.deepEqual([notes.body.scope, payloadOf(notes.body.access_token).aud], ['notes:read', NOTES]);
       assert.equal((await refresh(server, client, notes.body.refresh_token)).body.error, 'invalid_target');
       const mail = await refresh(server, client, notes.body.refresh_token, { resource: MAIL });

@@ -1,0 +1,60 @@
+import { errors, type Provider } from 'oidc-provider';
+import { selectOne, sql } from '../database/statements.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
+import { readOwnJwt } from './engine-keys.ts';
+import { acceptIntrospectedJwts } from './engine-requests.ts';
+
+const SELECT_GRANT = selectOne({
+  columns: 'id',
+  from: 'T_grants',
+  where: sql`account_id = ${'account_id'} AND client_id = ${'client_id'} AND revoked_at IS NULL`,
+});
+
+/** The claims of our own access tokens that are JWTs (RFC 9068), which this server has signed. */
+interface AccessTokenClaims {
+  sub: string;
+  client_id: string;
+  aud: string;
+  exp: number;
+  iat: number;
+  jti: string;
+  scope?: string;
+  cnf?: { jkt?: string; 'x5t#S256'?: string };
+  auth_time?: number;
+  acr?: string;
+  amr?: string[];
+}
+
+/**
+ * Whether the account still allows the application anything. A JWT does not name its grant, and one that ended with its
+ * session alone is not noticed: that token lives a few minutes more.
+ */
+async function isAllowed({ sub, client_id }: AccessTokenClaims): Promise<boolean> {
+  // The token of a service, which acts for nobody.
+  if (sub === client_id) return true;
+  return (await currentUnit().readOne(SELECT_GRANT, { account_id: sub, client_id })) !== undefined;
+}
+
+/** The same as the members of an access token that is stored. */
+function toMembers({ sub, client_id, cnf, ...claims }: AccessTokenClaims): object {
+  const { aud, exp, iat, jti, scope, auth_time, acr, amr } = claims;
+  const accountId = sub === client_id ? undefined : sub;
+  const extra = { auth_time, acr, amr };
+  return { aud, exp, iat, jti, scope, accountId, clientId: client_id, ...cnf, extra };
+}
+
+/**
+ * Introspection of JWTs (RFC 7662). One that this server did not issue, or that has expired, is `active: false`, as any other
+ * text that is no token. One of ours is read like a stored token, so that an API may ask about every token it gets.
+ */
+export function introspectJwts(provider: Provider): void {
+  acceptIntrospectedJwts(provider, async (jwt) => {
+    const claims = (await readOwnJwt(provider, jwt, 'at+jwt')) as AccessTokenClaims | undefined;
+    const client = claims && (await provider.Client.find(claims.client_id));
+    if (!claims || !client) return undefined;
+    // Its `sub` does not lead back to the account.
+    if (client.subjectType === 'pairwise')
+      throw new errors.UnsupportedTokenType('JWTs with a pairwise subject cannot be introspected');
+    return (await isAllowed(claims)) ? toMembers(claims) : undefined;
+  });
+}
