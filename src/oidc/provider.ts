@@ -26,6 +26,7 @@ import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
+import { pinIssuer } from './pin-issuer.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
@@ -209,19 +210,6 @@ function configuration(
     },
   };
   return settings as unknown as Configuration;
-}
-
-/** Every URL is the issuer's, whatever the request's Host and X-Forwarded-Proto headers claim. */
-function pinIssuer(provider: Provider, issuer: string): void {
-  const { host, protocol } = new URL(issuer);
-  const pinned = { host, protocol: protocol.slice(0, -1), secure: protocol === 'https:' };
-  // Before the paths of the engine's endpoints in its URLs, and of our redirects.
-  Object.assign((provider as unknown as { context: object }).context, {
-    mountPath: issuerScope(issuer).base,
-  });
-  for (const [name, value] of Object.entries(pinned)) {
-    Object.defineProperty((provider as unknown as { request: object }).request, name, { get: () => value });
-  }
 }
 
 /**
