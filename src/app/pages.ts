@@ -134,7 +134,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       policy: secondFactorPolicy,
       notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
     },
-    recovery: { issuer },
+    recovery: { issuer, openWithRecoveryCode: recovery.openWithRecoveryCode },
     passkeys: {
       passkeys: services.passkeys,
       signUpWithPasskey: invitations.signUpWithPasskey,

@@ -10,6 +10,7 @@ import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthenticationState } from './authentication-state.ts';
+import { type CodeRecoveryStepDeps, createCodeRecoveryStep } from './code-recovery.ts';
 import { type ConsentDeps, createConsent } from './consent.ts';
 import { createInteractions, type InteractionsDeps } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
@@ -56,7 +57,7 @@ export interface InteractionPagesDeps {
   >;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };
-  recovery: Pick<RecoverDeps, 'issuer'>;
+  recovery: Pick<RecoverDeps, 'issuer'> & Pick<CodeRecoveryStepDeps, 'openWithRecoveryCode'>;
   passkeys: Pick<
     InteractionCeremoniesDeps,
     'passkeys' | 'signUpWithPasskey' | 'recoverWithPasskey' | 'refuseTaken' | 'secondAfterRegress'
@@ -122,6 +123,13 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     recoveryCookie,
     findRecoveryLink,
     issuer: deps.recovery.issuer,
+  });
+  createCodeRecoveryStep(router, {
+    interactions,
+    showPage,
+    recoveryCookie,
+    failedSignIns: deps.login.failedSignIns,
+    openWithRecoveryCode: deps.recovery.openWithRecoveryCode,
   });
   const interaction = createInteractionCeremonies({
     interactions,

@@ -64,6 +64,7 @@ export const ROUTES: Route[] = [
   page('/interaction/:uid/second-factor'),
   page('/interaction/:uid/recovery-codes'),
   page('/interaction/:uid/recover'),
+  page('/interaction/:uid/recovery-code'),
   page('/interaction/:uid/forgot'),
   script('/webauthn/registration/options'),
   script('/webauthn/registration/verify'),

@@ -152,6 +152,7 @@ export const accounts: Record<string, TableDescription> = {
           'made by an administrator, to register a passkey after losing every key; valid for an hour',
         recover_passkey:
           'the same, mailed to the confirmed address if LATCHKEY_RECOVER_BY_EMAIL allows it; valid for an hour',
+        recovery_code: 'the same, after a recovery code of an account without a password; valid for an hour',
       },
     },
     indices: {

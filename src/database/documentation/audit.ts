@@ -98,6 +98,9 @@ export const audit: Record<string, TableDescription> = {
         'totp.added': 'an authenticator app was set up',
         'totp.removed': 'an authenticator app was removed',
         'recovery_codes.made': 'ten new recovery codes were made',
+        'recovery_code.used':
+          'a recovery code of an account without a password opened the creation of a passkey',
+        'recovery_code.refused': 'a username and recovery code were refused there; no account is recorded',
         'recovery_link.created': 'an administrator made a link to register a passkey',
         'recovery_link.used': 'that link was used',
       },

@@ -40,6 +40,10 @@ const SECURITY_EVENTS = {
     subject: 'The username of your account was changed',
     line: 'The username of your account was changed. The new one is below. Use it the next time you sign in.',
   },
+  recovery_code_used: {
+    subject: 'A recovery code was used',
+    line: 'Someone used a recovery code of your account to create a new passkey.',
+  },
   recovery_used: {
     subject: 'A recovery code was used',
     line: 'Someone signed in to your account with a recovery code.',

@@ -1,3 +1,4 @@
+import { type CodeRecoveryDeps, createCodeRecovery } from './code-recovery.ts';
 import { createEndEarlierCredentials, type EarlierCredentialsDeps } from './earlier-credentials.ts';
 import { createEmailVerification, type EmailVerificationDeps } from './email-verification.ts';
 import { createPasskeyRecovery, type PasskeyRecoveryDeps } from './passkey-recovery.ts';
@@ -6,7 +7,8 @@ import { createPasswordReset, type PasswordResetDeps } from './password-reset.ts
 export type RecoveryDeps = Omit<PasswordResetDeps, 'endEarlierCredentials' | 'signOutEverywhere'> &
   EarlierCredentialsDeps &
   EmailVerificationDeps &
-  PasskeyRecoveryDeps;
+  PasskeyRecoveryDeps &
+  CodeRecoveryDeps;
 
 /** Links that lead back to an account, or prove that an e-mail address belongs to its owner. */
 export function createRecovery(deps: RecoveryDeps) {
@@ -16,6 +18,7 @@ export function createRecovery(deps: RecoveryDeps) {
     ...createPasswordReset({ ...deps, endEarlierCredentials: createEndEarlierCredentials(deps) }),
     ...createEmailVerification(deps),
     ...createPasskeyRecovery(deps),
+    ...createCodeRecovery(deps),
   };
 }
 

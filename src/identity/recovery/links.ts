@@ -5,9 +5,15 @@ import { digest, uuidv7 } from '../../kit/ids.ts';
 
 /**
  * `verify_email`: confirms an e-mail address. `reset_password`: sets a new password. `enrol_passkey` and
- * `recover_passkey`: add a passkey to an account, by a link of an administrator or by mail.
+ * `recover_passkey`: add a passkey to an account, by a link of an administrator or by mail. `recovery_code`: the same, after
+ * one of its recovery codes; nobody sees that link.
  */
-export type LinkPurpose = 'verify_email' | 'reset_password' | 'enrol_passkey' | 'recover_passkey';
+export type LinkPurpose =
+  | 'verify_email'
+  | 'reset_password'
+  | 'enrol_passkey'
+  | 'recover_passkey'
+  | 'recovery_code';
 
 const HOUR_MS = 3_600_000;
 /** Said in words by `mail/messages.ts` and `views/recovery/link-sent.ejs`. */
@@ -16,6 +22,7 @@ export const LIFETIMES_MS: Record<LinkPurpose, number> = {
   reset_password: HOUR_MS,
   enrol_passkey: HOUR_MS,
   recover_passkey: HOUR_MS,
+  recovery_code: HOUR_MS,
 };
 const TABLE = 'T_account_links';
 
@@ -73,7 +80,7 @@ export async function pretendToCreateLink(trx: Knex.Transaction, purpose: LinkPu
 }
 
 /**
- * Selects a link that is unused, not expired, and of an active account. A link that signs in is valid only while the
+ * Selects a link that is unused, not expired, and of an active account. A mailed link that signs in is valid only while the
  * account has, or waits for, the address that it was mailed to: people who read mail at an earlier address stay out.
  */
 const whereOpen = (query: Knex.QueryBuilder, source: Knex, token: string, purposes: LinkPurpose[]) =>
@@ -88,7 +95,7 @@ const whereOpen = (query: Knex.QueryBuilder, source: Knex, token: string, purpos
         .whereRaw('a.id = T_account_links.account_id')
         .whereRaw(
           `a.is_active = true
-            AND (COALESCE(a.email, a.requested_email, '') = T_account_links.email OR purpose = 'verify_email')`,
+            AND (COALESCE(a.email, a.requested_email, '') = T_account_links.email OR purpose IN ('verify_email', 'enrol_passkey', 'recovery_code'))`,
         ),
     );
 

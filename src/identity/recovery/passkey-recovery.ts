@@ -7,7 +7,7 @@ import { normalise } from '../fields.ts';
 import type { NewCredential } from '../passkeys/registration.ts';
 import { consumeLink, createLink, findLink, LIFETIMES_MS, type LinkOwner, linkExpired } from './links.ts';
 
-const PURPOSES = ['enrol_passkey', 'recover_passkey'] as const;
+const PURPOSES = ['enrol_passkey', 'recover_passkey', 'recovery_code'] as const;
 
 export interface PasskeyRecoveryDeps {
   knex: Knex;

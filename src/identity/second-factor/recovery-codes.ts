@@ -115,6 +115,28 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
       return found ? codes : undefined;
     },
 
+    /**
+     * Uses up a code of an account that has no password, found by the username or confirmed address in its normal form. It is
+     * one statement for known and unknown names, so that neither takes longer. No attempt is counted for the account: nobody
+     * guesses 100 random bits, and whoever knows a username could otherwise lock its owner out (docs/decisions/0026).
+     * @returns the account's id; undefined when no such account has that code unused
+     */
+    async consumeByName(trx: Knex.Transaction, name: string, typed: string): Promise<string | undefined> {
+      const code_hash = digest(readReadableCode(typed, LENGTH) ?? '');
+      const owner = trx('T_accounts as a')
+        .where('a.is_active', true)
+        .where((named) =>
+          named
+            .where('a.username', name)
+            .orWhere((mailed) => mailed.where({ 'a.email': name, 'a.email_verified': true })),
+        )
+        .whereNotExists(trx('T_credentials as c').whereRaw('c.account_id = a.id').select('c.id'))
+        .select('a.id');
+      const unused = trx(TABLE).where({ code_hash }).whereNull('consumed_at').whereIn('account_id', owner);
+      if ((await unused.update({ consumed_at: new Date() })) !== 1) return undefined;
+      return (await trx(TABLE).where({ code_hash }).first('account_id'))?.account_id;
+    },
+
     /** Prepares the use of a code in a transaction of the caller. @returns a function that says whether it was valid */
     prepareConsume,
 

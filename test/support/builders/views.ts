@@ -120,6 +120,8 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     ['interactions/second-factor', { ...second, factors, alert: bad, byRecoveryCode: true }],
     ['interactions/second-factor', { ...second, factors: { ...factors, keys: 0 }, alert: bad }],
     ['interactions/passkey-recovery', second],
+    ['interactions/recovery-code', all],
+    ['interactions/recovery-code', { ...all, username: bad, alert: bad }],
     ['interactions/set-up-second-factor', { ...second, app }],
     ['interactions/set-up-second-factor', { ...second, app, alert: bad }],
   ];
