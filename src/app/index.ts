@@ -38,7 +38,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   const services = createServices({ ...deps, background, fallbackMailer });
   const assets = createAssets();
   const showPage = createShowPage(createRenderer({ assets, issuer, passwordMinLength }));
-  const clients = createClientCache({ driver: database.driver, issuer });
+  const clients = createClientCache({ driver: database.driver, issuer, secrets: services.secrets });
   const provider = createProvider({
     ...deps,
     secrets: services.secrets,

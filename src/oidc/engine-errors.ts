@@ -3,6 +3,9 @@ export const WORDING = {
   codeReplay: ['helpers/grant_source.js', 'already consumed'],
   verifierMissing: ['helpers/pkce.js', 'code_verifier must be provided'],
   verifierMismatch: ['helpers/pkce.js', 'code_verifier does not match code_challenge'],
+  jwtExpired: ['helpers/jwt.js', 'jwt expired'],
+  jwtEarly: ['helpers/jwt.js', 'jwt not active yet'],
+  keysUnreadable: ['models/client.js', 'client JSON Web Key Set failed to be refreshed'],
   refreshTokenReplay: ['actions/grants/refresh_token.js', 'refresh token already used'],
   noCredentials: ['shared/client_auth.js', 'no client authentication mechanism provided'],
   secretNotInHeader: ['shared/client_auth.js', 'client_secret must be provided in the Authorization header'],
@@ -28,11 +31,24 @@ const isWorded = (text: string | undefined, ...wordings: Wording[]) =>
 
 const MAX_DETAIL = 300;
 
-/** @returns the engine's text for the log. A cause may quote what was sent, except for two that only name the fault. */
+/** Causes that only name the fault. Any other may quote what was sent. */
+const isHarmless = (cause: Error) =>
+  isWorded(
+    cause.message,
+    'verifierMissing',
+    'verifierMismatch',
+    'jwtExpired',
+    'jwtEarly',
+    'keysUnreadable',
+  ) ||
+  ['ERR_JWKS_NO_MATCHING_KEY', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'].includes(
+    String((cause as { code?: string }).code),
+  );
+
+/** @returns the engine's text for the log, without what was sent */
 export function detailOf({ error_detail, cause }: EngineError & { cause?: unknown }): string | undefined {
   if (cause === undefined) return error_detail?.slice(0, MAX_DETAIL);
-  const message = cause instanceof Error ? cause.message : undefined;
-  return isWorded(message, 'verifierMissing', 'verifierMismatch') ? message : undefined;
+  return cause instanceof Error && isHarmless(cause) ? cause.message : undefined;
 }
 
 /** Whether the code, or the code of a device, had been marked as used when this request read it. */

@@ -5,7 +5,7 @@ import { hasKeys } from './engine-keys.ts';
 
 /**
  * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
- * `engine-errors.ts`, `engine-keys.ts`, `engine-logout.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
+ * `engine-client-keys.ts`, `engine-errors.ts`, `engine-keys.ts`, `engine-logout.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -14,6 +14,7 @@ const MEMBERS = [
   'OIDCContext.prototype.prompts',
   'OIDCContext.prototype.requestParamOIDCScopes',
   'OIDCContext.prototype.requestParamClaims',
+  'OIDCContext.prototype.clientJwtAuthExpectedAudience',
   'AccessToken.prototype.save',
   'AccessToken.prototype.generateTokenId',
   'Claims.prototype.scope',
@@ -192,8 +193,12 @@ export function replaceUriComparison<Client>(
 /**
  * Keeps each validated client with the document it was made of. Otherwise the engine serialises and hashes the
  * document in every request to find out whether it has validated it before.
+ * @param complete is called with each client and its document, perhaps repeatedly
  */
-export function cacheClientsByDocument(provider: Provider): void {
+export function cacheClientsByDocument(
+  provider: Provider,
+  complete: (client: object, document: object) => void,
+): void {
   const model = provider.Client as unknown as ClientModel;
   const { find } = model;
   const clients = new WeakMap<object, object>();
@@ -201,6 +206,7 @@ export function cacheClientsByDocument(provider: Provider): void {
     const document = await this.adapter.find(clientId);
     if (!document) return undefined;
     const client = clients.get(document) ?? (await find.call(this, clientId));
+    if (client && !clients.has(document)) complete(client, document);
     if (client) clients.set(document, client);
     return client;
   };

@@ -25,6 +25,8 @@ const readState = await import('oidc-provider/lib/helpers/weak_cache.js').then(
 /** The engine's own functions for JWTs. */
 const jwts = await import('oidc-provider/lib/helpers/jwt.js').catch(() => undefined);
 
+export const findState = (provider: object) => readState(provider);
+
 const findKeys = (provider: object) => readState(provider) as EngineKeys | undefined;
 
 /** Whether the engine has what `replaceSigningKeys` uses. */

@@ -4,10 +4,10 @@ import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
 import { createDevicePages } from './device-pages.ts';
+import type { EnginePages } from './engine-deps.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine-errors.ts';
 import { signOutNow, signOutState } from './engine-internals.ts';
 import { type ErrorText, textOf } from './error-texts.ts';
-import type { EnginePages } from './provider.ts';
 import { findStoredAccount } from './storage/accounts.ts';
 import type { WayBackService } from './way-back.ts';
 

@@ -53,6 +53,7 @@ export function parameterAtFault(
   const known = BY_ERROR[error];
   if (known !== undefined) return known;
   if (error === 'access_denied') return undefined;
+  if (error === 'invalid_client' && params.client_assertion !== undefined) return 'client_assertion';
   // The detail is more exact, where there is one.
   for (const text of [error_detail, error_description]) {
     const named = PARAMETERS.exec(text.replace(/(authorization|device) code/, ''))?.[1];

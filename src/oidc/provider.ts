@@ -1,20 +1,20 @@
 import type { Context } from 'koa';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_VALUES } from '../access/acr.ts';
-import type { Config } from '../config/settings.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
-import type { GuardedFetch } from '../kit/guarded-fetch.ts';
-import type { Logger } from '../kit/log.ts';
-import type { Secrets } from '../kit/secrets.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
-import { claimsByScope, type FindAccount, limitClaims } from './claims.ts';
+import { claimsByScope, limitClaims } from './claims.ts';
+import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
 import { giveClientClaims } from './client-claims.ts';
+import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
 import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
+import { completeClientKeys, tolerateFastClocks } from './engine-client-keys.ts';
+import type { EngineDeps } from './engine-deps.ts';
 import {
   cacheClientsByDocument,
   checkEngine,
@@ -31,45 +31,12 @@ import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
-import type { FindResource } from './resources/service.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
-import type { KeySet } from './signing-keys/key-set.ts';
 import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { accessTokenTtl, keepOfflineAccess, limitScopes } from './token-scope.ts';
-
-/** The pages that the engine lets us render. Each sets the response's body. */
-export interface EnginePages {
-  error(
-    ctx: KoaContextWithOIDC,
-    out: { error: string; error_description?: string },
-    error: Error,
-  ): Promise<void>;
-  signOut(ctx: KoaContextWithOIDC): Promise<void>;
-  signedOut(ctx: KoaContextWithOIDC): Promise<void>;
-  /** A device was not connected: the user denied it, or its code no longer works. */
-  deviceRefused: EnginePages['error'];
-  deviceConnected(ctx: KoaContextWithOIDC): void;
-}
-
-export interface EngineDeps {
-  config: Pick<Config, 'issuer' | 'ttl' | 'secondFactor' | 'groupsClaim'>;
-  secrets: Secrets;
-  /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
-  adapter: (model: string) => object;
-  /** @returns undefined for an account that does not exist or is disabled */
-  findAccount: FindAccount;
-  findResource: FindResource;
-  keys: KeySet;
-  pages: EnginePages;
-  log: Logger;
-  /** Every request of the engine to a URL of an application. */
-  fetch: GuardedFetch;
-  /** Called with each client that was given a code or a token. */
-  recordClientUse(clientId: string): void;
-}
 
 /** Life times in seconds. */
 const CODE_TTL = 60;
@@ -102,9 +69,7 @@ function configuration(
     scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
     responseTypes: ['code'],
     acrValues: [...ACR_VALUES],
-    pkce: {
-      required: requirePkce,
-    },
+    pkce: { required: requirePkce },
     allowOmittingSingleRegisteredRedirectUri: false,
     rotateRefreshToken: async (ctx: KoaContextWithOIDC) => {
       await resources.checkRefresh(ctx);
@@ -123,8 +88,10 @@ function configuration(
     // Widely used clients read the profile from the ID token only, so it carries those claims too.
     conformIdTokenClaims: false,
     clockTolerance: 0,
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    clientAuthMethods: [...AUTH_METHODS, 'none'],
+    assertJwtClientAuthClaimsAndHeader: checkAssertion,
     enabledJWA: {
+      clientAuthSigningAlgValues: [...ASSERTION_ALGS],
       idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       introspectionSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
@@ -224,7 +191,8 @@ export function createProvider(deps: EngineDeps): Provider {
   replaceSigningKeys(provider, deps.keys);
   pinIssuer(provider, config.issuer);
   compareSecretsByDigest(provider);
-  cacheClientsByDocument(provider);
+  cacheClientsByDocument(provider, completeClientKeys);
+  tolerateFastClocks(provider, FAST_CLOCK);
   replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
     isRegistered(uri, registered, any_port),
   );

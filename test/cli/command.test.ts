@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
 import { latchkey } from '../support/command.ts';
-import { createDatabase, createMigratedDatabase } from '../support/databases.ts';
+import { createDatabase, createMigratedDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
@@ -129,7 +130,11 @@ describe('an insecure client', () => {
     const { url, drop } = await createMigratedDatabase('sqlite');
     const database = openDatabase(url);
     t.after(() => database.close().then(drop));
-    const clients = createClients({ knex: database.knex, issuer: 'https://id.harbour.example' });
+    const clients = createClients({
+      knex: database.knex,
+      issuer: 'https://id.harbour.example',
+      secrets: createSecrets(SECRETS),
+    });
     for (const [what, input, message] of refused)
       await assert.rejects(
         async () => clients.create(OPERATOR, { name: 'X', ...input } as ClientInput),

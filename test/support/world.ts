@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import type { Accounts } from '../../src/identity/accounts/index.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
@@ -135,7 +136,11 @@ export async function openWorld(
       return server;
     },
     createClient: (input = {}) =>
-      createClients({ knex: database.knex, issuer: issuer ?? 'http://127.0.0.1' }).create(OPERATOR, {
+      createClients({
+        knex: database.knex,
+        issuer: issuer ?? 'http://127.0.0.1',
+        secrets: createSecrets(SECRETS),
+      }).create(OPERATOR, {
         name: 'Fieldnotes',
         redirectUris: ['https://fieldnotes.example/cb'],
         ...input,

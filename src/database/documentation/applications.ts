@@ -17,7 +17,7 @@ export const applications: Record<string, TableDescription> = {
         'The account that registered it; NULL for the operator, and for an application that registered itself.',
       registered_via: 'How it was registered.',
       metadata:
-        'JSON: the rest of its RFC 7591 document, and in `claims` its mappings (`client create --claim`).',
+        'JSON: the rest of its RFC 7591 document, with its public keys, and in `claims` its mappings (`client create --claim`).',
       last_used_at: 'The last use, to the hour.',
       expires_at:
         'When its registration ends unless it is used; NULL: never. Set for applications that registered themselves.',
@@ -74,7 +74,7 @@ export const applications: Record<string, TableDescription> = {
       client_id: 'The `id` (not the `client_id`) of its application.',
       secret_hash: 'Digest of the secret of 256 random bits.',
       secret_sealed:
-        'The secret itself, for authentication methods that need it (`client_secret_jwt`). Not used yet.',
+        'The secret itself, if the application authenticates with `client_secret_jwt`, whose HMAC needs it; otherwise NULL.',
       description: 'A note of the person who made it.',
       is_active: 'False once a rotation ended it.',
       last_used_at: 'Not used yet.',

@@ -1,7 +1,9 @@
 import type { Driver } from '../../database/driver/contract.ts';
 import { createFreshCache } from '../../kit/fresh-cache.ts';
+import type { Secrets } from '../../kit/secrets.ts';
 import { toEngineDocument } from './client-document.ts';
 import { OWN_CLIENT_ID, ownClient } from './own-client.ts';
+import { openSecret } from './secret-store.ts';
 import { findActiveClient } from './store.ts';
 
 /** RFC 6749 appendix A.1, up to the length of the column. */
@@ -10,11 +12,18 @@ const CLIENT_ID = /^[\x21-\x7e]{1,255}$/;
 type Document = Record<string, unknown>;
 
 /** Clients for the engine, which asks for one in every request, from memory while they are fresh. */
-export function createClientCache({ driver, issuer }: { driver: Driver; issuer: string }) {
+export function createClientCache(deps: { driver: Driver; issuer: string; secrets: Pick<Secrets, 'open'> }) {
+  const { driver, issuer, secrets } = deps;
   const own = Promise.resolve(ownClient(issuer));
   const findStored = createFreshCache<Document>(async (clientId) => {
     const client = await findActiveClient(driver, clientId);
-    return client && toEngineDocument(client.row, client.secretHashes, issuer);
+    if (!client) return undefined;
+    const opened = client.secrets.map((secret) => openSecret(secrets, secret));
+    const used = {
+      hashes: client.secrets.map(({ hash }) => hash),
+      opened: opened.filter((secret) => secret !== undefined),
+    };
+    return toEngineDocument(client.row, used, issuer);
   });
 
   return {

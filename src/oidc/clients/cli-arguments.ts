@@ -1,6 +1,7 @@
 import { refuse } from '../../kit/errors.ts';
-import type { toRegistration } from '../presets/fill.ts';
 import type { ClientChange, ClientInput } from './input.ts';
+import { readJsonFile, readKeySet } from './json-file.ts';
+import { toClientInput } from './rfc7591.ts';
 
 export interface ClientArguments {
   preset?: string;
@@ -32,6 +33,10 @@ export interface ClientArguments {
   requirePar?: boolean;
   requireDpop?: boolean;
   backchannelLogoutUri?: string;
+  authMethod?: ClientInput['authMethod'];
+  jwks?: string;
+  jwksUri?: string;
+  metadata?: string;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   refreshTokenMaxTtl?: string;
   refreshOverlap?: string;
@@ -63,13 +68,13 @@ function toKind(args: ClientArguments): boolean | undefined {
 }
 
 /** Reads the logo that an option names. @returns null for the word "none", undefined without the option */
-export async function toLogo({ logoUri }: ClientArguments): Promise<string | null | undefined> {
+async function toLogo(logoUri: string | undefined): Promise<string | null | undefined> {
   if (logoUri === undefined || logoUri === 'none') return logoUri && null;
   return (await import('./logo-file.ts')).readLogo(logoUri);
 }
 
-/** The members that can be changed later. Those without an option are undefined, and keep their value or default. */
-export const toChange = (args: ClientArguments): ClientChange => ({
+/** Those without an option are undefined, and keep their value or default. */
+const toStated = (args: ClientArguments): ClientChange => ({
   name: args.name,
   public: toKind(args),
   grantTypes: args.grantType,
@@ -90,19 +95,42 @@ export const toChange = (args: ClientArguments): ClientChange => ({
   requirePar: args.requirePar,
   requireDpop: args.requireDpop,
   backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
+  authMethod: args.authMethod,
+  jwks: args.jwks === undefined ? undefined : readKeySet(args.jwks),
+  jwksUri: args.jwksUri,
   idTokenSignedResponseAlg: args.idTokenAlg,
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
   refreshOverlap: toSeconds(args.refreshOverlap),
 });
 
-/** Options that are stated win over what the preset says. @param preset undefined: everything comes from the options */
-export function toInput(
+const readMetadata = ({ metadata }: ClientArguments): Partial<ClientInput> =>
+  metadata === undefined ? {} : toClientInput(readJsonFile(metadata));
+
+const isStated = ([, value]: [string, unknown]) => value !== undefined;
+
+/**
+ * Options win over the members of `--metadata`, and these over what the preset says.
+ * @param preset undefined: everything comes from the options
+ */
+export async function toInput(
   args: ClientArguments,
-  preset: ReturnType<typeof toRegistration> | undefined,
-): ClientInput {
-  const own = { ...toChange(args), clientId: args.clientId, displayCode: args.displayCode };
-  const stated = Object.entries(own).filter(([, value]) => value !== undefined);
-  return { ...(preset ?? { name: '' }), ...Object.fromEntries(stated) };
+  preset: Partial<ClientInput> | undefined,
+): Promise<ClientInput> {
+  const stated = { ...toStated(args), clientId: args.clientId, displayCode: args.displayCode };
+  const base = { name: '', ...preset, ...readMetadata(args) };
+  const logoUri = (await toLogo(args.logoUri ?? base.logoUri)) ?? undefined;
+  return { ...base, ...Object.fromEntries(Object.entries(stated).filter(isStated)), logoUri };
+}
+
+/** The members that are to be changed. */
+export async function toChange(clientId: string, args: ClientArguments): Promise<ClientChange> {
+  const { clientId: named, displayCode, ...base } = readMetadata(args);
+  if (named !== undefined && named !== clientId)
+    refuse('client_id_fixed', `The metadata belongs to the client_id ${named}, not to ${clientId}.`);
+  if (displayCode !== undefined)
+    refuse('display_code_fixed', 'display_code cannot be changed. Remove it from the metadata.');
+  const logoUri = await toLogo(args.logoUri ?? base.logoUri);
+  return { ...base, ...Object.fromEntries(Object.entries(toStated(args)).filter(isStated)), logoUri };
 }
 
 /** @param pairs NAME=VALUE, as the options `--set` have them */

@@ -3,6 +3,7 @@ import { collect } from '../../kit/terminal.ts';
 
 /** The options of `latchkey client create` and of `update`. Those with `true` may be repeated. */
 const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
+  ['--metadata <file>', 'its client metadata (RFC 7591) as JSON; options win over its members'],
   ['--redirect-uri <uri>', 'where responses are sent; may be repeated', true],
   ['--post-logout-redirect-uri <uri>', 'where people return after signing out; may be repeated', true],
   [
@@ -48,6 +49,12 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     '--backchannel-logout-uri <url>',
     'where it learns that a user has signed out (OpenID Connect Back-Channel Logout); "none" removes it',
   ],
+  [
+    '--auth-method <method>',
+    'how it proves who it is: client_secret_basic (default), client_secret_post, client_secret_jwt or private_key_jwt',
+  ],
+  ['--jwks <file>', 'a JWK Set with its public keys, for private_key_jwt'],
+  ['--jwks-uri <url>', 'where its public keys are published, instead'],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [
     '--refresh-token-max-ttl <seconds>',

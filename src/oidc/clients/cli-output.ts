@@ -3,6 +3,7 @@ import type { Endpoints } from '../endpoints.ts';
 import type { Instructions } from '../presets/fill.ts';
 import type { ClientDocument } from './client-document.ts';
 import type { StepResult } from './connection-test.ts';
+import { type ClientKeySet, describeKeySet } from './key-sets.ts';
 import { describeLogo } from './logo.ts';
 import type { Refusal } from './store.ts';
 
@@ -19,9 +20,10 @@ export function summarize(document: Record<string, unknown>) {
   return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
 }
 
-/** An application as people read it: the logo is described, because it is up to 44,000 characters. */
-export const toReadable = ({ logo_uri: logo, ...document }: ClientDocument) => ({
+/** An application as people read it: its logo and keys are described, because they are long. */
+export const toReadable = ({ logo_uri: logo, jwks, ...document }: ClientDocument) => ({
   ...document,
+  jwks: jwks === undefined ? undefined : describeKeySet(jwks as ClientKeySet),
   logo_uri: logo === undefined ? undefined : describeLogo(String(logo)),
 });
 

@@ -3,7 +3,7 @@ import type { Actor } from '../../audit/index.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import { checkInstructions, toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
-import { type ClientArguments, toChange, toInput, toLogo, toOptions } from './cli-arguments.ts';
+import { type ClientArguments, toChange, toInput, toOptions } from './cli-arguments.ts';
 import { addOptions } from './cli-options.ts';
 import {
   describeFinding,
@@ -23,7 +23,7 @@ async function create({ clients, presets }: ClientServices, args: ClientArgument
   const preset = args.preset === undefined ? undefined : presets.get(args.preset);
   const place = { url: args.url, options: toOptions(args.set) };
   const registration = preset && toRegistration(preset, place);
-  const input = { ...toInput(args, registration), logoUri: (await toLogo(args)) ?? undefined };
+  const input = await toInput(args, registration);
   if (preset) checkInstructions(preset, place, input, clients.endpoints);
   const document = await clients.create(OPERATOR, input);
   const { endpoints } = clients;
@@ -50,7 +50,7 @@ export function clientCommands(
   const json = ['--json', 'print one JSON document'] as const;
   addOptions(client.command('create'))
     .description('register an application and print its secret, which cannot be shown again')
-    .option('--name <name>', 'the name that people see; required without a preset')
+    .option('--name <name>', 'the name that people see; required without a preset or metadata')
     .option('--preset <name>', 'what is known about that application: latchkey preset list')
     .option('--url <url>', 'the address of the application, for its preset')
     .option('--set <name=value>', 'an option of the preset; may be repeated', collect)
@@ -61,7 +61,9 @@ export function clientCommands(
     .option('--public', 'the application cannot keep a secret (browser, mobile, desktop)')
     .option('--display-code', 'the application has no redirect URI: the code is shown, to be copied')
     .action(async (args: ClientArguments, command: Command) => {
-      if (args.name === undefined && args.preset === undefined)
+      if (args.preset !== undefined && args.metadata !== undefined)
+        command.error('error: --preset and --metadata cannot be combined');
+      if (args.name === undefined && args.preset === undefined && args.metadata === undefined)
         command.error("error: required option '--name <name>' not specified");
       if (args.preset === undefined && (args.url !== undefined || args.set !== undefined))
         command.error('error: --url and --set belong to a preset. Add --preset, or use --redirect-uri');
@@ -117,7 +119,7 @@ export function clientCommands(
     .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {
-      const changes = { ...toChange(args), logoUri: await toLogo(args) };
+      const changes = await toChange(clientId, args);
       printDocument(await withClients((clients) => clients.update(OPERATOR, clientId, changes)), args.json);
     });
 

@@ -1,7 +1,10 @@
 import { toDate, toEpoch } from '../../database/instants.ts';
-import type { ClientChange, PkceLevel } from './input.ts';
+import { randomToken } from '../../kit/ids.ts';
+import { secretStorageOf } from './auth-methods.ts';
+import { authMethodOf } from './client-metadata.ts';
+import type { PkceLevel } from './input.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
-import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
+import type { ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
 export type ClientDocument = Record<string, unknown> & {
@@ -65,16 +68,6 @@ const typeOf = ({ client_type }: ClientRow, redirectUris: string[]) =>
     ? 'native'
     : 'web';
 
-type LinkInput = Pick<ClientChange, 'clientUri' | 'initiateLoginUri' | 'policyUri' | 'tosUri'>;
-
-/** @param earlier what stays where the input names no address */
-export const toLinks = (input: LinkInput, earlier: ClientLinks = {}): ClientLinks => ({
-  client_uri: input.clientUri ?? earlier.client_uri,
-  initiate_login_uri: input.initiateLoginUri ?? earlier.initiate_login_uri,
-  policy_uri: input.policyUri ?? earlier.policy_uri,
-  tos_uri: input.tosUri ?? earlier.tos_uri,
-});
-
 /** The document that pages, API and command line show. */
 export function toDocument(row: ClientRow, issuer: string): ClientDocument {
   const metadata: ClientMetadata = JSON.parse(row.metadata);
@@ -93,7 +86,11 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     post_logout_redirect_uris: metadata.post_logout_redirect_uris,
     grant_types: metadata.grant_types,
     response_types: metadata.grant_types.includes('authorization_code') ? ['code'] : [],
-    token_endpoint_auth_method: row.client_type === 'public' ? 'none' : 'client_secret_basic',
+    token_endpoint_auth_method: authMethodOf(row),
+    token_endpoint_auth_signing_alg: metadata.token_endpoint_auth_signing_alg,
+    jwks: metadata.jwks,
+    jwks_uri: metadata.jwks_uri,
+    contacts: metadata.contacts,
     application_type: metadata.application_type ?? typeOf(row, redirectUris),
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
     scope: JSON.parse(row.allowed_scopes).join(' '),
@@ -119,13 +116,36 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
   };
 }
 
+/** The secrets of a client in use, the newest first. Those of `client_secret_jwt` were opened. */
+export interface UsedSecrets {
+  hashes: string[];
+  opened: string[];
+}
+
+/** The members by which the engine knows the secrets of a client. */
+function toEngineSecrets(
+  method: string,
+  { hashes, opened }: UsedSecrets,
+): Record<string, string | undefined> {
+  switch (secretStorageOf(method)) {
+    case 'none':
+      return {};
+    case 'sealed':
+      // The key of an HMAC. Without a secret in use, nobody may know it.
+      return { client_secret: opened[0] ?? randomToken(), earlier_secret: opened[1] };
+    case 'digest':
+      // Digests take the place of the secrets (see compareSecretsByDigest). Without any in use, this one matches none.
+      return { client_secret: hashes.join(' ') || 'none' };
+  }
+}
+
 /**
- * The document that the engine validates. Digests take the place of the secret (see compareSecretsByDigest), and the
- * scopes have a name of ours: the engine would refuse those that it does not know.
+ * The document that the engine validates. The scopes have a name of ours: the engine would refuse those that it does not
+ * know. `earlier_secret` is for `completeClientKeys` alone: the engine ignores it.
  */
 export function toEngineDocument(
   row: ClientRow,
-  secretHashes: string[],
+  secrets: UsedSecrets,
   issuer: string,
 ): Record<string, unknown> {
   // The engine accepts no `data:` URL as a logo, and shows none.
@@ -133,17 +153,15 @@ export function toEngineDocument(
     row,
     issuer,
   );
-  const isPublic = row.client_type === 'public';
   const metadata: ClientMetadata = JSON.parse(row.metadata);
   const uris: string[] = [...JSON.parse(row.redirect_uris), ...metadata.post_logout_redirect_uris];
   return {
     ...document,
     allowed_scopes: scope,
     is_native: document.application_type === 'native',
-    any_port: isPublic && metadata.application_type !== 'web',
+    any_port: row.client_type === 'public' && metadata.application_type !== 'web',
     // By this type, the engine only decides which URIs are valid. The rest is in prompts.ts and redirect-uris.ts.
     application_type: uris.some(isPrivateUse) ? 'native' : 'web',
-    // A confidential client must have a secret. Without any in use, this one matches no digest.
-    ...(isPublic ? {} : { client_secret: secretHashes.join(' ') || 'none' }),
+    ...toEngineSecrets(authMethodOf(row), secrets),
   };
 }

@@ -1,10 +1,30 @@
 import type { z } from 'zod';
-import { toLinks } from './client-document.ts';
-import type { clientChange, clientInput, PkceLevel } from './input.ts';
-import type { ClientMetadata } from './store.ts';
+import { type AuthMethod, DEFAULT_AUTH_METHOD } from './auth-methods.ts';
+import type { ClientChange, clientChange, clientInput, PkceLevel } from './input.ts';
+import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
+
+type LinkInput = Pick<ClientChange, 'clientUri' | 'initiateLoginUri' | 'policyUri' | 'tosUri'>;
+
+/** @param earlier what stays where the input names no address */
+const toLinks = (input: LinkInput, earlier: ClientLinks = {}): ClientLinks => ({
+  client_uri: input.clientUri ?? earlier.client_uri,
+  initiate_login_uri: input.initiateLoginUri ?? earlier.initiate_login_uri,
+  policy_uri: input.policyUri ?? earlier.policy_uri,
+  tos_uri: input.tosUri ?? earlier.tos_uri,
+});
+
+/** How an application proves who it is, as its `token_endpoint_auth_method`. */
+export function authMethodOf({
+  client_type,
+  metadata,
+}: Pick<ClientRow, 'client_type' | 'metadata'>): AuthMethod | 'none' {
+  if (client_type === 'public') return 'none';
+  const { token_endpoint_auth_method }: ClientMetadata = JSON.parse(metadata);
+  return token_endpoint_auth_method ?? DEFAULT_AUTH_METHOD;
+}
 
 /** What is stored of a new client without a column of its own. */
-export function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): ClientMetadata {
+function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): ClientMetadata {
   return {
     grant_types: grantTypes,
     post_logout_redirect_uris: input.postLogoutRedirectUris,
@@ -18,15 +38,17 @@ export function toMetadata(input: z.output<typeof clientInput>, grantTypes: stri
     require_pushed_authorization_requests: input.requirePar,
     dpop_bound_access_tokens: input.requireDpop,
     backchannel_logout_uri: input.backchannelLogoutUri ?? undefined,
+    token_endpoint_auth_method: input.authMethod,
+    token_endpoint_auth_signing_alg: input.authSigningAlg,
+    jwks: input.jwks,
+    jwks_uri: input.jwksUri,
+    contacts: input.contacts,
     ...toLinks(input),
   };
 }
 
 /** The same after a change: members that it does not name stay. */
-export function changeMetadata(
-  earlier: ClientMetadata,
-  input: z.output<typeof clientChange>,
-): ClientMetadata {
+function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientChange>): ClientMetadata {
   const { defaultScope } = input;
   return {
     ...earlier,
@@ -43,13 +65,60 @@ export function changeMetadata(
     dpop_bound_access_tokens: input.requireDpop ?? earlier.dpop_bound_access_tokens,
     backchannel_logout_uri:
       orEarlier(input.backchannelLogoutUri, earlier.backchannel_logout_uri) ?? undefined,
+    token_endpoint_auth_method: input.authMethod ?? earlier.token_endpoint_auth_method,
+    token_endpoint_auth_signing_alg: input.authSigningAlg ?? earlier.token_endpoint_auth_signing_alg,
+    contacts: input.contacts ?? earlier.contacts,
+    jwks: input.jwksUri === undefined ? (input.jwks ?? earlier.jwks) : input.jwks,
+    jwks_uri: input.jwks === undefined ? (input.jwksUri ?? earlier.jwks_uri) : input.jwksUri,
   };
 }
 
 /** Null is a value: it removes the earlier one. */
-export const orEarlier = <T>(value: T | undefined, earlier: T): T => (value === undefined ? earlier : value);
+const orEarlier = <T>(value: T | undefined, earlier: T): T => (value === undefined ? earlier : value);
 
 /** Servers of the version before the column `pkce` read `require_pkce`. */
-export const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
+const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
 
-export const defaultPkce = (isPublic: boolean): PkceLevel => (isPublic ? 'always' : 'or-nonce');
+const defaultPkce = (isPublic: boolean): PkceLevel => (isPublic ? 'always' : 'or-nonce');
+
+/** The columns that a new application sets. @param scope its scopes, if the input names none the default ones */
+export function toColumns(
+  input: z.output<typeof clientInput>,
+  { grantTypes, scope }: { grantTypes: string[]; scope: string[] },
+) {
+  return {
+    client_name: input.name,
+    client_type: input.public ? ('public' as const) : ('confidential' as const),
+    redirect_uris: JSON.stringify(input.redirectUris),
+    allowed_scopes: JSON.stringify(scope),
+    ...pkceColumns(input.pkce ?? defaultPkce(input.public)),
+    is_first_party: input.firstParty,
+    is_active: true,
+    refresh_token_max_ttl: input.refreshTokenMaxTtl,
+    refresh_overlap: input.refreshOverlap,
+    logo_uri: input.logoUri ?? null,
+    metadata: JSON.stringify(toMetadata(input, grantTypes)),
+  };
+}
+
+/** The columns after a change. Members that it does not name stay. */
+export function changeColumns(row: ClientRow, input: z.output<typeof clientChange>) {
+  const isPublic = input.public ?? row.client_type === 'public';
+  const isOtherKind = isPublic !== (row.client_type === 'public');
+  const metadata = changeMetadata(JSON.parse(row.metadata), input);
+  if (isPublic) metadata.token_endpoint_auth_method = undefined;
+  // Another method than before forgets the algorithm of the earlier one.
+  if (input.authMethod ?? isPublic) metadata.token_endpoint_auth_signing_alg = input.authSigningAlg;
+  return {
+    metadata: JSON.stringify(metadata),
+    client_type: isPublic ? ('public' as const) : ('confidential' as const),
+    redirect_uris: input.redirectUris ? JSON.stringify(input.redirectUris) : row.redirect_uris,
+    client_name: input.name ?? row.client_name,
+    is_first_party: input.firstParty ?? row.is_first_party,
+    ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
+    refresh_token_max_ttl: orEarlier(input.refreshTokenMaxTtl, row.refresh_token_max_ttl),
+    refresh_overlap: orEarlier(input.refreshOverlap, row.refresh_overlap),
+    logo_uri: orEarlier(input.logoUri, row.logo_uri),
+    allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
+  };
+}

@@ -1,23 +1,68 @@
-import { limitToClient } from '../../access/scopes.ts';
+import { limitToClient, parseScopes } from '../../access/scopes.ts';
 import { refuse } from '../../kit/errors.ts';
+import { type AuthMethod, canSignWith, needsKeys } from './auth-methods.ts';
+import { authMethodOf } from './client-metadata.ts';
 import { hasUsers } from './grant-types.ts';
 import type { PkceLevel } from './input.ts';
 import { isLoopback, isPrivateUse } from './redirect-uris.ts';
+import type { ClientMetadata, ClientRow } from './store.ts';
 
-/** Refuses combinations of members that make no working application. @throws LatchkeyError invalid_input */
-export function checkCombination(client: {
-  redirectUris: string[];
-  postLogoutRedirectUris: string[];
-  applicationType?: 'web' | 'native' | undefined;
-  displayCode: boolean;
-  resourceServer: boolean;
-  public: boolean;
-  grantTypes: string[];
-  pkce?: PkceLevel | undefined;
-  scope: string[];
-  defaultScope?: string[] | undefined;
-}): void {
-  const { defaultScope = [], scope: allowed } = client;
+/** What a client is checked by. */
+export type CheckedColumns = Pick<ClientRow, 'client_type' | 'redirect_uris' | 'allowed_scopes' | 'metadata'>;
+
+function read(row: CheckedColumns) {
+  const metadata: ClientMetadata = JSON.parse(row.metadata);
+  return {
+    public: row.client_type === 'public',
+    redirectUris: JSON.parse(row.redirect_uris) as string[],
+    postLogoutRedirectUris: metadata.post_logout_redirect_uris,
+    applicationType: metadata.application_type,
+    displayCode: metadata.display_code,
+    resourceServer: metadata.resource_server ?? false,
+    grantTypes: metadata.grant_types,
+    scope: JSON.parse(row.allowed_scopes) as string[],
+    defaultScope: parseScopes(metadata.default_scope),
+  };
+}
+
+/** Refuses a method that the application cannot have, or without what it needs. */
+function checkAuthMethod(row: CheckedColumns, stated: AuthMethod | undefined): void {
+  const metadata: ClientMetadata = JSON.parse(row.metadata);
+  if (row.client_type === 'public' && stated !== undefined)
+    refuse(
+      'public_client_with_auth_method',
+      `A public application cannot use ${stated}: it has no secret and no private key. Make it confidential.`,
+    );
+  const { token_endpoint_auth_signing_alg: alg } = metadata;
+  if (alg !== undefined && !canSignWith(authMethodOf(row), alg))
+    refuse(
+      'signing_alg_without_method',
+      `An application that authenticates with ${authMethodOf(row)} cannot sign with ${alg}. HS256 belongs to client_secret_jwt, the other algorithms to private_key_jwt.`,
+    );
+  if (metadata.jwks !== undefined && metadata.jwks_uri !== undefined)
+    refuse(
+      'keys_contradicted',
+      'The public keys of an application are either registered (jwks) or published (jwks_uri). Leave out one of the two.',
+    );
+  if (needsKeys(authMethodOf(row)) && metadata.jwks === undefined && metadata.jwks_uri === undefined)
+    refuse(
+      'keys_missing',
+      `An application that authenticates with ${authMethodOf(row)} needs its public keys. Add --jwks with a file, or --jwks-uri with their address.`,
+    );
+}
+
+/**
+ * Refuses combinations of members that make no working application.
+ * @param row the client as it is to be stored
+ * @param stated members that were named in this request @throws LatchkeyError invalid_input
+ */
+export function checkCombination(
+  row: CheckedColumns,
+  stated: { pkce?: PkceLevel | undefined; authMethod?: AuthMethod | undefined },
+): void {
+  const client = { ...read(row), pkce: stated.pkce };
+  checkAuthMethod(row, stated.authMethod);
+  const { defaultScope, scope: allowed } = client;
   if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');
   if (client.resourceServer && client.public)

@@ -4,19 +4,18 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
+import type { Secrets } from '../../kit/secrets.ts';
 import { endpointsOf } from '../endpoints.ts';
+import { secretStorageOf } from './auth-methods.ts';
 import { type ClientDocument, toDocument } from './client-document.ts';
-import { changeMetadata, defaultPkce, orEarlier, pkceColumns, toMetadata } from './client-metadata.ts';
+import { authMethodOf, changeColumns, toColumns } from './client-metadata.ts';
 import { checkCombination } from './combinations.ts';
 import { listFrontPages } from './front-pages.ts';
 import { hasUsers } from './grant-types.ts';
 import { type ClientChange, type ClientInput, clientChange, clientInput } from './input.ts';
+import { addSecret, disableOlderSecrets, disableSecrets } from './secret-store.ts';
 import {
-  addSecret,
-  type ClientMetadata,
   type ClientRow,
-  disableOlderSecrets,
-  disableSecrets,
   findClient,
   findLogo,
   insertClient,
@@ -34,8 +33,8 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
 });
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
-export function createClients(deps: { knex: Knex; issuer: string }) {
-  const { knex, issuer } = deps;
+export function createClients(deps: { knex: Knex; issuer: string; secrets: Pick<Secrets, 'seal'> }) {
+  const { knex, issuer, secrets } = deps;
 
   async function getClient(source: Knex, clientId: string): Promise<ClientRow> {
     const row = await findClient(source, clientId);
@@ -45,6 +44,12 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       'client_not_found',
       `There is no application with the client_id ${clientId}.`,
     );
+  }
+
+  /** @returns undefined for a method that needs no secret */
+  async function addFirstSecret(trx: Knex.Transaction, id: string, method: string) {
+    if (secretStorageOf(method) === 'none') return undefined;
+    return addSecret(trx, secrets, { id, method }, 'first');
   }
 
   /**
@@ -85,30 +90,17 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
       const isOnlyApi = input.resourceServer && input.redirectUris.length === 0 && !input.displayCode;
       const grantTypes = input.grantTypes ?? (isOnlyApi ? [] : ['authorization_code', 'refresh_token']);
       const scope = input.scope ?? (hasUsers(grantTypes) ? ['openid', 'profile', 'email'] : []);
-      checkCombination({ ...input, grantTypes, scope });
-      const metadata = toMetadata(input, grantTypes);
+      const columns = toColumns(input, { grantTypes, scope });
+      checkCombination(columns, input);
+      const method = authMethodOf(columns);
       return knex
         .transaction(async (trx) => {
           const row = await insertClient(
             trx,
-            {
-              client_name: input.name,
-              client_type: input.public ? 'public' : 'confidential',
-              redirect_uris: JSON.stringify(input.redirectUris),
-              allowed_scopes: JSON.stringify(scope),
-              ...pkceColumns(input.pkce ?? defaultPkce(input.public)),
-              is_first_party: input.firstParty,
-              is_active: true,
-              refresh_token_max_ttl: input.refreshTokenMaxTtl,
-              refresh_overlap: input.refreshOverlap,
-              logo_uri: input.logoUri ?? null,
-              created_by: actor.accountId,
-              registered_via: 'admin',
-              metadata: JSON.stringify(metadata),
-            },
+            { ...columns, created_by: actor.accountId, registered_via: 'admin' },
             input.clientId,
           );
-          const secret = input.public ? undefined : await addSecret(trx, row.id, 'first');
+          const secret = await addFirstSecret(trx, row.id, method);
           await recordEventIn(trx, {
             action: 'client.created',
             actorId: actor.accountId,
@@ -166,37 +158,14 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         clientId,
         'client.updated',
         async (row, trx) => {
-          const earlier: ClientMetadata = JSON.parse(row.metadata);
-          const metadata = changeMetadata(earlier, input);
-          const isPublic = input.public ?? row.client_type === 'public';
-          const isOtherKind = isPublic !== (row.client_type === 'public');
-          const redirectUris = input.redirectUris ?? JSON.parse(row.redirect_uris);
-          checkCombination({
-            redirectUris,
-            postLogoutRedirectUris: metadata.post_logout_redirect_uris,
-            applicationType: metadata.application_type,
-            displayCode: metadata.display_code,
-            public: isPublic,
-            resourceServer: metadata.resource_server ?? false,
-            grantTypes: metadata.grant_types,
-            pkce: input.pkce,
-            scope: input.scope ?? JSON.parse(row.allowed_scopes),
-            defaultScope: parseScopes(metadata.default_scope),
-          });
-          if (isOtherKind) await disableSecrets(trx, row.id);
-          if (isOtherKind && !isPublic) secret = await addSecret(trx, row.id, 'changed kind');
-          return {
-            metadata: JSON.stringify(metadata),
-            client_type: isPublic ? 'public' : 'confidential',
-            redirect_uris: JSON.stringify(redirectUris),
-            client_name: input.name ?? row.client_name,
-            is_first_party: input.firstParty ?? row.is_first_party,
-            ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
-            refresh_token_max_ttl: orEarlier(input.refreshTokenMaxTtl, row.refresh_token_max_ttl),
-            refresh_overlap: orEarlier(input.refreshOverlap, row.refresh_overlap),
-            logo_uri: orEarlier(input.logoUri, row.logo_uri),
-            allowed_scopes: input.scope ? JSON.stringify(input.scope) : row.allowed_scopes,
-          };
+          const columns = changeColumns(row, input);
+          checkCombination(columns, input);
+          const method = authMethodOf(columns);
+          if (secretStorageOf(method) !== secretStorageOf(authMethodOf(row))) {
+            await disableSecrets(trx, row.id);
+            secret = await addFirstSecret(trx, row.id, method);
+          }
+          return columns;
         },
         input.claims && { claims: input.claims },
       );
@@ -229,10 +198,15 @@ export function createClients(deps: { knex: Knex; issuer: string }) {
         // Locks the row first: of two rotations at once, the second then sees the secret that the first has added.
         await updateClient(trx, clientId, {});
         const row = await getClient(trx, clientId);
-        if (row.client_type === 'public')
-          refuse('public_client_without_secret', 'A public application has no secret.');
+        const method = authMethodOf(row);
+        if (method === 'none') refuse('public_client_without_secret', 'A public application has no secret.');
+        if (secretStorageOf(method) === 'none')
+          refuse(
+            'client_without_secret',
+            `The application authenticates with ${method} and has no secret. Its keys are changed with: latchkey client update ${clientId} --jwks FILE`,
+          );
         await disableOlderSecrets(trx, row.id);
-        const secret = await addSecret(trx, row.id, 'rotated');
+        const secret = await addSecret(trx, secrets, { id: row.id, method }, 'rotated');
         await recordEventIn(trx, { action: 'client.secret_rotated', actorId: actor.accountId, clientId });
         return withSecret(toDocument(row, issuer), secret);
       });

@@ -1,8 +1,11 @@
 import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
 import { selectOne, sql } from '../../database/statements.ts';
-import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+import { type AssertionAlg, type AuthMethod, DEFAULT_AUTH_METHOD, secretStorageOf } from './auth-methods.ts';
 import type { PkceLevel } from './input.ts';
+import type { ClientKeySet } from './key-sets.ts';
+import { type ClientSecret, findSecrets } from './secret-store.ts';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
 export interface ClientRow {
@@ -68,6 +71,15 @@ export interface ClientMetadata extends ClientLinks {
   /** Where logout tokens are sent (OpenID Connect Back-Channel Logout 1.0). */
   backchannel_logout_uri?: string | undefined;
   backchannel_logout_session_required?: boolean | undefined;
+  /** Undefined: `client_secret_basic`. Of a public application, it has no meaning. */
+  token_endpoint_auth_method?: AuthMethod | undefined;
+  /** The only algorithm of its client assertions; undefined: any that its keys can have. */
+  token_endpoint_auth_signing_alg?: AssertionAlg | undefined;
+  contacts?: string[] | undefined;
+  /** The public keys of the application. */
+  jwks?: ClientKeySet | undefined;
+  /** Where they are published, instead. */
+  jwks_uri?: string | undefined;
 }
 
 export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & {
@@ -76,7 +88,6 @@ export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & 
 };
 
 const CLIENTS = 'T_oauth_clients';
-const SECRETS = 'T_oauth_client_secrets';
 
 /** All that is read of many clients, or often: not the logo, which is large. */
 const COLUMNS = [
@@ -102,26 +113,18 @@ const SELECT_CLIENT = selectOne({
   where: sql`client_id = ${'client_id'} AND is_active = true`,
 });
 
-/** The two newest secrets of a client in one row. */
-const SELECT_SECRETS = selectOne({
-  columns: 'a.secret_hash AS first, b.secret_hash AS second',
-  from: `${SECRETS} a
-    LEFT JOIN ${SECRETS} b ON b.client_id = a.client_id AND b.id < a.id AND b.is_active = true`,
-  where: sql`a.client_id = ${'id'} AND a.is_active = true`,
-  orderBy: 'a.id DESC, b.id DESC',
-});
-
-/** An active client for a request of the engine, with the digests of its secrets, the newest first. */
+/** An active client for a request of the engine, with its secrets in use, the newest first. */
 export async function findActiveClient(
   driver: Driver,
   clientId: string,
-): Promise<{ row: ClientRow; secretHashes: string[] } | undefined> {
+): Promise<{ row: ClientRow; secrets: ClientSecret[] } | undefined> {
   const row = (await driver.readOne(SELECT_CLIENT, { client_id: clientId })) as ClientRow | undefined;
   if (!row) return undefined;
-  const secrets =
-    row.client_type === 'public' ? undefined : await driver.readOne(SELECT_SECRETS, { id: row.id });
-  const secretHashes = [secrets?.first, secrets?.second].filter((hash) => typeof hash === 'string');
-  return { row, secretHashes };
+  const { token_endpoint_auth_method: method = DEFAULT_AUTH_METHOD }: ClientMetadata = JSON.parse(
+    row.metadata,
+  );
+  const hasSecret = row.client_type === 'confidential' && secretStorageOf(method) !== 'none';
+  return { row, secrets: hasSecret ? await findSecrets(driver, row.id) : [] };
 }
 
 export function findClient(source: Knex, clientId: string): Promise<ClientRow | undefined> {
@@ -179,34 +182,6 @@ export async function updateClient(
   await trx(CLIENTS)
     .where({ client_id: clientId })
     .update({ ...columns, updated_at: new Date() });
-}
-
-/** @param id of the client's row @returns the secret, of which only the digest is stored */
-export async function addSecret(trx: Knex.Transaction, id: string, description: string): Promise<string> {
-  const secret = randomToken();
-  await trx(SECRETS).insert({
-    id: uuidv7(),
-    created_at: new Date(),
-    client_id: id,
-    secret_hash: digest(secret),
-    description,
-    is_active: true,
-  });
-  return secret;
-}
-
-/** @param id of the client's row */
-export async function disableSecrets(trx: Knex.Transaction, id: string): Promise<void> {
-  await trx(SECRETS).where({ client_id: id }).update({ is_active: false });
-}
-
-/** Disables every secret but the newest. @param id of the client's row */
-export async function disableOlderSecrets(trx: Knex.Transaction, id: string): Promise<void> {
-  const active = await trx(SECRETS)
-    .where({ client_id: id, is_active: true })
-    .orderBy('id', 'desc')
-    .pluck('id');
-  await trx(SECRETS).whereIn('id', active.slice(1)).update({ is_active: false });
 }
 
 /**

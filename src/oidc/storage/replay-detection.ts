@@ -1,12 +1,19 @@
 import { errors, Provider } from 'oidc-provider';
 import type { Row } from '../../database/statements.ts';
-import { currentUnit } from '../../database/unit-of-work.ts';
+import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { Adapter } from './adapter.ts';
 import { expiryOf, type Model, models, type Payload } from './models.ts';
 import { statementsOf } from './statements.ts';
 
 const model = models.ReplayDetection as Model;
+
+const MEMORY_KEY = 'oidc.assertion';
+
+/** Remembers that the next id of this request is that of a client assertion, whose use twice is another error. */
+export function markAssertion(unit: UnitOfWork): void {
+  unit.memory.set(MEMORY_KEY, true);
+}
 
 /**
  * Whether the id need not be stored: that of a proof beside a request that a public application pushes. Used again, it would do
@@ -22,7 +29,7 @@ function isHarmless(): boolean {
  * which parallel requests can both pass; here the unique index refuses the second INSERT.
  */
 export class ReplayDetection extends Adapter {
-  /** @throws errors.InvalidRequest when the id is stored already */
+  /** @throws errors.InvalidRequest, for a client assertion errors.InvalidClientAuth, when the id is stored already */
   override async upsert(id: string, payload: Payload): Promise<void> {
     if (isHarmless()) return;
     const values: Row = Object.assign({ id: uuidv7(), created_at: new Date() }, model.columns(payload), {
@@ -31,7 +38,11 @@ export class ReplayDetection extends Adapter {
       expires_at: expiryOf(payload),
     });
     const statement = statementsOf(model).insertIfNew;
-    const failedGuard = await currentUnit().commitNow([{ statement, values, guard: 'replay' }]);
+    const unit = currentUnit();
+    const isAssertion = unit.memory.delete(MEMORY_KEY);
+    const failedGuard = await unit.commitNow([{ statement, values, guard: 'replay' }]);
+    if (failedGuard && isAssertion)
+      throw new errors.InvalidClientAuth('client assertion tokens must only be used once');
     if (failedGuard) throw new errors.InvalidRequest('this proof was used before');
   }
 }

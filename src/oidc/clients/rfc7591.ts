@@ -1,0 +1,114 @@
+import { refuse } from '../../kit/errors.ts';
+import type { ClientInput } from './input.ts';
+
+type Type = 'text' | 'list' | 'flag' | 'number' | 'object';
+
+/** What a member must be, to follow "must be" in a sentence. */
+const FORMS: Record<Type, string> = {
+  text: 'a text',
+  list: 'a list of texts',
+  flag: 'true or false',
+  number: 'a whole number',
+  object: 'a JSON object',
+};
+
+const CHECKS: Record<Type, (value: unknown) => boolean> = {
+  text: (value) => typeof value === 'string',
+  list: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  flag: (value) => typeof value === 'boolean',
+  number: Number.isSafeInteger,
+  object: (value) => typeof value === 'object' && !Array.isArray(value),
+};
+
+interface Member {
+  input: keyof ClientInput;
+  type: Type;
+}
+
+/** The members of RFC 7591 and its extensions that have a meaning here. Those that need more are in `toClientInput`. */
+const MEMBERS: Record<string, Member> = {
+  client_name: { input: 'name', type: 'text' },
+  client_uri: { input: 'clientUri', type: 'text' },
+  contacts: { input: 'contacts', type: 'list' },
+  logo_uri: { input: 'logoUri', type: 'text' },
+  policy_uri: { input: 'policyUri', type: 'text' },
+  tos_uri: { input: 'tosUri', type: 'text' },
+  initiate_login_uri: { input: 'initiateLoginUri', type: 'text' },
+  redirect_uris: { input: 'redirectUris', type: 'list' },
+  post_logout_redirect_uris: { input: 'postLogoutRedirectUris', type: 'list' },
+  grant_types: { input: 'grantTypes', type: 'list' },
+  scope: { input: 'scope', type: 'text' },
+  jwks: { input: 'jwks', type: 'object' },
+  jwks_uri: { input: 'jwksUri', type: 'text' },
+  backchannel_logout_uri: { input: 'backchannelLogoutUri', type: 'text' },
+  token_endpoint_auth_signing_alg: { input: 'authSigningAlg', type: 'text' },
+  application_type: { input: 'applicationType', type: 'text' },
+  id_token_signed_response_alg: { input: 'idTokenSignedResponseAlg', type: 'text' },
+  require_pushed_authorization_requests: { input: 'requirePar', type: 'flag' },
+  dpop_bound_access_tokens: { input: 'requireDpop', type: 'flag' },
+};
+
+/** Members of our own, as `latchkey client show --json` prints them. Only an operator decides about these. */
+const OWN_MEMBERS: Record<string, Member> = {
+  client_id: { input: 'clientId', type: 'text' },
+  default_scope: { input: 'defaultScope', type: 'text' },
+  cors_origins: { input: 'corsOrigins', type: 'list' },
+  claims: { input: 'claims', type: 'list' },
+  pkce: { input: 'pkce', type: 'text' },
+  is_first_party: { input: 'firstParty', type: 'flag' },
+  is_resource_server: { input: 'resourceServer', type: 'flag' },
+  display_code: { input: 'displayCode', type: 'flag' },
+  refresh_token_max_ttl: { input: 'refreshTokenMaxTtl', type: 'number' },
+  refresh_overlap: { input: 'refreshOverlap', type: 'number' },
+};
+
+/** Members that `toClientInput` reads itself. */
+const READ: Record<string, Type> = { token_endpoint_auth_method: 'text', response_types: 'list' };
+
+function checkType(name: string, value: unknown, type: Type): void {
+  if (!CHECKS[type](value))
+    refuse('metadata_member_malformed', `${name} must be ${FORMS[type]} in client metadata.`);
+}
+
+function readMethod(method: string): Pick<ClientInput, 'public' | 'authMethod'> {
+  if (method === 'none') return { public: true };
+  return { public: false, authMethod: method as ClientInput['authMethod'] };
+}
+
+/**
+ * Turns client metadata (RFC 7591 section 2) into the input of `clients.create` or `clients.update`, which check the values.
+ * A member that is null counts as left out (RFC 7592 section 2.2).
+ * @param options `ignoreUnknown`: for a document by someone who is no operator. Members without a meaning here are
+ *   ignored, as RFC 7591 section 2 asks, and so are those of our own and a logo that would have to be loaded
+ * @throws LatchkeyError invalid_input that names every unknown or unsupported member, or one of the wrong type
+ */
+export function toClientInput(
+  document: unknown,
+  options: { ignoreUnknown?: boolean } = {},
+): Partial<ClientInput> {
+  const { ignoreUnknown = false } = options;
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    refuse('metadata_malformed', 'Client metadata is a JSON object (RFC 7591 section 2).');
+  const members = Object.entries(document).filter(([, value]) => value !== null);
+  const known = new Map(Object.entries(ignoreUnknown ? MEMBERS : { ...MEMBERS, ...OWN_MEMBERS }));
+  const unknown = members
+    .map(([name]) => name)
+    .filter((name) => !known.has(name) && !Object.hasOwn(READ, name));
+  if (unknown.length > 0 && !ignoreUnknown)
+    refuse(
+      'metadata_member_unsupported',
+      `Latchkey does not support these members of client metadata: ${unknown.join(', ')}. Remove them.`,
+    );
+  const input: Record<string, unknown> = {};
+  for (const [name, value] of members) {
+    const member = known.get(name);
+    const type = member?.type ?? (Object.hasOwn(READ, name) ? READ[name] : undefined);
+    if (type) checkType(name, value, type);
+    if (member) input[member.input] = value;
+    if (name === 'token_endpoint_auth_method') Object.assign(input, readMethod(String(value)));
+    if (name === 'response_types' && (value as string[]).some((one) => one !== 'code') && !ignoreUnknown)
+      refuse('response_type_unsupported', 'Latchkey supports no other response_types than code.');
+  }
+  if (ignoreUnknown && !String(input.logoUri).startsWith('data:')) delete input.logoUri;
+  return input as Partial<ClientInput>;
+}

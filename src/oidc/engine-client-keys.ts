@@ -1,0 +1,102 @@
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { findState } from './engine-keys.ts';
+
+/** The engine's keys of a client: those of its `jwks`, or those that it last read from its `jwks_uri`. */
+interface ClientKeys {
+  jwksUri?: string;
+  /** In seconds since 1970. */
+  freshUntil?: number;
+  fresh(): boolean;
+  refresh(): Promise<void>;
+  selectForVerify(options: object): object[];
+}
+
+interface KeyedClient {
+  asymmetricKeyStore: ClientKeys;
+  symmetricKeyStore: { add(jwk: object): void };
+}
+
+/** The least number of seconds between two reads of the same `jwks_uri`. */
+const BETWEEN_READS = 10;
+/** The most, whatever its Cache-Control says, so that a key that was removed there soon stops working. */
+const MAX_AGE = 300;
+
+const now = () => Math.floor(Date.now() / 1000);
+
+/**
+ * Reads the keys at a `jwks_uri` again when they are too old, and when the key of a signature is not among them (OpenID
+ * Connect Core section 10.1.1). The engine itself does so only for a signature that it cannot verify, so a key that the
+ * client has removed would stay valid; and it would wait for the end of the cache time before it learned a new one.
+ */
+function readAgain(keys: ClientKeys): void {
+  const { selectForVerify, refresh } = keys;
+  let last: { at: number; outcome: Promise<void> } | undefined;
+  keys.selectForVerify = (options) => {
+    const found = keys.fresh() ? selectForVerify.call(keys, options) : [];
+    if (found.length === 0 && last && now() - last.at >= BETWEEN_READS) keys.freshUntil = 0;
+    return found;
+  };
+  keys.refresh = () => {
+    if (keys.fresh()) return Promise.resolve();
+    // Also after a read that failed: anyone can name a client in a request with a made-up signature.
+    if (last && now() - last.at < BETWEEN_READS) return last.outcome;
+    const outcome = refresh.call(keys).then(
+      () => {
+        keys.freshUntil = Math.min(keys.freshUntil ?? 0, now() + MAX_AGE);
+      },
+      (error) => {
+        keys.freshUntil = 0;
+        throw error;
+      },
+    );
+    last = { at: now(), outcome };
+    return outcome;
+  };
+}
+
+const completed = new WeakSet<object>();
+
+/**
+ * Completes the keys of a client that the engine has just made of a document.
+ * @param document with `earlier_secret`, the one before the latest, which a client of `client_secret_jwt` may still use
+ */
+export function completeClientKeys(client: object, document: object): void {
+  if (completed.has(client)) return;
+  completed.add(client);
+  const { asymmetricKeyStore, symmetricKeyStore } = client as KeyedClient;
+  const { earlier_secret } = document as { earlier_secret?: string };
+  if (asymmetricKeyStore.jwksUri) readAgain(asymmetricKeyStore);
+  if (earlier_secret !== undefined)
+    symmetricKeyStore.add({
+      kty: 'oct',
+      use: 'sig',
+      alg: 'HS256',
+      k: Buffer.from(earlier_secret).toString('base64url'),
+    });
+}
+
+/**
+ * Lets the clock of a client be that many seconds fast when it signs an assertion, and at no other time: the engine has one
+ * tolerance for assertions and for the end of codes and tokens.
+ */
+export function tolerateFastClocks(provider: Provider, seconds: number): void {
+  const { configuration } = findState(provider) as { configuration: { clockTolerance: number } };
+  const { prototype } = provider.OIDCContext as unknown as {
+    prototype: { clientJwtAuthExpectedAudience(): Set<string>; entity(key: string, value: unknown): void };
+  };
+  const { clientJwtAuthExpectedAudience, entity } = prototype;
+  // The engine reads the tolerance between these two calls.
+  const found = new WeakSet<object>();
+  prototype.entity = function (this: KoaContextWithOIDC['oidc'], key, value) {
+    entity.call(this, key, value);
+    if (key === 'Client' && this.params?.client_assertion !== undefined) found.add(this);
+  };
+  prototype.clientJwtAuthExpectedAudience = function () {
+    found.delete(this);
+    return clientJwtAuthExpectedAudience.call(this);
+  };
+  const { clockTolerance } = configuration;
+  Object.defineProperty(configuration, 'clockTolerance', {
+    get: () => (Provider.ctx && found.has(Provider.ctx.oidc) ? seconds : clockTolerance),
+  });
+}

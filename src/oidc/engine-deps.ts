@@ -1,0 +1,39 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Config } from '../config/settings.ts';
+import type { GuardedFetch } from '../kit/guarded-fetch.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Secrets } from '../kit/secrets.ts';
+import type { FindAccount } from './claims.ts';
+import type { FindResource } from './resources/service.ts';
+import type { KeySet } from './signing-keys/key-set.ts';
+
+/** The pages that the engine lets us render. Each sets the response's body. */
+export interface EnginePages {
+  error(
+    ctx: KoaContextWithOIDC,
+    out: { error: string; error_description?: string },
+    error: Error,
+  ): Promise<void>;
+  signOut(ctx: KoaContextWithOIDC): Promise<void>;
+  signedOut(ctx: KoaContextWithOIDC): Promise<void>;
+  /** A device was not connected: the user denied it, or its code no longer works. */
+  deviceRefused: EnginePages['error'];
+  deviceConnected(ctx: KoaContextWithOIDC): void;
+}
+
+export interface EngineDeps {
+  config: Pick<Config, 'issuer' | 'ttl' | 'secondFactor' | 'groupsClaim'>;
+  secrets: Secrets;
+  /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
+  adapter: (model: string) => object;
+  /** @returns undefined for an account that does not exist or is disabled */
+  findAccount: FindAccount;
+  findResource: FindResource;
+  keys: KeySet;
+  pages: EnginePages;
+  log: Logger;
+  /** Every request of the engine to a URL of an application. */
+  fetch: GuardedFetch;
+  /** Called with each client that was given a code or a token. */
+  recordClientUse(clientId: string): void;
+}
