@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { writeBatches } from '../test/support/batches.ts';
 import { prepareTemplates } from '../test/support/databases.ts';
 import { type EngineName, urlVariable } from '../test/support/engines.ts';
 import { withLongestTests } from '../test/support/longest-tests.ts';
@@ -103,7 +104,7 @@ Object.assign(process.env, {
 process.stdout.write(`Engines: ${engines.join(', ')}.\n`);
 
 const tests = run({
-  files: (positionals.length > 0 ? positionals : allFiles()).map(compiled),
+  files: writeBatches(positionals.length > 0 ? positionals : allFiles(), folder, compiled),
   concurrency: Number(values.concurrency),
   timeout: FILE_TIMEOUT_MS,
   signal: cancel.signal,

@@ -123,7 +123,11 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
     const { userCode } = request;
     if (decision === undefined) return seeOther(ctx, `/device?user_code=${asShown(userCode)}`);
     if (decision !== 'allow' && decision !== 'deny')
-      throw new LatchkeyError('invalid_input', 'device_decision_missing', 'Choose Connect or Stop.');
+      throw new LatchkeyError(
+        'invalid_input',
+        'device_decision_missing',
+        'Choose Connect or Do not connect.',
+      );
     passDecision(ctx, { userCode, isAllowed: decision === 'allow' });
     await next();
   });

@@ -46,7 +46,7 @@ describe('connecting a device, in Chromium', { skip }, () => {
       await page.goto(other.verification_uri_complete);
       await page.getByText(username).waitFor();
       await check('confirm-signed-in');
-      await page.getByRole('button', { name: 'Stop' }).click();
+      await page.getByRole('button', { name: 'Do not connect' }).click();
       await page.getByRole('heading', { name: 'Your device was not connected' }).waitFor();
       await check('stopped');
     });

@@ -4,9 +4,10 @@ import { openDatabase } from '../../src/database/open.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
-import { latchkey } from '../support/command.ts';
+import { latchkey as runAlone } from '../support/command.ts';
 import { createDatabase, createMigratedDatabase, SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
 const CALLBACK = 'https://fieldnotes.example/cb';
@@ -164,7 +165,7 @@ describe('an insecure client', () => {
 test('wrong usage exits with 2; db status, migrate, rollback and doctor report the schema', async (t) => {
   const { url, drop } = await createDatabase('sqlite');
   t.after(drop);
-  assert.equal((await latchkey(['client', 'creat'], { url })).code, 2);
+  assert.equal((await runAlone(['client', 'creat'], { url })).code, 2);
   assert.equal((await latchkey(['client', 'create'], { url })).code, 2);
   const json = async (...args: string[]) => JSON.parse((await latchkey([...args, '--json'], { url })).stdout);
   assert.equal((await json('db', 'status')).current, false);
@@ -182,7 +183,7 @@ test('wrong usage exits with 2; db status, migrate, rollback and doctor report t
 
 test('a database that cannot be reached is one line on standard error, and nothing on standard output', async () => {
   for (const url of ['postgres://latchkey@127.0.0.1:1/latchkey', 'mysql://latchkey@127.0.0.1:1/latchkey']) {
-    const { code, stdout, stderr } = await latchkey(['client', 'list', '--json'], { url });
+    const { code, stdout, stderr } = await runAlone(['client', 'list', '--json'], { url });
     assert.equal(code, 1);
     assert.equal(stdout, '');
     assert.match(stderr, /^[^\n]+\n$/);

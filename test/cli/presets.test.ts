@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { createPresets, readPreset } from '../../src/oidc/presets/library.ts';
-import { latchkey } from '../support/command.ts';
 import { startServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 describe('latchkey client create --preset', () => {
   test('registers the application, and prints what to paste into it', async (t) => {

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { migrationConfig, readSchemaStatus } from '../../src/database/migrate.ts';
 import { createReadiness } from '../../src/database/readiness.ts';
 import { createLog } from '../../src/kit/log.ts';
-import { latchkey } from '../support/command.ts';
 import { engines } from '../support/engines.ts';
+import { latchkey } from '../support/warm-command.ts';
 import { openWorld } from '../support/world.ts';
 
 /** Of a version after this one. */

@@ -8,10 +8,10 @@ import { createReadiness } from '../../src/database/readiness.ts';
 import { insertInto } from '../../src/database/statements.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { createLog } from '../../src/kit/log.ts';
-import { latchkey } from '../support/command.ts';
 import { createMigratedDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { isInstalled, startThrowaway, temporaryFolder } from '../support/throwaway/index.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const INSERT = insertInto('T_rate_limits', ['id', 'key_hash', 'points', 'expires_at', 'created_at']);
 

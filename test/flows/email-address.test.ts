@@ -129,6 +129,7 @@ describe('an e-mail address', { concurrency: true }, () => {
     const env = { LATCHKEY_SMTP_URL: server.sink.url, LATCHKEY_ISSUER: server.issuer };
     const create = ['invite', 'create', '--email', MEI, '--label', 'http://evil.example', '--send'];
     const squatter = await signUpAs(server, (await invite(server)).code, { username: 'eve', email: MEI });
+    await server.sink.to(MEI);
     for (const [index, options] of [[], ['--json'], ['--format', 'csv']].entries()) {
       const { stdout } = await latchkey([...create, ...options], { url: server.storage.url, env });
       const { link = '', text } = await server.sink.to(MEI, 1 + index);

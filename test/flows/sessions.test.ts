@@ -4,9 +4,9 @@ import { toDate } from '../../src/database/instants.ts';
 import { Browser } from '../support/browser.ts';
 import { signInWith } from '../support/builders/authorization.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
-import { latchkey } from '../support/command.ts';
 import { writeGeoipFile } from '../support/geoip-file.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { latchkey } from '../support/warm-command.ts';
 
 const SESSIONS = '/account/sessions';
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { run } from '../../src/cli.ts';
 
 /** Runs one command after the other for `warm-command.ts`, each with its own environment. Its output is the answer. */
@@ -8,7 +9,14 @@ for (const name of ['stdout', 'stderr'] as const)
     return true;
   };
 
-process.on('message', async ({ args, env }: { args: string[]; env: Record<string, string> }) => {
+interface Command {
+  args: string[];
+  env: Record<string, string>;
+  input: string;
+}
+
+process.on('message', async ({ args, env, input }: Command) => {
+  Object.defineProperty(process, 'stdin', { value: Readable.from([input]), configurable: true });
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
   Object.assign(output, { stdout: '', stderr: '' });

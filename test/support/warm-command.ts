@@ -22,18 +22,18 @@ function warmProcess(): ChildProcess {
 
 /**
  * Runs `latchkey …` without starting a process each time, which takes most of a command's CPU time. For tests of what a
- * command does; those of how it starts, reads and ends are in `test/cli/` and use `command.ts`. A second command at the
- * same time, and one with standard input, gets a process of its own.
+ * command does; those of how it starts and ends use `command.ts`. A second command at the same time gets a process of its
+ * own.
  */
 export async function latchkey(args: string[], options: CommandOptions): Promise<CommandResult> {
-  if (isBusy || options.input !== undefined) return runAlone(args, options);
+  if (isBusy) return runAlone(args, options);
   isBusy = true;
   const child = warmProcess();
   child.ref();
   child.channel?.ref();
   const done = new AbortController();
   try {
-    child.send({ args, env: commandEnvironment(options) });
+    child.send({ args, env: commandEnvironment(options), input: options.input ?? '' });
     const ended = once(child, 'exit', { signal: done.signal }).then(([code]): never => {
       throw new Error(`The process of the commands ended with ${code}.`);
     });

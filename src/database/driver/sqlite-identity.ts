@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { isCutShort } from './sqlite-damage.ts';
 
-/** SQLite's code for "the open file is no longer the one at that path". Our own errors have it too. */
+/** SQLite's code for "the open file is no longer the one at that path". The errors that we raise for it have the same code. */
 export const MOVED = 'SQLITE_READONLY_DBMOVED';
 
 const find = (path: string) => statSync(path, { throwIfNoEntry: false });

@@ -1,7 +1,8 @@
 import type { ClientDocument } from '../../../src/oidc/clients/client-document.ts';
 import type { ClientInput } from '../../../src/oidc/clients/input.ts';
 import { Browser, formOf } from '../browser.ts';
-import type { TestServer } from '../server.ts';
+import type { engines } from '../engines.ts';
+import { startServer, type TestServer } from '../server.ts';
 import { call, type TokenAnswer } from './authorization.ts';
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -15,6 +16,15 @@ export const createDeviceClient = (server: TestServer, input: Partial<ClientInpu
     grantTypes: [DEVICE_GRANT, 'refresh_token'],
     ...input,
   });
+
+/** Starts a server with a device's application and an account. */
+export async function startWithDevice(
+  t: Parameters<typeof startServer>[0],
+  engine: (typeof engines)[number],
+) {
+  const server = await startServer(t, engine);
+  return { server, client: await createDeviceClient(server), ada: await server.createAccount() };
+}
 
 export interface DeviceAnswer {
   device_code: string;
