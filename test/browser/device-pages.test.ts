@@ -33,7 +33,7 @@ describe('connecting a device, in Chromium', { skip }, () => {
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByText('If somebody sent you this code').waitFor();
       await check('confirm');
-      await page.getByRole('button', { name: 'Connect' }).click();
+      await page.getByRole('button', { name: 'Connect', exact: true }).click();
       await page.getByLabel('Username').fill(username);
       await page.getByLabel('Password', { exact: true }).fill(password);
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
