@@ -77,7 +77,14 @@ function faultOf(error: Error): string | undefined {
   return FAULTS[String(code)] ?? FAULTS[/^SQLITE_[A-Z]+/.exec(String(code))?.[0] ?? ''];
 }
 
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch {
+    // It is in a folder that this user may not read.
+    return false;
+  }
+}
 
 /**
  * Says in one sentence why the database cannot be used, and what to do.

@@ -37,17 +37,17 @@ const HEADER = 'SQLite format 3\0';
 
 /** A wrong path must not change the mode of a file or folder of somebody else. A new database is empty. */
 function isDatabase(file: string): boolean {
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (!found?.isFile()) return false;
-  const start = Buffer.alloc(Math.min(found.size, HEADER.length));
   try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (!found?.isFile()) return false;
+    const start = Buffer.alloc(Math.min(found.size, HEADER.length));
     const descriptor = openSync(file, 'r');
     readSync(descriptor, start);
     closeSync(descriptor);
+    return found.size === 0 || start.toString('latin1') === HEADER;
   } catch {
     return false;
   }
-  return found.size === 0 || start.toString('latin1') === HEADER;
 }
 
 /**

@@ -5,7 +5,7 @@ import { MOVED, watchIdentity } from './driver/sqlite-identity.ts';
 
 /** Why nothing can be written, by the code of the error. */
 const REASONS: Record<string, string> = {
-  [MOVED]: 'its file was deleted or replaced',
+  [MOVED]: 'its file was deleted, replaced or hidden',
   SQLITE_FULL: 'its disk is full',
   SQLITE_READONLY: 'it is read-only',
   SQLITE_IOERR: 'its disk reports errors',

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import {
+  copyFileSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { findClockFault } from '../../src/database/clock.ts';
 import { sqliteFile } from '../../src/database/database-url.ts';
@@ -76,6 +86,27 @@ describe('/readyz and doctor say why nothing can be written', { skip: !engines.i
     await database.knex.raw('PRAGMA wal_checkpoint(TRUNCATE)');
     assert.ok(statSync(file).size < before);
     for (let count = 0; count < 50; count += 1) await write(database);
+    assert.equal(await findProblem(), undefined);
+  });
+
+  test('when the folder of SQLite can no longer be read, and requests learn that by a 503', async (t) => {
+    const { file, database, findProblem } = await open(t, 'sqlite');
+    await write(database);
+    const folder = dirname(file);
+    renameSync(folder, `${folder}.moved`);
+    // Whoever runs this, even root, gets an error from stat: ELOOP, as it would be EACCES for others.
+    symlinkSync(folder, folder);
+    try {
+      await assert.rejects(write(database), { code: 'database_unavailable' });
+      await assert.rejects(database.knex('T_rate_limits').delete(), { code: 'SQLITE_READONLY_DBMOVED' });
+      assert.match(String(await findProblem()), /can no longer be looked at \(ELOOP\)\. Correct the permiss/);
+      const { stderr } = await latchkey(['account', 'list'], { url: `sqlite:${file}` });
+      assert.match(stderr, /The database .* is below a loop of links\. Correct LATCHKEY_DATABASE_URL/);
+    } finally {
+      rmSync(folder);
+      renameSync(`${folder}.moved`, folder);
+    }
+    await write(database);
     assert.equal(await findProblem(), undefined);
   });
 

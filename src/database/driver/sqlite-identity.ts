@@ -4,7 +4,12 @@ import { isCutShort } from './sqlite-damage.ts';
 /** SQLite's code for "the open file is no longer the one at that path". The errors that we raise for it have the same code. */
 export const MOVED = 'SQLITE_READONLY_DBMOVED';
 
+/** @returns undefined for a file that is not there @throws NodeJS.ErrnoException when its folder cannot be read */
 const find = (path: string) => statSync(path, { throwIfNoEntry: false });
+
+/** The folder has lost its permissions, or its file system no longer answers. What is open may still work, but not for long. */
+const hidden = (file: string, error: unknown) =>
+  `${file} can no longer be looked at (${(error as NodeJS.ErrnoException).code}). Correct the permissions of its folder`;
 
 /**
  * Remembers which database file is open, and which write-ahead log belongs to it.
@@ -17,7 +22,7 @@ export function watchIdentity(file: string): () => string | undefined {
   let log: { ino: number } | undefined;
   /** As of the last look at which the file was whole. */
   let { size } = opened;
-  return () => {
+  function findMoved(): string | undefined {
     const found = find(file);
     if (!found) return `${file} was deleted, so what is written is lost. Put it back and restart the server`;
     if (found.ino !== opened.ino || found.dev !== opened.dev)
@@ -31,6 +36,13 @@ export function watchIdentity(file: string): () => string | undefined {
     if (log && foundLog?.ino !== log.ino)
       return `${file}-wal was deleted, so what is written is lost. Restart the server`;
     return undefined;
+  }
+  return () => {
+    try {
+      return findMoved();
+    } catch (error) {
+      return hidden(file, error);
+    }
   };
 }
 
