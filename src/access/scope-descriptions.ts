@@ -11,8 +11,7 @@ const GRANTS: Record<string, string> = {
 
 /** Without `offline_access`, for which the consent page has a section (`views/interactions/consent.ejs`). */
 const DESCRIPTIONS: Record<string, string> = {
-  profile:
-    'See your profile: name, username, picture, language, time zone, and what else you have entered there',
+  profile: 'See your profile, such as your name, username, picture, language and time zone',
   email: 'See your e-mail address',
   address: 'See your postal address',
   phone: 'See your phone number',

@@ -50,7 +50,8 @@ export interface EngineAccount {
 
 type ClientScopes = Pick<EngineClient, 'allowed_scopes' | 'grantTypeAllowed'>;
 
-const SCOPE_OF_CLAIM = new Map(
+/** The scope that gives access to each claim. */
+export const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
   Object.entries(claimsByScope).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope])),
 );
 

@@ -1,7 +1,9 @@
-import type { Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { type ClaimMapping, type ClaimPlace, parseClaimMapping } from '../access/claim-mappings.ts';
+import { SCOPE_OF_CLAIM } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { changeReleasedClaims } from './engine-claims.ts';
+import type { EngineToken } from './engine-internals.ts';
 
 type Claims = Record<string, unknown>;
 
@@ -39,19 +41,56 @@ function addMappedClaims(
   return Object.fromEntries([...kept, ...added.filter(([, value]) => value !== undefined)]);
 }
 
+/** Whether this is an ID token with no other claims about the user than those that the request names for it. */
+const hasOnlyRequested = (
+  client: Pick<EngineClient, 'id_token_claims'>,
+  ctx: KoaContextWithOIDC | undefined,
+) => client.id_token_claims === 'requested' && ctx?.oidc.route !== 'userinfo';
+
 /**
- * Gives each application the claims that an operator has set for it, by the scopes that were granted. The request's parameter
- * `claims` plays no part: a claim that it names alone is no source.
+ * The claims that the request names for the ID token and whose scope was granted. The engine gives it those that were granted
+ * one by one.
+ */
+function namedClaims(available: Claims, scopes: Set<string>, ctx: KoaContextWithOIDC | undefined): Claims {
+  const { AuthorizationCode, RefreshToken, DeviceCode } = ctx?.oidc.entities ?? {};
+  const { claims } = (AuthorizationCode ?? RefreshToken ?? DeviceCode ?? {}) as {
+    claims?: { id_token?: Record<string, unknown> };
+  };
+  const names = Object.keys(claims?.id_token ?? {}).filter((name) =>
+    scopes.has(String(SCOPE_OF_CLAIM.get(name))),
+  );
+  return Object.fromEntries(
+    names.filter((name) => available[name] !== undefined).map((name) => [name, available[name]]),
+  );
+}
+
+/**
+ * The scopes whose claims are released. An ID token may be without the claims of all scopes but `openid` (OpenID Connect Core
+ * section 5.4), except beside an access token for an API, with which the application cannot ask at userinfo.
+ */
+function releasedScopes(
+  client: Pick<EngineClient, 'id_token_claims'>,
+  granted: string[],
+  ctx: KoaContextWithOIDC | undefined,
+): string[] {
+  if (!hasOnlyRequested(client, ctx)) return granted;
+  const token = ctx?.oidc.entities.AccessToken as EngineToken<EngineClient> | undefined;
+  return token?.resourceServer ? granted : granted.filter((scope) => scope === 'openid');
+}
+
+/**
+ * Gives each application the claims that an operator has set for it, by the scopes that were granted. For these, the request's
+ * parameter `claims` plays no part: a claim that it names alone is no source.
  */
 export function giveClientClaims(provider: Provider): void {
-  changeReleasedClaims<EngineClient>(provider, ({ client, released, available, scopes, route }) =>
-    // Logout tokens and signed responses are made in the same way, and have no scope.
-    scopes.has('openid')
-      ? addMappedClaims(client, released, {
-          available,
-          scopes,
-          place: route === 'userinfo' ? 'userinfo' : 'id_token',
-        })
-      : released,
-  );
+  changeReleasedClaims<EngineClient>(provider, {
+    scopes: releasedScopes,
+    claims: ({ client, released, available, scopes, ctx }) => {
+      // Logout tokens and signed responses are made in the same way, and have no scope.
+      if (!scopes.has('openid')) return released;
+      const named = hasOnlyRequested(client, ctx) ? namedClaims(available, scopes, ctx) : {};
+      const place = ctx?.oidc.route === 'userinfo' ? 'userinfo' : 'id_token';
+      return addMappedClaims(client, { ...released, ...named }, { available, scopes, place });
+    },
+  });
 }

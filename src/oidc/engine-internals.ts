@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { WORDING } from './engine-errors.ts';
 import { hasKeys } from './engine-keys.ts';
+import { findMissingMode } from './engine-messages.ts';
 
 /**
  * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
- * `engine-client-keys.ts`, `engine-errors.ts`, `engine-keys.ts`, `engine-logout.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
+ * `engine-client-keys.ts`, `engine-errors.ts`, `engine-keys.ts`, `engine-logout.ts`, `engine-messages.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -25,6 +26,7 @@ const MEMBERS = [
   'RefreshToken.prototype.generateTokenId',
   'DeviceCode.find',
   'Grant.prototype.generateTokenId',
+  'IdToken.prototype.issue',
   'Client.find',
   'Client.adapter',
   'Client.prototype.compareClientSecret',
@@ -34,21 +36,6 @@ const MEMBERS = [
   'Session.prototype.resetIdentifier',
   'Session.prototype.persist',
 ];
-
-type ResponseMode = (ctx: object, redirectUri: string, out: Record<string, string>) => void | Promise<void>;
-
-const load = (module: Promise<{ default: ResponseMode }>) =>
-  module.then(
-    (loaded) => loaded.default,
-    () => undefined,
-  );
-
-/** The engine's own response modes, to send an error that is known only once the commit has failed. */
-export const responseModes: Record<string, ResponseMode | undefined> = {
-  query: await load(import('oidc-provider/lib/response_modes/query.js')),
-  fragment: await load(import('oidc-provider/lib/response_modes/fragment.js')),
-  form_post: await load(import('oidc-provider/lib/response_modes/form_post.js')),
-};
 
 /** The engine's own end of a session, which it otherwise runs once the user has confirmed. */
 const endSession = await import('oidc-provider/lib/actions/end_session.js').then(
@@ -80,7 +67,7 @@ function hasWording([file, text]: readonly [string, string]): boolean {
 export function checkEngine(provider: object): void {
   const missing =
     MEMBERS.find((path) => !hasMember(provider, path)) ??
-    Object.keys(responseModes).find((mode) => typeof responseModes[mode] !== 'function') ??
+    findMissingMode() ??
     (endSession ? undefined : 'endSession') ??
     (hasKeys(provider) ? undefined : 'keystore') ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];

@@ -5,7 +5,7 @@ import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { seeOther, toAddress } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
-import { responseModes } from './engine-internals.ts';
+import { findResponseMode } from './engine-messages.ts';
 import { recordReplay } from './replays.ts';
 import { revokeFamily } from './storage/families.ts';
 import type { Payload } from './storage/models.ts';
@@ -66,8 +66,8 @@ async function refuseCode(
     iss: provider.issuer,
   };
   if (params?.state !== undefined) error.state = String(params.state);
-  const respond = responseModes[String(params?.response_mode ?? 'query')] ?? responseModes.query;
-  await respond?.(ctx, String(params?.redirect_uri), error);
+  const respond = findResponseMode(params?.response_mode as string | undefined);
+  await respond?.call(provider, ctx, String(params?.redirect_uri), error);
 }
 
 /**

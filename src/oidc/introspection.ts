@@ -4,6 +4,7 @@ import { covers, isBuiltIn, limitToCeiling, parseScopes } from '../access/scopes
 import { findRoute } from '../web/routes.ts';
 import type { FindAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { signMessage } from './engine-messages.ts';
 import { mayUseResource } from './resource-access.ts';
 import type { FindResource } from './resources/service.ts';
 import type { Resource } from './resources/store.ts';
@@ -117,11 +118,26 @@ async function completeIntrospection(
   };
 }
 
+const SIGNED = 'application/token-introspection+jwt';
+
+/**
+ * Signs the answer for clients that accept it signed (RFC 9701 section 5). The engine would sign it before it is complete, and
+ * is not asked to: `acceptJsonOnly` has replaced the header.
+ */
+async function signIntrospection(ctx: Context & KoaContextWithOIDC): Promise<void> {
+  if (!String(ctx.state.acceptedType).includes(SIGNED) || ctx.status !== 200) return;
+  const token_introspection = ctx.body as Record<string, unknown>;
+  ctx.body = await signMessage(ctx, 'introspection', { token_introspection });
+  ctx.type = SIGNED;
+}
+
 /** Adds to the answer about a token what the engine does not know. */
 export function completeIntrospections(findResource: FindResource): Middleware {
   return async (ctx, next) => {
     await next();
-    if (findRoute(ctx.path)?.path === '/token/introspection')
-      await completeIntrospection(ctx as Context & KoaContextWithOIDC, findResource);
+    if (findRoute(ctx.path)?.path !== '/token/introspection') return;
+    const engineContext = ctx as Context & KoaContextWithOIDC;
+    await completeIntrospection(engineContext, findResource);
+    await signIntrospection(engineContext);
   };
 }

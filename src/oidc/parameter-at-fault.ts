@@ -11,6 +11,7 @@ const BY_ERROR: Record<string, string> = {
   unauthorized_client: 'grant_type',
   invalid_target: 'resource',
   request_not_supported: 'request',
+  invalid_request_object: 'request',
   request_uri_not_supported: 'request_uri',
   invalid_request_uri: 'request_uri',
   invalid_dpop_proof: 'DPoP',

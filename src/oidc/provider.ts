@@ -33,6 +33,7 @@ import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts
 import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
+import { signedMessages } from './signed-messages.ts';
 import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
@@ -95,6 +96,8 @@ function configuration(
       idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       introspectionSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      authorizationSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      requestObjectSigningAlgValues: [...ASSERTION_ALGS],
     },
     extraClientMetadata: { properties: OWN_METADATA },
     clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
@@ -134,6 +137,7 @@ function configuration(
       },
       clientCredentials: { enabled: true },
       userinfo: { enabled: true },
+      ...signedMessages,
       resourceIndicators: resources.feature,
       // With a nonce of ours in each proof, nobody can make proofs in advance (RFC 9449 section 11.2).
       dPoP: { enabled: true, nonceSecret: secrets.dpopNonceKey, requireNonce: () => true },

@@ -22,6 +22,7 @@ function isClientEndpoint({ path }: Context): boolean {
  */
 export const acceptJsonOnly: Middleware = (ctx, next) => {
   if (isClientEndpoint(ctx)) {
+    ctx.state.acceptedType = ctx.get('Accept');
     ctx.req.headers.accept = 'application/json';
     // The type of an empty body says nothing, and the engine would refuse it.
     if (ctx.get('Content-Length') === '0') delete ctx.req.headers['content-type'];

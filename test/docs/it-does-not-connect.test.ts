@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { UnsecuredJWT } from 'jose';
 import { pino } from 'pino';
 import { projectPath } from '../../src/kit/project-root.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
@@ -16,6 +17,7 @@ import {
   type TokenAnswer,
   walk,
 } from '../support/builders/authorization.ts';
+import { createKey, sign } from '../support/builders/client-assertions.ts';
 import { startServer } from '../support/server.ts';
 
 const page = readFileSync(projectPath('docs/connect/it-does-not-connect.md'), 'utf8');
@@ -107,7 +109,11 @@ describe('the page "It does not connect" quotes the server:', () => {
       await request(client, { prompt: 'none', acr_values: 'phr' }, first.browser),
       await request(await server.createClient({ requirePar: true }), {}),
       await request(client, { resource: 'https://unknown.example' }),
-      await request(client, { request: 'e30.e30.' }),
+      await request(client, { request: new UnsecuredJWT({}).encode() }),
+      await request(client, {
+        request: await sign(server, client.client_id, await createKey('ES256', 'unknown')),
+      }),
+      await request(await server.createClient({ requireSignedRequest: true }), {}),
     ];
     assert.deepEqual(answers.map(inRedirect), quotedUnder('the application gets'));
   });

@@ -35,7 +35,7 @@ describe('the page of applications', () => {
     const [first = '', second = ''] = text.split('Fieldnotes');
     assert.match(
       first,
-      /Harbour CLI Trusted by the people who run this server.* Know who you are .* See your name, username, language, time zone and picture/,
+      /Harbour CLI Trusted by the people who run this server.* Know who you are .* See your profile, such as your name, username, picture, language and time zone/,
     );
     assert.match(first, /Has no access while you are away/);
     assert.match(

@@ -65,7 +65,15 @@ test('other response types and modes give no token and no code', async (t) => {
     assert.match(location, /error=unsupported_response_type/, response_type);
     assert.ok(!/[?&#](code|access_token|id_token)=/.test(location), response_type);
   }
-  for (const response_mode of ['web_message', 'jwt', 'query.jwt', 'QUERY', 'x', '__proto__', 'constructor']) {
+  for (const response_mode of [
+    'web_message',
+    'web_message.jwt',
+    'JWT',
+    'QUERY',
+    'x',
+    '__proto__',
+    'constructor',
+  ]) {
     const response = await new Browser(server.issuer).get(
       authorizeUrl(authorization(client, { response_mode })),
     );
@@ -128,7 +136,7 @@ test('an id_token_hint of another account or another issuer signs nobody in sile
   }
 });
 
-test('request and request_uri are refused, and nothing is fetched', async (t) => {
+test('an unsigned request and a request_uri are refused, and nothing is fetched', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
   let hits = 0;
@@ -142,7 +150,7 @@ test('request and request_uri are refused, and nothing is fetched', async (t) =>
   assert.equal(await refused(server, client, { request_uri }), 'request_uri_not_supported');
   assert.equal(
     await refused(server, client, { request: 'eyJhbGciOiJub25lIn0.e30.' }),
-    'request_not_supported',
+    'invalid_request_object',
   );
   assert.equal(hits, 0);
 });

@@ -108,7 +108,7 @@ describe('a claim of an application', () => {
       'Know who you are when you sign in, and your roles in this application',
       'Learn that your “tenant” is “acme”',
       'Learn that your “note” is “&lt;b&gt;”',
-      'See your name, username, language, time zone and picture',
+      'See your profile, such as your name, username, picture, language and time zone',
       'See your e-mail address',
     ]);
     assert.match(await page.text(), /<dt>Claims<\/dt><dd class="mono">login mail teams tenant note<\/dd>/);

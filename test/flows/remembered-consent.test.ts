@@ -22,7 +22,7 @@ import {
 import { OPERATOR } from '../support/builders/invitation.ts';
 
 const SIGNED_IN = 'Know who you are when you sign in, and your roles in this application';
-const PROFILE = 'See your name, username, language, time zone and picture';
+const PROFILE = 'See your profile, such as your name, username, picture, language and time zone';
 const EMAIL = 'See your e-mail address';
 
 describe('remembered consent', () => {

@@ -38,6 +38,12 @@ export interface ClientArguments {
   jwksUri?: string;
   metadata?: string;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
+  idTokenClaims?: ClientInput['idTokenClaims'];
+  userinfoAlg?: string;
+  responseAlg?: ClientInput['authorizationSignedResponseAlg'];
+  introspectionAlg?: ClientInput['introspectionSignedResponseAlg'];
+  requireSignedRequest?: boolean;
+  requestAlg?: string;
   refreshTokenMaxTtl?: string;
   refreshOverlap?: string;
   json?: boolean;
@@ -48,6 +54,9 @@ function toSeconds(text: string | undefined): number | null | undefined {
   if (text === undefined) return undefined;
   return text === 'default' ? null : Number(text);
 }
+
+/** @param word that takes back an earlier value @returns null for that word */
+const orNull = (text: string | undefined, word: string) => (text === word ? null : text);
 
 /** `--require-pkce` and `--no-require-pkce` are earlier names of two levels. */
 function toPkceLevel({ pkce, requirePkce }: ClientArguments): ClientChange['pkce'] {
@@ -99,6 +108,12 @@ const toStated = (args: ClientArguments): ClientChange => ({
   jwks: args.jwks === undefined ? undefined : readKeySet(args.jwks),
   jwksUri: args.jwksUri,
   idTokenSignedResponseAlg: args.idTokenAlg,
+  idTokenClaims: args.idTokenClaims,
+  userinfoSignedResponseAlg: orNull(args.userinfoAlg, 'none') as ClientChange['userinfoSignedResponseAlg'],
+  authorizationSignedResponseAlg: args.responseAlg,
+  introspectionSignedResponseAlg: args.introspectionAlg,
+  requireSignedRequest: args.requireSignedRequest,
+  requestObjectSigningAlg: orNull(args.requestAlg, 'any') as ClientChange['requestObjectSigningAlg'],
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
   refreshOverlap: toSeconds(args.refreshOverlap),
 });

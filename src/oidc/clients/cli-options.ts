@@ -57,6 +57,15 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ['--jwks-uri <url>', 'where its public keys are published, instead'],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [
+    '--id-token-claims <which>',
+    'scope: ID tokens have the claims of the granted scopes (default); requested: only those that the parameter claims names, the others are at userinfo',
+  ],
+  ['--userinfo-alg <alg>', 'responses of userinfo are signed JWTs; "none": they are JSON (default)'],
+  ['--response-alg <alg>', 'of signed authorization responses (JARM); default: RS256'],
+  ['--introspection-alg <alg>', 'of signed introspection responses (RFC 9701); default: RS256'],
+  ['--require-signed-request', 'its authorization requests must be signed (JAR, RFC 9101)'],
+  ['--request-alg <alg>', 'of its signed requests; "any": each that the server knows (default)'],
+  [
     '--refresh-token-max-ttl <seconds>',
     'the life of its refresh tokens since the sign-in; default: LATCHKEY_REFRESH_TOKEN_MAX_TTL',
   ],

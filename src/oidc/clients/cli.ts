@@ -116,6 +116,7 @@ export function clientCommands(
     .option('--no-first-party')
     .option('--no-require-par')
     .option('--no-require-dpop')
+    .option('--no-require-signed-request')
     .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {

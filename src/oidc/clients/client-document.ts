@@ -3,6 +3,7 @@ import { randomToken } from '../../kit/ids.ts';
 import { secretStorageOf } from './auth-methods.ts';
 import { authMethodOf } from './client-metadata.ts';
 import type { PkceLevel } from './input.ts';
+import { type IdTokenClaims, toMessageMembers } from './message-metadata.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
@@ -28,6 +29,7 @@ export const OWN_METADATA = [
   'refresh_token_max_ttl',
   'refresh_overlap',
   'claims',
+  'id_token_claims',
 ];
 
 /** The engine's client, as far as we use it. */
@@ -56,6 +58,7 @@ export interface EngineClient {
   refresh_overlap?: number;
   /** Mappings (`access/claim-mappings.ts`). */
   claims?: string[];
+  id_token_claims?: IdTokenClaims;
   grantTypeAllowed(type: string): boolean;
 }
 
@@ -93,6 +96,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     contacts: metadata.contacts,
     application_type: metadata.application_type ?? typeOf(row, redirectUris),
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
+    ...toMessageMembers(metadata),
     scope: JSON.parse(row.allowed_scopes).join(' '),
     default_scope: metadata.default_scope,
     // An earlier version may have registered a public application after the column was added.

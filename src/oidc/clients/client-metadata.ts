@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type AuthMethod, DEFAULT_AUTH_METHOD } from './auth-methods.ts';
 import type { ClientChange, clientChange, clientInput, PkceLevel } from './input.ts';
+import { toMessageMetadata } from './message-metadata.ts';
 import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
 
 type LinkInput = Pick<ClientChange, 'clientUri' | 'initiateLoginUri' | 'policyUri' | 'tosUri'>;
@@ -43,6 +44,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     jwks: input.jwks,
     jwks_uri: input.jwksUri,
     contacts: input.contacts,
+    ...toMessageMetadata(input),
     ...toLinks(input),
   };
 }
@@ -52,6 +54,7 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
   const { defaultScope } = input;
   return {
     ...earlier,
+    ...toMessageMetadata(input, earlier),
     ...toLinks(input, earlier),
     grant_types: input.grantTypes ?? earlier.grant_types,
     post_logout_redirect_uris: input.postLogoutRedirectUris ?? earlier.post_logout_redirect_uris,

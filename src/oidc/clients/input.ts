@@ -7,6 +7,7 @@ import { ASSERTION_ALGS, AUTH_METHODS } from './auth-methods.ts';
 import { GRANT_TYPES } from './grant-types.ts';
 import { type ClientKeySet, keySetFault } from './key-sets.ts';
 import { checkLogoUri } from './logo.ts';
+import { messageFields } from './message-metadata.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
 import { redirectUriFault } from './redirect-uris.ts';
 
@@ -182,6 +183,7 @@ export const clientInput = z.strictObject({
   /** E-mail addresses of people who are responsible for it. */
   contacts: contacts.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
+  ...messageFields,
   /** Claims beside those of its scopes: `NAME=SOURCE`, perhaps with `@id_token` or `@userinfo`. */
   claims: claims.default([]),
   /** Null: the server's own setting. */
@@ -218,6 +220,7 @@ export const clientChange = z.strictObject({
   /** Takes the place of an earlier `jwks` or `jwksUri`. */
   jwks: jwks.optional(),
   jwksUri: webAddress.optional(),
+  ...messageFields,
   claims: claims.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),

@@ -5,6 +5,7 @@ import { uuidv7 } from '../../kit/ids.ts';
 import { type AssertionAlg, type AuthMethod, DEFAULT_AUTH_METHOD, secretStorageOf } from './auth-methods.ts';
 import type { PkceLevel } from './input.ts';
 import type { ClientKeySet } from './key-sets.ts';
+import type { MessageMetadata } from './message-metadata.ts';
 import { type ClientSecret, findSecrets } from './secret-store.ts';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
@@ -53,7 +54,7 @@ export interface ClientLinks {
 }
 
 /** What is stored of a client without a column of its own. */
-export interface ClientMetadata extends ClientLinks {
+export interface ClientMetadata extends ClientLinks, MessageMetadata {
   grant_types: string[];
   post_logout_redirect_uris: string[];
   id_token_signed_response_alg: string;

@@ -36,7 +36,7 @@ const scope = z
   )
   .refine(
     (scopes) => !scopes.some(isBuiltIn),
-    'openid, offline_access, profile, email and the scopes that begin with latchkey: belong to Latchkey itself',
+    'openid, offline_access, profile, email, address, phone and the scopes that begin with latchkey: belong to Latchkey itself',
   );
 
 const format = z.enum(TOKEN_FORMATS, `The format is one of ${TOKEN_FORMATS.join(', ')}`);
