@@ -82,8 +82,14 @@ const PARAMETERS = (
   'acr_values login_hint id_token_hint display ui_locales request request_uri response_mode code code_verifier ' +
   'grant_type refresh_token token token_type_hint client_secret username password csrf decision email token link ' +
   'post_logout_redirect_uri logout xsrf step name label scopes roles expires max_uses interaction ceremony purpose ' +
-  'response fields account id kid resource audience subject_token assertion device_code user_code dpop_jkt'
+  'response fields account id kid resource audience subject_token subject_token_type actor_token requested_token_type ' +
+  'assertion device_code user_code dpop_jkt authorization_details client_assertion client_assertion_type auth_req_id ' +
+  'login_hint_token binding_message user_code requested_expiry session client theme zoneinfo'
 ).split(' ');
+
+const OTHER_GRANTS = ['device_code', 'token-exchange', 'jwt-bearer']
+  .map((name) => `urn:ietf:params:oauth:grant-type:${name}`)
+  .concat('urn:openid:params:grant-type:ciba');
 
 const METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH', 'PROPFIND', 'get'];
 const TYPES = [
@@ -135,7 +141,7 @@ export function createFuzzer(random: () => number, known: Known): () => FuzzedRe
   function makeValue(name: string): string {
     if (chance(0.25)) return pick(NASTY);
     if (name === 'grant_type')
-      return pick(['authorization_code', 'refresh_token', 'client_credentials', 'password']);
+      return pick(['authorization_code', 'refresh_token', 'client_credentials', 'password', ...OTHER_GRANTS]);
     if (name === 'prompt') return pick(['none', 'login', 'consent', 'create', 'select_account']);
     return RIGHT[name] ?? pick(known.values);
   }

@@ -93,9 +93,18 @@ export function onDevicePoll(
   };
 }
 
-type Consumable = { consume(): Promise<void>; accountId?: string; resource?: string | string[] };
+type Consumable = {
+  consume(): Promise<void>;
+  accountId?: string;
+  resource?: string | string[];
+  /** The answer of a device's user who has denied it. */
+  error?: string;
+};
 
-/** Runs `check` on each code that a token request presents, once the engine has accepted it and before it is used up. */
+/**
+ * Runs `check` on each code that a token request presents, once the engine has accepted it and before it is used up. A
+ * code that was denied is not used up: a device that asks twice gets the same answer, and no replay is recorded.
+ */
 export function beforeCodeUse(
   provider: Provider,
   check: (ctx: KoaContextWithOIDC, code: Pick<Consumable, 'accountId' | 'resource'>) => Promise<void>,
@@ -105,8 +114,9 @@ export function beforeCodeUse(
     const { consume } = prototype;
     prototype.consume = async function () {
       const { ctx } = Provider;
+      if (this.error !== undefined) return;
       if (ctx) await check(ctx, this);
-      return consume.call(this);
+      await consume.call(this);
     };
   }
 }

@@ -77,6 +77,13 @@ for (const engine of engines) {
         const { status, body } = await poll(other, client, device_code);
         assert.deepEqual([status, body.error], [400, 'access_denied']);
       }
+      assert.equal(
+        (await poll(server, client, late.device_code)).body.error,
+        'access_denied',
+        'as often as asked',
+      );
+      const replays = await server.database.knex('T_auth_audit_log').where('action', 'like', '%.detected');
+      assert.deepEqual(replays, []);
     });
 
     test('gets one set of tokens of 20 polls at once, and a later poll ends them', async (t) => {
