@@ -28,3 +28,21 @@ test('signing keys are not rotated or deleted by a server whose clock differs fr
   await refresh(5000);
   assert.deepEqual(await statuses(), rotated);
 });
+
+for (const way of ['by itself', 'on request'])
+  test(`signing keys of a first start with a clock that was years ahead are rotated ${way} once it is right`, async (t) => {
+    const { database } = await openWorld(t, 'sqlite');
+    const secrets = createSecrets(SECRETS);
+    const keys = createSigningKeys({ knex: database.knex, secrets, keepFor: 0 });
+    await database.knex('T_signing_keys').delete();
+    const ahead = new Date(Date.now() + 12 * 365 * 86_400_000);
+    await keys.load(ahead);
+    const kids = async () =>
+      (await keys.list()).filter(({ status }) => status === 'active').map(({ kid }) => kid);
+    const before = await kids();
+    await (way === 'by itself' ? keys.refresh(assert.fail) : keys.rotate({ accountId: null }));
+    const after = await kids();
+    assert.equal(after.length, before.length);
+    assert.ok(after.every((kid) => !before.includes(kid)));
+    assert.equal(await keys.refresh(assert.fail).then(kids).then(String), String(after), 'once');
+  });

@@ -27,14 +27,20 @@ const after = (instant: Date, ms: number) => new Date(instant.getTime() + ms);
 export const firstSigningTime = (now: Date) => after(now, PUBLISH_BEFORE);
 export const lastPublishedTime = (now: Date) => after(now, PUBLISH_AFTER);
 
+/**
+ * Whether a server wrote it whose clock was far ahead: none writes a `created_at` in the future. The keys of a first start
+ * with such a clock would otherwise not be rotated before that time has come, on request either.
+ */
+const isMisdated = ({ created_at }: KeyRow, now: Date) => after(now, DAY) < created_at;
+
 /** Whether every server has the next key, so that one may sign with it. */
 export const isLoaded = (next: KeyRow, now: Date) =>
-  next.not_before <= now || after(next.created_at, LOADED_AFTER) <= now;
+  next.not_before <= now || after(next.created_at, LOADED_AFTER) <= now || isMisdated(next, now);
 
 export const loadedTime = (next: KeyRow) => after(next.created_at, LOADED_AFTER);
 
 export const isDue = (active: KeyRow, next: KeyRow, now: Date) =>
-  after(active.not_before, ROTATE_AFTER) <= now && next.not_before <= now;
+  isMisdated(next, now) || (after(active.not_before, ROTATE_AFTER) <= now && next.not_before <= now);
 
 export const isTooOld = (active: KeyRow, now: Date) => after(active.not_before, TOO_OLD_AFTER) <= now;
 
