@@ -28,8 +28,8 @@ export const firstSigningTime = (now: Date) => after(now, PUBLISH_BEFORE);
 export const lastPublishedTime = (now: Date) => after(now, PUBLISH_AFTER);
 
 /**
- * Whether a server wrote it whose clock was far ahead: none writes a `created_at` in the future. The keys of a first start
- * with such a clock would otherwise not be rotated before that time has come, on request either.
+ * Whether a server wrote it whose clock was far ahead: none writes a `created_at` in the future. If that was
+ * the first start of all, nothing would rotate its keys before that time has come.
  */
 const isMisdated = ({ created_at }: KeyRow, now: Date) => after(now, DAY) < created_at;
 
