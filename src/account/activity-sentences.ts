@@ -72,6 +72,7 @@ const applications: Record<string, Words> = {
   'device.connected': (event) => `You connected a device to ${application(event)}`,
   'consent.denied': (event) => `You did not allow ${application(event)} to use your account`,
   'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
+  'token.exchanged': (event) => `${application(event)} used your account at another service`,
   'backchannel_logout.failed': (event) =>
     `${application(event)} did not learn that you signed out, so you may still be signed in there`,
   'refresh_token.revoked': (event) => `${application(event)} gave up its access`,
@@ -90,6 +91,7 @@ const WORDS = new Map(GROUPS.flatMap((group) => Object.entries(SENTENCES[group])
 
 /** Of these, address and browser are those of the application's own server. */
 const BY_APPLICATION = new Set([
+  'token.exchanged',
   'refresh_token.revoked',
   'code_replay.detected',
   'refresh_token_reuse.detected',

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { WORDING } from './engine-errors.ts';
+import { findMissingGrantHelper } from './engine-grants.ts';
 import { hasKeys } from './engine-keys.ts';
 import { findMissingMode } from './engine-messages.ts';
 
 /**
  * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
- * `engine-client-keys.ts`, `engine-errors.ts`, `engine-keys.ts`, `engine-logout.ts`, `engine-messages.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
+ * `engine-client-keys.ts`, `engine-errors.ts`, `engine-grants.ts`, `engine-keys.ts`, `engine-logout.ts`, `engine-messages.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
  */
 
 /** Members of the provider that are replaced or called below. */
@@ -70,6 +71,7 @@ export function checkEngine(provider: object): void {
     findMissingMode() ??
     (endSession ? undefined : 'endSession') ??
     (hasKeys(provider) ? undefined : 'keystore') ??
+    findMissingGrantHelper() ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
   if (missing === undefined) return;
   const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };

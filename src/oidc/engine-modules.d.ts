@@ -20,3 +20,22 @@ declare module 'oidc-provider/lib/helpers/jwt.js' {
     options: { issuer: string },
   ): Promise<{ header: { typ?: string }; payload: Record<string, unknown> }>;
 }
+
+declare module 'oidc-provider/lib/helpers/grants.js' {
+  type Provider = import('oidc-provider').Provider;
+  type Context = import('oidc-provider').KoaContextWithOIDC;
+  type Proof = { thumbprint: string } | undefined;
+  export function validateDpop(provider: Provider, ctx: Context): Promise<Proof>;
+  export function checkDpopRequired(provider: Provider, ctx: Context, proof: Proof): void;
+  export function checkDpopReplay(
+    provider: Provider,
+    ctx: Context,
+    proof: Proof,
+    clientId: string,
+  ): Promise<void>;
+  export function checkMtlsCert(provider: Provider, ctx: Context): string | undefined;
+  export function resolveRequestedResources(
+    provider: Provider,
+    ctx: Context,
+  ): Promise<{ identifier(): string; scopes: Set<string> }[]>;
+}

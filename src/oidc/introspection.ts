@@ -68,21 +68,38 @@ function scopesLeft(scope: unknown, account: { scopes: string[] } | undefined): 
 const isUsable = (resource: Resource | undefined, account: { scopes: string[] } | undefined) =>
   resource !== undefined && (account === undefined || mayUseResource(resource.scopes, account));
 
-/**
- * The engine's `introspection.allowedPolicy`. A refusal is in the log like that of a request.
- * @param deps `findAccount` resolves with undefined for an account whose tokens are no longer valid
- */
-export const createIntrospectionPolicy =
-  (deps: { findAccount: FindAccount; findResource: FindResource }) =>
-  async (ctx: KoaContextWithOIDC, client: EngineClient, token: PresentedToken): Promise<boolean> => {
+interface TokenAccessDeps {
+  /** Resolves with undefined for an account whose tokens are no longer valid. */
+  findAccount: FindAccount;
+  findResource: FindResource;
+}
+
+/** Whether this client may learn what the token says: `foreign` if it is not meant for it, `ended` if it is no longer valid. */
+export type TokenAccess = (
+  client: ResourceServer,
+  token: PresentedToken,
+) => Promise<'readable' | 'ended' | 'foreign'>;
+
+/** A token may be read by the client that it was issued to, and by the one whose API it is for. */
+export const createTokenAccess =
+  (deps: TokenAccessDeps): TokenAccess =>
+  async (client, token) => {
     const account = token.accountId === undefined ? undefined : await deps.findAccount(token.accountId);
     const resource = await findAudience(deps.findResource, token.aud);
     const scopes = scopesLeft(token.scope, account);
-    if (token.clientId === client.clientId || serves(client, token, scopes, resource))
-      return (
-        (token.accountId === undefined || account !== undefined) &&
-        (token.aud === undefined || isUsable(resource, account))
-      );
+    if (token.clientId !== client.clientId && !serves(client, token, scopes, resource)) return 'foreign';
+    const isLive =
+      (token.accountId === undefined || account !== undefined) &&
+      (token.aud === undefined || isUsable(resource, account));
+    return isLive ? 'readable' : 'ended';
+  };
+
+/** The engine's `introspection.allowedPolicy`. A refusal is in the log like that of a request. */
+export const createIntrospectionPolicy = (deps: TokenAccessDeps) => {
+  const accessTo = createTokenAccess(deps);
+  return async (ctx: KoaContextWithOIDC, client: EngineClient, token: PresentedToken): Promise<boolean> => {
+    const access = await accessTo(client, token);
+    if (access !== 'foreign') return access === 'readable';
     ctx.oidc.provider.emit('introspection.error', ctx, {
       name: 'NotServed',
       message: 'inactive',
@@ -92,6 +109,7 @@ export const createIntrospectionPolicy =
     } as never);
     return false;
   };
+};
 
 /**
  * Adds `username` and `aud` (RFC 7662 section 2.2). A resource server learns only of the scopes that it serves. An

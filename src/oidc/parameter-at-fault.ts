@@ -40,7 +40,7 @@ const BY_WORDS: [words: RegExp, parameter: string][] = [
 
 /** Without `request`, which descriptions use as a word. */
 const PARAMETERS =
-  /\b(client_id|client_secret|redirect_uri|post_logout_redirect_uri|response_type|response_mode|scope|state|nonce|code_challenge_method|code_challenge|code_verifier|device_code|code|grant_type|refresh_token|token_type_hint|token|prompt|max_age|claims|acr_values|id_token_hint|login_hint|ui_locales|resource|xsrf)\b/;
+  /\b(client_id|client_secret|redirect_uri|post_logout_redirect_uri|response_type|response_mode|scope|state|nonce|code_challenge_method|code_challenge|code_verifier|device_code|code|grant_type|refresh_token|token_type_hint|(?:requested|subject|actor)_token(?:_type)?|token|prompt|max_age|claims|acr_values|id_token_hint|login_hint|ui_locales|resource|xsrf)\b/;
 
 /**
  * @param params of the request; only the names matter

@@ -37,6 +37,7 @@ import { signedMessages } from './signed-messages.ts';
 import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
+import { registerTokenExchange } from './token-exchange/exchange.ts';
 import { accessTokenTtl, keepOfflineAccess, limitScopes } from './token-scope.ts';
 
 /** Life times in seconds. */
@@ -209,6 +210,7 @@ export function createProvider(deps: EngineDeps): Provider {
   giveClientClaims(provider);
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
+  registerTokenExchange(provider, deps);
   auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;
 }

@@ -84,7 +84,9 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
     },
 
     /** The engine's `extraTokenClaims`: RFC 9068 section 2.2.1. Tokens without a resource have none. */
-    async extraTokenClaims({ oidc }: KoaContextWithOIDC, token: { aud?: unknown }) {
+    async extraTokenClaims({ oidc }: KoaContextWithOIDC, token: { aud?: unknown; extra?: object }) {
+      // A grant type of ours has set them.
+      if (token.extra) return token.extra;
       if (token.aud === undefined) return undefined;
       const { RefreshToken, AuthorizationCode, DeviceCode, BackchannelAuthenticationRequest } = oidc.entities;
       const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode ?? BackchannelAuthenticationRequest) as

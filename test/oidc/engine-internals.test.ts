@@ -10,7 +10,7 @@ const source = projectPath('src');
 const others = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
   (file) =>
     file.endsWith('.ts') &&
-    !/^oidc\/engine-(internals\.ts|claims\.ts|client-keys\.ts|errors\.ts|keys\.ts|modules\.d\.ts)$/.test(
+    !/^oidc\/engine-(internals\.ts|claims\.ts|client-keys\.ts|errors\.ts|grants\.ts|keys\.ts|logout\.ts|messages\.ts|modules\.d\.ts)$/.test(
       file,
     ),
 );

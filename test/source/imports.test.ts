@@ -36,7 +36,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['presets'],
     ['endpoints.ts'],
     ['engine-internals.ts'],
-    ['engine-errors.ts', 'engine-keys.ts', 'engine-messages.ts'],
+    ['engine-errors.ts', 'engine-grants.ts', 'engine-keys.ts', 'engine-messages.ts'],
   ],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [

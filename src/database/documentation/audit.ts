@@ -9,7 +9,7 @@ export const audit: Record<string, TableDescription> = {
       account_id: 'The account concerned; NULL if no account is concerned or it was deleted.',
       actor_id: 'The account that acted; NULL for the operator at the command line and for unknown people.',
       action: 'What happened.',
-      target: 'The id of the grant, key or invitation concerned.',
+      target: 'The id of the grant, key or invitation concerned, or the identifier of the API.',
       provider: 'Not used yet.',
       client_id: 'The application concerned.',
       ip_address: 'The address the request came from.',
@@ -47,6 +47,8 @@ export const audit: Record<string, TableDescription> = {
         'access_token.revoked': 'an application revoked an access token',
         'refresh_token.revoked': 'an application revoked a refresh token',
         'client_credentials.revoked': 'an application revoked its own token (client_credentials)',
+        'token.exchanged':
+          'an application got a token to call an API for a user (RFC 8693). `target`: the API; `details`: whose token it used, and the scope',
         'code_replay.detected': 'an authorization code was used a second time',
         'refresh_token_reuse.detected': 'a refresh token was used a second time',
         'account.created': 'an account was created',

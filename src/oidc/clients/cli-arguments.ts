@@ -32,6 +32,8 @@ export interface ClientArguments {
   requirePkce?: boolean;
   requirePar?: boolean;
   requireDpop?: boolean;
+  /** False: `--no-exchange-resource`. */
+  exchangeResource?: string[] | false;
   backchannelLogoutUri?: string;
   authMethod?: ClientInput['authMethod'];
   jwks?: string;
@@ -103,6 +105,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   pkce: toPkceLevel(args),
   requirePar: args.requirePar,
   requireDpop: args.requireDpop,
+  exchangeResources: args.exchangeResource === false ? [] : args.exchangeResource,
   backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
   authMethod: args.authMethod,
   jwks: args.jwks === undefined ? undefined : readKeySet(args.jwks),

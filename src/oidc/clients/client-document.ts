@@ -30,6 +30,7 @@ export const OWN_METADATA = [
   'refresh_overlap',
   'claims',
   'id_token_claims',
+  'exchange_resources',
 ];
 
 /** The engine's client, as far as we use it. */
@@ -59,6 +60,8 @@ export interface EngineClient {
   /** Mappings (`access/claim-mappings.ts`). */
   claims?: string[];
   id_token_claims?: IdTokenClaims;
+  /** Identifiers of the resources for which it may exchange tokens (RFC 8693). */
+  exchange_resources: string[];
   grantTypeAllowed(type: string): boolean;
 }
 
@@ -111,6 +114,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
       metadata.backchannel_logout_uri === undefined
         ? undefined
         : (metadata.backchannel_logout_session_required ?? true),
+    exchange_resources: metadata.exchange_resources ?? [],
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     is_resource_server: metadata.resource_server ?? false,

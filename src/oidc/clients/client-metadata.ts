@@ -45,6 +45,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     jwks_uri: input.jwksUri,
     contacts: input.contacts,
     ...toMessageMetadata(input),
+    exchange_resources: input.exchangeResources,
     ...toLinks(input),
   };
 }
@@ -55,6 +56,7 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
   return {
     ...earlier,
     ...toMessageMetadata(input, earlier),
+    exchange_resources: input.exchangeResources ?? earlier.exchange_resources ?? [],
     ...toLinks(input, earlier),
     grant_types: input.grantTypes ?? earlier.grant_types,
     post_logout_redirect_uris: input.postLogoutRedirectUris ?? earlier.post_logout_redirect_uris,

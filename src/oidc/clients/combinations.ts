@@ -1,3 +1,4 @@
+import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 import { limitToClient, parseScopes } from '../../access/scopes.ts';
 import { refuse } from '../../kit/errors.ts';
 import { type AuthMethod, canSignWith, needsKeys } from './auth-methods.ts';
@@ -20,6 +21,7 @@ function read(row: CheckedColumns) {
     displayCode: metadata.display_code,
     resourceServer: metadata.resource_server ?? false,
     grantTypes: metadata.grant_types,
+    exchangeResources: metadata.exchange_resources,
     scope: JSON.parse(row.allowed_scopes) as string[],
     defaultScope: parseScopes(metadata.default_scope),
   };
@@ -72,6 +74,17 @@ export function checkCombination(
     );
   if (client.resourceServer && allowed.length === 0)
     refuse('resource_server_without_scope', 'Name the scopes that the resource server serves with --scope.');
+  const exchanges = client.grantTypes.includes(TOKEN_EXCHANGE);
+  if (exchanges && client.public)
+    refuse(
+      'public_client_with_token_exchange',
+      'A public application cannot exchange tokens: anyone could act in its name, because it has no secret.',
+    );
+  if (!exchanges && client.exchangeResources?.length)
+    refuse(
+      'exchange_resources_without_grant',
+      `--exchange-resource needs --grant-type ${TOKEN_EXCHANGE}. Add it.`,
+    );
   const uris = [...client.redirectUris, ...client.postLogoutRedirectUris];
   if (uris.some(isPrivateUse) && uris.some((uri) => uri.startsWith('http:') && !isLoopback(uri)))
     refuse(

@@ -1,3 +1,5 @@
+import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+
 /** Of devices without a browser (RFC 8628). */
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
@@ -7,6 +9,7 @@ export const GRANT_TYPES = [
   'refresh_token',
   'client_credentials',
   DEVICE_CODE,
+  TOKEN_EXCHANGE,
 ] as const;
 
 /** Whether people sign in to an application with these grant types. */

@@ -124,6 +124,10 @@ const loginAddress = webAddress.refine(
   'An initiate_login_uri begins with https://',
 );
 
+const exchangeResources = z
+  .array(z.string().max(255, 'The identifier of a resource has at most 255 characters'))
+  .max(50, 'An application may exchange tokens for at most 50 resources');
+
 /** OpenID Connect Back-Channel Logout 1.0 section 2.2. */
 const backchannelLogoutUri = webAddress.refine(
   (address) => !address.includes('#'),
@@ -170,6 +174,8 @@ export const clientInput = z.strictObject({
   requirePar: z.boolean().default(false),
   /** Whether its tokens are bound to a key of its own (RFC 9449 section 5.2). */
   requireDpop: z.boolean().default(false),
+  /** The resources for which it may exchange tokens. */
+  exchangeResources: exchangeResources.default([]),
   /** Null: it is notified of no sign-out. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().default(null),
   /** How it proves who it is, unless it is public. By default `client_secret_basic`, which includes `client_secret_post`. */
@@ -212,6 +218,7 @@ export const clientChange = z.strictObject({
   pkce: pkce.optional(),
   requirePar: z.boolean().optional(),
   requireDpop: z.boolean().optional(),
+  exchangeResources: exchangeResources.optional(),
   /** Null removes it. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().optional(),
   authMethod: authMethod.optional(),

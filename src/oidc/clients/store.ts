@@ -81,6 +81,8 @@ export interface ClientMetadata extends ClientLinks, MessageMetadata {
   jwks?: ClientKeySet | undefined;
   /** Where they are published, instead. */
   jwks_uri?: string | undefined;
+  /** Identifiers of the resources for which it may exchange tokens (RFC 8693). */
+  exchange_resources?: string[];
 }
 
 export type NewClientRow = Omit<ClientRow, 'id' | 'created_at' | 'client_id'> & {

@@ -6,6 +6,7 @@ import type { Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { answerDeviceCode } from './device-codes.ts';
+import { findSourceFamily, isOrphaned, withoutForeignGrant } from './exchanged-tokens.ts';
 import { findPresentedFamily, revokeFamily, setPresentedFamily } from './families.ts';
 import { findGrantOwner } from './grant-owner.ts';
 import { expiryOf, type Model, models, type Payload, storedKey } from './models.ts';
@@ -58,9 +59,9 @@ export class Adapter {
 
   async #select(statement: Statement<'key'>, key: string): Promise<KnownRow | undefined> {
     const row = await currentUnit().readOne(statement, { key });
-    if (row?.family_is_revoked) return undefined;
-    if (row && this.#model.related) rememberRelated(row);
-    return row && this.#toKnownRow(row);
+    if (!row || row.family_is_revoked || isOrphaned(row)) return undefined;
+    if (this.#model.related) rememberRelated(row);
+    return this.#toKnownRow(row);
   }
 
   #findByKey(key: string): KnownRow | undefined | Promise<KnownRow | undefined> {
@@ -107,7 +108,7 @@ export class Adapter {
     if (known.family && accountId && clientId && grantId)
       setPresentedFamily(currentUnit(), { id: known.family, accountId, clientId, grantId, key });
     if (this.#name === 'RefreshToken' && isInOverlap(payload, this.#refreshOverlap)) delete payload.consumed;
-    return payload;
+    return withoutForeignGrant(payload);
   }
 
   async findByUserCode(userCode: string): Promise<Payload | undefined> {
@@ -180,7 +181,7 @@ export class Adapter {
         state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,
       };
     }
-    const family_id = consumed?.family ?? null;
+    const family_id = consumed?.family ?? findSourceFamily(unit)?.id ?? null;
     if (this.#model === models.AccessToken)
       return {
         authorization_code_id: consumed?.model === 'AuthorizationCode' ? consumed.id : null,

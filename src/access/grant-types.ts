@@ -1,0 +1,2 @@
+/** Of APIs that call other APIs for a user (RFC 8693). Tokens from it have it as their `gty`. */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';

@@ -1,0 +1,129 @@
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { limitToCeiling, parseScopes } from '../../access/scopes.ts';
+import { recordEvent } from '../../audit/index.ts';
+import { toEpoch } from '../../database/instants.ts';
+import { type FindAccount, limitToApplication } from '../claims.ts';
+import type { EngineClient } from '../clients/client-document.ts';
+import { bindToClientKey, type EngineResource, findRequestedResource } from '../engine-grants.ts';
+import { invalidScope } from '../engine-internals.ts';
+import { createTokenAccess } from '../introspection.ts';
+import type { FindResource } from '../resources/service.ts';
+import { ACCESS_TOKEN, checkActorToken, getSubjectToken, type SubjectToken } from './presented-tokens.ts';
+
+/** The parameters of RFC 8693 section 2.1. */
+const PARAMETERS = [
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'requested_token_type',
+  'resource',
+  'audience',
+  'scope',
+];
+
+interface ExchangeDeps {
+  findAccount: FindAccount;
+  findResource: FindResource;
+}
+
+const clientOf = (ctx: KoaContextWithOIDC) => ctx.oidc.client as unknown as EngineClient;
+
+/** The API that the new token is for. @throws InvalidTarget */
+async function getTarget(ctx: KoaContextWithOIDC): Promise<EngineResource> {
+  const { params } = ctx.oidc;
+  const { resource, audience } = params as { resource?: string | string[]; audience?: string };
+  const named = [resource ?? [], audience ?? []].flat();
+  const [identifier] = named;
+  if (identifier === undefined || named.some((one) => one !== identifier))
+    throw new errors.InvalidTarget('name one resource that the new token is for');
+  if (!clientOf(ctx).exchange_resources.includes(identifier))
+    throw new errors.InvalidTarget('this application may not exchange tokens for that resource');
+  Object.assign(params as object, { resource: identifier });
+  const target = await findRequestedResource(ctx);
+  if (!target) throw new errors.InvalidTarget('name one resource that the new token is for');
+  return target;
+}
+
+/** What the new token may carry: at most what the subject token has. @throws InvalidScope */
+function narrowScopes(
+  ctx: KoaContextWithOIDC,
+  subject: SubjectToken,
+  target: EngineResource,
+  ceiling: string[],
+): string[] {
+  const held = parseScopes(subject.scope).filter((scope) => target.scopes.has(scope));
+  const available = limitToCeiling(limitToApplication(clientOf(ctx), held), ceiling);
+  const requested = parseScopes(ctx.oidc.params?.scope as string | undefined);
+  if (requested.some((scope) => !available.includes(scope)))
+    throw invalidScope(
+      'the scope goes beyond that of the subject token, of the resource or of this application',
+    );
+  if (available.length === 0)
+    throw invalidScope(
+      'the subject token has no scope that the resource serves and this application may have',
+    );
+  return requested.length > 0 ? requested : available;
+}
+
+/** Token exchange (RFC 8693), by which an application acts for a user at another API. */
+export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): void {
+  const accessTo = createTokenAccess(deps);
+
+  async function exchange(ctx: KoaContextWithOIDC): Promise<void> {
+    const { params } = ctx.oidc;
+    const client = clientOf(ctx);
+    const wanted = params?.requested_token_type ?? ACCESS_TOKEN;
+    if (wanted !== ACCESS_TOKEN)
+      throw new errors.InvalidRequest(`requested_token_type must be ${ACCESS_TOKEN}`);
+    const subject = await getSubjectToken(ctx);
+    if ((await accessTo(client, subject)) !== 'readable')
+      throw new errors.InvalidRequest(
+        'the subject_token is of another application, and was not issued for an API of this one',
+      );
+    await checkActorToken(ctx);
+    const target = await getTarget(ctx);
+    const account = await deps.findAccount(subject.accountId);
+    if (!account) throw new errors.InvalidRequest('the account of the subject_token is disabled');
+    ctx.oidc.entity('Account', account as never);
+    const scopes = narrowScopes(ctx, subject, target, account.scopes);
+
+    const { act: before, ...facts } = subject.extra ?? {};
+    const { clientId } = client;
+    const act = { sub: clientId, ...(before && { act: before }) };
+    const token = new provider.AccessToken({
+      accountId: subject.accountId,
+      client: ctx.oidc.client as never,
+      grantId: subject.grantId,
+      gty: TOKEN_EXCHANGE,
+      sessionUid: subject.expiresWithSession ? subject.sessionUid : undefined,
+      extra: { ...facts, act },
+    } as never);
+    Object.assign(token, { resourceServer: target, scope: scopes.join(' ') });
+    await bindToClientKey(ctx, token);
+    const left = subject.exp - toEpoch(new Date());
+    Object.assign(token, { expiresIn: Math.max(1, Math.min(token.expiration, left)) });
+    ctx.oidc.entity('AccessToken', token);
+    const value = await token.save();
+
+    recordEvent({
+      action: 'token.exchanged',
+      accountId: subject.accountId,
+      clientId,
+      sessionUid: subject.sessionUid ?? null,
+      target: target.identifier(),
+      details: { subject_client_id: subject.clientId, scope: scopes.join(' ') },
+    });
+    ctx.body = {
+      access_token: value,
+      issued_token_type: ACCESS_TOKEN,
+      token_type: token.tokenType,
+      expires_in: token.expiration,
+      scope: token.scope,
+    };
+  }
+
+  // The engine's declared context lacks what it passes: `ctx.oidc`.
+  provider.registerGrantType(TOKEN_EXCHANGE, exchange as never, PARAMETERS, ['resource', 'audience']);
+}
