@@ -62,6 +62,7 @@ const security: Record<string, Words> = {
   'totp.added': () => 'An authenticator app was set up',
   'totp.removed': () => 'The authenticator app was removed',
   'recovery_codes.made': () => 'Recovery codes were created',
+  'change.disputed': () => 'A change was reported as not yours, and you were signed out everywhere',
   'recovery_code.used': () => 'A recovery code was used to create a new passkey',
   'recovery_link.created': () => 'A link to get back into your account was created',
   'recovery_link.used': () => 'A link or code to get back into your account was used',

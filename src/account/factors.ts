@@ -26,7 +26,7 @@ export interface FactorPagesDeps {
   addMethod(ctx: Context, method: string): Promise<void>;
   /** What the script of the page needs to be answered. */
   scriptToken(sessionUid: string): string;
-  notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
+  notify(accountId: string, event: 'recovery_codes_created'): void;
   qrImage(text: string): Promise<string>;
   rpId: string;
   /** When the user last got back into the account with a link or code, ISO 8601. */
@@ -95,7 +95,6 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
         const { accountId } = user;
         if (act === 'remove') {
           await totp.remove(accountId, from);
-          deps.notify(accountId, 'totp_removed');
           return back(ctx, 'app-removed');
         }
         if (code === undefined) return showApp(ctx, user);
@@ -109,7 +108,6 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
           return showApp(ctx, user, 'That code did not work. Wait for the next code and try again');
         recordSecondFactor(accountId, browserHash);
         await deps.addMethod(ctx, 'otp');
-        deps.notify(accountId, 'totp_added');
         back(ctx, 'app');
       }),
     ),
@@ -127,6 +125,7 @@ export function createFactorPages(router: Router, deps: FactorPagesDeps) {
     async (ctx, user, { idempotency_key: key }, from) => {
       const by = { session: user.sessionUid };
       showCodes(ctx, user, await recoveryCodes.create(user.accountId, by, from, key || undefined));
+      deps.notify(user.accountId, 'recovery_codes_created');
     },
   );
 

@@ -16,6 +16,7 @@ import { createDevicePages } from '../interactions/device.ts';
 import { createEmailVerificationPages } from '../interactions/email-verification.ts';
 import { createEntryPages } from '../interactions/entry.ts';
 import { createInteractionPages } from '../interactions/index.ts';
+import { createNotMePages } from '../interactions/not-me.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
 import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
@@ -156,6 +157,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     recoversByEmail: config.recoverByEmail,
     cookies: { reset: sealedCookie('reset'), request: sealedCookie('request') },
   });
+  createNotMePages(router, { issuer, recovery, showPage, forms, noticeCookie: sealedCookie('notice') });
   createEmailVerificationPages(router, {
     issuer,
     recovery,

@@ -16,11 +16,8 @@ import * as accountStore from '../identity/accounts/store.ts';
 import { createInvitations } from '../identity/invitations/index.ts';
 import { listRedeemedInvitations } from '../identity/invitations/redemption-store.ts';
 import { revokeInvitationsBy } from '../identity/invitations/store.ts';
-import type { SecurityEvent } from '../identity/mail/security-notices.ts';
-import { createSecurityNotices } from '../identity/mail/security-notices.ts';
-import { createMailSender } from '../identity/mail/send.ts';
 import { createPasskeys } from '../identity/passkeys/index.ts';
-import { listSignedKinds, removeAllKeys } from '../identity/passkeys/store.ts';
+import { listSignedKinds, removeAllKeys, unsignCredential } from '../identity/passkeys/store.ts';
 import { createPasswords } from '../identity/passwords/index.ts';
 import * as passwordStore from '../identity/passwords/store.ts';
 import { forgetBrowsers } from '../identity/passwords/trusted-browsers.ts';
@@ -33,7 +30,7 @@ import type { Background } from '../kit/background.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
-import { createMailer, type Mailer } from '../kit/smtp.ts';
+import type { Mailer } from '../kit/smtp.ts';
 import { createScopeDescriptions } from '../oidc/clients/api-scope-descriptions.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import { createClients } from '../oidc/clients/service.ts';
@@ -50,7 +47,7 @@ import { findStoredAccount } from '../oidc/storage/accounts.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
-import { createMailRenderer } from '../web/render.ts';
+import { createMail } from './mail.ts';
 
 export interface ServiceDeps {
   config: Config;
@@ -85,13 +82,7 @@ export function createServices(deps: ServiceDeps) {
   const resources = createResources({ knex, driver, issuer, findClient });
 
   const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers, recordSessionEnds });
-  const { url, from } = config.mail;
-  const mailer = url === undefined ? deps.fallbackMailer : createMailer({ url, from });
-  const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
-  const mailNotice = createSecurityNotices({ knex, issuer, mail, findAccount: accountStore.findAccount });
-  /** Mails the owner of an account that a way to sign in was added, removed or used. */
-  const notify = (accountId: string, event: SecurityEvent, keyName = '') =>
-    background.run(event, () => mailNotice(accountId, event, keyName));
+  const { mail, notify } = createMail({ knex, config, background, fallbackMailer: deps.fallbackMailer });
 
   const passwords = createPasswords({
     knex,
@@ -113,6 +104,7 @@ export function createServices(deps: ServiceDeps) {
     listSignedKinds,
     signOutEverywhere,
     assertSignedIn,
+    notify,
   });
   const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
   const passkeys = createPasskeys({
@@ -131,7 +123,7 @@ export function createServices(deps: ServiceDeps) {
     assertSignedIn,
     mayAddFactor: async (trx, accountId, amr) =>
       hasShownEnough(await secondFactor.getFactors(accountId, trx), amr),
-    notify: (accountId, event, { name }) => notify(accountId, event, name),
+    notify: (accountId, event, key) => notify(accountId, event, { key }),
   });
 
   /** Whether this account can be recovered by a mailed link, which never replaces a second factor. */
@@ -167,10 +159,12 @@ export function createServices(deps: ServiceDeps) {
     hashPassword: passwords.hash,
     addCredential,
     removeAllKeys,
+    unsignCredential,
     removeAllCodes: secondFactor.removeAll,
     revokeInvitationsBy,
     signOutEverywhere,
     allowsMailRecovery,
+    getKeyName: async (accountId, id) => (await passkeys.credentials.get(accountId, id)).name,
     recoveryCodes: secondFactor.recoveryCodes,
     notify,
   });

@@ -37,6 +37,7 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_known_browsers', column: 'expires_at', days: 0 },
   { table: 'T_reserved_usernames', column: 'expires_at', days: 0 },
   { table: 'T_account_links', column: 'expires_at', days: 90 },
+  { table: 'T_security_notices', column: 'expires_at', days: 30 },
   { table: 'T_webauthn_challenges', column: 'expires_at', days: 0 },
   { table: 'T_rate_limits', column: 'expires_at', days: 0 },
   // Deleting a used invitation would delete the record of the accounts it created (its rows in T_invitation_redemptions).

@@ -85,6 +85,7 @@ export const ROUTES: Route[] = [
   failing(signedInPage('/verify'), 'Your e-mail address was not confirmed'),
   page('/verify/done'),
   page('/recover'),
+  failing(page('/not-me'), 'Nothing was signed out'),
 
   // The front page, the account and the console.
   page('/'),

@@ -42,6 +42,7 @@ for (const engine of engines) {
         listSignedKinds: async () => [],
         signOutEverywhere: async () => {},
         assertSignedIn: async () => {},
+        notify: () => {},
       });
       for (let times = 0; times < 8; times += 1)
         await assert.rejects(interrupted.verify(account.id, codeOf(secret, 1)), { kind: 'unavailable' });

@@ -81,13 +81,16 @@ describe('passkey recovery by mail', () => {
     const { server, person, ask } = await begin(t, { recoverByEmail: true });
     const secret = await withApp(server, { id: person.id, username: 'mei' });
     assert.ok(secret);
-    assert.deepEqual(await ask(), []);
+    // The notice about the app may be sent first.
+    const links = async () => (await ask()).filter((mail) => /Create a new passkey/.test(mail));
+    assert.deepEqual(await links(), []);
     await server.database.knex('T_totp_secrets').where({ account_id: person.id }).delete();
     const { recovery: withoutPolicy } = servicesOn(server.database, server.issuer);
     const { url } = await withoutPolicy.createRecoveryLink({ accountId: null }, 'mei');
-    assert.equal((await ask()).length, 1);
+    assert.equal((await links()).length, 1);
     assert.ok(await withoutPolicy.findRecoveryLink(url.slice(-24)), 'the administrator’s link works');
-    const mailed = new URL(server.sink.mails[0]?.link ?? '', server.issuer).searchParams.get('token') ?? '';
+    const mailed =
+      new URL(server.sink.mails.at(-1)?.link ?? '', server.issuer).searchParams.get('token') ?? '';
     assert.equal(
       await withoutPolicy.findRecoveryLink(mailed),
       undefined,

@@ -133,6 +133,34 @@ export const accounts: Record<string, TableDescription> = {
     lifetime: 'Until `expires_at`. Ended sessions stay as long, as a record that they were ended.',
     initialContent: 'Empty.',
   },
+  T_security_notices: {
+    part: 'accounts',
+    purpose:
+      'A mail about a change of an account, and its single-use link "This was not me", which signs the account out everywhere.',
+    columns: {
+      account_id: 'The account.',
+      event: 'What changed, such as `key_added`.',
+      key_id: 'The key that can sign in since the change, which the link ends.',
+      email: 'The address it was sent to.',
+      token_hash: 'Digest of the link’s token of 144 random bits.',
+      consumed_at: 'When the link was used.',
+      expires_at: 'When the link stops working, after seven days.',
+    },
+    indices: {
+      I_security_notices_token_hash: 'Opening the link.',
+      I_security_notices_account_id: 'Deleting the account.',
+      I_security_notices_expires_at: 'The clean-up.',
+    },
+    unenforced: {
+      key_id: { target: 'T_webauthn_credentials.id', why: 'The notice outlives the key.' },
+    },
+    secrets: { token_hash: DIGEST },
+    security: [
+      'One conditional statement uses the link up. It signs nobody in, and a change of the password does not void it.',
+    ],
+    lifetime: 'Thirty days after the link expired.',
+    initialContent: 'Empty.',
+  },
   T_account_links: {
     part: 'accounts',
     purpose: 'A single-use link for a user: to reset a password, confirm an address or register a passkey.',

@@ -100,6 +100,8 @@ export const audit: Record<string, TableDescription> = {
         'totp.added': 'an authenticator app was set up',
         'totp.removed': 'an authenticator app was removed',
         'recovery_codes.made': 'ten new recovery codes were made',
+        'change.disputed':
+          'the owner of a mailbox said that a change was not theirs, and the account was signed out everywhere. `details`: which change, and whether password and key were ended',
         'recovery_code.used':
           'a recovery code of an account without a password opened the creation of a passkey',
         'recovery_code.refused': 'a username and recovery code were refused there; no account is recorded',

@@ -96,30 +96,6 @@ export const messages = {
     closing: [NOT_YOU],
   }),
 
-  /** To the present address, before the change. */
-  emailChangeRequested: ({ issuer, username }: { issuer: string; username: string }): Message => ({
-    kind: 'changing',
-    subject: 'Confirm the change of your e-mail address',
-    lines: [
-      `Someone asked to change the e-mail address of your account ${harmless(username)}.`,
-      'It changes when the link that we sent to the new address is opened.',
-      'If this was not you, set a new password now. That stops the change and ends every session.',
-    ],
-    link: { label: 'Set a new password', url: `${issuer}/forgot` },
-    closing: [],
-  }),
-
-  /** To the address that the account had before. */
-  emailChanged: ({ username }: { username: string }): Message => ({
-    kind: 'changed',
-    subject: 'The e-mail address of your account was changed',
-    lines: [
-      `The e-mail address of your account ${harmless(username)} was changed. We no longer send mail to this one.`,
-      `If this was not you, ${CONTACT}.`,
-    ],
-    closing: [],
-  }),
-
   invitation: (input: {
     url: string;
     inviter: string | null;

@@ -32,6 +32,14 @@ const SECURITY_EVENTS = {
     subject: 'A password was set for your account',
     line: 'Your account had no password. Now it can be signed in to with one.',
   },
+  password_changed: {
+    subject: 'The password of your account was changed',
+    line: 'The password of your account was changed, and other browsers were signed out.',
+  },
+  password_reset: {
+    subject: 'A new password was set for your account',
+    line: 'A new password was set for your account with a link that we sent by e-mail.',
+  },
   password_removed: {
     subject: 'The password of your account was removed',
     line: 'The password of your account was removed. Only passkeys can sign in to it now.',
@@ -39,6 +47,18 @@ const SECURITY_EVENTS = {
   username_changed: {
     subject: 'The username of your account was changed',
     line: 'The username of your account was changed. The new one is below. Use it the next time you sign in.',
+  },
+  email_change_requested: {
+    subject: 'Confirm the change of your e-mail address',
+    line: 'Someone asked to change the e-mail address of your account. It changes when the link that we sent to the new address is opened.',
+  },
+  email_changed: {
+    subject: 'The e-mail address of your account was changed',
+    line: 'The e-mail address of your account was changed. We no longer send mail to this one.',
+  },
+  recovery_codes_created: {
+    subject: 'Recovery codes were created for your account',
+    line: 'New recovery codes were created for your account. Earlier ones no longer work.',
   },
   recovery_code_used: {
     subject: 'A recovery code was used',
@@ -51,24 +71,41 @@ const SECURITY_EVENTS = {
 };
 export type SecurityEvent = keyof typeof SECURITY_EVENTS;
 
-/** @param input `key`: its name, if the event is about a key */
+/** After these, the key can sign in. The link of the mail ends that. */
+const KEY_GAINED = new Set<SecurityEvent>(['key_added', 'key_signed']);
+
+/** @param event as it was stored with the link @returns a sentence about it */
+export const describeNotice = (event: string): string =>
+  Object.hasOwn(SECURITY_EVENTS, event)
+    ? SECURITY_EVENTS[event as SecurityEvent].line
+    : 'Your account was changed.';
+
+/** The key that an event is about. */
+export interface NoticeKey {
+  id: string;
+  name: string;
+}
+
+/** @param input `token`: of the link with which the owner says that it was not them */
 const securityNotice = (input: {
   issuer: string;
   username: string;
   event: SecurityEvent;
-  key: string;
+  key: NoticeKey | undefined;
+  token: string;
 }): Message => ({
   kind: input.event,
   subject: SECURITY_EVENTS[input.event].subject,
   lines: [
     SECURITY_EVENTS[input.event].line,
     `Account: ${harmless(input.username)}`,
-    ...(input.key === '' ? [] : [`Key: ${harmless(input.key)}`]),
-  ],
-  link: { label: 'Review your keys', url: `${input.issuer}/account/security` },
-  closing: [
+    ...(input.key === undefined ? [] : [`Key: ${harmless(input.key.name)}`]),
     'If this was you, you do not need to do anything.',
-    `If it was not you, review your keys now, remove those that are not yours, and ${CONTACT}.`,
+  ],
+  link: { label: 'This was not me', url: `${input.issuer}/not-me?token=${input.token}` },
+  closing: [
+    'The link signs your account out everywhere. It works once, for seven days.',
+    `If you cannot sign in afterwards, ${CONTACT}.`,
   ],
 });
 
@@ -80,19 +117,35 @@ export interface SecurityNoticesDeps {
     source: Knex,
     filter: { id: string },
   ): Promise<{ username: string; email: string | null } | undefined>;
+  /** @returns the token of a link with which the owner says that it was not them */
+  createNoticeLink(
+    source: Knex,
+    notice: { accountId: string; event: string; keyId: string | null; email: string },
+  ): Promise<string>;
 }
 
 /** Mail about changes to how an account can be signed in to. */
-export function createSecurityNotices({ knex, issuer, mail, findAccount }: SecurityNoticesDeps) {
+export function createSecurityNotices(deps: SecurityNoticesDeps) {
+  const { knex, issuer, mail } = deps;
   /**
    * Mails the owner, if the account has an e-mail address.
-   * @param key the name of the passkey or security key, if the event is about one
+   * @param options `key`: the passkey or security key, if the event is about one; `to`: the address, if it is not the
+   *   account's, because that was changed
    * @throws LatchkeyError unavailable when the mail server did not accept the message
    */
-  return async (accountId: string, event: SecurityEvent, key = ''): Promise<void> => {
-    const account = await findAccount(knex, { id: accountId });
-    if (!account?.email) return;
-    const message = securityNotice({ issuer, username: account.username, event, key });
-    await mail.send(message, account.email, { accountId });
+  return async (
+    accountId: string,
+    event: SecurityEvent,
+    { key, to }: { key?: NoticeKey | undefined; to?: string | undefined } = {},
+  ): Promise<void> => {
+    if (!mail.isEnabled) return;
+    const account = await deps.findAccount(knex, { id: accountId });
+    const email = to ?? account?.email;
+    if (!account || !email) return;
+    const keyId = key && KEY_GAINED.has(event) ? key.id : null;
+    const token = await deps.createNoticeLink(knex, { accountId, event, keyId, email });
+    await mail.send(securityNotice({ issuer, username: account.username, event, key, token }), email, {
+      accountId,
+    });
   };
 }

@@ -20,7 +20,7 @@ export interface CredentialsDeps extends AddCredentialDeps {
   /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
   /** Notifies the owner. Called once the change is committed. */
-  notify(accountId: string, event: CredentialEvent, credential: { name: string }): void;
+  notify(accountId: string, event: CredentialEvent, credential: { id: string; name: string }): void;
 }
 
 /** The page shows a list that is no longer true. */

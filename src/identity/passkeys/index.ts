@@ -23,7 +23,11 @@ export interface PasskeysDeps extends Omit<CredentialsDeps, 'notify'> {
   signer: ChallengeSigner;
   counterPolicy: CounterPolicy;
   /** Notifies the owner. Called once the change is committed. */
-  notify(accountId: string, event: CredentialEvent | 'counter_regressed', credential: { name: string }): void;
+  notify(
+    accountId: string,
+    event: CredentialEvent | 'counter_regressed',
+    credential: { id: string; name: string },
+  ): void;
 }
 
 /** A response of a browser, as it was sent. */

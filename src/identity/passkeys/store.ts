@@ -159,6 +159,39 @@ export async function signCredential(
   return signed === 1;
 }
 
+/** The passkeys with which an account can be signed in to, but for one. */
+function otherPasskeys(trx: Knex.Transaction, accountId: string, id: string): Knex.QueryBuilder {
+  const others = trx(`${TABLE} as o`)
+    .where({ 'o.account_id': accountId, 'o.kind': 'passkey' })
+    .whereNot('o.id', id)
+    .whereNull('o.deleted_at')
+    .whereNotNull('o.signed_at')
+    .select('o.id');
+  // MySQL cannot read from the table of an UPDATE, except through a derived table.
+  return trx.select('other.id').from(others.as('other'));
+}
+
+/**
+ * Lets a signed credential sign in no longer until another one signs it again, if a password or another passkey can sign in.
+ * The check and the change are one statement; the row of the account must be locked.
+ * @returns whether it was done
+ */
+export async function unsignCredential(
+  trx: Knex.Transaction,
+  accountId: string,
+  id: string,
+): Promise<boolean> {
+  const password = trx('T_credentials as c').where({ 'c.account_id': accountId }).select('c.id');
+  const unsigned = await ownedBy(trx, accountId)
+    .where({ id })
+    .whereNotNull('signed_at')
+    .where((other) => {
+      other.whereExists(password).orWhereExists(otherPasskeys(trx, accountId, id));
+    })
+    .update({ signed_at: null, signed_by: null });
+  return unsigned === 1;
+}
+
 /**
  * Removes a credential, except for the last one that can be used to sign in, unless the account has a password. The check and
  * the removal are one statement. The row of the account must be locked: whoever removes the password or another credential at
@@ -170,12 +203,6 @@ export async function removeCredential(
   accountId: string,
   id: string,
 ): Promise<boolean> {
-  const otherPasskey = trx(`${TABLE} as o`)
-    .where({ 'o.account_id': accountId, 'o.kind': 'passkey' })
-    .whereNot('o.id', id)
-    .whereNull('o.deleted_at')
-    .whereNotNull('o.signed_at')
-    .select('o.id');
   const password = trx('T_credentials as c').where({ 'c.account_id': accountId }).select('c.id');
   const removed = await ownedBy(trx, accountId)
     .where({ id })
@@ -183,8 +210,7 @@ export async function removeCredential(
       allowed
         .whereNull('signed_at')
         .orWhereExists(password)
-        // MySQL cannot read from the table of an UPDATE, except through a derived table.
-        .orWhereExists(trx.select('other.id').from(otherPasskey.as('other')));
+        .orWhereExists(otherPasskeys(trx, accountId, id));
     })
     .update({ deleted_at: new Date() });
   return removed === 1;

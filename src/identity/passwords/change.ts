@@ -22,6 +22,8 @@ export interface PasswordChangeDeps {
     accountId: string,
     options: { except: { session: string; browser: string | undefined } },
   ): Promise<void>;
+  /** Mails the owner of the account, after the response. */
+  notify(accountId: string, event: 'password_changed'): void;
 }
 
 export interface PasswordChange {
@@ -84,6 +86,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
       await deps.signOutEverywhere(trx, accountId, { except });
       await recordEventIn(trx, { action: 'password.changed', accountId, sessionUid }, input.origin);
     });
+    deps.notify(accountId, 'password_changed');
     verified.release();
     if (verified.browserId) renewTrust(verified.browserId);
   };

@@ -7,7 +7,8 @@ import { createPasswordRules } from './rules.ts';
 
 export interface PasswordsDeps
   extends Pick<PasswordChangeDeps, 'knex' | 'findAccount' | 'signOutEverywhere'>,
-    Pick<PasswordAddRemoveDeps, 'assertSignedIn' | 'notify'> {
+    Pick<PasswordAddRemoveDeps, 'assertSignedIn'> {
+  notify: PasswordAddRemoveDeps['notify'] & PasswordChangeDeps['notify'];
   secrets: Secrets;
   /** The size of libuv's thread pool. */
   threads: number;

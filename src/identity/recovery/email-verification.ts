@@ -27,6 +27,8 @@ export interface EmailVerificationDeps {
     filter: { id: string; is_active: true } | { email: string },
   ): Promise<Account | undefined>;
   hasPassword(source: Knex, accountId: string): Promise<boolean>;
+  /** Mails the owner of the account, after the response. @param about `to`: the address, if it is not the account's */
+  notify(accountId: string, event: 'email_change_requested' | 'email_changed', about?: { to?: string }): void;
   /** Locks the account's row until the transaction ends. */
   lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   /** @throws LatchkeyError unauthenticated when the session has ended */
@@ -61,14 +63,6 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
       ? messages.addressKnown({ issuer })
       : messages.verifyEmail({ issuer, username, token });
     await mail.send(message, email, { accountId: owner?.id ?? id });
-  }
-
-  async function mailChange(account: Account, email: string, token: string): Promise<void> {
-    const { id: accountId, username, email: present } = account;
-    const sent = [mailLink(account, email, token)];
-    if (present !== null && present !== email)
-      sent.push(mail.send(messages.emailChangeRequested({ issuer, username }), present, { accountId }));
-    await Promise.all(sent);
   }
 
   return {
@@ -107,7 +101,9 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
       const token = await issueLink(knex, link, event, origin, async (trx) => {
         if (by) await deps.assertSignedIn(trx, accountId, by);
       });
-      if (token) background.run('change', () => mailChange(account, email, token));
+      if (!token) return;
+      if (account.email !== null && account.email !== email) deps.notify(accountId, 'email_change_requested');
+      background.run('change', () => mailLink(account, email, token));
     },
 
     /**
@@ -147,11 +143,7 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
           await recordEventIn(trx, { action, accountId: link.accountId }, origin);
           return { link, before: isChange ? replaced.before : null };
         });
-        const { username } = link;
-        if (before !== null)
-          background.run('changed', () =>
-            mail.send(messages.emailChanged({ username }), before, { accountId }),
-          );
+        if (before !== null) deps.notify(accountId, 'email_changed', { to: before });
         return link;
       } catch (error) {
         throw isDuplicate(error) ? linkExpired() : error;

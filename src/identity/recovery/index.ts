@@ -1,4 +1,5 @@
 import { type CodeRecoveryDeps, createCodeRecovery } from './code-recovery.ts';
+import { createDisputes, type DisputesDeps } from './disputes.ts';
 import { createEndEarlierCredentials, type EarlierCredentialsDeps } from './earlier-credentials.ts';
 import { createEmailVerification, type EmailVerificationDeps } from './email-verification.ts';
 import { createPasskeyRecovery, type PasskeyRecoveryDeps } from './passkey-recovery.ts';
@@ -8,7 +9,8 @@ export type RecoveryDeps = Omit<PasswordResetDeps, 'endEarlierCredentials' | 'si
   EarlierCredentialsDeps &
   EmailVerificationDeps &
   PasskeyRecoveryDeps &
-  CodeRecoveryDeps;
+  CodeRecoveryDeps &
+  DisputesDeps;
 
 /** Links that lead back to an account, or prove that an e-mail address belongs to its owner. */
 export function createRecovery(deps: RecoveryDeps) {
@@ -19,6 +21,7 @@ export function createRecovery(deps: RecoveryDeps) {
     ...createEmailVerification(deps),
     ...createPasskeyRecovery(deps),
     ...createCodeRecovery(deps),
+    ...createDisputes(deps),
   };
 }
 

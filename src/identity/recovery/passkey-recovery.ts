@@ -34,8 +34,9 @@ export interface PasskeyRecoveryDeps {
       typed: string,
     ): Promise<(trx: Knex.Transaction) => Promise<boolean>>;
   };
+  getKeyName(accountId: string, id: string): Promise<string>;
   /** Notifies the owner of the account. */
-  notify(accountId: string, event: 'key_added'): void;
+  notify(accountId: string, event: 'key_added', about: { key: { id: string; name: string } }): void;
 }
 
 /** The account of a recovery link, and what its owner must show besides. */
@@ -118,13 +119,15 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
         const link = await consumeLink(trx, token, ...PURPOSES);
         if (!link || link.accountId !== credential.challenge.accountId) throw linkExpired();
         const { accountId } = link;
-        await deps.addCredential(trx, { accountId, credential, isConfirmed: true, origin });
+        const key = await deps.addCredential(trx, { accountId, credential, isConfirmed: true, origin });
         if (endOthers) await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'recovery_link.used', accountId, details: { endOthers } }, origin);
-        return accountId;
+        return { accountId, key };
       });
-      if (owner !== undefined) deps.notify(owner, 'key_added');
-      return owner;
+      if (!owner) return undefined;
+      const { accountId, key: id } = owner;
+      deps.notify(accountId, 'key_added', { key: { id, name: await deps.getKeyName(accountId, id) } });
+      return accountId;
     },
   };
 }

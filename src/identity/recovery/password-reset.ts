@@ -35,6 +35,8 @@ export interface PasswordResetDeps {
   /** Locks the account's row until the transaction ends. */
   lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
+  /** Mails the owner of the account, after the response. */
+  notify(accountId: string, event: 'password_reset'): void;
   /** Ends everything of an account that was set up before anybody had shown its mailbox. */
   endEarlierCredentials: EndEarlierCredentials;
   /** Whether the policy lets a confirmed mailbox open this account, which has no password. */
@@ -146,6 +148,7 @@ export function createPasswordReset(deps: PasswordResetDeps) {
       } catch (error) {
         throw isDuplicate(error) ? linkExpired() : error;
       }
+      deps.notify(found.accountId, 'password_reset');
     },
   };
 }

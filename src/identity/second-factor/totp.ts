@@ -42,6 +42,8 @@ export interface TotpDeps {
   /** Its host is the name that an authenticator app shows. */
   issuer: string;
   attempts: CodeAttempts;
+  /** Mails the owner of the account, after the response. */
+  notify(accountId: string, event: 'totp_added' | 'totp_removed'): void;
   /** @throws LatchkeyError unauthenticated when the session or sign-in has ended */
   assertSignedIn(trx: Knex.Transaction, accountId: string, by: SignedInBy): Promise<void>;
 }
@@ -156,7 +158,7 @@ export function createTotp(deps: TotpDeps) {
       const secret = row?.confirmed_at === null ? openWaiting(row, by) : undefined;
       if (!row || secret === undefined) return false;
       const attempt = await attempts.prepare({ accountId, browserHash });
-      return inTransaction(knex, async (trx) => {
+      const isConfirmed = await inTransaction(knex, async (trx) => {
         if (by) await deps.assertSignedIn(trx, accountId, by);
         const confirmed = { confirmed_at: new Date(), secret_sealed: secrets.seal(secret, placeOf(row.id)) };
         const isConfirmed = await attempt(trx, () =>
@@ -165,6 +167,8 @@ export function createTotp(deps: TotpDeps) {
         if (isConfirmed) await recordEventIn(trx, { action: 'totp.added', accountId }, origin);
         return isConfirmed;
       });
+      if (isConfirmed) deps.notify(accountId, 'totp_added');
+      return isConfirmed;
     },
 
     /** @returns false when the code is wrong or was used before, or when there were too many attempts */
@@ -179,12 +183,14 @@ export function createTotp(deps: TotpDeps) {
     },
 
     /** @throws LatchkeyError not_found */
-    remove: (accountId: string, origin?: Origin): Promise<void> =>
-      inTransaction(knex, async (trx) => {
+    async remove(accountId: string, origin?: Origin): Promise<void> {
+      await inTransaction(knex, async (trx) => {
         const removed = await trx(TABLE).where({ account_id: accountId }).delete();
         if (removed !== 1)
           throw new LatchkeyError('not_found', 'totp_not_found', 'There is no authenticator app here.');
         await recordEventIn(trx, { action: 'totp.removed', accountId }, origin);
-      }),
+      });
+      deps.notify(accountId, 'totp_removed');
+    },
   };
 }
