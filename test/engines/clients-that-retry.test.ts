@@ -74,7 +74,7 @@ for (const engine of engines) {
       const ended = Promise.all(clients);
       // Awaited below: until then a client that fails must not end the process.
       ended.catch(() => {});
-      for (let round = 0; round < rounds(3); round += 1) {
+      for (let round = 0; round < rounds(2); round += 1) {
         await sleep(200 + Math.random() * 300);
         await server.kill('SIGKILL');
         await server.restart();
@@ -99,7 +99,7 @@ for (const engine of engines) {
         tokens.map((token) => refreshUntil(end.signal, server, client, token, counts)),
       );
       ended.catch(() => {});
-      for (let round = 0; round < rounds(8); round += 1) {
+      for (let round = 0; round < rounds(4); round += 1) {
         await sleep(100 + Math.random() * 200);
         const lost = round % 4 === 0 ? 'answer' : 'request';
         if (round % 2 === 0) await Promise.race([proxy.loseCommit(lost), sleep(3000)]);

@@ -116,7 +116,7 @@ for (const engine of engines) {
       const { browser } = await signInWith(server, client, person);
       const sums = { kills: 0, tokens: 0, codes: 0, underWay: 0, pages: 0 };
 
-      for (let round = 0; round < rounds(3); round += 1) {
+      for (let round = 0; round < rounds(2); round += 1) {
         const received: Received = {
           accessTokens: [],
           refreshTokens: new Set(),

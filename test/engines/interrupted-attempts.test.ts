@@ -104,7 +104,7 @@ for (const engine of engines) {
         const { action, fields } = await formOf(page);
         return (await browser.post(action, { ...fields, username: 'ada', password: person.password })).status;
       }
-      for (let round = 0; round < rounds(4); round += 1) {
+      for (let round = 0; round < rounds(2); round += 1) {
         const clients = Array.from({ length: 4 }, async () => {
           for (;;) await signIn();
         });

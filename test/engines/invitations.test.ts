@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, type TestContext, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from '../support/browser.ts';
 import { OPERATOR, open, signUp } from '../support/builders/invitation.ts';
@@ -11,7 +11,11 @@ import { servicesOn } from '../support/services.ts';
 import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
 
 const PARALLEL = 100;
-const redeemers = resolve(import.meta.dirname, '../support/redeem-process.js');
+interface Person {
+  code: string;
+  username: string;
+}
+const program = resolve(import.meta.dirname, '../support/redeem-process.js');
 
 const invitationsOf = (world: World, server: { issuer: string }) =>
   servicesOn(world.database, server.issuer).invitations;
@@ -48,12 +52,17 @@ async function sendAll(ready: [Browser, Response][], username: (index: number) =
   return tally(await Promise.all(statuses));
 }
 
+const children: ChildProcess[] = [];
+after(() => {
+  for (const child of children) child.kill();
+});
+
 /** Starts a process that redeems invitations: it reads a line and answers with a line. */
-async function redeemer(t: TestContext, url: string) {
-  const child = spawn(process.execPath, [redeemers, url], {
+async function startRedeemer() {
+  const child = spawn(process.execPath, [program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  t.after(() => child.kill());
+  children.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => JSON.parse((await lines.next()).value ?? '"it ended"');
   assert.equal(await answer(), 'ready');
@@ -63,13 +72,16 @@ async function redeemer(t: TestContext, url: string) {
   };
 }
 
-/** Starts two processes without servers, which redeem half of the invitations each at the same time. */
-async function atTheDatabase(t: TestContext, url: string) {
-  const both = await Promise.all([redeemer(t, url), redeemer(t, url)]);
-  return async (given: { code: string; username: string }[]) => {
-    const ends = both.map((redeem, half) => redeem(given.filter((_, index) => index % 2 === half)));
-    return tally((await Promise.all(ends)).flat());
-  };
+/** Two processes without servers, which redeem half of the invitations each at the same time. */
+let redeemers: ReturnType<typeof startRedeemer>[] | undefined;
+
+async function atTheDatabase(url: string, people: Person[]) {
+  redeemers ??= [startRedeemer(), startRedeemer()];
+  const both = await Promise.all(redeemers);
+  const ends = both.map((redeem, half) =>
+    redeem({ url, redemptions: people.filter((_, index) => index % 2 === half) }),
+  );
+  return tally((await Promise.all(ends)).flat());
 }
 
 for (const engine of engines) {
@@ -77,7 +89,7 @@ for (const engine of engines) {
     test('100 at once: one use creates one account, seven uses seven, and a username belongs to one account', async (t) => {
       const world = await openWorld(t, engine);
       const { knex } = world.database;
-      const redeemAll = await atTheDatabase(t, world.storage.url);
+      const redeemAll = (people: Person[]) => atTheDatabase(world.storage.url, people);
       const invitations = invitationsOf(world, { issuer: 'http://127.0.0.1' });
       const count = async (table: string) => Number((await knex(table).count({ n: '*' }).first())?.n);
       const people = (name: string, code = '') =>
@@ -108,8 +120,7 @@ for (const engine of engines) {
       const earlier = await code();
       const link = await code();
       const people = Array.from({ length: 50 }, (_, index) => ({ code: link, username: `ada${index}` }));
-      const redeemAll = await atTheDatabase(t, world.storage.url);
-      const ends = await redeemAll([...people, { code: earlier, username: 'grace' }]);
+      const ends = await atTheDatabase(world.storage.url, [...people, { code: earlier, username: 'grace' }]);
       assert.deepEqual(ends, { made: 1, invalid_input: 50 });
       const accounts = await world.database.knex('T_accounts').select('scopes');
       assert.deepEqual(accounts, [{ scopes: '["*:*"]' }]);

@@ -77,7 +77,7 @@ for (const engine of engines) {
       const server = await startServer(t, engine);
       let now = Date.now() + 2 * MINUTE;
       let rotations = 0;
-      for (let round = 0; round < rounds(4); round += 1) {
+      for (let round = 0; round < rounds(2); round += 1) {
         const child = spawn(process.execPath, [rotateProcess, server.storage.url, String(now)]);
         let output = '';
         child.stdout.on('data', (chunk) => {

@@ -153,7 +153,7 @@ for (const engine of engines) {
               'fields',
               'response',
             ]) {
-              if (name === '1 MB' && member !== 'fields') continue;
+              if (name === '1 MB' && (member !== 'fields' || engine !== 'sqlite')) continue;
               const bodies: unknown[] = [{ ...place, [member]: text }];
               if (['fields', 'response'].includes(member))
                 bodies.push({ ...place, [member]: { username: text, id: text, response: { a: text } } });
@@ -173,7 +173,9 @@ for (const engine of engines) {
       await walk(browser, authorization(await server.createClient()), ada);
       const paths = ROUTES.filter(({ servedBy, form }) => servedBy === 'pages' && form === 'same-origin');
       for (const { path } of paths)
-        for (const [name, text] of Object.entries(UNSTORABLE_IN_FORMS))
+        for (const [name, text] of Object.entries(UNSTORABLE_IN_FORMS)) {
+          // It is refused before the database is asked.
+          if (name === '1 MB' && engine !== 'sqlite') continue;
           for (const body of [`csrf=${text}`, `csrf=x&username=${text}&key=${text}`, `${text}=x`]) {
             const headers = { origin: server.issuer, 'content-type': 'application/x-www-form-urlencoded' };
             const at = path.replace(/:\w+/g, 'abc');
@@ -183,6 +185,7 @@ for (const engine of engines) {
               .catch(() => ({ status: 413 }));
             assert.ok(isRefused(status), `${path} ${name}: ${status}`);
           }
+        }
       assert.equal(await countAccounts(server), 1);
     });
 
