@@ -107,6 +107,8 @@ describe('a request object (JAR, RFC 9101)', () => {
       [hs256, /^invalid_request_object: .*client_secret_jwt/],
       ['e30.e30.', /^invalid_request_object/],
     ];
+    const alsoAssertion = await signed(claimsOf(request, { sub: client.client_id }));
+    assert.match(await errorOf(request, alsoAssertion), /belongs to client assertions/);
     for (const [object, error] of attempts) assert.match(await errorOf(request, object), error);
     const rows = await server.database.knex('T_auth_audit_log').where({ action: 'authorization.refused' });
     assert.ok(rows.every(({ details }) => JSON.parse(details).parameter === 'request'));
