@@ -62,6 +62,7 @@ await serve(async (origin) => {
       issuer: origin,
       ttl: TTL,
       secondFactor: { everyone: false, scopes: [], roles: [] },
+      trustProxy: 0,
       groupsClaim: 'groups',
     },
     secrets: createSecrets(SECRETS),

@@ -29,7 +29,7 @@ import { allowAnyFormTarget, setSecurityHeaders } from '../web/security-headers.
 import type { Services } from './services.ts';
 
 export interface MiddlewareDeps {
-  config: Pick<Config, 'issuer' | 'trustProxy'>;
+  config: Pick<Config, 'clientCertificates' | 'issuer' | 'mtlsUrl' | 'trustProxy'>;
   log: Logger;
   database: Database;
   assets: Assets;
@@ -109,7 +109,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
       },
     }),
     // Add to the engine's documents what it does not know.
-    completeDiscovery(deps.services.clients.listScopes),
+    completeDiscovery(deps.services.clients.listScopes, config),
     completeIntrospections(deps.services.resources.find),
     // Our own pages. Every other path is the engine's.
     (ctx, next) => (findRoute(ctx.path)?.servedBy === 'pages' ? pages(ctx as never, next) : next()),

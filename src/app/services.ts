@@ -76,7 +76,7 @@ export function createServices(deps: ServiceDeps) {
     findClockFault: () => findClockFault(database),
   });
   const scopeDescriptions = createScopeDescriptions(knex);
-  const clients = createClients({ knex, issuer, secrets });
+  const clients = createClients({ knex, issuer, secrets, clientCertificates: config.clientCertificates });
   const clientUsage = createClientUsage(knex);
   const consents = createConsents(knex);
   const resources = createResources({ knex, driver, issuer, findClient });

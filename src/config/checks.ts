@@ -104,6 +104,24 @@ function checkSecondFactor(rules: string[]): string[] {
   ];
 }
 
+function checkMutualTls(values: Variables): string[] {
+  const { LATCHKEY_CLIENT_CERT_HEADER: header, LATCHKEY_MTLS_URL: url } = values;
+  const faults: string[] = [];
+  if (header !== undefined && values.LATCHKEY_TRUST_PROXY === 0)
+    faults.push(
+      'LATCHKEY_CLIENT_CERT_HEADER needs LATCHKEY_TRUST_PROXY. Without a trusted proxy, anyone could write that header.',
+    );
+  for (const name of ['LATCHKEY_CLIENT_CERT_VERIFIED_HEADER', 'LATCHKEY_MTLS_URL'] as const)
+    if (header === undefined && values[name] !== undefined)
+      faults.push(`${name} needs LATCHKEY_CLIENT_CERT_HEADER, the header that has the certificate.`);
+  const parsed = URL.parse(url ?? 'https://unset.example');
+  if (parsed?.protocol !== 'https:' || /[?#]|\/$/.test(url ?? ''))
+    faults.push(
+      `LATCHKEY_MTLS_URL must be an https URL without a slash at its end, such as https://mtls.example.com. "${url}" is not.`,
+    );
+  return faults;
+}
+
 /** @param ring the values of LATCHKEY_SECRETS */
 export function checkSecrets(ring: string[]): string[] {
   return ring.flatMap((secret, index) => {
@@ -131,6 +149,7 @@ export function checkValues(values: Variables, production: boolean): string[] {
     ...checkRedisUrl(values.LATCHKEY_REDIS_URL),
     ...checkSecondFactor(values.LATCHKEY_SECOND_FACTOR),
     ...checkPasskeys(values),
+    ...checkMutualTls(values),
   ];
 }
 

@@ -137,6 +137,14 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     redisUrl: values.LATCHKEY_REDIS_URL,
     passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
+    clientCertificates:
+      values.LATCHKEY_CLIENT_CERT_HEADER === undefined
+        ? undefined
+        : {
+            header: values.LATCHKEY_CLIENT_CERT_HEADER,
+            verifiedHeader: values.LATCHKEY_CLIENT_CERT_VERIFIED_HEADER,
+          },
+    mtlsUrl: values.LATCHKEY_MTLS_URL,
     keepAlive: values.LATCHKEY_KEEP_ALIVE,
     drain: values.LATCHKEY_DRAIN,
     logLevel: values.LATCHKEY_LOG_LEVEL,

@@ -37,6 +37,12 @@ const trustedProxies = z
     error: `must be true, false, a number of proxies up to ${MAX_PROXIES}, or a list of their addresses and networks`,
   });
 
+/** A field name (RFC 9110 section 5.1), in lower case as Node has it. */
+const headerName = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/, { error: 'must be the name of a header, such as X-Client-Cert' })
+  .transform((name) => name.toLowerCase());
+
 const YEAR_SECONDS = 31_536_000;
 /** The largest LATCHKEY_REFRESH_OVERLAP, in seconds: a used token must stop working within minutes. */
 export const MAX_REFRESH_OVERLAP = 300;
@@ -67,6 +73,9 @@ export const variables = z.object({
   LATCHKEY_REDIS_URL: z.string().optional(),
   LATCHKEY_PASSWORD_MIN_LENGTH: wholeNumber(8, 64).default(15),
   LATCHKEY_TRUST_PROXY: trustedProxies.default(0),
+  LATCHKEY_CLIENT_CERT_HEADER: headerName.optional(),
+  LATCHKEY_CLIENT_CERT_VERIFIED_HEADER: headerName.optional(),
+  LATCHKEY_MTLS_URL: z.string().optional(),
   LATCHKEY_KEEP_ALIVE: wholeNumber(1, 3600).default(65),
   LATCHKEY_DRAIN: wholeNumber(0, 600).default(3),
   LATCHKEY_LOG_LEVEL: oneOf(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
@@ -120,6 +129,10 @@ export interface Config {
   passwordMinLength: number;
   /** The number of proxies in front, or a list of their addresses and networks. */
   trustProxy: number | string[];
+  /** The headers in which trusted proxies pass on certificates of clients, in lower case. Without it, there is no mutual TLS. */
+  clientCertificates?: { header: string; verifiedHeader: string | undefined } | undefined;
+  /** Where clients reach this server with their certificates, if not at the issuer. */
+  mtlsUrl?: string | undefined;
   /** How many seconds a connection is kept for the next request. */
   keepAlive: number;
   /** How many seconds a stopping server still answers. */

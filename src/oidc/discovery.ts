@@ -1,14 +1,19 @@
 import type { Middleware } from 'koa';
+import type { Config } from '../config/settings.ts';
 import { findRoute } from '../web/routes.ts';
+import { describeMutualTls } from './client-authentication/mutual-tls-metadata.ts';
 
 const FRESH_MS = 10_000;
 const PATHS = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
 
 /**
- * Adds the scopes of applications to the discovery document.
+ * Adds the scopes of applications to the discovery document, and what the server has of mutual TLS.
  * @param listScopes every scope that an application may request, without wildcards
  */
-export function completeDiscovery(listScopes: () => Promise<string[]>): Middleware {
+export function completeDiscovery(
+  listScopes: () => Promise<string[]>,
+  config: Pick<Config, 'clientCertificates' | 'mtlsUrl'>,
+): Middleware {
   let known: { readAt: number; scopes: Promise<string[]> } | undefined;
 
   function readScopes(): Promise<string[]> {
@@ -26,6 +31,6 @@ export function completeDiscovery(listScopes: () => Promise<string[]>): Middlewa
     if (ctx.status !== 200 || !PATHS.includes(findRoute(ctx.path)?.path ?? '')) return;
     const body = ctx.body as { scopes_supported: string[] };
     const scopes = new Set([...body.scopes_supported, ...(await readScopes())]);
-    ctx.body = { ...body, scopes_supported: [...scopes] };
+    ctx.body = describeMutualTls({ ...body, scopes_supported: [...scopes] }, config);
   };
 }

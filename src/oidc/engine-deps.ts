@@ -22,7 +22,10 @@ export interface EnginePages {
 }
 
 export interface EngineDeps {
-  config: Pick<Config, 'issuer' | 'ttl' | 'secondFactor' | 'groupsClaim'>;
+  config: Pick<
+    Config,
+    'clientCertificates' | 'issuer' | 'trustProxy' | 'ttl' | 'secondFactor' | 'groupsClaim'
+  >;
   secrets: Secrets;
   /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
   adapter: (model: string) => object;

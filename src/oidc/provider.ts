@@ -6,6 +6,7 @@ import { issuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
 import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
+import { createMutualTls } from './client-authentication/certificates.ts';
 import { giveClientClaims } from './client-claims.ts';
 import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
@@ -137,6 +138,7 @@ function configuration(
           token.clientId === client.clientId,
       },
       clientCredentials: { enabled: true },
+      mTLS: createMutualTls(config),
       userinfo: { enabled: true },
       ...signedMessages,
       resourceIndicators: resources.feature,

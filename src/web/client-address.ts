@@ -44,6 +44,19 @@ export function createAddressReader(trusted: number | string[]): (req: IncomingM
   };
 }
 
+/**
+ * @param trusted the number of proxies in front of this server, or their addresses and networks
+ * @returns a function that tells whether a request came from a proxy, whose headers can be believed
+ */
+export function createPeerCheck(trusted: number | string[]): (req: IncomingMessage) => boolean {
+  if (typeof trusted === 'number') return () => trusted > 0;
+  const isProxy = createNetworkList(trusted);
+  return ({ socket }) => {
+    const address = addressOf(socket.remoteAddress ?? '');
+    return address !== undefined && isProxy(address);
+  };
+}
+
 /** Sets `ctx.ip`, by which limits count and which the audit log shows. */
 export function findClientAddress(trusted: number | string[]): Middleware {
   const readAddress = createAddressReader(trusted);

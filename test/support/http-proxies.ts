@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { freePort } from './free-port.ts';
@@ -6,7 +6,7 @@ import { temporaryFolder } from './throwaway/index.ts';
 import { findProgram, ownedFolder, startProgram } from './throwaway/program.ts';
 import { listens } from './throwaway/servers.ts';
 
-type ProxyName = 'haproxy' | 'nginx';
+export type ProxyName = 'haproxy' | 'nginx';
 
 /** For the option `skip` of a test. With CI=true the test fails instead. */
 export const withoutProxy = (name: ProxyName) =>
@@ -90,4 +90,67 @@ ${locations.join('\n')}
 `,
     port,
   );
+}
+
+interface TlsFiles {
+  ca: string;
+  server: { file: string; keyFile: string };
+}
+
+/** What docs/production.md says for each proxy: certificates of unknown authorities are passed on too. */
+const TLS: Record<ProxyName, (files: TlsFiles, origin: string, port: number, folder: string) => string> = {
+  nginx: ({ ca, server }, origin, port, folder) => `
+daemon off;
+pid ${folder}/nginx.pid;
+error_log stderr;
+events {}
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  server {
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${server.file};
+    ssl_certificate_key ${server.keyFile};
+    ssl_client_certificate ${ca};
+    ssl_verify_client optional_no_ca;
+    location / {
+      proxy_pass ${origin};
+      proxy_set_header X-Client-Cert $ssl_client_escaped_cert;
+      proxy_set_header X-Client-Verify $ssl_client_verify;
+    }
+  }
+}
+`,
+  haproxy: ({ ca, server }, origin, port, folder) => {
+    const both = join(folder, 'server.pem');
+    writeFileSync(both, readFileSync(server.file, 'utf8') + readFileSync(server.keyFile, 'utf8'));
+    return `
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+frontend front
+  bind 127.0.0.1:${port} ssl crt ${both} ca-file ${ca} verify optional crt-ignore-err all ca-ignore-err all
+  http-request set-header X-Client-Cert %[ssl_c_der,base64]
+  http-request set-header X-Client-Verify %[ssl_c_verify]
+  default_backend latchkey
+backend latchkey
+  server a ${hostOf(origin)}
+`;
+  },
+};
+
+/** Starts a proxy that asks for certificates of clients and passes them on. */
+export function startTlsProxy(
+  t: Pick<TestContext, 'after'>,
+  name: ProxyName,
+  options: { files: TlsFiles; origin: string; port: number },
+): Promise<string> {
+  const configure = (port: number, folder: string) => TLS[name](options.files, options.origin, port, folder);
+  return startProxy(t, name, configure, options.port);
 }

@@ -4,6 +4,8 @@ export const AUTH_METHODS = [
   'client_secret_post',
   'client_secret_jwt',
   'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
 ] as const;
 
 /**
@@ -46,5 +48,17 @@ export function canSignWith(method: string, alg: AssertionAlg): boolean {
   return method === 'private_key_jwt' && alg !== 'HS256';
 }
 
-/** Whether an application with this method signs with a private key of its own, so that its public keys must be known. */
-export const needsKeys = (method: string): boolean => method === 'private_key_jwt';
+/** Whether an application with this method has a private key of its own, so that its public keys must be known. */
+export const needsKeys = (method: string): boolean =>
+  method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
+
+/** The members of RFC 8705 section 2.1.2, and the kinds of names that they stand for on the command line. */
+export const SUBJECT_MEMBERS = {
+  dn: 'tls_client_auth_subject_dn',
+  dns: 'tls_client_auth_san_dns',
+  uri: 'tls_client_auth_san_uri',
+  ip: 'tls_client_auth_san_ip',
+  email: 'tls_client_auth_san_email',
+} as const;
+
+export type SubjectKind = keyof typeof SUBJECT_MEMBERS;

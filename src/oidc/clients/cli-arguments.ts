@@ -38,6 +38,8 @@ export interface ClientArguments {
   authMethod?: ClientInput['authMethod'];
   jwks?: string;
   jwksUri?: string;
+  certificateSubject?: string;
+  requireMtls?: boolean;
   metadata?: string;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   idTokenClaims?: ClientInput['idTokenClaims'];
@@ -110,6 +112,8 @@ const toStated = (args: ClientArguments): ClientChange => ({
   authMethod: args.authMethod,
   jwks: args.jwks === undefined ? undefined : readKeySet(args.jwks),
   jwksUri: args.jwksUri,
+  certificateSubject: args.certificateSubject,
+  requireMtls: args.requireMtls,
   idTokenSignedResponseAlg: args.idTokenAlg,
   idTokenClaims: args.idTokenClaims,
   userinfoSignedResponseAlg: orNull(args.userinfoAlg, 'none') as ClientChange['userinfoSignedResponseAlg'],

@@ -56,10 +56,18 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ],
   [
     '--auth-method <method>',
-    'how it proves who it is: client_secret_basic (default), client_secret_post, client_secret_jwt or private_key_jwt',
+    'how it proves who it is: client_secret_basic (default), client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth or self_signed_tls_client_auth',
   ],
-  ['--jwks <file>', 'a JWK Set with its public keys, for private_key_jwt'],
+  [
+    '--jwks <file>',
+    'a JWK Set with its public keys for private_key_jwt, or its certificates (PEM) for self_signed_tls_client_auth',
+  ],
   ['--jwks-uri <url>', 'where its public keys are published, instead'],
+  [
+    '--certificate-subject <name>',
+    'what its certificate must have, for tls_client_auth: dns=, uri=, ip=, email= or dn=, such as dns=reports.example',
+  ],
+  ['--require-mtls', 'its tokens are bound to its certificate (RFC 8705)'],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [
     '--id-token-claims <which>',

@@ -118,6 +118,7 @@ export function clientCommands(
     .option('--no-require-dpop')
     .option('--no-require-signed-request')
     .option('--no-exchange-resource', 'it may exchange tokens for no resource')
+    .option('--no-require-mtls')
     .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')
     .action(async (clientId: string, args: ClientArguments) => {

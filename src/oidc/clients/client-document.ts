@@ -96,6 +96,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     token_endpoint_auth_signing_alg: metadata.token_endpoint_auth_signing_alg,
     jwks: metadata.jwks,
     jwks_uri: metadata.jwks_uri,
+    ...metadata.certificate_subject,
     contacts: metadata.contacts,
     application_type: metadata.application_type ?? typeOf(row, redirectUris),
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
@@ -108,6 +109,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     claims: metadata.claims ?? [],
     require_pushed_authorization_requests: metadata.require_pushed_authorization_requests ?? false,
     dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
+    tls_client_certificate_bound_access_tokens: metadata.tls_client_certificate_bound_access_tokens ?? false,
     backchannel_logout_uri: metadata.backchannel_logout_uri,
     // Without the session, an application would have to sign its user out in every browser.
     backchannel_logout_session_required:

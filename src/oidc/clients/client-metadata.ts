@@ -43,6 +43,8 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     token_endpoint_auth_signing_alg: input.authSigningAlg,
     jwks: input.jwks,
     jwks_uri: input.jwksUri,
+    certificate_subject: input.certificateSubject,
+    tls_client_certificate_bound_access_tokens: input.requireMtls,
     contacts: input.contacts,
     ...toMessageMetadata(input),
     exchange_resources: input.exchangeResources,
@@ -72,6 +74,9 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
       orEarlier(input.backchannelLogoutUri, earlier.backchannel_logout_uri) ?? undefined,
     token_endpoint_auth_method: input.authMethod ?? earlier.token_endpoint_auth_method,
     token_endpoint_auth_signing_alg: input.authSigningAlg ?? earlier.token_endpoint_auth_signing_alg,
+    certificate_subject: input.certificateSubject ?? earlier.certificate_subject,
+    tls_client_certificate_bound_access_tokens:
+      input.requireMtls ?? earlier.tls_client_certificate_bound_access_tokens,
     contacts: input.contacts ?? earlier.contacts,
     jwks: input.jwksUri === undefined ? (input.jwks ?? earlier.jwks) : input.jwks,
     jwks_uri: input.jwks === undefined ? (input.jwksUri ?? earlier.jwks_uri) : input.jwksUri,
@@ -112,8 +117,11 @@ export function changeColumns(row: ClientRow, input: z.output<typeof clientChang
   const isOtherKind = isPublic !== (row.client_type === 'public');
   const metadata = changeMetadata(JSON.parse(row.metadata), input);
   if (isPublic) metadata.token_endpoint_auth_method = undefined;
-  // Another method than before forgets the algorithm of the earlier one.
-  if (input.authMethod ?? isPublic) metadata.token_endpoint_auth_signing_alg = input.authSigningAlg;
+  // Another method than before forgets what the earlier one needed.
+  if (input.authMethod ?? isPublic) {
+    metadata.token_endpoint_auth_signing_alg = input.authSigningAlg;
+    metadata.certificate_subject = input.certificateSubject;
+  }
   return {
     metadata: JSON.stringify(metadata),
     client_type: isPublic ? ('public' as const) : ('confidential' as const),

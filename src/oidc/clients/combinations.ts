@@ -1,5 +1,6 @@
 import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 import { limitToClient, parseScopes } from '../../access/scopes.ts';
+import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
 import { type AuthMethod, canSignWith, needsKeys } from './auth-methods.ts';
 import { authMethodOf } from './client-metadata.ts';
@@ -41,6 +42,19 @@ function checkAuthMethod(row: CheckedColumns, stated: AuthMethod | undefined): v
       'signing_alg_without_method',
       `An application that authenticates with ${authMethodOf(row)} cannot sign with ${alg}. HS256 belongs to client_secret_jwt, the other algorithms to private_key_jwt.`,
     );
+  const method = authMethodOf(row);
+  if ((method === 'tls_client_auth') !== (metadata.certificate_subject !== undefined))
+    refuse(
+      'certificate_subject_without_method',
+      'The method tls_client_auth needs what its certificate must have (--certificate-subject), and no other method has that.',
+    );
+  if (method === 'self_signed_tls_client_auth' && metadata.jwks?.keys.some(({ x5c }) => x5c) === false)
+    refuse(
+      'certificate_missing',
+      'The method self_signed_tls_client_auth needs keys with their certificates (x5c). Name a PEM file with the certificate in --jwks.',
+    );
+  if (metadata.tls_client_certificate_bound_access_tokens && metadata.dpop_bound_access_tokens)
+    refuse('tokens_bound_twice', 'Tokens are bound to a certificate or to a DPoP key, not to both.');
   if (metadata.jwks !== undefined && metadata.jwks_uri !== undefined)
     refuse(
       'keys_contradicted',
@@ -50,6 +64,23 @@ function checkAuthMethod(row: CheckedColumns, stated: AuthMethod | undefined): v
     refuse(
       'keys_missing',
       `An application that authenticates with ${authMethodOf(row)} needs its public keys. Add --jwks with a file, or --jwks-uri with their address.`,
+    );
+}
+
+/** Refuses what needs a setting that the server does not have. @throws LatchkeyError invalid_input */
+export function checkServer(
+  { authMethod, requireMtls }: { authMethod?: AuthMethod | undefined; requireMtls?: boolean | undefined },
+  certificates: Config['clientCertificates'],
+): void {
+  if (certificates === undefined && (requireMtls || authMethod?.endsWith('tls_client_auth')))
+    refuse(
+      'mutual_tls_off',
+      'This server does not see certificates of clients. Set LATCHKEY_CLIENT_CERT_HEADER first.',
+    );
+  if (authMethod === 'tls_client_auth' && certificates?.verifiedHeader === undefined)
+    refuse(
+      'certificates_not_verified',
+      'This server does not know which certificates were verified. Set LATCHKEY_CLIENT_CERT_VERIFIED_HEADER first.',
     );
 }
 

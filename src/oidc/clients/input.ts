@@ -3,9 +3,9 @@ import { claimMappingFault, findRepeatedClaim, MAX_MAPPINGS } from '../../access
 import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
 import { visibleText } from '../../kit/text.ts';
-import { ASSERTION_ALGS, AUTH_METHODS } from './auth-methods.ts';
+import { authentication } from './auth-input.ts';
+import { webAddress } from './fields.ts';
 import { GRANT_TYPES } from './grant-types.ts';
-import { type ClientKeySet, keySetFault } from './key-sets.ts';
 import { checkLogoUri } from './logo.ts';
 import { messageFields } from './message-metadata.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
@@ -95,29 +95,10 @@ const claims = z
       });
   });
 
-const authMethod = z.enum(AUTH_METHODS, `The authentication method is one of ${AUTH_METHODS.join(', ')}`);
-
 const contacts = z
   .array(z.email('A contact is an e-mail address'))
   .max(10, 'An application has at most 10 contacts');
 
-const authSigningAlg = z.enum(
-  ASSERTION_ALGS,
-  `The algorithm of client assertions is one of ${ASSERTION_ALGS.join(', ')}`,
-);
-
-const jwks = z.custom<ClientKeySet>().check((context) => {
-  const message = keySetFault(context.value);
-  if (message) context.issues.push({ code: 'custom', input: context.value, message });
-});
-
-const webAddress = z
-  .string()
-  .max(2000, 'An address has at most 2000 characters')
-  .refine(
-    (address) => /^https?:$/.test(URL.parse(address)?.protocol ?? ''),
-    'Enter an address that begins with https:// or http://',
-  );
 /** OpenID Connect Dynamic Client Registration section 2 allows only https. */
 const loginAddress = webAddress.refine(
   (address) => address.startsWith('https:'),
@@ -178,14 +159,9 @@ export const clientInput = z.strictObject({
   exchangeResources: exchangeResources.default([]),
   /** Null: it is notified of no sign-out. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().default(null),
-  /** How it proves who it is, unless it is public. By default `client_secret_basic`, which includes `client_secret_post`. */
-  authMethod: authMethod.optional(),
-  /** The only algorithm of its client assertions; by default any that its keys can have. */
-  authSigningAlg: authSigningAlg.optional(),
-  /** Its public keys, for `private_key_jwt`. */
-  jwks: jwks.optional(),
-  /** Where its public keys are published, instead. */
-  jwksUri: webAddress.optional(),
+  ...authentication,
+  /** Whether its tokens are bound to its certificate (RFC 8705 section 3). */
+  requireMtls: z.boolean().default(false),
   /** E-mail addresses of people who are responsible for it. */
   contacts: contacts.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
@@ -221,12 +197,9 @@ export const clientChange = z.strictObject({
   exchangeResources: exchangeResources.optional(),
   /** Null removes it. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().optional(),
-  authMethod: authMethod.optional(),
-  authSigningAlg: authSigningAlg.optional(),
+  ...authentication,
+  requireMtls: z.boolean().optional(),
   contacts: contacts.optional(),
-  /** Takes the place of an earlier `jwks` or `jwksUri`. */
-  jwks: jwks.optional(),
-  jwksUri: webAddress.optional(),
   ...messageFields,
   claims: claims.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),

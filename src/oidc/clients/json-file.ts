@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { LatchkeyError } from '../../kit/errors.ts';
-import type { ClientKeySet } from './key-sets.ts';
+import { type ClientKeySet, toKeySet } from './key-sets.ts';
 
-/**
- * Reads a file that an operator names on the command line.
- * @throws LatchkeyError invalid_input when it cannot be read, or is not JSON
- */
-export function readJsonFile(file: string): unknown {
+/** @throws LatchkeyError invalid_input when the file cannot be read, or `parse` throws for its text */
+function readWith<T>(file: string, parse: (text: string) => T): T {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return parse(readFileSync(file, 'utf8'));
   } catch (cause) {
     // The parser's message quotes the file, which may hold a private key.
     const fault = cause instanceof SyntaxError ? 'it is not JSON' : (cause as Error).message;
@@ -18,12 +15,18 @@ export function readJsonFile(file: string): unknown {
   }
 }
 
+/** Reads a file that an operator names on the command line. @throws LatchkeyError invalid_input */
+export const readJsonFile = (file: string): unknown => readWith(file, JSON.parse);
+
 /**
  * Reads the public keys of an application.
- * @param file a JWK Set, or a single key (JWK)
+ * @param file a JWK Set, a single key (JWK), or certificates in PEM
  * @throws LatchkeyError invalid_input
  */
 export function readKeySet(file: string): ClientKeySet {
-  const value = readJsonFile(file) as Partial<ClientKeySet> & { kty?: unknown };
-  return typeof value?.kty === 'string' ? { keys: [value] } : (value as ClientKeySet);
+  return readWith(file, (text) => {
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return toKeySet(text);
+    const value: Partial<ClientKeySet> & { kty?: unknown } = JSON.parse(text);
+    return typeof value?.kty === 'string' ? { keys: [value] } : (value as ClientKeySet);
+  });
 }

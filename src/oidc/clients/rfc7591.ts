@@ -1,4 +1,5 @@
 import { refuse } from '../../kit/errors.ts';
+import { SUBJECT_MEMBERS } from './auth-methods.ts';
 import type { ClientInput } from './input.ts';
 
 type Type = 'text' | 'list' | 'flag' | 'number' | 'object';
@@ -51,6 +52,7 @@ const MEMBERS: Record<string, Member> = {
   request_object_signing_alg: { input: 'requestObjectSigningAlg', type: 'text' },
   require_pushed_authorization_requests: { input: 'requirePar', type: 'flag' },
   dpop_bound_access_tokens: { input: 'requireDpop', type: 'flag' },
+  tls_client_certificate_bound_access_tokens: { input: 'requireMtls', type: 'flag' },
 };
 
 /** Members of our own, as `latchkey client show --json` prints them. Only an operator decides about these. */
@@ -69,7 +71,25 @@ const OWN_MEMBERS: Record<string, Member> = {
 };
 
 /** Members that `toClientInput` reads itself. */
-const READ: Record<string, Type> = { token_endpoint_auth_method: 'text', response_types: 'list' };
+const READ: Record<string, Type> = {
+  token_endpoint_auth_method: 'text',
+  response_types: 'list',
+  ...Object.fromEntries(Object.values(SUBJECT_MEMBERS).map((member) => [member, 'text' as const])),
+};
+
+/** The certificate's name that metadata asks for. @throws LatchkeyError invalid_input for several (RFC 8705 section 2.1.2) */
+function readSubject(document: object): Pick<ClientInput, 'certificateSubject'> {
+  const named = Object.entries(SUBJECT_MEMBERS).flatMap(([kind, member]) => {
+    const value = (document as Record<string, unknown>)[member];
+    return typeof value === 'string' ? [`${kind}=${value}`] : [];
+  });
+  if (named.length > 1)
+    refuse(
+      'certificate_subject_repeated',
+      'Client metadata can have only one of the tls_client_auth members.',
+    );
+  return named[0] === undefined ? {} : { certificateSubject: named[0] };
+}
 
 function checkType(name: string, value: unknown, type: Type): void {
   if (!CHECKS[type](value))
@@ -105,7 +125,7 @@ export function toClientInput(
       'metadata_member_unsupported',
       `Latchkey does not support these members of client metadata: ${unknown.join(', ')}. Remove them.`,
     );
-  const input: Record<string, unknown> = {};
+  const input: Record<string, unknown> = readSubject(document);
   for (const [name, value] of members) {
     const member = known.get(name);
     const type = member?.type ?? (Object.hasOwn(READ, name) ? READ[name] : undefined);

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { parseScopes } from '../../access/scopes.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
+import type { Config } from '../../config/settings.ts';
 import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
@@ -9,7 +10,7 @@ import { endpointsOf } from '../endpoints.ts';
 import { secretStorageOf } from './auth-methods.ts';
 import { type ClientDocument, toDocument } from './client-document.ts';
 import { authMethodOf, changeColumns, toColumns } from './client-metadata.ts';
-import { checkCombination } from './combinations.ts';
+import { checkCombination, checkServer } from './combinations.ts';
 import { listFrontPages } from './front-pages.ts';
 import { hasUsers } from './grant-types.ts';
 import { type ClientChange, type ClientInput, clientChange, clientInput } from './input.ts';
@@ -33,7 +34,12 @@ const withSecret = (document: ClientDocument, secret: string): ClientDocument =>
 });
 
 /** Registers applications, changes and disables them. Each change is committed together with its audit event. */
-export function createClients(deps: { knex: Knex; issuer: string; secrets: Pick<Secrets, 'seal'> }) {
+export function createClients(deps: {
+  knex: Knex;
+  issuer: string;
+  secrets: Pick<Secrets, 'seal'>;
+  clientCertificates?: Config['clientCertificates'];
+}) {
   const { knex, issuer, secrets } = deps;
 
   async function getClient(source: Knex, clientId: string): Promise<ClientRow> {
@@ -92,6 +98,7 @@ export function createClients(deps: { knex: Knex; issuer: string; secrets: Pick<
       const scope = input.scope ?? (hasUsers(grantTypes) ? ['openid', 'profile', 'email'] : []);
       const columns = toColumns(input, { grantTypes, scope });
       checkCombination(columns, input);
+      checkServer(input, deps.clientCertificates);
       const method = authMethodOf(columns);
       return knex
         .transaction(async (trx) => {
@@ -160,6 +167,7 @@ export function createClients(deps: { knex: Knex; issuer: string; secrets: Pick<
         async (row, trx) => {
           const columns = changeColumns(row, input);
           checkCombination(columns, input);
+          checkServer(input, deps.clientCertificates);
           const method = authMethodOf(columns);
           if (secretStorageOf(method) !== secretStorageOf(authMethodOf(row))) {
             await disableSecrets(trx, row.id);

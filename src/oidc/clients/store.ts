@@ -76,6 +76,9 @@ export interface ClientMetadata extends ClientLinks, MessageMetadata {
   token_endpoint_auth_method?: AuthMethod | undefined;
   /** The only algorithm of its client assertions; undefined: any that its keys can have. */
   token_endpoint_auth_signing_alg?: AssertionAlg | undefined;
+  /** What the certificate of a client of `tls_client_auth` must have: one of the members of RFC 8705 section 2.1.2. */
+  certificate_subject?: Record<string, string> | undefined;
+  tls_client_certificate_bound_access_tokens?: boolean | undefined;
   contacts?: string[] | undefined;
   /** The public keys of the application. */
   jwks?: ClientKeySet | undefined;
