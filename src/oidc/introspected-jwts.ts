@@ -23,23 +23,26 @@ interface AccessTokenClaims {
   auth_time?: number;
   acr?: string;
   amr?: string[];
+  /** The application that acts for the user, of a token that was exchanged (RFC 8693 section 4.1). */
+  act?: object;
 }
 
 /**
  * Whether the account still allows the application anything. A JWT does not name its grant, and one that ended with its
- * session alone is not noticed: that token lives a few minutes more.
+ * session alone is not noticed: that token lives a few minutes more. Nor is the withdrawal of a grant that another
+ * application had, for which this one acts.
  */
-async function isAllowed({ sub, client_id }: AccessTokenClaims): Promise<boolean> {
+async function isAllowed({ sub, client_id, act }: AccessTokenClaims): Promise<boolean> {
   // The token of a service, which acts for nobody.
-  if (sub === client_id) return true;
+  if (sub === client_id || act) return true;
   return (await currentUnit().readOne(SELECT_GRANT, { account_id: sub, client_id })) !== undefined;
 }
 
 /** The same as the members of an access token that is stored. */
 function toMembers({ sub, client_id, cnf, ...claims }: AccessTokenClaims): object {
-  const { aud, exp, iat, jti, scope, auth_time, acr, amr } = claims;
+  const { aud, exp, iat, jti, scope, auth_time, acr, amr, act } = claims;
   const accountId = sub === client_id ? undefined : sub;
-  const extra = { auth_time, acr, amr };
+  const extra = { auth_time, acr, amr, act };
   return { aud, exp, iat, jti, scope, accountId, clientId: client_id, ...cnf, extra };
 }
 

@@ -111,6 +111,10 @@ describe('token exchange', () => {
       [ada.id, SEARCH, api.client_id, { sub: api.client_id }],
     );
     assert.ok(claims.auth_time);
+    const { body: info } = await call(server, api, '/token/introspection', {
+      token: answer.body.access_token,
+    });
+    assert.deepEqual([info.active, info.act], [true, { sub: api.client_id }]);
   });
 
   test('works beside a sign-in of the same user to the API itself', async (t) => {
