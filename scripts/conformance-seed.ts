@@ -1,0 +1,14 @@
+import { seedConformance } from '../seeds/conformance.ts';
+import { withServices } from '../src/app/command.ts';
+
+/** `npm run conformance:seed`: makes what the OpenID Foundation's conformance suite needs, and prints its configuration. */
+try {
+  const { username, password, configuration } = await withServices((services) =>
+    seedConformance({ ...services, issuer: services.clients.endpoints.issuer }),
+  );
+  process.stderr.write(`The suite signs in as ${username} with the password ${password}\n`);
+  process.stdout.write(`${JSON.stringify(configuration, null, 2)}\n`);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}

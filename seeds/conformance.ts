@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import type { Services } from '../src/app/services.ts';
+import { LatchkeyError } from '../src/kit/errors.ts';
+import type { ClientInput } from '../src/oidc/clients/input.ts';
+
+/** The operator. */
+const ACTOR = { accountId: null };
+const USERNAME = 'conformance';
+/** Where the suite runs by default, and the alias of its test plans. */
+const SUITE = 'https://localhost.emobix.co.uk:8443/test/a/latchkey';
+const SCOPE = 'openid profile email address phone';
+
+/** What the OpenID Foundation's conformance suite needs of this server. The names of its members are those of the suite. */
+export interface SuiteConfiguration {
+  alias: string;
+  description: string;
+  server: { discoveryUrl: string };
+  client: SuiteClient;
+  client2: SuiteClient;
+  client_secret_post: SuiteClient;
+  /** What the suite's own browser does on our pages. */
+  browser: object[];
+}
+
+interface SuiteClient {
+  client_id: string;
+  client_secret: string;
+}
+
+/** A user with a value for every claim. */
+const PERSON = {
+  username: USERNAME,
+  email: 'conformance@latchkey.example',
+  emailVerified: true,
+  name: 'Grace Brewster Hopper',
+  givenName: 'Grace',
+  middleName: 'Brewster',
+  familyName: 'Hopper',
+  nickname: 'Amazing Grace',
+  profile: 'https://latchkey.example/people/grace',
+  website: 'https://grace.example',
+  gender: 'female',
+  birthdate: '1906-12-09',
+  zoneinfo: 'America/New_York',
+  locale: 'en-US',
+  phoneNumber: '+1 212 555 0100',
+  phoneNumberVerified: true,
+  streetAddress: '1 Compiler Way',
+  locality: 'New York',
+  region: 'NY',
+  postalCode: '10001',
+  country: 'United States',
+  scope: SCOPE,
+};
+
+/**
+ * The suite sends requests without PKCE, and without a nonce in one module. It warns of claims in the ID token that only a
+ * scope asked for.
+ */
+const client = (clientId: string): ClientInput => ({
+  clientId,
+  name: `OpenID conformance suite (${clientId})`,
+  redirectUris: [`${SUITE}/callback`, `${SUITE}/callback?dummy1=lorem&dummy2=ipsum`],
+  postLogoutRedirectUris: [`${SUITE}/post_logout_redirect`],
+  backchannelLogoutUri: `${SUITE}/backchannel_logout`,
+  scope: SCOPE,
+  pkce: 'off',
+  idTokenClaims: 'requested',
+  firstParty: true,
+});
+
+const isMissing = (error: unknown) => error instanceof LatchkeyError && error.kind === 'not_found';
+
+/** Registers a client, or gives the earlier one another secret. @returns what the suite needs of it */
+async function register({ clients }: Pick<Services, 'clients'>, clientId: string): Promise<SuiteClient> {
+  const { clientId: _, ...changes } = client(clientId);
+  const document = await clients.update(ACTOR, clientId, changes).then(
+    () => clients.rotateSecret(ACTOR, clientId),
+    (error) => {
+      if (isMissing(error)) return clients.create(ACTOR, client(clientId));
+      throw error;
+    },
+  );
+  return { client_id: clientId, client_secret: String(document.client_secret) };
+}
+
+/** Creates the user, in place of an earlier one. */
+async function createPerson({ accounts }: Pick<Services, 'accounts'>, password: string): Promise<void> {
+  await accounts.delete(ACTOR, USERNAME).catch((error) => {
+    if (!isMissing(error)) throw error;
+  });
+  await accounts.create(ACTOR, { ...PERSON, password });
+}
+
+/** What the suite's browser types and presses: it signs in, and allows, where it is asked to. */
+const browserTasks = (issuer: string, password: string) => [
+  {
+    match: `${issuer}/auth*`,
+    tasks: [
+      {
+        task: 'Sign in',
+        optional: true,
+        match: `${issuer}/interaction/*`,
+        commands: [
+          ['text', 'id', 'username', USERNAME],
+          ['text', 'id', 'password', password],
+          ['click', 'css', 'form button.primary'],
+        ],
+      },
+      {
+        task: 'Allow',
+        optional: true,
+        match: `${issuer}/interaction/*`,
+        commands: [['click', 'css', 'button[value=allow]']],
+      },
+      { task: 'Finish', match: `${SUITE}/callback*`, commands: [['wait', 'id', 'submission_complete', 10]] },
+    ],
+  },
+  {
+    match: `${issuer}/session/end*`,
+    tasks: [
+      {
+        task: 'Sign out',
+        optional: true,
+        match: `${issuer}/session/end*`,
+        commands: [['click', 'css', 'form button.primary']],
+      },
+    ],
+  },
+];
+
+/**
+ * Makes the user and the clients that the suite needs. Running it again gives them another password and other secrets.
+ * @param deps services of the server, and its issuer
+ * @returns the configuration to paste into the suite, and the password of the user
+ */
+export async function seedConformance(
+  deps: Pick<Services, 'accounts' | 'clients'> & { issuer: string },
+): Promise<{ username: string; password: string; configuration: SuiteConfiguration }> {
+  const password = randomBytes(24).toString('base64url');
+  await createPerson(deps, password);
+  const first = await register(deps, 'conformance');
+  const configuration = {
+    alias: 'latchkey',
+    description: 'Latchkey',
+    server: { discoveryUrl: `${deps.issuer}/.well-known/openid-configuration` },
+    client: first,
+    client2: await register(deps, 'conformance-2'),
+    // client_secret_basic includes client_secret_post here.
+    client_secret_post: first,
+    browser: browserTasks(deps.issuer, password),
+  };
+  return { username: USERNAME, password, configuration };
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { type SuiteConfiguration, seedConformance } from '../../seeds/conformance.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { projectPath } from '../../src/kit/project-root.ts';
+import { CALLBACK } from '../support/builders/conformance.ts';
+import { childEnvironment } from '../support/child-environment.ts';
+import { createMigratedDatabase, SECRETS } from '../support/databases.ts';
+import { servicesOn } from '../support/services.ts';
+
+test('npm run conformance:seed prints what to paste into the suite, and another time renews passwords and secrets', async (t) => {
+  const { url, drop } = await createMigratedDatabase('sqlite');
+  const database = openDatabase(url);
+  t.after(async () => {
+    await database.close();
+    await drop();
+  });
+  const env = childEnvironment({
+    LATCHKEY_DATABASE_URL: url,
+    LATCHKEY_SECRETS: SECRETS.join(','),
+    LATCHKEY_ISSUER: 'http://localhost:3000',
+  });
+  const script = projectPath('dist/scripts/conformance-seed.js');
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
+  const first = JSON.parse(stdout) as SuiteConfiguration;
+  assert.equal(first.server.discoveryUrl, 'http://localhost:3000/.well-known/openid-configuration');
+  const services = servicesOn(database, 'http://localhost:3000');
+  const second = await seedConformance({ ...services, issuer: 'http://localhost:3000' });
+  assert.equal(second.configuration.client.client_id, first.client.client_id);
+  assert.notEqual(second.configuration.client.client_secret, first.client.client_secret);
+  const registered = await services.clients.show(first.client.client_id);
+  assert.deepEqual(registered.redirect_uris, [CALLBACK, `${CALLBACK}?dummy1=lorem&dummy2=ipsum`]);
+  assert.equal((await database.knex('T_accounts')).length, 1);
+  assert.equal(
+    (await database.knex('T_oauth_clients')).filter(({ client_id }) => /^conf/.test(client_id)).length,
+    2,
+  );
+});
