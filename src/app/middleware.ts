@@ -39,7 +39,7 @@ export interface MiddlewareDeps {
     clients: Pick<Services['clients'], 'listScopes'>;
     wayBack: Services['wayBack'];
     limits: Services['limits'];
-    resources: Pick<Services['resources'], 'find'>;
+    resources: Pick<Services['resources'], 'find' | 'listHosted'>;
   };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
@@ -109,7 +109,11 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
       },
     }),
     // Add to the engine's documents what it does not know.
-    completeDiscovery(deps.services.clients.listScopes, config),
+    completeDiscovery({
+      listScopes: deps.services.clients.listScopes,
+      listResources: deps.services.resources.listHosted,
+      config,
+    }),
     completeIntrospections(deps.services.resources.find),
     // Our own pages. Every other path is the engine's.
     (ctx, next) => (findRoute(ctx.path)?.servedBy === 'pages' ? pages(ctx as never, next) : next()),

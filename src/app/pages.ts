@@ -22,6 +22,7 @@ import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { addToConsent } from '../oidc/consents/store.ts';
 import { createOwnSessions } from '../oidc/own-session.ts';
+import { createResourceMetadata } from '../oidc/resources/metadata.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
@@ -176,6 +177,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findPlace: services.places.find,
     findScopeDescriptions: services.scopeDescriptions.find,
   });
+  createResourceMetadata(router, { issuer, resources: services.resources });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
 
   const { mayAdminister } = createConsolePages(router, { signedIn, showPage, covers, invitations, qrCode });

@@ -7,30 +7,33 @@ const FRESH_MS = 10_000;
 const PATHS = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
 
 /**
- * Adds the scopes of applications to the discovery document, and what the server has of mutual TLS.
- * @param listScopes every scope that an application may request, without wildcards
+ * Adds the scopes of applications to the discovery document, what the server has of mutual TLS, and the resources whose metadata we publish (RFC 9728 section 4).
+ * @param deps `listScopes`: every scope that an application may request, without wildcards
  */
-export function completeDiscovery(
-  listScopes: () => Promise<string[]>,
-  config: Pick<Config, 'clientCertificates' | 'mtlsUrl'>,
-): Middleware {
-  let known: { readAt: number; scopes: Promise<string[]> } | undefined;
+export function completeDiscovery(deps: {
+  listScopes(): Promise<string[]>;
+  listResources(): Promise<string[]>;
+  config: Pick<Config, 'clientCertificates' | 'mtlsUrl'>;
+}): Middleware {
+  let known: { readAt: number; lists: Promise<[scopes: string[], resources: string[]]> } | undefined;
 
-  function readScopes(): Promise<string[]> {
-    if (known && Date.now() - known.readAt < FRESH_MS) return known.scopes;
-    const scopes = listScopes();
-    known = { readAt: Date.now(), scopes };
-    scopes.catch(() => {
+  function readLists() {
+    if (known && Date.now() - known.readAt < FRESH_MS) return known.lists;
+    const lists = Promise.all([deps.listScopes(), deps.listResources()]);
+    known = { readAt: Date.now(), lists };
+    lists.catch(() => {
       known = undefined;
     });
-    return scopes;
+    return lists;
   }
 
   return async (ctx, next) => {
     await next();
     if (ctx.status !== 200 || !PATHS.includes(findRoute(ctx.path)?.path ?? '')) return;
     const body = ctx.body as { scopes_supported: string[] };
-    const scopes = new Set([...body.scopes_supported, ...(await readScopes())]);
-    ctx.body = describeMutualTls({ ...body, scopes_supported: [...scopes] }, config);
+    const [listed, resources] = await readLists();
+    const scopes = [...new Set([...body.scopes_supported, ...listed])];
+    const protected_resources = resources.length > 0 ? resources : undefined;
+    ctx.body = describeMutualTls({ ...body, scopes_supported: scopes, protected_resources }, deps.config);
   };
 }

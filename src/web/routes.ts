@@ -115,6 +115,7 @@ export const ROUTES: Route[] = [
     failing(page('/admin/invitations/:id/revoke'), 'The invitation was not revoked'),
   ]),
 
+  wellKnown('/.well-known/oauth-protected-resource/:id'),
   wellKnown('/.well-known/webauthn'),
   wellKnown('/.well-known/passkey-endpoints'),
   wellKnown('/.well-known/change-password'),

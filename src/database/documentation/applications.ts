@@ -122,6 +122,8 @@ export const applications: Record<string, TableDescription> = {
       access_token_ttl:
         'Seconds for which its access tokens live. NULL: LATCHKEY_ACCESS_TOKEN_TTL, and for a JWT at most 600.',
       client_id: 'The client of the API, which may introspect its opaque tokens; NULL: none.',
+      hosts_metadata:
+        'True: its metadata (RFC 9728) is published at /.well-known/oauth-protected-resource/ and its `id`.',
       is_active: 'False: disabled on every server within a second.',
       updated_at: 'The last change.',
     },

@@ -12,6 +12,7 @@ interface ResourceArguments {
   alg?: ResourceInput['alg'];
   ttl?: string;
   client?: string;
+  hostMetadata?: boolean;
   json?: boolean;
 }
 
@@ -22,13 +23,22 @@ const toSeconds = (text: string | undefined) =>
   text === undefined ? undefined : text === 'default' ? null : Number(text);
 
 /** Members without an option are undefined, and keep their value or default. */
-const toChange = ({ name, scope, format, alg, ttl, client }: ResourceArguments): ResourceChange => ({
+const toChange = ({
+  name,
+  scope,
+  format,
+  alg,
+  ttl,
+  client,
+  hostMetadata,
+}: ResourceArguments): ResourceChange => ({
   name,
   scope,
   format,
   alg,
   ttl: toSeconds(ttl),
   clientId: client === 'none' ? null : client,
+  hostsMetadata: hostMetadata,
 });
 
 const summarize = ({ identifier, token_format, scope, is_active }: ResourceDocument) => ({
@@ -51,6 +61,7 @@ export function resourceCommands(
       .option('--format <format>', 'of its access tokens: opaque (default), or jwt, which cannot be revoked')
       .option('--alg <alg>', 'that signs a jwt: RS256 (default), ES256 or EdDSA')
       .option('--ttl <seconds>', 'the life of its access tokens, or default')
+      .option('--host-metadata', 'publish its metadata (RFC 9728), for an API that cannot do that itself')
       .option('--client <client_id>', 'the client of the API, which may introspect its tokens, or none')
       .option(...json);
 
@@ -83,6 +94,7 @@ export function resourceCommands(
   withOptions(resource.command('update <identifier>'))
     .description('change what the options name')
     .option('--scope <scopes>', 'the scopes that it serves')
+    .option('--no-host-metadata')
     .action(async (identifier: string, args: ResourceArguments) =>
       print(
         await withResources((resources) => resources.update(OPERATOR, identifier, toChange(args))),

@@ -55,6 +55,8 @@ export const resourceInput = z.strictObject({
   ttl: ttl.nullable().default(null),
   /** The client of the API, registered with --resource-server. */
   clientId: z.string().nullable().default(null),
+  /** Whether we publish its metadata (RFC 9728). */
+  hostsMetadata: z.boolean().default(false),
 });
 
 /** What can be changed later. A member that is not given stays as it is. */
@@ -65,6 +67,7 @@ export const resourceChange = z.strictObject({
   alg: alg.optional(),
   ttl: ttl.nullable().optional(),
   clientId: z.string().nullable().optional(),
+  hostsMetadata: z.boolean().optional(),
 });
 
 export type ResourceInput = z.input<typeof resourceInput>;

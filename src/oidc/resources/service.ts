@@ -13,10 +13,13 @@ import {
   resourceChange,
   resourceInput,
 } from './input.ts';
+import { metadataUrl } from './metadata.ts';
 import {
   findActiveResource,
+  findHostedResource,
   findResourceRow,
   insertResource,
+  listHostedIdentifiers,
   listResourceRows,
   type Resource,
   type ResourceRow,
@@ -34,6 +37,8 @@ export interface ResourceDocument {
   /** Seconds; undefined: the server's own setting. */
   access_token_ttl: number | undefined;
   client_id: string | undefined;
+  /** Where its metadata is published (RFC 9728); undefined: the API does that itself. */
+  metadata_url: string | undefined;
   is_active: boolean;
 }
 
@@ -47,16 +52,19 @@ export interface ResourceDeps {
 
 export type FindResource = (identifier: string) => Promise<Resource | undefined>;
 
-const toDocument = (row: ResourceRow): ResourceDocument => ({
-  identifier: row.identifier,
-  name: row.name,
-  scope: JSON.parse(row.scopes).join(' '),
-  token_format: row.token_format,
-  signing_alg: row.token_format === 'jwt' ? row.signing_alg : undefined,
-  access_token_ttl: row.access_token_ttl ?? undefined,
-  client_id: row.client_id ?? undefined,
-  is_active: Boolean(row.is_active),
-});
+const toDocumentAt =
+  (issuer: string) =>
+  (row: ResourceRow): ResourceDocument => ({
+    identifier: row.identifier,
+    name: row.name,
+    scope: JSON.parse(row.scopes).join(' '),
+    token_format: row.token_format,
+    signing_alg: row.token_format === 'jwt' ? row.signing_alg : undefined,
+    access_token_ttl: row.access_token_ttl ?? undefined,
+    client_id: row.client_id ?? undefined,
+    metadata_url: row.hosts_metadata ? metadataUrl(issuer, row.id) : undefined,
+    is_active: Boolean(row.is_active),
+  });
 
 function checkLifetime({
   token_format,
@@ -71,7 +79,9 @@ function checkLifetime({
 
 /** APIs that applications name in the parameter `resource` (RFC 8707). Each change is committed together with its audit event. */
 export function createResources({ knex, driver, issuer, findClient }: ResourceDeps) {
+  const toDocument = toDocumentAt(issuer);
   const findFresh = createFreshCache<Resource>((identifier) => findActiveResource(driver, identifier));
+  const findHostedFresh = createFreshCache<Resource>((id) => findHostedResource(driver, id));
 
   async function getRow(source: Knex, identifier: string): Promise<ResourceRow> {
     const row = await findResourceRow(source, identifier);
@@ -111,6 +121,12 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
     find: (identifier: string): Promise<Resource | undefined> =>
       isIdentifier(identifier) ? findFresh(identifier) : Promise.resolve(undefined),
 
+    /** An active resource whose metadata we publish. @param id of its row */
+    findHosted: (id: string): Promise<Resource | undefined> =>
+      /^[\da-f-]{36}$/.test(id) ? findHostedFresh(id) : Promise.resolve(undefined),
+
+    listHosted: (): Promise<string[]> => listHostedIdentifiers(knex),
+
     /** @throws LatchkeyError invalid_input, conflict */
     async create(actor: Actor, resource: ResourceInput): Promise<ResourceDocument> {
       const input = parse(resourceInput, resource);
@@ -126,6 +142,7 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
         signing_alg: input.alg,
         access_token_ttl: input.ttl,
         client_id: input.clientId,
+        hosts_metadata: input.hostsMetadata,
         is_active: true,
       };
       checkLifetime(columns);
@@ -168,6 +185,7 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
           signing_alg: input.alg ?? row.signing_alg,
           access_token_ttl: input.ttl === undefined ? row.access_token_ttl : input.ttl,
           client_id: input.clientId === undefined ? row.client_id : input.clientId,
+          hosts_metadata: input.hostsMetadata ?? row.hosts_metadata,
         };
         checkLifetime(columns);
         return columns;

@@ -21,6 +21,8 @@ export interface ResourceRow {
   access_token_ttl: number | null;
   /** The client that may introspect the tokens of the resource. */
   client_id: string | null;
+  /** Whether we publish its metadata (RFC 9728). Null in rows of earlier versions: no. */
+  hosts_metadata: boolean | number | null;
   is_active: boolean | number;
 }
 
@@ -43,6 +45,12 @@ const SELECT_ACTIVE = selectOne({
   where: sql`identifier = ${'identifier'} AND is_active = true`,
 });
 
+const SELECT_HOSTED = selectOne({
+  columns: 'identifier, name, scopes, token_format, signing_alg, access_token_ttl, client_id',
+  from: TABLE,
+  where: sql`id = ${'id'} AND is_active = true AND hosts_metadata = true`,
+});
+
 const toResource = (row: ResourceRow): Resource => ({
   identifier: row.identifier,
   name: row.name,
@@ -58,6 +66,16 @@ export async function findActiveResource(driver: Driver, identifier: string): Pr
   const row = await driver.readOne(SELECT_ACTIVE, { identifier });
   return row && toResource(row as unknown as ResourceRow);
 }
+
+/** An active resource whose metadata we publish. */
+export async function findHostedResource(driver: Driver, id: string): Promise<Resource | undefined> {
+  const row = await driver.readOne(SELECT_HOSTED, { id });
+  return row && toResource(row as unknown as ResourceRow);
+}
+
+/** The identifiers of the active resources whose metadata we publish. */
+export const listHostedIdentifiers = (source: Knex): Promise<string[]> =>
+  source(TABLE).where({ is_active: true, hosts_metadata: true }).orderBy('id').pluck('identifier');
 
 /** Finds disabled ones too. */
 export const findResourceRow = (source: Knex, identifier: string): Promise<ResourceRow | undefined> =>
