@@ -5,16 +5,24 @@ export type { Logger };
 /** pino's number for the level `error`. */
 const ERROR = 50;
 const FLUSH_MS = 500;
+/** In bytes. */
+const MAX_LENGTH = 1_000_000;
 
 /**
  * Logs JSON lines on standard error; standard output has only the results of commands. Lines are written in groups, at the
  * latest after half a second and at the end of the process. Errors are written at once.
  */
 export function createLog(level: string): Logger {
-  const destination = pino.destination({ dest: 2, sync: true, minLength: 8192 });
-  const flush = () => destination.flushSync();
-  setInterval(flush, FLUSH_MS).unref();
-  process.on('exit', flush);
+  const destination = pino.destination({
+    dest: 2,
+    sync: true,
+    minLength: 8192,
+    maxLength: MAX_LENGTH,
+    periodicFlush: FLUSH_MS,
+  });
+  // A full disk under the log must not end the server. Its lines wait, up to MAX_LENGTH, and are dropped beyond it.
+  destination.on('error', () => {});
+  process.on('exit', () => destination.flush());
   return pino(
     {
       level,
@@ -23,7 +31,8 @@ export function createLog(level: string): Logger {
       hooks: {
         logMethod(args, method, number) {
           method.apply(this, args);
-          if (number >= ERROR) flush();
+          // `flushSync` would also wait for the disk where standard error is a file, and every request with it.
+          if (number >= ERROR) destination.flush();
         },
       },
     },
