@@ -4,6 +4,7 @@ import { createLog } from '../src/kit/log.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
 import { toEngineAccount } from '../src/oidc/claims.ts';
 import { createProvider } from '../src/oidc/provider.ts';
+import { createRegistration } from '../src/oidc/registration/index.ts';
 import { correctEngineResponses } from '../src/oidc/responses.ts';
 import { answerErrors } from '../src/web/errors.ts';
 import { logRequests } from '../src/web/request-log.ts';
@@ -70,6 +71,12 @@ await serve(async (origin) => {
     findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
     findResource: async () => undefined,
     fetch,
+    registration: createRegistration({
+      config: { issuer: origin, registration: { documents: false } },
+      driver: { readOne: fail, commit: fail, close: fail },
+      secrets: createSecrets(SECRETS),
+      limits: { metadataDocument: { countAttempt: fail } },
+    }),
     keys: {
       signing: [
         key('RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })),

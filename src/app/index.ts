@@ -3,7 +3,6 @@ import type { Config } from '../config/settings.ts';
 import { createBackground } from '../kit/background.ts';
 import { createPrintingMailer } from '../kit/smtp.ts';
 import { createFindAccount } from '../oidc/claims.ts';
-import { createClientCache } from '../oidc/clients/cache.ts';
 import { createEnginePages } from '../oidc/engine-pages.ts';
 import { createLogoutDelivery, type LogoutDelivery } from '../oidc/logout/deliver.ts';
 import { createProvider } from '../oidc/provider.ts';
@@ -31,23 +30,23 @@ type AppDeps = { config: Config } & Pick<MiddlewareDeps, 'database' | 'log' | 'i
  * @throws LatchkeyError when a signing key cannot be decrypted with the configured secrets
  */
 export async function createApp(deps: AppDeps): Promise<App> {
-  const { config, database, log } = deps;
+  const { config, log } = deps;
   const { issuer, passwordMinLength } = config;
   const background = createBackground(log);
   const fallbackMailer = config.production ? undefined : createPrintingMailer(log);
   const services = createServices({ ...deps, background, fallbackMailer });
   const assets = createAssets();
   const showPage = createShowPage(createRenderer({ assets, issuer, passwordMinLength }));
-  const clients = createClientCache({ driver: database.driver, issuer, secrets: services.secrets });
   const provider = createProvider({
     ...deps,
     secrets: services.secrets,
     findAccount: createFindAccount(config.groupsClaim),
     findResource: services.resources.find,
     keys: await services.signingKeys.load(),
-    adapter: createStorage({ config, secrets: services.secrets, clients }),
+    adapter: createStorage({ config, secrets: services.secrets, clients: services.registration.clients }),
     pages: createEnginePages(showPage, services.wayBack),
     fetch: services.guardedFetch,
+    registration: services.registration,
     recordClientUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });

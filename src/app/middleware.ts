@@ -5,8 +5,11 @@ import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
 import type { Logger } from '../kit/log.ts';
+import { countUnusedRegistrations } from '../oidc/clients/registered-store.ts';
 import { completeDiscovery } from '../oidc/discovery.ts';
 import { completeIntrospections } from '../oidc/introspection.ts';
+import { admitRegistrations } from '../oidc/registration/admission.ts';
+import { presentRegistrations } from '../oidc/registration/responses.ts';
 import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
@@ -29,7 +32,7 @@ import { allowAnyFormTarget, setSecurityHeaders } from '../web/security-headers.
 import type { Services } from './services.ts';
 
 export interface MiddlewareDeps {
-  config: Pick<Config, 'clientCertificates' | 'issuer' | 'mtlsUrl' | 'trustProxy'>;
+  config: Pick<Config, 'clientCertificates' | 'issuer' | 'mtlsUrl' | 'registration' | 'trustProxy'>;
   log: Logger;
   database: Database;
   assets: Assets;
@@ -94,6 +97,13 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     limitRequestSize(deps.provider),
     // Counts requests that were pushed or came from a device, before they are committed.
     limitStoredRequests(deps.services.limits),
+    // Answers applications that register themselves, once it was decided whether they may.
+    presentRegistrations,
+    admitRegistrations({
+      mode: config.registration.mode,
+      countRegistration: deps.services.limits.registration.countAttempt,
+      countUnused: () => countUnusedRegistrations(database.knex),
+    }),
     // Corrects what the engine's responses get wrong.
     correctEngineResponses({
       allowAnyFormTarget,

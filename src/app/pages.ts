@@ -22,6 +22,7 @@ import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { addToConsent } from '../oidc/consents/store.ts';
 import { createOwnSessions } from '../oidc/own-session.ts';
+import { keepDocumentClient } from '../oidc/registration/registered-clients.ts';
 import { createResourceMetadata } from '../oidc/resources/metadata.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
@@ -125,6 +126,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       findScopeDescriptions: services.scopeDescriptions.find,
       findResource: services.resources.find,
       addToConsent,
+      keepClient: (clientId) => keepDocumentClient(clientId, config.registration.ttl),
     },
     invitation: {
       signUp: invitations.signUpWithPassword,

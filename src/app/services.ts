@@ -39,6 +39,7 @@ import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
 import { addDeliveriesOf, recordSessionEnds } from '../oidc/logout/store.ts';
 import { createPresets } from '../oidc/presets/library.ts';
+import { createRegistration } from '../oidc/registration/index.ts';
 import { createRegistrationTokens } from '../oidc/registration/tokens.ts';
 import { createResources } from '../oidc/resources/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
@@ -77,7 +78,7 @@ export function createServices(deps: ServiceDeps) {
   });
   const scopeDescriptions = createScopeDescriptions(knex);
   const clients = createClients({ knex, issuer, secrets, clientCertificates: config.clientCertificates });
-  const clientUsage = createClientUsage(knex);
+  const clientUsage = createClientUsage(knex, config.registration.ttl);
   const consents = createConsents(knex);
   const resources = createResources({ knex, driver, issuer, findClient });
 
@@ -227,6 +228,7 @@ export function createServices(deps: ServiceDeps) {
     places,
     presets: createPresets(config.presets),
     recovery,
+    registration: createRegistration({ config, driver, secrets, limits }),
     registrationTokens: createRegistrationTokens(knex),
     resources,
     scopeDescriptions,

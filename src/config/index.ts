@@ -166,6 +166,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     },
     recoverByEmail: values.LATCHKEY_RECOVER_BY_EMAIL,
     presets: values.LATCHKEY_PRESETS === undefined ? undefined : resolve(home, values.LATCHKEY_PRESETS),
+    registration: {
+      mode: values.LATCHKEY_REGISTRATION,
+      ttl: values.LATCHKEY_REGISTRATION_TTL,
+      documents: values.LATCHKEY_METADATA_DOCUMENTS,
+    },
     allowPrivateServices: values.LATCHKEY_ALLOW_PRIVATE_SERVICES,
     geoipFile,
     passkeys: {

@@ -21,8 +21,9 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_backchannel_authentication_requests', column: 'expires_at', days: 0 },
   { table: 'T_pushed_authorization_requests', column: 'expires_at', days: 0 },
   { table: 'T_replay_detections', column: 'expires_at', days: 0 },
+  { table: 'T_oauth_clients', column: 'expires_at', days: 30 },
   { table: 'T_registration_tokens', column: 'expires_at', days: 30 },
-  // Those that change a registration have no end of their own.
+  // Those that change a registration have no end of their own, and go after it.
   {
     table: 'T_registration_tokens',
     column: 'created_at',
@@ -30,7 +31,6 @@ export const retentionRules: RetentionRule[] = [
     only: `kind = 'RegistrationAccessToken' AND NOT EXISTS
       (SELECT 1 FROM T_oauth_clients c WHERE c.client_id = T_registration_tokens.client_id)`,
   },
-  { table: 'T_oauth_clients', column: 'expires_at', days: 30 },
   { table: 'T_revoked_tokens', column: 'expires_at', days: 0 },
   { table: 'T_user_sessions', column: 'expires_at', days: 30 },
   { table: 'T_logout_deliveries', column: 'finished_at', days: 7 },

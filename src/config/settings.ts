@@ -95,6 +95,9 @@ export const variables = z.object({
   LATCHKEY_PASSKEY_ROOTS: z.string().optional(),
   LATCHKEY_RECOVER_BY_EMAIL: flag.default(false),
   LATCHKEY_PRESETS: z.string().optional(),
+  LATCHKEY_REGISTRATION: oneOf(['closed', 'token', 'open']).default('open'),
+  LATCHKEY_REGISTRATION_TTL: wholeNumber(3600, 10 * YEAR_SECONDS).default(7_776_000),
+  LATCHKEY_METADATA_DOCUMENTS: flag.default(true),
   LATCHKEY_ALLOW_PRIVATE_SERVICES: flag.default(false),
   LATCHKEY_GEOIP_FILE: z.string().optional(),
 });
@@ -155,6 +158,15 @@ export interface Config {
   retention: Retention;
   /** The folder with the operator's own presets. */
   presets?: string | undefined;
+  /** Applications that describe themselves. */
+  registration: {
+    /** Whether nobody may register one, only with a token, or anyone. */
+    mode: 'closed' | 'token' | 'open';
+    /** Seconds since its last use after which one is forgotten. */
+    ttl: number;
+    /** Whether a URL is accepted as a client_id, with a document there in the place of a registration. */
+    documents: boolean;
+  };
   /** Whether requests to URLs of others may use http and private addresses. */
   allowPrivateServices: boolean;
   /** A database in the MaxMind DB format, for the places of sessions. Absolute. */

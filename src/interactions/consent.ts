@@ -11,7 +11,7 @@ import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import { grantedMappings } from '../oidc/client-claims.ts';
-import type { EngineClient } from '../oidc/clients/client-document.ts';
+import { type EngineClient, isDocumentUrl, isVetted } from '../oidc/clients/client-document.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
@@ -39,6 +39,8 @@ export interface ConsentDeps extends ConsentResourceDeps {
   showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   refreshTokenTtl: RefreshTokenTtl;
+  /** Stores an application that describes itself by a document. */
+  keepClient(clientId: string): Promise<void>;
   /** Remembers what the account has allowed the application. */
   addToConsent(
     key: { accountId: string; clientId: string },
@@ -132,7 +134,8 @@ export function createConsent(deps: ConsentDeps) {
       ...data,
       title: `Allow ${data.clientName}?`,
       links: linksOf(registered),
-      verified: true,
+      verified: isVetted(client),
+      documentHost: isDocumentUrl(client.clientId) ? new URL(client.clientId).host : undefined,
       clientLogo: await deps.findLogo(client.clientId),
       clientId: client.clientId,
       redirectUri,
@@ -162,6 +165,7 @@ export function createConsent(deps: ConsentDeps) {
     addResourceScopes(grant, resources);
     const grantId = await grant.save();
     // First-party applications are not asked about, so there is nothing to remember.
+    if (isDocumentUrl(clientId)) await deps.keepClient(clientId);
     if (!client.is_first_party)
       await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims, resources });
     recordEvent({

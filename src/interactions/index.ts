@@ -54,6 +54,7 @@ export interface InteractionPagesDeps {
     | 'findScopeDescriptions'
     | 'findResource'
     | 'addToConsent'
+    | 'keepClient'
   >;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };

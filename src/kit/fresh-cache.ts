@@ -9,7 +9,7 @@ const MAX_VALUES = 1000;
  */
 export function createFreshCache<T>(read: (key: string) => Promise<T | undefined>) {
   const cache = new Map<string, { readAt: number; value: Promise<T | undefined> }>();
-  return (key: string): Promise<T | undefined> => {
+  const find = (key: string): Promise<T | undefined> => {
     const cached = cache.get(key);
     if (cached && Date.now() - cached.readAt < FRESH_MS) return cached.value;
     cache.delete(key);
@@ -22,4 +22,8 @@ export function createFreshCache<T>(read: (key: string) => Promise<T | undefined
     );
     return value;
   };
+  return Object.assign(find, {
+    /** Lets this server read the value again at its next use. */
+    forget: (key: string): void => void cache.delete(key),
+  });
 }

@@ -1,8 +1,8 @@
 import { Provider } from 'oidc-provider';
 import { toAddressClaim } from '../access/personal-details.ts';
-import { limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
+import { isBuiltIn, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
-import type { EngineClient } from './clients/client-document.ts';
+import { describesItself, type EngineClient } from './clients/client-document.ts';
 import { replaceRequestedClaims } from './engine-internals.ts';
 import { findPersonalDetails, findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
 
@@ -48,16 +48,22 @@ export interface EngineAccount {
   claims(): Promise<Claims>;
 }
 
-type ClientScopes = Pick<EngineClient, 'allowed_scopes' | 'grantTypeAllowed'>;
+type ClientScopes = Pick<EngineClient, 'allowed_scopes' | 'grantTypeAllowed' | 'registered_via'>;
 
 /** The scope that gives access to each claim. */
 export const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
   Object.entries(claimsByScope).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope])),
 );
 
-/** Those of the scopes that the application is allowed to request. */
+/**
+ * Those of the scopes that the application is allowed to request. Of one that describes itself, what it says limits only the
+ * scopes that have a meaning here: which scopes an API serves it learns from the API, often after it was registered. Those
+ * count only in requests that name the API (`token-scope.ts`).
+ */
 export function limitToApplication(client: ClientScopes, scopes: string[]): string[] {
-  return limitToClient(scopes, parseScopes(client.allowed_scopes), client.grantTypeAllowed('refresh_token'));
+  const allowed = parseScopes(client.allowed_scopes);
+  const ofApis = describesItself(client) ? scopes.filter((scope) => !isBuiltIn(scope)) : [];
+  return limitToClient(scopes, [...allowed, ...ofApis], client.grantTypeAllowed('refresh_token'));
 }
 
 /**

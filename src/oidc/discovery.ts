@@ -13,7 +13,7 @@ const PATHS = ['/.well-known/openid-configuration', '/.well-known/oauth-authoriz
 export function completeDiscovery(deps: {
   listScopes(): Promise<string[]>;
   listResources(): Promise<string[]>;
-  config: Pick<Config, 'clientCertificates' | 'mtlsUrl'>;
+  config: Pick<Config, 'clientCertificates' | 'mtlsUrl' | 'registration'>;
 }): Middleware {
   let known: { readAt: number; lists: Promise<[scopes: string[], resources: string[]]> } | undefined;
 
@@ -30,10 +30,15 @@ export function completeDiscovery(deps: {
   return async (ctx, next) => {
     await next();
     if (ctx.status !== 200 || !PATHS.includes(findRoute(ctx.path)?.path ?? '')) return;
-    const body = ctx.body as { scopes_supported: string[] };
+    const { registration_endpoint, ...body } = ctx.body as {
+      scopes_supported: string[];
+      registration_endpoint?: string;
+    };
     const [listed, resources] = await readLists();
     const scopes = [...new Set([...body.scopes_supported, ...listed])];
     const protected_resources = resources.length > 0 ? resources : undefined;
-    ctx.body = describeMutualTls({ ...body, scopes_supported: scopes, protected_resources }, deps.config);
+    const registration = deps.config.registration.mode === 'closed' ? {} : { registration_endpoint };
+    const completed = { ...body, ...registration, scopes_supported: scopes, protected_resources };
+    ctx.body = describeMutualTls(completed, deps.config);
   };
 }

@@ -4,6 +4,7 @@ import type { GuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { FindAccount } from './claims.ts';
+import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
 
@@ -37,6 +38,8 @@ export interface EngineDeps {
   log: Logger;
   /** Every request of the engine to a URL of an application. */
   fetch: GuardedFetch;
+  /** Of applications that register themselves. */
+  registration: Pick<Registration, 'checkMetadata' | 'features'>;
   /** Called with each client that was given a code or a token. */
   recordClientUse(clientId: string): void;
 }

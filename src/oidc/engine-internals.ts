@@ -183,17 +183,19 @@ export function replaceUriComparison<Client>(
  * Keeps each validated client with the document it was made of. Otherwise the engine serialises and hashes the
  * document in every request to find out whether it has validated it before.
  * @param complete is called with each client and its document, perhaps repeatedly
+ * @param isFetched whether the client_id is one whose document the engine fetches and keeps itself
  */
 export function cacheClientsByDocument(
   provider: Provider,
   complete: (client: object, document: object) => void,
+  isFetched: (clientId: string) => boolean,
 ): void {
   const model = provider.Client as unknown as ClientModel;
   const { find } = model;
   const clients = new WeakMap<object, object>();
   model.find = async function (clientId) {
     const document = await this.adapter.find(clientId);
-    if (!document) return undefined;
+    if (!document) return isFetched(clientId) ? find.call(this, clientId) : undefined;
     const client = clients.get(document) ?? (await find.call(this, clientId));
     if (client && !clients.has(document)) complete(client, document);
     if (client) clients.set(document, client);

@@ -6,6 +6,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { seeOther, toAddress } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { findResponseMode } from './engine-messages.ts';
+import { refuseToken } from './registration/admission.ts';
 import { recordReplay } from './replays.ts';
 import { revokeFamily } from './storage/families.ts';
 import type { Payload } from './storage/models.ts';
@@ -114,6 +115,10 @@ export async function answerFailedGuard(
   if (guard === 'consume' && findConsumedRow(failed)?.model === 'PushedAuthorizationRequest')
     return refuseCode(engineContext, failed, new errors.InvalidRequestUri('the request_uri was used before'));
   if (guard === 'consume') return refuseReplay(ctx, failed);
+  if (guard === 'registration_token') {
+    withdrawResponse(ctx);
+    return refuseToken(ctx);
+  }
   // The account has used this nonce before.
   if (guard === 'nonce')
     return refuseCode(engineContext, failed, new errors.InvalidRequest('the nonce was used before'));

@@ -9,7 +9,7 @@ import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.t
 import { createMutualTls } from './client-authentication/certificates.ts';
 import { giveClientClaims } from './client-claims.ts';
 import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
-import { type EngineClient, OWN_METADATA } from './clients/client-document.ts';
+import { type EngineClient, isDocumentUrl, OWN_METADATA } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
 import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
@@ -31,6 +31,7 @@ import { pinIssuer } from './pin-issuer.ts';
 import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
+import { REGISTRATION_PATH } from './registration/admission.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
@@ -101,7 +102,8 @@ function configuration(
       authorizationSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       requestObjectSigningAlgValues: [...ASSERTION_ALGS],
     },
-    extraClientMetadata: { properties: OWN_METADATA },
+    extraClientMetadata: { properties: OWN_METADATA, validator: deps.registration.checkMetadata },
+    routes: { registration: REGISTRATION_PATH },
     clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
       client.cors_origins.includes(origin) || client.redirectUris.some((uri) => originOf(uri) === origin),
     cookies: {
@@ -128,6 +130,7 @@ function configuration(
     },
     features: {
       devInteractions: { enabled: false },
+      ...deps.registration.features,
       introspection: {
         enabled: true,
         allowedPolicy: createIntrospectionPolicy(deps),
@@ -198,7 +201,7 @@ export function createProvider(deps: EngineDeps): Provider {
   replaceSigningKeys(provider, deps.keys);
   pinIssuer(provider, config.issuer);
   compareSecretsByDigest(provider);
-  cacheClientsByDocument(provider, completeClientKeys);
+  cacheClientsByDocument(provider, completeClientKeys, isDocumentUrl);
   tolerateFastClocks(provider, FAST_CLOCK);
   replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
     isRegistered(uri, registered, any_port),

@@ -1,7 +1,7 @@
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { isBuiltIn, isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
-import type { EngineClient } from './clients/client-document.ts';
+import { describesItself, type EngineClient } from './clients/client-document.ts';
 import { beforeAccessTokenSave, invalidScope, replaceRequestedScopes } from './engine-internals.ts';
 import { beforeScopeCheck, onClientFound } from './engine-requests.ts';
 import { mayUseResource } from './resource-access.ts';
@@ -16,6 +16,10 @@ export function accessTokenTtl(configured: number, scope: string | undefined): n
 
 const OFFLINE = 'offline_access';
 
+/** Of an application that describes itself, scopes of APIs count only for the API that a request or token names. */
+const forNamedApi = (client: EngineClient | undefined, scopes: string[], resource: unknown): string[] =>
+  client && describesItself(client) && resource === undefined ? scopes.filter(isBuiltIn) : scopes;
+
 /** The scope of a request that names none (RFC 6749 section 3.3). */
 function defaultScope(client: EngineClient): string | undefined {
   if (client.default_scope !== undefined) return client.default_scope;
@@ -27,11 +31,12 @@ function defaultScope(client: EngineClient): string | undefined {
  * and takes the application's default for a request without a scope.
  * @throws InvalidScope when the application may have none of the scopes, which is known before anyone signs in
  */
-function completeRequestedScope(client: EngineClient, scope: string | undefined): string {
+function completeRequestedScope(client: EngineClient, scope: string | undefined, resource: unknown): string {
   const mayRequest = `this application may request: ${client.allowed_scopes || 'none'}`;
   const requested = scope ?? defaultScope(client);
   if (requested === undefined) throw invalidScope(`add a scope; ${mayRequest}`);
-  const left = limitToApplication(client, parseScopes(requested)).filter((one) => one !== OFFLINE);
+  const named = forNamedApi(client, parseScopes(requested), resource);
+  const left = limitToApplication(client, named).filter((one) => one !== OFFLINE);
   if (left.length === 0) throw invalidScope(`none of the requested scopes is allowed; ${mayRequest}`);
   return requested;
 }
@@ -49,7 +54,7 @@ function completeAuthorizationScope(oidc: Oidc): void {
   const { route, params, client } = oidc;
   if (!params || !client || !REQUEST_ROUTES.includes(route) || !isText(params.scope)) return;
   const engineClient = client as unknown as EngineClient;
-  const completed = completeRequestedScope(engineClient, parseSpaces(params.scope));
+  const completed = completeRequestedScope(engineClient, parseSpaces(params.scope), params.resource);
   params.scope = completed;
   const requested = limitToApplication(engineClient, parseScopes(completed));
   if (requested.includes(OFFLINE)) offlineScopes.set(oidc, requested.join(' '));
@@ -92,8 +97,10 @@ export function limitScopes(provider: Provider): void {
   replaceRequestedScopes(provider, ({ client, account, params }) => {
     const named = parseScopes(params?.scope as string);
     // If the request names resources, all other scopes are asked of these, each by itself (resource-access.ts).
-    const scopes = params?.resource === undefined ? named : named.filter(isBuiltIn);
-    const allowed = client ? limitToApplication(client as unknown as EngineClient, scopes) : scopes;
+    const own = client as unknown as EngineClient | undefined;
+    const scopes =
+      params?.resource === undefined ? forNamedApi(own, named, undefined) : named.filter(isBuiltIn);
+    const allowed = own ? limitToApplication(own, scopes) : scopes;
     return account ? limitToCeiling(allowed, (account as unknown as EngineAccount).scopes) : allowed;
   });
   beforeAccessTokenSave<EngineClient>(provider, (token, ctx) => {
@@ -101,7 +108,7 @@ export function limitScopes(provider: Provider): void {
     const { resourceServer } = token;
     if (resourceServer && account && !mayUseResource(resourceServer.scopes, account))
       throw new errors.InvalidTarget('this account may use none of the scopes of the resource');
-    const issued = parseScopes(token.scope);
+    const issued = forNamedApi(token.client, parseScopes(token.scope), resourceServer);
     const scopes = token.client ? limitToApplication(token.client, issued) : issued;
     const left = account ? limitToCeiling(scopes, account.scopes) : scopes;
     // RFC 6749 section 5.1: a response must state a scope that differs, and it cannot state an empty one. Of a service's

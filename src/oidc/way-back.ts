@@ -3,7 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Secrets } from '../kit/secrets.ts';
 import type { IssuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
-import type { EngineClient } from './clients/client-document.ts';
+import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { type ApplicationPages, startOf } from './clients/front-pages.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
@@ -34,7 +34,8 @@ export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: I
     async find(ctx: Context, provider: Provider): Promise<WayBack | undefined> {
       const named = ctx.query.client_id;
       const find = async (clientId: string | undefined) =>
-        clientId ? await provider.Client.find(clientId) : undefined;
+        // No page is worth fetching a document for.
+        clientId && !isDocumentUrl(clientId) ? await provider.Client.find(clientId) : undefined;
       const client =
         (await find(typeof named === 'string' ? named : undefined)) ?? (await find(cookie.read(ctx)));
       if (client?.clientId === OWN_CLIENT_ID) return { url: '/', label: 'Go to the front page' };

@@ -132,6 +132,8 @@ export const ROUTES: Route[] = [
   endpoint('/token/revocation', ['POST']),
   // Does not exist. An application that mistypes an endpoint is answered in JSON, too.
   endpoint('/token/:unknown'),
+  endpoint('/register', ['POST']),
+  endpoint('/register/:clientId', ['GET', 'PUT', 'DELETE']),
   endpoint('/me', [...GET, 'POST']),
   endpoint('/jwks', GET),
   endpoint('/.well-known/openid-configuration', GET),

@@ -35,7 +35,7 @@ for (const engine of engines) {
       assert.equal(await server.writeClientUsage(), 0, 'nothing was used since');
 
       // Another server used it within the same hour, and a third one later.
-      const usage = createClientUsage(knex);
+      const usage = createClientUsage(knex, 86_400);
       const noted = (await last(used)) ?? 0;
       usage.recordUse(used.client_id);
       assert.equal(await usage.write(new Date(noted + HOUR - 1000)), 0);
@@ -51,7 +51,7 @@ test('a use that could not be written is written the next time', async (t) => {
   const server = await startServer(t, 'sqlite');
   const { knex } = server.database;
   const client = await server.createClient();
-  const usage = createClientUsage(knex);
+  const usage = createClientUsage(knex, 86_400);
   usage.recordUse(client.client_id);
   await knex.schema.renameTable('T_oauth_clients', 'T_elsewhere');
   await assert.rejects(usage.write());

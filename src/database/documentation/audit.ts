@@ -41,6 +41,7 @@ export const audit: Record<string, TableDescription> = {
         'token_request.refused': 'a request to `/token` was refused',
         'introspection.refused': 'a request to `/token/introspection` was refused',
         'revocation.refused': 'a request to `/token/revocation` was refused',
+        'registration.refused': 'a request to `/register` was refused',
         'userinfo.refused': 'a request to `/me` was refused',
         'sign_out.refused': 'a request to `/session/end` was refused',
         'grant.revoked': 'a grant was revoked, with all its tokens',
@@ -83,6 +84,10 @@ export const audit: Record<string, TableDescription> = {
         'signing_key.rotated':
           'the next signing key began to sign. `target`: its `kid`; `details.previous`: the one it replaced',
         'signing_key.retired': 'the operator retired a signing key as leaked. `target`: its `kid`',
+        'client.registered':
+          'an application registered itself, or a user first allowed one that describes itself by a document. `details.token`: the id of its token',
+        'client.registration_changed': 'an application changed its own registration',
+        'client.registration_deleted': 'an application deleted its own registration',
         'registration_token.created':
           'a token was created with which applications register themselves. `target`: its id',
         'registration_token.revoked': 'that token was revoked',

@@ -1,7 +1,7 @@
 import type { Driver } from '../../database/driver/contract.ts';
 import { createFreshCache } from '../../kit/fresh-cache.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { toEngineDocument } from './client-document.ts';
+import { isDocumentUrl, toEngineDocument } from './client-document.ts';
 import { OWN_CLIENT_ID, ownClient } from './own-client.ts';
 import { openSecret } from './secret-store.ts';
 import { findActiveClient } from './store.ts';
@@ -31,8 +31,12 @@ export function createClientCache(deps: { driver: Driver; issuer: string; secret
     find(clientId: string): Promise<Document | undefined> {
       if (clientId === OWN_CLIENT_ID) return own;
       // The engine passes on a list when the parameter was sent twice.
-      if (typeof clientId !== 'string' || !CLIENT_ID.test(clientId)) return Promise.resolve(undefined);
+      if (typeof clientId !== 'string' || !CLIENT_ID.test(clientId) || isDocumentUrl(clientId))
+        return Promise.resolve(undefined);
       return findStored(clientId);
     },
+
+    /** After a change by this server. Others notice it within a second. */
+    forget: findStored.forget,
   };
 }

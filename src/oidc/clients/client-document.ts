@@ -5,7 +5,7 @@ import { authMethodOf } from './client-metadata.ts';
 import type { PkceLevel } from './input.ts';
 import { type IdTokenClaims, toMessageMembers } from './message-metadata.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
-import type { ClientMetadata, ClientRow } from './store.ts';
+import type { ClientMetadata, ClientRow, RegisteredVia } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
 export type ClientDocument = Record<string, unknown> & {
@@ -31,6 +31,7 @@ export const OWN_METADATA = [
   'claims',
   'id_token_claims',
   'exchange_resources',
+  'registered_via',
 ];
 
 /** The engine's client, as far as we use it. */
@@ -62,8 +63,25 @@ export interface EngineClient {
   id_token_claims?: IdTokenClaims;
   /** Identifiers of the resources for which it may exchange tokens (RFC 8693). */
   exchange_resources: string[];
+  /** Undefined for the client of our own pages. */
+  registered_via?: RegisteredVia;
   grantTypeAllowed(type: string): boolean;
 }
+
+type Registered = { registered_via?: RegisteredVia | undefined };
+
+/** Whether the application itself has said what it is, and not an operator. */
+export const describesItself = ({ registered_via }: Registered): boolean =>
+  registered_via !== undefined && registered_via !== 'admin';
+
+/** Whether an operator has registered the application, or has given it a token to register itself. */
+export const isVetted = ({ registered_via }: Registered): boolean =>
+  registered_via !== 'dynamic' && registered_via !== 'metadata_document';
+
+/** Whether a client_id is the URL of a document that describes the application (Client ID Metadata Documents). */
+export const isDocumentUrl = (clientId: string): boolean => /^https:\/\//i.test(clientId);
+
+const toText = (instant: ClientRow['expires_at']) => (instant ? toDate(instant).toISOString() : undefined);
 
 /** The redirect URI of clients that have none: our own page, which shows the code to be copied. */
 const codePage = (issuer: string) => `${issuer}/code`;
@@ -123,6 +141,10 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     refresh_token_max_ttl: row.refresh_token_max_ttl ?? undefined,
     refresh_overlap: row.refresh_overlap ?? undefined,
     is_active: Boolean(row.is_active),
+    registered_via: row.registered_via,
+    registration_token_id: row.registration_token_id ?? undefined,
+    last_used_at: toText(row.last_used_at),
+    expires_at: toText(row.expires_at),
   };
 }
 
@@ -159,10 +181,8 @@ export function toEngineDocument(
   issuer: string,
 ): Record<string, unknown> {
   // The engine accepts no `data:` URL as a logo, and shows none.
-  const { scope, is_active, client_id_issued_at, require_pkce, logo_uri, ...document } = toDocument(
-    row,
-    issuer,
-  );
+  const { scope, is_active, client_id_issued_at, require_pkce, logo_uri, ...rest } = toDocument(row, issuer);
+  const { registration_token_id, last_used_at, expires_at, ...document } = rest;
   const metadata: ClientMetadata = JSON.parse(row.metadata);
   const uris: string[] = [...JSON.parse(row.redirect_uris), ...metadata.post_logout_redirect_uris];
   return {

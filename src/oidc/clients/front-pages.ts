@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { toDocument } from './client-document.ts';
+import { isVetted, toDocument } from './client-document.ts';
 import { type ClientMetadata, listClients } from './store.ts';
 
 /** What is known of an application's own pages. */
@@ -43,7 +43,9 @@ export async function listFrontPages(knex: Knex, issuer: string): Promise<{ name
       initiateLoginUri: metadata.initiate_login_uri,
     };
     const url = startOf(application, issuer);
-    const signsPeopleIn = row.is_active && metadata.grant_types.includes('authorization_code');
+    // Nobody has looked at one that registered itself, so it does not stand beside the others.
+    const signsPeopleIn =
+      row.is_active && isVetted(row) && metadata.grant_types.includes('authorization_code');
     if (url && signsPeopleIn) found.push({ name: row.client_name, url });
   }
   return found.sort((a, b) => a.name.localeCompare(b.name, 'en'));

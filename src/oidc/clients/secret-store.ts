@@ -16,7 +16,7 @@ export interface ClientSecret {
 const SECRETS = 'T_oauth_client_secrets';
 
 /** Where a sealed secret is stored. @param id of the secret's row */
-const placeOf = (id: string) => ({ table: SECRETS, column: 'secret_sealed', id });
+export const placeOfSecret = (id: string) => ({ table: SECRETS, column: 'secret_sealed', id });
 
 /** The two newest secrets of a client in one row. */
 const SELECT_SECRETS = selectOne({
@@ -41,7 +41,7 @@ export async function findSecrets(driver: Driver, id: string): Promise<ClientSec
 /** @returns the secret; undefined when it is not sealed, or LATCHKEY_SECRETS no longer has the value that sealed it */
 export function openSecret(secrets: Pick<Secrets, 'open'>, { id, sealed }: ClientSecret): string | undefined {
   try {
-    return sealed === null ? undefined : secrets.open(sealed, placeOf(id));
+    return sealed === null ? undefined : secrets.open(sealed, placeOfSecret(id));
   } catch {
     return undefined;
   }
@@ -64,7 +64,8 @@ export async function addSecret(
     created_at: new Date(),
     client_id: client.id,
     secret_hash: digest(secret),
-    secret_sealed: secretStorageOf(client.method) === 'sealed' ? secrets.seal(secret, placeOf(id)) : null,
+    secret_sealed:
+      secretStorageOf(client.method) === 'sealed' ? secrets.seal(secret, placeOfSecret(id)) : null,
     description,
     is_active: true,
   });

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
+import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statements.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { type AssertionAlg, type AuthMethod, DEFAULT_AUTH_METHOD, secretStorageOf } from './auth-methods.ts';
@@ -7,6 +8,9 @@ import type { PkceLevel } from './input.ts';
 import type { ClientKeySet } from './key-sets.ts';
 import type { MessageMetadata } from './message-metadata.ts';
 import { type ClientSecret, findSecrets } from './secret-store.ts';
+
+/** How an application came to be known: by an administrator or the command, or by itself, in one of three ways. */
+export type RegisteredVia = 'admin' | 'dynamic' | 'registration_token' | 'metadata_document';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
 export interface ClientRow {
@@ -26,6 +30,11 @@ export interface ClientRow {
   /** Seconds; null: the server's own setting. */
   refresh_token_max_ttl: number | null;
   refresh_overlap: number | null;
+  registered_via: RegisteredVia;
+  registration_token_id?: string | null;
+  last_used_at?: Date | string | null;
+  /** When its registration ends unless it is used; null: never. */
+  expires_at?: Date | string | null;
   /** A `data:` URL. Not read with the other columns of a request's client. */
   logo_uri?: string | null;
   /** JSON: Refusal. */
@@ -110,6 +119,10 @@ const COLUMNS = [
   'is_active',
   'refresh_token_max_ttl',
   'refresh_overlap',
+  'registered_via',
+  'registration_token_id',
+  'last_used_at',
+  'expires_at',
   'metadata',
 ] as const;
 
@@ -119,13 +132,15 @@ const SELECT_CLIENT = selectOne({
   where: sql`client_id = ${'client_id'} AND is_active = true`,
 });
 
+const isOver = (end: ClientRow['expires_at']) => Boolean(end && toDate(end).getTime() <= Date.now());
+
 /** An active client for a request of the engine, with its secrets in use, the newest first. */
 export async function findActiveClient(
   driver: Driver,
   clientId: string,
 ): Promise<{ row: ClientRow; secrets: ClientSecret[] } | undefined> {
   const row = (await driver.readOne(SELECT_CLIENT, { client_id: clientId })) as ClientRow | undefined;
-  if (!row) return undefined;
+  if (!row || isOver(row.expires_at)) return undefined;
   const { token_endpoint_auth_method: method = DEFAULT_AUTH_METHOD }: ClientMetadata = JSON.parse(
     row.metadata,
   );
@@ -149,10 +164,11 @@ export async function findLogo(source: Knex, clientId: string): Promise<string |
   return (await source(CLIENTS).where({ client_id: clientId }).first('logo_uri'))?.logo_uri ?? null;
 }
 
-/** The scopes of every active client. */
+/** The scopes of every active client, without those of applications that nobody has looked at. */
 export async function listAllowedScopes(source: Knex): Promise<string[][]> {
   const rows: string[] = await source(CLIENTS)
     .where({ is_active: true })
+    .whereIn('registered_via', ['admin', 'registration_token'])
     .orderBy('id')
     .pluck('allowed_scopes');
   return rows.map((scopes) => JSON.parse(scopes));

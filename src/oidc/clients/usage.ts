@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { extendRegistrations } from './registered-store.ts';
 import { markUsed } from './store.ts';
 
 const HOUR_MS = 3_600_000;
@@ -8,8 +9,9 @@ const BATCH = 200;
 /**
  * When each client was last used (`T_oauth_clients.last_used_at`), to the hour. Requests only note a client in
  * memory, and a job writes what they noted: a write per request would be as expensive as the request.
+ * @param registrationTtl seconds since their last use for which applications that registered themselves are kept
  */
-export function createClientUsage(knex: Knex) {
+export function createClientUsage(knex: Knex, registrationTtl: number) {
   const used = new Set<string>();
   return {
     /** To be called when a client was given a code or a token. */
@@ -28,7 +30,9 @@ export function createClientUsage(knex: Knex) {
       let written = 0;
       try {
         while (noted.length > 0) {
-          written += await markUsed(knex, noted.slice(0, BATCH), now, hourAgo);
+          const batch = noted.slice(0, BATCH);
+          written += await markUsed(knex, batch, now, hourAgo);
+          await extendRegistrations(knex, batch, new Date(now.getTime() + registrationTtl * 1000));
           noted.splice(0, BATCH);
         }
       } catch (error) {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { selectOne, sql, update } from '../../database/statements.ts';
 
 const TABLE = 'T_registration_tokens';
 /** Tokens that allow registering an application. The engine keeps those that manage one registration in the same table. */
@@ -18,6 +19,19 @@ export interface TokenRow {
   last_used_at: Date | string | null;
   revoked_at: Date | string | null;
 }
+
+export const SELECT_TOKEN = selectOne({
+  columns: 'id, max_uses, uses, expires_at, revoked_at',
+  from: TABLE,
+  where: sql([`kind = '${KIND}' AND token_hash = `, ''], 'token_hash'),
+});
+
+/** Uses a token up by one. Touches no row, which a guard notices, once it is used up, revoked or expired. */
+export const USE_TOKEN = update(TABLE, {
+  set: sql`uses = uses + 1, last_used_at = ${'last_used_at'}`,
+  where: sql`id = ${'id'} AND revoked_at IS NULL AND (max_uses IS NULL OR uses < max_uses)
+    AND (expires_at IS NULL OR expires_at > ${'now'})`,
+});
 
 export async function insertToken(
   trx: Knex.Transaction,

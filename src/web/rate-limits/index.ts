@@ -28,6 +28,10 @@ const LIMITS = {
   push: { points: 100, duration: 900 },
   /** Requests of devices, the same. */
   deviceRequest: { points: 100, duration: 900 },
+  /** Applications that register themselves. Each writes a row. Tests of whole protocols register some dozens. */
+  registration: { points: 100, duration: 3600 },
+  /** Documents in the place of a registration, which this server fetches from wherever a request says. */
+  metadataDocument: { points: 60, duration: 900 },
   /** Codes of devices that do not exist: nobody types that many wrong (RFC 8628 section 5.1). */
   userCode: { points: 20, duration: 900 },
   /** Requested messages, to any account. */
@@ -147,6 +151,8 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
     push: limit(limiterOf('push', LIMITS.push)),
     deviceRequest: limit(limiterOf('deviceRequest', LIMITS.deviceRequest)),
+    registration: limit(limiterOf('registration', LIMITS.registration)),
+    metadataDocument: limit(limiterOf('metadataDocument', LIMITS.metadataDocument)),
     userCode: limit(limiterOf('userCode', LIMITS.userCode)),
     reset: limit(limiterOf('reset', LIMITS.reset)),
     async countMessage(email) {

@@ -1,0 +1,47 @@
+import type { Driver } from '../../database/driver/contract.ts';
+import { randomToken, uuidv7 } from '../../kit/ids.ts';
+import type { Secrets } from '../../kit/secrets.ts';
+import { createClientCache } from '../clients/cache.ts';
+import { createMetadataDocuments } from './metadata-documents.ts';
+import { createMetadataRules } from './metadata-rules.ts';
+import { createRegisteredClients } from './registered-clients.ts';
+
+interface RegistrationDeps {
+  config: { issuer: string; registration: { documents: boolean } };
+  driver: Driver;
+  secrets: Pick<Secrets, 'seal' | 'open'>;
+  limits: {
+    /** Counts a document that is to be fetched. @throws LatchkeyError rate_limited */
+    metadataDocument: { countAttempt(ip: string | undefined): Promise<void> };
+  };
+}
+
+/** What the engine needs for applications that register themselves. */
+export function createRegistration({ config, driver, secrets, limits }: RegistrationDeps) {
+  const { issuer } = config;
+  const cache = createClientCache({ driver, issuer, secrets });
+  return {
+    /** The storage of clients: those that are registered, and those that register themselves. */
+    clients: { find: cache.find, ...createRegisteredClients({ secrets, forget: cache.forget }) },
+    checkMetadata: createMetadataRules(issuer),
+    features: {
+      registration: {
+        enabled: true,
+        // `admission.ts` checks the token: it counts its uses, and in the mode `open` a token is optional.
+        initialAccessToken: false,
+        idFactory: () => uuidv7(),
+        secretFactory: () => randomToken(),
+        issueRegistrationAccessToken: true,
+      },
+      // A new token with each change would be lost with the response that carries it.
+      registrationManagement: { enabled: true, rotateRegistrationAccessToken: false },
+      clientIdMetadataDocument: createMetadataDocuments({
+        driver,
+        isEnabled: config.registration.documents,
+        countFetch: limits.metadataDocument.countAttempt,
+      }),
+    },
+  };
+}
+
+export type Registration = ReturnType<typeof createRegistration>;

@@ -1,0 +1,55 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Driver } from '../../database/driver/contract.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
+import { LatchkeyError } from '../../kit/errors.ts';
+import { createFreshCache } from '../../kit/fresh-cache.ts';
+import type { EngineClient } from '../clients/client-document.ts';
+import { SELECT_REGISTERED } from '../clients/registered-store.ts';
+
+/** Of the column `client_id`. */
+const MAX_LENGTH = 255;
+/** Seconds for which a document is kept in memory, whatever its headers say. */
+const CACHE = { min: 60, max: 86_400 };
+
+interface DocumentDeps {
+  driver: Pick<Driver, 'readOne'>;
+  /** Whether they are accepted at all. */
+  isEnabled: boolean;
+  /** Counts a document that is to be fetched. @throws LatchkeyError rate_limited */
+  countFetch(ip: string | undefined): Promise<void>;
+}
+
+/**
+ * Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document) for the engine, which fetches, checks and keeps
+ * them. `metadata-rules.ts` bounds what they say.
+ */
+export function createMetadataDocuments({ driver, isEnabled, countFetch }: DocumentDeps) {
+  /** An application without a row is one that no user has allowed yet. */
+  const findState = createFreshCache(async (clientId) => {
+    const row = await driver.readOne(SELECT_REGISTERED, { client_id: clientId });
+    return { isDisabled: row !== undefined && !row.is_active };
+  });
+
+  return {
+    enabled: isEnabled,
+    // The engine implements draft-02. Documents of draft-00 and draft-03 have the same members.
+    ack: 'draft-02',
+    cacheDuration: CACHE,
+
+    /** Whether a document that is not in memory may be fetched. Anyone can name one, so each address may name a limited number. */
+    async allowFetch(_ctx: unknown, clientId: string): Promise<boolean> {
+      if (clientId.length > MAX_LENGTH) return false;
+      try {
+        await countFetch(currentUnit().origin.ip);
+        return true;
+      } catch (error) {
+        if (error instanceof LatchkeyError && error.kind === 'rate_limited') return false;
+        throw error;
+      }
+    },
+
+    /** Refuses an application that an operator has disabled. */
+    allowClient: async (_ctx: KoaContextWithOIDC | undefined, { clientId }: EngineClient): Promise<boolean> =>
+      !(await findState(clientId))?.isDisabled,
+  };
+}
