@@ -111,7 +111,9 @@ describe('the page "It does not connect" quotes the server:', () => {
       await request(client, { resource: 'https://unknown.example' }),
       await request(client, { request: new UnsecuredJWT({}).encode() }),
       await request(client, {
-        request: await sign(server, client.client_id, await createKey('ES256', 'unknown')),
+        request: await sign(server, client.client_id, await createKey('ES256', 'unknown'), {
+          claims: { sub: undefined },
+        }),
       }),
       await request(await server.createClient({ requireSignedRequest: true }), {}),
     ];
