@@ -178,6 +178,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     findPlace: services.places.find,
     findScopeDescriptions: services.scopeDescriptions.find,
+    findResource: services.resources.find,
   });
   createResourceMetadata(router, { issuer, resources: services.resources });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });

@@ -1,7 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { describeScope } from '../access/scope-descriptions.ts';
 import { parseScopes } from '../access/scopes.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -13,8 +12,9 @@ import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
+import { type DeviceAccessDeps, describeDeviceAccess } from './device-access.ts';
 
-export interface DevicePagesDeps {
+export interface DevicePagesDeps extends DeviceAccessDeps {
   provider: Provider;
   showPage: ShowPage;
   forms: CsrfTokens;
@@ -25,8 +25,6 @@ export interface DevicePagesDeps {
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
   /** The city and country of an address. */
   findPlace(ip: string | null): Promise<string | undefined>;
-  /** The descriptions that an administrator gave to some of these scopes. */
-  findScopeDescriptions(scopes: string[]): Promise<Map<string, string>>;
 }
 
 /** The request of a device, as far as its user is asked. */
@@ -34,6 +32,8 @@ interface DeviceRequest {
   userCode: string;
   client: EngineClient;
   scopes: string[];
+  /** In words. */
+  access: string[];
   device: DeviceInfo;
 }
 
@@ -70,6 +70,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
       userCode,
       client: engineClient,
       scopes: limitToApplication(engineClient, parseScopes(String(code.params?.scope ?? ''))),
+      access: await describeDeviceAccess(deps, engineClient, code.params ?? {}),
       device: (code.deviceInfo ?? {}) as DeviceInfo,
     };
   }
@@ -87,12 +88,10 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
   /** Shows code, place and account first: whoever gets you to enter their code gets your access (RFC 8628 section 5.4). */
   async function askDecision(
     ctx: Context,
-    { userCode, client, scopes, device }: DeviceRequest,
+    { userCode, client, scopes, access, device }: DeviceRequest,
   ): Promise<void> {
     const { accountId } = await deps.sessionOf(ctx);
     const account = accountId ? await deps.findAccount(accountId) : undefined;
-    const shown = scopes.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
-    const descriptions = await deps.findScopeDescriptions(shown);
     showPage(ctx, 'devices/confirm', {
       title: 'Is this the code on your device?',
       csrf: forms.issue(ctx, 'device'),
@@ -101,7 +100,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
       place: await deps.findPlace(device.ip ?? null),
       ip: device.ip,
       accountName: account?.username,
-      access: ['Know who you are', ...shown.map((scope) => descriptions.get(scope) ?? describeScope(scope))],
+      access,
       isLasting: mayRefresh(client, scopes),
     });
   }
@@ -122,13 +121,13 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
     if (!request) return askCode(ctx, { typed, alert: UNKNOWN_CODE });
     const { userCode } = request;
     if (decision === undefined) return seeOther(ctx, `/device?user_code=${asShown(userCode)}`);
-    if (decision !== 'allow' && decision !== 'deny')
+    if (decision !== 'allow' && decision !== 'deny' && decision !== 'switch')
       throw new LatchkeyError(
         'invalid_input',
         'device_decision_missing',
         'Choose Connect or Do not connect.',
       );
-    passDecision(ctx, { userCode, isAllowed: decision === 'allow' });
+    passDecision(ctx, { userCode, isAllowed: decision !== 'deny', byOtherAccount: decision === 'switch' });
     await next();
   });
 }

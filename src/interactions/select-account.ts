@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { OTHER_ACCOUNT } from '../oidc/prompts.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { answered, type Details, type Interactions, stepOver } from './interaction.ts';
 
@@ -8,9 +9,6 @@ export interface SelectAccountDeps {
   showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
-
-/** A reason to prompt for a sign-in that the engine does not know: the user wants to use another account. */
-const OTHER_ACCOUNT = 'other_account';
 
 export const wantsOtherAccount = ({ prompt }: Details): boolean => prompt.reasons.includes(OTHER_ACCOUNT);
 

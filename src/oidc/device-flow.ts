@@ -52,7 +52,15 @@ const DECISION = 'deviceDecision';
 interface Decision {
   userCode: string;
   isAllowed: boolean;
+  /** Whether the user wants to sign in to another account first. */
+  byOtherAccount: boolean;
 }
+
+const decisionOf = (ctx: { state: Record<string, unknown> }) => ctx.state[DECISION] as Decision | undefined;
+
+/** Whether the user of this device has just asked for another account than the one that is signed in. */
+export const wantsOtherAccount = (ctx: KoaContextWithOIDC): boolean =>
+  decisionOf(ctx as never)?.byOtherAccount === true;
 
 /**
  * Gives the engine what the user decided on our page, which has checked the form. Call it before the request goes on to the
@@ -70,7 +78,7 @@ export function passDecision(ctx: Context, decision: Decision): void {
  */
 function acceptDecisions(provider: Provider): void {
   onParameters(provider, ({ ctx, route, session, params }) => {
-    const decision: Decision | undefined = ctx.state[DECISION];
+    const decision = decisionOf(ctx as never);
     if (!decision || route !== 'code_verification' || !params || !('confirm' in params) || !session) return;
     const secret = randomToken();
     session.state = { secret };

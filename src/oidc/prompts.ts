@@ -4,6 +4,7 @@ import { limitToCeiling } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
+import { wantsOtherAccount } from './device-flow.ts';
 import { invalidScope } from './engine-internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';
 import { readRequestedAcr } from './requested-acr.ts';
@@ -134,6 +135,16 @@ const secondFactor = (policy: SecondFactorPolicy) =>
     },
   );
 
+/** The reason of a prompt for a sign-in that the user has asked for, to another account. */
+export const OTHER_ACCOUNT = 'other_account';
+
+const otherAccount = new Check(
+  OTHER_ACCOUNT,
+  'the user chose another account',
+  'login_required',
+  (ctx: KoaContextWithOIDC) => wantsOtherAccount(ctx) && !ctx.oidc.result?.login,
+);
+
 /** Somebody who opened an invitation and then signed in to an account that they have is asked what becomes of it. */
 const invitation = (hasInvitation: PromptDeps['hasInvitation']) =>
   new Check(
@@ -159,6 +170,7 @@ export function createPromptPolicy({ secondFactorPolicy, refreshTokens, hasInvit
   checks?.remove('essential_acr');
   for (const check of [
     nonceLength,
+    otherAccount,
     accountExists,
     stepUp,
     refreshable(refreshTokens),

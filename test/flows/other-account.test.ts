@@ -78,19 +78,24 @@ for (const prompt of [undefined, 'select_account']) {
   });
 }
 
-test('connects a device with the other account', async (t) => {
-  const server = await startServer(t, 'sqlite');
-  const { browser, bob } = await begin(server);
-  const client = await createDeviceClient(server);
-  const { user_code, device_code } = await askForCode(server, client);
-  const page = await typeCode(browser, user_code);
-  const { action, fields } = await formOf(page);
-  const consent = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
-  await answerPages(browser, await useOther(browser, consent, bob), bob);
-  const { status, body } = await poll(server, client, device_code);
-  assert.equal(status, 200);
-  const me = await fetch(`${server.issuer}/me`, {
-    headers: { authorization: `Bearer ${body.access_token}` },
+for (const firstParty of [true, false])
+  test(`connects a device of ${firstParty ? 'our own' : 'an application'} with the other account`, async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const { browser, bob } = await begin(server);
+    const client = await createDeviceClient(server, { firstParty });
+    const { user_code, device_code } = await askForCode(server, client);
+    let page = await typeCode(browser, user_code);
+    assert.match((await formOf(page.clone())).html, /<bdi>ada<\/bdi> <button[^>]*>Use another account/);
+    if (!firstParty) {
+      const { action, fields } = await formOf(page);
+      page = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
+    }
+    const last = await answerPages(browser, await useOther(browser, page, bob), bob);
+    assert.match(await last.text(), /Your device is connected/);
+    const { status, body } = await poll(server, client, device_code);
+    assert.equal(status, 200);
+    const me = await fetch(`${server.issuer}/me`, {
+      headers: { authorization: `Bearer ${body.access_token}` },
+    });
+    assert.equal(((await me.json()) as { preferred_username?: string }).preferred_username, 'bob');
   });
-  assert.equal(((await me.json()) as { preferred_username?: string }).preferred_username, 'bob');
-});
