@@ -7,6 +7,7 @@ import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
 import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
 import { createMutualTls } from './client-authentication/certificates.ts';
+import { requireNonce } from './client-authentication/proofs.ts';
 import { giveClientClaims } from './client-claims.ts';
 import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, isDocumentUrl, OWN_METADATA } from './clients/client-document.ts';
@@ -145,8 +146,11 @@ function configuration(
       userinfo: { enabled: true },
       ...signedMessages,
       resourceIndicators: resources.feature,
-      // With a nonce of ours in each proof, nobody can make proofs in advance (RFC 9449 section 11.2).
-      dPoP: { enabled: true, nonceSecret: secrets.dpopNonceKey, requireNonce: () => true },
+      dPoP: { enabled: true, nonceSecret: secrets.dpopNonceKey, requireNonce },
+      fapi: {
+        enabled: true,
+        profile: (_ctx: unknown, client?: EngineClient) => (client?.fapi ? '2.0' : undefined),
+      },
       pushedAuthorizationRequests: { enabled: true },
       deviceFlow: {
         enabled: true,

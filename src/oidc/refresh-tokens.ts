@@ -10,7 +10,7 @@ export interface RefreshTokenTtl {
   refreshTokenMax: number;
 }
 
-type ClientTtl = Pick<EngineClient, 'refresh_token_max_ttl'>;
+type ClientTtl = Pick<EngineClient, 'refresh_token_max_ttl' | 'fapi'>;
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -60,9 +60,12 @@ export function createRefreshTokenRules(ttl: RefreshTokenTtl) {
     (authTime ?? iiat ?? now()) + maximumLife(ttl, client) - now();
 
   return {
-    /** The engine's `ttl.RefreshToken`. @returns seconds; at least 1, the least that the engine accepts */
+    /** The engine's `ttl.RefreshToken`. A token that is never rotated has the whole life at once. @returns seconds; at least 1, the least that the engine accepts */
     ttl: (_ctx: unknown, token: FromSignIn, client: ClientTtl): number =>
-      Math.max(1, Math.min(ttl.refreshToken, remaining(token, client))),
+      Math.max(
+        1,
+        client.fapi ? remaining(token, client) : Math.min(ttl.refreshToken, remaining(token, client)),
+      ),
 
     /** The engine's `issueRefreshToken`. */
     issue: async (_ctx: unknown, client: EngineClient, source: FromSignIn): Promise<boolean> =>
@@ -71,13 +74,15 @@ export function createRefreshTokenRules(ttl: RefreshTokenTtl) {
     /**
      * The engine's `rotateRefreshToken`, which it calls before it marks the presented token as used. The maximum may be
      * shorter now than it was when that token was issued.
+     * @returns false for the FAPI 2.0 profile (section 5.3.2.1): its tokens are bound to a key, and a client that misses the
+     *   response could not try again
      * @throws InvalidGrant when the family has reached its maximum
      */
-    rotate({ oidc }: KoaContextWithOIDC): true {
+    rotate({ oidc }: KoaContextWithOIDC): boolean {
       const token = oidc.entities.RefreshToken as FromSignIn | undefined;
-      if (token && remaining(token, oidc.client as unknown as ClientTtl) <= 0)
-        throw new errors.InvalidGrant('refresh token is expired');
-      return true;
+      const client = oidc.client as unknown as ClientTtl;
+      if (token && remaining(token, client) <= 0) throw new errors.InvalidGrant('refresh token is expired');
+      return !client.fapi;
     },
 
     /** Whether the sign-in is so old that a refresh token of this request would have expired already. */

@@ -40,6 +40,7 @@ export interface ClientArguments {
   jwksUri?: string;
   certificateSubject?: string;
   requireMtls?: boolean;
+  fapi?: boolean;
   metadata?: string;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   idTokenClaims?: ClientInput['idTokenClaims'];
@@ -114,6 +115,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   jwksUri: args.jwksUri,
   certificateSubject: args.certificateSubject,
   requireMtls: args.requireMtls,
+  fapi: args.fapi,
   idTokenSignedResponseAlg: args.idTokenAlg,
   idTokenClaims: args.idTokenClaims,
   userinfoSignedResponseAlg: orNull(args.userinfoAlg, 'none') as ClientChange['userinfoSignedResponseAlg'],

@@ -67,6 +67,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     '--certificate-subject <name>',
     'what its certificate must have, for tls_client_auth: dns=, uri=, ip=, email= or dn=, such as dns=reports.example',
   ],
+  ['--fapi', 'it follows the FAPI 2.0 Security Profile: pushed requests, PKCE, bound tokens, and no secret'],
   ['--require-mtls', 'its tokens are bound to its certificate (RFC 8705)'],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [

@@ -24,6 +24,7 @@ export const OWN_METADATA = [
   'any_port',
   'is_resource_server',
   'pkce',
+  'fapi',
   'is_first_party',
   'display_code',
   'refresh_token_max_ttl',
@@ -45,6 +46,8 @@ export interface EngineClient {
   /** The scope of a request that names none; undefined: `openid`, if it may have it. */
   default_scope?: string;
   pkce: PkceLevel;
+  /** Whether it follows the FAPI 2.0 Security Profile. */
+  fapi?: boolean;
   is_first_party: boolean;
   /** Origins that may call the endpoints from a browser, beside those of its redirect URIs. */
   cors_origins: string[];
@@ -135,6 +138,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
         ? undefined
         : (metadata.backchannel_logout_session_required ?? true),
     exchange_resources: metadata.exchange_resources ?? [],
+    fapi: metadata.fapi ?? false,
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     is_resource_server: metadata.resource_server ?? false,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type AuthMethod, DEFAULT_AUTH_METHOD } from './auth-methods.ts';
+import { fillFapi } from './fapi.ts';
 import type { ClientChange, clientChange, clientInput, PkceLevel } from './input.ts';
 import { toMessageMetadata } from './message-metadata.ts';
 import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
@@ -45,6 +46,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     jwks_uri: input.jwksUri,
     certificate_subject: input.certificateSubject,
     tls_client_certificate_bound_access_tokens: input.requireMtls,
+    fapi: input.fapi,
     contacts: input.contacts,
     ...toMessageMetadata(input),
     exchange_resources: input.exchangeResources,
@@ -77,6 +79,7 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
     certificate_subject: input.certificateSubject ?? earlier.certificate_subject,
     tls_client_certificate_bound_access_tokens:
       input.requireMtls ?? earlier.tls_client_certificate_bound_access_tokens,
+    fapi: input.fapi ?? earlier.fapi,
     contacts: input.contacts ?? earlier.contacts,
     jwks: input.jwksUri === undefined ? (input.jwks ?? earlier.jwks) : input.jwks,
     jwks_uri: input.jwks === undefined ? (input.jwksUri ?? earlier.jwks_uri) : input.jwksUri,
@@ -89,25 +92,28 @@ const orEarlier = <T>(value: T | undefined, earlier: T): T => (value === undefin
 /** Servers of the version before the column `pkce` read `require_pkce`. */
 const pkceColumns = (pkce: PkceLevel) => ({ pkce, require_pkce: pkce !== 'off' });
 
-const defaultPkce = (isPublic: boolean): PkceLevel => (isPublic ? 'always' : 'or-nonce');
+const defaultPkce = (isPublic: boolean, fapi = false): PkceLevel =>
+  isPublic || fapi ? 'always' : 'or-nonce';
 
 /** The columns that a new application sets. @param scope its scopes, if the input names none the default ones */
 export function toColumns(
   input: z.output<typeof clientInput>,
   { grantTypes, scope }: { grantTypes: string[]; scope: string[] },
 ) {
+  const metadata = toMetadata(input, grantTypes);
+  if (input.fapi) fillFapi(metadata, String(input.authMethod), {});
   return {
     client_name: input.name,
     client_type: input.public ? ('public' as const) : ('confidential' as const),
     redirect_uris: JSON.stringify(input.redirectUris),
     allowed_scopes: JSON.stringify(scope),
-    ...pkceColumns(input.pkce ?? defaultPkce(input.public)),
+    ...pkceColumns(input.pkce ?? defaultPkce(input.public, input.fapi)),
     is_first_party: input.firstParty,
     is_active: true,
     refresh_token_max_ttl: input.refreshTokenMaxTtl,
     refresh_overlap: input.refreshOverlap,
     logo_uri: input.logoUri ?? null,
-    metadata: JSON.stringify(toMetadata(input, grantTypes)),
+    metadata: JSON.stringify(metadata),
   };
 }
 
@@ -122,13 +128,15 @@ export function changeColumns(row: ClientRow, input: z.output<typeof clientChang
     metadata.token_endpoint_auth_signing_alg = input.authSigningAlg;
     metadata.certificate_subject = input.certificateSubject;
   }
+  if (input.fapi) fillFapi(metadata, String(metadata.token_endpoint_auth_method), input);
+  const pkce = isOtherKind || input.fapi ? defaultPkce(isPublic, metadata.fapi) : row.pkce;
   return {
     metadata: JSON.stringify(metadata),
     client_type: isPublic ? ('public' as const) : ('confidential' as const),
     redirect_uris: input.redirectUris ? JSON.stringify(input.redirectUris) : row.redirect_uris,
     client_name: input.name ?? row.client_name,
     is_first_party: input.firstParty ?? row.is_first_party,
-    ...pkceColumns(input.pkce ?? (isOtherKind ? defaultPkce(isPublic) : row.pkce)),
+    ...pkceColumns(input.pkce ?? pkce),
     refresh_token_max_ttl: orEarlier(input.refreshTokenMaxTtl, row.refresh_token_max_ttl),
     refresh_overlap: orEarlier(input.refreshOverlap, row.refresh_overlap),
     logo_uri: orEarlier(input.logoUri, row.logo_uri),

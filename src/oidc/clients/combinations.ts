@@ -4,13 +4,17 @@ import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
 import { type AuthMethod, canSignWith, needsKeys } from './auth-methods.ts';
 import { authMethodOf } from './client-metadata.ts';
+import { findFapiFaults } from './fapi.ts';
 import { hasUsers } from './grant-types.ts';
 import type { PkceLevel } from './input.ts';
 import { isLoopback, isPrivateUse } from './redirect-uris.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
 /** What a client is checked by. */
-export type CheckedColumns = Pick<ClientRow, 'client_type' | 'redirect_uris' | 'allowed_scopes' | 'metadata'>;
+export type CheckedColumns = Pick<
+  ClientRow,
+  'pkce' | 'client_type' | 'redirect_uris' | 'allowed_scopes' | 'metadata'
+>;
 
 function read(row: CheckedColumns) {
   const metadata: ClientMetadata = JSON.parse(row.metadata);
@@ -67,6 +71,18 @@ function checkAuthMethod(row: CheckedColumns, stated: AuthMethod | undefined): v
     );
 }
 
+/** Refuses an application that is to follow the FAPI 2.0 Security Profile, and does not. */
+function checkProfile(row: CheckedColumns, redirectUris: string[]): void {
+  const metadata: ClientMetadata = JSON.parse(row.metadata);
+  if (!metadata.fapi) return;
+  const faults = findFapiFaults({ method: authMethodOf(row), metadata, redirectUris, pkce: row.pkce });
+  if (faults.length > 0)
+    refuse(
+      'fapi_profile_violated',
+      `An application with the FAPI 2.0 Security Profile needs more. ${faults.join(' ')}`,
+    );
+}
+
 /** Refuses what needs a setting that the server does not have. @throws LatchkeyError invalid_input */
 export function checkServer(
   { authMethod, requireMtls }: { authMethod?: AuthMethod | undefined; requireMtls?: boolean | undefined },
@@ -95,6 +111,7 @@ export function checkCombination(
 ): void {
   const client = { ...read(row), pkce: stated.pkce };
   checkAuthMethod(row, stated.authMethod);
+  checkProfile(row, client.redirectUris);
   const { defaultScope, scope: allowed } = client;
   if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');

@@ -160,6 +160,8 @@ export const clientInput = z.strictObject({
   /** Null: it is notified of no sign-out. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().default(null),
   ...authentication,
+  /** Whether it follows the FAPI 2.0 Security Profile; then it also gets the members that the profile requires. */
+  fapi: z.boolean().default(false),
   /** Whether its tokens are bound to its certificate (RFC 8705 section 3). */
   requireMtls: z.boolean().default(false),
   /** E-mail addresses of people who are responsible for it. */
@@ -198,6 +200,7 @@ export const clientChange = z.strictObject({
   /** Null removes it. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().optional(),
   ...authentication,
+  fapi: z.boolean().optional(),
   requireMtls: z.boolean().optional(),
   contacts: contacts.optional(),
   ...messageFields,

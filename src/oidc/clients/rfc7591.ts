@@ -63,6 +63,7 @@ const OWN_MEMBERS: Record<string, Member> = {
   claims: { input: 'claims', type: 'list' },
   id_token_claims: { input: 'idTokenClaims', type: 'text' },
   pkce: { input: 'pkce', type: 'text' },
+  fapi: { input: 'fapi', type: 'flag' },
   is_first_party: { input: 'firstParty', type: 'flag' },
   is_resource_server: { input: 'resourceServer', type: 'flag' },
   display_code: { input: 'displayCode', type: 'flag' },

@@ -88,6 +88,8 @@ export interface ClientMetadata extends ClientLinks, MessageMetadata {
   /** What the certificate of a client of `tls_client_auth` must have: one of the members of RFC 8705 section 2.1.2. */
   certificate_subject?: Record<string, string> | undefined;
   tls_client_certificate_bound_access_tokens?: boolean | undefined;
+  /** Whether the client follows the FAPI 2.0 Security Profile (fapi.ts). */
+  fapi?: boolean | undefined;
   contacts?: string[] | undefined;
   /** The public keys of the application. */
   jwks?: ClientKeySet | undefined;
