@@ -44,11 +44,11 @@ describe('an old sign-in', { skip }, () => {
         await press(page, new RegExp(`^Add ${what}`));
         assert.equal((await heading(page)).replaceAll('\n', ' '), `Confirm it is you to add ${what}`);
         await typePassword(page, person);
-        await page.waitForSelector('main h3');
+        await page.waitForSelector('main ul h3');
         assert.equal(page.url(), security);
         await page.reload();
         await page.waitForTimeout(300);
-        assert.equal(await page.locator('main h3').count(), 1, 'a reload adds none');
+        assert.equal(await page.locator('main ul h3').count(), 1, 'a reload adds none');
         assert.deepEqual(
           complaints.filter((text) => !text.includes('401')),
           [],
@@ -59,13 +59,13 @@ describe('an old sign-in', { skip }, () => {
     const { server, person, page } = await openSecurity(t);
     const device = await VirtualAuthenticator.plugIn(page, 'platform');
     await press(page, /^Add a passkey/);
-    await page.waitForSelector('main h3');
+    await page.waitForSelector('main ul h3');
     const [kept] = await device.credentials();
     assert.ok(kept);
     await device.unplug();
     const other = await VirtualAuthenticator.plugIn(page, 'platform');
     await server.database.knex('T_webauthn_credentials').update({ last_used_at: null });
-    await press(page, /^Add a passkey/);
+    await press(page, /^Add another passkey/);
     await page.waitForSelector('text=Not approved');
     await other.restore(kept, 10);
     await age(server);
@@ -75,7 +75,7 @@ describe('an old sign-in', { skip }, () => {
     await other.touched(true);
     await typePassword(page, person);
     await page.waitForSelector('text=Not approved', { state: 'detached' });
-    assert.equal(await page.locator('main h3').count(), 2);
+    assert.equal(await page.locator('main ul h3').count(), 2);
   });
 
   test('that is renewed by another account begins nothing', async (t) => {

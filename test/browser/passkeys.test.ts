@@ -142,7 +142,7 @@ describe('a passkey in Chromium', { skip }, () => {
     await first.unplug();
     const second = await VirtualAuthenticator.plugIn(page, 'platform');
     await server.database.knex('T_webauthn_credentials').update({ last_used_at: null });
-    await page.getByRole('button', { name: 'Add a passkey' }).click();
+    await page.getByRole('button', { name: 'Add another passkey' }).click();
     await page.waitForSelector('text=Not approved');
     const [made] = await second.credentials();
     assert.ok(made);
