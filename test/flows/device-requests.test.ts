@@ -129,7 +129,7 @@ test('a first-party application is asked about on the page of the code only', as
   const { device_code, verification_uri_complete: url } = await askForCode(server, client);
   const page = await browser.get(url);
   const { action, fields, html } = await formOf(page);
-  assert.match(html, new RegExp(`<dd><bdi>${ada.username}</bdi></dd>`));
+  assert.match(html, new RegExp(`<dd><bdi>${ada.username}</bdi> `));
   assert.match(html, /If somebody sent you this code, stop/);
   assert.equal((await poll(server, client, device_code)).body.error, 'authorization_pending');
   const last = await browser.follow(await browser.post(action, { ...fields, decision: 'allow' }));
