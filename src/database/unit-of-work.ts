@@ -130,9 +130,12 @@ export function currentUnit(): UnitOfWork {
   return found;
 }
 
+/** The unit of the current request; undefined outside of one, such as in a job. */
+export const findUnit = (): UnitOfWork | undefined => current.getStore();
+
 /** Notes in the unit of the current request, if there is one, that a part of it is committed. */
 export function notePartCommitted(): void {
-  const unit = current.getStore();
+  const unit = findUnit();
   if (unit) unit.hasCommittedPart = true;
 }
 

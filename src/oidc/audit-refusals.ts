@@ -3,6 +3,7 @@ import { createEventLimit } from '../audit/event-limit.ts';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
+import { isDocumentUrl } from './clients/client-document.ts';
 import { detailOf, type EngineError, isGrantTypeRefused } from './engine-errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
 import { parameterAtFault } from './parameter-at-fault.ts';
@@ -80,7 +81,11 @@ export function auditRefusals(provider: Provider, log: Logger): void {
         errorCode: code,
         errorMessage: description,
       };
-      const addition = limit(event, parameter);
+      // Anyone can publish any number of documents, so all of their applications share one limit.
+      const addition = limit(
+        isDocumentUrl(clientId) ? { ...event, clientId: 'documents' } : event,
+        parameter,
+      );
       if (!addition) return;
       recordEvent({ ...event, details: { parameter, description, ...addition.details } });
       recordLastRefusal(currentUnit(), clientId, { action, error: code, description, parameter });

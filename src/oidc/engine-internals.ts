@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { findUnit } from '../database/unit-of-work.ts';
 import { WORDING } from './engine-errors.ts';
 import { findMissingGrantHelper } from './engine-grants.ts';
 import { hasKeys } from './engine-keys.ts';
@@ -195,7 +196,11 @@ export function cacheClientsByDocument(
   const clients = new WeakMap<object, object>();
   model.find = async function (clientId) {
     const document = await this.adapter.find(clientId);
-    if (!document) return isFetched(clientId) ? find.call(this, clientId) : undefined;
+    // Once in a request, also if it fails: the engine looks again for the client that its error is about.
+    const fetchOnce = () =>
+      findUnit()?.readOnce(`client:${clientId}`, () => find.call(this, clientId)) ??
+      find.call(this, clientId);
+    if (!document) return isFetched(clientId) ? fetchOnce() : undefined;
     const client = clients.get(document) ?? (await find.call(this, clientId));
     if (client && !clients.has(document)) complete(client, document);
     if (client) clients.set(document, client);

@@ -10,7 +10,7 @@ import { createMutualTls } from './client-authentication/certificates.ts';
 import { requireNonce } from './client-authentication/proofs.ts';
 import { giveClientClaims } from './client-claims.ts';
 import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
-import { type EngineClient, isDocumentUrl, OWN_METADATA } from './clients/client-document.ts';
+import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
 import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
@@ -33,6 +33,7 @@ import { requirePkce } from './pkce.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
 import { REGISTRATION_PATH } from './registration/admission.ts';
+import { READ_METADATA } from './registration/metadata-rules.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
@@ -103,7 +104,7 @@ function configuration(
       authorizationSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       requestObjectSigningAlgValues: [...ASSERTION_ALGS],
     },
-    extraClientMetadata: { properties: OWN_METADATA, validator: deps.registration.checkMetadata },
+    extraClientMetadata: { properties: READ_METADATA, validator: deps.registration.checkMetadata },
     routes: { registration: REGISTRATION_PATH },
     clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
       client.cors_origins.includes(origin) || client.redirectUris.some((uri) => originOf(uri) === origin),

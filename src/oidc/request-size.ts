@@ -19,7 +19,8 @@ export function limitRequestSize(provider: Provider): Middleware {
     const message = `The application sent ${what} of ${length} characters. At most ${maximum} are allowed.`;
     const unit = currentUnit().createSibling();
     await withUnit(unit, async () => {
-      const client = await provider.Client.find(String(ctx.query.client_id));
+      // A metadata document may be missing.
+      const client = await provider.Client.find(String(ctx.query.client_id)).catch(() => undefined);
       const refused = { state: ctx.state, oidc: { client, params: {}, entities: {} } };
       const error = { error: 'invalid_request', error_description: message };
       provider.emit('authorization.error', refused as never, error as never);

@@ -1,4 +1,4 @@
-import { currentUnit } from '../../database/unit-of-work.ts';
+import { currentUnit, findUnit } from '../../database/unit-of-work.ts';
 import type { BoundedColumns } from './bounds.ts';
 
 /** By what a request may register an application. */
@@ -19,8 +19,9 @@ export const findAdmission = (): Admission | undefined =>
 /** The columns of an application that has described itself in this request. */
 const keyOf = (clientId: string) => `registration.described:${clientId}`;
 
+/** Outside of a request nothing is written, so nothing is kept for it. */
 export const setDescribed = (clientId: string, columns: BoundedColumns): void =>
-  void currentUnit().memory.set(keyOf(clientId), columns);
+  void findUnit()?.memory.set(keyOf(clientId), columns);
 
 export const findDescribed = (clientId: string): BoundedColumns | undefined =>
   currentUnit().memory.get(keyOf(clientId)) as BoundedColumns | undefined;

@@ -1,5 +1,6 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { LatchkeyError } from '../../kit/errors.ts';
+import { AUTH_METHODS } from '../clients/auth-methods.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { isDocumentUrl, OWN_METADATA, toEngineDocument } from '../clients/client-document.ts';
 import type { RegisteredVia } from '../clients/store.ts';
@@ -11,18 +12,39 @@ type Metadata = Record<string, unknown>;
 /** The routes of the engine on which an application describes itself. */
 const ROUTES = ['registration', 'client_update'];
 
+/** Beside members of ours, what the engine lets us read of a document: the methods that the application can use. */
+const METHOD_CHOICES = 'token_endpoint_auth_methods_supported';
+
+export const READ_METADATA = [...OWN_METADATA, METHOD_CHOICES];
+
+/** What an application may use that has no secret, the stronger one first. */
+const METHODS = ['private_key_jwt', 'none'];
+
 /**
- * A metadata document as the application wrote it, as far as the engine's defaults leave that open. It has no secret, so the
- * default of `token_endpoint_auth_method` (RFC 7591 section 2) cannot be meant; and `web`, the default of `application_type`,
- * would refuse the schemes and ports of programs on a device.
+ * How an application authenticates that describes itself by a document. It has no secret, so `client_secret_basic`, the default
+ * of RFC 7591 section 2, means that it has stated nothing: then it is one of those that it can use (draft-03), or public.
+ */
+function methodOf({ token_endpoint_auth_method: stated, [METHOD_CHOICES]: choices }: Metadata): unknown {
+  const isStated = stated !== undefined && stated !== 'client_secret_basic';
+  if (!Array.isArray(choices)) return isStated ? stated : 'none';
+  const isKnown = stated === 'none' || AUTH_METHODS.includes(stated as never);
+  return isStated && isKnown ? stated : METHODS.find((method) => choices.includes(method));
+}
+
+/**
+ * A metadata document as the application wrote it, as far as the engine's defaults leave that open. `web`, the default of
+ * `application_type`, would refuse the schemes and ports of programs on a device.
  */
 function withoutDefaults(metadata: Metadata): Metadata {
-  const { token_endpoint_auth_method: method, application_type: type, ...rest } = metadata;
-  return {
+  const { application_type: type, token_endpoint_auth_signing_alg: alg, ...rest } = metadata;
+  const method = methodOf(metadata);
+  const stated = {
     ...rest,
-    token_endpoint_auth_method: method === 'client_secret_basic' ? 'none' : method,
+    token_endpoint_auth_method: method,
+    token_endpoint_auth_signing_alg: method === 'none' ? undefined : alg,
     application_type: type === 'web' ? undefined : type,
   };
+  return Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== undefined));
 }
 
 /** RFC 7591 section 3.2.2. The engine chooses the code by how the sentence begins. */
