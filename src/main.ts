@@ -75,6 +75,8 @@ async function start(config: Config): Promise<void> {
     runPeriodically(REFRESH_MS, log, 'signing-keys', () => refreshKeys()),
     runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
     runPeriodically(600_000, log, 'clock', compareClocks),
+    runPeriodically(60_000, log, 'closed-accounts', () => services.accounts.closing.deleteClosed()),
+    runPeriodically(30_000, log, 'archives', () => services.accountData.makeArchives()),
     runPeriodically(2000, log, 'backchannel-logout', () => deliverLogouts(shouldContinue)),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
   ];

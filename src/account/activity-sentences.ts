@@ -41,6 +41,9 @@ const security: Record<string, Words> = {
       : 'Your profile was changed',
   'account.disabled': () => 'Your account was disabled',
   'account.enabled': () => 'Your account was enabled again',
+  'data.requested': () => 'A file with your data was requested',
+  'account.closing': () => 'Your account was closed, to be deleted after seven days',
+  'account.kept': () => 'Your account was kept, because you signed in',
   'account.role_granted': ({ details }) => `You were given the role ${text(details.role) ?? ''}`,
   'account.role_withdrawn': ({ details }) => `Your role ${text(details.role) ?? ''} was taken back`,
   'account.taken_over': () =>

@@ -38,6 +38,7 @@ export const PURPOSES = new Map([
   [CONFIRM, 'change how you sign in'],
   ['/account/email', 'change your e-mail address'],
   [PASSWORD, 'set a password'],
+  ['/account/data/archive', 'download your data'],
 ]);
 
 type Action = (

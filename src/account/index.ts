@@ -9,6 +9,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import { type ActivityPageDeps, createActivityPage } from './activity.ts';
 import { type ApplicationPageDeps, createApplicationPage } from './applications.ts';
+import { createDataPage, type DataPageDeps } from './data.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
 import { createFreshSignIn, type FreshSignInDeps, PASSWORD, SECURITY } from './fresh-sign-in.ts';
@@ -24,6 +25,7 @@ export interface AccountPagesDeps
     Pick<SessionPageDeps, 'sessions'>,
     Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences'>,
     Pick<PasswordPageDeps, 'ownPassword'>,
+    Pick<DataPageDeps, 'accountData' | 'closing'>,
     Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'findResource' | 'limitToCeiling'> {
   signedIn: SignedInPages;
   showPage: ShowPage;
@@ -156,6 +158,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
 
   createPasswordPage(router, { ...deps, freshSignIn, navOf });
   createEmailPage(router, { ...deps, freshSignIn, navOf });
+  createDataPage(router, { ...deps, freshSignIn, navOf });
   createActivityPage(router, { ...deps, navOf });
   createApplicationPage(router, { ...deps, freshSignIn, navOf });
   createProfilePage(router, { ...deps, freshSignIn, navOf });

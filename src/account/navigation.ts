@@ -3,6 +3,7 @@ import { SECURITY } from './fresh-sign-in.ts';
 
 /** The front page. */
 export const HOME = '/';
+export const PROFILE = '/account/profile';
 
 const SECTIONS: [href: string, text: string][] = [
   [HOME, 'Home'],
@@ -10,7 +11,7 @@ const SECTIONS: [href: string, text: string][] = [
   ['/account/applications', 'Applications'],
   ['/account/sessions', 'Sessions'],
   ['/account/activity', 'Activity'],
-  ['/account/profile', 'Profile'],
+  [PROFILE, 'Profile'],
 ];
 
 /** @param mayAdminister whether these scopes open any page of the console */

@@ -136,6 +136,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     },
     secondFactorStep: {
       policy: secondFactorPolicy,
+      keepIfClosing: services.accounts.closing.keepIfClosing,
       notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
     },
     recovery: { issuer, openWithRecoveryCode: recovery.openWithRecoveryCode },
@@ -204,6 +205,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findPreferences,
     changePassword: passwords.change,
     ownPassword: passwords.own,
+    accountData: services.accountData,
+    closing: services.accounts.closing,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
     pendingActions,

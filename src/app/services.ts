@@ -3,7 +3,9 @@ import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
 import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
-import { currentUnit, UnitOfWork, withUnit } from '../database/unit-of-work.ts';
+import { currentUnit } from '../database/unit-of-work.ts';
+import { createAccountData } from '../identity/account-data/service.ts';
+import { stopClosing } from '../identity/accounts/closing-store.ts';
 import * as emailStore from '../identity/accounts/email-store.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
 import { deleteGlobalRoles, insertGlobalRoles, listGlobalRoles } from '../identity/accounts/role-store.ts';
@@ -32,7 +34,6 @@ import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import type { Mailer } from '../kit/smtp.ts';
 import { createScopeDescriptions } from '../oidc/clients/api-scope-descriptions.ts';
-import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
@@ -44,11 +45,11 @@ import { createRegistrationTokens } from '../oidc/registration/tokens.ts';
 import { createResources } from '../oidc/resources/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
-import { findStoredAccount } from '../oidc/storage/accounts.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
 import { createMail } from './mail.ts';
+import { createMailRecovery } from './mail-recovery.ts';
 
 export interface ServiceDeps {
   config: Config;
@@ -127,21 +128,7 @@ export function createServices(deps: ServiceDeps) {
     notify: (accountId, event, key) => notify(accountId, event, { key }),
   });
 
-  /** Whether this account can be recovered by a mailed link, which never replaces a second factor. */
-  async function allowsMailRecovery(accountId: string): Promise<boolean> {
-    if (!config.recoverByEmail) return false;
-    const { hasAddedFactor } = await secondFactor.getFactors(accountId);
-    return withUnit(new UnitOfWork(driver), async () => {
-      const account = await findStoredAccount(accountId);
-      if (!account) return false;
-      const owner = { id: accountId, scopes: account.scopes };
-      return !(await secondFactorPolicy.isRequired({
-        account: owner,
-        clientId: OWN_CLIENT_ID,
-        hasAddedFactor,
-      }));
-    });
-  }
+  const allowsMailRecovery = createMailRecovery({ config, database, secondFactor, secondFactorPolicy });
   const { addIn: addCredential } = passkeys.credentials;
   const recovery = createRecovery({
     knex,
@@ -161,6 +148,7 @@ export function createServices(deps: ServiceDeps) {
     addCredential,
     removeAllKeys,
     unsignCredential,
+    stopClosing,
     removeAllCodes: secondFactor.removeAll,
     revokeInvitationsBy,
     signOutEverywhere,
@@ -208,10 +196,19 @@ export function createServices(deps: ServiceDeps) {
     signOutEverywhere,
   });
 
+  const accountData = createAccountData({
+    knex,
+    issuer,
+    background,
+    findAccount: accountStore.findAccount,
+    assertSignedIn,
+  });
+
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
 
   return {
+    accountData,
     accounts,
     background,
     clients,

@@ -35,6 +35,8 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_user_sessions', column: 'expires_at', days: 30 },
   { table: 'T_logout_deliveries', column: 'finished_at', days: 7 },
   { table: 'T_known_browsers', column: 'expires_at', days: 0 },
+  { table: 'T_closed_usernames', column: 'expires_at', days: 0 },
+  { table: 'T_account_archives', column: 'expires_at', days: 0 },
   { table: 'T_reserved_usernames', column: 'expires_at', days: 0 },
   { table: 'T_account_links', column: 'expires_at', days: 90 },
   { table: 'T_security_notices', column: 'expires_at', days: 30 },

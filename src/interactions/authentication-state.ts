@@ -24,6 +24,8 @@ export interface AuthenticationStateDeps {
   secondFactorPolicy: SecondFactorPolicy;
   getFactors(accountId: string): Promise<Factors>;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** Keeps the account of a user who signs in, if it is closing, in the commit of the current request. */
+  keepIfClosing(accountId: string): Promise<void>;
   /** Creates the codes that a key decides. @throws LatchkeyError unauthenticated when the sign-in has ended */
   createRecoveryCodes(
     accountId: string,
@@ -61,6 +63,7 @@ export function createAuthenticationState({
   getFactors,
   findAccount,
   createRecoveryCodes,
+  keepIfClosing,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
   const asksForMore = ({ params }: Details) => readRequestedAcr(params).level >= MFA_LEVEL;
@@ -73,7 +76,7 @@ export function createAuthenticationState({
     return `/interaction/${details.uid}/second-factor`;
   }
 
-  function complete(
+  async function complete(
     details: Details,
     first: FirstFactor,
     method: string,
@@ -81,6 +84,7 @@ export function createAuthenticationState({
   ): Promise<string> {
     const amr = [...new Set([...first.amr, method, 'mfa'])];
     const login = { accountId: first.accountId, amr, acr: deriveAcr(amr), ts: at };
+    await keepIfClosing(first.accountId);
     return interactions.conclude(details, { login, ...answered(details), recovery_codes: codes });
   }
 
@@ -96,8 +100,13 @@ export function createAuthenticationState({
       const account = await findAccount(accountId);
       if (!account) throw new LatchkeyError('unauthenticated', 'account_closed', 'This account is disabled.');
       const acr = deriveAcr(amr);
-      const done = () =>
-        interactions.conclude(details, { login: { accountId, amr, acr, ts: at }, ...answered(details) });
+      const done = async () => {
+        await keepIfClosing(accountId);
+        return interactions.conclude(details, {
+          login: { accountId, amr, acr, ts: at },
+          ...answered(details),
+        });
+      };
       if (acrLevel(acr) >= MFA_LEVEL && keyId === undefined) return done();
       const factors = await getFactors(accountId);
       const hasFactor =

@@ -57,7 +57,10 @@ export interface InteractionPagesDeps {
     | 'keepClient'
   >;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
-  secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & { policy: SecondFactorPolicy };
+  secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & {
+    policy: SecondFactorPolicy;
+    keepIfClosing(accountId: string): Promise<void>;
+  };
   recovery: Pick<RecoverDeps, 'issuer'> & Pick<CodeRecoveryStepDeps, 'openWithRecoveryCode'>;
   passkeys: Pick<
     InteractionCeremoniesDeps,
@@ -85,6 +88,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     getFactors,
     findAccount,
     secondFactorPolicy: deps.secondFactorStep.policy,
+    keepIfClosing: deps.secondFactorStep.keepIfClosing,
     createRecoveryCodes: secondFactor.recoveryCodes.create,
   });
 

@@ -57,6 +57,8 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
     fields: { username: 'lovelace' },
     shown: ['value="lovelace"'],
   }),
+  '/account/data': () => ({ page: '/account/data', fields: {} }),
+  '/account/data/close': () => ({ page: '/account/data', fields: { confirm: 'ada' } }),
   '/account/sessions/end': () => ({ page: '/account/sessions', fields: { session: 'others' } }),
   '/account/applications/withdraw': () => ({ page: '/account/applications', fields: { client: 'x' } }),
   [NEW]: () => ({
@@ -119,6 +121,8 @@ describe('a form whose session has ended', () => {
     const withoutForm = [
       '/account',
       '/account/activity',
+      '/account/closed',
+      '/account/data/archive',
       '/account/applications',
       '/account/confirm',
       '/account/recover',

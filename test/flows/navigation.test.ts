@@ -21,6 +21,7 @@ const SECTIONS: Record<string, string> = {
   '/account/sessions': 'Sessions',
   '/account/activity': 'Activity',
   '/account/profile': 'Profile',
+  '/account/data': 'Profile',
 };
 const LINKS = ['Home', 'Security', 'Applications', 'Sessions', 'Activity', 'Profile', 'Sign out…'];
 

@@ -25,7 +25,7 @@ const FLOORS = [
 /** The floors inside the rooms that have rooms of their own. `*` stands for every file that is not named. */
 const INNER_FLOORS: Record<string, string[][]> = {
   identity: [
-    ['invitations', 'recovery'],
+    ['invitations', 'recovery', 'account-data'],
     ['passwords', 'passkeys', 'second-factor', 'sessions', 'mail'],
     ['accounts'],
     ['fields.ts', 'lockout-rule.ts'],

@@ -43,18 +43,22 @@ export const accounts: Record<string, TableDescription> = {
         'Consecutive wrong codes of the authenticator app and recovery codes, from browsers that have not completed a second factor before.',
       codes_locked_until: 'Until then no code from those browsers is verified.',
       last_login_at: 'The last sign-in.',
+      closing_at:
+        'When the account is deleted, because its owner closed it; NULL for others. Signing in before then sets it to NULL.',
       updated_at: 'The last change by Latchkey.',
     },
     values: { auth_provider: { native: 'on this server, by the command or with an invitation' } },
     indices: {
       I_accounts_username: 'Signing in; usernames are unique.',
       I_accounts_email: 'Resetting a forgotten password; addresses are unique.',
+      I_accounts_closing_at: 'The job that deletes closed accounts.',
       I_accounts_requested_email: 'Resetting a forgotten password before the address is confirmed.',
     },
     security: [
       'Every request checks `is_active`, so setting it to false with SQL is enough to lock someone out.',
     ],
-    lifetime: 'Until it is deleted with `latchkey account delete`. Disabled accounts stay.',
+    lifetime:
+      'Until it is deleted with `latchkey account delete`, or seven days after its owner closed it. Disabled accounts stay.',
     initialContent: '`npm run seed`: `ada` and `mei`.',
   },
   T_credentials: {

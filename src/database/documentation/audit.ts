@@ -56,7 +56,11 @@ export const audit: Record<string, TableDescription> = {
         'account.updated': 'an account was changed. `details.changed`: which columns',
         'account.disabled': 'an account was disabled',
         'account.enabled': 'an account was enabled again',
-        'account.deleted': 'an account was deleted',
+        'data.requested': 'a user requested a file with their data',
+        'account.closing': 'a user closed their account. `details.closing_at`: when it is deleted',
+        'account.kept': 'a user signed in to an account that was closing, which keeps it',
+        'account.deleted':
+          'an account was deleted. `details.closed_by_owner`: by the job, seven days after its owner closed it',
         'account.role_granted': 'a role was granted',
         'account.role_withdrawn': 'a role was withdrawn',
         'password.changed': 'a password was changed by someone who knew the old one',

@@ -14,6 +14,61 @@ export const preferences: Record<string, TableDescription> = {
     lifetime: 'Until the account is deleted.',
     initialContent: 'Empty.',
   },
+  T_closed_usernames: {
+    part: 'accounts',
+    purpose:
+      'The username of an account that its owner closed. For 90 days nobody can take it, because applications and people may still mean the earlier owner.',
+    columns: {
+      username_hash:
+        'Digest of the username in its normal form: the name itself is deleted with the account.',
+      expires_at: 'When anyone can take it.',
+    },
+    indices: {
+      I_closed_usernames_username_hash: 'Taking a username; unique.',
+      I_closed_usernames_expires_at: 'The clean-up.',
+    },
+    secrets: {
+      username_hash: {
+        stored: 'hashed',
+        ifStolen: 'Find out by trying whether a username was closed a short while ago.',
+      },
+    },
+    security: ['Looked up like T_reserved_usernames.'],
+    lifetime: '90 days.',
+    initialContent: 'Empty.',
+  },
+  T_account_archives: {
+    part: 'accounts',
+    purpose: 'A file with the data of an account, which its owner requested at `/account/data`.',
+    columns: {
+      account_id: 'The account. It has at most one.',
+      status: 'How far it is.',
+      parts_done: 'How many tables are in it already.',
+      parts: 'How many tables there are.',
+      attempts: 'How often a server began to make it.',
+      archive: 'The zip, in base64; NULL until it is ready. It has no secret of the account.',
+      lease_until: 'While it is made: when another server may take over.',
+      expires_at: 'When it can no longer be downloaded.',
+    },
+    values: {
+      status: {
+        waiting: 'will be made, or is being made',
+        ready: 'can be downloaded',
+        failed: 'given up after three attempts',
+      },
+    },
+    indices: {
+      I_account_archives_account_id: 'Showing and replacing it; deleting the account; unique.',
+      I_account_archives_expires_at: 'The clean-up.',
+      I_account_archives_status: 'The job that makes archives.',
+    },
+    security: [
+      'Downloaded only by the account’s owner, shortly after a sign-in with the factors of the account.',
+      'One conditional UPDATE takes a request for a minute, so several servers make each archive once.',
+    ],
+    lifetime: 'Seven days.',
+    initialContent: 'Empty.',
+  },
   T_reserved_usernames: {
     part: 'accounts',
     purpose:

@@ -1,9 +1,13 @@
+import { type ClosingDeps, createClosing } from './closing.ts';
 import { createOwnProfile, type OwnProfileDeps } from './own-profile.ts';
 import { createProfiles, type ProfileDeps } from './profile.ts';
 import { createRoles, type RolesDeps } from './roles.ts';
 import { type AccountServiceDeps, createAccountService } from './service.ts';
 
-export type AccountsDeps = ProfileDeps & OwnProfileDeps & Omit<AccountServiceDeps & RolesDeps, 'getProfile'>;
+export type AccountsDeps = ProfileDeps &
+  OwnProfileDeps &
+  ClosingDeps &
+  Omit<AccountServiceDeps & RolesDeps, 'getProfile'>;
 
 /** Accounts, their profiles and their roles. */
 export function createAccounts(deps: AccountsDeps) {
@@ -12,6 +16,7 @@ export function createAccounts(deps: AccountsDeps) {
     ...createAccountService({ ...deps, getProfile }),
     roles: createRoles({ ...deps, getProfile }),
     own: createOwnProfile(deps),
+    closing: createClosing(deps),
   };
 }
 

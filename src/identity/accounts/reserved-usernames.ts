@@ -1,12 +1,13 @@
 import type { Knex } from 'knex';
 import { uuidv7 } from '../../kit/ids.ts';
+import { isClosedUsername } from './closing-store.ts';
 
 const TABLE = 'T_reserved_usernames';
 
 const RESERVED_MS = 90 * 86_400_000;
 
 /**
- * Whether another account had that username until a short while ago. Call it after the username was written: the unique
+ * Whether another account had that username until a short while ago, or was closed with it. Call it after the username was written: the unique
  * index has then made a concurrent request wait, and this reads what that one has committed.
  */
 export async function isReserved(
@@ -21,7 +22,7 @@ export async function isReserved(
     // MySQL would otherwise read as of the beginning of the transaction.
     .forUpdate()
     .first('id');
-  return row !== undefined;
+  return row !== undefined || isClosedUsername(trx, username);
 }
 
 export async function countReserved(trx: Knex.Transaction, accountId: string): Promise<number> {

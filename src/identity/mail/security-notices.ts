@@ -56,6 +56,14 @@ const SECURITY_EVENTS = {
     subject: 'The e-mail address of your account was changed',
     line: 'The e-mail address of your account was changed. We no longer send mail to this one.',
   },
+  account_closing: {
+    subject: 'Your account will be deleted in seven days',
+    line: 'Someone closed your account. It is signed out everywhere, and deleted in seven days. To keep it, sign in before then.',
+  },
+  account_kept: {
+    subject: 'Your account is kept',
+    line: 'Your account was closed, and someone has signed in to it since. It will not be deleted.',
+  },
   recovery_codes_created: {
     subject: 'Recovery codes were created for your account',
     line: 'New recovery codes were created for your account. Earlier ones no longer work.',

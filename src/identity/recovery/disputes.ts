@@ -17,6 +17,8 @@ export interface DisputesDeps {
   /** Lets a key sign in no longer until another one approves it, if there is another way in. @returns whether it was done */
   unsignCredential(trx: Knex.Transaction, accountId: string, id: string): Promise<boolean>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
+  /** Keeps an account that is closing. @returns whether it was */
+  stopClosing(trx: Knex.Transaction, accountId: string): Promise<boolean>;
 }
 
 /** What a dispute has done, for the page that follows. */
@@ -58,6 +60,7 @@ export function createDisputes(deps: DisputesDeps) {
           isPresentAddress && keyId !== null && (await deps.unsignCredential(trx, accountId, keyId));
         const isPasswordEnded = isPresentAddress && (await deps.hasPassword(trx, accountId));
         await deps.signOutEverywhere(trx, accountId);
+        if (found.event === 'account_closing') await deps.stopClosing(trx, accountId);
         const details = { event: found.event, password_ended: isPasswordEnded, key_ended: isKeyEnded };
         await recordEventIn(trx, { action: 'change.disputed', accountId, actorId: null, details }, origin);
         return { isPasswordEnded, isKeyEnded };

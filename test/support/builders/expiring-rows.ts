@@ -33,6 +33,11 @@ export async function expiringRows(database: Database, rule: RetentionRule): Pro
   }
   const write = async (at: Date | null, more: Record<string, unknown> = {}) => {
     const id = uuidv7();
+    // An account has at most one archive.
+    if (rule.table === 'T_account_archives') {
+      await fill(database, 'T_accounts', { id });
+      names.account_id = id;
+    }
     const known = columns.expires_at ? { expires_at: new Date(Date.now() + 9 * DAY) } : {};
     // The end of the id: its beginning is the same for rows of one millisecond, and some columns are short.
     const unique = rule.table === 'T_account_links' ? { purpose: id.slice(-12) } : {};

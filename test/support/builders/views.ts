@@ -1,44 +1,8 @@
+import { accountViews } from './account-views.ts';
 import { deviceViews } from './device-views.ts';
 
 const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
   heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
-
-/** What an account sees of its sessions, applications and activity. */
-function ownPages(all: Record<string, unknown>, bad: string): [string, Record<string, unknown>][] {
-  const at = '2026-11-24T18:00:00.000Z';
-  const session = { id: bad, browser: bad, ip_address: bad, signed_in_at: at, last_used_at: at };
-  const sessions = [
-    { ...session, isCurrent: true, factors: 'a password' },
-    { ...session, place: bad },
-  ];
-  const one = { clientId: bad, name: bad, allowed: [bad], lastUsedAt: at };
-  const applications = [
-    { ...one, isFirstParty: true },
-    { ...one, isOffline: true, allowedAt: at },
-  ];
-  const events = [
-    { at, text: bad, browser: bad, place: bad },
-    { at, text: bad, browser: bad, ip: bad },
-    { at, text: bad },
-  ];
-  const filters = [['all', 'Everything']];
-  const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
-  const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
-  const forms = { actions: { profile: bad, username: bad }, csrf: { profile: bad, username: bad } };
-  const shown = ['phone', 'address'];
-  const profile = { ...all, ...pairs, ...forms, typed, shown, isMoreOpen: true };
-  const faults = { name: bad, locale: bad, zoneinfo: bad, theme: bad, username: bad };
-  return [
-    ['account/profile', { ...profile, faults: {}, notice: 'x' }],
-    ['account/profile', { ...profile, faults, alert: bad, theme: 'dark' }],
-    ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
-    ['account/sessions', { ...all, sessions: [session], others: 'others' }],
-    ['account/applications', { ...all, applications, isWithdrawn: true }],
-    ['account/applications', { ...all, applications: [] }],
-    ['account/activity', { ...all, events, filters, show: 'all', nextUrl: bad, latestUrl: bad }],
-    ['account/activity', { ...all, events: [], filters, show: 'all' }],
-  ];
-}
 
 /** Every view in each of its states, with `bad` wherever another person or application chooses the text. */
 export function everyView(bad: string): [name: string, data: Record<string, unknown>][] {
@@ -114,7 +78,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     ['account/authenticator-app', { ...account, app, back: bad, faults: { code: bad }, alert: bad }],
     ['account/recovery-codes', { ...account, codes: [bad], next: bad }],
     ['account/recovery-codes', { ...account, codes: [bad], next: bad, areFirst: true }],
-    ...ownPages(all, bad),
+    ...accountViews(all, bad),
     ['interactions/login', { ...all, passkeys }],
     ['interactions/second-factor', { ...second, factors }],
     ['interactions/second-factor', { ...second, factors, alert: bad, byRecoveryCode: true }],

@@ -1,0 +1,114 @@
+import type { Knex } from 'knex';
+import { recordEvent, recordEventIn } from '../../audit/index.ts';
+import { inTransaction } from '../../database/transaction.ts';
+import type { Origin } from '../../database/unit-of-work.ts';
+import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
+import { normalise } from '../fields.ts';
+import {
+  deleteDue,
+  keepAccount,
+  listDue,
+  lockAdministrators,
+  reserveClosedUsernames,
+  startClosing,
+} from './closing-store.ts';
+import { accountNotFound } from './profile.ts';
+import { assertSignedIn, type SignOutEverywhere } from './sign-out-everywhere.ts';
+import { findAccount, lockAccount } from './store.ts';
+
+export interface ClosingDeps {
+  knex: Knex;
+  signOutEverywhere: SignOutEverywhere;
+  /** Mails the owner of the account, after the response. */
+  notify(accountId: string, event: 'account_closing' | 'account_kept'): void;
+}
+
+const DAYS = 7;
+const DAY_MS = 86_400_000;
+/** How many accounts one run of the job deletes, each in a transaction of its own. */
+const AT_ONCE = 20;
+
+const isAdministrator = (scopes: string[]) => scopes.includes('*:*') || scopes.includes('latchkey:*');
+
+/** Thrown inside the transaction, to roll it back: the owner has come back. */
+const KEPT = new Error('The account is no longer due.');
+
+/** Closing an account: it ends at once, its owner can come back for seven days, and then it is deleted. */
+export function createClosing({ knex, signOutEverywhere, notify }: ClosingDeps) {
+  async function deleteOne(accountId: string): Promise<boolean> {
+    try {
+      await inTransaction(knex, async (trx) => {
+        // Another server may be deleting it: its username would be reserved twice.
+        if (!(await lockAccount(trx, { id: accountId }))) throw KEPT;
+        const account = await findAccount(trx, { id: accountId });
+        await reserveClosedUsernames(trx, accountId);
+        if (!(await deleteDue(trx, accountId))) throw KEPT;
+        const details = { id: accountId, closed_by_owner: true };
+        await recordEventIn(trx, {
+          action: 'account.deleted',
+          actorId: null,
+          target: account?.username,
+          details,
+        });
+      });
+      return true;
+    } catch (error) {
+      if (error === KEPT) return false;
+      throw error;
+    }
+  }
+
+  return {
+    /** @throws LatchkeyError invalid_input with a sentence for `confirm`, unless that is the username */
+    checkConfirmation(username: string, confirm: string): void {
+      if (normalise(confirm) === username) return;
+      throw invalidFields({ confirm: `To confirm, enter your username: ${username}` });
+    },
+
+    /**
+     * Ends every session, token, grant and consent of the account, and has it deleted in seven days.
+     * @returns when it is deleted
+     * @throws LatchkeyError forbidden for the last administrator; conflict when it is closing already; unauthenticated when
+     *   the session has ended
+     */
+    async close(owner: { accountId: string; sessionUid: string; origin: Origin }): Promise<Date> {
+      const { accountId, sessionUid, origin } = owner;
+      const closingAt = new Date(Date.now() + DAYS * DAY_MS);
+      await inTransaction(knex, async (trx) => {
+        const account = await findAccount(trx, { id: accountId });
+        if (!account) throw accountNotFound('that id');
+        if (isAdministrator(account.scopes)) {
+          const administrators = await lockAdministrators(trx);
+          if (administrators.every((id) => id === accountId))
+            throw new LatchkeyError(
+              'forbidden',
+              'last_administrator',
+              'You are the last administrator of this server. Make somebody else an administrator first. Nothing was changed.',
+            );
+        }
+        await assertSignedIn(trx, accountId, { session: sessionUid });
+        if (!(await startClosing(trx, accountId, closingAt)))
+          throw new LatchkeyError('conflict', 'account_closing', 'Your account is being closed already.');
+        await signOutEverywhere(trx, accountId, { revokeGrants: true });
+        const details = { closing_at: closingAt.toISOString() };
+        await recordEventIn(trx, { action: 'account.closing', accountId, sessionUid, details }, origin);
+      });
+      notify(accountId, 'account_closing');
+      return closingAt;
+    },
+
+    /** Keeps the account of a user who signs in while it is closing, in the commit of the current request. */
+    async keepIfClosing(accountId: string): Promise<void> {
+      if (!(await keepAccount(accountId))) return;
+      recordEvent({ action: 'account.kept', accountId });
+      notify(accountId, 'account_kept');
+    },
+
+    /** The job that deletes accounts whose time is over. Safe at several servers at once. @returns how many it deleted */
+    async deleteClosed(): Promise<number> {
+      let deleted = 0;
+      for (const id of await listDue(knex, AT_ONCE)) if (await deleteOne(id)) deleted += 1;
+      return deleted;
+    },
+  };
+}

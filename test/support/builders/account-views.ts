@@ -1,0 +1,50 @@
+/** What an account sees of its sessions, applications, activity, profile and data. */
+export function accountViews(all: Record<string, unknown>, bad: string): [string, Record<string, unknown>][] {
+  const at = '2026-11-24T18:00:00.000Z';
+  const session = { id: bad, browser: bad, ip_address: bad, signed_in_at: at, last_used_at: at };
+  const sessions = [
+    { ...session, isCurrent: true, factors: 'a password' },
+    { ...session, place: bad },
+  ];
+  const one = { clientId: bad, name: bad, allowed: [bad], lastUsedAt: at };
+  const applications = [
+    { ...one, isFirstParty: true },
+    { ...one, isOffline: true, allowedAt: at },
+  ];
+  const events = [
+    { at, text: bad, browser: bad, place: bad },
+    { at, text: bad, browser: bad, ip: bad },
+    { at, text: bad },
+  ];
+  const filters = [['all', 'Everything']];
+  const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
+  const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
+  const forms = { actions: { profile: bad, username: bad }, csrf: { profile: bad, username: bad } };
+  const shown = ['phone', 'address'];
+  const profile = { ...all, ...pairs, ...forms, typed, shown, isMoreOpen: true };
+  const faults = { name: bad, locale: bad, zoneinfo: bad, theme: bad, username: bad };
+  const ends = { createdAt: at, expiresAt: at, partsDone: 1, parts: 2 };
+  const data = {
+    ...all,
+    username: bad,
+    faults: {},
+    actions: { request: bad, close: bad, download: bad },
+    csrf: { request: bad, close: bad },
+  };
+  return [
+    ['account/data', data],
+    ['account/data', { ...data, archive: { ...ends, status: 'waiting' }, notice: 'x' }],
+    ['account/data', { ...data, archive: { ...ends, status: 'ready' } }],
+    ['account/data', { ...data, archive: { ...ends, status: 'failed' }, faults: { confirm: bad } }],
+    ['account/closed', { title: bad, until: '2026-12-05' }],
+    ['account/closed', { title: bad }],
+    ['account/profile', { ...profile, faults: {}, notice: 'x' }],
+    ['account/profile', { ...profile, faults, alert: bad, theme: 'dark' }],
+    ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
+    ['account/sessions', { ...all, sessions: [session], others: 'others' }],
+    ['account/applications', { ...all, applications, isWithdrawn: true }],
+    ['account/applications', { ...all, applications: [] }],
+    ['account/activity', { ...all, events, filters, show: 'all', nextUrl: bad, latestUrl: bad }],
+    ['account/activity', { ...all, events: [], filters, show: 'all' }],
+  ];
+}
