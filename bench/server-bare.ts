@@ -88,6 +88,7 @@ await serve(async (origin) => {
     },
     log,
     pages: { error: fail, signOut: fail, signedOut: fail, deviceRefused: fail, deviceConnected: fail },
+    signInRequests: { findByHint: async () => undefined, announce() {} },
     recordClientUse: () => {},
   });
   const around = [

@@ -1,2 +1,5 @@
+/** Of applications that ask for a sign-in without a browser (OpenID Connect CIBA). */
+export const CIBA = 'urn:openid:params:grant-type:ciba';
+
 /** Of APIs that call other APIs for a user (RFC 8693). Tokens from it have it as their `gty`. */
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';

@@ -76,6 +76,8 @@ const applications: Record<string, Words> = {
   'device.connected': (event) => `You connected a device to ${application(event)}`,
   'consent.denied': (event) => `You did not allow ${application(event)} to use your account`,
   'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
+  'sign_in_request.approved': (event) => `You let ${application(event)} sign you in`,
+  'sign_in_request.denied': (event) => `You did not let ${application(event)} sign you in`,
   'token.exchanged': (event) => `${application(event)} used your account at another service`,
   'backchannel_logout.failed': (event) =>
     `${application(event)} did not learn that you signed out, so you may still be signed in there`,

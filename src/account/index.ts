@@ -16,6 +16,7 @@ import { createFreshSignIn, type FreshSignInDeps, PASSWORD, SECURITY } from './f
 import { createNavigation } from './navigation.ts';
 import { createPasswordPage, type PasswordPageDeps } from './password.ts';
 import { createProfilePage, type ProfilePageDeps } from './profile.ts';
+import { createRequestPage, type RequestPageDeps } from './requests.ts';
 import { findMissing } from './security-advice.ts';
 import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
@@ -23,6 +24,7 @@ export interface AccountPagesDeps
   extends Pick<EmailPageDeps, 'recovery' | 'isOwnPassword' | 'limitMail'>,
     Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
+    Pick<RequestPageDeps, 'background' | 'signInRequests' | 'signInOf'>,
     Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences'>,
     Pick<PasswordPageDeps, 'ownPassword'>,
     Pick<DataPageDeps, 'accountData' | 'closing'>,
@@ -162,6 +164,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
   createActivityPage(router, { ...deps, navOf });
   createApplicationPage(router, { ...deps, freshSignIn, navOf });
   createProfilePage(router, { ...deps, freshSignIn, navOf });
+  createRequestPage(router, { ...deps, freshSignIn, navOf });
   createSessionPage(router, { ...deps, freshSignIn, navOf });
 
   router.get(

@@ -46,6 +46,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     adapter: createStorage({ config, secrets: services.secrets, clients: services.registration.clients }),
     pages: createEnginePages(showPage, services.wayBack),
     fetch: services.guardedFetch,
+    signInRequests: services.signInRequests,
     registration: services.registration,
     recordClientUse: services.clientUsage.recordUse,
   });

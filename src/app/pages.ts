@@ -18,10 +18,11 @@ import { createEntryPages } from '../interactions/entry.ts';
 import { createInteractionPages } from '../interactions/index.ts';
 import { createNotMePages } from '../interactions/not-me.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
+import { createSignInRequests } from '../oidc/ciba/requests.ts';
 import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { addToConsent } from '../oidc/consents/store.ts';
-import { createOwnSessions } from '../oidc/own-session.ts';
+import { createOwnSessions, createSignInFacts } from '../oidc/own-session.ts';
 import { keepDocumentClient } from '../oidc/registration/registered-clients.ts';
 import { createResourceMetadata } from '../oidc/resources/metadata.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
@@ -194,6 +195,9 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     recovery,
     limitMail,
     sessions: services.sessions,
+    background: services.background,
+    signInRequests: createSignInRequests({ ...services, provider, addToConsent }),
+    signInOf: createSignInFacts(provider),
     consents: services.consents,
     history: services.history,
     places: services.places,

@@ -33,6 +33,7 @@ import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import type { Mailer } from '../kit/smtp.ts';
+import { listOpenRequests } from '../oidc/ciba/store.ts';
 import { createScopeDescriptions } from '../oidc/clients/api-scope-descriptions.ts';
 import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
@@ -48,7 +49,7 @@ import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
-import { createMail } from './mail.ts';
+import { createMail, createSignInRequestHooks } from './mail.ts';
 import { createMailRecovery } from './mail-recovery.ts';
 
 export interface ServiceDeps {
@@ -204,6 +205,7 @@ export function createServices(deps: ServiceDeps) {
     assertSignedIn,
   });
 
+  const signInRequests = createSignInRequestHooks({ knex, issuer, mail, background, limits });
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
 
@@ -233,6 +235,8 @@ export function createServices(deps: ServiceDeps) {
     secondFactorPolicy,
     secrets,
     sessions,
+    signInRequests,
+    listSignInRequests: (accountId: string) => listOpenRequests(knex, accountId),
     signingKeys,
     signOutEverywhere,
   };

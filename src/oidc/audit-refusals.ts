@@ -18,6 +18,7 @@ const ACTIONS: Record<string, string> = {
   'authorization.error': 'authorization.refused',
   'pushed_authorization_request.error': 'authorization.refused',
   'device_authorization.error': 'authorization.refused',
+  'backchannel_authentication.error': 'authorization.refused',
   'code_verification.error': 'authorization.refused',
   'device_resume.error': 'authorization.refused',
   'registration_create.error': 'registration.refused',

@@ -38,7 +38,14 @@ export function completeDiscovery(deps: {
     const scopes = [...new Set([...body.scopes_supported, ...listed])];
     const protected_resources = resources.length > 0 ? resources : undefined;
     const registration = deps.config.registration.mode === 'closed' ? {} : { registration_endpoint };
-    const completed = { ...body, ...registration, scopes_supported: scopes, protected_resources };
+    const completed = {
+      ...body,
+      ...registration,
+      scopes_supported: scopes,
+      protected_resources,
+      // The engine says that it takes one. Our page needs none (oidc/ciba/).
+      backchannel_user_code_parameter_supported: false,
+    };
     ctx.body = describeMutualTls(completed, deps.config);
   };
 }

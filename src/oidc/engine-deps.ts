@@ -3,6 +3,7 @@ import type { Config } from '../config/settings.ts';
 import type { GuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import type { SignInRequestHooks } from './ciba/feature.ts';
 import type { FindAccount } from './claims.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
@@ -40,6 +41,7 @@ export interface EngineDeps {
   fetch: GuardedFetch;
   /** Of applications that register themselves. */
   registration: Pick<Registration, 'checkMetadata' | 'features'>;
+  signInRequests: SignInRequestHooks;
   /** Called with each client that was given a code or a token. */
   recordClientUse(clientId: string): void;
 }

@@ -32,3 +32,9 @@ export function createOwnSessions({ provider, findAccount, secondFactorPolicy }:
     return lacksFactor ? { uid } : { accountId, uid };
   };
 }
+
+/** @returns a function that says how the user of a browser has signed in */
+export const createSignInFacts = (provider: Provider) => async (ctx: Context) => {
+  const { acr, amr, loginTs, uid } = await provider.Session.get(ctx);
+  return { acr, amr, authTime: loginTs, sessionUid: uid };
+};

@@ -4,6 +4,7 @@ import { ACR_VALUES } from '../access/acr.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
+import { createCiba } from './ciba/feature.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
 import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
 import { createMutualTls } from './client-authentication/certificates.ts';
@@ -64,6 +65,7 @@ function configuration(
   const { path: _, ...shortCookie } = sessionCookie;
   const invitationCookie = createSealedCookie({ secrets, scope }, 'invitation');
   const refreshTokens = createRefreshTokenRules(config.ttl);
+  const ciba = createCiba(deps.signInRequests);
   const accessTokenLife = (_ctx: unknown, { scope: granted, resourceServer }: EngineToken<unknown>) =>
     resourceServer?.accessTokenTTL ?? accessTokenTtl(config.ttl.accessToken, granted);
   const settings = {
@@ -167,6 +169,7 @@ function configuration(
         ) => pages.deviceRefused(ctx, out, error),
         successSource: async (ctx: KoaContextWithOIDC) => pages.deviceConnected(ctx),
       },
+      ciba: ciba.feature,
       claimsParameter: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
@@ -184,6 +187,7 @@ function configuration(
       ClientCredentials: accessTokenLife,
       AuthorizationCode: CODE_TTL,
       DeviceCode: DEVICE_CODE_TTL,
+      BackchannelAuthenticationRequest: ciba.ttl,
       IdToken: SIGNED_TOKEN_TTL,
       Interaction: INTERACTION_TTL,
       RefreshToken: refreshTokens.ttl,

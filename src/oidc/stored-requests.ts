@@ -5,7 +5,11 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { MAX_REQUEST_LENGTH } from './request-size.ts';
 
 /** The engine's routes that store a request before anybody has signed in, and the limit of each. */
-const ROUTES = { pushed_authorization_request: 'push', device_authorization: 'deviceRequest' } as const;
+const ROUTES = {
+  pushed_authorization_request: 'push',
+  device_authorization: 'deviceRequest',
+  backchannel_authentication: 'push',
+} as const;
 
 type Limits = Record<
   (typeof ROUTES)[keyof typeof ROUTES],
@@ -14,7 +18,7 @@ type Limits = Record<
 >;
 
 /**
- * Limits requests that are pushed (RFC 9126) or come from a device (RFC 8628), before they are committed. They are no larger
+ * Limits requests that are pushed (RFC 9126) or come from a device (RFC 8628) or without a browser (CIBA), before they are committed. They are no larger
  * than others (`request-size.ts`). Anyone can send them in the name of a public application, and each writes a row, so an
  * address may send a limited number.
  * @throws LatchkeyError rate_limited, invalid_input

@@ -4,6 +4,7 @@ import { uuidv7 } from '../../src/kit/ids.ts';
 import { ROUTES } from '../../src/web/routes.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { formOf } from '../support/browser.ts';
+import { askForSignIn, createTill, REQUESTS } from '../support/builders/ciba.ts';
 import { accountPlace, authenticate, newcomer, placeOf, register } from '../support/builders/passkey.ts';
 import { age, textOf } from '../support/builders/signed-in.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -90,6 +91,14 @@ const FORMS: Record<
     event: 'consent.withdrawn',
     prepare: addConsent,
   },
+  '/account/requests/answer': {
+    fields: { decision: 'approve' },
+    says: 'let “Harbour Till” sign you in',
+    page: REQUESTS,
+    event: 'sign_in_request.approved',
+    prepare: async (server) =>
+      void (await askForSignIn(server, await createTill(server), { login_hint: 'mei' })),
+  },
   '/account/profile/username': {
     fields: { username: 'mei.lin' },
     says: 'change your username to “mei.lin”',
@@ -114,6 +123,7 @@ const FORMS: Record<
   '/account/activity': { because: 'it has no form' },
   '/account/applications': { because: 'its forms have a path of their own' },
   '/account/sessions': { because: 'its forms have a path of their own' },
+  '/account/requests': { because: 'its forms have a path of their own' },
   '/account/security': { because: 'it asks for the current password' },
   '/account/recover': { because: 'the link is the proof' },
   '/admin/invitations/new': { because: 'it changes no way to sign in' },

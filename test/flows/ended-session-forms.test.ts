@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { ROUTES } from '../../src/web/routes.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { type Browser, formOf } from '../support/browser.ts';
+import { askForSignIn, createTill, REQUESTS } from '../support/builders/ciba.ts';
 import { invite } from '../support/builders/invitation.ts';
 import { accountPlace, register } from '../support/builders/passkey.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
@@ -37,6 +38,10 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
   '/account/security/app': () => ({ page: SECURITY, fields: { code: '123456' } }),
   '/account/security/recovery-codes': () => ({ page: SECURITY, fields: {} }),
   '/account/security/password': () => ({ page: SECURITY, fields: { act: 'remove' } }),
+  '/account/requests/answer': async (server) => {
+    await askForSignIn(server, await createTill(server), { login_hint: 'ada' });
+    return { page: REQUESTS, fields: { decision: 'deny' }, shown: ['Harbour Till'] };
+  },
   '/account/email': () => ({
     page: '/account/email',
     fields: { email: 'mei@elsewhere.example', current: 'a secret of mine' },
@@ -126,6 +131,7 @@ describe('a form whose session has ended', () => {
       '/account/applications',
       '/account/confirm',
       '/account/recover',
+      '/account/requests',
       '/account/sessions',
       '/admin',
       '/admin/invitations',

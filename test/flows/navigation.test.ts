@@ -18,12 +18,22 @@ const SECTIONS: Record<string, string> = {
   '/account/security': 'Security',
   '/account/email': 'Security',
   '/account/applications': 'Applications',
+  '/account/requests': 'Requests',
   '/account/sessions': 'Sessions',
   '/account/activity': 'Activity',
   '/account/profile': 'Profile',
   '/account/data': 'Profile',
 };
-const LINKS = ['Home', 'Security', 'Applications', 'Sessions', 'Activity', 'Profile', 'Sign out…'];
+const LINKS = [
+  'Home',
+  'Security',
+  'Applications',
+  'Requests',
+  'Sessions',
+  'Activity',
+  'Profile',
+  'Sign out…',
+];
 
 describe('the navigation', () => {
   test('is on every page of the account, marks where it is, and leads out', async (t) => {

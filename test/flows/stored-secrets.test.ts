@@ -44,7 +44,9 @@ async function storeTheRest(server: TestServer): Promise<void> {
         jti,
         {
           ...payload,
-          ...(name === 'DeviceCode' || name.startsWith('Back') ? { userCode: 'WXYZ-ABCD', jti } : { jti }),
+          ...(name === 'DeviceCode' ? { userCode: 'WXYZ-ABCD', jti } : { jti }),
+          // Its user has not answered.
+          ...(name.startsWith('Back') ? { grantId: undefined } : {}),
         },
       );
     }

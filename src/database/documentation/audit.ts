@@ -34,6 +34,9 @@ export const audit: Record<string, TableDescription> = {
         'consent.granted': 'a user allowed an application access',
         'device.connected':
           'a user connected a device to an application (RFC 8628). `details.device_ip`: the address of the device',
+        'sign_in_request.approved':
+          'a user approved a sign-in that an application asked for without a browser (CIBA). `target`: the grant',
+        'sign_in_request.denied': 'a user denied that',
         'consent.denied': 'a user denied an application access',
         'consent.withdrawn':
           'the access of an application was ended, with its grants and tokens; the user will be asked again',

@@ -219,9 +219,10 @@ export const authorization: Record<string, TableDescription> = {
     'backchannel_authentication_requests',
     'An application waiting for a user who is asked on another device (CIBA).',
     {
-      security: ['One conditional statement exchanges it, once.'],
-      lifetime: 'Minutes.',
-      initialContent: 'Empty; not supported yet.',
+      security: ['One conditional statement answers it, once, and one exchanges it, once.'],
+      lifetime:
+        'Minutes. Until the answer, `user_code_hash` is a digest of the code that the application polls with.',
+      initialContent: 'Empty.',
     },
   ),
   T_pushed_authorization_requests: {

@@ -32,6 +32,7 @@ export interface ClientArguments {
   requirePkce?: boolean;
   requirePar?: boolean;
   requireDpop?: boolean;
+  cibaNotificationUri?: string;
   /** False: `--no-exchange-resource`. */
   exchangeResource?: string[] | false;
   backchannelLogoutUri?: string;
@@ -108,6 +109,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   pkce: toPkceLevel(args),
   requirePar: args.requirePar,
   requireDpop: args.requireDpop,
+  cibaNotificationUri: args.cibaNotificationUri === 'none' ? null : args.cibaNotificationUri,
   exchangeResources: args.exchangeResource === false ? [] : args.exchangeResource,
   backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
   authMethod: args.authMethod,

@@ -37,7 +37,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ],
   [
     '--grant-type <type>',
-    'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange; may be repeated',
+    'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange or urn:openid:params:grant-type:ciba; may be repeated',
     true,
   ],
   ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
@@ -45,6 +45,10 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ['--no-require-pkce', 'the same as --pkce off'],
   ['--require-par', 'its authorization requests must be pushed (RFC 9126)'],
   ['--require-dpop', 'its tokens are bound to a key of its own (DPoP, RFC 9449)'],
+  [
+    '--ciba-notification-uri <url>',
+    'with CIBA: where it learns that a request was answered (ping); "none": it polls',
+  ],
   [
     '--exchange-resource <uri>',
     'an API that it may call for a user, with a token that it exchanges (RFC 8693); may be repeated',

@@ -1,3 +1,4 @@
+import { CIBA } from '../../access/grant-types.ts';
 import { toDate, toEpoch } from '../../database/instants.ts';
 import { randomToken } from '../../kit/ids.ts';
 import { secretStorageOf } from './auth-methods.ts';
@@ -95,6 +96,18 @@ const typeOf = ({ client_type }: ClientRow, redirectUris: string[]) =>
     ? 'native'
     : 'web';
 
+/** How a client of CIBA learns that its request was answered (CIBA Core section 4). Other clients have no such members. */
+function cibaMembers({
+  grant_types,
+  backchannel_client_notification_endpoint: endpoint,
+}: ClientMetadata): Record<string, unknown> {
+  if (!grant_types.includes(CIBA)) return {};
+  return {
+    backchannel_token_delivery_mode: endpoint === undefined ? 'poll' : 'ping',
+    backchannel_client_notification_endpoint: endpoint,
+  };
+}
+
 /** The document that pages, API and command line show. */
 export function toDocument(row: ClientRow, issuer: string): ClientDocument {
   const metadata: ClientMetadata = JSON.parse(row.metadata);
@@ -139,6 +152,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
         : (metadata.backchannel_logout_session_required ?? true),
     exchange_resources: metadata.exchange_resources ?? [],
     fapi: metadata.fapi ?? false,
+    ...cibaMembers(metadata),
     is_first_party: Boolean(row.is_first_party),
     display_code: metadata.display_code,
     is_resource_server: metadata.resource_server ?? false,

@@ -50,6 +50,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     contacts: input.contacts,
     ...toMessageMetadata(input),
     exchange_resources: input.exchangeResources,
+    backchannel_client_notification_endpoint: input.cibaNotificationUri ?? undefined,
     ...toLinks(input),
   };
 }
@@ -61,6 +62,8 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
     ...earlier,
     ...toMessageMetadata(input, earlier),
     exchange_resources: input.exchangeResources ?? earlier.exchange_resources ?? [],
+    backchannel_client_notification_endpoint:
+      orEarlier(input.cibaNotificationUri, earlier.backchannel_client_notification_endpoint) ?? undefined,
     ...toLinks(input, earlier),
     grant_types: input.grantTypes ?? earlier.grant_types,
     post_logout_redirect_uris: input.postLogoutRedirectUris ?? earlier.post_logout_redirect_uris,

@@ -1,4 +1,4 @@
-import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { CIBA, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 import { limitToClient, parseScopes } from '../../access/scopes.ts';
 import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
@@ -122,6 +122,11 @@ export function checkCombination(
     );
   if (client.resourceServer && allowed.length === 0)
     refuse('resource_server_without_scope', 'Name the scopes that the resource server serves with --scope.');
+  if (client.grantTypes.includes(CIBA) && client.public)
+    refuse(
+      'public_client_with_ciba',
+      'A public application cannot ask for sign-ins without a browser: anyone could ask in its name, because it has no secret.',
+    );
   const exchanges = client.grantTypes.includes(TOKEN_EXCHANGE);
   if (exchanges && client.public)
     refuse(

@@ -1,4 +1,4 @@
-import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { CIBA, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 
 /** Of devices without a browser (RFC 8628). */
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -10,8 +10,9 @@ export const GRANT_TYPES = [
   'client_credentials',
   DEVICE_CODE,
   TOKEN_EXCHANGE,
+  CIBA,
 ] as const;
 
 /** Whether people sign in to an application with these grant types. */
 export const hasUsers = (grantTypes: readonly string[]): boolean =>
-  grantTypes.includes('authorization_code') || grantTypes.includes(DEVICE_CODE);
+  ['authorization_code', DEVICE_CODE, CIBA].some((type) => grantTypes.includes(type));

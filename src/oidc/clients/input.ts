@@ -105,6 +105,12 @@ const loginAddress = webAddress.refine(
   'An initiate_login_uri begins with https://',
 );
 
+/** CIBA Core section 4. */
+const cibaNotificationUri = webAddress.refine(
+  (address) => address.startsWith('https:'),
+  'A CIBA notification address begins with https://',
+);
+
 const exchangeResources = z
   .array(z.string().max(255, 'The identifier of a resource has at most 255 characters'))
   .max(50, 'An application may exchange tokens for at most 50 resources');
@@ -157,6 +163,8 @@ export const clientInput = z.strictObject({
   requireDpop: z.boolean().default(false),
   /** The resources for which it may exchange tokens. */
   exchangeResources: exchangeResources.default([]),
+  /** Null: it polls for the answer (CIBA). */
+  cibaNotificationUri: cibaNotificationUri.nullable().default(null),
   /** Null: it is notified of no sign-out. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().default(null),
   ...authentication,
@@ -197,6 +205,8 @@ export const clientChange = z.strictObject({
   requirePar: z.boolean().optional(),
   requireDpop: z.boolean().optional(),
   exchangeResources: exchangeResources.optional(),
+  /** Null removes it. */
+  cibaNotificationUri: cibaNotificationUri.nullable().optional(),
   /** Null removes it. */
   backchannelLogoutUri: backchannelLogoutUri.nullable().optional(),
   ...authentication,

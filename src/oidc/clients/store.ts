@@ -95,6 +95,8 @@ export interface ClientMetadata extends ClientLinks, MessageMetadata {
   jwks?: ClientKeySet | undefined;
   /** Where they are published, instead. */
   jwks_uri?: string | undefined;
+  /** Where a client of CIBA is called once its request was answered; undefined: it polls. */
+  backchannel_client_notification_endpoint?: string | undefined;
   /** Identifiers of the resources for which it may exchange tokens (RFC 8693). */
   exchange_resources?: string[];
 }

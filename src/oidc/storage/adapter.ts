@@ -5,7 +5,7 @@ import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { answerDeviceCode } from './device-codes.ts';
+import { answerPolledCode } from './device-codes.ts';
 import { findSourceFamily, isOrphaned, withoutForeignGrant } from './exchanged-tokens.ts';
 import { findPresentedFamily, revokeFamily, setPresentedFamily } from './families.ts';
 import { findGrantOwner } from './grant-owner.ts';
@@ -151,8 +151,8 @@ export class Adapter {
     const writeKey = `${table}:${rowId}`;
     const pending = unit.findWrite(writeKey);
     if (found && pending?.statement.kind !== 'insert') {
-      if (this.#name === 'DeviceCode') {
-        const answer = answerDeviceCode(unit, payload, { ...columns, id: rowId }, pending);
+      if (this.#model.polled) {
+        const answer = answerPolledCode(this.#model, unit, payload, { ...columns, id: rowId }, pending);
         if (answer) return answer === 'unchanged' ? undefined : unit.write(answer, writeKey);
       }
       // An UPDATE never resets `consumed_at`.

@@ -1,22 +1,20 @@
 import type { Row } from '../../database/statements.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
-import type { Payload } from './models.ts';
+import { isAnswered, type Model, type Payload } from './models.ts';
 import { approveEndedRequest } from './request-links.ts';
 import { guardSession } from './sessions.ts';
-import { ANSWER_DEVICE_CODE } from './statements.ts';
-
-/** Whether the user has allowed or denied it. */
-const isAnswered = ({ accountId, error }: Payload) => accountId !== undefined || error !== undefined;
+import { answerStatementOf } from './statements.ts';
 
 /**
- * What to write when the engine saves a device code again. The user's answer is one conditional statement, which also uses
+ * What to write when a device code, or a request without a browser, is saved again. The user's answer is one conditional statement, which also uses
  * the user code up: of several browsers that opened the code, one answers, and no later one changes the answer. That a
  * browser opened it (`inFlight`) is not stored, so a user who closed the page can type the code again.
  * @param columns as for any other row
  * @returns `unchanged`, or the write, whose guard is `answer`; undefined for any other change
  */
-export function answerDeviceCode(
+export function answerPolledCode(
+  model: Model,
   unit: UnitOfWork,
   payload: Payload,
   columns: Row,
@@ -29,5 +27,5 @@ export function answerDeviceCode(
     approveEndedRequest(unit);
   }
   const values = Object.assign(columns, { user_code_hash: null });
-  return { statement: ANSWER_DEVICE_CODE, values, guard: 'answer' };
+  return { statement: answerStatementOf(model), values, guard: 'answer' };
 }

@@ -24,6 +24,8 @@ export interface Model {
   key: string;
   /** Whether it can be used once: it then has a column `consumed_at`. */
   consumable?: boolean;
+  /** Whether its user answers it elsewhere, once, while the client polls. */
+  polled?: boolean;
   /** Whether it is issued under a grant, and revoked with it. */
   grantable?: boolean;
   /** Whether its grant, account and session are read together with it (preload.ts). */
@@ -54,11 +56,15 @@ const ownerColumns = (payload: Payload): Row => ({
 const tokenColumns = (payload: Payload): Row =>
   Object.assign(ownerColumns(payload), { session_uid: text(payload.sessionUid) });
 
+/** Whether the user has allowed or denied a code that is polled. */
+export const isAnswered = ({ grantId, error }: Payload) => grantId !== undefined || error !== undefined;
+
 /** Codes for which an application polls while the user decides on another device. */
 const polledCode: Omit<Model, 'table'> = {
   key: 'code_hash',
   consumable: true,
   grantable: true,
+  polled: true,
   sealed: ['jti', 'userCode'],
   columns: (payload) =>
     Object.assign(ownerColumns(payload), {
@@ -127,7 +133,15 @@ export const models: Record<string, Model> = {
     }),
   },
   DeviceCode: { table: 'T_device_codes', family: 'id', ...polledCode },
-  BackchannelAuthenticationRequest: { table: 'T_backchannel_authentication_requests', ...polledCode },
+  BackchannelAuthenticationRequest: {
+    table: 'T_backchannel_authentication_requests',
+    ...polledCode,
+    // Its user answers on our own page and types no code, so the column only says that no answer has come.
+    columns: (payload) =>
+      Object.assign(ownerColumns(payload), {
+        user_code_hash: isAnswered(payload) ? null : digest(String(payload.jti)),
+      }),
+  },
   PushedAuthorizationRequest: {
     table: 'T_pushed_authorization_requests',
     key: 'request_hash',

@@ -72,11 +72,20 @@ export function statementsOf(model: Model): ModelStatements {
   return declared.get(model) as ModelStatements;
 }
 
-/** The user's answer, of which a code has one. It uses up the user code. */
-export const ANSWER_DEVICE_CODE = update('T_device_codes', {
-  set: changedColumns(models.DeviceCode as Model),
-  where: sql`id = ${'id'} AND user_code_hash IS NOT NULL`,
-});
+const declareAnswer = (model: Model): Statement =>
+  update(model.table, {
+    set: changedColumns(model),
+    where: sql`id = ${'id'} AND user_code_hash IS NOT NULL`,
+  });
+const answers = new Map(
+  [models.DeviceCode as Model, models.BackchannelAuthenticationRequest as Model].map((model) => [
+    model,
+    declareAnswer(model),
+  ]),
+);
+
+/** The user's answer, of which a polled code has one. It uses up the user code. */
+export const answerStatementOf = (model: Model): Statement => answers.get(model) as Statement;
 
 export const SELECT_GRANT_OWNER = selectOne({
   columns: 'account_id',

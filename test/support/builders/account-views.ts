@@ -16,6 +16,8 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
     { at, text: bad, browser: bad, ip: bad },
     { at, text: bad },
   ];
+  const asked = { id: bad, clientName: bad, access: [bad], expiresAt: new Date(at) };
+  const requests = [{ ...asked, bindingMessage: bad, isLasting: true }, asked];
   const filters = [['all', 'Everything']];
   const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
   const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
@@ -40,6 +42,8 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
     ['account/closed', { title: bad }],
     ['account/profile', { ...profile, faults: {}, notice: 'x' }],
     ['account/profile', { ...profile, faults, alert: bad, theme: 'dark' }],
+    ['account/requests', { ...all, requests, notice: 'x' }],
+    ['account/requests', { ...all, requests: [] }],
     ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
     ['account/sessions', { ...all, sessions: [session], others: 'others' }],
     ['account/applications', { ...all, applications, isWithdrawn: true }],

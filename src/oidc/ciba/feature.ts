@@ -1,0 +1,65 @@
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { EngineClient } from '../clients/client-document.ts';
+import { countOpenRequests } from './store.ts';
+
+/** In seconds. How long the user has to answer, unless the application asks for another time, up to the longest. */
+const DEFAULT_TTL = 300;
+const LONGEST_TTL = 600;
+/** So many requests may wait for one account. Each sends a mail. */
+const MAX_OPEN = 5;
+/** Visible text of one line, which the user compares with that of the application (CIBA Core section 7.1). */
+const BINDING_MESSAGE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]{1,64}$/u;
+
+export interface SignInRequestHooks {
+  /** Finds an active account by its username or its confirmed e-mail address. */
+  findByHint(hint: string): Promise<{ id: string } | undefined>;
+  /** Mails the user that an application asks for a sign-in. Called once the request is committed. */
+  announce(accountId: string, request: { clientName: string; bindingMessage: string | undefined }): void;
+}
+
+/** The engine's `features.ciba`, and its `ttl.BackchannelAuthenticationRequest`. */
+export function createCiba(hooks: SignInRequestHooks) {
+  return {
+    feature: {
+      enabled: true,
+      deliveryModes: ['poll', 'ping'],
+
+      /** @throws InvalidRequest for an account that has enough to answer, so that nobody floods a mailbox */
+      async processLoginHint(_ctx: unknown, hint: string): Promise<string | undefined> {
+        const account = await hooks.findByHint(hint);
+        if (account && (await countOpenRequests(account.id)) >= MAX_OPEN)
+          throw new errors.InvalidRequest('too many requests wait for this user; try again in some minutes');
+        return account?.id;
+      },
+      async processLoginHintToken(): Promise<never> {
+        throw new errors.InvalidRequest('login_hint_token is not supported; use login_hint or id_token_hint');
+      },
+      async validateBindingMessage(_ctx: unknown, message: string | undefined): Promise<void> {
+        if (message !== undefined && !BINDING_MESSAGE.test(message))
+          throw new errors.InvalidBindingMessage('binding_message has 1 to 64 visible characters');
+      },
+      // What an application tells us about its context decides nothing.
+      async validateRequestContext(): Promise<void> {},
+      // Users approve at a page that they sign in to, so they need no code for each request.
+      async verifyUserCode(): Promise<void> {},
+      async triggerAuthenticationDevice(
+        ctx: KoaContextWithOIDC,
+        request: { params?: { binding_message?: string } },
+        account: { accountId: string },
+        client: EngineClient,
+      ): Promise<void> {
+        const clientName = client.clientName ?? client.clientId;
+        const bindingMessage = request.params?.binding_message;
+        ctx.res.once('finish', () => {
+          if (ctx.status === 200) hooks.announce(account.accountId, { clientName, bindingMessage });
+        });
+      },
+    },
+
+    /** Seconds. */
+    ttl({ oidc }: KoaContextWithOIDC): number {
+      const requested = oidc.params?.requested_expiry;
+      return requested === undefined ? DEFAULT_TTL : Math.min(Number(requested), LONGEST_TTL);
+    },
+  };
+}
