@@ -13,7 +13,7 @@ import { presentRegistrations } from '../oidc/registration/responses.ts';
 import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
-import { limitStoredRequests } from '../oidc/stored-requests.ts';
+import { forgetUselessProofs, limitStoredRequests } from '../oidc/stored-requests.ts';
 import { refuseOtherMethods } from '../web/allowed-methods.ts';
 import type { Assets } from '../web/assets.ts';
 import { limitBodies } from '../web/body-limit.ts';
@@ -97,6 +97,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     limitRequestSize(deps.provider),
     // Counts requests that were pushed or came from a device, before they are committed.
     limitStoredRequests(deps.services.limits),
+    forgetUselessProofs,
     // Answers applications that register themselves, once it was decided whether they may.
     presentRegistrations,
     admitRegistrations({

@@ -80,6 +80,11 @@ export class UnitOfWork {
     return this.#writes.get(key);
   }
 
+  /** Drops the write under that key, if there is one that is not committed. */
+  cancel(key: string): void {
+    this.#writes.delete(key);
+  }
+
   /** Drops every write that is not committed, for example after an unexpected error. */
   discardWrites(): void {
     this.#writes.clear();

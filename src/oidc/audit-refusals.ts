@@ -3,7 +3,7 @@ import { createEventLimit } from '../audit/event-limit.ts';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
-import { isDocumentUrl } from './clients/client-document.ts';
+import { type EngineClient, isVetted } from './clients/client-document.ts';
 import { detailOf, type EngineError, isGrantTypeRefused } from './engine-errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
 import { parameterAtFault } from './parameter-at-fault.ts';
@@ -82,11 +82,9 @@ export function auditRefusals(provider: Provider, log: Logger): void {
         errorCode: code,
         errorMessage: description,
       };
-      // Anyone can publish any number of documents, so all of their applications share one limit.
-      const addition = limit(
-        isDocumentUrl(clientId) ? { ...event, clientId: 'documents' } : event,
-        parameter,
-      );
+      // Those of all applications that anyone may have registered are counted as one.
+      const counted = isVetted(client as unknown as EngineClient) ? clientId : 'unvetted';
+      const addition = limit({ ...event, clientId: counted }, parameter);
       if (!addition) return;
       recordEvent({ ...event, details: { parameter, description, ...addition.details } });
       recordLastRefusal(currentUnit(), clientId, { action, error: code, description, parameter });

@@ -119,6 +119,16 @@ export async function answerFailedGuard(
     withdrawResponse(ctx);
     return refuseToken(ctx);
   }
+  // Another request used the same client assertion or DPoP proof first.
+  if (guard === 'replay') {
+    withdrawResponse(ctx);
+    ctx.status = 400;
+    ctx.body = {
+      error: 'invalid_request',
+      error_description: 'the client assertion or proof was used before',
+    };
+    return;
+  }
   // The account has used this nonce before.
   if (guard === 'nonce')
     return refuseCode(engineContext, failed, new errors.InvalidRequest('the nonce was used before'));

@@ -2,7 +2,9 @@ import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { type EngineClient, isVetted } from './clients/client-document.ts';
 import { MAX_REQUEST_LENGTH } from './request-size.ts';
+import { forgetUses } from './storage/replay-detection.ts';
 
 /** The engine's routes that store a request before anybody has signed in, and the limit of each. */
 const ROUTES = {
@@ -18,9 +20,9 @@ type Limits = Record<
 >;
 
 /**
- * Limits requests that are pushed (RFC 9126) or come from a device (RFC 8628) or without a browser (CIBA), before they are committed. They are no larger
- * than others (`request-size.ts`). Anyone can send them in the name of a public application, and each writes a row, so an
- * address may send a limited number.
+ * Limits requests that are pushed (RFC 9126), come from a device (RFC 8628) or come without a browser (CIBA), before they are
+ * committed. They are no larger than others (`request-size.ts`). Anyone can send them in the name of a public application, or
+ * register one, and each writes a row, so an address may send a limited number.
  * @throws LatchkeyError rate_limited, invalid_input
  */
 export function limitStoredRequests(limits: Limits): Middleware {
@@ -36,6 +38,21 @@ export function limitStoredRequests(limits: Limits): Middleware {
         'stored_request_too_large',
         `The application sent a request of ${length} characters. At most ${MAX_REQUEST_LENGTH} are allowed.`,
       );
-    if (oidc.client?.clientAuthMethod === 'none') await limits[limit].countAttempt(currentUnit().origin.ip);
+    const client = oidc.client as unknown as EngineClient | undefined;
+    if (client && (client.clientAuthMethod === 'none' || !isVetted(client)))
+      await limits[limit].countAttempt(currentUnit().origin.ip);
   };
 }
+
+/** What these answer with success has an effect, or a row, of which there is a limited number. */
+const USEFUL_ROUTES = ['token', 'pushed_authorization_request', 'userinfo'];
+
+/**
+ * Stores that a client assertion or DPoP proof was used only together with what the request has led to, if the application has
+ * registered itself. Anyone can register one, and fill the database with assertions that are right and of no use.
+ */
+export const forgetUselessProofs: Middleware = async (ctx, next) => {
+  await next();
+  const { oidc } = ctx as unknown as KoaContextWithOIDC;
+  if (oidc && !(USEFUL_ROUTES.includes(oidc.route) && ctx.status < 300)) forgetUses(currentUnit());
+};

@@ -18,7 +18,7 @@ const FRESH_MS = 5000;
 
 export interface AdmissionDeps {
   mode: RegistrationMode;
-  /** Counts an application that registers itself without a token. @throws LatchkeyError rate_limited */
+  /** Counts an application that registers itself without a token, and a change of a registration. @throws LatchkeyError rate_limited */
   countRegistration(ip: string | undefined): Promise<void>;
   /** How many applications registered themselves without a token, and were never used. */
   countUnused(): Promise<number>;
@@ -82,7 +82,11 @@ function createUnusedLimit(countUnused: () => Promise<number>) {
 export function admitRegistrations(deps: AdmissionDeps): Middleware {
   const checkUnused = createUnusedLimit(deps.countUnused);
   return async (ctx, next) => {
-    if (ctx.method !== 'POST' || findRoute(ctx.path)?.path !== REGISTRATION_PATH) return next();
+    const path = findRoute(ctx.path)?.path;
+    // Each change is an event in the audit log.
+    if (path === `${REGISTRATION_PATH}/:clientId` && ctx.method !== 'GET')
+      await deps.countRegistration(currentUnit().origin.ip);
+    if (ctx.method !== 'POST' || path !== REGISTRATION_PATH) return next();
     const header = ctx.get('authorization');
     if (header === '' && deps.mode === 'open') {
       await deps.countRegistration(currentUnit().origin.ip);

@@ -2,6 +2,7 @@ import { errors, Provider } from 'oidc-provider';
 import type { Row } from '../../database/statements.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import { type EngineClient, isVetted } from '../clients/client-document.ts';
 import { Adapter } from './adapter.ts';
 import { expiryOf, type Model, models, type Payload } from './models.ts';
 import { statementsOf } from './statements.ts';
@@ -24,6 +25,21 @@ function isHarmless(): boolean {
   return route === 'pushed_authorization_request' && client?.clientAuthMethod === 'none';
 }
 
+const USES = 'oidc.uses';
+const writeKey = (id: string) => `${model.table}:${id}`;
+const usesOf = (unit: UnitOfWork) => (unit.memory.get(USES) ?? []) as string[];
+
+/** Does not store the ids of this request that would be committed together with it. */
+export function forgetUses(unit: UnitOfWork): void {
+  for (const id of usesOf(unit)) unit.cancel(writeKey(id));
+}
+
+/** Whether anyone may have registered the client of this request. */
+function isUnvetted(): boolean {
+  const { client } = Provider.ctx?.oidc ?? {};
+  return client !== undefined && !isVetted(client as unknown as EngineClient);
+}
+
 /**
  * Ids of client assertions and proofs that may be used once (`jti`). The engine looks for an id before it stores it,
  * which parallel requests can both pass; here the unique index refuses the second INSERT.
@@ -40,6 +56,12 @@ export class ReplayDetection extends Adapter {
     const statement = statementsOf(model).insertIfNew;
     const unit = currentUnit();
     const isAssertion = unit.memory.delete(MEMORY_KEY);
+    if (isUnvetted()) {
+      // Committed with what the request leads to (stored-requests.ts), of which the guard lets one request have it.
+      unit.memory.set(USES, [...usesOf(unit), id]);
+      unit.write({ statement, values, guard: 'replay' }, writeKey(id));
+      return;
+    }
     const failedGuard = await unit.commitNow([{ statement, values, guard: 'replay' }]);
     if (failedGuard && isAssertion)
       throw new errors.InvalidClientAuth('client assertion tokens must only be used once');
