@@ -106,7 +106,10 @@ export function createConsent(deps: ConsentDeps) {
       ...shown,
       ...resources.flatMap(({ scopes }) => scopes),
     ]);
-    const knewUser = allowed.includes('openid') ? earlierScopes.includes('openid') : earlierScopes.length > 0;
+    const ofResources = earlierResources(resources, earlier, consent?.resources);
+    const hasEarlier = [earlierScopes, ...Object.values(ofResources)].some((list) => list.length > 0);
+    // Whatever else an application was allowed before, it knows its user since then.
+    const knewUser = allowed.includes('openid') ? earlierScopes.includes('openid') : hasEarlier;
     const mappings = grantedMappings(client, allowed);
     const items = [
       {
@@ -122,7 +125,7 @@ export function createConsent(deps: ConsentDeps) {
         isEarlier: earlierScopes.includes(name),
       })),
       ...claims.map((name) => ({ text: describeClaim(name), isEarlier: earlierClaims.includes(name) })),
-      ...resourceItems(resources, earlierResources(resources, earlier, consent?.resources), descriptions),
+      ...resourceItems(resources, ofResources, descriptions),
     ];
     const added = items.filter(({ isEarlier }) => !isEarlier);
     const isLasting =
