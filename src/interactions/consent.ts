@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import {
   describeClaim,
   describeFixedClaim,
@@ -11,7 +12,7 @@ import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import { grantedMappings } from '../oidc/client-claims.ts';
-import { type EngineClient, isDocumentUrl, isVetted } from '../oidc/clients/client-document.ts';
+import { type EngineClient, isDocumentUrl } from '../oidc/clients/client-document.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';

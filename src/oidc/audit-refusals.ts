@@ -1,9 +1,10 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { createEventLimit } from '../audit/event-limit.ts';
 import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
-import { type EngineClient, isVetted } from './clients/client-document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { detailOf, type EngineError, isGrantTypeRefused } from './engine-errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
 import { parameterAtFault } from './parameter-at-fault.ts';

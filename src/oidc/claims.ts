@@ -1,8 +1,9 @@
 import { Provider } from 'oidc-provider';
 import { toAddressClaim } from '../access/personal-details.ts';
+import { describesItself } from '../access/registered-via.ts';
 import { isBuiltIn, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
-import { describesItself, type EngineClient } from './clients/client-document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { replaceRequestedClaims } from './engine-internals.ts';
 import { findPersonalDetails, findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
 

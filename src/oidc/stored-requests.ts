@@ -1,8 +1,9 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { type EngineClient, isVetted } from './clients/client-document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { MAX_REQUEST_LENGTH } from './request-size.ts';
 import { forgetUses } from './storage/replay-detection.ts';
 

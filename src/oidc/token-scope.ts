@@ -1,7 +1,8 @@
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { describesItself } from '../access/registered-via.ts';
 import { isBuiltIn, isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
-import { describesItself, type EngineClient } from './clients/client-document.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { beforeAccessTokenSave, invalidScope, replaceRequestedScopes } from './engine-internals.ts';
 import { beforeScopeCheck, onClientFound } from './engine-requests.ts';
 import { mayUseResource } from './resource-access.ts';

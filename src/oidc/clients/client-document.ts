@@ -1,4 +1,5 @@
 import { CIBA } from '../../access/grant-types.ts';
+import type { RegisteredVia } from '../../access/registered-via.ts';
 import { toDate, toEpoch } from '../../database/instants.ts';
 import { randomToken } from '../../kit/ids.ts';
 import { secretStorageOf } from './auth-methods.ts';
@@ -6,7 +7,7 @@ import { authMethodOf } from './client-metadata.ts';
 import type { PkceLevel } from './input.ts';
 import { type IdTokenClaims, toMessageMembers } from './message-metadata.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
-import type { ClientMetadata, ClientRow, RegisteredVia } from './store.ts';
+import type { ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
 export type ClientDocument = Record<string, unknown> & {
@@ -71,16 +72,6 @@ export interface EngineClient {
   registered_via?: RegisteredVia;
   grantTypeAllowed(type: string): boolean;
 }
-
-type Registered = { registered_via?: RegisteredVia | undefined };
-
-/** Whether the application itself has said what it is, and not an operator. */
-export const describesItself = ({ registered_via }: Registered): boolean =>
-  registered_via !== undefined && registered_via !== 'admin';
-
-/** Whether an operator has registered the application, or has given it a token to register itself. */
-export const isVetted = ({ registered_via }: Registered): boolean =>
-  registered_via !== 'dynamic' && registered_via !== 'metadata_document';
 
 /** Whether a client_id is the URL of a document that describes the application (Client ID Metadata Documents). */
 export const isDocumentUrl = (clientId: string): boolean => /^https:\/\//i.test(clientId);

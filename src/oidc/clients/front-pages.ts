@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
-import { isVetted, toDocument } from './client-document.ts';
+import { isVetted } from '../../access/registered-via.ts';
+import { toDocument } from './client-document.ts';
 import { type ClientMetadata, listClients } from './store.ts';
 
 /** What is known of an application's own pages. */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { RegisteredVia } from '../../access/registered-via.ts';
 import type { Driver } from '../../database/driver/contract.ts';
 import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statements.ts';
@@ -8,9 +9,6 @@ import type { PkceLevel } from './input.ts';
 import type { ClientKeySet } from './key-sets.ts';
 import type { MessageMetadata } from './message-metadata.ts';
 import { type ClientSecret, findSecrets } from './secret-store.ts';
-
-/** How an application came to be known: by an administrator or the command, or by itself, in one of three ways. */
-export type RegisteredVia = 'admin' | 'dynamic' | 'registration_token' | 'metadata_document';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
 export interface ClientRow {

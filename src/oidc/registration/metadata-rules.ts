@@ -1,9 +1,9 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { RegisteredVia } from '../../access/registered-via.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { AUTH_METHODS } from '../clients/auth-methods.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { isDocumentUrl, OWN_METADATA, toEngineDocument } from '../clients/client-document.ts';
-import type { RegisteredVia } from '../clients/store.ts';
 import { toBoundedColumns } from './bounds.ts';
 import { findAdmission, setDescribed } from './described.ts';
 

@@ -1,4 +1,5 @@
 import { errors } from 'oidc-provider';
+import type { RegisteredVia } from '../../access/registered-via.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
@@ -14,7 +15,6 @@ import {
   SELECT_REGISTERED,
 } from '../clients/registered-store.ts';
 import { placeOfSecret } from '../clients/secret-store.ts';
-import type { RegisteredVia } from '../clients/store.ts';
 import type { BoundedColumns } from './bounds.ts';
 import { findAdmission, findDescribed } from './described.ts';
 

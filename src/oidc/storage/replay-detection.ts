@@ -1,8 +1,8 @@
 import { errors, Provider } from 'oidc-provider';
+import { isVetted } from '../../access/registered-via.ts';
 import type { Row } from '../../database/statements.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
-import { type EngineClient, isVetted } from '../clients/client-document.ts';
 import { Adapter } from './adapter.ts';
 import { expiryOf, type Model, models, type Payload } from './models.ts';
 import { statementsOf } from './statements.ts';
@@ -37,7 +37,7 @@ export function forgetUses(unit: UnitOfWork): void {
 /** Whether anyone may have registered the client of this request. */
 function isUnvetted(): boolean {
   const { client } = Provider.ctx?.oidc ?? {};
-  return client !== undefined && !isVetted(client as unknown as EngineClient);
+  return client !== undefined && !isVetted(client as object);
 }
 
 /**

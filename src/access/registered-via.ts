@@ -1,0 +1,13 @@
+/** How an application came to be registered. */
+export type RegisteredVia = 'admin' | 'dynamic' | 'registration_token' | 'metadata_document';
+
+/** Undefined for the client of our own pages. */
+type Registered = { registered_via?: RegisteredVia | undefined };
+
+/** Whether the application itself has said what it is, and not an operator. */
+export const describesItself = ({ registered_via }: Registered): boolean =>
+  registered_via !== undefined && registered_via !== 'admin';
+
+/** Whether an operator has registered the application, or has given it a token to register itself. */
+export const isVetted = ({ registered_via }: Registered): boolean =>
+  registered_via !== 'dynamic' && registered_via !== 'metadata_document';
