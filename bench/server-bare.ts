@@ -71,6 +71,7 @@ await serve(async (origin) => {
     findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
     findResource: async () => undefined,
     fetch,
+    findPairwiseSubject: (_sector, accountId) => accountId,
     registration: createRegistration({
       config: { issuer: origin, registration: { documents: false } },
       driver: { readOne: fail, commit: fail, close: fail },

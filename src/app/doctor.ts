@@ -8,6 +8,7 @@ import { describePoolerOrCluster } from '../database/pooler-or-cluster.ts';
 import { hasAdministrator } from '../identity/accounts/store.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createMailer } from '../kit/smtp.ts';
+import { findWeaknesses } from '../oidc/clients/weaknesses.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 
 /** How to get the first administrator. Printed by `doctor`, and at start in production. */
@@ -81,6 +82,13 @@ async function checkUsernames({ knex }: Database): Promise<string> {
   return fail(
     `${usernames.join(', ')}: this username is the e-mail address of another account, and applications may take one for the other. Change it in T_accounts and T_credentials, or disable the account.`,
   );
+}
+
+/** One finding for each point in which an application is weaker than OAuth 2.1. They are the operator's choice, so none is a fault. */
+async function findWeakApplications({ knex }: Database): Promise<Finding[]> {
+  const weaknesses = await findWeaknesses(knex);
+  const says = weaknesses.length > 0 ? weaknesses : ['no application is weaker than it asks'];
+  return says.map((sentence) => ({ check: 'oauth 2.1', ok: true, says: sentence }));
 }
 
 /** Applications whose codes nothing protects from being injected into another browser. */
@@ -166,6 +174,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('usernames', () => checkUsernames(database)),
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
     await runCheck('pkce', () => findUnprotected(database)),
+    ...(await findWeakApplications(database)),
   );
   return findings;
 }

@@ -25,10 +25,7 @@ export interface App {
 
 type AppDeps = { config: Config } & Pick<MiddlewareDeps, 'database' | 'log' | 'isStopping'>;
 
-/**
- * Creates the services, the engine and the pages, and connects them.
- * @throws LatchkeyError when a signing key cannot be decrypted with the configured secrets
- */
+/** Creates and connects services, engine and pages. @throws LatchkeyError when a signing key cannot be decrypted */
 export async function createApp(deps: AppDeps): Promise<App> {
   const { config, log } = deps;
   const { issuer, passwordMinLength } = config;
@@ -47,6 +44,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     pages: createEnginePages(showPage, services.wayBack),
     fetch: services.guardedFetch,
     signInRequests: services.signInRequests,
+    findPairwiseSubject: await services.loadPairwiseSubjects(),
     registration: services.registration,
     recordClientUse: services.clientUsage.recordUse,
   });

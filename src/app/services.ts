@@ -40,6 +40,7 @@ import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
 import { addDeliveriesOf, recordSessionEnds } from '../oidc/logout/store.ts';
+import { loadPairwiseSubjects } from '../oidc/pairwise-subjects.ts';
 import { createPresets } from '../oidc/presets/library.ts';
 import { createRegistration } from '../oidc/registration/index.ts';
 import { createRegistrationTokens } from '../oidc/registration/tokens.ts';
@@ -220,6 +221,7 @@ export function createServices(deps: ServiceDeps) {
     history: createHistory(knex),
     invitations,
     limits,
+    loadPairwiseSubjects: () => loadPairwiseSubjects(knex),
     wayBack: createWayBack({ issuer, secrets, scope: issuerScope(issuer) }),
     notify,
     passkeys,

@@ -5,6 +5,7 @@ import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { SignInRequestHooks } from './ciba/feature.ts';
 import type { FindAccount } from './claims.ts';
+import type { FindPairwiseSubject } from './pairwise-subjects.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
@@ -39,6 +40,7 @@ export interface EngineDeps {
   log: Logger;
   /** Every request of the engine to a URL of an application. */
   fetch: GuardedFetch;
+  findPairwiseSubject: FindPairwiseSubject;
   /** Of applications that register themselves. */
   registration: Pick<Registration, 'checkMetadata' | 'features'>;
   signInRequests: SignInRequestHooks;

@@ -18,12 +18,7 @@ import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from '
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import { completeClientKeys, tolerateFastClocks } from './engine-client-keys.ts';
 import type { EngineDeps } from './engine-deps.ts';
-import {
-  cacheClientsByDocument,
-  checkEngine,
-  type EngineToken,
-  replaceUriComparison,
-} from './engine-internals.ts';
+import { cacheClientsByDocument, checkEngine, replaceUriComparison } from './engine-internals.ts';
 import { replaceSigningKeys } from './engine-keys.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
@@ -43,7 +38,7 @@ import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { registerTokenExchange } from './token-exchange/exchange.ts';
-import { accessTokenTtl, keepOfflineAccess, limitScopes } from './token-scope.ts';
+import { createAccessTokenLife, keepOfflineAccess, limitScopes } from './token-scope.ts';
 
 /** Life times in seconds. */
 const CODE_TTL = 60;
@@ -66,8 +61,7 @@ function configuration(
   const invitationCookie = createSealedCookie({ secrets, scope }, 'invitation');
   const refreshTokens = createRefreshTokenRules(config.ttl);
   const ciba = createCiba(deps.signInRequests);
-  const accessTokenLife = (_ctx: unknown, { scope: granted, resourceServer }: EngineToken<unknown>) =>
-    resourceServer?.accessTokenTTL ?? accessTokenTtl(config.ttl.accessToken, granted);
+  const accessTokenLife = createAccessTokenLife(config.ttl.accessToken);
   const settings = {
     adapter: deps.adapter,
     fetch: deps.fetch,
@@ -76,6 +70,9 @@ function configuration(
     claims: { ...claimsByScope, openid: [...claimsByScope.openid, config.groupsClaim] },
     scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
     responseTypes: ['code'],
+    subjectTypes: ['public', 'pairwise'],
+    pairwiseIdentifier: async (_ctx: unknown, accountId: string, client: { sectorIdentifier: string }) =>
+      deps.findPairwiseSubject(client.sectorIdentifier, accountId),
     acrValues: [...ACR_VALUES],
     pkce: { required: requirePkce },
     allowOmittingSingleRegisteredRedirectUri: false,

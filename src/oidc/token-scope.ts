@@ -3,17 +3,33 @@ import { describesItself } from '../access/registered-via.ts';
 import { isBuiltIn, isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { beforeAccessTokenSave, invalidScope, replaceRequestedScopes } from './engine-internals.ts';
+import {
+  beforeAccessTokenSave,
+  type EngineToken,
+  invalidScope,
+  replaceRequestedScopes,
+} from './engine-internals.ts';
 import { beforeScopeCheck, onClientFound } from './engine-requests.ts';
 import { mayUseResource } from './resource-access.ts';
 
 /** Seconds. No token with a scope over Latchkey itself lives longer. */
 const LATCHKEY_TOKEN_TTL = 3600;
 
-/** @returns the life time of an access token in seconds */
-export function accessTokenTtl(configured: number, scope: string | undefined): number {
-  return parseScopes(scope).some(isLatchkeyScope) ? Math.min(configured, LATCHKEY_TOKEN_TTL) : configured;
-}
+/**
+ * The engine's `ttl.AccessToken`. A token for a resource lives as the resource says, and no longer than the application's own
+ * limit.
+ * @param configured seconds @returns seconds
+ */
+export const createAccessTokenLife =
+  (configured: number) =>
+  (_ctx: unknown, token: EngineToken<unknown>, client?: Pick<EngineClient, 'access_token_ttl'>): number => {
+    const own = client?.access_token_ttl;
+    const usual = own ?? configured;
+    const ofScope = parseScopes(token.scope).some(isLatchkeyScope)
+      ? Math.min(usual, LATCHKEY_TOKEN_TTL)
+      : usual;
+    return Math.min(token.resourceServer?.accessTokenTTL ?? ofScope, own ?? Number.POSITIVE_INFINITY);
+  };
 
 const OFFLINE = 'offline_access';
 

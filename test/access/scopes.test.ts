@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { covers, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
-import { accessTokenTtl } from '../../src/oidc/token-scope.ts';
+import { createAccessTokenLife } from '../../src/oidc/token-scope.ts';
 
 describe('scopes', () => {
   const cases: [held: string[], scope: string, expected: boolean][] = [
@@ -47,8 +47,8 @@ describe('scopes', () => {
   });
 
   test('of Latchkey itself are granted for an hour at most', () => {
-    assert.equal(accessTokenTtl(86_400, 'openid latchkey:audit.read'), 3600);
-    assert.equal(accessTokenTtl(600, 'latchkey:keys'), 600);
-    assert.equal(accessTokenTtl(86_400, 'openid'), 86_400);
+    assert.equal(createAccessTokenLife(86_400)(undefined, { scope: 'openid latchkey:audit.read' }), 3600);
+    assert.equal(createAccessTokenLife(600)(undefined, { scope: 'latchkey:keys' }), 600);
+    assert.equal(createAccessTokenLife(86_400)(undefined, { scope: 'openid' }), 86_400);
   });
 });

@@ -145,6 +145,30 @@ export const applications: Record<string, TableDescription> = {
       'Until its row is deleted. Disabled resources stay: what people have allowed for them would otherwise be allowed for a later one of the same name.',
     initialContent: 'Empty.',
   },
+  T_pairwise_salts: {
+    part: 'applications',
+    purpose:
+      'The value from which the subjects of applications with `subject_type` `pairwise` are computed, with the account and the sector of the application.',
+    columns: {
+      number: '1. There is one row.',
+      salt: '256 random bits. Another value would give every user another `sub`, so applications would not recognize them.',
+    },
+    indices: {
+      I_pairwise_salts_number: 'Of several servers that start at once, one creates the row; unique.',
+    },
+    secrets: {
+      salt: {
+        stored: 'plain',
+        ifStolen:
+          'With the accounts, tells which users of two applications are the same person. The consents in the same copy tell that too.',
+      },
+    },
+    security: [
+      'Not encrypted with LATCHKEY_SECRETS, because subjects must stay the same when these are rotated.',
+    ],
+    lifetime: 'Permanent.',
+    initialContent: 'The first start creates the row.',
+  },
   T_signing_keys: {
     part: 'applications',
     purpose:

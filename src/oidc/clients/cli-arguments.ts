@@ -42,6 +42,11 @@ export interface ClientArguments {
   certificateSubject?: string;
   requireMtls?: boolean;
   fapi?: boolean;
+  /** False: `--no-response-mode`. */
+  responseMode?: ClientInput['responseModes'] | false;
+  accessTokenTtl?: string;
+  subjectType?: ClientInput['subjectType'];
+  sectorIdentifierUri?: string;
   metadata?: string;
   idTokenAlg?: ClientInput['idTokenSignedResponseAlg'];
   idTokenClaims?: ClientInput['idTokenClaims'];
@@ -118,6 +123,10 @@ const toStated = (args: ClientArguments): ClientChange => ({
   certificateSubject: args.certificateSubject,
   requireMtls: args.requireMtls,
   fapi: args.fapi,
+  responseModes: args.responseMode === false ? [] : args.responseMode,
+  accessTokenTtl: toSeconds(args.accessTokenTtl),
+  subjectType: args.subjectType,
+  sectorIdentifierUri: args.sectorIdentifierUri,
   idTokenSignedResponseAlg: args.idTokenAlg,
   idTokenClaims: args.idTokenClaims,
   userinfoSignedResponseAlg: orNull(args.userinfoAlg, 'none') as ClientChange['userinfoSignedResponseAlg'],

@@ -72,6 +72,17 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'what its certificate must have, for tls_client_auth: dns=, uri=, ip=, email= or dn=, such as dns=reports.example',
   ],
   ['--fapi', 'it follows the FAPI 2.0 Security Profile: pushed requests, PKCE, bound tokens, and no secret'],
+  [
+    '--response-mode <mode>',
+    'a response mode that it may use: query, fragment, form_post, or one of them with .jwt; default: any; may be repeated',
+    true,
+  ],
+  ['--access-token-ttl <seconds>', 'the life of its access tokens; default: LATCHKEY_ACCESS_TOKEN_TTL'],
+  ['--subject-type <type>', 'public, or pairwise: it gets other subjects than all other applications'],
+  [
+    '--sector-identifier-uri <url>',
+    'a list of the redirect URIs of all applications that get the same pairwise subjects',
+  ],
   ['--require-mtls', 'its tokens are bound to its certificate (RFC 8705)'],
   ['--id-token-alg <alg>', 'RS256, ES256 or EdDSA'],
   [

@@ -119,6 +119,7 @@ export function clientCommands(
     .option('--no-require-signed-request')
     .option('--no-exchange-resource', 'it may exchange tokens for no resource')
     .option('--no-require-mtls')
+    .option('--no-response-mode', 'it may use any response mode again')
     .option('--no-fapi', 'it keeps what it got with --fapi, but may change it')
     .option('--no-claim', 'it gets only the claims of its scopes again')
     .option('--no-resource-server')

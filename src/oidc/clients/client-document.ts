@@ -6,6 +6,7 @@ import { secretStorageOf } from './auth-methods.ts';
 import { authMethodOf } from './client-metadata.ts';
 import type { PkceLevel } from './input.ts';
 import { type IdTokenClaims, toMessageMembers } from './message-metadata.ts';
+import { toPolicyMembers } from './policy-metadata.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
@@ -27,6 +28,7 @@ export const OWN_METADATA = [
   'is_resource_server',
   'pkce',
   'fapi',
+  'access_token_ttl',
   'is_first_party',
   'display_code',
   'refresh_token_max_ttl',
@@ -50,6 +52,8 @@ export interface EngineClient {
   pkce: PkceLevel;
   /** Whether it follows the FAPI 2.0 Security Profile. */
   fapi?: boolean;
+  /** In seconds; undefined: that of the server. */
+  access_token_ttl?: number;
   is_first_party: boolean;
   /** Origins that may call the endpoints from a browser, beside those of its redirect URIs. */
   cors_origins: string[];
@@ -126,6 +130,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     application_type: metadata.application_type ?? typeOf(row, redirectUris),
     id_token_signed_response_alg: metadata.id_token_signed_response_alg,
     ...toMessageMembers(metadata),
+    ...toPolicyMembers(metadata),
     scope: JSON.parse(row.allowed_scopes).join(' '),
     default_scope: metadata.default_scope,
     // An earlier version may have registered a public application after the column was added.

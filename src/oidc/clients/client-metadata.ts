@@ -3,6 +3,7 @@ import { type AuthMethod, DEFAULT_AUTH_METHOD } from './auth-methods.ts';
 import { fillFapi } from './fapi.ts';
 import type { ClientChange, clientChange, clientInput, PkceLevel } from './input.ts';
 import { toMessageMetadata } from './message-metadata.ts';
+import { toPolicyMetadata } from './policy-metadata.ts';
 import type { ClientLinks, ClientMetadata, ClientRow } from './store.ts';
 
 type LinkInput = Pick<ClientChange, 'clientUri' | 'initiateLoginUri' | 'policyUri' | 'tosUri'>;
@@ -49,6 +50,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     fapi: input.fapi,
     contacts: input.contacts,
     ...toMessageMetadata(input),
+    ...toPolicyMetadata(input),
     exchange_resources: input.exchangeResources,
     backchannel_client_notification_endpoint: input.cibaNotificationUri ?? undefined,
     ...toLinks(input),
@@ -61,6 +63,7 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
   return {
     ...earlier,
     ...toMessageMetadata(input, earlier),
+    ...toPolicyMetadata(input, earlier),
     exchange_resources: input.exchangeResources ?? earlier.exchange_resources ?? [],
     backchannel_client_notification_endpoint:
       orEarlier(input.cibaNotificationUri, earlier.backchannel_client_notification_endpoint) ?? undefined,

@@ -83,6 +83,26 @@ function checkProfile(row: CheckedColumns, redirectUris: string[]): void {
     );
 }
 
+/** Refuses pairwise subjects where it is not clear which applications get the same ones (OpenID Connect Core section 8.1). */
+function checkSubjects(row: CheckedColumns, redirectUris: string[]): void {
+  const { subject_type, sector_identifier_uri, grant_types }: ClientMetadata = JSON.parse(row.metadata);
+  if (subject_type !== 'pairwise') return;
+  if (
+    redirectUris.length === 0 ||
+    grant_types.some((type) => type.startsWith('urn:') && type !== TOKEN_EXCHANGE)
+  )
+    refuse(
+      'pairwise_without_redirect_uri',
+      'Pairwise subjects are for applications with redirect URIs, and neither for devices nor for sign-ins by another channel.',
+    );
+  const hosts = new Set(redirectUris.map((uri) => URL.parse(uri)?.host));
+  if (hosts.size > 1 && sector_identifier_uri === undefined)
+    refuse(
+      'pairwise_sector_unclear',
+      'An application with pairwise subjects has redirect URIs of one host. Otherwise add --sector-identifier-uri.',
+    );
+}
+
 /** Refuses what needs a setting that the server does not have. @throws LatchkeyError invalid_input */
 export function checkServer(
   { authMethod, requireMtls }: { authMethod?: AuthMethod | undefined; requireMtls?: boolean | undefined },
@@ -112,6 +132,7 @@ export function checkCombination(
   const client = { ...read(row), pkce: stated.pkce };
   checkAuthMethod(row, stated.authMethod);
   checkProfile(row, client.redirectUris);
+  checkSubjects(row, client.redirectUris);
   const { defaultScope, scope: allowed } = client;
   if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');

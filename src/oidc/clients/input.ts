@@ -9,6 +9,7 @@ import { GRANT_TYPES } from './grant-types.ts';
 import { checkLogoUri } from './logo.ts';
 import { messageFields } from './message-metadata.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
+import { policyFields } from './policy-metadata.ts';
 import { redirectUriFault } from './redirect-uris.ts';
 
 const PKCE_LEVELS = ['always', 'or-nonce', 'off'] as const;
@@ -176,6 +177,7 @@ export const clientInput = z.strictObject({
   contacts: contacts.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).default('RS256'),
   ...messageFields,
+  ...policyFields,
   /** Claims beside those of its scopes: `NAME=SOURCE`, perhaps with `@id_token` or `@userinfo`. */
   claims: claims.default([]),
   /** Null: the server's own setting. */
@@ -214,6 +216,7 @@ export const clientChange = z.strictObject({
   requireMtls: z.boolean().optional(),
   contacts: contacts.optional(),
   ...messageFields,
+  ...policyFields,
   claims: claims.optional(),
   idTokenSignedResponseAlg: z.enum(['RS256', 'ES256', 'EdDSA']).optional(),
   refreshTokenMaxTtl: refreshTokenMaxTtl.nullable().optional(),

@@ -1,6 +1,7 @@
 import { refuse } from '../../kit/errors.ts';
 import { SUBJECT_MEMBERS } from './auth-methods.ts';
 import type { ClientInput } from './input.ts';
+import { applyChoices } from './metadata-choices.ts';
 
 type Type = 'text' | 'list' | 'flag' | 'number' | 'object';
 
@@ -51,6 +52,8 @@ const MEMBERS: Record<string, Member> = {
   require_signed_request_object: { input: 'requireSignedRequest', type: 'flag' },
   request_object_signing_alg: { input: 'requestObjectSigningAlg', type: 'text' },
   require_pushed_authorization_requests: { input: 'requirePar', type: 'flag' },
+  response_modes: { input: 'responseModes', type: 'list' },
+  subject_type: { input: 'subjectType', type: 'text' },
   dpop_bound_access_tokens: { input: 'requireDpop', type: 'flag' },
   tls_client_certificate_bound_access_tokens: { input: 'requireMtls', type: 'flag' },
 };
@@ -68,6 +71,9 @@ const OWN_MEMBERS: Record<string, Member> = {
   is_resource_server: { input: 'resourceServer', type: 'flag' },
   display_code: { input: 'displayCode', type: 'flag' },
   refresh_token_max_ttl: { input: 'refreshTokenMaxTtl', type: 'number' },
+  // The engine reads its address.
+  sector_identifier_uri: { input: 'sectorIdentifierUri', type: 'text' },
+  access_token_ttl: { input: 'accessTokenTtl', type: 'number' },
   refresh_overlap: { input: 'refreshOverlap', type: 'number' },
 };
 
@@ -104,7 +110,7 @@ function readMethod(method: string): Pick<ClientInput, 'public' | 'authMethod'> 
 
 /**
  * Turns client metadata (RFC 7591 section 2) into the input of `clients.create` or `clients.update`, which check the values.
- * A member that is null counts as left out (RFC 7592 section 2.2).
+ * Of a list of choices, the first that this server supports counts. A member that is null counts as left out (RFC 7592 section 2.2).
  * @param options `ignoreUnknown`: for a document by someone who is no operator. Members without a meaning here are
  *   ignored, as RFC 7591 section 2 asks, and so are those of our own and a logo that would have to be loaded
  * @throws LatchkeyError invalid_input that names every unknown or unsupported member, or one of the wrong type
@@ -116,7 +122,8 @@ export function toClientInput(
   const { ignoreUnknown = false } = options;
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     refuse('metadata_malformed', 'Client metadata is a JSON object (RFC 7591 section 2).');
-  const members = Object.entries(document).filter(([, value]) => value !== null);
+  const chosen = applyChoices(document as Record<string, unknown>);
+  const members = Object.entries(chosen).filter(([, value]) => value !== null);
   const known = new Map(Object.entries(ignoreUnknown ? MEMBERS : { ...MEMBERS, ...OWN_MEMBERS }));
   const unknown = members
     .map(([name]) => name)

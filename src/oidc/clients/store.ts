@@ -8,6 +8,7 @@ import { type AssertionAlg, type AuthMethod, DEFAULT_AUTH_METHOD, secretStorageO
 import type { PkceLevel } from './input.ts';
 import type { ClientKeySet } from './key-sets.ts';
 import type { MessageMetadata } from './message-metadata.ts';
+import type { PolicyMetadata } from './policy-metadata.ts';
 import { type ClientSecret, findSecrets } from './secret-store.ts';
 
 /** A row of T_oauth_clients, as far as this room reads it. */
@@ -61,7 +62,7 @@ export interface ClientLinks {
 }
 
 /** What is stored of a client without a column of its own. */
-export interface ClientMetadata extends ClientLinks, MessageMetadata {
+export interface ClientMetadata extends ClientLinks, MessageMetadata, PolicyMetadata {
   grant_types: string[];
   post_logout_redirect_uris: string[];
   id_token_signed_response_alg: string;

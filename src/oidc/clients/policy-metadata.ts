@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { webAddress } from './fields.ts';
+
+const RESPONSE_MODES = [
+  'query',
+  'fragment',
+  'form_post',
+  'jwt',
+  'query.jwt',
+  'fragment.jwt',
+  'form_post.jwt',
+] as const;
+
+const MAX_TTL = 31_536_000;
+const TTL_RULE = `The lifetime of access tokens is a whole number of seconds from 1 to ${MAX_TTL}`;
+
+export const SUBJECT_TYPES = ['public', 'pairwise'] as const;
+
+/** The members of a client's input that limit what it may do, beside its grants, its authentication, PKCE, PAR and DPoP. */
+export const policyFields = {
+  /** Empty: any that this server knows. */
+  responseModes: z
+    .array(z.enum(RESPONSE_MODES, `A response mode is one of ${RESPONSE_MODES.join(', ')}`))
+    .optional(),
+  /** In seconds. Null: that of the server. */
+  accessTokenTtl: z.int(TTL_RULE).min(1, TTL_RULE).max(MAX_TTL, TTL_RULE).nullable().optional(),
+  /** Pairwise: it cannot recognize a user whom another application also knows (OpenID Connect Core section 8). */
+  subjectType: z.enum(SUBJECT_TYPES, `A subject type is one of ${SUBJECT_TYPES.join(', ')}`).optional(),
+  /** The applications that get the same pairwise subjects (OpenID Connect Core section 8.1). */
+  sectorIdentifierUri: webAddress
+    .refine((uri) => uri.startsWith('https:'), 'A sector_identifier_uri begins with https://')
+    .optional(),
+};
+
+type PolicyInput = z.output<z.ZodObject<typeof policyFields>>;
+
+/** What is stored of them. */
+export interface PolicyMetadata {
+  response_modes?: string[] | undefined;
+  access_token_ttl?: number | undefined;
+  subject_type?: (typeof SUBJECT_TYPES)[number] | undefined;
+  sector_identifier_uri?: string | undefined;
+}
+
+/** @param earlier what stays where the input says nothing */
+export function toPolicyMetadata(input: PolicyInput, earlier: PolicyMetadata = {}): PolicyMetadata {
+  const { responseModes, accessTokenTtl } = input;
+  const modes = responseModes && responseModes.length === 0 ? undefined : responseModes;
+  return {
+    response_modes: responseModes === undefined ? earlier.response_modes : modes,
+    access_token_ttl: accessTokenTtl === undefined ? earlier.access_token_ttl : (accessTokenTtl ?? undefined),
+    subject_type: input.subjectType ?? earlier.subject_type,
+    sector_identifier_uri: input.sectorIdentifierUri ?? earlier.sector_identifier_uri,
+  };
+}
+
+/** The members of the document that pages, the engine and the command get. */
+export const toPolicyMembers = (metadata: PolicyMetadata) => ({
+  response_modes: metadata.response_modes,
+  access_token_ttl: metadata.access_token_ttl,
+  subject_type: metadata.subject_type ?? 'public',
+  sector_identifier_uri: metadata.sector_identifier_uri,
+});
