@@ -5,7 +5,7 @@ import { recordEvent } from '../audit/index.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Logger } from '../kit/log.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { detailOf, type EngineError, isGrantTypeRefused } from './engine-errors.ts';
+import { detailOf, type EngineError, isGrantTypeRefused } from './engine/errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
 import { parameterAtFault } from './parameter-at-fault.ts';
 import { recordReplayOf } from './replays.ts';

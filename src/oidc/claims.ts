@@ -4,7 +4,7 @@ import { describesItself } from '../access/registered-via.ts';
 import { isBuiltIn, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { replaceRequestedClaims } from './engine-internals.ts';
+import { replaceRequestedClaims } from './engine/internals.ts';
 import { findPersonalDetails, findRoles, findStoredAccount, type StoredAccount } from './storage/accounts.ts';
 
 const PROFILE_DETAILS = ['middle_name', 'nickname', 'profile', 'website', 'gender', 'birthdate'] as const;

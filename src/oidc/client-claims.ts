@@ -2,8 +2,8 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { type ClaimMapping, type ClaimPlace, parseClaimMapping } from '../access/claim-mappings.ts';
 import { SCOPE_OF_CLAIM } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { changeReleasedClaims } from './engine-claims.ts';
-import type { EngineToken } from './engine-internals.ts';
+import { changeReleasedClaims } from './engine/claims.ts';
+import type { EngineToken } from './engine/internals.ts';
 
 type Claims = Record<string, unknown>;
 

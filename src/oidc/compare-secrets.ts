@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Provider } from 'oidc-provider';
 import { digest } from '../kit/ids.ts';
-import { replaceSecretComparison } from './engine-internals.ts';
+import { replaceSecretComparison } from './engine/internals.ts';
 
 /** Secrets are stored as digests. Two may be valid at once, so that one can be rotated without an outage. */
 export function compareSecretsByDigest(provider: Provider): void {

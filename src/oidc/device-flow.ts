@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { digest, randomToken } from '../kit/ids.ts';
-import { onDevicePoll, onParameters } from './engine-requests.ts';
+import { onDevicePoll, onParameters } from './engine/requests.ts';
 
 /** In seconds. How long the user has to type the code. */
 export const DEVICE_CODE_TTL = 600;

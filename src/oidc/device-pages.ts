@@ -2,8 +2,8 @@ import type { Context } from 'koa';
 import { recordEvent } from '../audit/index.ts';
 import type { ShowPage } from '../web/respond.ts';
 import type { DeviceInfo } from './device-flow.ts';
+import { leaveUnstored } from './engine/requests.ts';
 import type { EnginePages } from './engine-deps.ts';
-import { leaveUnstored } from './engine-requests.ts';
 
 /** What to say for each of the engine's errors that end the request of a device. */
 const REFUSALS: Record<string, string> = {

@@ -1,5 +1,5 @@
 import type { Provider } from 'oidc-provider';
-import { onParameters } from './engine-requests.ts';
+import { onParameters } from './engine/requests.ts';
 
 /** The client_id of an Authorization header that has one, and an empty secret. */
 function idWithoutSecret(header: string | undefined): string | undefined {

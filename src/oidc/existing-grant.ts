@@ -3,7 +3,7 @@ import { parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { type Consent, findConsent, useConsent } from './consents/store.ts';
-import { replaceTokenIds } from './engine-internals.ts';
+import { replaceTokenIds } from './engine/internals.ts';
 import { addResourceScopes, missingOfResources } from './resource-access.ts';
 
 type Grant = InstanceType<Provider['Grant']>;

@@ -5,7 +5,7 @@ import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { seeOther, toAddress } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
-import { findResponseMode } from './engine-messages.ts';
+import { findResponseMode } from './engine/messages.ts';
 import { refuseToken } from './registration/admission.ts';
 import { recordReplay } from './replays.ts';
 import { revokeFamily } from './storage/families.ts';

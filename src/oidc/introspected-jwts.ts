@@ -1,8 +1,8 @@
 import { errors, type Provider } from 'oidc-provider';
 import { selectOne, sql } from '../database/statements.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
-import { readOwnJwt } from './engine-keys.ts';
-import { acceptIntrospectedJwts } from './engine-requests.ts';
+import { readOwnJwt } from './engine/keys.ts';
+import { acceptIntrospectedJwts } from './engine/requests.ts';
 
 const SELECT_GRANT = selectOne({
   columns: 'id',

@@ -4,7 +4,7 @@ import { covers, isBuiltIn, limitToCeiling, parseScopes } from '../access/scopes
 import { findRoute } from '../web/routes.ts';
 import type { FindAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { signMessage } from './engine-messages.ts';
+import { signMessage } from './engine/messages.ts';
 import { mayUseResource } from './resource-access.ts';
 import type { FindResource } from './resources/service.ts';
 import type { Resource } from './resources/store.ts';

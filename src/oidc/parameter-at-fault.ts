@@ -1,4 +1,4 @@
-import type { EngineError } from './engine-errors.ts';
+import type { EngineError } from './engine/errors.ts';
 
 /** The parameters that an error's code is always about. */
 const BY_ERROR: Record<string, string> = {

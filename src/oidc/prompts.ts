@@ -5,7 +5,7 @@ import type { EngineAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
 import { wantsOtherAccount } from './device-flow.ts';
-import { invalidScope } from './engine-internals.ts';
+import { invalidScope } from './engine/internals.ts';
 import type { RefreshTokenRules } from './refresh-tokens.ts';
 import { readRequestedAcr } from './requested-acr.ts';
 import { mayUseResource, missingOfResources, requestedOfResources } from './resource-access.ts';

@@ -1,7 +1,7 @@
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { beforeCodeUse } from './engine-requests.ts';
+import { beforeCodeUse } from './engine/requests.ts';
 import { mayUseResource } from './resource-access.ts';
 import { MAX_JWT_TTL } from './resources/input.ts';
 import type { FindResource } from './resources/service.ts';

@@ -7,8 +7,8 @@ import {
   isGrantTypeRefused,
   isSubmittingPage,
   lacksClientAuthentication,
-} from './engine-errors.ts';
-import { signOutState } from './engine-internals.ts';
+} from './engine/errors.ts';
+import { signOutState } from './engine/internals.ts';
 
 /** Whether applications call this path, and no browser shows it. */
 function isClientEndpoint({ path }: Context): boolean {

@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { deriveAcr } from '../access/acr.ts';
 import type { IssuerScope } from '../web/issuer-scope.ts';
-import { renewSessionId } from './engine-internals.ts';
+import { renewSessionId } from './engine/internals.ts';
 
 /**
  * Gives the browser's session a new id after a change of credentials: a stolen copy of the old cookie ends.

@@ -8,8 +8,8 @@ import {
   type EngineToken,
   invalidScope,
   replaceRequestedScopes,
-} from './engine-internals.ts';
-import { beforeScopeCheck, onClientFound } from './engine-requests.ts';
+} from './engine/internals.ts';
+import { beforeScopeCheck, onClientFound } from './engine/requests.ts';
 import { mayUseResource } from './resource-access.ts';
 
 /** Seconds. No token with a scope over Latchkey itself lives longer. */

@@ -30,14 +30,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['accounts'],
     ['fields.ts', 'lockout-rule.ts'],
   ],
-  oidc: [
-    ['*'],
-    ['clients', 'signing-keys', 'storage'],
-    ['presets'],
-    ['endpoints.ts'],
-    ['engine-internals.ts'],
-    ['engine-errors.ts', 'engine-grants.ts', 'engine-keys.ts', 'engine-messages.ts'],
-  ],
+  oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [
     ['*'],

@@ -1,6 +1,6 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { currentUnit } from '../../database/unit-of-work.ts';
-import { type LogoutTokenSender, replaceBackchannelLogout } from '../engine-logout.ts';
+import { type LogoutTokenSender, replaceBackchannelLogout } from '../engine/logout.ts';
 import { addDelivery, addEndedSession } from './store.ts';
 
 /**

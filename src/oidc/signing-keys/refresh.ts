@@ -1,6 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import type { Logger } from '../../kit/log.ts';
-import { reloadBeforeRefusal, replaceSigningKeys } from '../engine-keys.ts';
+import { reloadBeforeRefusal, replaceSigningKeys } from '../engine/keys.ts';
 import type { SigningKeys } from './index.ts';
 
 /** In milliseconds. The keys are read at most once in this time, however many forged tokens are sent. */

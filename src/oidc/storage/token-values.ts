@@ -1,6 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import { digest } from '../../kit/ids.ts';
-import { replaceTokenIds } from '../engine-internals.ts';
+import { replaceTokenIds } from '../engine/internals.ts';
 
 /** The letter that a code or token begins with. */
 const LETTERS = {

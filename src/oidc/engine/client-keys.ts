@@ -1,5 +1,5 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { findState } from './engine-keys.ts';
+import { findState } from './keys.ts';
 
 /** The engine's keys of a client: those of its `jwks`, or those that it last read from its `jwks_uri`. */
 interface ClientKeys {

@@ -1,5 +1,5 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { isJwt } from './engine-keys.ts';
+import { isJwt } from './keys.ts';
 
 /** No token has this form. */
 const HIDDEN = '(JWT)';

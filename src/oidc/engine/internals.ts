@@ -1,17 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { findUnit } from '../database/unit-of-work.ts';
-import { WORDING } from './engine-errors.ts';
-import { findMissingGrantHelper } from './engine-grants.ts';
-import { hasKeys } from './engine-keys.ts';
-import { findMissingMode } from './engine-messages.ts';
+import { findUnit } from '../../database/unit-of-work.ts';
+import { WORDING } from './errors.ts';
+import { findMissingGrantHelper } from './grants.ts';
+import { hasKeys } from './keys.ts';
+import { findMissingMode } from './messages.ts';
 
-/**
- * Everything this server uses of oidc-provider (the engine) beyond its documentation is in this file, `engine-claims.ts`,
- * `engine-client-keys.ts`, `engine-errors.ts`, `engine-grants.ts`, `engine-keys.ts`, `engine-logout.ts`, `engine-messages.ts` and `engine-requests.ts`, so that an upgrade of the engine is a review of these. `checkEngine` runs before any of it is used.
- */
-
-/** Members of the provider that are replaced or called below. */
+/** Members of the provider that are replaced or called in this room. */
 const MEMBERS = [
   'OIDCContext.prototype.entity',
   'OIDCContext.prototype.prompts',
