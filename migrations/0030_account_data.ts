@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { createTable, dropTables, hasTable, instantType } from '../src/database/create-table.ts';
 
-export const tables = ['T_closed_usernames', 'T_account_archives'];
+export const tables = ['T_closed_usernames', 'T_account_archives', 'T_user_pictures'];
 
 const ACCOUNTS = 'T_accounts';
 const COLUMN = 'closing_at';
@@ -33,6 +33,13 @@ export async function up(knex: Knex): Promise<void> {
     unique('account_id');
     index('expires_at');
     index('status');
+  });
+  await createTable(knex, 'T_user_pictures', ({ table, reference, text, unique, index }) => {
+    reference('account_id', ACCOUNTS).notNullable();
+    table.string('content_digest', 43).notNullable();
+    text('webp').notNullable();
+    unique('account_id');
+    index('content_digest');
   });
   await knex.schema
     .alterTable(ACCOUNTS, (table) => table.specificType(COLUMN, instantType(knex)))

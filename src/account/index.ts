@@ -25,7 +25,7 @@ export interface AccountPagesDeps
     Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
     Pick<RequestPageDeps, 'background' | 'signInRequests' | 'signInOf'>,
-    Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences'>,
+    Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences' | 'pictures'>,
     Pick<PasswordPageDeps, 'ownPassword'>,
     Pick<DataPageDeps, 'accountData' | 'closing'>,
     Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'findResource' | 'limitToCeiling'> {

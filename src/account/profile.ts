@@ -13,6 +13,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FreshSignIn } from './fresh-sign-in.ts';
 import { LANGUAGES } from './languages.ts';
+import { createPicturePages, PICTURE, type PictureDeps } from './picture.ts';
 
 export interface ProfilePageDeps {
   signedIn: SignedInPages;
@@ -20,6 +21,7 @@ export interface ProfilePageDeps {
   profile(accountId: string): Promise<Profile>;
   ownProfile: OwnProfile;
   findPreferences(accountId: string): Promise<Preferences>;
+  pictures: PictureDeps['pictures'];
   freshSignIn: Pick<FreshSignIn, 'requireFactors' | 'forgetAction'>;
   navOf(user: SignedInUser, current: string): unknown;
 }
@@ -32,6 +34,8 @@ const NOTICES = new Map<string, string>(
   Object.entries({
     username: 'Your username was changed. Use the new one the next time you sign in.',
     profile: 'Your profile was changed.',
+    picture: 'Your picture was changed.',
+    'picture-removed': 'Your picture was removed.',
   }),
 );
 
@@ -86,8 +90,9 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
         : LANGUAGES,
       timeZones: hasOther(zoneinfo, TIME_ZONES) ? [zoneinfo, ...TIME_ZONES] : TIME_ZONES,
       looks: LOOKS,
-      actions: { profile: PATH, username: USERNAME },
-      csrf: { profile: user.csrf(PATH), username: user.csrf(USERNAME) },
+      picture: await deps.pictures.findPicture(user.accountId),
+      actions: { profile: PATH, username: USERNAME, picture: PICTURE },
+      csrf: { profile: user.csrf(PATH), username: user.csrf(USERNAME), picture: user.csrf(PICTURE) },
     });
   }
 
@@ -142,6 +147,11 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
       { keeps: FIELDS },
     ),
   );
+
+  createPicturePages(router, {
+    ...deps,
+    showProfile: (ctx, user, faults) => show(ctx, user, { faults }),
+  });
 
   const changeUsername = freshSignIn.requireFactors(
     (_user, { username = '' }) => `change your username to “${username}”`,

@@ -211,6 +211,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     ownPassword: passwords.own,
     accountData: services.accountData,
     closing: services.accounts.closing,
+    pictures: services.accounts.pictures,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
     pendingActions,

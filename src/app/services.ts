@@ -185,6 +185,7 @@ export function createServices(deps: ServiceDeps) {
   });
   const accounts = createAccounts({
     knex,
+    issuer,
     passwords,
     hasPassword: passwordStore.hasPassword,
     insertPassword: passwordStore.insertPassword,

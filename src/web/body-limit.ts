@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
+import { findRoute } from './routes.ts';
 
 /** In bytes. The engine reads as much, and our own pages less. */
 const MAX_BODY = 56 * 1024;
@@ -8,7 +9,8 @@ const MAX_BODY = 56 * 1024;
 const LINGER_MS = 1000;
 
 /** Whether a request announces a body that is too large. */
-export const isTooLong = ({ headers }: IncomingMessage) => Number(headers['content-length']) > MAX_BODY;
+export const isTooLong = ({ headers }: IncomingMessage, limit = MAX_BODY) =>
+  Number(headers['content-length']) > limit;
 
 export const bodyTooLarge = (limit: number) =>
   new LatchkeyError(
@@ -34,13 +36,17 @@ function closeConnection({ req, res }: Context): void {
 }
 
 /** Throws as soon as the chunks are too large together. @param onExcess is called first: the reader may hide the error */
-async function* limitChunks(chunks: AsyncIterable<Buffer>, onExcess: () => void): AsyncGenerator<Buffer> {
+async function* limitChunks(
+  chunks: AsyncIterable<Buffer>,
+  limit: number,
+  onExcess: () => void,
+): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.length;
-    if (size > MAX_BODY) {
+    if (size > limit) {
       onExcess();
-      throw bodyTooLarge(MAX_BODY);
+      throw bodyTooLarge(limit);
     }
     yield chunk;
   }
@@ -52,18 +58,19 @@ async function* limitChunks(chunks: AsyncIterable<Buffer>, onExcess: () => void)
  */
 export const limitBodies: Middleware = async (ctx, next) => {
   const { req } = ctx;
-  let isTooLarge = isTooLong(req);
+  const limit = findRoute(ctx.path)?.maxUpload ?? MAX_BODY;
+  let isTooLarge = isTooLong(req, limit);
   if (ctx.get('transfer-encoding') !== '') {
     // The length is not known before the end. Both the engine and our pages read by this method.
     const iterate = req.iterator.bind(req);
     req.iterator = (options) =>
-      limitChunks(iterate(options), () => {
+      limitChunks(iterate(options), limit, () => {
         isTooLarge = true;
       });
   }
   try {
     if (!isTooLarge) await next();
-    if (isTooLarge) throw bodyTooLarge(MAX_BODY);
+    if (isTooLarge) throw bodyTooLarge(limit);
   } finally {
     if (!req.complete) closeConnection(ctx);
   }

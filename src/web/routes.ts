@@ -18,6 +18,8 @@ export interface Route {
   methods?: string[] | undefined;
   /** The heading of the error page when its form was refused. */
   failure?: string;
+  /** Its form has a file (multipart/form-data), and its body at most so many bytes. Other bodies are smaller. */
+  maxUpload?: number;
   /** Whether sign-in may continue to this page. */
   afterSignIn?: true;
   /**
@@ -55,6 +57,9 @@ const health = (path: string): Route => ({
   audience: 'endpoint',
   form: 'none',
 });
+
+/** A picture of 5 MB, and the fields beside it. */
+const MAX_UPLOAD_BODY = 5 * 1024 * 1024 + 16 * 1024;
 
 /** Every path but those of static files. */
 export const ROUTES: Route[] = [
@@ -102,6 +107,10 @@ export const ROUTES: Route[] = [
     failing(signedInPage('/account/email'), 'Your e-mail address was not changed'),
     signedInPage('/account/recover'),
     failing(signedInPage('/account/profile'), 'Your profile was not changed'),
+    {
+      ...failing(page('/account/profile/picture'), 'Your picture was not changed'),
+      maxUpload: MAX_UPLOAD_BODY,
+    },
     failing(page('/account/profile/username'), 'Your username was not changed'),
     failing(signedInPage('/account/data'), 'No file was made'),
     signedInPage('/account/data/archive'),
@@ -122,6 +131,8 @@ export const ROUTES: Route[] = [
   ]),
 
   wellKnown('/.well-known/oauth-protected-resource/:id'),
+  // Loaded by applications, too.
+  wellKnown('/pictures/:digest'),
   wellKnown('/.well-known/webauthn'),
   wellKnown('/.well-known/passkey-endpoints'),
   wellKnown('/.well-known/change-password'),

@@ -12,7 +12,7 @@ const FORM_TYPES = { 'same-origin': 'application/x-www-form-urlencoded', json: '
 export function requireSameOrigin(issuer: string): Middleware {
   const own = new URL(issuer).origin;
   return (ctx, next) => {
-    const form = ctx.method === 'POST' ? findRoute(ctx.path)?.form : undefined;
+    const { form, maxUpload } = (ctx.method === 'POST' ? findRoute(ctx.path) : undefined) ?? {};
     if (form === 'same-origin' || form === 'json') {
       const origin = ctx.get('origin');
       const site = ctx.get('sec-fetch-site');
@@ -24,7 +24,9 @@ export function requireSameOrigin(issuer: string): Middleware {
           'form_at_other_address',
           `This page was not opened at the address of this server. Open ${issuer} and start again there.`,
         );
-      if (isForeign || !ctx.is(FORM_TYPES[form]))
+      // A form of another site can send files: the origin and the token of the form tell.
+      const isUpload = maxUpload !== undefined && ctx.is('multipart/form-data');
+      if (isForeign || !(isUpload || ctx.is(FORM_TYPES[form])))
         throw new LatchkeyError(
           'forbidden',
           'form_from_elsewhere',

@@ -6,6 +6,8 @@ import { showError } from './errors.ts';
 import { readForm } from './form-body.ts';
 import type { PendingActions } from './pending-action.ts';
 import { type Look, type ShowPage, seeOther, setLook } from './respond.ts';
+import { findRoute } from './routes.ts';
+import { readUpload } from './upload-form.ts';
 
 /** The user who opens one of our own pages, by the session in the browser. */
 export interface SignedInUser {
@@ -44,11 +46,15 @@ export type FormHandler = (
   ctx: Context,
   user: SignedInUser,
   fields: Record<string, string>,
+  /** The file that was chosen, in a form that has one. */
+  upload?: Buffer,
 ) => Promise<void> | void;
 
 interface FormOptions extends EndedFormOptions {
   /** The scope that it needs. */
   scope?: string;
+  /** The name of its field for a file (`maxUpload` of its route). */
+  file?: string;
 }
 
 /** Guards every page of the account and the console: the user is signed in, has the scope, and sent the form from our own page. */
@@ -93,6 +99,17 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
     return false;
   }
 
+  /** @param file the name of the field for a file. Only a signed-in user sends more than some kilobytes */
+  async function read(
+    ctx: Context,
+    file: string | undefined,
+  ): Promise<{ fields: Record<string, string>; upload?: Buffer | undefined }> {
+    const limit = findRoute(ctx.path)?.maxUpload;
+    if (file === undefined || limit === undefined || !ctx.is('multipart/form-data'))
+      return { fields: await readForm(ctx) };
+    return readUpload(ctx, { file, limit });
+  }
+
   return {
     /** A page for signed-in users; other visitors sign in first. @param scope the scope that it needs */
     page(work: PageHandler, scope?: string): Middleware {
@@ -109,14 +126,14 @@ export function createSignedInPages(deps: SignedInPagesDeps) {
       return async (ctx) => {
         const user = await findUser(ctx);
         if (user && !mayOpen(ctx, user, options.scope)) return;
-        const fields = await readForm(ctx);
+        const { fields, upload } = await read(ctx, user && options.file);
         const { csrf = '', idempotency_key: idempotencyKey = '' } = fields;
         const [token = '', owner = ''] = csrf.split('.');
         const form = { owner, idempotencyKey, fields };
         if (!user) return endedForms.showAgain(ctx, { ...form, isSignedIn: false }, options);
         const { accountId, sessionUid } = user;
         if (secrets.csrfMatches(purpose(ctx.path, sessionUid, accountId, idempotencyKey), token))
-          return work(ctx, user, fields);
+          return work(ctx, user, fields, upload);
         // The user has signed in again since, perhaps in another tab.
         if (owner !== pendingActions.ownerOf(accountId, { path: ctx.path, idempotencyKey }))
           throw formExpired();

@@ -64,6 +64,7 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
   }),
   '/account/data': () => ({ page: '/account/data', fields: {} }),
   '/account/data/close': () => ({ page: '/account/data', fields: { confirm: 'ada' } }),
+  '/account/profile/picture': () => ({ page: '/account/profile', fields: { act: 'remove' } }),
   '/account/sessions/end': () => ({ page: '/account/sessions', fields: { session: 'others' } }),
   '/account/applications/withdraw': () => ({ page: '/account/applications', fields: { client: 'x' } }),
   [NEW]: () => ({

@@ -22,6 +22,7 @@ export function servicesOn(database: Database, issuer = 'http://127.0.0.1'): Ser
 export function accountsWithoutRules(services: Services, { knex }: Database): Accounts {
   const { passwords, limits, notify, signOutEverywhere } = services;
   return createAccounts({
+    issuer: 'http://127.0.0.1',
     ...passwordStore,
     knex,
     passwords: { hash: passwords.hash, fault: () => undefined },

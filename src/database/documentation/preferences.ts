@@ -14,6 +14,22 @@ export const preferences: Record<string, TableDescription> = {
     lifetime: 'Until the account is deleted.',
     initialContent: 'Empty.',
   },
+  T_user_pictures: {
+    part: 'accounts',
+    purpose: 'The picture of an account, which anyone who has its address can load at `/pictures/…`.',
+    columns: {
+      account_id: 'The account. It has at most one.',
+      content_digest: 'SHA-256 of the picture, base64url. Its address ends with it.',
+      webp: 'The picture as this server encoded it, of 256 × 256 pixels: base64 of WebP.',
+    },
+    indices: {
+      I_user_pictures_account_id: 'Showing and replacing it; deleting the account; unique.',
+      I_user_pictures_content_digest: 'Loading a picture.',
+    },
+    security: ['Never the uploaded file: only what was decoded and encoded again, without metadata.'],
+    lifetime: 'Until it is replaced or removed, or the account is deleted.',
+    initialContent: 'Empty.',
+  },
   T_closed_usernames: {
     part: 'accounts',
     purpose:

@@ -1,10 +1,11 @@
 import { type ClosingDeps, createClosing } from './closing.ts';
 import { createOwnProfile, type OwnProfileDeps } from './own-profile.ts';
+import { createPictures } from './pictures.ts';
 import { createProfiles, type ProfileDeps } from './profile.ts';
 import { createRoles, type RolesDeps } from './roles.ts';
 import { type AccountServiceDeps, createAccountService } from './service.ts';
 
-export type AccountsDeps = ProfileDeps &
+export type AccountsDeps = { issuer: string } & ProfileDeps &
   OwnProfileDeps &
   ClosingDeps &
   Omit<AccountServiceDeps & RolesDeps, 'getProfile'>;
@@ -17,6 +18,7 @@ export function createAccounts(deps: AccountsDeps) {
     roles: createRoles({ ...deps, getProfile }),
     own: createOwnProfile(deps),
     closing: createClosing(deps),
+    pictures: createPictures(deps),
   };
 }
 

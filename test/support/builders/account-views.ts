@@ -21,7 +21,10 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
   const filters = [['all', 'Everything']];
   const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
   const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
-  const forms = { actions: { profile: bad, username: bad }, csrf: { profile: bad, username: bad } };
+  const forms = {
+    actions: { profile: bad, username: bad, picture: bad },
+    csrf: { profile: bad, username: bad, picture: bad },
+  };
   const shown = ['phone', 'address'];
   const profile = { ...all, ...pairs, ...forms, typed, shown, isMoreOpen: true };
   const faults = { name: bad, locale: bad, zoneinfo: bad, theme: bad, username: bad };
@@ -41,7 +44,7 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
     ['account/closed', { title: bad, until: '2026-12-05' }],
     ['account/closed', { title: bad }],
     ['account/profile', { ...profile, faults: {}, notice: 'x' }],
-    ['account/profile', { ...profile, faults, alert: bad, theme: 'dark' }],
+    ['account/profile', { ...profile, faults, alert: bad, theme: 'dark', picture: '/pictures/a' }],
     ['account/requests', { ...all, requests, notice: 'x' }],
     ['account/requests', { ...all, requests: [] }],
     ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
