@@ -42,7 +42,7 @@ export interface MiddlewareDeps {
     clients: Pick<Services['clients'], 'listScopes'>;
     wayBack: Services['wayBack'];
     limits: Services['limits'];
-    resources: Pick<Services['resources'], 'find' | 'listHosted'>;
+    resources: Pick<Services['resources'], 'find' | 'listHosted' | 'listAuthorizationTypes'>;
   };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
@@ -123,6 +123,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     completeDiscovery({
       listScopes: deps.services.clients.listScopes,
       listResources: deps.services.resources.listHosted,
+      listAuthorizationTypes: deps.services.resources.listAuthorizationTypes,
       config,
     }),
     completeIntrospections(deps.services.resources.find),

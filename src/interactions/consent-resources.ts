@@ -15,7 +15,9 @@ export interface RequestedResource {
 
 export interface ConsentResourceDeps {
   /** An active API, as it was within the last second. */
-  findResource(identifier: string): Promise<{ name: string; scopes: string[] } | undefined>;
+  findResource(
+    identifier: string,
+  ): Promise<{ name: string; scopes: string[]; authorizationTypes: Record<string, string> } | undefined>;
   /** Those of the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
 }

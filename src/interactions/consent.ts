@@ -17,6 +17,7 @@ import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
 import type { ShowPage } from '../web/respond.ts';
+import { detailItems, detailTypes } from './consent-details.ts';
 import {
   type ConsentResourceDeps,
   earlierResources,
@@ -127,6 +128,7 @@ export function createConsent(deps: ConsentDeps) {
       })),
       ...claims.map((name) => ({ text: describeClaim(name), isEarlier: earlierClaims.includes(name) })),
       ...resourceItems(resources, ofResources, descriptions),
+      ...(await detailItems(deps, details)),
     ];
     const added = items.filter(({ isEarlier }) => !isEarlier);
     const isLasting =
@@ -180,6 +182,7 @@ export function createConsent(deps: ConsentDeps) {
       details: {
         scope: allowed.join(' '),
         claims: claims.join(' ') || undefined,
+        authorization_details: detailTypes(details),
         resources: rest.resources.length > 0 ? resources : undefined,
       },
     });

@@ -23,6 +23,7 @@ interface AccessTokenClaims {
   auth_time?: number;
   acr?: string;
   amr?: string[];
+  authorization_details?: object[];
   /** The application that acts for the user, of a token that was exchanged (RFC 8693 section 4.1). */
   act?: object;
 }
@@ -40,10 +41,10 @@ async function isAllowed({ sub, client_id, act }: AccessTokenClaims): Promise<bo
 
 /** The same as the members of an access token that is stored. */
 function toMembers({ sub, client_id, cnf, ...claims }: AccessTokenClaims): object {
-  const { aud, exp, iat, jti, scope, auth_time, acr, amr, act } = claims;
+  const { aud, exp, iat, jti, scope, auth_time, acr, amr, act, authorization_details: rar } = claims;
   const accountId = sub === client_id ? undefined : sub;
   const extra = { auth_time, acr, amr, act };
-  return { aud, exp, iat, jti, scope, accountId, clientId: client_id, ...cnf, extra };
+  return { aud, exp, iat, jti, scope, accountId, clientId: client_id, rar, ...cnf, extra };
 }
 
 /**

@@ -12,6 +12,7 @@ const BY_ERROR: Record<string, string> = {
   invalid_target: 'resource',
   request_not_supported: 'request',
   invalid_request_object: 'request',
+  invalid_authorization_details: 'authorization_details',
   request_uri_not_supported: 'request_uri',
   invalid_request_uri: 'request_uri',
   invalid_dpop_proof: 'DPoP',

@@ -4,6 +4,7 @@ import { ACR_VALUES } from '../access/acr.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
+import { createAuthorizationDetails } from './authorization-details.ts';
 import { createCiba } from './ciba/feature.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
 import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
@@ -52,6 +53,7 @@ const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin
 function configuration(
   deps: EngineDeps,
   resources: ReturnType<typeof createResourceIndicators>,
+  richAuthorizationRequests: object,
 ): Configuration {
   const { config, secrets, pages } = deps;
   const scope = issuerScope(config.issuer);
@@ -151,6 +153,7 @@ function configuration(
         enabled: true,
         profile: (_ctx: unknown, client?: EngineClient) => (client?.fapi ? '2.0' : undefined),
       },
+      richAuthorizationRequests,
       pushedAuthorizationRequests: { enabled: true },
       deviceFlow: {
         enabled: true,
@@ -202,7 +205,8 @@ function configuration(
 export function createProvider(deps: EngineDeps): Provider {
   const { findResource, config } = deps;
   const resources = createResourceIndicators({ findResource, accessTokenTtl: config.ttl.accessToken });
-  const provider = new Provider(config.issuer, configuration(deps, resources));
+  const details = createAuthorizationDetails({ findResource });
+  const provider = new Provider(config.issuer, configuration(deps, resources, details.feature));
   checkEngine(provider);
   replaceSigningKeys(provider, deps.keys);
   pinIssuer(provider, config.issuer);
@@ -215,6 +219,7 @@ export function createProvider(deps: EngineDeps): Provider {
   forgiveEmptySecrets(provider);
   completeDeviceFlow(provider);
   resources.checkBeforeUse(provider);
+  details.accept(provider);
   introspectJwts(provider);
   limitScopes(provider);
   limitClaims(provider);

@@ -124,6 +124,8 @@ export const applications: Record<string, TableDescription> = {
       client_id: 'The client of the API, which may introspect its opaque tokens; NULL: none.',
       hosts_metadata:
         'True: its metadata (RFC 9728) is published at /.well-known/oauth-protected-resource/ and its `id`.',
+      authorization_types:
+        'JSON: what the consent page says, by type of authorization details (RFC 9396). NULL: it has none.',
       is_active: 'False: disabled on every server within a second.',
       updated_at: 'The last change.',
     },

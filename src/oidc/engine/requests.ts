@@ -1,5 +1,5 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { isJwt } from './keys.ts';
+import { findState, isJwt } from './keys.ts';
 
 /** No token has this form. */
 const HIDDEN = '(JWT)';
@@ -147,4 +147,28 @@ export function acceptIntrospectedJwts(
     const members = await read(jwt);
     return members && new this(members);
   };
+}
+
+/**
+ * Lets every type of authorization details (RFC 9396) be checked by `validate`. The engine knows a fixed list of types, and
+ * lets a client use none that its metadata do not name. Here, its scopes decide which resources it may ask for anything.
+ */
+export function acceptAuthorizationTypes(
+  provider: Provider,
+  validate: (ctx: KoaContextWithOIDC, detail: { type: string }) => Promise<void>,
+): void {
+  const state = findState(provider) as {
+    features: { richAuthorizationRequests: { types: Record<string, object> } };
+  };
+  const known = { value: { validate }, configurable: true };
+  state.features.richAuthorizationRequests.types = new Proxy(
+    {},
+    { get: () => known.value, getOwnPropertyDescriptor: () => known },
+  );
+  // The engine gives each client a list without entries.
+  const { prototype } = provider.Client;
+  Object.defineProperty(prototype, 'authorizationDetailsTypes', {
+    get: () => undefined,
+    set: () => {},
+  });
 }

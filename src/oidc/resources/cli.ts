@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
-import { print } from '../../kit/terminal.ts';
+import { collect, print } from '../../kit/terminal.ts';
 import type { ResourceChange, ResourceInput } from './input.ts';
 import type { ResourceDocument, Resources } from './service.ts';
 
@@ -13,6 +13,8 @@ interface ResourceArguments {
   ttl?: string;
   client?: string;
   hostMetadata?: boolean;
+  /** False: `--no-authorization-type`. */
+  authorizationType?: string[] | false;
   json?: boolean;
 }
 
@@ -31,6 +33,7 @@ const toChange = ({
   ttl,
   client,
   hostMetadata,
+  authorizationType,
 }: ResourceArguments): ResourceChange => ({
   name,
   scope,
@@ -39,6 +42,7 @@ const toChange = ({
   ttl: toSeconds(ttl),
   clientId: client === 'none' ? null : client,
   hostsMetadata: hostMetadata,
+  authorizationTypes: authorizationType === false ? [] : authorizationType,
 });
 
 const summarize = ({ identifier, token_format, scope, is_active }: ResourceDocument) => ({
@@ -62,6 +66,11 @@ export function resourceCommands(
       .option('--alg <alg>', 'that signs a jwt: RS256 (default), ES256 or EdDSA')
       .option('--ttl <seconds>', 'the life of its access tokens, or default')
       .option('--host-metadata', 'publish its metadata (RFC 9728), for an API that cannot do that itself')
+      .option(
+        '--authorization-type <type=words>',
+        'a type of authorization details (RFC 9396), and what the consent page says; may be repeated',
+        collect,
+      )
       .option('--client <client_id>', 'the client of the API, which may introspect its tokens, or none')
       .option(...json);
 
@@ -95,6 +104,7 @@ export function resourceCommands(
     .description('change what the options name')
     .option('--scope <scopes>', 'the scopes that it serves')
     .option('--no-host-metadata')
+    .option('--no-authorization-type', 'it has no types any longer')
     .action(async (identifier: string, args: ResourceArguments) =>
       print(
         await withResources((resources) => resources.update(OPERATOR, identifier, toChange(args))),

@@ -44,6 +44,27 @@ const alg = z.enum(SIGNING_ALGS, `The algorithm is one of ${SIGNING_ALGS.join(',
 const TTL_RULE = `A token lives a whole number of seconds from ${MIN_TTL} to ${MAX_TTL}`;
 const ttl = z.int(TTL_RULE).min(MIN_TTL, TTL_RULE).max(MAX_TTL, TTL_RULE);
 
+const TYPE_RULE =
+  'An authorization type has the form TYPE=WORDS, such as payment_initiation=Make the payment: a type of at most 100 characters without spaces, and what the consent page says';
+
+/** `TYPE=WORDS`, each type once. The type is compared byte for byte (RFC 9396 section 2). */
+const authorizationTypes = z
+  .array(
+    z
+      .string()
+      .regex(/^[!-<>-~]{1,100}=\s*\S.{0,199}$/, TYPE_RULE)
+      .pipe(visibleText('An authorization type', 301)),
+  )
+  .max(20, 'A resource has at most 20 authorization types')
+  .transform((texts) =>
+    Object.fromEntries(
+      texts.map((text) => {
+        const end = text.indexOf('=');
+        return [text.slice(0, end), text.slice(end + 1).trim()];
+      }),
+    ),
+  );
+
 export const resourceInput = z.strictObject({
   identifier,
   /** By default the identifier. */
@@ -57,6 +78,8 @@ export const resourceInput = z.strictObject({
   clientId: z.string().nullable().default(null),
   /** Whether we publish its metadata (RFC 9728). */
   hostsMetadata: z.boolean().default(false),
+  /** Types of authorization details (RFC 9396) that applications can request for it. */
+  authorizationTypes: authorizationTypes.default({}),
 });
 
 /** What can be changed later. A member that is not given stays as it is. */
@@ -68,6 +91,8 @@ export const resourceChange = z.strictObject({
   ttl: ttl.nullable().optional(),
   clientId: z.string().nullable().optional(),
   hostsMetadata: z.boolean().optional(),
+  /** Takes the place of all earlier ones. */
+  authorizationTypes: authorizationTypes.optional(),
 });
 
 export type ResourceInput = z.input<typeof resourceInput>;

@@ -19,8 +19,10 @@ import {
   findHostedResource,
   findResourceRow,
   insertResource,
+  listAuthorizationTypes,
   listHostedIdentifiers,
   listResourceRows,
+  parseTypes,
   type Resource,
   type ResourceRow,
   updateResource,
@@ -39,6 +41,8 @@ export interface ResourceDocument {
   client_id: string | undefined;
   /** Where its metadata is published (RFC 9728); undefined: the API does that itself. */
   metadata_url: string | undefined;
+  /** What the consent page says, by type of authorization details (RFC 9396); undefined: it has none. */
+  authorization_details_types: Record<string, string> | undefined;
   is_active: boolean;
 }
 
@@ -63,6 +67,7 @@ const toDocumentAt =
     access_token_ttl: row.access_token_ttl ?? undefined,
     client_id: row.client_id ?? undefined,
     metadata_url: row.hosts_metadata ? metadataUrl(issuer, row.id) : undefined,
+    authorization_details_types: row.authorization_types === null ? undefined : parseTypes(row),
     is_active: Boolean(row.is_active),
   });
 
@@ -76,6 +81,9 @@ function checkLifetime({
       `A JWT lives at most ${MAX_JWT_TTL} seconds, because it cannot be revoked. Choose a shorter --ttl, or --format opaque.`,
     );
 }
+
+const toTypes = (types: Record<string, string>) =>
+  Object.keys(types).length > 0 ? JSON.stringify(types) : null;
 
 /** APIs that applications name in the parameter `resource` (RFC 8707). Each change is committed together with its audit event. */
 export function createResources({ knex, driver, issuer, findClient }: ResourceDeps) {
@@ -125,6 +133,8 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
     findHosted: (id: string): Promise<Resource | undefined> =>
       /^[\da-f-]{36}$/.test(id) ? findHostedFresh(id) : Promise.resolve(undefined),
 
+    listAuthorizationTypes: (): Promise<string[]> => listAuthorizationTypes(knex),
+
     listHosted: (): Promise<string[]> => listHostedIdentifiers(knex),
 
     /** @throws LatchkeyError invalid_input, conflict */
@@ -143,6 +153,7 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
         access_token_ttl: input.ttl,
         client_id: input.clientId,
         hosts_metadata: input.hostsMetadata,
+        authorization_types: toTypes(input.authorizationTypes),
         is_active: true,
       };
       checkLifetime(columns);
@@ -186,6 +197,9 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
           access_token_ttl: input.ttl === undefined ? row.access_token_ttl : input.ttl,
           client_id: input.clientId === undefined ? row.client_id : input.clientId,
           hosts_metadata: input.hostsMetadata ?? row.hosts_metadata,
+          authorization_types: input.authorizationTypes
+            ? toTypes(input.authorizationTypes)
+            : row.authorization_types,
         };
         checkLifetime(columns);
         return columns;

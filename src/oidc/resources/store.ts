@@ -23,6 +23,8 @@ export interface ResourceRow {
   client_id: string | null;
   /** Whether we publish its metadata (RFC 9728). Null in rows of earlier versions: no. */
   hosts_metadata: boolean | number | null;
+  /** JSON: what the consent page says, by type of authorization details (RFC 9396). Null: it has none. */
+  authorization_types: string | null;
   is_active: boolean | number;
 }
 
@@ -35,21 +37,32 @@ export interface Resource {
   alg: ResourceRow['signing_alg'];
   ttl: number | undefined;
   clientId: string | undefined;
+  /** What the consent page says, by type of authorization details (RFC 9396). */
+  authorizationTypes: Record<string, string>;
 }
 
 const TABLE = 'T_resource_servers';
 
+const COLUMNS =
+  'identifier, name, scopes, token_format, signing_alg, access_token_ttl, client_id, authorization_types';
+
 const SELECT_ACTIVE = selectOne({
-  columns: 'identifier, name, scopes, token_format, signing_alg, access_token_ttl, client_id',
+  columns: COLUMNS,
   from: TABLE,
   where: sql`identifier = ${'identifier'} AND is_active = true`,
 });
 
 const SELECT_HOSTED = selectOne({
-  columns: 'identifier, name, scopes, token_format, signing_alg, access_token_ttl, client_id',
+  columns: COLUMNS,
   from: TABLE,
   where: sql`id = ${'id'} AND is_active = true AND hosts_metadata = true`,
 });
+
+/** @returns what the consent page says, by type of authorization details */
+export const parseTypes = ({
+  authorization_types,
+}: Pick<ResourceRow, 'authorization_types'>): Record<string, string> =>
+  authorization_types === null ? {} : JSON.parse(authorization_types);
 
 const toResource = (row: ResourceRow): Resource => ({
   identifier: row.identifier,
@@ -59,6 +72,7 @@ const toResource = (row: ResourceRow): Resource => ({
   alg: row.signing_alg,
   ttl: row.access_token_ttl ?? undefined,
   clientId: row.client_id ?? undefined,
+  authorizationTypes: parseTypes(row),
 });
 
 /** @returns undefined for one that is unknown or disabled */
@@ -76,6 +90,16 @@ export async function findHostedResource(driver: Driver, id: string): Promise<Re
 /** The identifiers of the active resources whose metadata we publish. */
 export const listHostedIdentifiers = (source: Knex): Promise<string[]> =>
   source(TABLE).where({ is_active: true, hosts_metadata: true }).orderBy('id').pluck('identifier');
+
+/** Every type of authorization details that an active resource has. */
+export async function listAuthorizationTypes(source: Knex): Promise<string[]> {
+  const rows: ResourceRow[] = await source(TABLE)
+    .where({ is_active: true })
+    .whereNotNull('authorization_types')
+    .orderBy('id')
+    .select('authorization_types');
+  return [...new Set(rows.flatMap((row) => Object.keys(parseTypes(row))))];
+}
 
 /** Finds disabled ones too. */
 export const findResourceRow = (source: Knex, identifier: string): Promise<ResourceRow | undefined> =>

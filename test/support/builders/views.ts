@@ -159,7 +159,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
       'interactions/consent',
       {
         ...all,
-        added: items,
+        added: [...items, { text: bad, facts: [{ label: bad, value: bad }] }],
         allowedBefore: items,
         scopes: [bad],
         resources: [{ identifier: bad, scopes: [bad] }],
