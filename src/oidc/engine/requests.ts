@@ -109,7 +109,8 @@ export function beforeCodeUse(
   provider: Provider,
   check: (ctx: KoaContextWithOIDC, code: Pick<Consumable, 'accountId' | 'resource'>) => Promise<void>,
 ): void {
-  for (const model of [provider.AuthorizationCode, provider.DeviceCode]) {
+  const { AuthorizationCode, DeviceCode, BackchannelAuthenticationRequest } = provider;
+  for (const model of [AuthorizationCode, DeviceCode, BackchannelAuthenticationRequest]) {
     const { prototype } = model as unknown as { prototype: Consumable };
     const { consume } = prototype;
     prototype.consume = async function () {
