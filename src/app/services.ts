@@ -197,6 +197,7 @@ export function createServices(deps: ServiceDeps) {
     notify,
     voidLinks,
     signOutEverywhere,
+    findClockFault: () => findClockFault(database),
   });
 
   const accountData = createAccountData({

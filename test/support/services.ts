@@ -33,5 +33,6 @@ export function accountsWithoutRules(services: Services, { knex }: Database): Ac
     tryAttempt: limits.signIn.tryAttempt,
     notify,
     signOutEverywhere,
+    findClockFault: async () => undefined,
   });
 }
