@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import { purge } from '../../src/maintenance/purge.ts';
 import { DESCRIPTION, manage, register } from '../support/builders/registration.ts';
 import { engines } from '../support/engines.ts';
@@ -114,7 +115,21 @@ for (const engine of engines) {
       const { status: late, headers } = await register(server);
       assert.equal(late, 429);
       assert.ok(Number(headers.get('retry-after')) > 0);
-      assert.equal((await server.database.knex('T_oauth_clients')).length, 100);
+      const [row, ...more] = await server.database.knex('T_oauth_clients');
+      assert.equal(more.length, 99);
+      // Every other address is refused, too, while 2000 are unused.
+      const rows = Array.from({ length: 1900 }, () => {
+        const id = uuidv7();
+        return { ...row, id, client_id: id };
+      });
+      await server.database.knex.batchInsert('T_oauth_clients', rows, 50);
+      await server.database.knex('T_rate_limits').delete();
+      const { storage, issuer } = server;
+      const second = await startServer(t, engine, { storage, config: { issuer } });
+      const other = { issuer: `http://127.0.0.1:${second.config.port}` };
+      assert.equal((await register(other)).status, 429);
+      const { token } = await server.services.registrationTokens.create(OPERATOR, {});
+      assert.equal((await register(other, DESCRIPTION, token)).status, 201);
     });
   });
 }

@@ -5,12 +5,14 @@ import {
   answerOf,
   authorization,
   authorizeUrl,
+  call,
   redeem,
   refresh,
   walk,
 } from '../support/builders/authorization.ts';
 import { createKey, sign } from '../support/builders/client-assertions.ts';
 import { arriveInNewBrowser, decide } from '../support/builders/consent.ts';
+import { register } from '../support/builders/registration.ts';
 import { type DocumentServer, startDocumentServer } from '../support/document-server.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { shareServer } from '../support/shared-server.ts';
@@ -288,6 +290,35 @@ describe('a document in a private network', () => {
     }
   });
 
+  test('is not fetched for keys and subjects of an application that registers itself, either', async () => {
+    const documents = await startDocumentServer();
+    const { server } = shared;
+    try {
+      const key = await createKey('RS256', 'one');
+      documents.documents.set('/jwks.json', { keys: [key.jwk] });
+      const redirect_uris = ['https://app.example/cb'];
+      const { body: client } = await register(server, {
+        redirect_uris,
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks_uri: `${documents.origin}/jwks.json`,
+      });
+      const answer = await call(server, client, '/token', {
+        grant_type: 'authorization_code',
+        code: 'x',
+        redirect_uri: redirect_uris[0],
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: await sign(server, client.client_id, key),
+      });
+      assert.match(String(answer.body.error), /^invalid_client/);
+      const sector = { subject_type: 'pairwise', sector_identifier_uri: `${documents.origin}/sector.json` };
+      documents.documents.set('/sector.json', redirect_uris);
+      await register(server, { redirect_uris, ...sector });
+      assert.deepEqual(documents.requests, []);
+    } finally {
+      documents.close();
+    }
+  });
+
   test('is named by one address a limited number of times', async () => {
     let status = 0;
     for (let request = 0; request < 60; request += 1) {
@@ -299,6 +330,9 @@ describe('a document in a private network', () => {
     }
     assert.equal(status, 400);
     await assert.rejects(shared.server.services.limits.metadataDocument.checkLimit('127.0.0.1'), /Too many/);
-    assert.equal((await shared.server.database.knex('T_auth_audit_log')).length, 0);
+    const refused = await shared.server.database
+      .knex('T_auth_audit_log')
+      .where({ action: 'authorization.refused' });
+    assert.deepEqual(refused, []);
   });
 });

@@ -13,11 +13,28 @@ export const describeRefusal = ({ at, action, error, parameter, description }: R
 export const describeFinding = ({ step, ok, says }: StepResult) =>
   `${ok ? 'ok   ' : 'WRONG'} ${step}: ${says}`;
 
+/** How an application came here that no operator registered. */
+const ORIGINS: Record<string, string> = {
+  dynamic: 'itself',
+  registration_token: 'itself with a token',
+  metadata_document: 'its metadata document',
+};
+
 /** One line of `latchkey client list`. */
 export function summarize(document: Record<string, unknown>) {
-  const { client_id, client_name, token_endpoint_auth_method, is_active } = document;
+  const { client_id, client_name, token_endpoint_auth_method, is_active, registered_via, last_used_at } =
+    document;
   const kind = token_endpoint_auth_method === 'none' ? 'public' : 'confidential';
-  return { client_id, kind, state: is_active ? 'active' : 'disabled', client_name };
+  const state = is_active ? 'active' : 'disabled';
+  const origin = registered_via === 'admin' ? '' : `registered by ${ORIGINS[String(registered_via)]}`;
+  return {
+    client_id,
+    kind,
+    state,
+    client_name,
+    origin,
+    used: last_used_at ? `last used ${last_used_at}` : '',
+  };
 }
 
 /** An application as people read it: its logo and keys are described, because they are long. */

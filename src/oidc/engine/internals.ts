@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { findUnit } from '../../database/unit-of-work.ts';
+import { createFreshCache } from '../../kit/fresh-cache.ts';
 import { WORDING } from './errors.ts';
 import { findMissingGrantHelper } from './grants.ts';
 import { hasKeys } from './keys.ts';
@@ -189,12 +190,13 @@ export function cacheClientsByDocument(
   const model = provider.Client as unknown as ClientModel;
   const { find } = model;
   const clients = new WeakMap<object, object>();
+  // The engine keeps these documents, and would validate them in every request.
+  const findFetched = createFreshCache((clientId) => find.call(model, clientId));
   model.find = async function (clientId) {
     const document = await this.adapter.find(clientId);
     // Once in a request, also if it fails: the engine looks again for the client that its error is about.
     const fetchOnce = () =>
-      findUnit()?.readOnce(`client:${clientId}`, () => find.call(this, clientId)) ??
-      find.call(this, clientId);
+      findUnit()?.readOnce(`client:${clientId}`, () => findFetched(clientId)) ?? findFetched(clientId);
     if (!document) return isFetched(clientId) ? fetchOnce() : undefined;
     const client = clients.get(document) ?? (await find.call(this, clientId));
     if (client && !clients.has(document)) complete(client, document);

@@ -1,4 +1,4 @@
-import { currentUnit, findUnit } from '../../database/unit-of-work.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import type { BoundedColumns } from './bounds.ts';
 
 /** By what a request may register an application. */
@@ -19,9 +19,20 @@ export const findAdmission = (): Admission | undefined =>
 /** The columns of an application that has described itself in this request. */
 const keyOf = (clientId: string) => `registration.described:${clientId}`;
 
-/** Outside of a request nothing is written, so nothing is kept for it. */
 export const setDescribed = (clientId: string, columns: BoundedColumns): void =>
-  void findUnit()?.memory.set(keyOf(clientId), columns);
+  void currentUnit().memory.set(keyOf(clientId), columns);
 
 export const findDescribed = (clientId: string): BoundedColumns | undefined =>
   currentUnit().memory.get(keyOf(clientId)) as BoundedColumns | undefined;
+
+const MAX_DOCUMENTS = 1000;
+/** The columns of applications that describe themselves by a document, as this server last read it. */
+const documents = new Map<string, BoundedColumns>();
+
+export function setDocument(clientId: string, columns: BoundedColumns): void {
+  documents.delete(clientId);
+  if (documents.size >= MAX_DOCUMENTS) documents.delete(documents.keys().next().value as string);
+  documents.set(clientId, columns);
+}
+
+export const findDocument = (clientId: string): BoundedColumns | undefined => documents.get(clientId);

@@ -5,7 +5,7 @@ import { AUTH_METHODS } from '../clients/auth-methods.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { isDocumentUrl, OWN_METADATA, toEngineDocument } from '../clients/client-document.ts';
 import { toBoundedColumns } from './bounds.ts';
-import { findAdmission, setDescribed } from './described.ts';
+import { findAdmission, setDescribed, setDocument } from './described.ts';
 
 type Metadata = Record<string, unknown>;
 
@@ -82,7 +82,8 @@ export function createMetadataRules(issuer: string) {
     const via = isRegistration ? viaOf(ctx) : 'metadata_document';
     try {
       const columns = toBoundedColumns(isRegistration ? ctx.oidc.body : withoutDefaults(metadata));
-      setDescribed(clientId, columns);
+      if (isRegistration) setDescribed(clientId, columns);
+      else setDocument(clientId, columns);
       const row = {
         ...columns,
         id: clientId,

@@ -16,7 +16,7 @@ import {
 } from '../clients/registered-store.ts';
 import { placeOfSecret } from '../clients/secret-store.ts';
 import type { BoundedColumns } from './bounds.ts';
-import { findAdmission, findDescribed } from './described.ts';
+import { findAdmission, findDescribed, findDocument } from './described.ts';
 
 /** Seconds for which an application stays registered that nobody has used. */
 const UNUSED_TTL = 7 * 86_400;
@@ -125,7 +125,7 @@ export function createRegisteredClients(deps: {
  */
 export async function keepDocumentClient(clientId: string, seconds: number): Promise<void> {
   const unit = currentUnit();
-  const columns = findDescribed(clientId);
+  const columns = findDocument(clientId);
   if (!columns) return;
   const earlier = await unit.readOne(SELECT_REGISTERED, { client_id: clientId });
   if (!earlier) {
