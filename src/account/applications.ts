@@ -1,6 +1,11 @@
 import type Router from '@koa/router';
 import { describeResource, describeResourceScope } from '../access/resource-descriptions.ts';
-import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/scope-descriptions.ts';
+import {
+  describeClaim,
+  describeFixedClaim,
+  describeScope,
+  SIGN_IN_DESCRIPTION,
+} from '../access/scope-descriptions.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { AllowedApplication } from '../oidc/consents/applications.ts';
 import type { Consents } from '../oidc/consents/service.ts';
@@ -66,6 +71,7 @@ export function createApplicationPage(router: Router, deps: ApplicationPageDeps)
       isOffline: scopes.includes('offline_access'),
       allowed: [
         SIGN_IN_DESCRIPTION,
+        ...(scopes.includes('openid') ? application.fixedClaims.map(describeFixedClaim) : []),
         ...scopes
           .filter((scope) => !UNLISTED.includes(scope))
           .map((scope) => descriptions.get(scope) ?? describeScope(scope)),

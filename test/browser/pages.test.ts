@@ -58,7 +58,7 @@ describe('every page', { skip }, () => {
       await look('consent-more');
       await page.goto(server.issuer);
       await look('home-signed-in');
-      for (const name of ['applications', 'sessions', 'activity', 'profile']) {
+      for (const name of ['applications', 'sessions', 'activity', 'profile', 'data', 'closed']) {
         weight = 0;
         await page.goto(`${server.issuer}/account/${name}`);
         await look(`account-${name}`);
@@ -70,6 +70,10 @@ describe('every page', { skip }, () => {
       await page.getByLabel('New password').fill('short');
       await page.getByRole('button', { name: 'Change password' }).click();
       await look('account-error');
+      server.services.notify(person.id, 'password_changed');
+      await server.settled();
+      await page.goto(server.issuer + String(server.sink.mails.at(-1)?.link));
+      await look('not-me');
       await page.goto(`${server.issuer}/admin`);
       await look('admin-refused');
       await server.database

@@ -22,7 +22,8 @@ describe('the page of applications', () => {
   test('says in plain words what each may do, since when, and whether it may while nobody is there', async (t) => {
     const server = await startServer(t, 'sqlite');
     const notes = await server.createClient({ scope: 'openid profile offline_access calendar:write' });
-    const own = await server.createClient({ name: 'Harbour CLI', firstParty: true });
+    const claims = ['tenant=value:acme', 'login=username'];
+    const own = await server.createClient({ name: 'Harbour CLI', firstParty: true, claims });
     const ada = await server.createAccount('ada', 'openid profile offline_access calendar:write');
     const { browser } = await visit(server, ada, APPLICATIONS);
     assert.match(await textOf(await browser.get(APPLICATIONS)), /No application can use your account now/);
@@ -37,6 +38,8 @@ describe('the page of applications', () => {
       first,
       /Harbour CLI Trusted by the people who run this server.* Know who you are .* See your profile, such as your name, username, picture, language and time zone/,
     );
+    assert.match(first, /Know who you are .* Learn that your “tenant” is “acme”/);
+    assert.doesNotMatch(text, /“login”/, 'the same as the profile under another name');
     assert.match(first, /Has no access while you are away/);
     assert.match(
       second,

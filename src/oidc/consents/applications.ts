@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { type ClaimMapping, parseClaimMapping } from '../../access/claim-mappings.ts';
 import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { toDate } from '../../database/instants.ts';
 import { countTokens, listConsents, listNames, parseResources } from './store.ts';
@@ -12,6 +13,8 @@ export interface AllowedApplication {
   /** What was allowed, and what its live tokens carry. */
   scopes: string[];
   claims: string[];
+  /** What the operator tells the application about every user. */
+  fixedClaims: { name: string; value?: unknown }[];
   /** What was allowed of each resource (RFC 8707). */
   resources: ResourceScopes;
   /** ISO 8601; undefined when nothing was asked. */
@@ -29,6 +32,12 @@ interface Found {
 }
 
 const later = (one: Date, other: Date) => (one > other ? one : other);
+
+/** @param metadata of the application */
+function findFixedClaims(metadata: string | undefined): ClaimMapping[] {
+  const { claims = [] }: { claims?: string[] } = JSON.parse(metadata ?? '{}');
+  return claims.map(parseClaimMapping).filter(({ source }) => source === undefined);
+}
 
 /** Those that have a remembered consent or live tokens, the last used first. */
 export async function listApplications(source: Knex, accountId: string): Promise<AllowedApplication[]> {
@@ -62,6 +71,7 @@ export async function listApplications(source: Knex, accountId: string): Promise
       isFirstParty: Boolean(names.get(clientId)?.is_first_party),
       scopes: [...scopes],
       claims,
+      fixedClaims: findFixedClaims(names.get(clientId)?.metadata),
       resources,
       ...(allowedAt ? { allowedAt: allowedAt.toISOString() } : {}),
       lastUsedAt: lastUsedAt.toISOString(),

@@ -176,10 +176,10 @@ export async function countTokens(source: Knex, filter: ConsentFilter): Promise<
 export function listNames(
   source: Knex,
   clientIds: string[],
-): Promise<{ client_id: string; client_name: string; is_first_party: boolean | number }[]> {
+): Promise<{ client_id: string; client_name: string; is_first_party: boolean | number; metadata: string }[]> {
   return source('T_oauth_clients')
     .whereIn('client_id', clientIds)
-    .select('client_id', 'client_name', 'is_first_party');
+    .select('client_id', 'client_name', 'is_first_party', 'metadata');
 }
 
 /**
