@@ -13,6 +13,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import { grantedMappings } from '../oidc/client-claims.ts';
 import { type EngineClient, isDocumentUrl } from '../oidc/clients/client-document.ts';
+import { isLoopback } from '../oidc/clients/redirect-uris.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
@@ -146,6 +147,7 @@ export function createConsent(deps: ConsentDeps) {
       clientId: client.clientId,
       redirectUri,
       redirectHost: URL.parse(redirectUri ?? '')?.host || redirectUri,
+      isLocal: isLoopback(redirectUri ?? ''),
       isDevice: redirectUri === undefined,
       accountName: account.username,
       added: isMore ? added : items,

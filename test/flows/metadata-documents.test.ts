@@ -58,7 +58,10 @@ describe('an application whose client_id is the URL of a document', () => {
     const id = documents.publish('/draft-00.json', DRAFT_00);
     const { browser, page, request } = await arriveInNewBrowser(server, clientOf(id), ada);
     const html = await page.clone().text();
-    assert.match(html, /Allow <span class="host">127\.0\.0\.1:3000<\/span> to use your account/);
+    assert.match(
+      html,
+      /<h1>Allow a program on this device to use[\s\S]*You will return to <b class="mono host">127\.0\.0\.1:3000</,
+    );
     assert.match(html, /have not checked this application/);
     assert.match(html, /<span class="host">localhost:\d+<\/span> describes it/);
     assert.ok(!html.includes('logo.png'));

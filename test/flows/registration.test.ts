@@ -32,7 +32,10 @@ describe('an application that registers itself', () => {
     assert.equal(client.scope, 'openid profile email address phone offline_access');
     const { page } = await arriveInNewBrowser(server, client, ada);
     const html = await page.text();
-    assert.match(html, /Allow <span class="host">127\.0\.0\.1<\/span> to use your account/);
+    assert.match(
+      html,
+      /<h1>Allow a program on this device to use your account\?[\s\S]*You will return to <b class="mono host">127\.0\.0\.1</,
+    );
     assert.match(html, /have not checked this application/);
     // A loopback address has any port.
     const request = authorization(client, { redirect_uri: 'http://127.0.0.1:51004/cb' });
