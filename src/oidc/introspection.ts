@@ -123,7 +123,11 @@ async function completeIntrospection(
   if (!body?.active) return;
   const client = ctx.oidc.client as unknown as ResourceServer;
   const isOwn = body.client_id === client.clientId;
-  const account = typeof body.sub === 'string' ? await findStoredAccount(body.sub) : undefined;
+  const { AccessToken, RefreshToken } = ctx.oidc.entities;
+  const owner = (AccessToken ?? RefreshToken)?.accountId;
+  const account = owner === undefined ? undefined : await findStoredAccount(owner);
+  // A username would undo a pairwise subject.
+  const username = body.sub === owner ? account?.username : undefined;
   const scopes = scopesLeft(body.scope, account);
   const resource = await findAudience(findResource, body.aud);
   const served = resource?.scopes ?? (isOwn ? scopes : servedScopes(client));
@@ -131,7 +135,7 @@ async function completeIntrospection(
   ctx.body = {
     ...body,
     scope: visible.join(' ') || undefined,
-    username: !isOwn || scopes.includes('profile') ? account?.username : undefined,
+    username: !isOwn || scopes.includes('profile') ? username : undefined,
     aud: body.aud ?? client.clientId,
   };
 }

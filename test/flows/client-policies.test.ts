@@ -141,6 +141,19 @@ describe('pairwise subjects', () => {
     assert.equal((await signInWith({ ...other, issuer: other.issuer }, notes, ada)).tokens.status, 200);
   });
 
+  test('do not hide from introspection which scopes the account has lost', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const ada = await server.createAccount();
+    const client = await server.createClient({ subjectType: 'pairwise' });
+    const { tokens } = await signInWith(server, client, ada);
+    const introspect = async () =>
+      (await call(server, client, '/token/introspection', { token: tokens.body.access_token })).body;
+    assert.equal((await introspect()).scope, 'openid profile email');
+    await server.database.knex('T_accounts').update({ scopes: '["openid"]' });
+    const { scope, username } = await introspect();
+    assert.deepEqual([scope, username], ['openid', undefined]);
+  });
+
   test('need to know which applications belong together', async (t) => {
     const server = await startServer(t, 'sqlite');
     const refused = [
