@@ -3,11 +3,11 @@ import { withServices } from '../src/app/command.ts';
 
 /** `npm run conformance:seed`: makes what the OpenID Foundation's conformance suite needs, and prints its configuration. */
 try {
-  const { username, password, configuration } = await withServices((services) =>
+  const { username, password, configuration, fapiConfiguration } = await withServices((services) =>
     seedConformance({ ...services, issuer: services.clients.endpoints.issuer }),
   );
   process.stderr.write(`The suite signs in as ${username} with the password ${password}\n`);
-  process.stdout.write(`${JSON.stringify(configuration, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ oidcc: configuration, fapi2: fapiConfiguration }, null, 2)}\n`);
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = 1;

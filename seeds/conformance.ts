@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Services } from '../src/app/services.ts';
 import { LatchkeyError } from '../src/kit/errors.ts';
 import type { ClientInput } from '../src/oidc/clients/input.ts';
+import { generateKey, type PrivateJwk } from '../src/oidc/signing-keys/generate.ts';
 
 /** The operator. */
 const ACTOR = { accountId: null };
@@ -20,6 +21,24 @@ export interface SuiteConfiguration {
   client_secret_post: SuiteClient;
   /** What the suite's own browser does on our pages. */
   browser: object[];
+}
+
+/** The same for the plans of FAPI 2.0, whose clients authenticate with a key. */
+interface FapiConfiguration {
+  alias: string;
+  description: string;
+  server: { discoveryUrl: string };
+  client: FapiSuiteClient;
+  client2: FapiSuiteClient;
+  resource: { resourceUrl: string };
+  browser: object[];
+}
+
+interface FapiSuiteClient {
+  client_id: string;
+  scope: string;
+  /** With the private key, which the suite signs with. */
+  jwks: { keys: PrivateJwk[] };
 }
 
 interface SuiteClient {
@@ -70,6 +89,30 @@ const client = (clientId: string): ClientInput => ({
 });
 
 const isMissing = (error: unknown) => error instanceof LatchkeyError && error.kind === 'not_found';
+
+/** The clients of FAPI 2.0 push their requests, use PKCE, and bind their tokens to a key. */
+const fapiClient = (clientId: string, publicJwk: object): ClientInput => ({
+  ...client(clientId),
+  pkce: 'always',
+  fapi: true,
+  authMethod: 'private_key_jwt',
+  jwks: { keys: [publicJwk] } as ClientInput['jwks'],
+});
+
+/** Registers a client with a new key, or gives it to the earlier one. */
+async function registerFapi(
+  { clients }: Pick<Services, 'clients'>,
+  clientId: string,
+): Promise<FapiSuiteClient> {
+  const { publicJwk, privateJwk } = await generateKey('ES256');
+  const input = fapiClient(clientId, publicJwk);
+  const { clientId: _, ...changes } = input;
+  await clients.update(ACTOR, clientId, changes).catch((error) => {
+    if (isMissing(error)) return clients.create(ACTOR, input);
+    throw error;
+  });
+  return { client_id: clientId, scope: 'openid profile offline_access', jwks: { keys: [privateJwk] } };
+}
 
 /** Registers a client, or gives the earlier one another secret. @returns what the suite needs of it */
 async function register({ clients }: Pick<Services, 'clients'>, clientId: string): Promise<SuiteClient> {
@@ -132,23 +175,34 @@ const browserTasks = (issuer: string, password: string) => [
 /**
  * Makes the user and the clients that the suite needs. Running it again gives them another password and other secrets.
  * @param deps services of the server, and its issuer
- * @returns the configuration to paste into the suite, and the password of the user
+ * @returns the configurations to paste into the suite, and the password of the user
  */
 export async function seedConformance(
   deps: Pick<Services, 'accounts' | 'clients'> & { issuer: string },
-): Promise<{ username: string; password: string; configuration: SuiteConfiguration }> {
+): Promise<{
+  username: string;
+  password: string;
+  configuration: SuiteConfiguration;
+  fapiConfiguration: FapiConfiguration;
+}> {
   const password = randomBytes(24).toString('base64url');
   await createPerson(deps, password);
   const first = await register(deps, 'conformance');
+  const browser = browserTasks(deps.issuer, password);
+  const server = { discoveryUrl: `${deps.issuer}/.well-known/openid-configuration` };
+  const common = { alias: 'latchkey', description: 'Latchkey', server, browser };
   const configuration = {
-    alias: 'latchkey',
-    description: 'Latchkey',
-    server: { discoveryUrl: `${deps.issuer}/.well-known/openid-configuration` },
+    ...common,
     client: first,
     client2: await register(deps, 'conformance-2'),
     // client_secret_basic includes client_secret_post here.
     client_secret_post: first,
-    browser: browserTasks(deps.issuer, password),
   };
-  return { username: USERNAME, password, configuration };
+  const fapiConfiguration = {
+    ...common,
+    client: await registerFapi(deps, 'conformance-fapi'),
+    client2: await registerFapi(deps, 'conformance-fapi-2'),
+    resource: { resourceUrl: `${deps.issuer}/me` },
+  };
+  return { username: USERNAME, password, configuration, fapiConfiguration };
 }

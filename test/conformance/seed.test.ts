@@ -24,7 +24,8 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
   });
   const script = projectPath('dist/scripts/conformance-seed.js');
   const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
-  const first = JSON.parse(stdout) as SuiteConfiguration;
+  const { oidcc: first, fapi2 } = JSON.parse(stdout) as Record<string, SuiteConfiguration>;
+  assert.ok(first && fapi2);
   assert.equal(first.server.discoveryUrl, 'http://localhost:3000/.well-known/openid-configuration');
   const services = servicesOn(database, 'http://localhost:3000');
   const second = await seedConformance({ ...services, issuer: 'http://localhost:3000' });
@@ -32,9 +33,18 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
   assert.notEqual(second.configuration.client.client_secret, first.client.client_secret);
   const registered = await services.clients.show(first.client.client_id);
   assert.deepEqual(registered.redirect_uris, [CALLBACK, `${CALLBACK}?dummy1=lorem&dummy2=ipsum`]);
+  const fapi = await services.clients.show('conformance-fapi');
+  assert.deepEqual(
+    [fapi.fapi, fapi.pkce, fapi.token_endpoint_auth_method],
+    [true, 'always', 'private_key_jwt'],
+  );
+  const [key] = second.fapiConfiguration.client.jwks.keys;
+  assert.ok(key && 'd' in key, 'the suite signs with the private key');
+  const [registeredKey] = (fapi.jwks as { keys: Record<string, unknown>[] }).keys;
+  assert.deepEqual([registeredKey?.kid, registeredKey?.d], [key.kid, undefined]);
   assert.equal((await database.knex('T_accounts')).length, 1);
   assert.equal(
     (await database.knex('T_oauth_clients')).filter(({ client_id }) => /^conf/.test(client_id)).length,
-    2,
+    4,
   );
 });
