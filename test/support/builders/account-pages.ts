@@ -23,4 +23,22 @@ export async function useAccountPages(
   await send('/account/profile', '/account/profile', { name: 'Olga', theme: 'dark' });
   await send('/account/profile', '/account/profile/username', { username: 'olga.petrova' });
   await browser.get('/account/activity?show=applications&before=ffffffff-ffff-7fff-bfff-ffffffffffff');
+  await send('/account/data', '/account/data', {});
+  await server.settled();
+  await closeAccount(server);
+}
+
+/** Closes an account, and lets its time be over. */
+async function closeAccount(server: TestServer): Promise<void> {
+  const { database, services } = server;
+  const vera = await server.createAccount('vera');
+  await visit(server, vera, '/account/data');
+  const { uid } = await database.knex('T_user_sessions').where({ account_id: vera.id }).first('uid');
+  const { closing } = services.accounts;
+  await closing.close({ accountId: vera.id, sessionUid: uid, origin: {} });
+  await database
+    .knex('T_accounts')
+    .where({ id: vera.id })
+    .update({ closing_at: new Date(0) });
+  await closing.deleteClosed();
 }

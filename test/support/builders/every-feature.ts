@@ -67,5 +67,8 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   note('app', await withApp(server, ada));
   for (const one of await secondFactorOf(server).recoveryCodes.create(ada.id)) note('recovery code', one);
   await useAccountPages(server, client);
+  await server.settled();
+  for (const mail of server.sink.mails)
+    if (mail.link?.startsWith('/not-me')) note('link of a notice', mail.link.slice(-24));
   return handed;
 }
