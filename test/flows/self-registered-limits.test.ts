@@ -33,6 +33,27 @@ test('an application that registered itself can push as few requests as a public
   assert.equal((await call(server, client, '/request', params)).status, 429);
 });
 
+test('its description has a bounded size, unless the operator has given it a token', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const long = Array.from(
+    { length: 4 },
+    (_, index) => `https://fieldnotes.example/${index}${'x'.repeat(1500)}`,
+  );
+  const { token } = await server.services.registrationTokens.create({ accountId: null }, {});
+  const send = async (headers: Record<string, string>) => {
+    const response = await fetch(`${server.issuer}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ redirect_uris: long }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const { status, body } = await send({});
+  assert.deepEqual([status, body.error], [400, 'invalid_client_metadata']);
+  assert.match(String(body.error_description), /At most 4096 are stored without an initial access token/);
+  assert.equal((await send({ authorization: `Bearer ${token}` })).status, 201);
+});
+
 test('its changes of its registration count as registrations do', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await register(server);

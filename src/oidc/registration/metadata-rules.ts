@@ -1,10 +1,10 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { RegisteredVia } from '../../access/registered-via.ts';
-import { LatchkeyError } from '../../kit/errors.ts';
+import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { AUTH_METHODS } from '../clients/auth-methods.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { isDocumentUrl, OWN_METADATA, toEngineDocument } from '../clients/client-document.ts';
-import { toBoundedColumns } from './bounds.ts';
+import { type BoundedColumns, toBoundedColumns } from './bounds.ts';
 import { findAdmission, setDescribed, setDocument } from './described.ts';
 
 type Metadata = Record<string, unknown>;
@@ -56,6 +56,19 @@ function toMetadataError(error: unknown): Error {
   return new errors.InvalidClientMetadata(description);
 }
 
+/** In characters, as stored. Anyone can register so many (`admission.ts`), and each stays for a week. */
+const MAX_SIZE = 4096;
+
+/** @throws LatchkeyError invalid_input */
+function checkSize({ metadata, redirect_uris }: BoundedColumns): void {
+  const size = metadata.length + redirect_uris.length;
+  if (size > MAX_SIZE)
+    refuse(
+      'registration_too_large',
+      `This description has ${size} characters. At most ${MAX_SIZE} are stored without an initial access token. Shorten it, for example by a jwks_uri in the place of jwks.`,
+    );
+}
+
 /** Puts other members in the place of all that an object has. */
 function replaceMembers(object: Metadata, members: Metadata): void {
   for (const name of Object.keys(object)) delete object[name];
@@ -82,6 +95,7 @@ export function createMetadataRules(issuer: string) {
     const via = isRegistration ? viaOf(ctx) : 'metadata_document';
     try {
       const columns = toBoundedColumns(isRegistration ? ctx.oidc.body : withoutDefaults(metadata));
+      if (via === 'dynamic') checkSize(columns);
       if (isRegistration) setDescribed(clientId, columns);
       else setDocument(clientId, columns);
       const row = {
