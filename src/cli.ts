@@ -9,6 +9,7 @@ import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
 import { grantCommands } from './oidc/consents/cli.ts';
+import { trustedIssuerCommands } from './oidc/id-jag/cli.ts';
 import { presetCommands } from './oidc/presets/cli.ts';
 import { registrationTokenCommands } from './oidc/registration/cli.ts';
 import { resourceCommands } from './oidc/resources/cli.ts';
@@ -46,6 +47,10 @@ export function createProgram(): Command {
   resourceCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ resources }) => work(resources));
+  });
+  trustedIssuerCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ trustedIssuers }) => work(trustedIssuers));
   });
   accountCommands(program, async (work) => {
     const { withServices } = await load();

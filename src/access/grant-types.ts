@@ -1,3 +1,6 @@
+/** Of applications that present an identity assertion of a trusted issuer (RFC 7523, ID-JAG). */
+export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
 /** Of applications that ask for a sign-in without a browser (OpenID Connect CIBA). */
 export const CIBA = 'urn:openid:params:grant-type:ciba';
 

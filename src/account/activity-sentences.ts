@@ -78,6 +78,9 @@ const applications: Record<string, Words> = {
   'consent.withdrawn': (event) => `The access of ${application(event)} was taken back`,
   'sign_in_request.approved': (event) => `You let ${application(event)} sign you in`,
   'sign_in_request.denied': (event) => `You did not let ${application(event)} sign you in`,
+  'identity_assertion.issued': (event) => `${application(event)} got access to another service in your name`,
+  'identity_assertion.accepted': (event) =>
+    `${application(event)} got access to your account, as your organization allows`,
   'token.exchanged': (event) => `${application(event)} used your account at another service`,
   'backchannel_logout.failed': (event) =>
     `${application(event)} did not learn that you signed out, so you may still be signed in there`,

@@ -1,18 +1,15 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
-import { findByHint } from '../identity/accounts/find-by-hint.ts';
 import { findAccount } from '../identity/accounts/store.ts';
 import {
   createSecurityNotices,
   type NoticeKey,
   type SecurityEvent,
 } from '../identity/mail/security-notices.ts';
-import { createMailSender, type MailSender } from '../identity/mail/send.ts';
-import { createSignInRequestMail } from '../identity/mail/sign-in-requests.ts';
+import { createMailSender } from '../identity/mail/send.ts';
 import { createNoticeLink } from '../identity/recovery/notice-links.ts';
 import type { Background } from '../kit/background.ts';
 import { createMailer, type Mailer } from '../kit/smtp.ts';
-import type { SignInRequestHooks } from '../oidc/ciba/feature.ts';
 import { createMailRenderer } from '../web/render.ts';
 
 export interface MailDeps {
@@ -36,21 +33,5 @@ export function createMail({ knex, config, background, fallbackMailer }: MailDep
     /** Mails the owner of an account that a way to sign in was added, changed, removed or used. */
     notify: (accountId: string, event: SecurityEvent, about?: { key?: NoticeKey; to?: string }): void =>
       background.run(event, () => mailNotice(accountId, event, about)),
-  };
-}
-
-/** How users learn of sign-ins that applications ask for without a browser (OpenID Connect CIBA). */
-export function createSignInRequestHooks(deps: {
-  knex: Knex;
-  issuer: string;
-  mail: MailSender;
-  background: Background;
-  limits: { countMessage(email: string): Promise<void> };
-}): SignInRequestHooks {
-  const { knex, background, limits } = deps;
-  const mailRequest = createSignInRequestMail({ ...deps, findAccount, countMessage: limits.countMessage });
-  return {
-    findByHint: (hint) => findByHint(knex, hint),
-    announce: (id, request) => background.run('sign_in_request', () => mailRequest(id, request)),
   };
 }

@@ -29,7 +29,6 @@ import { createSecondFactor, hasShownEnough } from '../identity/second-factor/in
 import { createPlaces } from '../identity/sessions/places.ts';
 import { createSessions } from '../identity/sessions/service.ts';
 import type { Background } from '../kit/background.ts';
-import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import type { Mailer } from '../kit/smtp.ts';
@@ -39,6 +38,7 @@ import { createClients } from '../oidc/clients/service.ts';
 import { findClient } from '../oidc/clients/store.ts';
 import { createClientUsage } from '../oidc/clients/usage.ts';
 import { createConsents } from '../oidc/consents/service.ts';
+import { createTrustedIssuers } from '../oidc/id-jag/trusted-issuers.ts';
 import { addDeliveriesOf, recordSessionEnds } from '../oidc/logout/store.ts';
 import { loadPairwiseSubjects } from '../oidc/pairwise-subjects.ts';
 import { createPresets } from '../oidc/presets/library.ts';
@@ -50,7 +50,8 @@ import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
-import { createMail, createSignInRequestHooks } from './mail.ts';
+import { createEngineHooks } from './engine-hooks.ts';
+import { createMail } from './mail.ts';
 import { createMailRecovery } from './mail-recovery.ts';
 
 export interface ServiceDeps {
@@ -83,6 +84,7 @@ export function createServices(deps: ServiceDeps) {
   const clients = createClients({ knex, issuer, secrets, clientCertificates: config.clientCertificates });
   const clientUsage = createClientUsage(knex, config.registration.ttl);
   const consents = createConsents(knex);
+  const trustedIssuers = createTrustedIssuers({ knex, driver, issuer });
   const resources = createResources({ knex, driver, issuer, findClient });
 
   const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers, recordSessionEnds });
@@ -208,7 +210,6 @@ export function createServices(deps: ServiceDeps) {
     assertSignedIn,
   });
 
-  const signInRequests = createSignInRequestHooks({ knex, issuer, mail, background, limits });
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
 
@@ -219,7 +220,7 @@ export function createServices(deps: ServiceDeps) {
     clients,
     clientUsage,
     consents,
-    guardedFetch: createGuardedFetch({ allowPrivate: config.allowPrivateServices }),
+    engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
     history: createHistory(knex),
     invitations,
     limits,
@@ -239,7 +240,7 @@ export function createServices(deps: ServiceDeps) {
     secondFactorPolicy,
     secrets,
     sessions,
-    signInRequests,
+    trustedIssuers,
     listSignInRequests: (accountId: string) => listOpenRequests(knex, accountId),
     signingKeys,
     signOutEverywhere,

@@ -5,6 +5,7 @@ import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { SignInRequestHooks } from './ciba/feature.ts';
 import type { FindAccount } from './claims.ts';
+import type { IdentityAssertionDeps } from './id-jag/accept.ts';
 import type { FindPairwiseSubject } from './pairwise-subjects.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
@@ -44,6 +45,7 @@ export interface EngineDeps {
   /** Of applications that register themselves. */
   registration: Pick<Registration, 'checkMetadata' | 'features'>;
   signInRequests: SignInRequestHooks;
+  identityAssertions: IdentityAssertionDeps;
   /** Called with each client that was given a code or a token. */
   recordClientUse(clientId: string): void;
 }

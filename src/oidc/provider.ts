@@ -23,6 +23,7 @@ import { replaceSigningKeys } from './engine/keys.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
+import { registerIdentityAssertions } from './id-jag/accept.ts';
 import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
 import { pinIssuer } from './pin-issuer.ts';
@@ -227,6 +228,7 @@ export function createProvider(deps: EngineDeps): Provider {
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
   registerTokenExchange(provider, deps);
+  registerIdentityAssertions(provider, deps);
   auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;
 }

@@ -51,6 +51,12 @@ export const audit: Record<string, TableDescription> = {
         'access_token.revoked': 'an application revoked an access token',
         'refresh_token.revoked': 'an application revoked a refresh token',
         'client_credentials.revoked': 'an application revoked its own token (client_credentials)',
+        'identity_assertion.issued':
+          'an application got an identity assertion for a sign-in (ID-JAG). `target`: the server that it is for',
+        'identity_assertion.accepted':
+          'an application got a token for an identity assertion of a trusted issuer (ID-JAG). `target`: the API; `details.issuer`: whose',
+        'trusted_issuer.added': 'the identity assertions of a server are accepted. `target`: its issuer',
+        'trusted_issuer.removed': 'they are no longer accepted',
         'token.exchanged':
           'an application got a token to call an API for a user (RFC 8693). `target`: the API; `details`: whose token it used, and the scope',
         'code_replay.detected': 'an authorization code was used a second time',

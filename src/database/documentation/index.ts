@@ -8,6 +8,7 @@ import { logout } from './logout.ts';
 import type { TableDescription } from './model.ts';
 import { preferences } from './preferences.ts';
 import { tokens } from './tokens.ts';
+import { trustedIssuers } from './trusted-issuers.ts';
 
 /** Every table of the schema, in the order of docs/DATABASE.md. */
 export const descriptions: Record<string, TableDescription> = {
@@ -16,6 +17,7 @@ export const descriptions: Record<string, TableDescription> = {
   ...factors,
   ...invitations,
   ...applications,
+  ...trustedIssuers,
   ...authorization,
   ...tokens,
   ...logout,

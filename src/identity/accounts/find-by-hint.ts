@@ -9,3 +9,15 @@ export async function findByHint(source: Knex, hint: string): Promise<Account | 
   const found = byName ?? (await findAccount(source, { email: name, is_active: true }));
   return found === byName || found?.email_verified ? found : undefined;
 }
+
+/** Finds the active account that has this confirmed e-mail address, or this username, and no other. */
+export async function findBySubject(
+  source: Knex,
+  kind: 'email' | 'username',
+  subject: string,
+): Promise<Account | undefined> {
+  const value = normalise(subject);
+  if (kind === 'username') return findAccount(source, { username: value, is_active: true });
+  const found = await findAccount(source, { email: value, is_active: true });
+  return found?.email_verified ? found : undefined;
+}

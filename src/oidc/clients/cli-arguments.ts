@@ -33,6 +33,8 @@ export interface ClientArguments {
   requirePar?: boolean;
   requireDpop?: boolean;
   cibaNotificationUri?: string;
+  /** False: `--no-assertion-audience`. */
+  assertionAudience?: string[] | false;
   /** False: `--no-exchange-resource`. */
   exchangeResource?: string[] | false;
   backchannelLogoutUri?: string;
@@ -115,6 +117,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   requirePar: args.requirePar,
   requireDpop: args.requireDpop,
   cibaNotificationUri: args.cibaNotificationUri === 'none' ? null : args.cibaNotificationUri,
+  assertionAudiences: args.assertionAudience === false ? [] : args.assertionAudience,
   exchangeResources: args.exchangeResource === false ? [] : args.exchangeResource,
   backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
   authMethod: args.authMethod,

@@ -37,7 +37,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ],
   [
     '--grant-type <type>',
-    'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange or urn:openid:params:grant-type:ciba; may be repeated',
+    'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange , urn:openid:params:grant-type:ciba or urn:ietf:params:oauth:grant-type:jwt-bearer; may be repeated',
     true,
   ],
   ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
@@ -48,6 +48,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   [
     '--ciba-notification-uri <url>',
     'with CIBA: where it learns that a request was answered (ping); "none": it polls',
+  ],
+  [
+    '--assertion-audience <issuer>',
+    'a server for which it may get identity assertions (ID-JAG), perhaps with its client_id there: "ISSUER CLIENT_ID"; may be repeated',
+    true,
   ],
   [
     '--exchange-resource <uri>',

@@ -117,6 +117,7 @@ export function clientCommands(
     .option('--no-require-par')
     .option('--no-require-dpop')
     .option('--no-require-signed-request')
+    .option('--no-assertion-audience', 'it may get identity assertions for no server')
     .option('--no-exchange-resource', 'it may exchange tokens for no resource')
     .option('--no-require-mtls')
     .option('--no-response-mode', 'it may use any response mode again')

@@ -36,6 +36,7 @@ export const OWN_METADATA = [
   'claims',
   'id_token_claims',
   'exchange_resources',
+  'assertion_audiences',
   'registered_via',
 ];
 
@@ -72,6 +73,8 @@ export interface EngineClient {
   id_token_claims?: IdTokenClaims;
   /** Identifiers of the resources for which it may exchange tokens (RFC 8693). */
   exchange_resources: string[];
+  /** Servers for which it may get identity assertions (ID-JAG): `ISSUER` or `ISSUER CLIENT_ID`. */
+  assertion_audiences: string[];
   /** Undefined for the client of our own pages. */
   registered_via?: RegisteredVia;
   grantTypeAllowed(type: string): boolean;
@@ -147,6 +150,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
         ? undefined
         : (metadata.backchannel_logout_session_required ?? true),
     exchange_resources: metadata.exchange_resources ?? [],
+    assertion_audiences: metadata.assertion_audiences ?? [],
     fapi: metadata.fapi ?? false,
     ...cibaMembers(metadata),
     is_first_party: Boolean(row.is_first_party),

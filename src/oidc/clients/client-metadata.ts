@@ -52,6 +52,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
     ...toMessageMetadata(input),
     ...toPolicyMetadata(input),
     exchange_resources: input.exchangeResources,
+    assertion_audiences: input.assertionAudiences,
     backchannel_client_notification_endpoint: input.cibaNotificationUri ?? undefined,
     ...toLinks(input),
   };
@@ -65,6 +66,7 @@ function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientCh
     ...toMessageMetadata(input, earlier),
     ...toPolicyMetadata(input, earlier),
     exchange_resources: input.exchangeResources ?? earlier.exchange_resources ?? [],
+    assertion_audiences: input.assertionAudiences ?? earlier.assertion_audiences ?? [],
     backchannel_client_notification_endpoint:
       orEarlier(input.cibaNotificationUri, earlier.backchannel_client_notification_endpoint) ?? undefined,
     ...toLinks(input, earlier),

@@ -1,4 +1,4 @@
-import { CIBA, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 import { limitToClient, parseScopes } from '../../access/scopes.ts';
 import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
@@ -153,6 +153,11 @@ export function checkCombination(
     refuse(
       'public_client_with_token_exchange',
       'A public application cannot exchange tokens: anyone could act in its name, because it has no secret.',
+    );
+  if (client.grantTypes.includes(JWT_BEARER) && client.public)
+    refuse(
+      'public_client_with_assertions',
+      'A public application cannot present identity assertions: anyone could, because it has no secret.',
     );
   if (!exchanges && client.exchangeResources?.length)
     refuse(

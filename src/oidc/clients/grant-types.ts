@@ -1,4 +1,4 @@
-import { CIBA, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 
 /** Of devices without a browser (RFC 8628). */
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -11,6 +11,7 @@ export const GRANT_TYPES = [
   DEVICE_CODE,
   TOKEN_EXCHANGE,
   CIBA,
+  JWT_BEARER,
 ] as const;
 
 /** Whether people sign in to an application with these grant types. */

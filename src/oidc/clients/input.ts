@@ -112,6 +112,19 @@ const cibaNotificationUri = webAddress.refine(
   'A CIBA notification address begins with https://',
 );
 
+/** An issuer, perhaps with the client_id that the application has there. */
+const assertionAudiences = z
+  .array(
+    z
+      .string()
+      .max(512, 'An audience has at most 512 characters')
+      .regex(
+        /^https?:\/\/\S+( \S+)?$/,
+        'An audience is an issuer, perhaps followed by a space and a client_id',
+      ),
+  )
+  .max(50, 'An application may get assertions for at most 50 audiences');
+
 const exchangeResources = z
   .array(z.string().max(255, 'The identifier of a resource has at most 255 characters'))
   .max(50, 'An application may exchange tokens for at most 50 resources');
@@ -164,6 +177,8 @@ export const clientInput = z.strictObject({
   requireDpop: z.boolean().default(false),
   /** The resources for which it may exchange tokens. */
   exchangeResources: exchangeResources.default([]),
+  /** The servers for which it may get identity assertions. */
+  assertionAudiences: assertionAudiences.default([]),
   /** Null: it polls for the answer (CIBA). */
   cibaNotificationUri: cibaNotificationUri.nullable().default(null),
   /** Null: it is notified of no sign-out. */
@@ -207,6 +222,7 @@ export const clientChange = z.strictObject({
   requirePar: z.boolean().optional(),
   requireDpop: z.boolean().optional(),
   exchangeResources: exchangeResources.optional(),
+  assertionAudiences: assertionAudiences.optional(),
   /** Null removes it. */
   cibaNotificationUri: cibaNotificationUri.nullable().optional(),
   /** Null removes it. */

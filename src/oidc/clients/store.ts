@@ -96,6 +96,8 @@ export interface ClientMetadata extends ClientLinks, MessageMetadata, PolicyMeta
   jwks_uri?: string | undefined;
   /** Where a client of CIBA is called once its request was answered; undefined: it polls. */
   backchannel_client_notification_endpoint?: string | undefined;
+  /** Servers for which it may get identity assertions (ID-JAG): `ISSUER` or `ISSUER CLIENT_ID`. */
+  assertion_audiences?: string[];
   /** Identifiers of the resources for which it may exchange tokens (RFC 8693). */
   exchange_resources?: string[];
 }

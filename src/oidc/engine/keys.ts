@@ -12,6 +12,12 @@ interface Reload {
   refresh(): Promise<void>;
 }
 
+/** What signs of the keys. */
+interface SigningKeys {
+  selectForSign(filter: { alg: string; use: 'sig' }): Jwk[];
+  getKeyObject(jwk: Jwk): unknown;
+}
+
 interface Jwk {
   kid: string;
 }
@@ -37,6 +43,7 @@ export function hasKeys(provider: object): boolean {
     typeof keystore.add === 'function' &&
     Array.isArray(jwks?.keys) &&
     typeof jwts?.verify === 'function' &&
+    typeof jwts.sign === 'function' &&
     typeof jwts.header === 'function'
   );
 }
@@ -90,4 +97,16 @@ export async function readOwnJwt(
   if (!keystore || !jwts) return undefined;
   const verified = await jwts.verify(jwt, keystore, { issuer: provider.issuer }).catch(() => undefined);
   return verified?.header.typ === typ ? verified.payload : undefined;
+}
+
+/** Signs a JWT with the key that signs ID tokens of that algorithm. */
+export async function signJwt(
+  provider: Provider,
+  claims: object,
+  { alg, typ }: { alg: string; typ: string },
+): Promise<string> {
+  const { keystore } = findKeys(provider) as unknown as { keystore: SigningKeys };
+  const [jwk] = keystore.selectForSign({ alg, use: 'sig' });
+  if (!jwk || !jwts) throw new Error(`There is no key for ${alg}.`);
+  return jwts.sign({ ...claims }, keystore.getKeyObject(jwk), alg, { typ, fields: { kid: jwk.kid } });
 }

@@ -19,6 +19,12 @@ declare module 'oidc-provider/lib/helpers/jwt.js' {
     keystore: object,
     options: { issuer: string },
   ): Promise<{ header: { typ?: string }; payload: Record<string, unknown> }>;
+  export function sign(
+    payload: object,
+    key: unknown,
+    alg: string,
+    options: { typ: string; fields: { kid: string } },
+  ): Promise<string>;
 }
 
 declare module 'oidc-provider/lib/helpers/grants.js' {

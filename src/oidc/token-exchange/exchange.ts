@@ -7,6 +7,7 @@ import { type FindAccount, limitToApplication } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { bindToClientKey, type EngineResource, findRequestedResource } from '../engine/grants.ts';
 import { invalidScope } from '../engine/internals.ts';
+import { ID_JAG, issueIdentityAssertion } from '../id-jag/issue.ts';
 import { createTokenAccess } from '../introspection.ts';
 import type { FindResource } from '../resources/service.ts';
 import { ACCESS_TOKEN, checkActorToken, getSubjectToken, type SubjectToken } from './presented-tokens.ts';
@@ -75,8 +76,9 @@ export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): v
     const { params } = ctx.oidc;
     const client = clientOf(ctx);
     const wanted = params?.requested_token_type ?? ACCESS_TOKEN;
+    if (wanted === ID_JAG) return issueIdentityAssertion(ctx, deps);
     if (wanted !== ACCESS_TOKEN)
-      throw new errors.InvalidRequest(`requested_token_type must be ${ACCESS_TOKEN}`);
+      throw new errors.InvalidRequest(`requested_token_type must be ${ACCESS_TOKEN} or ${ID_JAG}`);
     const subject = await getSubjectToken(ctx);
     if ((await accessTo(client, subject)) !== 'readable')
       throw new errors.InvalidRequest(

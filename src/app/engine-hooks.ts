@@ -1,0 +1,36 @@
+import type { Knex } from 'knex';
+import type { Config } from '../config/settings.ts';
+import { findByHint, findBySubject } from '../identity/accounts/find-by-hint.ts';
+import { findAccount } from '../identity/accounts/store.ts';
+import type { MailSender } from '../identity/mail/send.ts';
+import { createSignInRequestMail } from '../identity/mail/sign-in-requests.ts';
+import type { Background } from '../kit/background.ts';
+import { createGuardedFetch } from '../kit/guarded-fetch.ts';
+import type { EngineDeps } from '../oidc/engine-deps.ts';
+import type { TrustedIssuers } from '../oidc/id-jag/trusted-issuers.ts';
+
+/** What the engine asks for and tells: accounts by their names, mail about requests (CIBA), and URLs of applications. */
+export function createEngineHooks(deps: {
+  knex: Knex;
+  config: Pick<Config, 'issuer' | 'allowPrivateServices'>;
+  mail: MailSender;
+  background: Background;
+  limits: { countMessage(email: string): Promise<void> };
+  trustedIssuers: Pick<TrustedIssuers, 'find'>;
+}): Pick<EngineDeps, 'fetch' | 'signInRequests' | 'identityAssertions'> {
+  const { knex, mail, background } = deps;
+  const { issuer, allowPrivateServices } = deps.config;
+  const { countMessage } = deps.limits;
+  const mailRequest = createSignInRequestMail({ knex, issuer, mail, findAccount, countMessage });
+  return {
+    fetch: createGuardedFetch({ allowPrivate: allowPrivateServices }),
+    signInRequests: {
+      findByHint: (hint) => findByHint(knex, hint),
+      announce: (id, request) => background.run('sign_in_request', () => mailRequest(id, request)),
+    },
+    identityAssertions: {
+      findTrustedIssuer: deps.trustedIssuers.find,
+      findBySubject: (kind, subject) => findBySubject(knex, kind, subject),
+    },
+  };
+}

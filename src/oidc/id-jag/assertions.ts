@@ -1,0 +1,84 @@
+import { decodeJwt, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
+import { errors } from 'oidc-provider';
+import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
+import { createIssuerKeys } from './issuer-keys.ts';
+import type { TrustedIssuer } from './store.ts';
+
+/** The `typ` of an identity assertion. Other JWTs of the same issuer, such as ID tokens, must not pass for one (RFC 8725 section 3.11). */
+export const ID_JAG_TYPE = 'oauth-id-jag+jwt';
+const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
+/** In seconds. */
+const OLDEST = 600;
+const CLOCK_TOLERANCE = 30;
+
+export interface IdentityAssertion extends JWTPayload {
+  sub: string;
+  jti: string;
+  exp: number;
+  client_id: string;
+  email?: string;
+  email_verified?: boolean;
+  resource?: string | string[];
+  scope?: string;
+  auth_time?: number;
+  acr?: string;
+  amr?: string[];
+}
+
+const refused = (detail: string, cause?: unknown) =>
+  Object.assign(new errors.InvalidGrant(detail), cause === undefined ? {} : { cause });
+
+function readIssuer(assertion: string): string {
+  try {
+    return String(decodeJwt(assertion).iss);
+  } catch {
+    throw refused('the assertion is no JWT');
+  }
+}
+
+/**
+ * Verifies identity assertions (ID-JAG section 4.4.1, RFC 7523 section 3).
+ * @param deps `issuer`: of this server
+ */
+export function createAssertionVerifier(deps: {
+  issuer: string;
+  fetch: GuardedFetch;
+  findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
+}) {
+  const keysOf = createIssuerKeys(deps.fetch);
+
+  /** @throws InvalidGrant, whose sentence names the rule that the assertion breaks */
+  return async (
+    assertion: string,
+    clientId: string,
+  ): Promise<{ claims: IdentityAssertion; issuer: TrustedIssuer }> => {
+    const named = readIssuer(assertion);
+    const issuer = named === deps.issuer ? undefined : await deps.findTrustedIssuer(named);
+    if (!issuer) throw refused('the issuer of the assertion is not trusted here');
+    const verify = async (mayBeOld: boolean) =>
+      jwtVerify<IdentityAssertion>(assertion, await keysOf(issuer.jwks_uri, mayBeOld), {
+        issuer: issuer.issuer,
+        audience: deps.issuer,
+        typ: ID_JAG_TYPE,
+        algorithms: ALGORITHMS,
+        requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id'],
+        maxTokenAge: OLDEST,
+        clockTolerance: CLOCK_TOLERANCE,
+      });
+    const verified = await verify(true)
+      .catch((error) => {
+        if (error instanceof joseErrors.JWKSNoMatchingKey) return verify(false);
+        throw error;
+      })
+      .catch((error: Error) => {
+        if (error instanceof joseErrors.JOSEError)
+          throw refused(`the assertion is invalid: ${error.message}`);
+        throw refused('the keys of the issuer could not be read', error);
+      });
+    const { payload: claims } = verified;
+    if (Array.isArray(claims.aud) && claims.aud.length > 1)
+      throw refused('the assertion is for several servers');
+    if (claims.client_id !== clientId) throw refused('the assertion is for another application');
+    return { claims, issuer };
+  };
+}
