@@ -1,13 +1,16 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { startDocumentServer } from '../test/support/document-server.ts';
 
 /** What a measured server reports when it is ready. */
 export interface Facts {
   origin: string;
   client: { client_id: string; client_secret: string; redirect_uris: string[] };
   person: { username: string; password: string };
+  /** The client_id of an application that describes itself: the URL of its document, which the server has in memory soon. */
+  documentClientId: string;
 }
 
 /** CPU in ms and peak memory in MB since the start. */
@@ -19,6 +22,15 @@ export interface Usage {
 export const REDIRECT_URI = 'https://fieldnotes.example/cb';
 export const SECRETS = ['c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1'];
 export const SCOPE = 'openid profile email';
+/** An API whose tokens are JWTs. */
+export const API = { identifier: 'https://notes.example/api', scope: 'notes:read', alg: 'ES256' as const };
+export const ALLOWED_SCOPE = `${SCOPE} ${API.scope}`;
+export const GRANT_TYPES = [
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:device_code',
+] as const;
 /** Lifetimes in seconds, the same for every variant. */
 export const TTL = {
   accessToken: 3600,
@@ -31,11 +43,42 @@ export const TTL = {
 /** The path, below each interaction, that signs the browser in without a page and a password. */
 export const ENTER = '/enter';
 
-export function signInWithoutPage(provider: Provider, accountId: string): Middleware {
+/** The grant of an application that a user would be asked about, in servers without pages. */
+export function allowDocuments(provider: Provider, accountId: string) {
+  return async (ctx: Context) => {
+    const { params } = await provider.interactionDetails(ctx.req, ctx.res);
+    const clientId = String(params.client_id);
+    if (!clientId.startsWith('https:')) return {};
+    const grant = new provider.Grant({ accountId, clientId });
+    grant.addOIDCScope(SCOPE);
+    return { consent: { grantId: await grant.save() } };
+  };
+}
+
+/** Publishes the document of an application that describes itself, and trusts the certificate of its server. */
+export async function publishClient(): Promise<string> {
+  const documents = await startDocumentServer();
+  documents.headers['cache-control'] = 'max-age=86400';
+  return documents.publish('/client.json', {
+    client_name: 'Fieldnotes',
+    redirect_uris: [REDIRECT_URI],
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    scope: SCOPE,
+  });
+}
+
+export function signInWithoutPage(
+  provider: Provider,
+  accountId: string,
+  consentOf?: (ctx: Context) => Promise<object>,
+): Middleware {
   return async (ctx, next) => {
     if (!ctx.path.startsWith('/interaction/')) return next();
     const login = { accountId, amr: ['pwd'], acr: 'pwd' };
-    ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login }));
+    const consent = await consentOf?.(ctx);
+    ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login, ...consent }));
   };
 }
 

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { Browser, formOf } from '../test/support/browser.ts';
 import {
   type Authorization,
@@ -5,7 +6,7 @@ import {
   authorizeUrl,
   walk,
 } from '../test/support/builders/authorization.ts';
-import { ENTER } from './control.ts';
+import { API, ENTER } from './control.ts';
 import { type Reply, send } from './http.ts';
 import type { Measured } from './servers.ts';
 
@@ -18,12 +19,17 @@ export interface Actor {
   cookie: Record<string, string>;
   accessToken: string;
   refreshToken: string;
+  deviceCode: string;
+  /** The nonce of the server's last answer to a DPoP proof. */
+  nonce: string;
 }
 
 type Flow = (actor: Actor) => Promise<void>;
 
-function json(reply: Reply): Record<string, string> {
-  if (reply.status !== 200) throw new Error(`${reply.status}: ${reply.body.slice(0, 300)}`);
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function json(reply: Reply, status = 200): Record<string, string> {
+  if (reply.status !== status) throw new Error(`${reply.status}: ${reply.body.slice(0, 300)}`);
   return JSON.parse(reply.body);
 }
 
@@ -48,6 +54,75 @@ async function code(actor: Actor, prompt?: string): Promise<Record<string, strin
   const request = authorization(actor.server.client, { prompt });
   const reply = await send(actor.server.origin, authorizeUrl(request), { headers: actor.cookie });
   return redeem(actor, request, reply);
+}
+
+/** Pushes the request first (RFC 9126). */
+async function pushed(actor: Actor): Promise<void> {
+  const { server, basic, cookie } = actor;
+  const request = authorization(server.client, { prompt: 'none' });
+  const reply = await send(server.origin, '/request', { headers: basic, form: request.params });
+  const { request_uri = '' } = json(reply, 201);
+  const query = new URLSearchParams({ client_id: server.client.client_id, request_uri });
+  await redeem(actor, request, await send(server.origin, `/auth?${query}`, { headers: cookie }));
+}
+
+/** The code flow of a public application that describes itself by a document. */
+async function ofDocument({ server, cookie }: Actor): Promise<void> {
+  const { origin, client, documentClientId } = server;
+  const request = authorization({ ...client, client_id: documentClientId }, { prompt: 'none' });
+  const { location } = await send(origin, authorizeUrl(request), { headers: cookie });
+  const code = URL.parse(location)?.searchParams.get('code');
+  if (!code) throw new Error(`no code: ${location}`);
+  const form = {
+    grant_type: 'authorization_code',
+    client_id: documentClientId,
+    code,
+    redirect_uri: request.params.redirect_uri as string,
+    code_verifier: request.verifier,
+  };
+  json(await send(origin, '/token', { form }));
+}
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const PROOF_HEADER = encode({ typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) });
+
+/** A DPoP proof for the token endpoint (RFC 9449 section 4.2). */
+function proofOf(actor: Actor): string {
+  const iat = Math.floor(Date.now() / 1000);
+  const claims = { jti: randomUUID(), htm: 'POST', htu: `${actor.server.origin}/token`, iat };
+  const signed = `${PROOF_HEADER}.${encode({ ...claims, nonce: actor.nonce || undefined })}`;
+  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' as const };
+  return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
+}
+
+/** Gets a token that is bound to a key. */
+async function bound(actor: Actor): Promise<void> {
+  const { server, basic } = actor;
+  const ask = () =>
+    send(server.origin, '/token', {
+      headers: { ...basic, dpop: proofOf(actor) },
+      form: { grant_type: 'client_credentials' },
+    });
+  let reply = await ask();
+  if (reply.nonce !== '') actor.nonce = reply.nonce;
+  if (reply.status === 400) reply = await ask();
+  if (json(reply).token_type !== 'DPoP') throw new Error('the token is not bound');
+}
+
+/** Polls for a device whose user has not answered. Sooner than the interval allows, which costs the server as much. */
+async function poll(actor: Actor): Promise<void> {
+  const { server, basic } = actor;
+  const form = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+    device_code: actor.deviceCode,
+  };
+  const reply =
+    actor.deviceCode === '' ? undefined : await send(server.origin, '/token', { headers: basic, form });
+  const { error = 'expired_token' } = reply ? json(reply, 400) : {};
+  if (error === 'authorization_pending' || error === 'slow_down') return;
+  if (error !== 'expired_token') throw new Error(error);
+  const started = await send(server.origin, '/device/auth', { headers: basic, form: { scope: 'openid' } });
+  actor.deviceCode = json(started).device_code as string;
 }
 
 /** Runs the code flow without a session, through an interaction that signs in without a page. */
@@ -79,6 +154,15 @@ export const flows: Record<string, Flow> = {
   async 'client cred.'(actor) {
     await token(actor, { grant_type: 'client_credentials' });
   },
+  'PAR + code': pushed,
+  'CIMD client': ofDocument,
+  'DPoP token': bound,
+  'device poll': poll,
+  async 'JWT token'(actor) {
+    const form = { grant_type: 'client_credentials', scope: API.scope, resource: API.identifier };
+    const { access_token = '' } = await token(actor, form);
+    if (access_token.split('.').length !== 3) throw new Error('the token is no JWT');
+  },
   async introspect({ server, basic, accessToken }) {
     const form = { token: accessToken };
     const { active } = json(await send(server.origin, '/token/introspection', { headers: basic, form }));
@@ -94,12 +178,21 @@ async function actorOf(server: Measured): Promise<Actor> {
   const credentials = Buffer.from(`${client_id}:${client_secret}`).toString('base64');
   const browser = new Browser(server.origin);
   await walk(browser, authorization(server.client), server.person);
+  await walk(browser, authorization({ ...server.client, client_id: server.documentClientId }), server.person);
   const cookie = [...browser.cookies]
     .filter(([, { path }]) => path === '/')
     .map(([key, { value }]) => `${key.slice(2)}=${value}`)
     .join('; ');
   const basic = { authorization: `Basic ${credentials}` };
-  const actor = { server, basic, cookie: { cookie }, accessToken: '', refreshToken: '' };
+  const actor = {
+    server,
+    basic,
+    cookie: { cookie },
+    accessToken: '',
+    refreshToken: '',
+    deviceCode: '',
+    nonce: '',
+  };
   const tokens = await code(actor);
   if (!tokens.refresh_token) throw new Error('there is no refresh token');
   return { ...actor, accessToken: tokens.access_token as string, refreshToken: tokens.refresh_token };

@@ -6,6 +6,8 @@ export interface Reply {
   status: number;
   location: string;
   body: string;
+  /** For the next DPoP proof. */
+  nonce: string;
   /** The cookies as a browser sends them. */
   cookies: string[];
 }
@@ -35,6 +37,7 @@ export function send(
           status: response.statusCode ?? 0,
           location: response.headers.location ?? '',
           body: text,
+          nonce: String(response.headers['dpop-nonce'] ?? ''),
           cookies: (response.headers['set-cookie'] ?? []).map((one) => one.slice(0, one.indexOf(';'))),
         }),
       );

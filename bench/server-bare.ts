@@ -1,4 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
+import type { Middleware } from 'koa';
+import { UnitOfWork, withUnit } from '../src/database/unit-of-work.ts';
+import { createGuardedFetch } from '../src/kit/guarded-fetch.ts';
 import { digest } from '../src/kit/ids.ts';
 import { createLog } from '../src/kit/log.ts';
 import { createSecrets } from '../src/kit/secrets.ts';
@@ -9,7 +12,19 @@ import { correctEngineResponses } from '../src/oidc/responses.ts';
 import { answerErrors } from '../src/web/errors.ts';
 import { logRequests } from '../src/web/request-log.ts';
 import { setSecurityHeaders } from '../src/web/security-headers.ts';
-import { REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage, TTL } from './control.ts';
+import {
+  ALLOWED_SCOPE,
+  API,
+  allowDocuments,
+  GRANT_TYPES,
+  publishClient,
+  REDIRECT_URI,
+  SCOPE,
+  SECRETS,
+  serve,
+  signInWithoutPage,
+  TTL,
+} from './control.ts';
 import { MapAdapter } from './map-adapter.ts';
 
 const CLIENT = { client_id: 'fieldnotes', client_secret: 's'.repeat(43), redirect_uris: [REDIRECT_URI] };
@@ -39,14 +54,26 @@ const DOCUMENT = {
   client_secret: digest(CLIENT.client_secret),
   client_name: 'Fieldnotes',
   response_types: ['code'],
-  grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+  grant_types: [...GRANT_TYPES],
   token_endpoint_auth_method: 'client_secret_basic',
   id_token_signed_response_alg: 'ES256',
-  allowed_scopes: SCOPE,
+  allowed_scopes: ALLOWED_SCOPE,
   pkce: 'always',
   is_first_party: true,
   display_code: false,
 };
+
+const NOTHING_STORED = {
+  readOne: async () => undefined,
+  commit: async () => undefined,
+  close: async () => {},
+};
+
+/** The first request of an application that describes itself asks for a remembered consent, which needs a unit of work. */
+const rememberNoConsent: Middleware = (ctx, next) =>
+  String(ctx.query.client_id).startsWith('https:') && ctx.query.prompt === undefined
+    ? withUnit(new UnitOfWork(NOTHING_STORED), next)
+    : next();
 
 /**
  * The engine in memory with Latchkey's configuration, hooks and claims, and with the same request id, headers and log
@@ -69,14 +96,21 @@ await serve(async (origin) => {
     secrets: createSecrets(SECRETS),
     adapter: (model) => (model === 'Client' ? clients : new MapAdapter(model)),
     findAccount: async (id) => toEngineAccount({ ...ACCOUNT, id }),
-    findResource: async () => undefined,
-    fetch,
+    findResource: async () => ({
+      ...API,
+      name: 'Notes',
+      scopes: [API.scope],
+      format: 'jwt',
+      ttl: undefined,
+      clientId: undefined,
+    }),
+    fetch: createGuardedFetch({ allowPrivate: true }),
     findPairwiseSubject: (_sector, accountId) => accountId,
     registration: createRegistration({
-      config: { issuer: origin, registration: { documents: false } },
-      driver: { readOne: fail, commit: fail, close: fail },
+      config: { issuer: origin, registration: { documents: true } },
+      driver: { readOne: async () => undefined, commit: fail, close: fail },
       secrets: createSecrets(SECRETS),
-      limits: { metadataDocument: { countAttempt: fail } },
+      limits: { metadataDocument: { countAttempt: async () => {} } },
     }),
     keys: {
       signing: [
@@ -90,6 +124,7 @@ await serve(async (origin) => {
     log,
     pages: { error: fail, signOut: fail, signedOut: fail, deviceRefused: fail, deviceConnected: fail },
     signInRequests: { findByHint: async () => undefined, announce() {} },
+    identityAssertions: { findTrustedIssuer: fail, findBySubject: fail },
     recordClientUse: () => {},
   });
   const around = [
@@ -97,11 +132,16 @@ await serve(async (origin) => {
     setSecurityHeaders({ secure: false }),
     answerErrors({ log, showPage: fail, answerEndpointError: fail }),
     correctEngineResponses({ allowAnyFormTarget: fail, continueSignOut: fail }),
-    signInWithoutPage(provider, 'ada'),
+    rememberNoConsent,
+    signInWithoutPage(provider, 'ada', allowDocuments(provider, 'ada')),
   ];
   for (const one of around) provider.use(one as never);
   return {
     listener: provider.callback(),
-    facts: { client: CLIENT, person: { username: 'ada', password: '' } },
+    facts: {
+      client: CLIENT,
+      person: { username: 'ada', password: '' },
+      documentClientId: await publishClient(),
+    },
   };
 });

@@ -6,7 +6,18 @@ import { openDatabase } from '../src/database/open.ts';
 import { createLog } from '../src/kit/log.ts';
 import { runPeriodically } from '../src/kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from '../src/maintenance/purge.ts';
-import { ENTER, REDIRECT_URI, SCOPE, SECRETS, serve, signInWithoutPage } from './control.ts';
+import {
+  ALLOWED_SCOPE,
+  API,
+  ENTER,
+  GRANT_TYPES,
+  publishClient,
+  REDIRECT_URI,
+  SCOPE,
+  SECRETS,
+  serve,
+  signInWithoutPage,
+} from './control.ts';
 
 const PASSWORD = 'a quiet harbour at dawn';
 const OPERATOR = { accountId: null };
@@ -20,6 +31,8 @@ await serve(async (origin) => {
     LATCHKEY_ISSUER: origin,
     LATCHKEY_DATABASE_URL: databaseUrl,
     LATCHKEY_SECRETS: SECRETS.join(','),
+    // The document of an application is on this machine.
+    LATCHKEY_ALLOW_PRIVATE_SERVICES: 'true',
     // Each user of the bench has their own address, so that they are not limited as one.
     LATCHKEY_TRUST_PROXY: 'true',
     UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE,
@@ -39,9 +52,12 @@ await serve(async (origin) => {
     name: 'Fieldnotes',
     redirectUris: [REDIRECT_URI],
     firstParty: true,
-    grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+    scope: ALLOWED_SCOPE,
+    grantTypes: [...GRANT_TYPES],
     idTokenSignedResponseAlg: 'ES256',
   });
+  await services.resources.create(OPERATOR, { ...API, format: 'jwt' });
+  const documentClientId = await publishClient();
   const { id } = await services.accounts.create(OPERATOR, {
     username: 'ada',
     email: 'ada@harbour.example',
@@ -61,6 +77,7 @@ await serve(async (origin) => {
     facts: {
       client: { client_id, client_secret, redirect_uris: [REDIRECT_URI] },
       person: { username: 'ada', password: PASSWORD },
+      documentClientId,
     },
   };
 });

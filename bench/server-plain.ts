@@ -1,6 +1,17 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { REDIRECT_URI, SCOPE, serve, signInWithoutPage, TTL } from './control.ts';
+import { createGuardedFetch } from '../src/kit/guarded-fetch.ts';
+import {
+  API,
+  allowDocuments,
+  GRANT_TYPES,
+  publishClient,
+  REDIRECT_URI,
+  SCOPE,
+  serve,
+  signInWithoutPage,
+  TTL,
+} from './control.ts';
 import { MapAdapter } from './map-adapter.ts';
 
 const CLIENT = { client_id: 'fieldnotes', client_secret: 's'.repeat(43), redirect_uris: [REDIRECT_URI] };
@@ -8,10 +19,11 @@ const PERSON = { username: 'ada', password: '' };
 
 async function loadExistingGrant({ oidc }: KoaContextWithOIDC) {
   const { Grant } = oidc.provider;
-  const known = oidc.session?.grantIdFor(CLIENT.client_id);
+  const clientId = String(oidc.client?.clientId);
+  const known = oidc.result?.consent?.grantId ?? oidc.session?.grantIdFor(clientId);
   const existing = known ? await Grant.find(known) : undefined;
   if (existing) return existing;
-  const grant = new Grant({ accountId: oidc.account?.accountId, clientId: CLIENT.client_id });
+  const grant = new Grant({ accountId: oidc.account?.accountId, clientId });
   grant.addOIDCScope(SCOPE);
   await grant.save();
   return grant;
@@ -25,11 +37,12 @@ function configuration(): Configuration {
   const cookie = { httpOnly: true, sameSite: 'lax', signed: true };
   const settings = {
     adapter: MapAdapter,
+    fetch: createGuardedFetch({ allowPrivate: true }),
     jwks: { keys: [key] },
     clients: [
       {
         ...CLIENT,
-        grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+        grant_types: [...GRANT_TYPES],
         id_token_signed_response_alg: 'ES256',
       },
     ],
@@ -64,9 +77,21 @@ function configuration(): Configuration {
       introspection: { enabled: true, allowedPolicy: own },
       revocation: { enabled: true, allowedPolicy: own },
       clientCredentials: { enabled: true },
-      dPoP: { enabled: false },
-      resourceIndicators: { enabled: false },
-      pushedAuthorizationRequests: { enabled: false },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: async (_ctx: unknown, _client: unknown, oneOf?: string[]) => oneOf,
+        useGrantedResource: async () => true,
+        getResourceServerInfo: async () => ({
+          scope: API.scope,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 600,
+          jwt: { sign: { alg: API.alg } },
+        }),
+      },
+      pushedAuthorizationRequests: { enabled: true },
+      deviceFlow: { enabled: true },
+      clientIdMetadataDocument: { enabled: true, ack: 'draft-02', cacheDuration: { min: 300, max: 86_400 } },
       claimsParameter: { enabled: true },
     },
     ttl: {
@@ -88,6 +113,7 @@ function configuration(): Configuration {
  */
 await serve(async (origin) => {
   const provider = new Provider(origin, configuration());
-  provider.use(signInWithoutPage(provider, 'ada') as never);
-  return { listener: provider.callback(), facts: { client: CLIENT, person: PERSON } };
+  provider.use(signInWithoutPage(provider, 'ada', allowDocuments(provider, 'ada')) as never);
+  const documentClientId = await publishClient();
+  return { listener: provider.callback(), facts: { client: CLIENT, person: PERSON, documentClientId } };
 });
