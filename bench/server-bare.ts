@@ -103,6 +103,7 @@ await serve(async (origin) => {
       format: 'jwt',
       ttl: undefined,
       clientId: undefined,
+      authorizationTypes: {},
     }),
     fetch: createGuardedFetch({ allowPrivate: true }),
     findPairwiseSubject: (_sector, accountId) => accountId,
