@@ -30,7 +30,7 @@ export const PASSWORD = `${SECURITY}/password`;
 const CONFIRM = '/account/confirm';
 
 /** The page that has the form of that path. */
-const pageOf = (path: string) => /^\/account\/\w+/.exec(path)?.[0] ?? SECURITY;
+const pageOf = (path: string) => /^\/(account|admin)\/[\w-]+/.exec(path)?.[0] ?? SECURITY;
 
 /** What a user who signs in again wants to do on that page, as the end of "Confirm it is you to …". */
 export const PURPOSES = new Map([

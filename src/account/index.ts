@@ -12,7 +12,13 @@ import { type ApplicationPageDeps, createApplicationPage } from './applications.
 import { createDataPage, type DataPageDeps } from './data.ts';
 import { createEmailPage, type EmailPageDeps } from './email.ts';
 import { createFactorPages, type FactorPagesDeps } from './factors.ts';
-import { createFreshSignIn, type FreshSignInDeps, PASSWORD, SECURITY } from './fresh-sign-in.ts';
+import {
+  createFreshSignIn,
+  type FreshSignIn,
+  type FreshSignInDeps,
+  PASSWORD,
+  SECURITY,
+} from './fresh-sign-in.ts';
 import { createNavigation } from './navigation.ts';
 import { createPasswordPage, type PasswordPageDeps } from './password.ts';
 import { createProfilePage, type ProfilePageDeps } from './profile.ts';
@@ -98,7 +104,7 @@ function welcome({ invitations, pending_email: pending }: Profile) {
 }
 
 /** The pages on which users manage their own account. */
-export function createAccountPages(router: Router, deps: AccountPagesDeps): void {
+export function createAccountPages(router: Router, deps: AccountPagesDeps): FreshSignIn {
   const { signedIn } = deps;
 
   const navOf = createNavigation(deps.mayAdminister);
@@ -201,4 +207,5 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): void
       seeOther(ctx, `${SECURITY}?done=password`);
     }),
   );
+  return freshSignIn;
 }

@@ -7,6 +7,7 @@ import { createAccountPages } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
 import type { Config } from '../config/settings.ts';
 import { createConsolePages } from '../console/index.ts';
+import { createMayAdminister } from '../console/sections.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { findPreferences } from '../identity/accounts/preferences.ts';
 import { qrCode } from '../identity/invitations/export.ts';
@@ -53,7 +54,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const { issuer } = config;
   const scope = issuerScope(issuer);
   const { secrets, limits, invitations, recovery, secondFactor, secondFactorPolicy } = services;
-  const { passwords } = services;
+  const { passwords, signingKeys } = services;
   const findAccount = createFindAccount(config.groupsClaim);
 
   const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
@@ -185,9 +186,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   createResourceMetadata(router, { issuer, resources: services.resources });
   createWellKnown(router, { issuer, relatedOrigins: config.passkeys.relatedOrigins });
 
-  const { mayAdminister } = createConsolePages(router, { signedIn, showPage, covers, invitations, qrCode });
-
-  createAccountPages(router, {
+  const mayAdminister = createMayAdminister(covers);
+  const freshSignIn = createAccountPages(router, {
     signedIn,
     showPage,
     mayAdminister,
@@ -235,6 +235,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },
   });
+  createConsolePages(router, { signedIn, showPage, covers, invitations, qrCode, signingKeys, freshSignIn });
   createHomePages(router, {
     provider,
     showPage,

@@ -1,10 +1,11 @@
 import type Router from '@koa/router';
 import { createInvitationPages, type InvitationPagesDeps } from './invitation-pages.ts';
 import { createConsoleLayout } from './sections.ts';
+import { createSigningKeyPages, type SigningKeyPagesDeps } from './signing-key-pages.ts';
 
 /** Every page of the console. */
-export function createConsolePages(router: Router, deps: InvitationPagesDeps) {
+export function createConsolePages(router: Router, deps: InvitationPagesDeps & SigningKeyPagesDeps): void {
   const layout = createConsoleLayout(router, deps);
   createInvitationPages(router, layout, deps);
-  return { mayAdminister: layout.mayAdminister };
+  createSigningKeyPages(router, layout, deps);
 }

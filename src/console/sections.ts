@@ -16,8 +16,14 @@ const INVITATIONS: Section = {
   scope: 'latchkey:invitations.read',
 };
 
+const SIGNING_KEYS: Section = {
+  path: '/admin/signing-keys',
+  text: 'Signing keys',
+  scope: 'latchkey:keys.read',
+};
+
 /** The sections of the console, in the order of the navigation. */
-const SECTIONS: Section[] = [INVITATIONS];
+const SECTIONS: Section[] = [INVITATIONS, SIGNING_KEYS];
 
 export interface ConsoleDeps {
   signedIn: SignedInPages;
@@ -25,22 +31,27 @@ export interface ConsoleDeps {
   covers(scopes: string[], scope: string): boolean;
 }
 
+type Covers = (scopes: string[], scope: string) => boolean;
+
+const openTo = (covers: Covers, scopes: string[]) => SECTIONS.filter(({ scope }) => covers(scopes, scope));
+
+/** @returns a function that tells whether scopes open any page of the console */
+export const createMayAdminister =
+  (covers: Covers) =>
+  (scopes: string[]): boolean =>
+    openTo(covers, scopes).length > 0;
+
 /** What every page of the console has in common. */
 export function createConsoleLayout(router: Router, { signedIn, showPage, covers }: ConsoleDeps) {
-  const openTo = (scopes: string[]) => SECTIONS.filter(({ scope }) => covers(scopes, scope));
-
   router.get(
     '/admin',
     signedIn.page((ctx, { scopes }) => {
       // With no open section the first one answers: it shows why the console is closed.
-      seeOther(ctx, (openTo(scopes)[0] ?? INVITATIONS).path);
+      seeOther(ctx, (openTo(covers, scopes)[0] ?? INVITATIONS).path);
     }),
   );
 
   return {
-    /** Whether these scopes open any page of the console. */
-    mayAdminister: (scopes: string[]) => openTo(scopes).length > 0,
-
     /** @param section the path of the section that the page belongs to */
     show(
       ctx: Context,
@@ -49,7 +60,7 @@ export function createConsoleLayout(router: Router, { signedIn, showPage, covers
       view: string,
       data: Record<string, unknown>,
     ): void {
-      const links = openTo(user.scopes).map(({ path, text }): [string, string] => [path, text]);
+      const links = openTo(covers, user.scopes).map(({ path, text }): [string, string] => [path, text]);
       showPage(ctx, `console/${view}`, {
         bodyClass: 'admin',
         nav: navigation('Administration', section, [

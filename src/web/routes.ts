@@ -128,6 +128,9 @@ export const ROUTES: Route[] = [
     failing(signedInPage('/admin/invitations/new'), 'No invitation was created'),
     signedInPage('/admin/invitations/:id'),
     failing(page('/admin/invitations/:id/revoke'), 'The invitation was not revoked'),
+    signedInPage('/admin/signing-keys'),
+    failing(page('/admin/signing-keys/rotate'), 'The keys were not rotated'),
+    failing(page('/admin/signing-keys/retire'), 'The key was not rejected'),
   ]),
 
   wellKnown('/.well-known/oauth-protected-resource/:id'),

@@ -36,6 +36,12 @@ async function addConsent({ database: { knex }, createClient }: TestServer, acco
   await knex('T_consents').insert({ ...row, account_id: accountId, client_id });
 }
 
+/** Lets the account manage the signing keys. */
+async function giveKeys({ database: { knex } }: TestServer, accountId: string): Promise<void> {
+  const scopes = JSON.stringify(['openid', 'latchkey:keys']);
+  await knex('T_accounts').where({ id: accountId }).update({ scopes });
+}
+
 /**
  * What the form of each path of the account and the console needs. A form is asked for a recent sign-in, or the reason why
  * it is not; a page without a form has none.
@@ -117,6 +123,21 @@ const FORMS: Record<
     page: '/account/data',
     event: 'account.closing',
   },
+  '/admin/signing-keys/rotate': {
+    fields: {},
+    says: 'rotate the signing keys',
+    page: '/admin/signing-keys',
+    event: 'signing_key.rotated',
+    prepare: giveKeys,
+  },
+  '/admin/signing-keys/retire': {
+    // The first key of the page.
+    fields: { kid: '' },
+    says: 'reject the signing key',
+    page: '/admin/signing-keys',
+    event: 'signing_key.retired',
+    prepare: giveKeys,
+  },
   '/account/data/archive': { because: 'it has no form' },
   '/account/closed': { because: 'it has no form' },
   '/account/profile/picture': { because: 'it changes no way to sign in' },
@@ -133,6 +154,7 @@ const FORMS: Record<
   '/account/confirm': { because: 'its form is that of the action' },
   '/admin': { because: 'it has no form' },
   '/admin/invitations': { because: 'it has no form' },
+  '/admin/signing-keys': { because: 'its forms have paths of their own' },
   '/admin/invitations/:id': { because: 'its form has a path of its own' },
 };
 
@@ -160,7 +182,9 @@ describe('each form of the account and the console', () => {
         ),
       );
       await age(server);
-      const fields = { ...sent, ...(path.endsWith('keys') ? { key } : {}), ...form.fields };
+      const [, kid = ''] = /name="kid" value="([^"]+)"/.exec(html) ?? [];
+      const own = { ...(path.endsWith('keys') && { key }), ...('kid' in form.fields && { kid }) };
+      const fields = { ...sent, ...form.fields, ...own };
       const login = await mei.browser.follow(await mei.browser.post(path, fields));
       assert.match(await textOf(login.clone()), new RegExp(`Confirm it is you to ${form.says}`));
       const { body } = await authenticate(mei.browser, await placeOf(login), mei.key);

@@ -12,7 +12,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 const SECURITY = '/account/security';
 const NEW = '/admin/invitations/new';
 const SHOWN_AGAIN = /You were signed out before this form was sent/;
-const SCOPES = 'openid profile email latchkey:invitations notes:read';
+const SCOPES = 'openid profile email latchkey:invitations latchkey:keys notes:read';
 
 /** What a person sends, at which page they are then, and the texts that the page has again. */
 interface Sent {
@@ -83,6 +83,8 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
       'value="3"',
     ],
   }),
+  '/admin/signing-keys/rotate': () => ({ page: '/admin/signing-keys', fields: {} }),
+  '/admin/signing-keys/retire': () => ({ page: '/admin/signing-keys', fields: { kid: 'x' } }),
   '/admin/invitations/:id/revoke': async (server) => {
     const { id } = await invite(server);
     return { page: `/admin/invitations/${id}`, fields: { withdraw: 'yes' } };
@@ -137,6 +139,7 @@ describe('a form whose session has ended', () => {
       '/admin',
       '/admin/invitations',
       '/admin/invitations/:id',
+      '/admin/signing-keys',
     ];
     const expected = served.filter((path) => !withoutForm.includes(path));
     assert.deepEqual(Object.keys(FORMS).sort(), expected.sort());

@@ -126,6 +126,25 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     grantable: [{ scope: bad, text: bad }],
     idempotencyKey: bad,
   };
+  const signingKey = {
+    kid: bad,
+    name: bad,
+    alg: bad,
+    published: true,
+    not_before: at,
+    retired_at: at,
+    expires_at: at,
+  };
+  const signingKeys = {
+    keys: [
+      { ...signingKey, status: 'active' },
+      { ...signingKey, status: 'next' },
+      { ...signingKey, status: 'retired' },
+      { ...signingKey, status: 'retired', published: false },
+    ],
+    rotate: { action: bad, csrf: bad },
+    retire: { action: bad, csrf: bad },
+  };
   return [
     ...(steps as [string, Record<string, unknown>][]),
     ['account/security', { ...room, profile, faults: {}, notice: { heading: bad, text: '' } }],
@@ -152,6 +171,8 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     ['console/invitations/show', { ...room, invitation, redemptions, done: bad, mayWrite: true }],
     ['console/invitations/show', { ...room, invitation: plain, redemptions, mayWrite: true }],
     ['console/invitations/show', { ...room, invitation: { ...plain, state: 'expired' }, redemptions: [] }],
+    ['console/signing-keys', { ...room, ...signingKeys, notice: bad, mayWrite: true }],
+    ['console/signing-keys', { ...room, ...signingKeys, keys: [] }],
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
