@@ -22,11 +22,19 @@ interface DetailItem {
 const isList = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string');
 
-const toText = (value: unknown) =>
-  typeof value === 'string' ? value : isList(value) ? value.join(', ') : JSON.stringify(value);
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 
-const factsOf = ({ type: _, ...members }: AuthorizationDetail) =>
-  Object.entries(members).map(([name, value]) => ({ label: LABELS[name] ?? name, value: toText(value) }));
+/** Every member, and those inside of it, by its name. */
+const factsOf = (members: object, path: string[] = []): DetailItem['facts'] =>
+  Object.entries(members).flatMap(([name, value]) => {
+    const names = [...path, path.length === 0 ? (LABELS[name] ?? name) : name];
+    if (!isList(value) && isObject(value)) return factsOf(value, names);
+    const text = isList(value) ? value.join(', ') : typeof value === 'string' ? value : JSON.stringify(value);
+    return { label: names.join(' '), value: text };
+  });
+
+const describedMembers = ({ type: _, ...members }: AuthorizationDetail) => factsOf(members);
 
 /**
  * The lines about the authorization details of a request (RFC 9396), in the words that its resources have for each type.
@@ -43,7 +51,7 @@ export async function detailItems(
     return {
       text: owner ? `${owner.authorizationTypes[detail.type]} (${owner.name})` : `Use “${detail.type}”`,
       isEarlier: false,
-      facts: factsOf(detail),
+      facts: describedMembers(detail),
     };
   });
 }

@@ -78,10 +78,10 @@ describe('authorization details (RAR, RFC 9396)', () => {
     const text = await textOf(page);
     assert.match(
       text,
-      /Make this payment \(Bank\) Actions initiate, status Where https:\/\/bank.example\/api/,
+      /Make this payment \(Bank\) Actions : initiate, status Where : https:\/\/bank.example\/api/,
     );
-    assert.match(text, /instructedAmount \{.*EUR.*123.50/);
-    assert.match(text, /creditorName &lt;b&gt;Merchant&lt;\/b&gt; A/);
+    assert.match(text, /instructedAmount currency : EUR instructedAmount amount : 123.50/);
+    assert.match(text, /creditorName : &lt;b&gt;Merchant&lt;\/b&gt; A/);
     const { body } = await obtain([PAYMENT]);
     assert.deepEqual(body.authorization_details, [PAYMENT]);
     const { access_token: token } = body;
