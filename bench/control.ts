@@ -63,6 +63,7 @@ export async function publishClient(): Promise<string> {
     client_name: 'Fieldnotes',
     redirect_uris: [REDIRECT_URI],
     token_endpoint_auth_method: 'none',
+    id_token_signed_response_alg: 'ES256',
     grant_types: ['authorization_code'],
     response_types: ['code'],
     scope: SCOPE,

@@ -69,9 +69,13 @@ const NOTHING_STORED = {
   close: async () => {},
 };
 
-/** The first request of an application that describes itself asks for a remembered consent, which needs a unit of work. */
-const rememberNoConsent: Middleware = (ctx, next) =>
-  String(ctx.query.client_id).startsWith('https:') && ctx.query.prompt === undefined
+/**
+ * Two requests that are not measured need a unit of work: the first of an application that describes itself asks for a
+ * remembered consent, and that of a device is stored with its address.
+ */
+const provideUnit: Middleware = (ctx, next) =>
+  ctx.path === '/device/auth' ||
+  (String(ctx.query.client_id).startsWith('https:') && ctx.query.prompt === undefined)
     ? withUnit(new UnitOfWork(NOTHING_STORED), next)
     : next();
 
@@ -133,7 +137,7 @@ await serve(async (origin) => {
     setSecurityHeaders({ secure: false }),
     answerErrors({ log, showPage: fail, answerEndpointError: fail }),
     correctEngineResponses({ allowAnyFormTarget: fail, continueSignOut: fail }),
-    rememberNoConsent,
+    provideUnit,
     signInWithoutPage(provider, 'ada', allowDocuments(provider, 'ada')),
   ];
   for (const one of around) provider.use(one as never);
