@@ -7,8 +7,6 @@ import { register } from '../support/builders/registration.ts';
 import { startDocumentServer } from '../support/document-server.ts';
 import { shareServer } from '../support/shared-server.ts';
 
-const OPERATOR = { accountId: null };
-
 /** The example of draft-00, which the Model Context Protocol names. */
 const DRAFT_00 = {
   client_name: 'Example MCP Client',
