@@ -14,6 +14,7 @@ import { presetCommands } from './oidc/presets/cli.ts';
 import { registrationTokenCommands } from './oidc/registration/cli.ts';
 import { resourceCommands } from './oidc/resources/cli.ts';
 import { signingKeyCommands } from './oidc/signing-keys/cli.ts';
+import { traceCommand } from './oidc/trace/cli.ts';
 
 /** Loads most of the program. Only verbs call it, so that help and wrong usage stay fast. */
 const load = () => import('./app/command.ts');
@@ -67,6 +68,10 @@ export function createProgram(): Command {
   signingKeyCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ signingKeys }) => work(signingKeys));
+  });
+  traceCommand(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ traces }) => work(traces));
   });
   passkeyCommands(program, async (work) => {
     const { passkeyCommandServices, withServices } = await load();

@@ -79,6 +79,7 @@ async function start(config: Config): Promise<void> {
     runPeriodically(30_000, log, 'archives', () => services.accountData.makeArchives()),
     runPeriodically(2000, log, 'backchannel-logout', () => deliverLogouts(shouldContinue)),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
+    runPeriodically(2000, log, 'traces', () => services.traces.write()),
   ];
   stopOnSignal({
     server,
@@ -90,6 +91,7 @@ async function start(config: Config): Promise<void> {
     closing: {
       jobs: () => Promise.all(jobs.map((stopJob) => stopJob())),
       usage: () => services.clientUsage.write(),
+      traces: () => services.traces.write(),
       mail: close,
       database: () => database.close(),
     },

@@ -14,6 +14,7 @@ import { limitRequestSize } from '../oidc/request-size.ts';
 import { requestUnit } from '../oidc/request-unit.ts';
 import { acceptJsonOnly, answerEndpointError, correctEngineResponses } from '../oidc/responses.ts';
 import { forgetUselessProofs, limitStoredRequests } from '../oidc/stored-requests.ts';
+import { traceRequests } from '../oidc/trace/observe.ts';
 import { refuseOtherMethods } from '../web/allowed-methods.ts';
 import type { Assets } from '../web/assets.ts';
 import { limitBodies } from '../web/body-limit.ts';
@@ -43,6 +44,7 @@ export interface MiddlewareDeps {
     wayBack: Services['wayBack'];
     limits: Services['limits'];
     resources: Pick<Services['resources'], 'find' | 'listHosted' | 'listAuthorizationTypes'>;
+    traces: Pick<Services['traces'], 'record'>;
   };
   pages: Router;
   /** Whether the process is about to end, so that it should get no further requests. */
@@ -87,6 +89,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     requireSameOrigin(issuer),
     // After a form, shows a page that goes on to the application: the CSP would block a redirect there.
     leaveByNavigation({ issuer, showPage }),
+    // Records the step of an attempt to connect, once the response is decided.
+    traceRequests(deps.services.traces.record, log),
     // Opens a unit of work, which is committed before the response is sent.
     requestUnit({
       driver: database.driver,

@@ -47,6 +47,7 @@ import { createRegistrationTokens } from '../oidc/registration/tokens.ts';
 import { createResources } from '../oidc/resources/service.ts';
 import { createSecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
+import { createTraces } from '../oidc/trace/index.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
@@ -244,6 +245,7 @@ export function createServices(deps: ServiceDeps) {
     listSignInRequests: (accountId: string) => listOpenRequests(knex, accountId),
     signingKeys,
     signOutEverywhere,
+    traces: createTraces(knex),
   };
 }
 

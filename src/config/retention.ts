@@ -45,6 +45,7 @@ export const retentionRules: RetentionRule[] = [
   // Deleting a used invitation would delete the record of the accounts it created (its rows in T_invitation_redemptions).
   { table: 'T_invitations', column: 'expires_at', days: 365, only: 'uses = 0' },
   { table: 'T_invitation_redemptions', column: 'redeemed_at', days: 3650 },
+  { table: 'T_traces', column: 'expires_at', days: 0 },
   { table: 'T_auth_audit_log', column: 'created_at', days: 730 },
 ];
 

@@ -12,9 +12,14 @@ export function print(value: unknown, asJson: boolean | undefined, ifEmpty = '')
   process.stdout.write(`${asJson ? toJson(value) : lines}\n`);
 }
 
+/** Prints a JSON document in one line, for a command that prints several. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${toJson(value, 0)}\n`);
+}
+
 /** JSON escapes the control characters below the space alone. A terminal obeys those of Unicode's second row too. */
-const toJson = (value: unknown) =>
-  JSON.stringify(value, null, 2).replace(
+const toJson = (value: unknown, indentation = 2) =>
+  JSON.stringify(value, null, indentation).replace(
     /[\u007f-\u009f]/g,
     (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
   );

@@ -71,6 +71,7 @@ export function auditRefusals(provider: Provider, log: Logger): void {
         description,
         detail,
       });
+      ctx.state.refusal = { error: code, description, detail, parameter };
       if (name === 'grant.error' && recordReplayOf(ctx, error)) return;
       if (!client) return;
       const { clientId } = client;

@@ -56,11 +56,13 @@ export function requestUnit(deps: { driver: Driver; secure: boolean; findWayBack
         ctx.cookies.set(name, value, { ...options, path, maxAge: seconds * 1000, overwrite: true });
       },
     });
+    ctx.state.unit = unit;
     await withUnit(unit, async () => {
       try {
         await next();
         discardBroken(ctx, unit);
         const failedGuard = await unit.commit();
+        ctx.state.failedGuard = failedGuard;
         if (failedGuard) await answerFailedGuard(ctx, unit, failedGuard, deps.findWayBack);
       } catch (error) {
         unit.discardWrites();

@@ -8,6 +8,7 @@ import { logout } from './logout.ts';
 import type { TableDescription } from './model.ts';
 import { preferences } from './preferences.ts';
 import { tokens } from './tokens.ts';
+import { traces } from './traces.ts';
 import { trustedIssuers } from './trusted-issuers.ts';
 
 /** Every table of the schema, in the order of docs/DATABASE.md. */
@@ -21,5 +22,6 @@ export const descriptions: Record<string, TableDescription> = {
   ...authorization,
   ...tokens,
   ...logout,
+  ...traces,
   ...audit,
 };

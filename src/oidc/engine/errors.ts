@@ -19,6 +19,9 @@ export const WORDING = {
 
 type Wording = keyof typeof WORDING;
 
+/** The detail of the error for a code that was used before. */
+export const CODE_REPLAY = `authorization code ${WORDING.codeReplay[1]}`;
+
 /** The parts of an engine's error: two for the client, and the detail for the log. */
 export interface EngineError {
   error?: string;

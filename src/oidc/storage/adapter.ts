@@ -12,12 +12,7 @@ import { findGrantOwner } from './grant-owner.ts';
 import { expiryOf, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated } from './preload.ts';
 import { isInOverlap, toUse } from './refresh-overlap.ts';
-import {
-  approveEndedRequest,
-  findConsumedRow,
-  findEndedInteraction,
-  setConsumedRow,
-} from './request-links.ts';
+import { findConsumedRow, findEndedInteraction, recordIssuedCode, setConsumedRow } from './request-links.ts';
 import { guardSession } from './sessions.ts';
 import { type ModelStatements, REVOKE_GRANT, statementsOf } from './statements.ts';
 import { isOfOtherKind } from './token-values.ts';
@@ -163,7 +158,11 @@ export class Adapter {
       unit.write({ statement, values, guard: pending?.guard }, writeKey);
       return;
     }
-    const row: Row = Object.assign({ id: rowId, created_at: new Date() }, columns, this.#linksOf(unit));
+    const row: Row = Object.assign(
+      { id: rowId, created_at: new Date() },
+      columns,
+      this.#linksOf(unit, { id: rowId, key }),
+    );
     row[this.#model.key] = key;
     if (this.#name === 'AuthorizationCode') guardSession(unit, columns.session_uid);
     const hasNonce = this.#name === 'AuthorizationCode' && columns.nonce !== null;
@@ -172,10 +171,10 @@ export class Adapter {
   }
 
   /** The columns that name the rows of this request from which the new row comes (`Model.links`). */
-  #linksOf(unit: UnitOfWork): Row {
+  #linksOf(unit: UnitOfWork, row: { id: string; key: string }): Row {
     const consumed = findConsumedRow(unit);
     if (this.#name === 'AuthorizationCode') {
-      approveEndedRequest(unit);
+      recordIssuedCode(unit, row);
       return {
         authorization_request_id: findEndedInteraction(unit)?.id ?? null,
         state: (Provider.ctx?.oidc?.params?.state as string | undefined) ?? null,

@@ -6,7 +6,12 @@ import type { Secrets } from '../../kit/secrets.ts';
 import { issuerScope } from '../../web/issuer-scope.ts';
 import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import { expiryOf, type Payload } from './models.ts';
-import { findEndedInteraction, setBegunInteraction, setEndedInteraction } from './request-links.ts';
+import {
+  findEndedInteraction,
+  setBegunInteraction,
+  setEndedInteraction,
+  setStoredRequest,
+} from './request-links.ts';
 import { createVisitorRequests, rowIdOf } from './visitor-requests.ts';
 
 const TABLE = 'T_authorization_requests';
@@ -159,6 +164,7 @@ export class AuthorizationRequests {
     const rowId = found?.id ?? continued ?? uuidv7();
     const json = this.#toJson(payload, rowId);
     unit.setKnown(memoryKey(hash), { id: rowId, json, isVisitor: found?.isVisitor });
+    setStoredRequest(unit, rowId);
 
     const params = payload.params ?? {};
     const columns = {
@@ -198,8 +204,8 @@ export class AuthorizationRequests {
     if (!known) return;
     if (known.isVisitor) return this.#visitors.forget(unit, id);
     const values = { id: known.id, status: 'denied' };
-    const { cid } = JSON.parse(known.json);
-    setEndedInteraction(unit, { id: known.id, cid, values });
+    const { cid, iat } = JSON.parse(known.json);
+    setEndedInteraction(unit, { id: known.id, cid, iat, values });
     unit.setKnown(memoryKey(digest(id)), undefined);
     unit.write({ statement: END_PENDING, values, guard: 'request' }, writeKey(known.id));
   }

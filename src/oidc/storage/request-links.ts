@@ -33,6 +33,8 @@ export interface EndedInteraction {
   id: string;
   /** The engine's id for the whole request, which stays the same from prompt to prompt. */
   cid: unknown;
+  /** When the interaction began, in seconds since 1970. */
+  iat: number;
   /** The values of the write that ends it, which is not committed yet. */
   values: { id: string; status: string };
 }
@@ -62,4 +64,34 @@ export function findEndedInteraction(unit: UnitOfWork): EndedInteraction | undef
 export function approveEndedRequest(unit: UnitOfWork): void {
   const ended = findEndedInteraction(unit);
   if (ended) ended.values.status = 'approved';
+}
+
+/** The code that this request issues: the id of its row, and the key under which it is stored. */
+export interface IssuedCode {
+  id: string;
+  key: string;
+}
+
+const ISSUED = 'oidc.issued-code';
+
+/** Remembers the code, which answers the ended request. */
+export function recordIssuedCode(unit: UnitOfWork, code: IssuedCode): void {
+  unit.memory.set(ISSUED, code);
+  approveEndedRequest(unit);
+}
+
+export function findIssuedCode(unit: UnitOfWork): IssuedCode | undefined {
+  return unit.memory.get(ISSUED) as IssuedCode | undefined;
+}
+
+const STORED = 'oidc.stored-request';
+
+/** Remembers the row of the authorization request whose interaction this request stores. */
+export function setStoredRequest(unit: UnitOfWork, id: string): void {
+  unit.memory.set(STORED, id);
+}
+
+/** @returns the id of its row; undefined while it is only in the visitor's browser */
+export function findStoredRequest(unit: UnitOfWork): string | undefined {
+  return unit.memory.get(STORED) as string | undefined;
 }

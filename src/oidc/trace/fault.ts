@@ -1,0 +1,13 @@
+/** Where something has to change. `either`: in the application or in its registration here. */
+export type Whose = 'application' | 'registration' | 'either' | 'account' | 'user' | 'clock' | 'unknown';
+
+/** Why attempts stop, and what to change. In backquotes: what is typed or sent. */
+export interface Fault {
+  /** The answer of the server. */
+  says: string;
+  whose: Whose;
+  cause: string;
+  remedy: string;
+  /** Answers that it is about, if `says` is only an example. */
+  pattern?: RegExp;
+}

@@ -1,0 +1,140 @@
+import type { Knex } from 'knex';
+import { uuidv7 } from '../../kit/ids.ts';
+import { createAdmission } from './admission.ts';
+import type { Observation, Outcome } from './steps.ts';
+import { addRows, findCodes, findKnownAttempts, type NewTrace, trim } from './store.ts';
+
+/** Observations that wait for the next write. Further ones are dropped. */
+const MOST_WAITING = 500;
+/** How often a step waits for the server that recorded the beginning of its attempt. */
+const MOST_TRIES = 3;
+const DAY_MS = 86_400_000;
+/** The most characters of the JSON of one row. */
+const LONGEST_STEPS = 1500;
+/** After so many new rows the oldest are deleted, if there are too many. */
+const TRIM_AFTER = 50;
+
+interface Waiting extends Observation {
+  id: string;
+  attemptId: string | undefined;
+  /** Whether it is only written if another server has recorded the attempt. */
+  isUncertain: boolean;
+  tries: number;
+}
+
+const RANK: Record<Outcome, number> = { open: 0, connected: 1, refused: 2 };
+
+/** Leaves out the last steps if there are too many. */
+function toJson(steps: Observation['steps']): string {
+  const kept = [...steps];
+  while (kept.length > 1 && JSON.stringify(kept).length > LONGEST_STEPS) kept.pop();
+  return JSON.stringify(kept);
+}
+
+/** One row for everything that was observed of one attempt since the last write. */
+function toRow(attemptId: string, observations: Waiting[], now: number): NewTrace {
+  const steps = observations.flatMap((one) => one.steps).sort((a, b) => a.at.localeCompare(b.at));
+  const worst = observations.reduce((a, b) => (RANK[b.outcome] > RANK[a.outcome] ? b : a));
+  return {
+    id: uuidv7(now),
+    created_at: new Date(steps[0]?.at ?? now),
+    attempt_id: attemptId,
+    client_id: observations.find((one) => one.clientId)?.clientId?.slice(0, 255) ?? null,
+    account_id: observations.find((one) => one.accountId)?.accountId ?? null,
+    status: worst.outcome,
+    steps: toJson(steps),
+    expires_at: new Date(now + DAY_MS),
+  };
+}
+
+/**
+ * Collects what requests did, in memory, for a job that writes it. Recording never waits, never fails and never touches
+ * the database, so that a request does not feel it.
+ */
+export function createRecorder(knex: Knex) {
+  const admission = createAdmission();
+  let waiting: Waiting[] = [];
+  let rowsSinceTrim = TRIM_AFTER;
+
+  /** Decides whether an observation is written, and names its attempt as far as this server knows it. */
+  function decide(one: Observation): Waiting | undefined {
+    const id = uuidv7();
+    const ids = [one.requestId, one.codeId, one.codeHash];
+    const known = admission.find(ids);
+    const attemptId = one.requestId ?? known?.attemptId;
+    const isUncertain = known === undefined && !one.begins && one.outcome !== 'refused';
+    if (isUncertain) return { ...one, id, attemptId, isUncertain, tries: 0 };
+    let isAdmitted = known?.isAdmitted;
+    if (one.outcome === 'refused') {
+      const { error, parameter } = one.steps.at(-1) ?? {};
+      isAdmitted = admission.admitFailure(known ? known.attemptId : `${one.clientId} ${error} ${parameter}`);
+    } else isAdmitted ??= admission.admitSuccess(`${one.clientId} ${one.accountId}`);
+    if (attemptId !== undefined || one.codeId !== undefined)
+      admission.remember(ids, { isAdmitted, attemptId: attemptId ?? String(one.codeId) });
+    return isAdmitted ? { ...one, id, attemptId, isUncertain, tries: 0 } : undefined;
+  }
+
+  /** An attempt is named by its authorization request if it has one, which the row of the code names. */
+  async function groupByAttempt(observations: Waiting[]): Promise<Map<string, Waiting[]>> {
+    const codes = await findCodes(
+      knex,
+      observations.filter((one) => one.attemptId === undefined),
+    );
+    return Map.groupBy(observations, (one) => {
+      const code = codes.get(one.codeId ?? '') ?? codes.get(one.codeHash ?? '');
+      one.accountId ??= code?.accountId;
+      return one.attemptId ?? code?.attemptId ?? one.codeId ?? one.id;
+    });
+  }
+
+  async function writeAll(observations: Waiting[], now: number): Promise<number> {
+    const attempts = await groupByAttempt(observations);
+    const uncertain = [...attempts].filter(([, all]) => all.every((one) => one.isUncertain));
+    const known = await findKnownAttempts(
+      knex,
+      uncertain.map(([attemptId]) => attemptId),
+    );
+    for (const [attemptId, all] of uncertain) {
+      if (known.has(attemptId)) continue;
+      attempts.delete(attemptId);
+      for (const one of all) {
+        one.tries += 1;
+        if (one.tries < MOST_TRIES) waiting.push(one);
+      }
+    }
+    const rows = [...attempts].map(([attemptId, all]) => toRow(attemptId, all, now));
+    await addRows(knex, rows);
+    return rows.length;
+  }
+
+  return {
+    /** Takes what a request did. */
+    record(observation: Observation): void {
+      if (waiting.length >= MOST_WAITING) return;
+      const decided = decide(observation);
+      if (decided) waiting.push(decided);
+    },
+
+    /**
+     * Writes what was recorded since the last call, one row for each attempt.
+     * @returns how many rows were written; if it throws, what was not written waits for the next call
+     */
+    async write(now = Date.now()): Promise<number> {
+      if (waiting.length === 0) return 0;
+      const observations = waiting;
+      waiting = [];
+      try {
+        const written = await writeAll(observations, now);
+        rowsSinceTrim += written;
+      } catch (error) {
+        waiting = [...observations, ...waiting].slice(0, MOST_WAITING);
+        throw error;
+      }
+      if (rowsSinceTrim >= TRIM_AFTER) {
+        rowsSinceTrim = 0;
+        await trim(knex);
+      }
+      return observations.length;
+    },
+  };
+}

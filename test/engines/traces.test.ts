@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { purge } from '../../src/maintenance/purge.ts';
+import { createRecorder } from '../../src/oidc/trace/recorder.ts';
+import { Browser } from '../support/browser.ts';
+import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
+import { engines } from '../support/engines.ts';
+import { startServer } from '../support/server.ts';
+
+for (const engine of engines) {
+  describe(`traces on ${engine}`, () => {
+    test('two servers tell one story, whichever writes first', async (t) => {
+      const one = await startServer(t, engine);
+      const two = await startServer(t, engine, { storage: one.storage, config: { issuer: one.issuer } });
+      const ada = await one.createAccount();
+      for (const order of [
+        [one, two],
+        [two, one],
+      ]) {
+        const client = await one.createClient();
+        const request = authorization(client);
+        const code = answerOf(await walk(new Browser(one.issuer), request, ada)).get('code');
+        const elsewhere = { issuer: `http://127.0.0.1:${two.config.port}` };
+        const { body } = await redeem(elsewhere, client, request, code);
+        await fetch(`${elsewhere.issuer}/me`, { headers: { authorization: `Bearer ${body.access_token}` } });
+        for (const server of [...order, ...order]) await server.services.traces.write();
+        const { stories } = await two.services.traces.list({ clientId: client.client_id, limit: 10 });
+        assert.deepEqual(
+          stories.map(({ ending, username, steps }) => [
+            ending,
+            username,
+            steps.at(-2)?.step,
+            steps.at(-1)?.step,
+          ]),
+          [['connected', 'ada', 'token', 'use']],
+        );
+        assert.ok(stories[0]?.steps.some(({ step }) => step === 'consent'));
+      }
+    });
+
+    test('a visitor who has done nothing leaves none', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient();
+      for (let time = 0; time < 3; time += 1)
+        await new Browser(server.issuer).get(authorizeUrl(authorization(client)));
+      assert.equal(await server.services.traces.write(), 0);
+      assert.deepEqual(await server.database.knex('T_traces'), []);
+    });
+
+    test('pages, filters and the clean-up', async (t) => {
+      const server = await startServer(t, engine);
+      const client = await server.createClient();
+      const ada = await server.createAccount();
+      const { traces } = server.services;
+      await walk(new Browser(server.issuer), authorization(client), ada);
+      await new Browser(server.issuer).get(authorizeUrl(authorization(client, { scope: 'groups' })));
+      await new Browser(server.issuer).get(authorizeUrl(authorization(client, { max_age: 'x' })));
+      await traces.write();
+      const first = await traces.list({ limit: 2 });
+      assert.equal(first.stories.length, 2);
+      const second = await traces.list({ limit: 2, after: first.next });
+      assert.equal(second.stories.length, 1);
+      assert.equal(second.next, undefined);
+      const ids = [...first.stories, ...second.stories].map(({ attempt }) => attempt);
+      assert.equal(new Set(ids).size, 3);
+      const counts = [];
+      for (const query of [{ account: 'ada' }, { account: 'nobody' }, { clientId: client.client_id }])
+        counts.push((await traces.list({ limit: 10, ...query })).stories.length);
+      for (const show of ['all', 'stopped', 'connected'] as const)
+        counts.push((await traces.list({ limit: 10, show })).stories.length);
+      assert.deepEqual(counts, [1, 0, 3, 3, 3, 0]);
+
+      const { knex } = server.database;
+      await knex('T_traces').update({ expires_at: new Date(Date.now() - 1000) });
+      assert.deepEqual((await traces.list({ limit: 10 })).stories, []);
+      await purge(server.database, { retention: {}, table: 'T_traces' });
+      assert.deepEqual(await knex('T_traces'), []);
+    });
+
+    test('the table stays small, whoever sends how much', async (t) => {
+      const server = await startServer(t, engine);
+      const { knex } = server.database;
+      let written = 0;
+      // Many servers, because each limits what it records itself.
+      for (let round = 0; round < 12; round += 1) {
+        const recorder = createRecorder(knex);
+        for (let index = 0; index < 8500; index += 1) {
+          const at = new Date().toISOString();
+          const step = {
+            at,
+            step: 'request',
+            error: 'invalid_request',
+            description: 'x'.repeat(200),
+          } as const;
+          recorder.record({
+            steps: Array.from({ length: 20 }, () => step),
+            outcome: 'refused',
+            clientId: `client ${index % 200}`,
+            begins: true,
+          });
+        }
+        written += await recorder.write();
+      }
+      assert.ok(written >= 1000, String(written));
+      const rows = await knex('T_traces');
+      assert.ok(rows.length <= 1100, String(rows.length));
+      const bytes = rows.reduce((sum, row) => sum + JSON.stringify(row).length, 0);
+      assert.ok(bytes < 2_500_000, String(bytes));
+    });
+  });
+}
