@@ -73,6 +73,7 @@ export function createServices(deps: ServiceDeps) {
   const { config, database, log, background } = deps;
   const { knex, driver } = database;
   const { issuer } = config;
+  const { findAccount, lockAccount } = accountStore;
   const secrets = createSecrets(config.secrets);
   const limits = createLimits({ knex, redisUrl: config.redisUrl, log });
   const signingKeys = createSigningKeys({
@@ -96,7 +97,7 @@ export function createServices(deps: ServiceDeps) {
     secrets,
     threads: config.threads,
     minimumLength: config.passwordMinLength,
-    findAccount: accountStore.findAccount,
+    findAccount,
     recordSignIn: accountStore.recordSignIn,
     limitFailures: (attempt) => limits.signIn.tryAttempt(currentUnit().origin.ip, attempt),
     signOutEverywhere,
@@ -126,7 +127,7 @@ export function createServices(deps: ServiceDeps) {
     },
     names: config.passkeys.names,
     counterPolicy: config.passkeys.counter,
-    lockAccount: accountStore.lockAccount,
+    lockAccount,
     assertSignedIn,
     mayAddFactor: async (trx, accountId, amr) =>
       hasShownEnough(await secondFactor.getFactors(accountId, trx), amr),
@@ -140,13 +141,13 @@ export function createServices(deps: ServiceDeps) {
     issuer,
     mail,
     background,
-    findAccount: accountStore.findAccount,
+    findAccount,
     listAccountsAwaiting: accountStore.listAccountsAwaiting,
     confirmEmail: emailStore.confirmEmail,
     confirmRequestedEmail: emailStore.confirmRequestedEmail,
     replaceEmail: emailStore.replaceEmail,
     assertSignedIn,
-    lockAccount: accountStore.lockAccount,
+    lockAccount,
     hasPassword: passwordStore.hasPassword,
     setPassword: passwordStore.setPassword,
     hashPassword: passwords.hash,
@@ -168,7 +169,7 @@ export function createServices(deps: ServiceDeps) {
     secrets,
     covers,
     mail,
-    findAccount: accountStore.findAccount,
+    findAccount,
     hasAdministrator: accountStore.hasAdministrator,
     insertAccount: accountStore.insertAccount,
     confirmEmail: emailStore.confirmEmail,
@@ -203,13 +204,7 @@ export function createServices(deps: ServiceDeps) {
     findClockFault: () => findClockFault(database),
   });
 
-  const accountData = createAccountData({
-    knex,
-    issuer,
-    background,
-    findAccount: accountStore.findAccount,
-    assertSignedIn,
-  });
+  const accountData = createAccountData({ knex, issuer, background, findAccount, assertSignedIn });
 
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
