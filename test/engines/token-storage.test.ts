@@ -116,13 +116,13 @@ for (const engine of engines) {
     test('a device code is answered by one of 20 requests at once, and its user code is used up', async () => {
       const { of, request, attempt, accountId, fresh } = storage();
       const id = fresh('DeviceCode');
-      const { accountId: _, ...waiting } = { ...payloadOf('DeviceCode', accountId), jti: id };
+      const waiting = { ...payloadOf('DeviceCode', accountId), jti: id };
       await request(() => of('DeviceCode').upsert(id, waiting));
       const guards = await Promise.all(
         Array.from({ length: 20 }, (_none, index) =>
           attempt(async () => {
             const payload = (await of('DeviceCode').find(id)) as Payload;
-            const answer = index % 2 ? { error: 'access_denied' } : { accountId };
+            const answer = index % 2 ? { error: 'access_denied' } : { grantId: uuidv7() };
             await of('DeviceCode').upsert(id, { ...payload, ...answer, inFlight: true });
           }),
         ),
@@ -130,7 +130,7 @@ for (const engine of engines) {
       assert.equal(guards.filter((guard) => guard === undefined).length, 1);
       assert.equal(guards.filter((guard) => guard === 'answer').length, 19);
       const first = (await request(() => of('DeviceCode').find(id))) as Payload;
-      assert.equal(first.accountId === undefined, first.error === 'access_denied');
+      assert.equal(first.grantId === undefined, first.error === 'access_denied');
       assert.equal(await request(() => of('DeviceCode').findByUserCode(String(waiting.userCode))), undefined);
       // A browser that opened the code before leaves the answer as it is.
       await request(async () => {
@@ -138,7 +138,7 @@ for (const engine of engines) {
         await of('DeviceCode').upsert(id, { ...waiting, inFlight: true });
       });
       const last = await request(() => of('DeviceCode').find(id));
-      assert.deepEqual([last?.accountId, last?.error], [first.accountId, first.error]);
+      assert.deepEqual([last?.grantId, last?.error], [first.grantId, first.error]);
     });
 
     test('a device code is found by its user code, and can be updated then', async () => {

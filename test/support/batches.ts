@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url';
 const SIZES: Record<string, number> = { 'test/engines': 4, 'test/browser': 4, 'test/applications': 2 };
 const SIZE = 8;
 
-/** Hashes passwords at their real cost, and the helpers of the other tests make hashes cheap in the whole process. */
-const ALONE = ['test/identity/password-hashing.test.ts'];
+/** They hash passwords at their real cost, and the helpers of other tests make hashes cheap in the whole process. */
+const ALONE = ['test/identity/password-hashing.test.ts', 'test/identity/password-rules.test.ts'];
 
 /**
  * Writes modules that import several test files each, because half of a file's CPU time goes into loading the program.

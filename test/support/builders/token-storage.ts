@@ -30,7 +30,8 @@ export function payloadOf(name: string, accountId: string): Payload {
   if (name === 'Grant') return { ...owned, openid: { scope: 'openid' } };
   return {
     ...owned,
-    grantId: uuidv7(),
+    // The grant is the user's answer, which comes later.
+    ...(/DeviceCode|Backchannel/.test(name) ? {} : { grantId: uuidv7() }),
     scope: 'openid',
     ...(/Code$|Backchannel/.test(name) ? { nonce: randomBytes(9).toString('hex') } : {}),
     ...(/DeviceCode/.test(name) ? { userCode: randomBytes(4).toString('hex') } : {}),
