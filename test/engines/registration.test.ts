@@ -117,8 +117,8 @@ for (const engine of engines) {
       assert.ok(Number(headers.get('retry-after')) > 0);
       const [row, ...more] = await server.database.knex('T_oauth_clients');
       assert.equal(more.length, 99);
-      // Every other address is refused, too, while 2000 are unused.
-      const rows = Array.from({ length: 1900 }, () => {
+      // Every other address is refused, too, while 1000 are unused.
+      const rows = Array.from({ length: 900 }, () => {
         const id = uuidv7();
         return { ...row, id, client_id: id };
       });

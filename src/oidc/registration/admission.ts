@@ -13,7 +13,7 @@ type RegistrationMode = 'closed' | 'token' | 'open';
 export const REGISTRATION_PATH = '/register';
 
 /** The most applications that nobody has used yet. Further ones can register with a token only. */
-const MAX_UNUSED = 2000;
+const MAX_UNUSED = 1000;
 const FRESH_MS = 5000;
 
 export interface AdmissionDeps {
