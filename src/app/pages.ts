@@ -54,7 +54,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   const { issuer } = config;
   const scope = issuerScope(issuer);
   const { secrets, limits, invitations, recovery, secondFactor, secondFactorPolicy } = services;
-  const { passwords, signingKeys } = services;
+  const { passwords } = services;
   const findAccount = createFindAccount(config.groupsClaim);
 
   const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
@@ -235,7 +235,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },
   });
-  createConsolePages(router, { signedIn, showPage, covers, invitations, qrCode, signingKeys, freshSignIn });
+  createConsolePages(router, { ...services, signedIn, showPage, covers, qrCode, freshSignIn });
   createHomePages(router, {
     provider,
     showPage,

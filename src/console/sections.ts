@@ -22,8 +22,14 @@ const SIGNING_KEYS: Section = {
   scope: 'latchkey:keys.read',
 };
 
+const ATTEMPTS: Section = {
+  path: '/admin/trace',
+  text: 'Attempts',
+  scope: 'latchkey:audit.read',
+};
+
 /** The sections of the console, in the order of the navigation. */
-const SECTIONS: Section[] = [INVITATIONS, SIGNING_KEYS];
+const SECTIONS: Section[] = [INVITATIONS, ATTEMPTS, SIGNING_KEYS];
 
 export interface ConsoleDeps {
   signedIn: SignedInPages;

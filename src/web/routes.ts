@@ -128,6 +128,7 @@ export const ROUTES: Route[] = [
     failing(signedInPage('/admin/invitations/new'), 'No invitation was created'),
     signedInPage('/admin/invitations/:id'),
     failing(page('/admin/invitations/:id/revoke'), 'The invitation was not revoked'),
+    signedInPage('/admin/trace'),
     signedInPage('/admin/signing-keys'),
     failing(page('/admin/signing-keys/rotate'), 'The keys were not rotated'),
     failing(page('/admin/signing-keys/retire'), 'The key was not rejected'),

@@ -154,6 +154,7 @@ const FORMS: Record<
   '/account/confirm': { because: 'its form is that of the action' },
   '/admin': { because: 'it has no form' },
   '/admin/invitations': { because: 'it has no form' },
+  '/admin/trace': { because: 'it has no form' },
   '/admin/signing-keys': { because: 'its forms have paths of their own' },
   '/admin/invitations/:id': { because: 'its form has a path of its own' },
 };

@@ -140,6 +140,7 @@ describe('a form whose session has ended', () => {
       '/admin/invitations',
       '/admin/invitations/:id',
       '/admin/signing-keys',
+      '/admin/trace',
     ];
     const expected = served.filter((path) => !withoutForm.includes(path));
     assert.deepEqual(Object.keys(FORMS).sort(), expected.sort());

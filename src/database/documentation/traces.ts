@@ -5,7 +5,7 @@ export const traces: Record<string, TableDescription> = {
   T_traces: {
     part: 'audit',
     purpose:
-      'What happened in an attempt of an application to connect, for `latchkey trace`. Written by a job some seconds after the request.',
+      'What happened in an attempt of an application to connect, for `latchkey trace` and `/admin/trace`. Written by a job some seconds after the request.',
     columns: {
       attempt_id:
         'What the rows of one attempt have in common, whichever server wrote them: the id of its authorization request, else of its code, else made up.',

@@ -1,6 +1,7 @@
 import { STEP_NAMES, type Story } from './story.ts';
 
-const HEADINGS: Record<Story['ending'], string> = {
+/** How an attempt ended, in words. */
+export const HEADINGS: Record<Story['ending'], string> = {
   connected: 'connected',
   refused: 'did not connect',
   stopped: 'did not connect',

@@ -1,5 +1,6 @@
 import { accountViews } from './account-views.ts';
 import { deviceViews } from './device-views.ts';
+import { traceViews } from './trace-views.ts';
 
 const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
   heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
@@ -173,6 +174,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     ['console/invitations/show', { ...room, invitation: { ...plain, state: 'expired' }, redemptions: [] }],
     ['console/signing-keys', { ...room, ...signingKeys, notice: bad, mayWrite: true }],
     ['console/signing-keys', { ...room, ...signingKeys, keys: [] }],
+    ...traceViews(room, bad),
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
