@@ -29,7 +29,7 @@ const { values, positionals } = parseArgs({
     name: { type: 'string' },
     /** How often a race is repeated. */
     rounds: { type: 'string' },
-    concurrency: { type: 'string', default: '8' },
+    concurrency: { type: 'string', default: '6' },
   },
 });
 
