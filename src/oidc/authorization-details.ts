@@ -61,7 +61,7 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
     feature: {
       enabled: true,
       types: {},
-      // The user has just allowed them: the engine asks in every request that has any.
+      // The user has just allowed them: the engine asks for consent whenever a request has authorization details.
       authorizationDetailsForGrantSource: async (ctx: KoaContextWithOIDC) =>
         readDetails(ctx.oidc.params ?? {}),
       /** Those of its resource. A token request can name some of them, but no others (section 6.1). */

@@ -48,8 +48,8 @@ function toMembers({ sub, client_id, cnf, ...claims }: AccessTokenClaims): objec
 }
 
 /**
- * Introspection of JWTs (RFC 7662). One that this server did not issue, or that has expired, is `active: false`, as any other
- * text that is no token. One of ours is read like a stored token, so that an API may ask about every token it gets.
+ * Introspection of JWTs (RFC 7662). One that this server did not issue, or that has expired, is `active: false`, like any
+ * text that is not a token. One of ours is read like a stored token, so that an API may ask about every token it gets.
  */
 export function introspectJwts(provider: Provider): void {
   acceptIntrospectedJwts(provider, async (jwt) => {

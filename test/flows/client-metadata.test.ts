@@ -122,7 +122,7 @@ test('latchkey client takes keys from a file, and shows which they are', async (
     assert.match((await create('--jwks', write('wrong.json', content))).stderr, message);
 });
 
-test('metadata of someone who is no operator sets nothing of ours, and unknown members are ignored', () => {
+test('metadata that no operator wrote sets no member of ours, and unknown members are ignored', () => {
   const input = toClientInput(
     {
       client_name: 'X',

@@ -55,7 +55,7 @@ describe('introspection, revocation and userinfo', () => {
     assert.deepEqual(Object.keys((await me.json()) as object), ['sub'], 'only the claims of openid');
   });
 
-  test('read a JWT of ours as any token, and learn that others are not active', async (t) => {
+  test('read our JWTs like other tokens, and learn that foreign ones are not active', async (t) => {
     const server = await startServer(t, 'sqlite');
     const api = await server.createClient({ redirectUris: [], resourceServer: true, scope: 'notes:read' });
     const client = await server.createClient({

@@ -11,22 +11,11 @@ import {
 } from '../support/builders/authorization.ts';
 import { createKey, sign } from '../support/builders/client-assertions.ts';
 import { arriveInNewBrowser, decide } from '../support/builders/consent.ts';
-import { type DocumentServer, startDocumentServer } from '../support/document-server.ts';
+import { type DocumentServer, DRAFT_00, startDocumentServer } from '../support/document-server.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { shareServer } from '../support/shared-server.ts';
 
 const OPERATOR = { accountId: null };
-
-/** The example of draft-00, which the Model Context Protocol names. */
-const DRAFT_00 = {
-  client_name: 'Example MCP Client',
-  client_uri: 'https://app.example',
-  logo_uri: 'https://app.example/logo.png',
-  redirect_uris: ['http://127.0.0.1:3000/callback', 'http://localhost:3000/callback'],
-  grant_types: ['authorization_code', 'refresh_token'],
-  response_types: ['code'],
-  token_endpoint_auth_method: 'none',
-};
 
 describe('an application whose client_id is the URL of a document', () => {
   const shared = shareServer({ config: { allowPrivateServices: true } });
@@ -71,7 +60,7 @@ describe('an application whose client_id is the URL of a document', () => {
     const [row] = await rowsOf(id);
     assert.deepEqual([row.registered_via, row.client_name], ['metadata_document', 'Example MCP Client']);
     assert.ok((await server.clients.list()).some(({ client_id }) => client_id === id));
-    // A loopback address of a program on the device has any port.
+    // A program on the device may listen on any port of a loopback address.
     const other = await start(id, { redirect_uri: 'http://127.0.0.1:51999/callback' });
     assert.equal(other.status, 303);
   });

@@ -4,19 +4,8 @@ import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, call } from '../support/builders/authorization.ts';
 import { createKey, sign } from '../support/builders/client-assertions.ts';
 import { register } from '../support/builders/registration.ts';
-import { startDocumentServer } from '../support/document-server.ts';
+import { DRAFT_00, startDocumentServer } from '../support/document-server.ts';
 import { shareServer } from '../support/shared-server.ts';
-
-/** The example of draft-00, which the Model Context Protocol names. */
-const DRAFT_00 = {
-  client_name: 'Example MCP Client',
-  client_uri: 'https://app.example',
-  logo_uri: 'https://app.example/logo.png',
-  redirect_uris: ['http://127.0.0.1:3000/callback', 'http://localhost:3000/callback'],
-  grant_types: ['authorization_code', 'refresh_token'],
-  response_types: ['code'],
-  token_endpoint_auth_method: 'none',
-};
 
 describe('a document in a private network', () => {
   const shared = shareServer();

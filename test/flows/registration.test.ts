@@ -37,7 +37,7 @@ describe('an application that registers itself', () => {
       /<h1>Allow a program on this device to use your account\?[\s\S]*You will return to <b class="mono host">127\.0\.0\.1</,
     );
     assert.match(html, /have not checked this application/);
-    // A loopback address has any port.
+    // A loopback address may have any port.
     const request = authorization(client, { redirect_uri: 'http://127.0.0.1:51004/cb' });
     const answer = answerOf(await walk(new Browser(server.issuer), request, ada));
     const tokens = await redeem(server, client, request, answer.get('code'));

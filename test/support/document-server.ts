@@ -6,6 +6,17 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { temporaryFolder } from './throwaway/index.ts';
 
+/** The example of draft-00, which the Model Context Protocol names. */
+export const DRAFT_00 = {
+  client_name: 'Example MCP Client',
+  client_uri: 'https://app.example',
+  logo_uri: 'https://app.example/logo.png',
+  redirect_uris: ['http://127.0.0.1:3000/callback', 'http://localhost:3000/callback'],
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+  token_endpoint_auth_method: 'none',
+};
+
 export interface DocumentServer {
   /** `https://localhost:` and a port. */
   origin: string;

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { isCutShort } from './sqlite-damage.ts';
 
-/** SQLite's code for "the open file is no longer the one at that path". The errors that we raise for it have the same code. */
+/** SQLite's code for "the open file is no longer the one at that path". We use the same code when we find it ourselves. */
 export const MOVED = 'SQLITE_READONLY_DBMOVED';
 
 /** @returns undefined for a file that is not there @throws NodeJS.ErrnoException when its folder cannot be read */

@@ -111,8 +111,8 @@ function readMethod(method: string): Pick<ClientInput, 'public' | 'authMethod'> 
 /**
  * Turns client metadata (RFC 7591 section 2) into the input of `clients.create` or `clients.update`, which check the values.
  * Of a list of choices, the first that this server supports counts. A member that is null counts as left out (RFC 7592 section 2.2).
- * @param options `ignoreUnknown`: for a document by someone who is no operator. Members without a meaning here are
- *   ignored, as RFC 7591 section 2 asks, and so are those of our own and a logo that would have to be loaded
+ * @param options `ignoreUnknown`: for a document that no operator wrote. Members that mean nothing here are ignored, as
+ *   RFC 7591 section 2 asks, and so are our own members and a logo that would have to be loaded
  * @throws LatchkeyError invalid_input that names every unknown or unsupported member, or one of the wrong type
  */
 export function toClientInput(

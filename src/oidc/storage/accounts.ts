@@ -52,7 +52,7 @@ export interface StoredAccount {
   picture: string | null;
   scopes: string[];
   updatedAt: Date;
-  /** Whether it has any of the personal details, which most have not: they are read by a second SELECT. */
+  /** Whether it has personal details. Most accounts have none; a second SELECT reads them. */
   hasDetails: boolean;
   /** Whether it has any role, in whichever application: most have none, and need no second SELECT. */
   hasRoles: boolean;

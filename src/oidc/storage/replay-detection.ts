@@ -17,8 +17,8 @@ export function markAssertion(unit: UnitOfWork): void {
 }
 
 /**
- * Whether the id need not be stored: that of a proof beside a request that a public application pushes. Used again, it would do
- * no more than the parameter `dpop_jkt`, and anyone could fill the database with such proofs.
+ * Whether the id of a DPoP proof need not be stored, because a public application sent it with a pushed request. Sent again, that
+ * proof has the effect of the parameter `dpop_jkt`, which anyone may send; but stored, such proofs could fill the database.
  */
 function isHarmless(): boolean {
   const { route, client } = Provider.ctx?.oidc ?? {};

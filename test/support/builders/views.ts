@@ -1,6 +1,6 @@
 import { accountViews } from './account-views.ts';
+import { consoleViews } from './console-views.ts';
 import { deviceViews } from './device-views.ts';
-import { traceViews } from './trace-views.ts';
 
 const TEXTS = `title action csrf xsrf clientName accountName clientId redirectUri redirectHost switchAction
   heading text button email code lede advice reference username signInUrl invitation`.split(/\s+/);
@@ -127,25 +127,6 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     grantable: [{ scope: bad, text: bad }],
     idempotencyKey: bad,
   };
-  const signingKey = {
-    kid: bad,
-    name: bad,
-    alg: bad,
-    published: true,
-    not_before: at,
-    retired_at: at,
-    expires_at: at,
-  };
-  const signingKeys = {
-    keys: [
-      { ...signingKey, status: 'active' },
-      { ...signingKey, status: 'next' },
-      { ...signingKey, status: 'retired' },
-      { ...signingKey, status: 'retired', published: false },
-    ],
-    rotate: { action: bad, csrf: bad },
-    retire: { action: bad, csrf: bad },
-  };
   return [
     ...(steps as [string, Record<string, unknown>][]),
     ['account/security', { ...room, profile, faults: {}, notice: { heading: bad, text: '' } }],
@@ -172,9 +153,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     ['console/invitations/show', { ...room, invitation, redemptions, done: bad, mayWrite: true }],
     ['console/invitations/show', { ...room, invitation: plain, redemptions, mayWrite: true }],
     ['console/invitations/show', { ...room, invitation: { ...plain, state: 'expired' }, redemptions: [] }],
-    ['console/signing-keys', { ...room, ...signingKeys, notice: bad, mayWrite: true }],
-    ['console/signing-keys', { ...room, ...signingKeys, keys: [] }],
-    ...traceViews(room, bad),
+    ...consoleViews(room, bad),
     ['interactions/login', all],
     ['interactions/login', { ...all, alert: bad }],
     ['interactions/login', { ...all, alert: bad, alertField: 'password' }],
