@@ -47,6 +47,23 @@ async function loseDatabase(proxy: DatabaseProxy): Promise<() => Promise<void>> 
   };
 }
 
+/**
+ * Refuses connections from the first commit on that touches `table`. What the server commits by itself, such as the use
+ * of clients, goes through. @returns a function that brings the database back
+ */
+function refuseAtCommit(server: TestServer, proxy: DatabaseProxy, table: string): () => Promise<void> {
+  const { driver } = server.database;
+  const { commit } = driver;
+  driver.commit = async (writes) => {
+    if (writes.some(({ statement }) => statement.sql('mysql').includes(table))) await proxy.refuse();
+    return commit(writes);
+  };
+  return () => {
+    driver.commit = commit;
+    return proxy.listen();
+  };
+}
+
 function assertUnknown(response: { status: number; headers: Headers }, text: string): void {
   assert.equal(response.status, 503, text);
   assert.equal(response.headers.get('retry-after'), null);
@@ -149,15 +166,10 @@ for (const engine of engines.filter((one) => one !== 'sqlite')) {
       const { proxy, server } = await openThroughProxy(t, engine);
       const { code } = await invite(server, { scope: 'openid' });
       const { browser, page } = await open(server, code);
-      const { commit } = server.database.driver;
-      server.database.driver.commit = async (writes) => {
-        await proxy.refuse();
-        return commit(writes);
-      };
+      const bringBack = refuseAtCommit(server, proxy, 'T_authorization_requests');
       const answer = await signUp(browser, page, { username: 'ines', email: 'ines@harbour.example' });
       assertUnknown(answer, await answer.text());
-      await proxy.listen();
-      server.database.driver.commit = commit;
+      await bringBack();
     });
   });
 
@@ -167,19 +179,14 @@ for (const engine of engines.filter((one) => one !== 'sqlite')) {
       const { key } = await newcomer(server, 'ines');
       const { browser, place } = await signInPage(server, await server.createClient());
       const options = await post(browser, 'authentication/options', place);
-      const { commit } = server.database.driver;
-      server.database.driver.commit = async (writes) => {
-        await proxy.refuse();
-        return commit(writes);
-      };
+      const bringBack = refuseAtCommit(server, proxy, 'T_webauthn_credentials');
       const answer = await browser.request('/webauthn/authentication/verify', {
         method: 'POST',
         body: JSON.stringify({ ...place, response: key.get(options.body) }),
         headers: { 'content-type': 'application/json', accept: 'application/json', origin: server.issuer },
       });
       assertUnknown(answer, await answer.text());
-      server.database.driver.commit = commit;
-      await proxy.listen();
+      await bringBack();
     });
   });
 
@@ -192,16 +199,11 @@ for (const engine of engines.filter((one) => one !== 'sqlite')) {
       const page = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
       const { action, fields } = await formOf(page);
       const form = { ...fields, username: person.username, password: 'wrong' };
-      const { commit } = server.database.driver;
-      server.database.driver.commit = async (writes) => {
-        await proxy.refuse();
-        return commit(writes);
-      };
+      const bringBack = refuseAtCommit(server, proxy, 'T_credentials');
       const answer = await browser.post(action, form);
       assert.equal(answer.status, 503);
       assert.equal(answer.headers.get('retry-after'), '2');
-      server.database.driver.commit = commit;
-      await proxy.listen();
+      await bringBack();
       let right = await browser.post(action, { ...form, password: person.password });
       for (let tries = 0; right.status === 503 && tries < 5; tries += 1)
         right = await browser.post(action, { ...form, password: person.password });
