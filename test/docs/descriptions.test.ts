@@ -9,7 +9,7 @@ import { projectPath } from '../../src/kit/project-root.ts';
 const EVERYWHERE = ['id', 'created_at'];
 /** Names of columns with fixed values. */
 const WORDS =
-  /^(status|kind|purpose|reason|client_type|registered_via|auth_provider|user_verification|alg|pkce|action|attestation_type|token_format|signing_alg|subject)$/;
+  /^(status|kind|purpose|reason|client_type|registered_via|auth_provider|user_verification|alg|pkce|action|attestation_type|token_format|signing_alg|subject|auth_type|access_level|sync_status|action_type)$/;
 
 describe('docs/DATABASE.md', () => {
   let tables: Table[];

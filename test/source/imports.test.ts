@@ -15,7 +15,7 @@ const FLOORS = [
   ['main.ts'],
   ['app'],
   ['interactions', 'account', 'console'],
-  ['identity', 'oidc'],
+  ['identity', 'oidc', 'connections'],
   ['web', 'audit', 'maintenance'],
   ['access', 'database'],
   ['config'],

@@ -2,6 +2,7 @@ import { accounts } from './accounts.ts';
 import { applications } from './applications.ts';
 import { audit } from './audit.ts';
 import { authorization } from './authorization.ts';
+import { connections } from './connections.ts';
 import { factors } from './factors.ts';
 import { invitations } from './invitations.ts';
 import { logout } from './logout.ts';
@@ -22,6 +23,7 @@ export const descriptions: Record<string, TableDescription> = {
   ...authorization,
   ...tokens,
   ...logout,
+  ...connections,
   ...traces,
   ...audit,
 };

@@ -5,6 +5,7 @@ export const PARTS = {
   invitations: 'Invitations',
   applications: 'Applications and signing keys',
   protocol: 'Authorization requests, grants, codes and tokens',
+  connections: 'Connections to other services',
   audit: 'Audit log and limits',
 };
 

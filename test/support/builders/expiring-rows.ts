@@ -11,6 +11,8 @@ const PARENTS: Record<string, string> = {
   account_id: 'T_accounts',
   client_id: 'T_oauth_clients',
   invitation_id: 'T_invitations',
+  user_provider_id: 'T_user_providers',
+  token_id: 'T_oauth_tokens',
 };
 
 /** Columns of rows that meet the further condition of a rule, and of rows that do not. */
@@ -19,18 +21,26 @@ const columnsFor = (only: string) =>
     ? [{ uses: 0 }, { uses: 1 }]
     : [{ kind: 'RegistrationAccessToken' }, { kind: 'InitialAccessToken' }];
 
+/** Writes the rows that a row of that table must refer to, and theirs. @returns the columns that refer to them */
+async function writeParents(database: Database, table: string): Promise<Record<string, string>> {
+  const columns = await database.knex(table).columnInfo();
+  const names: Record<string, string> = {};
+  for (const [column, parent] of Object.entries(PARENTS)) {
+    if (!columns[column] || columns[column].nullable || parent === table) continue;
+    const id = uuidv7();
+    const never = parent === 'T_accounts' ? {} : { expires_at: null };
+    const expires = (await database.knex(parent).columnInfo()).expires_at;
+    await fill(database, parent, { id, ...(await writeParents(database, parent)), ...(expires && never) });
+    names[column] = id;
+  }
+  return names;
+}
+
 /** Writes rows of that table that are past their time, and rows that are not. @returns the ids of the latter */
 export async function expiringRows(database: Database, rule: RetentionRule): Promise<string[]> {
-  const parent = uuidv7();
   const { knex } = database;
   const columns = await knex(rule.table).columnInfo();
-  const names: Record<string, string> = {};
-  for (const [column, table] of Object.entries(PARENTS)) {
-    if (!columns[column] || columns[column].nullable || table === rule.table) continue;
-    names[column] = parent;
-    const never = table === 'T_accounts' ? {} : { expires_at: null };
-    await fill(database, table, { id: parent, ...never });
-  }
+  const names = await writeParents(database, rule.table);
   const write = async (at: Date | null, more: Record<string, unknown> = {}) => {
     const id = uuidv7();
     // An account has at most one archive.
