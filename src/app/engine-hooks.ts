@@ -15,12 +15,12 @@ export function createEngineHooks(deps: {
   config: Pick<Config, 'issuer' | 'allowPrivateServices'>;
   mail: MailSender;
   background: Background;
-  limits: { countMessage(email: string): Promise<void> };
+  limits: { countRequestMessage(email: string): Promise<void> };
   trustedIssuers: Pick<TrustedIssuers, 'find'>;
 }): Pick<EngineDeps, 'fetch' | 'signInRequests' | 'identityAssertions'> {
   const { knex, mail, background } = deps;
   const { issuer, allowPrivateServices } = deps.config;
-  const { countMessage } = deps.limits;
+  const countMessage = deps.limits.countRequestMessage;
   const mailRequest = createSignInRequestMail({ knex, issuer, mail, findAccount, countMessage });
   return {
     fetch: createGuardedFetch({ allowPrivate: allowPrivateServices }),

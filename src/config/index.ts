@@ -89,6 +89,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const production = env.NODE_ENV === 'production';
   const texts = readValues(settings, home, faults);
   for (const name of SERVERS) if (texts[name] !== undefined) texts[name] = resolveFiles(texts[name], home);
+  // Port 0 is any free one.
+  if (Number(texts.LATCHKEY_PORT) > 0) texts.LATCHKEY_ISSUER ??= `http://localhost:${texts.LATCHKEY_PORT}`;
   const values = parseValues(texts, faults);
   faults.push(...checkValues(values, production));
   const { LATCHKEY_PASSKEY_ROOTS: rootsFile, LATCHKEY_PASSKEY_NAMES: namesFile } = values;

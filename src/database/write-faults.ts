@@ -68,11 +68,15 @@ export function watchSqliteFile(file: string): FindWriteFault {
   return async () => {
     const moved = findMoved();
     if (moved) return moved;
-    for (const path of [file, folder]) {
+    // Without the path: anybody can ask /readyz.
+    for (const [path, name] of [
+      [file, 'its file'],
+      [folder, 'the folder of its file'],
+    ] as const) {
       try {
         accessSync(path, constants.W_OK);
       } catch {
-        return `${path} is read-only for this user`;
+        return `${name} is read-only for this user`;
       }
     }
     return statfsSync(folder).bavail === 0 ? 'its disk is full' : undefined;

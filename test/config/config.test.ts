@@ -88,6 +88,13 @@ describe('configuration', () => {
     assert.ok(!faultsOf({ ...production, LATCHKEY_SECRETS: secret }).includes(secret));
   });
 
+  test('the default issuer has the port of the server', () => {
+    const issuerAt = (port: string) => loadConfig({ LATCHKEY_SECRETS: STRONG, LATCHKEY_PORT: port }).issuer;
+    assert.equal(issuerAt('8080'), 'http://localhost:8080');
+    assert.equal(issuerAt('0'), 'http://localhost:3000');
+    assert.equal(loadConfig({ LATCHKEY_SECRETS: STRONG }).issuer, 'http://localhost:3000');
+  });
+
   for (const issuer of [
     'id.example',
     'https://id.example/',

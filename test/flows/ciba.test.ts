@@ -10,6 +10,7 @@ import {
   pollForTokens,
   REQUESTS,
 } from '../support/builders/ciba.ts';
+import { forgot } from '../support/builders/password-reset.ts';
 import { age, textOf, visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 import { latchkey } from '../support/warm-command.ts';
@@ -134,6 +135,11 @@ describe('a sign-in that an application asks for without a browser (CIBA)', () =
       assert.equal((await askForSignIn(server, till, { login_hint: 'ada' })).status, 200);
     const full = await askForSignIn(server, till, { login_hint: 'ada' });
     assert.match(String(full.body.error_description), /too many requests wait/);
+    await server.settled();
+    const mails = server.sink.mails.length;
+    await forgot(server, 'ada@harbour.example');
+    await server.settled();
+    assert.equal(server.sink.mails.length, mails + 1, 'these messages do not stop the reset of a password');
   });
 
   test('pings the application once the answer is committed, with the token that it chose', async (t) => {

@@ -41,6 +41,9 @@ const LIMITS = {
 /** Messages to one mailbox, from any address, and whether an account has it or not. */
 const MAILBOX = { points: 5, duration: 3600 };
 
+/** Messages about sign-ins that an application started without a browser. Apart, so that they do not use up those of the owner. */
+const REQUEST_MAILBOX = { points: 5, duration: 3600 };
+
 /** The limit of one address. All requests whose address is unknown (`undefined`) share one. */
 export interface AddressLimit {
   /** Counts an attempt, before it is made. @throws LatchkeyError rate_limited */
@@ -62,6 +65,8 @@ export interface Limits extends Record<Exclude<keyof typeof LIMITS, 'signIn'>, A
   signIn: FailureLimit;
   /** Counts a message to that mailbox. @throws LatchkeyError rate_limited */
   countMessage(email: string): Promise<void>;
+  /** The same for a message that an application caused. @throws LatchkeyError rate_limited */
+  countRequestMessage(email: string): Promise<void>;
   close(): void;
 }
 
@@ -139,6 +144,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
       : new DatabaseLimiter({ ...options, storeClient: deps.knex, failed });
   }
   const mailbox = limiterOf('mailbox', MAILBOX);
+  const requestMailbox = limiterOf('requestMailbox', REQUEST_MAILBOX);
   const signIns = limiterOf('signIn', LIMITS.signIn);
   const signInsUnderWay = limiterOf('signInUnderWay', {
     points: LIMITS.signIn.points,
@@ -157,6 +163,9 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     reset: limit(limiterOf('reset', LIMITS.reset)),
     async countMessage(email) {
       await mailbox.consume(digest(email)).catch(refused);
+    },
+    async countRequestMessage(email) {
+      await requestMailbox.consume(digest(email)).catch(refused);
     },
     close: () => redis?.disconnect(),
   };
