@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import type { Provider } from 'oidc-provider';
 import { covers, limitToCeiling } from '../access/scopes.ts';
-import { isFresh, PURPOSES } from '../account/fresh-sign-in.ts';
+import { isFresh } from '../account/fresh-sign-in.ts';
 import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
@@ -11,12 +11,10 @@ import { createMayAdminister } from '../console/sections.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { findPreferences } from '../identity/accounts/preferences.ts';
 import { qrCode } from '../identity/invitations/export.ts';
-import { isTooLong } from '../identity/passwords/rules.ts';
 import { TRUST_DAYS } from '../identity/passwords/trusted-browsers.ts';
 import { createDevicePages } from '../interactions/device.ts';
 import { createEmailVerificationPages } from '../interactions/email-verification.ts';
 import { createEntryPages } from '../interactions/entry.ts';
-import { createInteractionPages } from '../interactions/index.ts';
 import { createNotMePages } from '../interactions/not-me.ts';
 import { createRecoveryPages } from '../interactions/password-reset.ts';
 import { createSignInRequests } from '../oidc/ciba/requests.ts';
@@ -24,7 +22,6 @@ import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { addToConsent } from '../oidc/consents/store.ts';
 import { createOwnSessions, createSignInFacts } from '../oidc/own-session.ts';
-import { keepDocumentClient } from '../oidc/registration/registered-clients.ts';
 import { createResourceMetadata } from '../oidc/resources/metadata.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
@@ -37,6 +34,8 @@ import type { Look, ShowPage } from '../web/respond.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { createSignedInPages } from '../web/signed-in-pages.ts';
 import { createWellKnown } from '../web/well-known.ts';
+import { registerConnectionPages } from './connection-pages.ts';
+import { registerInteractionPages } from './interaction-pages.ts';
 import type { Services } from './services.ts';
 
 export interface PagesDeps {
@@ -53,8 +52,7 @@ const LOST_KEY_DAYS = 90;
 export function createPages({ config, services, provider, showPage }: PagesDeps): Router {
   const { issuer } = config;
   const scope = issuerScope(issuer);
-  const { secrets, limits, invitations, recovery, secondFactor, secondFactorPolicy } = services;
-  const { passwords } = services;
+  const { secrets, limits, passwords, recovery, secondFactor, secondFactorPolicy } = services;
   const findAccount = createFindAccount(config.groupsClaim);
 
   const sealedCookie = (name: string) => createSealedCookie({ secrets, scope }, name);
@@ -100,58 +98,18 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   }
 
   const router = new Router();
-  const interactions = createInteractionPages({
+  registerInteractionPages(router, {
+    config,
+    services,
     provider,
-    secrets,
-    wayBack: services.wayBack,
     showPage,
+    findAccount,
+    pendingActions,
     browserCookie,
     invitationCookie,
     recoveryCookie,
-    findAccount,
-    findOffer: invitations.findOffer,
-    findRecoveryLink: recovery.findRecoveryLink,
-    secondFactor,
-    login: {
-      signIn: passwords.signIn,
-      secondsUncertain: passwords.secondsUncertain,
-      isTooLong,
-      failedSignIns: limits.signIn,
-      recoversByEmail: config.recoverByEmail,
-      findPurpose: (ctx, accountId, page) => pendingActions.find(ctx, accountId)?.says ?? PURPOSES.get(page),
-      isFormKept: (ctx, page) => pendingActions.findForm(ctx)?.page === page,
-    },
-    consent: {
-      limitToCeiling,
-      refreshTokenTtl: config.ttl,
-      findLogo: services.clients.findLogo,
-      findScopeDescriptions: services.scopeDescriptions.find,
-      findResource: services.resources.find,
-      addToConsent,
-      keepClient: (clientId) => keepDocumentClient(clientId, config.registration.ttl),
-    },
-    invitation: {
-      signUp: invitations.signUpWithPassword,
-      addToAccount: invitations.addToAccount,
-      passwordFault: passwords.fault,
-      unknownCodes: limits.invitation,
-    },
-    secondFactorStep: {
-      policy: secondFactorPolicy,
-      keepIfClosing: services.accounts.closing.keepIfClosing,
-      notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
-    },
-    recovery: { issuer, openWithRecoveryCode: recovery.openWithRecoveryCode },
-    passkeys: {
-      passkeys: services.passkeys,
-      signUpWithPasskey: invitations.signUpWithPasskey,
-      recoverWithPasskey: recovery.recoverWithPasskey,
-      refuseTaken: invitations.refuseTaken,
-      secondAfterRegress: config.passkeys.counter === 'second_factor',
-    },
-    ceremonies: { cookie: ceremonyCookie, limit: limits.ceremony, account: accountCeremonies },
+    ceremonies: { cookie: ceremonyCookie, account: accountCeremonies },
   });
-  router.use(interactions.routes());
   createEntryPages(router, { issuer, invitationCookie });
   createRecoveryPages(router, {
     issuer,
@@ -235,6 +193,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },
   });
+  registerConnectionPages(router, { config, services, signedIn, showPage });
   createConsolePages(router, { ...services, signedIn, showPage, covers, qrCode, freshSignIn });
   createHomePages(router, {
     provider,

@@ -18,14 +18,13 @@ import * as accountStore from '../identity/accounts/store.ts';
 import { createInvitations } from '../identity/invitations/index.ts';
 import { listRedeemedInvitations } from '../identity/invitations/redemption-store.ts';
 import { revokeInvitationsBy } from '../identity/invitations/store.ts';
-import { createPasskeys } from '../identity/passkeys/index.ts';
 import { listSignedKinds, removeAllKeys, unsignCredential } from '../identity/passkeys/store.ts';
 import { createPasswords } from '../identity/passwords/index.ts';
 import * as passwordStore from '../identity/passwords/store.ts';
 import { forgetBrowsers } from '../identity/passwords/trusted-browsers.ts';
 import { createRecovery } from '../identity/recovery/index.ts';
 import { findPendingEmail, voidLinks } from '../identity/recovery/links.ts';
-import { createSecondFactor, hasShownEnough } from '../identity/second-factor/index.ts';
+import { createSecondFactor } from '../identity/second-factor/index.ts';
 import { createPlaces } from '../identity/sessions/places.ts';
 import { createSessions } from '../identity/sessions/service.ts';
 import type { Background } from '../kit/background.ts';
@@ -51,9 +50,11 @@ import { createTraces } from '../oidc/trace/index.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
+import { createConnections } from './connections.ts';
 import { createEngineHooks } from './engine-hooks.ts';
 import { createMail } from './mail.ts';
 import { createMailRecovery } from './mail-recovery.ts';
+import { createPasskeyService } from './passkeys.ts';
 
 export interface ServiceDeps {
   config: Config;
@@ -115,24 +116,7 @@ export function createServices(deps: ServiceDeps) {
     notify,
   });
   const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
-  const passkeys = createPasskeys({
-    knex,
-    signer: secrets,
-    rp: {
-      name: 'Latchkey',
-      id: new URL(issuer).hostname,
-      origin: new URL(issuer).origin,
-      allowedAaguids: config.passkeys.aaguids,
-      rootCertificates: config.passkeys.rootCertificates,
-    },
-    names: config.passkeys.names,
-    counterPolicy: config.passkeys.counter,
-    lockAccount,
-    assertSignedIn,
-    mayAddFactor: async (trx, accountId, amr) =>
-      hasShownEnough(await secondFactor.getFactors(accountId, trx), amr),
-    notify: (accountId, event, key) => notify(accountId, event, { key }),
-  });
+  const passkeys = createPasskeyService({ config, knex, secrets, secondFactor, notify });
 
   const allowsMailRecovery = createMailRecovery({ config, database, secondFactor, secondFactorPolicy });
   const { addIn: addCredential } = passkeys.credentials;
@@ -215,6 +199,7 @@ export function createServices(deps: ServiceDeps) {
     background,
     clients,
     clientUsage,
+    connections: createConnections({ config, database, secrets }),
     consents,
     engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
     history: createHistory(knex),

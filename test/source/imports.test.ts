@@ -31,6 +31,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['fields.ts', 'lockout-rule.ts'],
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
+  connections: [['sign-in', 'handout'], ['proxy', 'sync', 'connect'], ['refresh'], ['vault'], ['services']],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [
     ['*'],

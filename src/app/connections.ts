@@ -1,0 +1,17 @@
+import type { Config } from '../config/settings.ts';
+import { createConnectionServices } from '../connections/services/service.ts';
+import type { Database } from '../database/open.ts';
+import type { Secrets } from '../kit/secrets.ts';
+
+export interface ConnectionsDeps {
+  config: Config;
+  database: Database;
+  secrets: Secrets;
+}
+
+/** Every service of `connections/`, built once. */
+export function createConnections({ database, secrets }: ConnectionsDeps) {
+  const { knex, driver } = database;
+  const services = createConnectionServices({ knex, driver, secrets });
+  return { services };
+}
