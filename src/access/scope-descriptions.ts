@@ -1,7 +1,10 @@
+import { describeConnectionGrant, describeConnectionScope } from './connection-scopes.ts';
+
 /** What an account has by these scopes, for the person who gets them. Applications are described otherwise. */
 const GRANTS: Record<string, string> = {
   '*:*': 'Full access to this server and to every application',
   'latchkey:*': 'Administer this server',
+  'connections:*': 'Letting applications use your accounts at other services',
   profile: 'A name that applications may ask you for',
   email: 'An e-mail address that applications may ask you for',
   address: 'A postal address that applications may ask you for',
@@ -29,7 +32,7 @@ export const SIGN_IN_DESCRIPTION = 'Know who you are when you sign in, and your 
 
 /** @returns what the scope lets an application do, for the consent page. For unknown scopes the name is taken apart */
 export function describeScope(scope: string): string {
-  const known = DESCRIPTIONS[scope];
+  const known = DESCRIPTIONS[scope] ?? describeConnectionScope(scope);
   if (known) return known;
   const [, thing = scope, verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
   const name = thing.replaceAll(/[-_]/g, ' ');
@@ -41,7 +44,7 @@ export function describeScope(scope: string): string {
 
 /** @returns what an account with this scope may do, for a person who is invited */
 export function describeGrant(scope: string): string {
-  const known = GRANTS[scope] ?? DESCRIPTIONS[scope];
+  const known = GRANTS[scope] ?? DESCRIPTIONS[scope] ?? describeConnectionGrant(scope);
   if (known) return known;
   const [, thing = '', verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
   const name = thing.replaceAll(/[-_]/g, ' ');

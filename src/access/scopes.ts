@@ -1,3 +1,5 @@
+import { isConnectionScope, parseConnectionScope } from './connection-scopes.ts';
+
 /** Any sign-in may request these. They give no access by themselves, so they are not in an account's ceiling, the list of every scope it may have. */
 export const PROTOCOL_SCOPES = new Set(['openid', 'offline_access']);
 
@@ -14,14 +16,24 @@ export function parseScopes(scope: string | undefined | null): string[] {
 
 /**
  * Whether the held scopes include a scope: by name, by `*:*` (everything), by `group:*`, or because it is the
- * `.read` of a held scope: `latchkey:invitations` covers `latchkey:invitations.read`.
+ * `.read` of a held scope: `latchkey:invitations` covers `latchkey:invitations.read`. `connections:google.write` covers
+ * `connections:google.read`.
  */
 export function covers(held: string[], scope: string): boolean {
   const group = scope.slice(0, scope.indexOf(':') + 1);
   return held.some(
     (one) =>
-      one === scope || one === '*:*' || `${one}.read` === scope || (group !== '' && one === `${group}*`),
+      one === scope ||
+      one === '*:*' ||
+      `${one}.read` === scope ||
+      (group !== '' && one === `${group}*`) ||
+      isReadOfConnection(one, scope),
   );
+}
+
+function isReadOfConnection(held: string, scope: string): boolean {
+  const [read, write] = [parseConnectionScope(scope), parseConnectionScope(held)];
+  return read?.access === 'read' && write?.access === 'write' && read.service === write.service;
 }
 
 /** Those of the requested scopes that are held. A wildcard can be held, but not requested: no token carries one. */
@@ -45,9 +57,18 @@ export function limitToCeiling(requested: Iterable<string>, ceiling: string[]): 
 
 const CLAIM_SCOPES = new Set(['profile', 'email', 'address', 'phone']);
 
-/** Whether the scope means something to this server: it gives claims, or opens pages of ours. Every other one is for APIs. */
+/**
+ * Whether the scope means something to this server: it gives claims, opens pages of ours, or lets an application use connected
+ * accounts. Every other one is for APIs.
+ */
 export function isBuiltIn(scope: string): boolean {
-  return scope === '*:*' || PROTOCOL_SCOPES.has(scope) || CLAIM_SCOPES.has(scope) || isLatchkeyScope(scope);
+  return (
+    scope === '*:*' ||
+    PROTOCOL_SCOPES.has(scope) ||
+    CLAIM_SCOPES.has(scope) ||
+    isLatchkeyScope(scope) ||
+    isConnectionScope(scope)
+  );
 }
 
 /** Whether a scope is one over Latchkey itself. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { covers, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
+import { describeGrant, describeScope } from '../../src/access/scope-descriptions.ts';
+import { covers, isBuiltIn, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
 import { createAccessTokenLife } from '../../src/oidc/token-scope.ts';
 
 describe('scopes', () => {
@@ -15,6 +16,13 @@ describe('scopes', () => {
     [['latchkey:audit.read'], 'latchkey:audit', false],
     [['latchkey:*'], 'latchkey:keys', true],
     [['profile'], 'email', false],
+    [['connections:google.write'], 'connections:google.read', true],
+    [['connections:google.write'], 'connections:google.write', true],
+    [['connections:google.read'], 'connections:google.write', false],
+    [['connections:google.write'], 'connections:motion.read', false],
+    [['connections:google.write'], 'connections:google.write.read', true],
+    [['connections:*'], 'connections:google.write', true],
+    [['calendar:notes.write'], 'calendar:notes.read', false],
     [[':*'], ':x', true],
     [['*'], 'profile', false],
     [[], 'profile', false],
@@ -44,6 +52,26 @@ describe('scopes', () => {
       'offline_access',
       'email',
     ]);
+  });
+
+  test('of connected accounts belong to this server, so no API serves them and no application registers itself for them', () => {
+    assert.ok(['connections:google.read', 'connections:x.write', 'connections:*'].every(isBuiltIn));
+    assert.ok(!isBuiltIn('connection:google.read'));
+  });
+
+  test('of connected accounts are said in plain words', () => {
+    assert.equal(
+      describeScope('connections:google.read'),
+      'See your data at Google, with the account that you connect',
+    );
+    assert.equal(
+      describeScope('connections:my-crm.write'),
+      'See, add, change and delete your data at My crm, with the account that you connect',
+    );
+    assert.equal(
+      describeGrant('connections:motion.write'),
+      'Letting applications see and change your data at Motion',
+    );
   });
 
   test('of Latchkey itself are granted for an hour at most', () => {
