@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { serviceCommands } from './connections/services/cli.ts';
 import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
@@ -52,6 +53,10 @@ export function createProgram(): Command {
   trustedIssuerCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ trustedIssuers }) => work(trustedIssuers));
+  });
+  serviceCommands(program, async (work) => {
+    const { withServices } = await load();
+    return withServices(({ connections }) => work(connections.services));
   });
   accountCommands(program, async (work) => {
     const { withServices } = await load();

@@ -1,6 +1,7 @@
 import type { Config } from '../config/settings.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
 import type { Database } from '../database/open.ts';
+import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Secrets } from '../kit/secrets.ts';
 
 export interface ConnectionsDeps {
@@ -10,8 +11,16 @@ export interface ConnectionsDeps {
 }
 
 /** Every service of `connections/`, built once. */
-export function createConnections({ database, secrets }: ConnectionsDeps) {
+export function createConnections({ config, database, secrets }: ConnectionsDeps) {
   const { knex, driver } = database;
-  const services = createConnectionServices({ knex, driver, secrets });
+  const allowPrivate = config.allowPrivateServices;
+  const services = createConnectionServices({
+    knex,
+    driver,
+    secrets,
+    issuer: config.issuer,
+    allowPrivate,
+    fetch: createGuardedFetch({ allowPrivate }),
+  });
   return { services };
 }

@@ -51,16 +51,22 @@ export function ignoreClosedPipes(): void {
     });
 }
 
-/** Reads a password from standard input, without the newline at its end. @throws LatchkeyError when it is empty */
-export async function readPassword(): Promise<string> {
-  const password = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
-  if (password === '')
+/**
+ * Reads a secret from standard input, without the newline at its end.
+ * @param name `password`
+ * @throws LatchkeyError when it is empty
+ */
+export async function readSecret(name: string): Promise<string> {
+  const secret = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
+  if (secret === '') {
+    const variable = name.toUpperCase().replaceAll(' ', '_');
     throw new LatchkeyError(
       'invalid_input',
-      'password_missing',
-      'There is no password on standard input. Pipe it in: printf %s "$PASSWORD" | latchkey …',
+      'standard_input_empty',
+      `There is no ${name} on standard input. Pipe it in: printf %s "$${variable}" | latchkey …`,
     );
-  return password;
+  }
+  return secret;
 }
 
 /** The option of verbs that cannot be undone. */

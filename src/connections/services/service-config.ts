@@ -1,14 +1,14 @@
 /** How a service authenticates requests: with tokens of OAuth 2, or with a key that the person enters. */
-const AUTH_TYPES = ['oauth2', 'api_key'] as const;
+export const AUTH_TYPES = ['oauth2', 'api_key'] as const;
 
 /** How this server authenticates at a token endpoint (RFC 6749 section 2.3.1). */
-const CLIENT_AUTH = ['client_secret_basic', 'client_secret_post', 'none'] as const;
+export const CLIENT_AUTH = ['client_secret_basic', 'client_secret_post', 'none'] as const;
 
 /** Where the identity of a connected account is read: an ID token, the userinfo endpoint, or a URL of the API. */
-const IDENTITY_SOURCES = ['id_token', 'userinfo', 'api'] as const;
+export const IDENTITY_SOURCES = ['id_token', 'userinfo', 'api'] as const;
 
 /** What is particular to a service. Stored as JSON in `settings`. */
-interface ServiceSettings {
+export interface ServiceSettings {
   /** Further parameters of the authorization request. */
   authorizeParams?: Record<string, string> | undefined;
   /** Unset: client_secret_basic (RFC 6749 section 2.3.1), or none where there is no secret. */
@@ -62,3 +62,6 @@ export interface Service {
 
 /** A name in paths, scopes and commands. */
 export const SERVICE_NAME = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** Where a service sends the browser back to: what is registered there as the redirect URI. */
+export const redirectUriOf = (issuer: string, name: string) => `${issuer}/connections/${name}/callback`;

@@ -57,6 +57,10 @@ export const audit: Record<string, TableDescription> = {
           'an application got a token for an identity assertion of a trusted issuer (ID-JAG). `target`: the API; `details.issuer`: whose',
         'trusted_issuer.added': 'the identity assertions of a server are accepted. `target`: its issuer',
         'trusted_issuer.removed': 'they are no longer accepted',
+        'service.added': 'people can connect accounts of a service. `target`: its name',
+        'service.updated': 'a service was changed. `target`: its name; `details.changed`: which columns',
+        'service.disabled': 'nobody can connect to a service or use it. `target`: its name',
+        'service.enabled': 'a disabled service was enabled again. `target`: its name',
         'token.exchanged':
           'an application got a token to call an API for a user (RFC 8693). `target`: the API; `details`: whose token it used, and the scope',
         'code_replay.detected': 'an authorization code was used a second time',

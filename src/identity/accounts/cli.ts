@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
-import { confirmLoss, print, readPassword, YES } from '../../kit/terminal.ts';
+import { confirmLoss, print, readSecret, YES } from '../../kit/terminal.ts';
 import { addDetailOptions, type DetailOptions } from './cli-options.ts';
 import type { Accounts } from './index.ts';
 import type { Profile } from './profile.ts';
@@ -69,7 +69,7 @@ export function accountCommands(
           'password_on_command_line',
           'Pass the password on standard input with --password-stdin, so that it does not appear in the list of processes.',
         );
-      const password = await readPassword();
+      const password = await readSecret('password');
       const input = { ...options, username: options.username ?? '', password };
       const created = await withServices(({ accounts }) => accounts.create(OPERATOR, input));
       if (created.email !== null && !created.email_verified) process.stderr.write(`${UNCONFIRMED}\n`);

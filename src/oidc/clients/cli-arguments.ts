@@ -1,6 +1,7 @@
 import { refuse } from '../../kit/errors.ts';
+import { readJsonFile } from '../../kit/json-file.ts';
 import type { ClientChange, ClientInput } from './input.ts';
-import { readJsonFile, readKeySet } from './json-file.ts';
+import { readKeySet } from './key-set-file.ts';
 import { toClientInput } from './rfc7591.ts';
 
 export interface ClientArguments {
