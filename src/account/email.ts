@@ -74,6 +74,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
       nav: deps.navOf(user),
       alert: Object.values(faults)[0],
       faults,
+      confirmed: email_verified ? email : '',
       unconfirmed,
       pending,
       typed: typed || pending || unconfirmed,

@@ -6,7 +6,7 @@ import { createNavigation, HOME } from './navigation.ts';
 export interface HomePagesDeps {
   provider: Provider;
   showPage: ShowPage;
-  /** Signs in and comes back to the front page. */
+  /** Signs in and comes back to the home page. */
   signInUrl: string;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** The applications that people can open in a browser. */
@@ -24,7 +24,7 @@ const CODE = /^[\w-]{20,128}$/;
 
 const withHost = ({ name, url }: { name: string; url: string }) => ({ name, url, host: new URL(url).host });
 
-/** The front page, and the page on which users copy the code for a display client. */
+/** The home page, and the page on which users copy the code for a display client. */
 export function createHomePages(router: Router, deps: HomePagesDeps): void {
   const navOf = createNavigation(deps.mayAdminister);
 
@@ -39,7 +39,7 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
     deps.recordUse(session.uid);
     setLook(ctx, await deps.findLook(String(session.accountId)));
     deps.showPage(ctx, 'home', {
-      title: 'Your applications',
+      title: 'Home',
       bodyClass: 'wide',
       nav: navOf(account, HOME),
       accountName: account.username,

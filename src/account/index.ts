@@ -23,7 +23,7 @@ import { createNavigation } from './navigation.ts';
 import { createPasswordPage, type PasswordPageDeps } from './password.ts';
 import { createProfilePage, type ProfilePageDeps } from './profile.ts';
 import { createRequestPage, type RequestPageDeps } from './requests.ts';
-import { findMissing } from './security-advice.ts';
+import { describeSignIn, findMissing } from './security-advice.ts';
 import { createSessionPage, type SessionPageDeps } from './sessions.ts';
 
 export interface AccountPagesDeps
@@ -138,15 +138,16 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): Fres
     const { script: passkeys, ...factors } = await pages.pageData(ctx, user);
     const { has_password: hasPassword, email, email_verified: isVerified, pending_email: pending } = profile;
     const { sendsMail } = deps.recovery;
-    const missing = findMissing({
+    const protection = {
       ...factors,
       hasPassword,
       email: { address: pending ?? email, isConfirmed: isVerified && pending === null, sendsMail },
-    });
+    };
     deps.showPage(ctx, 'account/security', {
       passkeys,
       factors,
-      missing,
+      missing: findMissing(protection),
+      protection: describeSignIn(protection),
       passwordPage: PASSWORD,
       csrfOfPassword: user.csrf(PASSWORD),
       notice: NOTICES.get(String(ctx.query.done)) ?? welcome(profile),

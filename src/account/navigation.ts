@@ -1,7 +1,7 @@
 import { navigation, type SignedInUser } from '../web/signed-in-pages.ts';
 import { SECURITY } from './fresh-sign-in.ts';
 
-/** The front page. */
+/** The home page. */
 export const HOME = '/';
 export const PROFILE = '/account/profile';
 

@@ -33,6 +33,25 @@ export function mayBeLost(
   return lastSeen < Date.parse(recoveredAt) - MINUTE_MS;
 }
 
+/** How the account is signed in to, as a sentence. Policies of the server are not part of it. */
+export function describeSignIn({ hasPassword, passkeys, securityKeys, hasApp }: Protection): string {
+  const kinds = [...passkeys, ...securityKeys].filter(({ is_signed }) => is_signed).map(({ kind }) => kind);
+  const hasPasskey = kinds.includes('passkey');
+  // A passkey replaces the password, and is asked for after it only where one of these is.
+  const seconds = [
+    kinds.includes('security_key') ? 'a security key' : undefined,
+    hasApp ? 'a code from your app' : undefined,
+  ].filter((one) => one !== undefined);
+  const then =
+    seconds.length > 0 ? ` and then ${seconds.join(' or ')}` : hasPasskey ? '' : ' and no second factor';
+  const ways = [
+    hasPasskey ? 'with a passkey' : undefined,
+    hasPassword ? `with your password${then}` : undefined,
+  ].filter((way) => way !== undefined);
+  const sentence = ways.length > 0 ? ways.join(', or ') : 'with a recovery link only';
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
+}
+
 const CODES = { url: '#recovery-codes', label: 'Create recovery codes' };
 
 function adviseOnKeys({ passkeys, securityKeys, recoveredAt }: Protection): Advice[] {

@@ -38,7 +38,7 @@ export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: I
         clientId && !isDocumentUrl(clientId) ? await provider.Client.find(clientId) : undefined;
       const client =
         (await find(typeof named === 'string' ? named : undefined)) ?? (await find(cookie.read(ctx)));
-      if (client?.clientId === OWN_CLIENT_ID) return { url: '/', label: 'Go to the front page' };
+      if (client?.clientId === OWN_CLIENT_ID) return { url: '/', label: 'Go to the home page' };
       const url = client && startOf(client as unknown as Application, deps.issuer);
       return url ? { url, label: `Start again at ${client.clientName ?? client.clientId}` } : undefined;
     },

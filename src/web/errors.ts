@@ -34,7 +34,7 @@ const RETRY_AFTER = 2;
 function wayOn({ path, status }: Context): { url: string; label: string } | undefined {
   if (path.startsWith('/account')) return { url: '/account/security', label: 'Your account' };
   if (path.startsWith('/admin')) return { url: '/admin', label: 'Administration' };
-  return status === 404 || status === 405 ? { url: '/', label: 'Go to the front page' } : undefined;
+  return status === 404 || status === 405 ? { url: '/', label: 'Go to the home page' } : undefined;
 }
 
 /** A page that says what happened and what to do next, with the id that finds the request in the log. */

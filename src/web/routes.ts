@@ -92,7 +92,7 @@ export const ROUTES: Route[] = [
   page('/recover'),
   failing(page('/not-me'), 'Nothing was signed out'),
 
-  // The front page, the account and the console.
+  // The home page, the account and the console.
   page('/'),
   page('/code'),
   page('/signed-in'),

@@ -54,4 +54,38 @@ describe('small things on pages, in Chromium', { skip }, () => {
       assert.match(await page.content(), /<noscript><p[^>]*>Passkeys need JavaScript/);
     }
   });
+
+  test('a narrow window has all sections behind one button, also without JavaScript', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const person = await server.createAccount('ada', 'openid latchkey:*');
+    const { context, complaints } = await watch(await launch(t), {
+      viewport: { width: 320, height: 640 },
+      javaScriptEnabled: false,
+    });
+    const page = await context.newPage();
+    await page.goto(`${server.issuer}/account/security`);
+    await page.getByLabel('Username').fill(person.username);
+    await page.getByLabel('Password').fill(person.password);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    for (const path of ['/account/sessions', '/admin/signing-keys']) {
+      await page.goto(server.issuer + path);
+      const links = page.locator('nav a');
+      const last = links.filter({ hasText: 'Sign out…' });
+      assert.equal(await last.isVisible(), false);
+      const { height = 0 } = (await page.locator('header').boundingBox()) ?? {};
+      assert.ok(height < 80, `the header has ${height} px`);
+      await page.getByRole('button', { name: 'Menu' }).focus();
+      await page.keyboard.press('Enter');
+      for (const link of await links.all()) {
+        const box = (await link.boundingBox()) ?? { x: -1, width: 0, height: 0 };
+        assert.ok(box.x >= 0 && box.x + box.width <= 320 && box.height >= 44, JSON.stringify(box));
+      }
+      await page.keyboard.press('Tab');
+      assert.equal(await page.locator(':focus').innerText(), await links.first().innerText());
+      await page.keyboard.press('Escape');
+      assert.equal(await last.isVisible(), false);
+      assert.equal(await page.locator(':focus').innerText(), 'Menu');
+    }
+    assert.deepEqual(complaints, []);
+  });
 });

@@ -16,11 +16,11 @@ for (const engine of engines) {
       const year = new Date().getUTCFullYear();
       assert.match(
         await textOf(await browser.get('/account/sessions')),
-        new RegExp(`This browser .*Signed in \\d+ \\w+ ${year}.* Last active \\d+ \\w+ ${year}`),
+        /This browser .*Signed in today, .* Last active today, /,
       );
       assert.match(
         await textOf(await browser.get('/account/applications')),
-        new RegExp(`Fieldnotes .*Allowed \\d+ \\w+ ${year}.* Last used \\d+ \\w+ ${year}.*Works while`),
+        /Fieldnotes .*Allowed today, .* Last used today, .*Works while/,
       );
       const activity = await textOf(await browser.get('/account/activity'));
       assert.match(activity, new RegExp(`${year} You signed in with your password .*You allowed Fieldnotes`));

@@ -46,7 +46,7 @@ for (const engine of engines) {
         assert.equal(end.status, 409);
         const html = await end.text();
         assert.match(html, /You were not signed in/);
-        assert.match(html, /<a class="btn primary" href="\/">Go to the front page</);
+        assert.match(html, /<a class="btn primary" href="\/">Go to the home page</);
         assert.equal((await browser.get(SECURITY)).status, 303);
         assert.equal((await server.database.knex('T_user_sessions').where({ is_active: true })).length, 0);
       });

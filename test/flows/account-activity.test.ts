@@ -74,8 +74,8 @@ describe('the page of activity', () => {
       'You signed in to Fieldnotes with your password',
       'Your account was created by the people who run this server',
     ]);
-    assert.match(text, /You signed in with your password \d\d:\d\d UTC , Unknown browser , 127\.0\.0\.1/);
-    assert.match(text, /was taken back by the people who run this server \d\d:\d\d UTC You allowed/);
+    assert.match(text, /You signed in with your password \d\d:\d\d , Unknown browser , 127\.0\.0\.1/);
+    assert.match(text, /was taken back by the people who run this server \d\d:\d\d You allowed/);
   });
 
   test('filters by the address, and goes on page by page while events are added', async (t) => {

@@ -65,7 +65,7 @@ describe('the navigation', () => {
     );
   });
 
-  test('is not shown to a visitor, whom the front page leads to sign in or to an invitation', async (t) => {
+  test('is not shown to a visitor, whom the home page leads to sign in or to an invitation', async (t) => {
     const server = await startServer(t, 'sqlite');
     const html = await (await new Browser(server.issuer).get('/')).text();
     assert.deepEqual(navigationOf(html), []);

@@ -188,7 +188,7 @@ describe('an application that registers itself', () => {
     assert.equal(await server.clients.findLogo(body.client_id), null);
   });
 
-  test('does not stand on the front page, nor do its scopes in the metadata', async () => {
+  test('does not stand on the home page, nor do its scopes in the metadata', async () => {
     const { body } = await register(server, {
       ...DESCRIPTION,
       client_name: 'Strange Signs',

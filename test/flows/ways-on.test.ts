@@ -12,7 +12,7 @@ const linksOf = (html: string) =>
   ]);
 
 describe('a page where something ends has a way on', { concurrency: true }, () => {
-  test('the front page leads to sign-in, and back to the front page', async (t) => {
+  test('the home page leads to sign-in, and back to the home page', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = new Browser(server.issuer);
     const html = await (await browser.get('/')).text();
@@ -41,7 +41,7 @@ describe('a page where something ends has a way on', { concurrency: true }, () =
     const stay = await formOf(await browser.get('/session/end'));
     const stayed = await browser.follow(await browser.post(stay.action, stay.fields));
     assert.deepEqual(linksOf(await stayed.text()).slice(1), [
-      ['Your applications', '/'],
+      ['Home', '/'],
       ['Your account', '/account/security'],
     ]);
     const leave = await formOf(await browser.get('/session/end'));
@@ -56,7 +56,7 @@ describe('a page where something ends has a way on', { concurrency: true }, () =
       assert.match(await (await browser.get(path)).text(), /<a href="\/session\/end">Sign out…<\/a>/);
   });
 
-  test('the front page names the applications that open in a browser', async (t) => {
+  test('the home page names the applications that open in a browser', async (t) => {
     const server = await startServer(t, 'sqlite');
     const home = 'https://ferry.example/start';
     const redirectUris = ['https://api.ferry.example/cb'];

@@ -54,7 +54,7 @@ test('an error page has a way on, and a reference only if somebody can use it', 
   assert.deepEqual(keys.back, { url: '/account/security', label: 'Your account' });
   assert.equal(keys.reference, 'r1');
   const unknown = await pageFor('not_found', 'page_not_found', '/nowhere');
-  assert.deepEqual(unknown.back, { url: '/', label: 'Go to the front page' });
+  assert.deepEqual(unknown.back, { url: '/', label: 'Go to the home page' });
   assert.equal(unknown.reference, undefined);
   assert.equal((await pageFor('rate_limited', 'too_many_attempts', '/forgot')).reference, undefined);
 });

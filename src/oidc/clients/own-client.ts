@@ -33,7 +33,7 @@ export function ownClient(issuer: string): Record<string, unknown> {
 
 /**
  * @param state of the sign-in's response
- * @returns the page that it names; the front page if it names another path, so that `state` cannot redirect elsewhere
+ * @returns the page that it names; the home page if it names another path, so that `state` cannot redirect elsewhere
  */
 export function toOwnPage(state: unknown): string {
   return typeof state === 'string' && findRoute(state)?.afterSignIn ? state : '/';

@@ -66,6 +66,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
         ...account,
         factors: own,
         notice: { heading: bad, text: bad },
+        protection: bad,
         missing: [{ text: bad, link: { url: bad, label: bad } }],
         passwordPage: bad,
         csrfOfPassword: bad,
