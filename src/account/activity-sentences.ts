@@ -81,6 +81,10 @@ const applications: Record<string, Words> = {
   'identity_assertion.issued': (event) => `${application(event)} got access to another service in your name`,
   'identity_assertion.accepted': (event) =>
     `${application(event)} got access to your account, as your organization allows`,
+  'connection.created': ({ details }) => `You connected an account at ${text(details.service) ?? ''}`,
+  'connection.renewed': ({ details }) => `You connected your account at ${text(details.service) ?? ''} again`,
+  'connection.removed': ({ details }) => `An account at ${text(details.service) ?? ''} was disconnected`,
+  'connection.damaged': () => 'A stored credential of another service could not be read, so it is not used',
   'token.exchanged': (event) => `${application(event)} used your account at another service`,
   'backchannel_logout.failed': (event) =>
     `${application(event)} did not learn that you signed out, so you may still be signed in there`,

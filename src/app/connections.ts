@@ -1,5 +1,6 @@
 import type { Config } from '../config/settings.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
+import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Secrets } from '../kit/secrets.ts';
@@ -22,5 +23,6 @@ export function createConnections({ config, database, secrets }: ConnectionsDeps
     allowPrivate,
     fetch: createGuardedFetch({ allowPrivate }),
   });
-  return { services };
+  const vault = createVault({ knex, driver, secrets });
+  return { services, vault, usage: createConnectionUsage(knex) };
 }

@@ -55,6 +55,10 @@ export const audit: Record<string, TableDescription> = {
           'an application got an identity assertion for a sign-in (ID-JAG). `target`: the server that it is for',
         'identity_assertion.accepted':
           'an application got a token for an identity assertion of a trusted issuer (ID-JAG). `target`: the API; `details.issuer`: whose',
+        'connection.created': 'an account at another service was connected. `target`: the connection',
+        'connection.renewed': 'it was connected again: its credential was replaced',
+        'connection.removed': 'it was disconnected, and its credential destroyed',
+        'connection.damaged': 'its stored credential did not open, and is not used any more',
         'trusted_issuer.added': 'the identity assertions of a server are accepted. `target`: its issuer',
         'trusted_issuer.removed': 'they are no longer accepted',
         'service.added': 'people can connect accounts of a service. `target`: its name',

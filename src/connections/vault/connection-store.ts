@@ -1,0 +1,174 @@
+import type { Knex } from 'knex';
+import { toDate } from '../../database/instants.ts';
+import { uuidv7 } from '../../kit/ids.ts';
+
+const TABLE = 'T_user_providers';
+
+/** An account of a person at a service. */
+export interface Connection {
+  id: string;
+  accountId: string;
+  /** The name of the service. */
+  service: string;
+  /** The identifier of the account there. */
+  externalId: string;
+  email: string | undefined;
+  displayName: string | undefined;
+  avatarUrl: string | undefined;
+  /** The most that its credential can do there. */
+  accessLevel: AccessLevel;
+  isActive: boolean;
+  /** Whether the person signs in with it. */
+  maySignIn: boolean;
+  syncStatus: 'pending' | 'active' | 'error' | 'disabled';
+  /** Why it cannot be used: a stable code. */
+  syncError: string | undefined;
+  /** The scopes that the service granted. */
+  scope: string | undefined;
+  createdAt: Date;
+  lastUsedAt: Date | undefined;
+}
+
+export type AccessLevel = 'read' | 'write' | 'admin';
+
+/** What a service says of an account there. */
+export interface UpstreamIdentity {
+  id: string;
+  email?: string | undefined;
+  displayName?: string | undefined;
+  avatarUrl?: string | undefined;
+}
+
+interface Row {
+  id: string;
+  account_id: string;
+  provider: string;
+  provider_user_id: string;
+  email: string | null;
+  display_name: string | null;
+  avatar_url: string | null;
+  access_level: AccessLevel;
+  is_active: boolean | number;
+  may_sign_in: boolean | number;
+  sync_status: Connection['syncStatus'];
+  sync_error: string | null;
+  created_at: Date | string;
+  scope: string | null;
+  last_used_at: Date | string | null;
+}
+
+const toConnection = (row: Row): Connection => ({
+  id: row.id,
+  accountId: row.account_id,
+  service: row.provider,
+  externalId: row.provider_user_id,
+  email: row.email ?? undefined,
+  displayName: row.display_name ?? undefined,
+  avatarUrl: row.avatar_url ?? undefined,
+  accessLevel: row.access_level,
+  isActive: Boolean(row.is_active),
+  maySignIn: Boolean(row.may_sign_in),
+  syncStatus: row.sync_status,
+  syncError: row.sync_error ?? undefined,
+  scope: row.scope ?? undefined,
+  createdAt: toDate(row.created_at),
+  lastUsedAt: row.last_used_at === null ? undefined : toDate(row.last_used_at),
+});
+
+/** A part of what names connections. */
+export interface ConnectionFilter {
+  id?: string;
+  accountId?: string;
+  service?: string;
+  externalId?: string;
+}
+
+/** With the scope and the last use of the active credential, the oldest first. */
+export async function listConnections(source: Knex, filter: ConnectionFilter): Promise<Connection[]> {
+  const columns = {
+    id: filter.id,
+    account_id: filter.accountId,
+    provider: filter.service,
+    provider_user_id: filter.externalId,
+  };
+  const entries = Object.entries(columns).filter(([, value]) => value !== undefined);
+  const rows: Row[] = await source(`${TABLE} as p`)
+    .leftJoin('T_oauth_tokens as t', 't.active_slot', 'p.id')
+    .where(Object.fromEntries(entries.map(([name, value]) => [`p.${name}`, value])))
+    .orderBy('p.id')
+    .select('p.*', 't.scope', 't.last_used_at');
+  return rows.map(toConnection);
+}
+
+/** Columns have 255 characters, and services choose what they send. */
+const cut = (text: string | undefined) => text?.slice(0, 255) ?? null;
+
+/**
+ * Adds the connection, or finds the one of the same account there. Of two simultaneous requests, the unique index lets
+ * one add the row. It is locked afterwards.
+ * @returns whose it is, which may be another account; undefined when the account is gone
+ */
+export async function addOrLock(
+  trx: Knex.Transaction,
+  connection: { accountId: string; service: string; externalId: string; accessLevel: AccessLevel },
+): Promise<{ id: string; accountId: string; syncStatus: string; isNew: boolean } | undefined> {
+  const id = uuidv7();
+  await trx(TABLE)
+    .insert({
+      id,
+      created_at: new Date(),
+      account_id: connection.accountId,
+      provider: connection.service,
+      provider_user_id: connection.externalId,
+      access_level: connection.accessLevel,
+      is_active: true,
+      may_sign_in: false,
+      sync_status: 'pending',
+    })
+    .onConflict(['provider', 'provider_user_id'])
+    .ignore();
+  const row = await trx(TABLE)
+    .where({ provider: connection.service, provider_user_id: connection.externalId })
+    .forUpdate()
+    .first('id', 'account_id', 'sync_status');
+  return row && { id: row.id, accountId: row.account_id, syncStatus: row.sync_status, isNew: row.id === id };
+}
+
+/** Writes what the service says of the account, and that it works. */
+export async function updateIdentity(
+  trx: Knex.Transaction,
+  id: string,
+  { identity, accessLevel }: { identity: UpstreamIdentity; accessLevel: AccessLevel },
+): Promise<void> {
+  const now = new Date();
+  await trx(TABLE)
+    .where({ id })
+    .update({
+      email: cut(identity.email),
+      display_name: cut(identity.displayName),
+      avatar_url: identity.avatarUrl?.slice(0, 2048) ?? null,
+      access_level: accessLevel,
+      is_active: true,
+      sync_status: 'active',
+      sync_error: null,
+      sync_due_at: now,
+      updated_at: now,
+    });
+}
+
+/** @returns whether this changed it: of several that find the same fault, one does */
+export async function markBroken(source: Knex, id: string, code: string): Promise<boolean> {
+  const changed = await source(TABLE)
+    .where({ id })
+    .where((query) => query.whereNull('sync_error').orWhereNot({ sync_error: code }))
+    .update({ sync_status: 'error', sync_error: code, sync_due_at: null, updated_at: new Date() });
+  return changed > 0;
+}
+
+/** Its credentials and their log go with it. @returns whether it was there */
+export async function deleteConnection(
+  trx: Knex.Transaction,
+  owner: { id: string; accountId: string },
+): Promise<boolean> {
+  return (await trx(TABLE).where({ id: owner.id, account_id: owner.accountId }).delete()) > 0;
+}
