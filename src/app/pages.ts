@@ -194,7 +194,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     },
   });
   registerConnectionPages(router, { config, services, signedIn, showPage });
-  createConsolePages(router, { ...services, signedIn, showPage, covers, qrCode, freshSignIn });
+  createConsolePages(router, { ...services, config, signedIn, showPage, covers, qrCode, freshSignIn });
   createHomePages(router, {
     provider,
     showPage,

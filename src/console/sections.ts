@@ -28,8 +28,14 @@ const ATTEMPTS: Section = {
   scope: 'latchkey:audit.read',
 };
 
+const SERVICES: Section = {
+  path: '/admin/services',
+  text: 'Services',
+  scope: 'latchkey:connections.read',
+};
+
 /** The sections of the console, in the order of the navigation. */
-const SECTIONS: Section[] = [INVITATIONS, ATTEMPTS, SIGNING_KEYS];
+const SECTIONS: Section[] = [INVITATIONS, SERVICES, ATTEMPTS, SIGNING_KEYS];
 
 export interface ConsoleDeps {
   signedIn: SignedInPages;

@@ -155,6 +155,11 @@ const FORMS: Record<
   '/admin': { because: 'it has no form' },
   '/admin/invitations': { because: 'it has no form' },
   '/admin/trace': { because: 'it has no form' },
+  '/admin/services': { because: 'it has no form' },
+  '/admin/services/new': { because: 'it has no form' },
+  '/admin/services/new/:id': { because: 'it changes no way to sign in' },
+  '/admin/services/:id': { because: 'it changes no URL, so it sends no stored credential elsewhere' },
+  '/admin/services/:id/state': { because: 'it can be undone' },
   '/admin/signing-keys': { because: 'its forms have paths of their own' },
   '/admin/invitations/:id': { because: 'its form has a path of its own' },
 };

@@ -12,7 +12,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 const SECURITY = '/account/security';
 const NEW = '/admin/invitations/new';
 const SHOWN_AGAIN = /You were signed out before this form was sent/;
-const SCOPES = 'openid profile email latchkey:invitations latchkey:keys notes:read';
+const SCOPES = 'openid profile email latchkey:invitations latchkey:keys latchkey:connections notes:read';
 
 /** What a person sends, at which page they are then, and the texts that the page has again. */
 interface Sent {
@@ -20,6 +20,9 @@ interface Sent {
   fields: Record<string, string>;
   shown?: string[];
 }
+
+const addMotion = ({ services }: TestServer) =>
+  services.connections.services.add({ accountId: null }, { name: 'motion', change: {} });
 
 /** Each form of the account and the console, by its path. */
 const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
@@ -85,6 +88,23 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
   }),
   '/admin/signing-keys/rotate': () => ({ page: '/admin/signing-keys', fields: {} }),
   '/admin/signing-keys/retire': () => ({ page: '/admin/signing-keys', fields: { kid: 'x' } }),
+  '/admin/services/new/:id': () => ({
+    page: '/admin/services/new/google',
+    fields: { client_id: 'abc & co', client_secret: 'a secret of mine', scope: 'openid' },
+    shown: ['value="abc &amp; co"', 'value="openid"'],
+  }),
+  '/admin/services/:id': async (server) => {
+    await addMotion(server);
+    return {
+      page: '/admin/services/motion',
+      fields: { display_name: 'Motion & co', calls: '120' },
+      shown: ['value="Motion &amp; co"', 'value="120"'],
+    };
+  },
+  '/admin/services/:id/state': async (server) => {
+    await addMotion(server);
+    return { page: '/admin/services/motion', fields: { state: 'off' } };
+  },
   '/admin/invitations/:id/revoke': async (server) => {
     const { id } = await invite(server);
     return { page: `/admin/invitations/${id}`, fields: { withdraw: 'yes' } };
@@ -139,6 +159,8 @@ describe('a form whose session has ended', () => {
       '/admin',
       '/admin/invitations',
       '/admin/invitations/:id',
+      '/admin/services',
+      '/admin/services/new',
       '/admin/signing-keys',
       '/admin/trace',
     ];

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { refuse } from '../../kit/errors.ts';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
 import { parse } from '../../kit/parse.ts';
@@ -83,7 +84,9 @@ async function getBasis(
   const isComplete = authType === 'api_key' || (authUrl && tokenUrl);
   if (!issuer || isComplete) return {};
   const { allowPrivate, fetch } = deps;
-  return discover(fetch, parse(serviceUrl('The issuer', { allowPrivate, mayHaveQuery: false }), issuer));
+  // Under its name, so that a form can show the fault beside its field.
+  const checked = z.object({ issuer: serviceUrl('The issuer', { allowPrivate, mayHaveQuery: false }) });
+  return discover(fetch, parse(checked, { issuer }).issuer);
 }
 
 /**

@@ -116,6 +116,13 @@ export const PRESETS: Record<string, ServicePreset> = {
   },
 };
 
+/** Where an operator registers this server as a client. */
+export const REGISTER_AT: Record<string, string> = {
+  google: 'https://console.cloud.google.com/auth/clients',
+  github: 'https://github.com/settings/applications/new',
+  microsoft: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade',
+};
+
 export const findPreset = (name: string): ServicePreset | undefined =>
   Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
 

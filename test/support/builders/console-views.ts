@@ -50,9 +50,59 @@ export function consoleViews(room: object, bad: string): [name: string, data: Re
     retire: { action: bad, csrf: bad },
   };
   return [
+    ...serviceViews(room, bad),
     ['console/signing-keys', { ...room, ...signingKeys, notice: bad, mayWrite: true }],
     ['console/signing-keys', { ...room, ...signingKeys, keys: [] }],
     ['console/trace', { ...page, stories: [story, unknown], nextUrl: bad }],
     ['console/trace', { ...page, stories: [], latestUrl: bad }],
+  ];
+}
+
+/** The pages of services, with `bad` wherever an operator or another service chooses the text. */
+function serviceViews(room: object, bad: string): [name: string, data: Record<string, unknown>][] {
+  const service = {
+    name: bad,
+    display_name: bad,
+    auth_type: 'oauth2',
+    is_active: true,
+    client_id: bad,
+    has_client_secret: true,
+    redirect_uri: bad,
+    issuer: bad,
+    authorization_endpoint: bad,
+    token_endpoint: bad,
+    revocation_endpoint: bad,
+    scopes: [bad],
+    api_base_urls: [bad],
+  };
+  const withKeys = {
+    ...service,
+    auth_type: 'api_key',
+    redirect_uri: undefined,
+    is_active: false,
+    scopes: [],
+  };
+  const form = {
+    faults: {},
+    typed: { display_name: bad, client_id: bad, scope: bad },
+    action: bad,
+    csrf: bad,
+  };
+  const one = { ...room, ...form, state: { action: bad, csrf: bad } };
+  const preset = { name: bad, displayName: bad, authType: 'oauth2' };
+  const created = { ...room, ...form, title: bad, redirectUri: bad };
+  return [
+    ['console/services/list', { ...room, services: [service, withKeys], mayWrite: true }],
+    ['console/services/list', { ...room, services: [] }],
+    [
+      'console/services/choose',
+      { ...room, presets: [preset, { ...preset, authType: 'api_key', isAdded: true }] },
+    ],
+    ['console/services/new', { ...created, preset, registerAt: 'https://console.example/' }],
+    ['console/services/new', { ...created, preset: { ...preset, authType: 'api_key' } }],
+    ['console/services/new', { ...created, faults: { name: bad, issuer: bad } }],
+    ['console/services/show', { ...one, service, notice: bad, mayWrite: true, faults: { client_id: bad } }],
+    ['console/services/show', { ...one, service: withKeys, mayWrite: true }],
+    ['console/services/show', { ...one, service: { ...service, is_active: false } }],
   ];
 }
