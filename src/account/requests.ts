@@ -37,8 +37,8 @@ const NOTICES = new Map(
 function describeAccess(
   { scopes, claims, resources }: SignInRequest,
   descriptions: Map<string, string>,
-): string[] {
-  return [
+): { text: string }[] {
+  const texts = [
     SIGN_IN_DESCRIPTION,
     ...scopes
       .filter((scope) => !UNLISTED.includes(scope))
@@ -52,6 +52,7 @@ function describeAccess(
       ),
     ),
   ];
+  return texts.map((text) => ({ text }));
 }
 
 /** The page on which users approve or deny sign-ins that applications ask for without a browser (OpenID Connect CIBA). */
@@ -76,7 +77,7 @@ export function createRequestPage(router: Router, deps: RequestPageDeps): void {
         requests: requests.map((request) => ({
           ...request,
           isLasting: request.scopes.includes('offline_access'),
-          access: describeAccess(request, descriptions),
+          access: [...describeAccess(request, descriptions), ...request.details],
         })),
         action: ANSWER,
         csrf: user.csrf(ANSWER),

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { listTypes } from '../access/authorization-details.ts';
 import { isVetted } from '../access/registered-via.ts';
 import {
   describeClaim,
@@ -10,6 +11,7 @@ import {
 import { isBuiltIn, parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import { readDetails } from '../oidc/authorization-details.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import { grantedMappings } from '../oidc/client-claims.ts';
 import { type EngineClient, isDocumentUrl } from '../oidc/clients/client-document.ts';
@@ -18,7 +20,7 @@ import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
 import type { ShowPage } from '../web/respond.ts';
-import { detailItems, detailTypes } from './consent-details.ts';
+import { describeRequestedDetails } from './consent-details.ts';
 import {
   type ConsentResourceDeps,
   earlierResources,
@@ -129,7 +131,8 @@ export function createConsent(deps: ConsentDeps) {
       })),
       ...claims.map((name) => ({ text: describeClaim(name), isEarlier: earlierClaims.includes(name) })),
       ...resourceItems(resources, ofResources, descriptions),
-      ...(await detailItems(deps, details)),
+      // Nothing of them is remembered.
+      ...(await describeRequestedDetails(deps, details.params)).map((one) => ({ ...one, isEarlier: false })),
     ];
     const added = items.filter(({ isEarlier }) => !isEarlier);
     const isLasting =
@@ -184,7 +187,7 @@ export function createConsent(deps: ConsentDeps) {
       details: {
         scope: allowed.join(' '),
         claims: claims.join(' ') || undefined,
-        authorization_details: detailTypes(details),
+        authorization_details: listTypes(readDetails(details.params)),
         resources: rest.resources.length > 0 ? resources : undefined,
       },
     });

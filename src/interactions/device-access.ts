@@ -3,6 +3,7 @@ import { isBuiltIn, parseScopes } from '../access/scopes.ts';
 import { claimsToGrant, limitToApplication } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { RESOURCE_ITSELF } from '../oidc/resource-access.ts';
+import { describeRequestedDetails } from './consent-details.ts';
 import { type ConsentResourceDeps, resourceItems } from './consent-resources.ts';
 
 export interface DeviceAccessDeps extends Pick<ConsentResourceDeps, 'findResource'> {
@@ -37,5 +38,7 @@ export async function describeDeviceAccess(
     ...shown.map((scope) => descriptions.get(scope) ?? describeScope(scope)),
     ...claimsToGrant(params, client, undefined).map(describeClaim),
     ...resourceItems(resources, {}, descriptions).map(({ text }) => text),
+    // The consent page always follows for these, and has every fact.
+    ...(await describeRequestedDetails(deps, params)).map(({ text }) => text),
   ];
 }

@@ -1,19 +1,15 @@
 import type { Context } from 'koa';
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { currentUnit } from '../database/unit-of-work.ts';
-import { digest, randomToken } from '../kit/ids.ts';
-import { onDevicePoll, onParameters } from './engine/requests.ts';
+import { randomToken } from '../kit/ids.ts';
+import { onParameters } from './engine/requests.ts';
+import { POLL_INTERVAL } from './poll-interval.ts';
 
 /** In seconds. How long the user has to type the code. */
 export const DEVICE_CODE_TTL = 600;
 
 /** What the user types: 34 bits in letters that no vowel makes a word of. */
 export const USER_CODE = { charset: 'base-20', mask: '****-****' } as const;
-
-/** In seconds. How long a device waits between two polls (RFC 8628 section 3.2). */
-const INTERVAL = 5;
-/** If the first of two polls was delayed on its way, they arrive less than five seconds apart. */
-const SHORTEST_GAP_MS = (INTERVAL - 1) * 1000;
 
 /** The device that asked, for the page that asks its user. */
 export interface DeviceInfo {
@@ -25,27 +21,6 @@ export const readDeviceInfo = (): DeviceInfo => {
   const { ip, userAgent } = currentUnit().origin;
   return { ip, userAgent: userAgent?.slice(0, 512) };
 };
-
-/**
- * Answers `slow_down` to a poll that comes too soon after the last one. Each server counts by itself and in memory: a write for
- * each poll would cost more than the polls that it prevents. A device that is always too fast is still answered every
- * few seconds.
- */
-function slowDownPolls(provider: Provider): void {
-  /** When each code was last polled, by its digest; the oldest first. */
-  const polls = new Map<string, number>();
-  onDevicePoll(provider, ({ jti, clientId }, { oidc }) => {
-    if (clientId !== oidc.client?.clientId) return;
-    const now = performance.now();
-    for (const [key, at] of polls) {
-      if (now - at < SHORTEST_GAP_MS) break;
-      polls.delete(key);
-    }
-    const key = digest(jti);
-    if (polls.has(key)) throw new errors.SlowDown();
-    polls.set(key, now);
-  });
-}
 
 const DECISION = 'deviceDecision';
 
@@ -90,12 +65,11 @@ function acceptDecisions(provider: Provider): void {
 
 /** Completes the engine's Device Authorization Grant (RFC 8628): a device shows a code, which its user types elsewhere. */
 export function completeDeviceFlow(provider: Provider): void {
-  slowDownPolls(provider);
   acceptDecisions(provider);
   provider.on(
     'device_authorization.success' as never,
     ((_ctx: KoaContextWithOIDC, body: { interval?: number }) => {
-      body.interval = INTERVAL;
+      body.interval = POLL_INTERVAL;
     }) as never,
   );
 }

@@ -28,6 +28,7 @@ import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
 import { pinIssuer } from './pin-issuer.ts';
 import { requirePkce } from './pkce.ts';
+import { slowDownPolls } from './poll-interval.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
 import { REGISTRATION_PATH } from './registration/admission.ts';
@@ -219,6 +220,7 @@ export function createProvider(deps: EngineDeps): Provider {
   );
   forgiveEmptySecrets(provider);
   completeDeviceFlow(provider);
+  slowDownPolls(provider);
   resources.checkBeforeUse(provider);
   details.accept(provider);
   introspectJwts(provider);
@@ -227,7 +229,11 @@ export function createProvider(deps: EngineDeps): Provider {
   giveClientClaims(provider);
   mintOrderedValues(provider);
   useRowIdsForGrants(provider);
-  registerTokenExchange(provider, deps);
+  registerTokenExchange(provider, {
+    findAccount: deps.findAccount,
+    findResource,
+    narrowDetails: details.narrow,
+  });
   registerIdentityAssertions(provider, deps);
   auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;

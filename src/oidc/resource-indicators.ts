@@ -1,6 +1,7 @@
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { FAPI_ALGS } from './clients/fapi.ts';
 import { beforeCodeUse } from './engine/requests.ts';
 import { mayUseResource } from './resource-access.ts';
 import { MAX_JWT_TTL } from './resources/input.ts';
@@ -45,7 +46,7 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
       scope: scopes.join(' '),
       accessTokenFormat: format,
       accessTokenTTL: format === 'jwt' ? jwtTtl : ttl,
-      jwt: { sign: { alg } },
+      jwt: { sign: { alg: client.fapi && !FAPI_ALGS.includes(alg) ? 'ES256' : alg } },
     };
   }
 

@@ -150,17 +150,9 @@ describe('authorization details (RAR, RFC 9396)', () => {
       grantTypes: ['client_credentials'],
       scope: 'pay',
     });
-    const device = await server.createClient({
-      redirectUris: [],
-      grantTypes: ['urn:ietf:params:oauth:grant-type:device_code'],
-      scope: 'openid pay',
-    });
     const fields = { resource: BANK, authorization_details: JSON.stringify([PAYMENT]) };
-    const answers = [
-      await call(server, service, '/token', { grant_type: 'client_credentials', ...fields }),
-      await call(server, device, '/device/auth', { scope: 'openid pay', ...fields }),
-    ];
-    for (const { body } of answers) assert.equal(body.error, 'invalid_authorization_details');
+    const { body } = await call(server, service, '/token', { grant_type: 'client_credentials', ...fields });
+    assert.equal(body.error, 'invalid_authorization_details');
   });
 
   test('have the types that latchkey resource registers, which discovery lists', async () => {

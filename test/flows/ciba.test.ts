@@ -61,12 +61,13 @@ describe('a sign-in that an application asks for without a browser (CIBA)', () =
     assert.equal(info.body.active, false);
   });
 
-  test('waits, is denied, and expires', async (t) => {
+  test('waits, is slowed down, is denied, and expires', async (t) => {
     const server = await startServer(t, 'sqlite');
     const till = await createTill(server);
     const ada = await server.createAccount();
     const { body } = await askForSignIn(server, till, { login_hint: 'ada' });
     assert.equal((await pollForTokens(server, till, body.auth_req_id)).body.error, 'authorization_pending');
+    assert.equal((await pollForTokens(server, till, body.auth_req_id)).body.error, 'slow_down');
     const { browser } = await visit(server, ada, REQUESTS);
     assert.equal((await answerRequest(browser, 'deny')).status, 303);
     assert.equal((await pollForTokens(server, till, body.auth_req_id)).body.error, 'access_denied');
@@ -107,7 +108,7 @@ describe('a sign-in that an application asks for without a browser (CIBA)', () =
       decision: 'approve',
     });
     assert.equal(forged.status, 404);
-    assert.equal((await pollForTokens(server, till, body.auth_req_id)).body.error, 'authorization_pending');
+    assert.equal((await pollForTokens(server, till, body.auth_req_id)).body.error, 'slow_down');
   });
 
   test('refuses unknown users, long messages, other hints, other applications and a full list', async (t) => {

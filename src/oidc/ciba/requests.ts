@@ -1,13 +1,16 @@
 import type { Provider } from 'oidc-provider';
+import { type DescribedDetail, describeDetails, listTypes } from '../../access/authorization-details.ts';
 import { isBuiltIn, limitToCeiling, parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { readDetails } from '../authorization-details.ts';
 import { claimsToGrant, limitToApplication } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../resource-access.ts';
 import type { FindResource } from '../resources/service.ts';
+import type { Resource } from '../resources/store.ts';
 import { type OpenRequestRow, placeOfCode } from './store.ts';
 
 /** A request that waits for an answer of its user. */
@@ -22,6 +25,8 @@ export interface SignInRequest {
   scopes: string[];
   claims: string[];
   resources: { identifier: string; name: string; scopes: string[] }[];
+  /** What it asks for in detail (RFC 9396), in the words of the resources. */
+  details: DescribedDetail[];
   expiresAt: Date;
 }
 
@@ -69,18 +74,21 @@ export function createSignInRequests(deps: SignInRequestDeps) {
     const client = (await provider.Client.find(row.client_id)) as unknown as EngineClient | undefined;
     if (!client) return undefined;
     const { params = {}, resource = [] } = JSON.parse(row.payload) as {
-      params?: { claims?: string; scope?: string; binding_message?: string };
+      params?: { claims?: string; scope?: string; binding_message?: string; authorization_details?: string };
       resource?: string | string[];
     };
     const identifiers = [resource].flat();
     const allowed = limitToCeiling(limitToApplication(client, parseScopes(row.scope)), owner.scopes);
     const resources: SignInRequest['resources'] = [];
+    const owners: Resource[] = [];
     for (const identifier of identifiers) {
       const found = await deps.resources.find(identifier);
       if (!found) continue;
+      owners.push(found);
       const scopes = allowed.filter((scope) => found.scopes.includes(scope));
       resources.push({ identifier, name: found.name, scopes: [RESOURCE_ITSELF, ...scopes] });
     }
+    const rar = readDetails(params);
     const request: SignInRequest = {
       id: row.id,
       clientId: client.clientId,
@@ -89,9 +97,10 @@ export function createSignInRequests(deps: SignInRequestDeps) {
       scopes: identifiers.length > 0 ? allowed.filter(isBuiltIn) : allowed,
       claims: claimsToGrant(params, client, owner),
       resources,
+      details: describeDetails(rar ?? [], owners),
       expiresAt: toDate(row.expires_at),
     };
-    return { request, client };
+    return { request, client, rar };
   }
 
   /** @throws LatchkeyError not_found, also for a request of another account */
@@ -122,7 +131,7 @@ export function createSignInRequests(deps: SignInRequestDeps) {
 
     /** Adds to the current unit that the application gets its tokens. @throws LatchkeyError not_found */
     async approve(owner: Owner, id: string, session: AnsweringSession) {
-      const { request, client, engineRequest } = await getOpen(owner, id);
+      const { request, client, rar, engineRequest } = await getOpen(owner, id);
       const { accountId } = owner;
       const { clientId, scopes, claims } = request;
       const resources = Object.fromEntries(
@@ -136,7 +145,7 @@ export function createSignInRequests(deps: SignInRequestDeps) {
       if (!client.is_first_party)
         await deps.addToConsent({ accountId, clientId }, { scopes, claims, resources });
       const { acr, amr, authTime, sessionUid } = session;
-      Object.assign(engineRequest, { grantId, acr, amr, authTime, sessionUid });
+      Object.assign(engineRequest, { grantId, acr, amr, authTime, sessionUid, rar });
       await engineRequest.save();
       recordEvent({
         action: 'sign_in_request.approved',
@@ -144,7 +153,11 @@ export function createSignInRequests(deps: SignInRequestDeps) {
         clientId,
         sessionUid,
         target: grantId,
-        details: { scope: scopes.join(' '), binding_message: request.bindingMessage },
+        details: {
+          scope: scopes.join(' '),
+          binding_message: request.bindingMessage,
+          authorization_details: listTypes(rar),
+        },
       });
       return pingOf(engineRequest);
     },

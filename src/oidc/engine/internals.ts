@@ -23,6 +23,7 @@ const MEMBERS = [
   'AuthorizationCode.prototype.generateTokenId',
   'RefreshToken.prototype.generateTokenId',
   'DeviceCode.find',
+  'BackchannelAuthenticationRequest.find',
   'Grant.prototype.generateTokenId',
   'IdToken.prototype.issue',
   'Client.find',

@@ -71,26 +71,30 @@ export function leaveUnstored({ oidc }: KoaContextWithOIDC): void {
   if (session && session.exp === undefined) session.touched = false;
 }
 
-interface DeviceCode {
+interface PolledCode {
   jti: string;
+  kind: string;
   clientId?: string;
+  /** Once the user has allowed it. */
+  grantId?: string;
+  /** Once the user has denied it. */
+  error?: string;
 }
 
-/** Runs `visit` on the device code of each token request, once it was found. */
-export function onDevicePoll(
-  provider: Provider,
-  visit: (code: DeviceCode, ctx: KoaContextWithOIDC) => void,
-): void {
-  const model = provider.DeviceCode as unknown as {
-    find(value: string, options?: object): Promise<DeviceCode | undefined>;
-  };
-  const { find } = model;
-  model.find = async function (value, options) {
-    const code = await find.call(this, value, options);
-    const { ctx } = Provider;
-    if (code && ctx?.oidc.route === 'token') visit(code, ctx);
-    return code;
-  };
+/** Runs `visit` on the code of each token request for which an application polls, once it was found. */
+export function onPoll(provider: Provider, visit: (code: PolledCode, ctx: KoaContextWithOIDC) => void): void {
+  for (const polled of [provider.DeviceCode, provider.BackchannelAuthenticationRequest]) {
+    const model = polled as unknown as {
+      find(value: string, options?: object): Promise<PolledCode | undefined>;
+    };
+    const { find } = model;
+    model.find = async function (value, options) {
+      const code = await find.call(this, value, options);
+      const { ctx } = Provider;
+      if (code && ctx?.oidc.route === 'token') visit(code, ctx);
+      return code;
+    };
+  }
 }
 
 type Consumable = {

@@ -3,6 +3,7 @@ import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
 import { limitToCeiling, parseScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { toEpoch } from '../../database/instants.ts';
+import type { NarrowDetails } from '../authorization-details.ts';
 import { type FindAccount, limitToApplication } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { bindToClientKey, type EngineResource, findRequestedResource } from '../engine/grants.ts';
@@ -22,11 +23,14 @@ const PARAMETERS = [
   'resource',
   'audience',
   'scope',
+  'authorization_details',
 ];
 
 interface ExchangeDeps {
   findAccount: FindAccount;
   findResource: FindResource;
+  /** What of the subject token's authorization details the new token gets. */
+  narrowDetails: NarrowDetails;
 }
 
 const clientOf = (ctx: KoaContextWithOIDC) => ctx.oidc.client as unknown as EngineClient;
@@ -102,7 +106,12 @@ export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): v
       sessionUid: subject.expiresWithSession ? subject.sessionUid : undefined,
       extra: { ...facts, act },
     } as never);
-    Object.assign(token, { resourceServer: target, scope: scopes.join(' ') });
+    const details = await deps.narrowDetails(ctx, target.identifier(), subject.rar);
+    Object.assign(token, {
+      resourceServer: target,
+      scope: scopes.join(' '),
+      rar: details.length > 0 ? details : undefined,
+    });
     await bindToClientKey(ctx, token);
     const left = subject.exp - toEpoch(new Date());
     Object.assign(token, { expiresIn: Math.max(1, Math.min(token.expiration, left)) });
@@ -123,6 +132,7 @@ export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): v
       token_type: token.tokenType,
       expires_in: token.expiration,
       scope: token.scope,
+      authorization_details: details.length > 0 ? details : undefined,
     };
   }
 

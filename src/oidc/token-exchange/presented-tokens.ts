@@ -1,4 +1,5 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { AuthorizationDetail } from '../../access/authorization-details.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { findSourceFamily, setSourceFamily } from '../storage/exchanged-tokens.ts';
 
@@ -21,6 +22,8 @@ export interface SubjectToken {
   expiresWithSession?: boolean;
   sessionUid?: string;
   extra?: { act?: ActingClient; auth_time?: number; acr?: string; amr?: string[] };
+  /** What its user has allowed in detail. */
+  rar?: AuthorizationDetail[];
   /** The grant under which it was issued. */
   grantId: string;
 }

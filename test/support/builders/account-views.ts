@@ -16,7 +16,12 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
     { at, text: bad, browser: bad, ip: bad },
     { at, text: bad },
   ];
-  const asked = { id: bad, clientName: bad, access: [bad], expiresAt: new Date(at) };
+  const asked = {
+    id: bad,
+    clientName: bad,
+    access: [{ text: bad }, { text: bad, facts: [{ label: bad, value: bad }] }],
+    expiresAt: new Date(at),
+  };
   const requests = [{ ...asked, bindingMessage: bad, isLasting: true }, asked];
   const filters = [['all', 'Everything']];
   const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };

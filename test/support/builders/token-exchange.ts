@@ -47,9 +47,14 @@ export async function signInForApi(
   person: { username: string; password: string },
   scope = 'openid notes:read notes:write',
   resource = NOTES,
+  details?: object[],
 ) {
   const browser = new Browser(server.issuer);
-  const request = authorization(app, { scope, resource });
+  const request = authorization(app, {
+    scope,
+    resource,
+    authorization_details: details && JSON.stringify(details),
+  });
   const code = answerOf(await walk(browser, request, person)).get('code');
   const { body } = await redeem(server, app, request, code, { resource });
   return { browser, body };
