@@ -79,6 +79,10 @@ async function start(config: Config): Promise<void> {
     runPeriodically(30_000, log, 'archives', () => services.accountData.makeArchives()),
     runPeriodically(2000, log, 'backchannel-logout', () => deliverLogouts(shouldContinue)),
     runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
+    runPeriodically(30_000, log, 'connections', () =>
+      services.connections.refresh.refreshDue(shouldContinue),
+    ),
+    runPeriodically(30_000, log, 'connection-usage', () => services.connections.usage.write()),
     runPeriodically(2000, log, 'traces', () => services.traces.write()),
   ];
   stopOnSignal({
@@ -92,6 +96,7 @@ async function start(config: Config): Promise<void> {
       jobs: () => Promise.all(jobs.map((stopJob) => stopJob())),
       usage: () => services.clientUsage.write(),
       traces: () => services.traces.write(),
+      connections: () => services.connections.usage.write(),
       mail: close,
       database: () => database.close(),
     },

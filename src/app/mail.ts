@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
 import { findAccount } from '../identity/accounts/store.ts';
+import { createConnectionNotices } from '../identity/mail/connection-notices.ts';
 import {
   createSecurityNotices,
   type NoticeKey,
@@ -28,8 +29,12 @@ export function createMail({ knex, config, background, fallbackMailer }: MailDep
   const mailer = url === undefined ? fallbackMailer : createMailer({ url, from });
   const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
   const mailNotice = createSecurityNotices({ knex, issuer, mail, findAccount, createNoticeLink });
+  const mailBroken = createConnectionNotices({ knex, issuer, mail, findAccount });
   return {
     mail,
+    /** Mails the owner of a connection that has to be made again. @param service its name on pages */
+    notifyBroken: (accountId: string, service: string, code: string): void =>
+      background.run('connection_broken', () => mailBroken(accountId, service, code)),
     /** Mails the owner of an account that a way to sign in was added, changed, removed or used. */
     notify: (accountId: string, event: SecurityEvent, about?: { key?: NoticeKey; to?: string }): void =>
       background.run(event, () => mailNotice(accountId, event, about)),

@@ -91,7 +91,12 @@ export function createServices(deps: ServiceDeps) {
   const resources = createResources({ knex, driver, issuer, findClient });
 
   const signOutEverywhere = createSignOutEverywhere({ voidLinks, forgetBrowsers, recordSessionEnds });
-  const { mail, notify } = createMail({ knex, config, background, fallbackMailer: deps.fallbackMailer });
+  const { mail, notify, notifyBroken } = createMail({
+    knex,
+    config,
+    background,
+    fallbackMailer: deps.fallbackMailer,
+  });
 
   const passwords = createPasswords({
     knex,
@@ -199,7 +204,7 @@ export function createServices(deps: ServiceDeps) {
     background,
     clients,
     clientUsage,
-    connections: createConnections({ config, database, secrets }),
+    connections: createConnections({ config, database, secrets, log, notifyBroken }),
     consents,
     engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
     history: createHistory(knex),

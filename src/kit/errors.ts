@@ -8,7 +8,9 @@ const STATUS = {
   conflict: 409,
   too_large: 413,
   rate_limited: 429,
+  bad_gateway: 502,
   unavailable: 503,
+  gateway_timeout: 504,
 } as const;
 
 export type ErrorKind = keyof typeof STATUS;
@@ -22,6 +24,8 @@ interface ErrorOptions {
   retryAfter?: number;
   /** A link for the error page: where the user can go on. */
   back?: { url: string; label: string } | undefined;
+  /** Further members of the answer to a program (RFC 9457 section 3.2). */
+  members?: Record<string, unknown>;
 }
 
 /**
@@ -35,6 +39,7 @@ export class LatchkeyError extends Error {
   readonly faults: Record<string, string>;
   readonly retryAfter: number | undefined;
   readonly back: ErrorOptions['back'];
+  readonly members: Record<string, unknown>;
 
   constructor(kind: ErrorKind, code: string, message: string, options: ErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -43,6 +48,7 @@ export class LatchkeyError extends Error {
     this.faults = options.faults ?? {};
     this.retryAfter = options.retryAfter;
     this.back = options.back;
+    this.members = options.members ?? {};
   }
 
   get status(): number {

@@ -31,7 +31,14 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['fields.ts', 'lockout-rule.ts'],
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
-  connections: [['sign-in', 'handout'], ['proxy', 'sync', 'connect'], ['refresh'], ['vault'], ['services']],
+  connections: [
+    ['sign-in', 'handout'],
+    ['proxy', 'sync', 'connect'],
+    ['refresh'],
+    ['vault'],
+    ['services'],
+    ['refusals.ts'],
+  ],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [
     ['*'],

@@ -11,10 +11,15 @@ import { findClient } from '../../src/oidc/clients/store.ts';
 import { SECRETS } from './databases.ts';
 
 /** Every service on a database, without a server. */
-export function servicesOn(database: Database, issuer = 'http://127.0.0.1'): Services {
+export function servicesOn(
+  database: Database,
+  issuer = 'http://127.0.0.1',
+  settings: Record<string, string> = {},
+): Services {
   const log = createLog('silent');
   const secrets = SECRETS.join(',');
-  const config = { ...loadConfig({ LATCHKEY_SECRETS: secrets, LATCHKEY_LOG_LEVEL: 'silent' }), issuer };
+  const env = { LATCHKEY_SECRETS: secrets, LATCHKEY_LOG_LEVEL: 'silent', ...settings };
+  const config = { ...loadConfig(env), issuer };
   return createServices({ config, database, log, background: createBackground(log) });
 }
 

@@ -25,8 +25,10 @@ export interface VaultCredential extends UpstreamTokens {
   service: string;
   /** Grows with each change of the tokens. */
   version: number;
-  /** When a job refreshes it. */
+  /** When a job refreshes it. After a failed refresh: before that, nobody asks the service again. */
   refreshDueAt: Date | undefined;
+  /** How many refreshes in a row have failed. */
+  failedRefreshes: number;
 }
 
 /** A row of the active credential, with its owner. */
@@ -41,12 +43,13 @@ export interface CredentialRow {
   scope: string | null;
   expires_at: Date | string | null;
   refresh_due_at: Date | string | null;
+  failed_refreshes: number;
   version: number | string;
 }
 
 const SELECT = selectOne({
   columns:
-    't.id, t.user_provider_id, p.account_id, p.provider, t.access_token_sealed, t.refresh_token_sealed, t.token_type, t.scope, t.expires_at, t.refresh_due_at, t.version',
+    't.id, t.user_provider_id, p.account_id, p.provider, t.access_token_sealed, t.refresh_token_sealed, t.token_type, t.scope, t.expires_at, t.refresh_due_at, t.failed_refreshes, t.version',
   from: `${TABLE} t JOIN T_user_providers p ON p.id = t.user_provider_id`,
   where: sql`t.active_slot = ${'connection_id'}`,
 });
@@ -99,6 +102,7 @@ export function openCredential(row: CredentialRow, secrets: Pick<Secrets, 'open'
     scope: row.scope ?? undefined,
     expiresAt: row.expires_at === null ? undefined : toDate(row.expires_at),
     refreshDueAt: row.refresh_due_at === null ? undefined : toDate(row.refresh_due_at),
+    failedRefreshes: row.failed_refreshes,
     version: Number(row.version),
   };
 }

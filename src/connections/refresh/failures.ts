@@ -1,0 +1,70 @@
+/** Why a refresh failed. */
+export interface RefreshFailure {
+  /** A stable code, for the log and `sync_error`. */
+  code: string;
+  /** What the service said, without secrets. */
+  message: string;
+  /** Only the person can mend it, by connecting again. */
+  isPermanent: boolean;
+  /** Seconds after which the service allows another try. */
+  retryAfter?: number | undefined;
+}
+
+/** What openid-client throws for an error response (RFC 6749 section 5.2). */
+interface ErrorResponse extends Error {
+  code?: string;
+  error?: string;
+  error_description?: string;
+  status?: number;
+  response?: Response;
+  cause?: unknown;
+}
+
+/** The code for an error that ends the grant. Google names one of them by a subtype. */
+function permanentCode(error: string | undefined, text: string): string | undefined {
+  if (/admin_policy_enforced/.test(`${error} ${text}`)) return 'refused_by_administrator';
+  if (error !== 'invalid_grant') return undefined;
+  return /invalid_rapt|rapt_required|reauth/.test(text) ? 'reauthentication_required' : 'revoked';
+}
+
+function secondsOf(response: Response | undefined): number | undefined {
+  const text = response?.headers.get('retry-after');
+  if (!text) return undefined;
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, Math.min(86_400, seconds)) : undefined;
+}
+
+/**
+ * Tells a grant that has ended from a service that is down, busy or does not know this server.
+ * @param secret what was sent: a service may repeat it in its answer
+ */
+export function describeFailure(error: unknown, secret: string): RefreshFailure {
+  const thrown = error as ErrorResponse;
+  const cause = thrown.cause as { error_subtype?: unknown } | Response | undefined;
+  const response = thrown.response ?? (cause instanceof Response ? cause : undefined);
+  const subtype = cause && 'error_subtype' in cause ? String(cause.error_subtype) : '';
+  const said = [thrown.error_description ?? '', subtype].filter(Boolean).join(' ').replaceAll(secret, '…');
+  const permanent = permanentCode(thrown.error, said);
+  if (permanent) return { code: permanent, message: said || String(thrown.error), isPermanent: true };
+  const status = thrown.status ?? response?.status;
+  const retryAfter = secondsOf(response);
+  const code =
+    thrown.error === 'invalid_client' || thrown.error === 'unauthorized_client'
+      ? 'client_refused'
+      : status === 429
+        ? 'rate_limited'
+        : status !== undefined && status >= 400
+          ? 'service_error'
+          : 'no_answer';
+  const message = [status, thrown.error, said].filter(Boolean).join(' ');
+  return { code, message: message || 'the service did not answer', isPermanent: false, retryAfter };
+}
+
+const FIRST_PAUSE = 30;
+const LONGEST_PAUSE = 3600;
+
+/** Seconds until the next try: twice as long after each failure, at most an hour, between 75 % and 125 % of it. */
+export function pauseAfter(failures: number, retryAfter = 0): number {
+  const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures - 1, 10));
+  return Math.max(retryAfter, pause * (0.75 + Math.random() / 2));
+}

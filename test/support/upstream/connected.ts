@@ -1,0 +1,43 @@
+import type { Services } from '../../../src/app/services.ts';
+import type { Database } from '../../../src/database/open.ts';
+import { servicesOn } from '../services.ts';
+import type { GoogleLike } from './google.ts';
+
+const OPERATOR = { accountId: null };
+
+/** Services that may reach the stand-ins on this machine. */
+export const openServices = (database: Database): Services =>
+  servicesOn(database, 'http://127.0.0.1', { LATCHKEY_ALLOW_PRIVATE_SERVICES: 'true' });
+
+/** Adds the stand-in as the service `google`. */
+export const addGoogle = ({ connections }: Services, google: GoogleLike): Promise<unknown> =>
+  connections.services.add(OPERATOR, {
+    name: 'google',
+    preset: 'google',
+    baseUrl: google.url,
+    change: { clientId: google.clientId, clientSecret: google.clientSecret },
+  });
+
+/** Connects an account with tokens that the stand-in issues. @returns the id of the connection */
+export async function connectGoogle(
+  { vault }: Pick<Services['connections'], 'vault'>,
+  google: GoogleLike,
+  account: { id: string },
+  { externalId = '100000000000000000001', life = 3_600_000 } = {},
+): Promise<string> {
+  const issued = google.grant();
+  const saved = await vault.save({
+    accountId: account.id,
+    service: 'google',
+    identity: { id: externalId, email: 'ada@gmail.example' },
+    accessLevel: 'read',
+    tokens: {
+      accessToken: issued.access_token,
+      refreshToken: issued.refresh_token,
+      tokenType: 'Bearer',
+      scope: issued.scope,
+      expiresAt: new Date(Date.now() + life),
+    },
+  });
+  return saved.id;
+}
