@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { connectionReportCommand } from './connections/report/cli.ts';
 import { serviceCommands } from './connections/services/cli.ts';
 import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
@@ -53,6 +54,13 @@ export function createProgram(): Command {
   trustedIssuerCommands(program, async (work) => {
     const { withServices } = await load();
     return withServices(({ trustedIssuers }) => work(trustedIssuers));
+  });
+  const connection = program
+    .command('connection')
+    .description('accounts of people that are connected at services');
+  connectionReportCommand(connection, async () => {
+    const { withServices } = await load();
+    return withServices(({ connections }) => connections.report());
   });
   serviceCommands(program, async (work) => {
     const { withServices } = await load();

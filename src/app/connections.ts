@@ -1,5 +1,6 @@
 import type { Config } from '../config/settings.ts';
 import { createRefresh } from '../connections/refresh/index.ts';
+import { createConnectionReport } from '../connections/report/report.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
 import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
@@ -42,5 +43,6 @@ export function createConnections(deps: ConnectionsDeps) {
       deps.notifyBroken(accountId, (await services.find(service))?.displayName ?? service, code);
     },
   });
-  return { services, vault, refresh, usage: createConnectionUsage(knex) };
+  const report = createConnectionReport(deps.database);
+  return { report, services, vault, refresh, usage: createConnectionUsage(knex) };
 }

@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import type { ConnectionReport } from '../connections/report/report.ts';
 import type { ServiceChange } from '../connections/services/changes.ts';
 import type { NewService } from '../connections/services/drafts.ts';
 import { PRESETS, REGISTER_AT } from '../connections/services/presets.ts';
@@ -17,6 +18,7 @@ interface Actor {
 export interface ServicePagesDeps extends ConsoleDeps {
   config: { issuer: string };
   connections: {
+    report(): Promise<ConnectionReport>;
     /** The service that the command calls too. */
     services: {
       list(): Promise<ServiceDocument[]>;
@@ -67,7 +69,8 @@ export function createServicePages(router: Router, layout: ConsoleLayout, deps: 
   router.get(
     PATH,
     signedIn.page(async (ctx, user) => {
-      show(ctx, user, 'list', { title: 'Services', services: await services.list() });
+      const report = await deps.connections.report();
+      show(ctx, user, 'list', { title: 'Services', services: await services.list(), report });
     }, `${SCOPE}.read`),
   );
 

@@ -3,17 +3,24 @@ import { toDate } from '../database/instants.ts';
 import type { Database } from '../database/open.ts';
 import type { Engine } from '../database/statements.ts';
 
-/** SQL that every engine runs as it stands, except for `{30 days ago}`; or a text for each engine. */
+/** SQL that every engine runs as it stands, except for `{30 days ago}` and `{in 1 hour}`; or a text for each engine. */
 export type Sql = string | Record<Engine, string>;
 
 /** @returns the text that one can paste into the engine's own command line */
 export function toDialect(sql: Sql, engine: Engine): string {
   const text = typeof sql === 'string' ? sql : sql[engine];
-  return text.replace(/\{(\d+) days ago\}/g, (_, days) =>
-    engine === 'sqlite'
-      ? `STRFTIME('%Y-%m-%d %H:%M:%f', 'now', '-${days} days')`
-      : `CURRENT_TIMESTAMP - INTERVAL '${days}' DAY`,
-  );
+  return text
+    .replace(/\{(\d+) days ago\}/g, (_, days) =>
+      engine === 'sqlite'
+        ? `STRFTIME('%Y-%m-%d %H:%M:%f', 'now', '-${days} days')`
+        : `CURRENT_TIMESTAMP - INTERVAL '${days}' DAY`,
+    )
+    .replaceAll(
+      '{in 1 hour}',
+      engine === 'sqlite'
+        ? "STRFTIME('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')"
+        : "CURRENT_TIMESTAMP + INTERVAL '1' HOUR",
+    );
 }
 
 /** The rule's condition in SQL that `toDialect` makes executable. */

@@ -126,6 +126,45 @@ ORDER BY t.revoked_at DESC`,
 FROM T_signing_keys
 ORDER BY alg, status, kid`,
   },
+  connections: {
+    description:
+      'connected accounts by service: those that work, those of them whose access token expires within the hour, those that need their owner, and those that are paused',
+    sql: `SELECT p.provider AS service,
+  SUM(CASE WHEN p.is_active = true AND p.sync_status IN ('pending', 'active') THEN 1 ELSE 0 END) AS active,
+  SUM(CASE WHEN p.is_active = true AND p.sync_status IN ('pending', 'active')
+    AND t.expires_at < {in 1 hour} THEN 1 ELSE 0 END) AS expiring,
+  SUM(CASE WHEN p.sync_status = 'error' THEN 1 ELSE 0 END) AS in_error,
+  SUM(CASE WHEN p.sync_status <> 'error' AND (p.is_active = false OR p.sync_status = 'disabled') THEN 1 ELSE 0 END) AS paused
+FROM T_user_providers p LEFT JOIN T_oauth_tokens t ON t.active_slot = p.id
+GROUP BY p.provider
+ORDER BY p.provider`,
+  },
+  'connection-errors': {
+    description: 'connected accounts that need their owner, and why, the latest first',
+    sql: `SELECT p.id, a.username, p.provider AS service, p.sync_error AS error, p.updated_at
+FROM T_user_providers p JOIN T_accounts a ON a.id = p.account_id
+WHERE p.sync_status = 'error'
+ORDER BY p.updated_at DESC, p.id DESC`,
+  },
+  'connection-calls': {
+    description:
+      'calls of applications with connected accounts in the last 24 hours, by service, application and outcome',
+    sql: `SELECT l.provider AS service, l.client_id, c.client_name, l.status, COUNT(*) AS calls,
+  COALESCE(SUM(l.data_size), 0) AS bytes, MAX(l.started_at) AS last_at
+FROM T_sync_logs l LEFT JOIN T_oauth_clients c ON c.client_id = l.client_id
+WHERE l.action_type = 'api_call' AND l.started_at > {1 days ago}
+GROUP BY l.provider, l.client_id, c.client_name, l.status
+ORDER BY l.provider, l.client_id, l.status`,
+  },
+  'connection-syncs': {
+    description: 'syncs of connected accounts in the last 24 hours, by service, kind and outcome',
+    sql: `SELECT provider AS service, action_type, status, COUNT(*) AS runs,
+  COALESCE(SUM(items_processed), 0) AS items, MAX(started_at) AS last_at
+FROM T_sync_logs
+WHERE action_type <> 'api_call' AND started_at > {1 days ago}
+GROUP BY provider, action_type, status
+ORDER BY provider, action_type, status`,
+  },
   rows: {
     description: 'rows by table. Counts every row, which is slow in tables of millions',
     sql: countAllRows,

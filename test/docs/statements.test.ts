@@ -65,6 +65,13 @@ const EXPECTED: Record<string, Expected> = {
     ['ES256', 'active', 'the-kid-of-the-token', '…', ''],
     ['RS256', 'retired', 'an-old-kid', '…', ''],
   ],
+  connections: () => [
+    ['google', '1', '1', '1', '0'],
+    ['motion', '1', '0', '0', '0'],
+  ],
+  'connection-errors': () => [['the-id-of-the-connection', 'mei', 'google', 'invalid_grant', '…']],
+  'connection-calls': () => [['google', app, 'Fieldnotes', 'completed', '2', '123', '…']],
+  'connection-syncs': () => [['google', 'full_sync', 'completed', '1', '7', '…']],
   history: () => [
     ['…', 'passkey.counter_regressed', '', '192.0.2.9', ''],
     ['…', 'sign_in.failed', '', '', 'wrong_password'],

@@ -32,7 +32,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
   connections: [
-    ['sign-in', 'handout'],
+    ['sign-in', 'handout', 'report'],
     ['proxy', 'sync', 'connect'],
     ['refresh'],
     ['vault'],

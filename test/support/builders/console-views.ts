@@ -91,9 +91,26 @@ function serviceViews(room: object, bad: string): [name: string, data: Record<st
   const one = { ...room, ...form, state: { action: bad, csrf: bad } };
   const preset = { name: bad, displayName: bad, authType: 'oauth2' };
   const created = { ...room, ...form, title: bad, redirectUri: bad };
+  const row = {
+    service: bad,
+    username: bad,
+    client_name: bad,
+    client_id: bad,
+    status: bad,
+    action_type: bad,
+  };
+  const at = '2026-11-27T09:10:02.000Z';
+  const report = {
+    connections: [row],
+    errors: [{ ...row, error: bad, updated_at: at }],
+    calls: [{ ...row, last_at: at }],
+    syncs: [{ ...row, last_at: at }],
+  };
+  const empty = { connections: [], errors: [], calls: [], syncs: [] };
   return [
-    ['console/services/list', { ...room, services: [service, withKeys], mayWrite: true }],
-    ['console/services/list', { ...room, services: [] }],
+    ['console/services/list', { ...room, services: [service, withKeys], report, mayWrite: true }],
+    ['console/services/list', { ...room, services: [service], report: empty }],
+    ['console/services/list', { ...room, services: [], report: empty }],
     [
       'console/services/choose',
       { ...room, presets: [preset, { ...preset, authType: 'api_key', isAdded: true }] },

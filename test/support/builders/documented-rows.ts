@@ -106,5 +106,27 @@ export async function knownRows(database: Database): Promise<void> {
     put('T_signing_keys', { kid, alg, status, not_before: ago(DAY) });
   await signing('the-kid-of-the-token', 'ES256', 'active');
   await signing('an-old-kid', 'RS256', 'retired');
+
+  const connection = async (more: Record<string, unknown>, expires_at: Date | null) => {
+    const state = { account_id: ada, provider: 'google', is_active: true, sync_status: 'active' };
+    const id = await put('T_user_providers', { ...state, ...more });
+    await put('T_oauth_tokens', { user_provider_id: id, active_slot: id, expires_at });
+  };
+  await connection({}, new Date(Date.now() + HOUR / 2));
+  await connection({ provider: 'motion' }, null);
+  const broken = { id: 'the-id-of-the-connection', account_id: mei, updated_at: ago(HOUR) };
+  await connection({ ...broken, sync_status: 'error', sync_error: 'invalid_grant' }, ago(HOUR));
+  const log = (more: Record<string, unknown>) =>
+    put('T_sync_logs', {
+      account_id: ada,
+      provider: 'google',
+      status: 'completed',
+      started_at: ago(HOUR),
+      ...more,
+    });
+  await log({ action_type: 'api_call', client_id, data_size: 100 });
+  await log({ action_type: 'api_call', client_id, data_size: 23 });
+  await log({ action_type: 'api_call', client_id, started_at: ago(25 * HOUR) });
+  await log({ action_type: 'full_sync', items_processed: 7 });
   await put('T_rate_limits', { expires_at: ago(HOUR) });
 }
