@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { connectionReportCommand } from './connections/report/cli.ts';
 import { serviceCommands } from './connections/services/cli.ts';
+import { vaultCommands } from './connections/vault/cli.ts';
 import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
@@ -58,6 +59,10 @@ export function createProgram(): Command {
   const connection = program
     .command('connection')
     .description('accounts of people that are connected at services');
+  vaultCommands(connection, async (work) => {
+    const { withServices } = await load();
+    return withServices(work);
+  });
   connectionReportCommand(connection, async () => {
     const { withServices } = await load();
     return withServices(({ connections }) => connections.report());

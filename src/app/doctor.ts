@@ -1,4 +1,5 @@
 import type { Config } from '../config/settings.ts';
+import { countByKey } from '../connections/vault/sealed-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import { explainFault } from '../database/connect-faults.ts';
 import { describeDatabase } from '../database/database-url.ts';
@@ -130,6 +131,19 @@ async function checkClock(database: Database): Promise<string> {
   return fault ? fail(fault) : "the same as the database's";
 }
 
+/** @throws Error when credentials of connections cannot be opened with any of the configured secrets */
+async function checkCredentials({ secrets }: Config, { knex }: Database): Promise<string> {
+  const ring = createSecrets(secrets);
+  const counts = await countByKey(knex);
+  const sum = (rows: typeof counts) => rows.reduce((total, one) => total + one.rows, 0);
+  const lost = sum(counts.filter(({ beginning }) => !ring.hasKeyOf(beginning)));
+  if (lost > 0)
+    fail(
+      `${lost} credentials are sealed with a key that is not in LATCHKEY_SECRETS. Add it again, and run latchkey connection reseal before you remove it.`,
+    );
+  return `${sum(counts)} with readable credentials`;
+}
+
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function runChecks(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
@@ -169,6 +183,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
 
   findings.push(
     await runCheck('signing keys', () => checkSigningKeys(config, database)),
+    await runCheck('connections', () => checkCredentials(config, database)),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
     await runCheck('administrators', () => findMissingAdministrator(database)),
     await runCheck('usernames', () => checkUsernames(database)),

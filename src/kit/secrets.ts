@@ -34,6 +34,10 @@ export interface Secrets {
   open(sealed: string, at: SealedAt): string;
   /** The same for what was sealed as bytes. */
   openBytes(sealed: string, at: SealedAt): Buffer;
+  /** Whether the key of a sealed value is in the ring. */
+  hasKeyOf(sealed: string): boolean;
+  /** Whether a sealed value is sealed with the first key of the ring. */
+  isNewest(sealed: string): boolean;
   /** Signing keys for cookies, newest first (Keygrip order). */
   cookieKeys: string[];
   /** HMAC-SHA-256 over `value` for form tokens, base64url. */
@@ -103,6 +107,8 @@ export function createSecrets(ring: string[]): Secrets {
     },
     open: (sealed, at) => openBytes(sealed, at).toString('utf8'),
     openBytes,
+    hasKeyOf: (sealed) => byId.has(sealed.split('.')[1] ?? ''),
+    isNewest: (sealed) => sealed.startsWith(`v1.${first.id}.`),
     cookieKeys: keys.map((key) => key.cookie),
     csrfToken: (value) => csrf(first, value).toString('base64url'),
     csrfMatches(value, token) {

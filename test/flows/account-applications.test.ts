@@ -43,7 +43,7 @@ describe('the page of applications', () => {
     assert.match(first, /Has no access while you are away/);
     assert.match(
       second,
-      /^ Allowed \d+ \w+ \d{4}.* Last used .*Works while you are away\. Know who you are .* Add and change your calendar/,
+      /^ Allowed today, \d\d:\d\d .* Last used .*Works while you are away\. Know who you are .* Add and change your calendar/,
     );
     assert.doesNotMatch(text, /offline_access|openid|calendar:write/, 'no scope by its name');
 

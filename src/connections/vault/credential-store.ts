@@ -58,7 +58,7 @@ const SELECT = selectOne({
  * Where a token is sealed: the row, its connection and the person. Moved to another row, or its row to another connection
  * or person, it does not open.
  */
-const sealedAt = (
+export const sealedAt = (
   column: 'access_token_sealed' | 'refresh_token_sealed',
   row: { id: string; connectionId: string; accountId: string },
 ) => ({ table: TABLE, column, id: `${row.id}/${row.connectionId}/${row.accountId}` });

@@ -5,6 +5,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { resealClientSecrets } from '../services/store.ts';
 import {
   type AccessLevel,
   addOrLock,
@@ -25,6 +26,7 @@ import {
   type UpstreamTokens,
   type VaultCredential,
 } from './credential-store.ts';
+import { type Resealed, resealCredentials } from './reseal.ts';
 
 export interface VaultDeps {
   knex: Knex;
@@ -139,6 +141,12 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
 
     /** Notes that a connection needs its owner. @returns whether this changed it, so that one of several tells them */
     markBroken: (id: string, code: string): Promise<boolean> => markBroken(knex, id, code),
+
+    /** Seals every credential, and the secrets of this server at services, with the newest key. Resumable. */
+    async reseal(onProgress: Parameters<typeof resealCredentials>[2]): Promise<Resealed> {
+      await resealClientSecrets(knex, secrets);
+      return resealCredentials(knex, secrets, onProgress);
+    },
 
     /** Deletes a connection and destroys its credentials. @returns whether it was there and belonged to the account */
     remove: (

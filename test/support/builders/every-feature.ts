@@ -11,13 +11,17 @@ import {
   signInWith,
   walk,
 } from './authorization.ts';
+import { useConnections } from './every-connection.ts';
 import { invite, open, signUp } from './invitation.ts';
 import { newcomer, signInPage } from './passkey.ts';
 import { NEW_PASSWORD, openLink, resetLink, send } from './password-reset.ts';
 import { secondFactorOf, withApp } from './second-factor.ts';
 
 /** Uses every feature of the server. @returns every secret that people and applications received */
-export async function useAll(server: TestServer): Promise<Map<string, string>> {
+export async function useAll(
+  t: { after(end: () => unknown): void },
+  server: TestServer,
+): Promise<Map<string, string>> {
   const handed = new Map<string, string>();
   const note = (what: string, value: unknown) => void handed.set(`${what} #${handed.size}`, String(value));
   const scope = 'openid offline_access';
@@ -66,6 +70,7 @@ export async function useAll(server: TestServer): Promise<Map<string, string>> {
   note('link', /[\w-]{24}$/.exec(await resetLink(server, 'ada@harbour.example'))?.[0] ?? 'no link');
   note('app', await withApp(server, ada));
   for (const one of await secondFactorOf(server).recoveryCodes.create(ada.id)) note('recovery code', one);
+  for (const [what, secret] of await useConnections(t, server, ada)) note(what, secret);
   await useAccountPages(server, client);
   await server.settled();
   for (const mail of server.sink.mails)

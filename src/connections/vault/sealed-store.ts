@@ -1,0 +1,59 @@
+import type { Knex } from 'knex';
+import type { Secrets } from '../../kit/secrets.ts';
+import { sealedAt } from './credential-store.ts';
+
+const TABLE = 'T_oauth_tokens';
+
+/** A stored credential whose tokens may be sealed with an older key. */
+interface SealedRow {
+  id: string;
+  user_provider_id: string;
+  account_id: string;
+  access_token_sealed: string;
+  refresh_token_sealed: string | null;
+}
+
+/** The next credentials after that id, in its order. */
+export const listSealed = (source: Knex, afterId: string, limit: number): Promise<SealedRow[]> =>
+  source(`${TABLE} as t`)
+    .join('T_user_providers as p', 'p.id', 't.user_provider_id')
+    .where('t.id', '>', afterId)
+    .whereNotNull('t.access_token_sealed')
+    .orderBy('t.id')
+    .limit(limit)
+    .select('t.id', 't.user_provider_id', 'p.account_id', 't.access_token_sealed', 't.refresh_token_sealed');
+
+export async function countSealed(source: Knex): Promise<number> {
+  const [row] = await source(TABLE).whereNotNull('access_token_sealed').count({ rows: '*' });
+  return Number(row?.rows);
+}
+
+/** @returns the beginnings of sealed tokens, which name their keys, and how many rows have each */
+export async function countByKey(source: Knex): Promise<{ beginning: string; rows: number }[]> {
+  const found: { beginning: string; rows: number | string }[] = await source(TABLE)
+    .whereNotNull('access_token_sealed')
+    .select(source.raw('substr(access_token_sealed, 1, 12) AS beginning'))
+    .count({ rows: '*' })
+    .groupByRaw('substr(access_token_sealed, 1, 12)');
+  return found.map(({ beginning, rows }) => ({ beginning, rows: Number(rows) }));
+}
+
+type SealedTokens = Pick<SealedRow, 'access_token_sealed' | 'refresh_token_sealed'>;
+
+/** @returns the tokens of a row, sealed with the newest key @throws Error when one does not open */
+export function sealAgain(secrets: Pick<Secrets, 'open' | 'seal'>, row: SealedRow): SealedTokens {
+  const place = { id: row.id, connectionId: row.user_provider_id, accountId: row.account_id };
+  const again = (column: keyof SealedTokens, sealed: string) =>
+    secrets.seal(secrets.open(sealed, sealedAt(column, place)), sealedAt(column, place));
+  const { access_token_sealed, refresh_token_sealed: refresh } = row;
+  return {
+    access_token_sealed: again('access_token_sealed', access_token_sealed),
+    refresh_token_sealed: refresh === null ? null : again('refresh_token_sealed', refresh),
+  };
+}
+
+/** A row that was changed since it was read is left: what a server writes has the newest key. */
+export async function replaceSealed(source: Knex, row: SealedRow, tokens: SealedTokens): Promise<void> {
+  const { id, access_token_sealed, refresh_token_sealed } = row;
+  await source(TABLE).where({ id, access_token_sealed, refresh_token_sealed }).update(tokens);
+}

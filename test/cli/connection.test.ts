@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { shareServer } from '../support/shared-server.ts';
+import { latchkey } from '../support/warm-command.ts';
+
+describe('latchkey connection', () => {
+  const shared = shareServer();
+  const run = (...args: string[]) => latchkey(['connection', ...args], { url: shared.server.storage.url });
+  const json = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(...args, '--json');
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  let id = '';
+
+  before(async () => {
+    assert.deepEqual(await json('list'), []);
+    const ada = await shared.server.createAccount('ada');
+    await shared.server.createAccount('mei');
+    const saved = await shared.server.services.connections.vault.save({
+      accountId: ada.id,
+      service: 'google',
+      identity: { id: 'g-1', email: 'ada@gmail.example', displayName: 'Ada \u009bat Google' },
+      accessLevel: 'read',
+      tokens: { accessToken: 'canary-access', refreshToken: 'canary-refresh', tokenType: 'Bearer' },
+    });
+    id = saved.id;
+  });
+
+  test('list names the connections of everybody, or of one account, and no token', async () => {
+    const listed = await json('list');
+    assert.deepEqual(
+      listed.map((one: { id: string }) => one.id),
+      [id],
+    );
+    assert.deepEqual(
+      [listed[0].service, listed[0].email, listed[0].status],
+      ['google', 'ada@gmail.example', 'active'],
+    );
+    assert.equal((await json('list', '--account', 'ada')).length, 1);
+    assert.deepEqual(await json('list', '--account', 'mei'), []);
+    const { stdout } = await run('list');
+    assert.match(stdout, /google {2}ada@gmail\.example {2}active/);
+    assert.doesNotMatch(`${stdout}${(await run('list', '--json')).stdout}`, /canary|\u009b/);
+    const unknown = await run('list', '--account', 'nobody');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /nobody/);
+  });
+
+  test('doctor finds credentials whose key is missing', async () => {
+    const { url } = shared.server.storage;
+    const { knex } = shared.server.database;
+    assert.match((await latchkey(['doctor'], { url })).stdout, /connections +1 with readable credentials/);
+    const row = () => knex('T_oauth_tokens').where({ active_slot: id });
+    const { access_token_sealed: sealed } = await row().first();
+    await row().update({ access_token_sealed: sealed.replace(/^v1\.\w+/, 'v1.00000000') });
+    const { stdout } = await latchkey(['doctor'], { url });
+    assert.match(
+      stdout,
+      /WRONG +connections +1 credentials are sealed with a key that is not in LATCHKEY_SECRETS/,
+    );
+    await row().update({ access_token_sealed: sealed });
+  });
+
+  test('reseal says how many it sealed, and that none is left', async () => {
+    assert.deepEqual(await json('reseal'), { resealed: 0, unchanged: 1, damaged: [] });
+    assert.match((await run('reseal')).stdout, /0 sealed again\. 1 had the newest key already/);
+    assert.equal((await run('reseal', 'everything')).code, 2);
+  });
+});
