@@ -84,6 +84,9 @@ const applications: Record<string, Words> = {
   'connection.created': ({ details }) => `You connected an account at ${text(details.service) ?? ''}`,
   'connection.renewed': ({ details }) => `You connected your account at ${text(details.service) ?? ''} again`,
   'connection.removed': ({ details }) => `An account at ${text(details.service) ?? ''} was disconnected`,
+  'connection.refused': ({ details }) => `An account at ${text(details.service) ?? ''} was not connected`,
+  'connection.withdrawn': (event) =>
+    `The access of ${application(event)} to your account at ${text(event.details.service) ?? ''} was taken back`,
   'connection.damaged': () => 'A stored credential of another service could not be read, so it is not used',
   'token.exchanged': (event) => `${application(event)} used your account at another service`,
   'backchannel_logout.failed': (event) =>

@@ -9,6 +9,7 @@ const SECTIONS: [href: string, text: string][] = [
   [HOME, 'Home'],
   [SECURITY, 'Security'],
   ['/account/applications', 'Applications'],
+  ['/account/connections', 'Connections'],
   ['/account/requests', 'Requests'],
   ['/account/sessions', 'Sessions'],
   ['/account/activity', 'Activity'],

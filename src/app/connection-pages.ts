@@ -1,5 +1,12 @@
 import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { createConnectionPages } from '../account/connections.ts';
+import { createNavigation } from '../account/navigation.ts';
 import type { Config } from '../config/settings.ts';
+import { createConnectCookie } from '../connections/connect/browser.ts';
+import { createConnectCallback } from '../connections/connect/callback.ts';
+import { signInUrl } from '../oidc/clients/own-client.ts';
+import { issuerScope } from '../web/issuer-scope.ts';
 import type { ShowPage } from '../web/respond.ts';
 import type { SignedInPages } from '../web/signed-in-pages.ts';
 import type { Services } from './services.ts';
@@ -9,7 +16,35 @@ export interface ConnectionPagesDeps {
   services: Services;
   signedIn: SignedInPages;
   showPage: ShowPage;
+  sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
+  mayAdminister(scopes: string[]): boolean;
 }
 
-/** Registers the pages and endpoints of connections. There are none yet. */
-export function registerConnectionPages(_router: Router, _deps: ConnectionPagesDeps): void {}
+/** Registers the pages and endpoints of connections. */
+export function registerConnectionPages(router: Router, deps: ConnectionPagesDeps): void {
+  const { config, services, signedIn, showPage } = deps;
+  const { connections, consents, limits } = services;
+  const cookie = createConnectCookie(issuerScope(config.issuer));
+  createConnectionPages(router, {
+    signedIn,
+    showPage,
+    cookie,
+    services: connections.services,
+    vault: connections.vault,
+    connect: connections.connect,
+    disconnect: connections.disconnect,
+    listUses: connections.listUses,
+    listApplications: consents.listApplications,
+    withdraw: consents.withdrawConnections,
+    countVisit: limits.connect.countAttempt,
+    navOf: createNavigation(deps.mayAdminister),
+  });
+  createConnectCallback(router, {
+    connect: connections.connect,
+    cookie,
+    showPage,
+    sessionOf: deps.sessionOf,
+    findService: connections.services.find,
+    signInUrl: (page) => signInUrl(config.issuer, page),
+  });
+}

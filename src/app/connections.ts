@@ -1,9 +1,16 @@
 import type { Config } from '../config/settings.ts';
+import { createConnect } from '../connections/connect/connect.ts';
+import { createDisconnect } from '../connections/connect/disconnect.ts';
+import { createStates } from '../connections/connect/states.ts';
+import { createUpstream } from '../connections/connect/upstream.ts';
+import { listUses } from '../connections/connect/uses.ts';
 import { createRefresh } from '../connections/refresh/index.ts';
 import { createConnectionReport } from '../connections/report/report.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
 import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
+import { assertSignedIn } from '../identity/accounts/sign-out-everywhere.ts';
+import type { NoticeDetails, SecurityEvent } from '../identity/mail/security-notices.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
@@ -13,13 +20,15 @@ export interface ConnectionsDeps {
   database: Database;
   secrets: Secrets;
   log: Logger;
+  /** Mails the owner of an account. */
+  notify(accountId: string, event: SecurityEvent, about?: NoticeDetails): void;
   /** Mails the owner of a connection that has to be made again. @param service its name on pages */
   notifyBroken(accountId: string, service: string, code: string): void;
 }
 
 /** Every service of `connections/`, built once. */
 export function createConnections(deps: ConnectionsDeps) {
-  const { config, secrets } = deps;
+  const { config, secrets, notify } = deps;
   const { knex, driver } = deps.database;
   const allowPrivate = config.allowPrivateServices;
   const fetch = createGuardedFetch({ allowPrivate });
@@ -44,5 +53,15 @@ export function createConnections(deps: ConnectionsDeps) {
     },
   });
   const report = createConnectionReport(deps.database);
-  return { report, services, vault, refresh, usage: createConnectionUsage(knex) };
+  const upstream = createUpstream({ issuer: config.issuer, fetch });
+  return {
+    report,
+    services,
+    vault,
+    refresh,
+    usage: createConnectionUsage(knex),
+    connect: createConnect({ states: createStates(secrets), upstream, vault, assertSignedIn, notify }),
+    disconnect: createDisconnect({ findService: services.findAny, vault, upstream, notify }),
+    listUses: (filter: Parameters<typeof listUses>[1]) => listUses(knex, filter),
+  };
 }

@@ -4,7 +4,7 @@ import { findAccount } from '../identity/accounts/store.ts';
 import { createConnectionNotices } from '../identity/mail/connection-notices.ts';
 import {
   createSecurityNotices,
-  type NoticeKey,
+  type NoticeDetails,
   type SecurityEvent,
 } from '../identity/mail/security-notices.ts';
 import { createMailSender } from '../identity/mail/send.ts';
@@ -36,7 +36,7 @@ export function createMail({ knex, config, background, fallbackMailer }: MailDep
     notifyBroken: (accountId: string, service: string, code: string): void =>
       background.run('connection_broken', () => mailBroken(accountId, service, code)),
     /** Mails the owner of an account that a way to sign in was added, changed, removed or used. */
-    notify: (accountId: string, event: SecurityEvent, about?: { key?: NoticeKey; to?: string }): void =>
+    notify: (accountId: string, event: SecurityEvent, about?: NoticeDetails): void =>
       background.run(event, () => mailNotice(accountId, event, about)),
   };
 }

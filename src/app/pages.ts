@@ -193,7 +193,14 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       addMethod: (ctx, method) => rotateSession(provider, scope, ctx, { addMethod: method }),
     },
   });
-  registerConnectionPages(router, { config, services, signedIn, showPage });
+  registerConnectionPages(router, {
+    config,
+    services,
+    signedIn,
+    showPage,
+    sessionOf,
+    mayAdminister,
+  });
   createConsolePages(router, { ...services, config, signedIn, showPage, covers, qrCode, freshSignIn });
   createHomePages(router, {
     provider,

@@ -204,7 +204,7 @@ export function createServices(deps: ServiceDeps) {
     background,
     clients,
     clientUsage,
-    connections: createConnections({ config, database, secrets, log, notifyBroken }),
+    connections: createConnections({ config, database, secrets, notify, log, notifyBroken }),
     consents,
     engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
     history: createHistory(knex),

@@ -92,6 +92,9 @@ export const ROUTES: Route[] = [
   page('/recover'),
   failing(page('/not-me'), 'Nothing was signed out'),
 
+  // Services send the browser back to it.
+  page('/connections/:service/callback'),
+
   // The home page, the account and the console.
   page('/'),
   page('/code'),
@@ -119,6 +122,10 @@ export const ROUTES: Route[] = [
     signedInPage('/account/activity'),
     signedInPage('/account/applications'),
     failing(page('/account/applications/withdraw'), 'No access was ended'),
+    signedInPage('/account/connections'),
+    failing(signedInPage('/account/connections/:service'), 'Nothing was connected'),
+    failing(page('/account/connections/:service/disconnect'), 'Nothing was disconnected'),
+    failing(page('/account/connections/:service/withdraw'), 'No access was ended'),
     signedInPage('/account/requests'),
     failing(page('/account/requests/answer'), 'The request was not answered'),
     signedInPage('/account/sessions'),

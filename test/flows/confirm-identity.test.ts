@@ -145,6 +145,12 @@ const FORMS: Record<
   '/account/activity': { because: 'it has no form' },
   '/account/applications': { because: 'its forms have a path of their own' },
   '/account/sessions': { because: 'its forms have a path of their own' },
+  '/account/connections': { because: 'its forms have a path of their own' },
+  '/account/connections/:service': { because: 'the service asks who it is' },
+  '/account/connections/:service/disconnect': { because: 'it only ends access' },
+  '/account/connections/:service/withdraw': {
+    because: 'it only ends access, and the application asks again',
+  },
   '/account/requests': { because: 'its forms have a path of their own' },
   '/account/security': { because: 'it asks for the current password' },
   '/account/recover': { because: 'the link is the proof' },

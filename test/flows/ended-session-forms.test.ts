@@ -69,6 +69,18 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
   '/account/data/close': () => ({ page: '/account/data', fields: { confirm: 'ada' } }),
   '/account/profile/picture': () => ({ page: '/account/profile', fields: { act: 'remove' } }),
   '/account/sessions/end': () => ({ page: '/account/sessions', fields: { session: 'others' } }),
+  '/account/connections/:service': async (server) => {
+    await addMotion(server);
+    return { page: '/account/connections/motion', fields: { api_key: 'a secret of mine' } };
+  },
+  '/account/connections/:service/disconnect': async (server) => {
+    await addMotion(server);
+    return { page: '/account/connections/motion', fields: { connection: 'x' } };
+  },
+  '/account/connections/:service/withdraw': async (server) => {
+    await addMotion(server);
+    return { page: '/account/connections/motion', fields: { client: 'x' } };
+  },
   '/account/applications/withdraw': () => ({ page: '/account/applications', fields: { client: 'x' } }),
   [NEW]: () => ({
     page: NEW,
@@ -154,6 +166,7 @@ describe('a form whose session has ended', () => {
       '/account/applications',
       '/account/confirm',
       '/account/recover',
+      '/account/connections',
       '/account/requests',
       '/account/sessions',
       '/admin',
@@ -172,7 +185,7 @@ describe('a form whose session has ended', () => {
     test(`${route}: is shown again after a sign-in, without its secrets, and nothing was done`, async (t) => {
       const { server, ada, browser } = await setUp(t);
       const { page, fields, shown = [] } = await fill(server);
-      const path = route.replace(':id', page.split('/').at(-1) ?? '');
+      const path = route.replace(/:\w+/, page.split('/').at(-1) ?? '');
       const hidden = await openForm(browser, page, path);
       await endSessions(server);
       const events = await server.database.knex('T_auth_audit_log').whereNot({ action: 'session.ended' });

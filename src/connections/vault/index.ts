@@ -163,6 +163,8 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
   };
 }
 
+export type Vault = ReturnType<typeof createVault>;
+
 /** Notes uses of connections in memory. A job writes them: a write per call would cost as much as the call. */
 export function createConnectionUsage(knex: Knex) {
   const noted = new Map<string, { uses: number; last: Date }>();

@@ -56,6 +56,18 @@ const SECURITY_EVENTS = {
     subject: 'The e-mail address of your account was changed',
     line: 'The e-mail address of your account was changed. We no longer send mail to this one.',
   },
+  connection_added: {
+    subject: 'An account at another service was connected',
+    line: 'An account at another service was connected to your account. Applications that you allow can use it.',
+  },
+  connection_removed: {
+    subject: 'An account at another service was disconnected',
+    line: 'An account at another service was disconnected from your account. Applications can no longer use it.',
+  },
+  connection_sign_in: {
+    subject: 'An account at another service can now sign you in',
+    line: 'A connected account at another service can now be used to sign in to your account.',
+  },
   account_closing: {
     subject: 'Your account will be deleted in seven days',
     line: 'Someone closed your account. It is signed out everywhere, and deleted in seven days. To keep it, sign in before then.',
@@ -89,9 +101,16 @@ export const describeNotice = (event: string): string =>
     : 'Your account was changed.';
 
 /** The key that an event is about. */
-export interface NoticeKey {
+interface NoticeKey {
   id: string;
   name: string;
+}
+
+/** What a message says beside the event. */
+export interface NoticeDetails {
+  key?: NoticeKey | undefined;
+  to?: string | undefined;
+  service?: string | undefined;
 }
 
 /** @param input `token`: of the link with which the owner says that it was not them */
@@ -100,6 +119,7 @@ const securityNotice = (input: {
   username: string;
   event: SecurityEvent;
   key: NoticeKey | undefined;
+  service: string | undefined;
   token: string;
 }): Message => ({
   kind: input.event,
@@ -108,6 +128,7 @@ const securityNotice = (input: {
     SECURITY_EVENTS[input.event].line,
     `Account: ${harmless(input.username)}`,
     ...(input.key === undefined ? [] : [`Key: ${harmless(input.key.name)}`]),
+    ...(input.service === undefined ? [] : [`Service: ${harmless(input.service)}`]),
     'If this was you, you do not need to do anything.',
   ],
   link: { label: 'This was not me', url: `${input.issuer}/not-me?token=${input.token}` },
@@ -138,13 +159,13 @@ export function createSecurityNotices(deps: SecurityNoticesDeps) {
   /**
    * Mails the owner, if the account has an e-mail address.
    * @param options `key`: the passkey or security key, if the event is about one; `to`: the address, if it is not the
-   *   account's, because that was changed
+   *   account's, because that was changed; `service`: the other service, by its name
    * @throws LatchkeyError unavailable when the mail server did not accept the message
    */
   return async (
     accountId: string,
     event: SecurityEvent,
-    { key, to }: { key?: NoticeKey | undefined; to?: string | undefined } = {},
+    { key, to, service }: NoticeDetails = {},
   ): Promise<void> => {
     if (!mail.isEnabled) return;
     const account = await deps.findAccount(knex, { id: accountId });
@@ -152,8 +173,12 @@ export function createSecurityNotices(deps: SecurityNoticesDeps) {
     if (!account || !email) return;
     const keyId = key && KEY_GAINED.has(event) ? key.id : null;
     const token = await deps.createNoticeLink(knex, { accountId, event, keyId, email });
-    await mail.send(securityNotice({ issuer, username: account.username, event, key, token }), email, {
-      accountId,
-    });
+    await mail.send(
+      securityNotice({ issuer, username: account.username, event, key, service, token }),
+      email,
+      {
+        accountId,
+      },
+    );
   };
 }

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { type ClaimMapping, parseClaimMapping } from '../../access/claim-mappings.ts';
+import { isConnectionScope } from '../../access/connection-scopes.ts';
 import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { toDate } from '../../database/instants.ts';
 import { countTokens, listConsents, listNames, parseResources } from './store.ts';
@@ -50,7 +51,7 @@ export async function listApplications(source: Knex, accountId: string): Promise
       allowedAt: toDate(row.created_at),
       lastUsedAt: toDate(row.last_used_at),
     });
-  for (const { client_id, scope, last_issued_at } of await countTokens(source, { accountId })) {
+  for (const { client_id, scope, granted, last_issued_at } of await countTokens(source, { accountId })) {
     const issuedAt = toDate(last_issued_at);
     const { scopes, lastUsedAt, ...rest } = found.get(client_id) ?? {
       scopes: new Set<string>(),
@@ -58,7 +59,9 @@ export async function listApplications(source: Knex, accountId: string): Promise
       resources: {},
       lastUsedAt: issuedAt,
     };
-    for (const one of parseScopes(scope ?? '')) scopes.add(one);
+    const left = parseScopes(granted);
+    // A person may have ended the use of a connection alone, and the token stays for the rest.
+    for (const one of parseScopes(scope)) if (!isConnectionScope(one) || left.includes(one)) scopes.add(one);
     found.set(client_id, { ...rest, scopes, lastUsedAt: later(lastUsedAt, issuedAt) });
   }
   const clients = await listNames(source, [...found.keys()]);

@@ -5,6 +5,7 @@ import { toDate } from '../../database/instants.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { listApplications } from './applications.ts';
+import { type ConnectionAccessKey, endConnectionAccess } from './connection-access.ts';
 import {
   type AccessKey,
   type ConsentFilter,
@@ -87,6 +88,19 @@ export function createConsents(knex: Knex) {
             origin,
           );
         return ended;
+      }),
+
+    /**
+     * Ends the use of a person's accounts at a service by an application. Its tokens stay for everything else.
+     * @returns whether it was allowed
+     */
+    withdrawConnections: (actor: Actor, access: ConnectionAccessKey, origin: Origin = {}): Promise<boolean> =>
+      inTransaction(knex, async (trx) => {
+        if (!(await endConnectionAccess(trx, access))) return false;
+        const { accountId, clientId, service } = access;
+        const event = { action: 'connection.withdrawn', accountId, clientId, details: { service } };
+        await recordEventIn(trx, { ...event, actorId: actor.accountId }, origin);
+        return true;
       }),
   };
 }

@@ -149,6 +149,8 @@ export function listConsents(source: Knex, filter: ConsentFilter): Promise<Conse
 /** The live tokens of one account, application and scope. */
 export interface TokenCount extends AccessKey {
   scope: string | null;
+  /** The scopes of the grant, which limits what its tokens can do. */
+  granted: string | null;
   tokens: number;
   last_issued_at: Date | string;
 }
@@ -163,8 +165,8 @@ export async function countTokens(source: Knex, filter: ConsentFilter): Promise<
       .where('t.expires_at', '>', new Date());
     if (table === 'T_refresh_tokens') query.whereNull('t.consumed_at');
     const rows = await query
-      .groupBy(...KEY, 't.scope')
-      .select(...KEY, 't.scope')
+      .groupBy(...KEY, 't.scope', 'g.scope')
+      .select(...KEY, 't.scope', { granted: 'g.scope' })
       .count({ tokens: '*' })
       .max({ last_issued_at: 't.created_at' });
     counts.push(...rows.map((row) => ({ ...row, tokens: Number(row.tokens) })));

@@ -24,6 +24,8 @@ const LIMITS = {
   invitation: { points: 20, duration: 900 },
   /** Started passkey ceremonies, each of which writes a row. A sign-in page starts one each time it is opened. */
   ceremony: { points: 600, duration: 900 },
+  /** Visits of services to connect an account or to sign in. Each writes a row, and asks the service. */
+  connect: { points: 100, duration: 900 },
   /** Pushed requests of public applications, whose name anyone can use. Each writes a row. */
   push: { points: 100, duration: 900 },
   /** Requests of devices, the same. */
@@ -155,6 +157,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     signIn: { tryAttempt: (ip, attempt) => trySignIn(keyOf(ip), attempt) },
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
     ceremony: limit(limiterOf('ceremony', LIMITS.ceremony)),
+    connect: limit(limiterOf('connect', LIMITS.connect)),
     push: limit(limiterOf('push', LIMITS.push)),
     deviceRequest: limit(limiterOf('deviceRequest', LIMITS.deviceRequest)),
     registration: limit(limiterOf('registration', LIMITS.registration)),

@@ -1,3 +1,41 @@
+/** The pages of connections, of services with an account and with a key. */
+function connectionViews(all: Record<string, unknown>, bad: string): [string, Record<string, unknown>][] {
+  const at = '2026-11-24T18:00:00.000Z';
+  const works = { id: bad, service: 'google', serviceName: bad, account: bad, can: bad, connectedAt: at };
+  const one = { ...works, missing: [], isServiceActive: true };
+  const broken = { ...one, missing: [bad], isBroken: true, reason: bad, lastUsedAt: at, signsIn: true };
+  const connections = [one, broken, { ...broken, service: 'motion' }];
+  const services = [
+    { name: 'google', displayName: bad, takesKey: false, csrf: bad },
+    { name: 'motion', displayName: bad, takesKey: true, csrf: bad },
+  ];
+  const links = { connect: bad, disconnect: bad, withdraw: bad, signIn: bad };
+  const page = { ...all, actions: links, csrf: links, back: bad, faults: {}, applications: [], uses: [] };
+  const use = { who: bad, act: 'read', what: bad, account: bad, at };
+  const service = { name: bad, displayName: bad, takesKey: false, isActive: true };
+  return [
+    ['account/connections', { ...all, connections, services, path: bad, notice: 'x' }],
+    ['account/connections', { ...all, connections: [], services: [], path: bad }],
+    ['account/connection', { ...page, service, connections: [], notice: 'x' }],
+    [
+      'account/connection',
+      {
+        ...page,
+        service,
+        connections: [one, broken],
+        applications: [{ clientId: bad, name: bad, allowed: [bad] }],
+        uses: [use, { ...use, hasFailed: true }],
+        maySignIn: true,
+      },
+    ],
+    [
+      'account/connection',
+      { ...page, service: { ...service, takesKey: true }, connections: [], faults: { api_key: bad } },
+    ],
+    ['account/connection', { ...page, service: { ...service, isActive: false }, connections: [one] }],
+  ];
+}
+
 /** What an account sees of its sessions, applications, activity, profile and data. */
 export function accountViews(all: Record<string, unknown>, bad: string): [string, Record<string, unknown>][] {
   const at = '2026-11-24T18:00:00.000Z';
@@ -50,6 +88,7 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
     ['account/closed', { title: bad }],
     ['account/profile', { ...profile, faults: {}, notice: 'x' }],
     ['account/profile', { ...profile, faults, alert: bad, theme: 'dark', picture: '/pictures/a' }],
+    ...connectionViews(all, bad),
     ['account/requests', { ...all, requests, notice: 'x' }],
     ['account/requests', { ...all, requests: [] }],
     ['account/sessions', { ...all, sessions, others: 'others', notice: 'x' }],
