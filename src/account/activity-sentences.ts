@@ -35,10 +35,11 @@ const signIns: Record<string, Words> = {
 
 const security: Record<string, Words> = {
   'account.created': () => 'Your account was created',
-  'account.updated': ({ details: { changed } }) =>
-    Array.isArray(changed) && changed.includes('username')
-      ? 'Your username was changed'
-      : 'Your profile was changed',
+  'account.updated': ({ details: { changed } }) => {
+    const columns = Array.isArray(changed) ? changed : [];
+    if (columns.includes('username')) return 'Your username was changed';
+    return columns.includes('preferences') ? 'Your preferences were changed' : 'Your profile was changed';
+  },
   'account.disabled': () => 'Your account was disabled',
   'account.enabled': () => 'Your account was enabled again',
   'data.requested': () => 'A file with your data was requested',

@@ -31,7 +31,7 @@ export interface AccountPagesDeps
     Pick<ActivityPageDeps, 'history' | 'places'>,
     Pick<SessionPageDeps, 'sessions'>,
     Pick<RequestPageDeps, 'background' | 'signInRequests' | 'signInOf'>,
-    Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences' | 'pictures'>,
+    Pick<ProfilePageDeps, 'ownProfile' | 'findPreferences' | 'pictures' | 'listChoices'>,
     Pick<PasswordPageDeps, 'ownPassword'>,
     Pick<DataPageDeps, 'accountData' | 'closing'>,
     Pick<ApplicationPageDeps, 'consents' | 'findScopeDescriptions' | 'findResource' | 'limitToCeiling'> {

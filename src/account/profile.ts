@@ -14,6 +14,12 @@ import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FreshSignIn } from './fresh-sign-in.ts';
 import { LANGUAGES } from './languages.ts';
 import { createPicturePages, PICTURE, type PictureDeps } from './picture.ts';
+import {
+  createPreferencesForm,
+  describePreferences,
+  PREFERENCES,
+  type PreferencesDeps,
+} from './preferences.ts';
 
 export interface ProfilePageDeps {
   signedIn: SignedInPages;
@@ -22,6 +28,7 @@ export interface ProfilePageDeps {
   ownProfile: OwnProfile;
   findPreferences(accountId: string): Promise<Preferences>;
   pictures: PictureDeps['pictures'];
+  listChoices: PreferencesDeps['listChoices'];
   freshSignIn: Pick<FreshSignIn, 'requireFactors' | 'forgetAction'>;
   navOf(user: SignedInUser, current: string): unknown;
 }
@@ -36,6 +43,7 @@ const NOTICES = new Map<string, string>(
     profile: 'Your profile was changed.',
     picture: 'Your picture was changed.',
     'picture-removed': 'Your picture was removed.',
+    preferences: 'Your preferences were changed.',
   }),
 );
 
@@ -91,8 +99,14 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
       timeZones: hasOther(zoneinfo, TIME_ZONES) ? [zoneinfo, ...TIME_ZONES] : TIME_ZONES,
       looks: LOOKS,
       picture: await deps.pictures.findPicture(user.accountId),
-      actions: { profile: PATH, username: USERNAME, picture: PICTURE },
-      csrf: { profile: user.csrf(PATH), username: user.csrf(USERNAME), picture: user.csrf(PICTURE) },
+      preferences: await describePreferences(deps, user.accountId, fields),
+      actions: { profile: PATH, username: USERNAME, picture: PICTURE, preferences: PREFERENCES },
+      csrf: {
+        profile: user.csrf(PATH),
+        username: user.csrf(USERNAME),
+        picture: user.csrf(PICTURE),
+        preferences: user.csrf(PREFERENCES),
+      },
     });
   }
 
@@ -148,10 +162,9 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
     ),
   );
 
-  createPicturePages(router, {
-    ...deps,
-    showProfile: (ctx, user, faults) => show(ctx, user, { faults }),
-  });
+  const showProfile: PreferencesDeps['showProfile'] = (ctx, user, faults) => show(ctx, user, { faults });
+  createPicturePages(router, { ...deps, showProfile });
+  createPreferencesForm(router, { ...deps, showProfile });
 
   const changeUsername = freshSignIn.requireFactors(
     (_user, { username = '' }) => `change your username to “${username}”`,

@@ -7,6 +7,7 @@ import { listUses } from '../connections/connect/uses.ts';
 import { createRefresh } from '../connections/refresh/index.ts';
 import { createConnectionReport } from '../connections/report/report.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
+import { createChoices } from '../connections/vault/choices.ts';
 import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
 import { assertSignedIn } from '../identity/accounts/sign-out-everywhere.ts';
@@ -56,6 +57,7 @@ export function createConnections(deps: ConnectionsDeps) {
   const upstream = createUpstream({ issuer: config.issuer, fetch });
   return {
     report,
+    listChoices: createChoices({ listActive: services.listActive, listConnections: vault.list }),
     services,
     vault,
     refresh,

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
 import { findByHint, findBySubject } from '../identity/accounts/find-by-hint.ts';
+import { wantsMail } from '../identity/accounts/preferences.ts';
 import { findAccount } from '../identity/accounts/store.ts';
 import type { MailSender } from '../identity/mail/send.ts';
 import { createSignInRequestMail } from '../identity/mail/sign-in-requests.ts';
@@ -21,7 +22,14 @@ export function createEngineHooks(deps: {
   const { knex, mail, background } = deps;
   const { issuer, allowPrivateServices } = deps.config;
   const countMessage = deps.limits.countRequestMessage;
-  const mailRequest = createSignInRequestMail({ knex, issuer, mail, findAccount, countMessage });
+  const mailRequest = createSignInRequestMail({
+    knex,
+    issuer,
+    mail,
+    findAccount,
+    countMessage,
+    wantsMail: (accountId, notice) => wantsMail(knex, accountId, notice),
+  });
   return {
     fetch: createGuardedFetch({ allowPrivate: allowPrivateServices }),
     signInRequests: {

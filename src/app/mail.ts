@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
+import { wantsMail } from '../identity/accounts/preferences.ts';
 import { findAccount } from '../identity/accounts/store.ts';
 import { createConnectionNotices } from '../identity/mail/connection-notices.ts';
 import {
@@ -29,7 +30,13 @@ export function createMail({ knex, config, background, fallbackMailer }: MailDep
   const mailer = url === undefined ? fallbackMailer : createMailer({ url, from });
   const mail = createMailSender({ knex, mailer, render: createMailRenderer({ issuer }) });
   const mailNotice = createSecurityNotices({ knex, issuer, mail, findAccount, createNoticeLink });
-  const mailBroken = createConnectionNotices({ knex, issuer, mail, findAccount });
+  const mailBroken = createConnectionNotices({
+    knex,
+    issuer,
+    mail,
+    findAccount,
+    wantsMail: (accountId, notice) => wantsMail(knex, accountId, notice),
+  });
   return {
     mail,
     /** Mails the owner of a connection that has to be made again. @param service its name on pages */

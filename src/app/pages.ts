@@ -170,6 +170,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     accountData: services.accountData,
     closing: services.accounts.closing,
     pictures: services.accounts.pictures,
+    listChoices: services.connections.listChoices,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
     pendingActions,

@@ -114,6 +114,7 @@ export const ROUTES: Route[] = [
       ...failing(page('/account/profile/picture'), 'Your picture was not changed'),
       maxUpload: MAX_UPLOAD_BODY,
     },
+    failing(page('/account/profile/preferences'), 'Your preferences were not changed'),
     failing(page('/account/profile/username'), 'Your username was not changed'),
     failing(signedInPage('/account/data'), 'No file was made'),
     signedInPage('/account/data/archive'),

@@ -142,6 +142,7 @@ const FORMS: Record<
   '/account/closed': { because: 'it has no form' },
   '/account/profile/picture': { because: 'it changes no way to sign in' },
   '/account/profile': { because: 'it changes no way to sign in' },
+  '/account/profile/preferences': { because: 'it changes no way to sign in' },
   '/account/activity': { because: 'it has no form' },
   '/account/applications': { because: 'its forms have a path of their own' },
   '/account/sessions': { because: 'its forms have a path of their own' },

@@ -60,6 +60,11 @@ const FORMS: Record<string, (server: TestServer) => Promise<Sent> | Sent> = {
       '<option value="dark" selected>',
     ],
   }),
+  '/account/profile/preferences': () => ({
+    page: '/account/profile',
+    fields: { mail_sign_in_request: 'yes' },
+    shown: ['name="mail_connection_broken" value="yes">', 'name="mail_sign_in_request" value="yes" checked>'],
+  }),
   '/account/profile/username': () => ({
     page: '/account/profile',
     fields: { username: 'lovelace' },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseScopes } from '../../access/scopes.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
 import { parse } from '../../kit/parse.ts';
@@ -25,7 +26,9 @@ const metadataInput = z.object(
     auth_type: text('auth_type'),
     client_id: text('client_id'),
     client_secret: text('client_secret'),
-    scopes: texts('scopes'),
+    scopes: z
+      .union([z.array(z.string()), z.string().transform(parseScopes)], 'scopes is a list of texts')
+      .optional(),
     api_base_urls: texts('api_base_urls'),
     settings: z.record(z.string(), z.unknown(), 'settings is an object').optional(),
   },

@@ -3,14 +3,18 @@ import type { TableDescription } from './model.ts';
 export const preferences: Record<string, TableDescription> = {
   T_user_preferences: {
     part: 'accounts',
-    purpose: 'Display settings of the account’s own pages. What applications also see is in T_accounts.',
+    purpose: 'What the owner of an account prefers. What applications also see is in T_accounts.',
     columns: {
       account_id: 'The account. Without a row, it has the defaults.',
-      settings: 'JSON: `theme`, which is `light` or `dark`; without it, the pages follow the browser.',
+      settings:
+        'JSON, merged with each change: `theme`, which is `light` or `dark` (without it, the pages follow the browser); `default_connections`, the id of the connection that is used at each service if a request names none; `mail`, false for each notice that is not mailed (`connection_broken`, `sign_in_request`).',
       updated_at: 'When it was last changed; NULL if it never was.',
     },
     indices: { I_user_preferences_account_id: 'Every page of the account; one row for each.' },
-    security: ['Not used for any decision. Unknown values are ignored.'],
+    security: [
+      'Gives no access: a default connection is used only if it belongs to the account. Unknown values are ignored, and kept.',
+      'Notices about the security of an account cannot be switched off.',
+    ],
     lifetime: 'Until the account is deleted.',
     initialContent: 'Empty.',
   },

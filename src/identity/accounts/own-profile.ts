@@ -5,7 +5,7 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { type ProfileChange, profileChange, usernameChange } from './input.ts';
-import { savePreferences } from './preferences.ts';
+import { changePreferences, type PreferencesChange } from './preferences.ts';
 import { accountNotFound } from './profile.ts';
 import { countReserved, isReserved, reserveUsername } from './reserved-usernames.ts';
 import { assertSignedIn } from './sign-out-everywhere.ts';
@@ -95,6 +95,14 @@ export function createOwnProfile({ knex, renameCredential, tryAttempt, notify }:
       notify(owner.accountId, 'username_changed');
     },
 
+    /** Changes which notices are mailed, and which connected account is used. @throws LatchkeyError invalid_input */
+    changePreferences: (owner: Owner, change: PreferencesChange): Promise<void> =>
+      inTransaction(knex, async (trx) => {
+        const { id, username } = await getAccount(trx, owner);
+        await changePreferences(trx, id, change);
+        await recordChange(trx, owner, username, ['preferences']);
+      }),
+
     /** @throws LatchkeyError invalid_input with a sentence for each field */
     async changeProfile(owner: Owner, input: ProfileChange): Promise<void> {
       const { theme, ...columns } = parse(profileChange, input);
@@ -115,7 +123,7 @@ export function createOwnProfile({ knex, renameCredential, tryAttempt, notify }:
             changed.map(([name]) => name),
           );
         }
-        await savePreferences(trx, account.id, { theme });
+        await changePreferences(trx, account.id, { theme: theme ?? null });
       });
     },
   };

@@ -20,7 +20,7 @@ const connectionBroken = (issuer: string, username: string, service: string, cod
   closing: ['If you ended this connection yourself, ignore this message.'],
 });
 
-/** @returns a function that mails the owner of a connection that needs them, if the account has an e-mail address */
+/** @returns a function that mails the owner of a connection that needs them, if the account has an e-mail address and wants the mail */
 export function createConnectionNotices(deps: {
   knex: Knex;
   issuer: string;
@@ -29,10 +29,12 @@ export function createConnectionNotices(deps: {
     source: Knex,
     filter: { id: string },
   ): Promise<{ username: string; email: string | null } | undefined>;
+  wantsMail(accountId: string, notice: 'connection_broken'): Promise<boolean>;
 }) {
   return async (accountId: string, service: string, code: string): Promise<void> => {
     const account = await deps.findAccount(deps.knex, { id: accountId });
     if (!deps.mail.isEnabled || !account?.email) return;
+    if (!(await deps.wantsMail(accountId, 'connection_broken'))) return;
     const message = connectionBroken(deps.issuer, account.username, service, code);
     await deps.mail.send(message, account.email, { accountId });
   };

@@ -26,7 +26,7 @@ const signInRequest = (
   closing: ['If this was not you, deny it there, or ignore this message.'],
 });
 
-/** @returns a function that mails the owner, if the account has an e-mail address and has not got too many messages */
+/** @returns a function that mails the owner, if the account has an e-mail address, wants the mail, and has not got too many messages */
 export function createSignInRequestMail(deps: {
   knex: Knex;
   issuer: string;
@@ -37,10 +37,12 @@ export function createSignInRequestMail(deps: {
   ): Promise<{ username: string; email: string | null } | undefined>;
   /** Counts a message to an address. @throws LatchkeyError rate_limited */
   countMessage(email: string): Promise<void>;
+  wantsMail(accountId: string, notice: 'sign_in_request'): Promise<boolean>;
 }) {
   return async (accountId: string, request: SignInRequestInput): Promise<void> => {
     const account = await deps.findAccount(deps.knex, { id: accountId });
     if (!deps.mail.isEnabled || !account?.email) return;
+    if (!(await deps.wantsMail(accountId, 'sign_in_request'))) return;
     try {
       await deps.countMessage(account.email);
     } catch (error) {

@@ -65,8 +65,12 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
   const typed = { username: bad, name: bad, locale: 'pt', zoneinfo: 'UTC', theme: 'dark' };
   const pairs = { languages: [['pt', bad]], looks: [['dark', bad]], timeZones: ['UTC', bad] };
   const forms = {
-    actions: { profile: bad, username: bad, picture: bad },
-    csrf: { profile: bad, username: bad, picture: bad },
+    actions: { profile: bad, username: bad, picture: bad, preferences: bad },
+    csrf: { profile: bad, username: bad, picture: bad, preferences: bad },
+    preferences: {
+      notices: [{ name: 'mail_sign_in_request', text: bad, isOn: true }],
+      choices: [{ name: bad, displayName: bad, connections: [{ id: bad, label: bad }], chosen: bad }],
+    },
   };
   const shown = ['phone', 'address'];
   const profile = { ...all, ...pairs, ...forms, typed, shown, isMoreOpen: true };
