@@ -83,6 +83,7 @@ async function start(config: Config): Promise<void> {
       services.connections.refresh.refreshDue(shouldContinue),
     ),
     runPeriodically(30_000, log, 'connection-usage', () => services.connections.usage.write()),
+    runPeriodically(2000, log, 'connection-log', () => services.connections.useLog.write()),
     runPeriodically(2000, log, 'traces', () => services.traces.write()),
   ];
   stopOnSignal({
@@ -97,6 +98,7 @@ async function start(config: Config): Promise<void> {
       usage: () => services.clientUsage.write(),
       traces: () => services.traces.write(),
       connections: () => services.connections.usage.write(),
+      connection_log: () => services.connections.useLog.write(),
       mail: close,
       database: () => database.close(),
     },

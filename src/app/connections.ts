@@ -4,6 +4,8 @@ import { createDisconnect } from '../connections/connect/disconnect.ts';
 import { createStates } from '../connections/connect/states.ts';
 import { createUpstream } from '../connections/connect/upstream.ts';
 import { listUses } from '../connections/connect/uses.ts';
+import { createUseLog } from '../connections/log/index.ts';
+import { createApiClient } from '../connections/proxy/api-client.ts';
 import { createRefresh } from '../connections/refresh/index.ts';
 import { createConnectionReport } from '../connections/report/report.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
@@ -65,5 +67,7 @@ export function createConnections(deps: ConnectionsDeps) {
     connect: createConnect({ states: createStates(secrets), upstream, vault, assertSignedIn, notify }),
     disconnect: createDisconnect({ findService: services.findAny, vault, upstream, notify }),
     listUses: (filter: Parameters<typeof listUses>[1]) => listUses(knex, filter),
+    useLog: createUseLog(knex, deps.log),
+    apiClient: createApiClient({ allowPrivate }),
   };
 }

@@ -52,6 +52,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
   for (const step of createMiddleware({ ...deps, provider, services, assets, showPage, pages }))
     provider.use(step as never);
   logErrors(provider, log);
-  const close = (drainMs: number) => background.drain(drainMs).then(services.limits.close);
+  const { limits, connections } = services;
+  const close = (ms: number) => background.drain(ms).then(connections.apiClient.close).then(limits.close);
   return { provider, services, deliverLogouts: createLogoutDelivery({ ...deps, provider }), close };
 }

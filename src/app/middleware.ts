@@ -30,6 +30,7 @@ import type { ShowPage } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { requireSameOrigin } from '../web/same-origin.ts';
 import { allowAnyFormTarget, setSecurityHeaders } from '../web/security-headers.ts';
+import { createConnectionProxy } from './connection-proxy.ts';
 import type { Services } from './services.ts';
 
 export interface MiddlewareDeps {
@@ -41,6 +42,7 @@ export interface MiddlewareDeps {
   provider: Provider;
   services: {
     clients: Pick<Services['clients'], 'listScopes'>;
+    connections: Services['connections'];
     wayBack: Services['wayBack'];
     limits: Services['limits'];
     resources: Pick<Services['resources'], 'find' | 'listHosted' | 'listAuthorizationTypes'>;
@@ -76,6 +78,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     refuseOtherMethods((route, path) =>
       route.servedBy === 'pages' ? methodsOfPage(deps.pages, path) : route.methods,
     ),
+    // Passes calls on to services that people have connected. It limits their bodies itself, and they need no unit of work.
+    createConnectionProxy({ ...deps.services, issuer, driver: database.driver, provider: deps.provider }),
     // Refuses bodies that are too large.
     limitBodies,
     // Health checks and assets need no unit of work.

@@ -23,6 +23,34 @@ export const needsReconnect = (service: string, reason?: string) =>
     { members: reason === undefined ? { service } : { service, reason } },
   );
 
+/** @param scopes of which one is missing: those of the application's token, or those that the person allowed at the service */
+export const missingScopes = (scopes: string[], whose: 'application' | 'connection') =>
+  new LatchkeyError(
+    'forbidden',
+    'missing_scopes',
+    whose === 'application'
+      ? 'The access token of the application lacks the scope for this call.'
+      : 'The person did not allow this at the service. They have to connect the account again.',
+    { members: { scopes, missing_from: whose } },
+  );
+
+export const callRateLimited = (retryAfter: number) =>
+  new LatchkeyError(
+    'rate_limited',
+    'rate_limited',
+    'This connection has made too many calls. Retry-After says when it may make the next one.',
+    { retryAfter },
+  );
+
+/** @param connections among which the application has to choose */
+export const connectionRequired = (connections: { id: string; email?: string | null | undefined }[]) =>
+  new LatchkeyError(
+    'invalid_input',
+    'connection_required',
+    'This person has connected several accounts at the service. Name one in the header Connection-Id.',
+    { members: { connections } },
+  );
+
 export const upstreamUnreachable = (cause: unknown) =>
   new LatchkeyError(
     'bad_gateway',
@@ -32,6 +60,10 @@ export const upstreamUnreachable = (cause: unknown) =>
       cause,
     },
   );
+
+export const upstreamTimeout = (cause: unknown) =>
+  new LatchkeyError('gateway_timeout', 'upstream_timeout', 'The service did not answer in time.', { cause });
+
 /** Another request, perhaps of another server, refreshes the credential and is not done yet. */
 export const refreshPending = () =>
   new LatchkeyError(
@@ -39,4 +71,13 @@ export const refreshPending = () =>
     'refresh_pending',
     'The credential of this connection is being refreshed. Send the call again.',
     { retryAfter: 2 },
+  );
+
+/** The body was passed on while it arrived, so the call cannot be repeated with the new credential. */
+export const credentialRenewed = () =>
+  new LatchkeyError(
+    'unavailable',
+    'credential_renewed',
+    'The service asked for a new credential after the body had been sent. It is there now: send the call again.',
+    { retryAfter: 1 },
   );

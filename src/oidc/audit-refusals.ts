@@ -16,6 +16,7 @@ const ACTIONS: Record<string, string> = {
   'introspection.error': 'introspection.refused',
   'revocation.error': 'revocation.refused',
   'userinfo.error': 'userinfo.refused',
+  'connection_call.error': 'connection_call.refused',
   'authorization.error': 'authorization.refused',
   'pushed_authorization_request.error': 'authorization.refused',
   'device_authorization.error': 'authorization.refused',

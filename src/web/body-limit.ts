@@ -23,7 +23,7 @@ export const bodyTooLarge = (limit: number) =>
  * Ends the connection after the response. What the client still sends is discarded for a moment: closing a socket that
  * has unread bytes resets the connection, and the client might then lose the response.
  */
-function closeConnection({ req, res }: Context): void {
+export function closeConnection({ req, res }: Context): void {
   const { socket } = req;
   res.setHeader('Connection', 'close');
   // Node calls it after the last response of a connection.

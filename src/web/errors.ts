@@ -51,6 +51,12 @@ export function showError(
   });
 }
 
+/** Whether no person opens that path: health checks, and the API of a connected service. */
+function isForProgram({ path }: Context): boolean {
+  const route = findRoute(path);
+  return route?.servedBy === 'middleware' && route.audience === 'endpoint';
+}
+
 /** Whether the URL has a NUL or a broken percent-encoding, which no browser or application sends by mistake. */
 function isMalformed(url: string): boolean {
   try {
@@ -85,12 +91,13 @@ export function answerErrors(deps: ErrorDeps): Middleware {
   function answer(
     ctx: Context,
     status: number,
-    { code, message, back }: Pick<LatchkeyError, 'code' | 'message'> & { back?: LatchkeyError['back'] },
+    error: Pick<LatchkeyError, 'code' | 'message'> & Partial<Pick<LatchkeyError, 'back' | 'members'>>,
   ): void {
+    const { code, message, back, members } = error;
     ctx.state.errorCode = code;
     if (deps.answerEndpointError(ctx, status, message)) return;
     ctx.status = status;
-    if (ctx.accepts('html', 'json') === 'html') {
+    if (ctx.accepts('html', 'json') === 'html' && !isForProgram(ctx)) {
       const failure =
         ctx.method === 'POST' && status < 500 && status !== 429 ? findRoute(ctx.path)?.failure : undefined;
       const heading = HEADINGS[code] ?? failure ?? HEADINGS[status] ?? 'This request could not be completed';
@@ -98,7 +105,7 @@ export function answerErrors(deps: ErrorDeps): Middleware {
       return;
     }
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { type: 'about:blank', title: message, status, code };
+    ctx.body = Object.assign({ type: 'about:blank', title: message, status, code }, members);
     ctx.type = 'application/problem+json';
   }
 

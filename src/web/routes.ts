@@ -1,6 +1,6 @@
 /** A path of this server, and what the request pipeline does for it. */
 export interface Route {
-  /** `:name` stands for one segment of letters, digits, `_` and `-`. */
+  /** `:name` stands for one segment of letters, digits, `_` and `-`, and `*` at the end for whatever follows. */
   path: string;
   /** The part that answers: our own pages, the protocol engine, or a middleware before both. */
   servedBy: 'pages' | 'engine' | 'middleware';
@@ -174,6 +174,9 @@ export const ROUTES: Route[] = [
   endpoint('/.well-known/openid-configuration', GET),
   endpoint('/.well-known/oauth-authorization-server', GET),
 
+  // The API of a service at which a person has connected an account (connections/proxy/).
+  { path: '/connections/:service/proxy/*', servedBy: 'middleware', audience: 'endpoint', form: 'none' },
+
   health('/healthz'),
   health('/readyz'),
 ];
@@ -181,7 +184,7 @@ export const ROUTES: Route[] = [
 const fixed = new Map(ROUTES.filter(({ path }) => !path.includes(':')).map((route) => [route.path, route]));
 const patterns = ROUTES.filter(({ path }) => path.includes(':')).map((route) => ({
   route,
-  pattern: new RegExp(`^${route.path.replace(/:\w+/g, '[\\w-]+')}$`, 'i'),
+  pattern: new RegExp(`^${route.path.replace(/:\w+/g, '[\\w-]+').replace(/\/\*$/, '(/.*)?')}$`, 'i'),
 }));
 
 /**

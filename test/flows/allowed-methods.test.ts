@@ -24,7 +24,8 @@ describe('a method that a path does not have', () => {
   test('gets 405 and the methods that it has, at every path', async (t) => {
     const { issuer } = await startServer(t, 'sqlite');
     for (const { path } of ROUTES) {
-      if (path === '/token/:unknown') continue;
+      // At the API of another service, that service decides.
+      if (path === '/token/:unknown' || path.endsWith('/*')) continue;
       // No path has this method.
       const { status, allow = '' } = await send(issuer + pathOf(path), 'PATCH');
       assert.equal(status, 405, path);

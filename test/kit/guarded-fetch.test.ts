@@ -4,7 +4,8 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { createGuardedFetch, isPublicAddress } from '../../src/kit/guarded-fetch.ts';
+import { isPublicAddress } from '../../src/kit/guarded-agent.ts';
+import { createGuardedFetch } from '../../src/kit/guarded-fetch.ts';
 
 /** A server on every address of this machine. `reached` counts connections, so it also sees those that TLS would break. */
 async function startCanary(t: TestContext, listener: RequestListener = (_req, res) => res.end('here')) {

@@ -36,7 +36,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['proxy', 'sync', 'connect'],
     ['refresh'],
     ['vault'],
-    ['services'],
+    ['services', 'log'],
     ['refusals.ts'],
   ],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isPublicAddress } from '../../kit/guarded-fetch.ts';
+import { isPublicAddress } from '../../kit/guarded-agent.ts';
 
 const MAX_LENGTH = 1000;
 /** Endings of names that are resolved inside a network alone (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`). */

@@ -46,6 +46,7 @@ export const audit: Record<string, TableDescription> = {
         'revocation.refused': 'a request to `/token/revocation` was refused',
         'registration.refused': 'a request to `/register` was refused',
         'userinfo.refused': 'a request to `/me` was refused',
+        'connection_call.refused': 'a call through the proxy of connections had no valid access token',
         'sign_out.refused': 'a request to `/session/end` was refused',
         'grant.revoked': 'a grant was revoked, with all its tokens',
         'access_token.revoked': 'an application revoked an access token',

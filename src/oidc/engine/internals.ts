@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { findUnit } from '../../database/unit-of-work.ts';
 import { createFreshCache } from '../../kit/fresh-cache.ts';
+import { findMissingTokenStep } from './access-tokens.ts';
 import { WORDING } from './errors.ts';
 import { findMissingGrantHelper } from './grants.ts';
 import { hasKeys } from './keys.ts';
@@ -70,6 +71,7 @@ export function checkEngine(provider: object): void {
     (endSession ? undefined : 'endSession') ??
     (hasKeys(provider) ? undefined : 'keystore') ??
     findMissingGrantHelper() ??
+    findMissingTokenStep() ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
   if (missing === undefined) return;
   const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };

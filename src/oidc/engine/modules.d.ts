@@ -45,3 +45,32 @@ declare module 'oidc-provider/lib/helpers/grants.js' {
     ctx: Context,
   ): Promise<{ identifier(): string; scopes: Set<string> }[]>;
 }
+
+declare module 'oidc-provider/lib/shared/access_token.js' {
+  type Step = (ctx: import('oidc-provider').KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
+  export function getValidateAccessToken(): Step;
+  export const loadAccessTokenClient: Step;
+  export const loadAccessTokenAccount: Step;
+  export const loadAccessTokenGrant: Step;
+}
+
+declare module 'oidc-provider/lib/shared/set_www_authenticate_header.js' {
+  export default function getStep(): (
+    ctx: import('oidc-provider').KoaContextWithOIDC,
+    next: () => Promise<void>,
+  ) => Promise<void>;
+}
+
+declare module 'oidc-provider/lib/shared/cors.js' {
+  export default function getStep(options: {
+    allowMethods: string;
+    clientBased: boolean;
+    maxAge: number;
+    exposeHeaders: string[];
+  }): (ctx: import('oidc-provider').KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
+}
+
+declare module 'oidc-provider/lib/helpers/als.js' {
+  const storage: import('node:async_hooks').AsyncLocalStorage<object>;
+  export default storage;
+}

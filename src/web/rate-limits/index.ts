@@ -69,6 +69,11 @@ export interface Limits extends Record<Exclude<keyof typeof LIMITS, 'signIn'>, A
   countMessage(email: string): Promise<void>;
   /** The same for a message that an application caused. @throws LatchkeyError rate_limited */
   countRequestMessage(email: string): Promise<void>;
+  /**
+   * Counts a call with a connection. @param size as its service allows
+   * @returns after how many seconds it may be made; undefined: now
+   */
+  countCall(connectionId: string, size: { requests: number; seconds: number }): Promise<number | undefined>;
   close(): void;
 }
 
@@ -153,6 +158,13 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     duration: UNDER_WAY_SECONDS,
   });
   const trySignIn = createAttemptLimit(signIns, signInsUnderWay, refused);
+  const callLimiters = new Map<string, RateLimiterAbstract>();
+  function callLimiter({ requests, seconds }: { requests: number; seconds: number }): RateLimiterAbstract {
+    const name = `call:${requests}/${seconds}`;
+    const limiter = callLimiters.get(name) ?? limiterOf(name, { points: requests, duration: seconds });
+    callLimiters.set(name, limiter);
+    return limiter;
+  }
   return {
     signIn: { tryAttempt: (ip, attempt) => trySignIn(keyOf(ip), attempt) },
     invitation: limit(limiterOf('invitation', LIMITS.invitation)),
@@ -169,6 +181,15 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     },
     async countRequestMessage(email) {
       await requestMailbox.consume(digest(email)).catch(refused);
+    },
+    async countCall(connectionId, size) {
+      const taken: unknown = await callLimiter(size)
+        .consume(connectionId)
+        .catch((reason: unknown) => reason);
+      if (!(taken instanceof RateLimiterRes)) throw taken;
+      return taken.consumedPoints > size.requests
+        ? Math.max(1, Math.ceil(taken.msBeforeNext / 1000))
+        : undefined;
     },
     close: () => redis?.disconnect(),
   };

@@ -63,7 +63,12 @@ const MISBEHAVIOUR: Record<string, Answer> = {
 export async function serve(
   t: Pick<TestContext, 'after'>,
   answer: (res: ServerResponse, request: UpstreamRequest, url: URL) => Promise<boolean> | boolean,
-): Promise<{ url: string; requests: UpstreamRequest[] }> {
+): Promise<{
+  url: string;
+  requests: UpstreamRequest[];
+  /** Waits for a request of that path, ten seconds at most. */
+  received(path: string): Promise<void>;
+}> {
   const requests: UpstreamRequest[] = [];
   const server = createServer(async (req, res) => {
     const parts: Buffer[] = [];
@@ -82,5 +87,12 @@ export async function serve(
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    async received(path) {
+      for (let tries = 0; tries < 1000 && !requests.some((one) => one.path === path); tries += 1)
+        await new Promise((done) => setTimeout(done, 10));
+    },
+  };
 }

@@ -1,0 +1,33 @@
+import type { Middleware } from 'koa';
+import type { Provider } from 'oidc-provider';
+import { createProxy } from '../connections/proxy/index.ts';
+import type { Driver } from '../database/driver/contract.ts';
+import { createConnectionAccess } from '../oidc/connection-access.ts';
+import { issuerScope } from '../web/issuer-scope.ts';
+import type { Services } from './services.ts';
+
+/** The proxy of connections, and the engine's check of the access tokens that applications present there. */
+export function createConnectionProxy(deps: {
+  issuer: string;
+  driver: Driver;
+  provider: Provider;
+  limits: Pick<Services['limits'], 'countCall'>;
+  connections: Services['connections'];
+}): Middleware {
+  const { issuer, driver, provider, limits } = deps;
+  const { services, vault, refresh, usage, useLog, apiClient } = deps.connections;
+  return createProxy(
+    {
+      base: issuerScope(issuer).base,
+      findService: services.find,
+      findConnections: vault.list,
+      findDefault: async () => undefined,
+      getCredential: refresh.getFresh,
+      recordUse: usage.recordUse,
+      countCall: limits.countCall,
+      useLog,
+      apiClient,
+    },
+    createConnectionAccess(provider, { driver, issuer }),
+  );
+}

@@ -1,0 +1,49 @@
+import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { LatchkeyError } from '../../kit/errors.ts';
+import type { EndOfUse } from '../log/index.ts';
+import { toRefusal, type UpstreamResponse } from './api-client.ts';
+
+/** The most bytes of an answer. */
+const MAX_RESPONSE = 1024 ** 3;
+
+const tooLarge = () =>
+  new LatchkeyError('bad_gateway', 'answer_too_large', `An answer has at most ${MAX_RESPONSE} bytes.`);
+
+/** What an answer is in the log. The service has refused a call whose status is 400 or more. */
+const endOf = (status: number, bytes: number): EndOfUse =>
+  status < 400 ? { status: 'completed', bytes } : { status: 'failed', bytes, errorCode: String(status) };
+
+/**
+ * Passes an answer on as it arrives, at the pace of the application. Once the headers are sent, an answer that cannot be
+ * completed ends with its connection, so that the application notices.
+ * @returns how it ended; never throws
+ */
+export async function passOn(
+  res: ServerResponse,
+  { statusCode, body }: Pick<UpstreamResponse, 'statusCode' | 'body'>,
+  headers: Record<string, string | string[]>,
+): Promise<EndOfUse> {
+  let bytes = 0;
+  let failed: 'service' | 'application' | undefined;
+  res.once('close', () => {
+    if (!res.writableFinished) failed ??= 'application';
+  });
+  body.once('error', () => {
+    failed ??= 'service';
+  });
+  res.writeHead(statusCode, headers);
+  // Like the pipeline, it is attached at once, and loses nothing.
+  body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_RESPONSE) body.destroy(tooLarge());
+  });
+  try {
+    await pipeline(body, res);
+    return endOf(statusCode, bytes);
+  } catch (error) {
+    if (failed === 'application') return { status: 'cancelled', bytes };
+    const { code, message } = toRefusal(error);
+    return { status: 'failed', bytes, errorCode: code, errorMessage: message };
+  }
+}

@@ -1,0 +1,68 @@
+import type { Dispatcher } from 'undici';
+import { LatchkeyError } from '../../kit/errors.ts';
+import { assertScheme, createGuardedAgent } from '../../kit/guarded-agent.ts';
+import { upstreamTimeout, upstreamUnreachable } from '../refusals.ts';
+import type { CallBody } from './body.ts';
+
+/** Milliseconds for a connection, for the headers of an answer, and between two parts of its body. */
+const CONNECT_MS = 10_000;
+const HEADERS_MS = 60_000;
+const IDLE_MS = 60_000;
+/** At once, to one origin. Further calls wait. */
+const CONNECTIONS = 128;
+
+export interface UpstreamCall {
+  origin: string;
+  /** With the query. */
+  path: string;
+  method: string;
+  headers: Record<string, string | string[]>;
+  body: CallBody['data'];
+  signal: AbortSignal;
+}
+
+export type UpstreamResponse = Dispatcher.ResponseData;
+
+const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'];
+
+/** @param reason why the call was aborted, if it was */
+export function toRefusal(error: unknown, reason?: unknown): LatchkeyError {
+  const cause = reason ?? error;
+  if (cause instanceof LatchkeyError) return cause;
+  const { code, name } = cause as { code?: string; name?: string };
+  const isLate = TIMEOUTS.includes(String(code)) || name === 'TimeoutError';
+  return isLate ? upstreamTimeout(cause) : upstreamUnreachable(cause);
+}
+
+/**
+ * The connections to services, which are kept and used again. Redirects are not followed: the credential goes nowhere else.
+ * @param options `allowPrivate`: LATCHKEY_ALLOW_PRIVATE_SERVICES
+ */
+export function createApiClient({ allowPrivate }: { allowPrivate: boolean }) {
+  const agent = createGuardedAgent({
+    allowPrivate,
+    timeLimit: CONNECT_MS,
+    agent: { headersTimeout: HEADERS_MS, bodyTimeout: IDLE_MS, connections: CONNECTIONS, pipelining: 1 },
+  });
+  return {
+    /** @throws LatchkeyError bad_gateway, gateway_timeout, or the reason of the signal if that is one */
+    async send({ origin, path, method, headers, body, signal }: UpstreamCall): Promise<UpstreamResponse> {
+      assertScheme(new URL(origin), allowPrivate);
+      try {
+        return await agent.request({
+          origin,
+          path,
+          method: method as Dispatcher.HttpMethod,
+          headers,
+          body: body as Dispatcher.DispatchOptions['body'],
+          signal,
+        });
+      } catch (error) {
+        throw toRefusal(error, signal.aborted ? signal.reason : undefined);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+export type ApiClient = ReturnType<typeof createApiClient>;

@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bodyTooLarge } from '../../web/body-limit.ts';
+
+/** The most bytes of a request. Larger files are sent to services in parts. */
+const MAX_REQUEST = 64 * 1024 * 1024;
+/** A body up to this size is kept until the answer, so that it can be sent again with a new credential. */
+const KEPT = 64 * 1024;
+
+export interface CallBody {
+  /** Null: the request has no body. */
+  data: Buffer | AsyncIterable<Buffer> | null;
+  isRepeatable: boolean;
+}
+
+async function* limited(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > MAX_REQUEST) throw bodyTooLarge(MAX_REQUEST);
+    yield chunk;
+  }
+}
+
+async function readWhole(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts);
+}
+
+/**
+ * Takes the body of an application's request: a small one whole, a larger one as it arrives.
+ * @throws LatchkeyError too_large when the request announces that its body is
+ */
+export async function takeBody(req: IncomingMessage, res: ServerResponse): Promise<CallBody> {
+  const { headers } = req;
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  const length = Number(headers['content-length'] ?? 0);
+  if (!isChunked && length === 0) return { data: null, isRepeatable: true };
+  if (length > MAX_REQUEST) throw bodyTooLarge(MAX_REQUEST);
+  // An answer that comes before the end of the request must still reach the application.
+  const chunks = req.iterator({ destroyOnReturn: false });
+  if (!isChunked && length <= KEPT) return { data: await readWhole(chunks), isRepeatable: true };
+  // The server sends the go-ahead by itself only for the small bodies of its own endpoints.
+  if (headers.expect !== undefined) res.writeContinue();
+  return { data: limited(chunks), isRepeatable: false };
+}

@@ -1,0 +1,156 @@
+import type { Context, Middleware } from 'koa';
+import { LatchkeyError } from '../../kit/errors.ts';
+import { closeConnection } from '../../web/body-limit.ts';
+import { findRoute } from '../../web/routes.ts';
+import type { EndOfUse, RunningUse, UseLog } from '../log/index.ts';
+import { notConnected } from '../refusals.ts';
+import type { Service } from '../services/service-config.ts';
+import { passOn } from './answer.ts';
+import type { ApiClient } from './api-client.ts';
+import { takeBody } from './body.ts';
+import { type CallCredential, createCaller } from './caller.ts';
+import { methodsOf, toApplication } from './headers.ts';
+import { assertAllowed, type CallableConnection, chooseConnection, neededScope } from './permission.ts';
+import { findTarget, type NamedCall, readCall, toLocation } from './target.ts';
+
+const PROXY_ROUTE = '/connections/:service/proxy/*';
+/** Milliseconds for a whole call, with both bodies. */
+const CALL_MS = 15 * 60_000;
+
+/** An application that calls, as its access token says. */
+export interface CallingApplication {
+  accountId: string;
+  clientId: string;
+  scopes: string[];
+  /** Those of its token that the person has withdrawn. */
+  withdrawn: string[];
+}
+
+export interface ProxyDeps {
+  /** The path of the issuer, which is empty for most. */
+  base: string;
+  findService(name: string): Promise<Service | undefined>;
+  findConnections(accountId: string, service: string): Promise<CallableConnection[]>;
+  /** The connection that the person prefers. */
+  findDefault(accountId: string, service: string): Promise<string | undefined>;
+  /** @throws LatchkeyError when the credential cannot be used */
+  getCredential(connectionId: string, options?: { notVersion?: number }): Promise<CallCredential>;
+  /** Notes the use in memory. */
+  recordUse(connectionId: string): void;
+  /** @returns after how many seconds a call may be made; undefined: now */
+  countCall(connectionId: string, limit: { requests: number; seconds: number }): Promise<number | undefined>;
+  useLog: Pick<UseLog, 'begin'>;
+  apiClient: ApiClient;
+}
+
+/** A method that the service would answer with the credential, or that opens a tunnel. */
+const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
+
+/** How a call ended that was answered with an error of ours. */
+const refusedEnd = (error: unknown): EndOfUse =>
+  error instanceof LatchkeyError
+    ? { status: 'failed', errorCode: error.code, errorMessage: error.message }
+    : { status: 'failed', errorCode: 'internal_error' };
+
+/** Aborts the call when the application ends its connection, or after the longest time. */
+function followApplication({ res }: Context): { signal: AbortSignal; isGone(): boolean; stop(): void } {
+  const controller = new AbortController();
+  let gone = false;
+  const late = setTimeout(
+    () => controller.abort(new DOMException('The call took too long.', 'TimeoutError')),
+    CALL_MS,
+  );
+  res.once('close', () => {
+    gone = !res.writableFinished;
+    if (gone) controller.abort(new DOMException('The application ended its connection.', 'AbortError'));
+  });
+  return { signal: controller.signal, isGone: () => gone, stop: () => clearTimeout(late) };
+}
+
+/**
+ * Answers the calls that applications make at a service with the connected account of a person. The application never has the
+ * credential, and the answer cannot act as a page of this server.
+ * @param authenticate resolves with undefined when it has answered itself
+ */
+export function createProxy(
+  deps: ProxyDeps,
+  authenticate: (ctx: Context) => Promise<CallingApplication | undefined>,
+): Middleware {
+  const call = createCaller(deps);
+
+  async function choose(ctx: Context, application: CallingApplication, service: Service) {
+    const connections = await deps.findConnections(application.accountId, service.name);
+    const named = ctx.get('connection-id') || undefined;
+    const isUndecided = named === undefined && connections.length > 1;
+    const preferred = isUndecided ? await deps.findDefault(application.accountId, service.name) : undefined;
+    return chooseConnection(service.displayName, connections, named, preferred);
+  }
+
+  async function answer(
+    ctx: Context,
+    named: NamedCall,
+    application: CallingApplication,
+    use: RunningUse,
+  ): Promise<void> {
+    const { req, res } = ctx;
+    const service = await deps.findService(named.service);
+    const scope = service && neededScope(service, methodsOf(ctx.method, req.headers));
+    if (scope) assertAllowed(application, scope, service.displayName);
+    const target = service && findTarget(service.apiBaseUrls, named);
+    if (!service || !scope || !target) throw notConnected(named.service);
+    const connection = await choose(ctx, application, service);
+    use.setConnection(connection.id);
+    const following = followApplication(ctx);
+    try {
+      const response = await call(service, connection.id, scope, {
+        ...target,
+        method: ctx.method,
+        received: req.headers,
+        body: await takeBody(req, res),
+        signal: following.signal,
+      });
+      const location = toLocation(response.headers.location, `${target.origin}${target.path}`, {
+        apiBaseUrls: service.apiBaseUrls,
+        prefix: `${deps.base}/connections/${service.name}/proxy`,
+      });
+      if (!req.complete) closeConnection(ctx);
+      ctx.respond = false;
+      use.end(await passOn(res, response, toApplication(response.headers, location)));
+    } catch (error) {
+      if (following.isGone()) use.end({ status: 'cancelled' });
+      throw error;
+    } finally {
+      following.stop();
+    }
+  }
+
+  return async (ctx, next) => {
+    if (findRoute(ctx.path)?.path !== PROXY_ROUTE) return next();
+    try {
+      const named = readCall(ctx.url);
+      if (REFUSED_METHODS.has(ctx.method))
+        throw new LatchkeyError(
+          'wrong_method',
+          'method_not_proxied',
+          `The proxy does not pass on ${ctx.method}.`,
+        );
+      const application = await authenticate(ctx);
+      if (!application) return;
+      const use = deps.useLog.begin({
+        accountId: application.accountId,
+        clientId: application.clientId,
+        service: named.service,
+        action: 'api_call',
+        resource: `${ctx.method} /${named.path}`,
+      });
+      try {
+        await answer(ctx, named, application, use);
+      } catch (error) {
+        use.end(refusedEnd(error));
+        throw error;
+      }
+    } finally {
+      if (!ctx.req.complete && !ctx.res.headersSent) closeConnection(ctx);
+    }
+  };
+}

@@ -1,0 +1,75 @@
+import { covers, parseScopes } from '../../access/scopes.ts';
+import { connectionRequired, missingScopes, needsReconnect, notConnected } from '../refusals.ts';
+import type { Service } from '../services/service-config.ts';
+
+/** A connection, as far as a call needs it. */
+export interface CallableConnection {
+  id: string;
+  email?: string | undefined;
+  isActive: boolean;
+  syncStatus: string;
+  syncError?: string | undefined;
+}
+
+/** Methods that change nothing (RFC 9110 section 9.2.1), but TRACE, which would show the credential. */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * @param methods by which the service may understand the call
+ * @returns the scope that the application needs for the call
+ */
+export function neededScope(service: Service, methods: string[]): string {
+  const readMethods = service.settings.readMethods ?? [];
+  const reads = methods.every((method) => SAFE.has(method) || readMethods.includes(method));
+  return `connections:${service.name}.${reads ? 'read' : 'write'}`;
+}
+
+/**
+ * @param application `withdrawn`: scopes of its token that the person has withdrawn, as if they had never connected
+ * @throws LatchkeyError forbidden when the token does not have the scope
+ */
+export function assertAllowed(
+  application: { scopes: string[]; withdrawn: string[] },
+  scope: string,
+  service: string,
+): void {
+  if (covers(application.scopes, scope)) return;
+  throw covers(application.withdrawn, scope) ? notConnected(service) : missingScopes([scope], 'application');
+}
+
+/**
+ * The person may have denied a scope at the service. Then the service is not called, since it would refuse.
+ * @param granted scopes of the credential; unset: not known @throws LatchkeyError forbidden
+ */
+export function assertGranted(service: Service, scope: string, granted: string | undefined): void {
+  const { readScopes = [], writeScopes = [] } = service.settings;
+  const isRead = scope.endsWith('.read');
+  const needed = isRead ? readScopes : writeScopes;
+  if (granted === undefined || needed.length === 0) return;
+  const has = parseScopes(granted);
+  const suitable = isRead ? [...readScopes, ...writeScopes] : writeScopes;
+  if (!suitable.some((one) => has.includes(one))) throw missingScopes(needed, 'connection');
+}
+
+/**
+ * Chooses the connection of a call. A person's other connections, and those of other people, are as unknown as ones that do not
+ * exist.
+ * @param named in the header `Connection-Id` @param preferred the person's default
+ * @throws LatchkeyError forbidden, invalid_input
+ */
+export function chooseConnection<T extends CallableConnection>(
+  service: string,
+  connections: T[],
+  named: string | undefined,
+  preferred: string | undefined,
+): T {
+  const active = connections.filter(({ isActive }) => isActive);
+  const [only] = active;
+  const isOf = (wanted: string | undefined) => active.find(({ id }) => id === wanted);
+  const connection = named === undefined ? (active.length > 1 ? isOf(preferred) : only) : isOf(named);
+  if (!connection && named === undefined && only)
+    throw connectionRequired(active.map(({ id, email }) => ({ id, email })));
+  if (!connection) throw notConnected(service);
+  if (connection.syncStatus === 'error') throw needsReconnect(service, connection.syncError);
+  return connection;
+}
