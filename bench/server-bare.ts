@@ -130,6 +130,7 @@ await serve(async (origin) => {
     pages: { error: fail, signOut: fail, signedOut: fail, deviceRefused: fail, deviceConnected: fail },
     signInRequests: { findByHint: async () => undefined, announce() {} },
     identityAssertions: { findTrustedIssuer: fail, findBySubject: fail },
+    findUnconnected: async () => [],
     recordClientUse: () => {},
   });
   const around = [

@@ -2,6 +2,7 @@ import type { Config } from '../config/settings.ts';
 import { createConnect } from '../connections/connect/connect.ts';
 import { createDisconnect } from '../connections/connect/disconnect.ts';
 import { createStates } from '../connections/connect/states.ts';
+import { findUnconnected } from '../connections/connect/unconnected.ts';
 import { createUpstream } from '../connections/connect/upstream.ts';
 import { listUses } from '../connections/connect/uses.ts';
 import { createUseLog } from '../connections/log/index.ts';
@@ -66,6 +67,8 @@ export function createConnections(deps: ConnectionsDeps) {
     usage: createConnectionUsage(knex),
     connect: createConnect({ states: createStates(secrets), upstream, vault, assertSignedIn, notify }),
     disconnect: createDisconnect({ findService: services.findAny, vault, upstream, notify }),
+    findUnconnected: (accountId: string, scopes: string[]) =>
+      findUnconnected({ find: services.find, list: vault.list }, accountId, scopes),
     listUses: (filter: Parameters<typeof listUses>[1]) => listUses(knex, filter),
     useLog: createUseLog(knex, deps.log),
     apiClient: createApiClient({ allowPrivate }),

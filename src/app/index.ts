@@ -45,6 +45,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     ...services.engineHooks,
     findPairwiseSubject: await services.loadPairwiseSubjects(),
     registration: services.registration,
+    findUnconnected: services.connections.findUnconnected,
     recordClientUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });

@@ -11,6 +11,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthenticationState } from './authentication-state.ts';
 import { type CodeRecoveryStepDeps, createCodeRecoveryStep } from './code-recovery.ts';
+import { type ConnectionStepDeps, createConnectionStep } from './connection.ts';
 import { type ConsentDeps, createConsent } from './consent.ts';
 import { createInteractions, type InteractionsDeps } from './interaction.ts';
 import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
@@ -56,6 +57,7 @@ export interface InteractionPagesDeps {
     | 'addToConsent'
     | 'keepClient'
   >;
+  connection: Omit<ConnectionStepDeps, 'interactions' | 'showPage'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & {
     policy: SecondFactorPolicy;
@@ -101,6 +103,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     ...deps.login,
   });
   const consent = createConsent({ provider, interactions, showPage, findAccount, ...deps.consent });
+  const connection = createConnectionStep({ interactions, showPage, ...deps.connection });
   const selectAccount = createSelectAccount({ interactions, showPage, findAccount });
   createInvitationSteps(router, {
     interactions,
@@ -160,12 +163,14 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     if (name === 'create' && ctx.query.step !== 'sign-in')
       return seeOther(ctx, `/interaction/${details.uid}/invitation`);
     if (await selectAccount.hasChoice(details)) return selectAccount.show(ctx, details);
+    if (name === 'connection') return connection.show(ctx, details);
     await (name === 'consent' ? consent.show(ctx, details) : login.show(ctx, details));
   });
   router.post('/interaction/:uid', async (ctx) => {
     const fields = await interactions.form(ctx);
     const details = await interactions.load(ctx);
     if (await selectAccount.hasChoice(details)) return selectAccount.decide(ctx, details, fields.account);
+    if (details.prompt.name === 'connection') return connection.decide(ctx, details, fields);
     await (details.prompt.name === 'consent'
       ? consent.decide(ctx, details, fields.decision)
       : login.signIn(ctx, details, fields));

@@ -7,6 +7,7 @@ import type { SignInRequestHooks } from './ciba/feature.ts';
 import type { FindAccount } from './claims.ts';
 import type { IdentityAssertionDeps } from './id-jag/accept.ts';
 import type { FindPairwiseSubject } from './pairwise-subjects.ts';
+import type { PromptDeps } from './prompts.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
@@ -46,6 +47,7 @@ export interface EngineDeps {
   registration: Pick<Registration, 'checkMetadata' | 'features'>;
   signInRequests: SignInRequestHooks;
   identityAssertions: IdentityAssertionDeps;
+  findUnconnected: PromptDeps['findUnconnected'];
   /** Called with each client that was given a code or a token. */
   recordClientUse(clientId: string): void;
 }

@@ -1,6 +1,7 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { acrLevel } from '../access/acr.ts';
-import { limitToCeiling } from '../access/scopes.ts';
+import { isConnectionScope } from '../access/connection-scopes.ts';
+import { limitToCeiling, parseScopes } from '../access/scopes.ts';
 import type { EngineAccount } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
@@ -154,7 +155,27 @@ const invitation = (hasInvitation: PromptDeps['hasInvitation']) =>
     (ctx: KoaContextWithOIDC) => ctx.oidc.result?.login !== undefined && hasInvitation(ctx),
   );
 
+/**
+ * A person connects the account that the application asks for on the way, after consent, or goes on without it. An
+ * application that asks without a user learns of it at its first call.
+ */
+const connectionMade = (findUnconnected: PromptDeps['findUnconnected']) =>
+  new Check(
+    'connection_missing',
+    'an account at another service is not connected',
+    'interaction_required',
+    async ({ oidc }: KoaContextWithOIDC) => {
+      const asked = new Set([...oidc.requestParamOIDCScopes].filter(isConnectionScope));
+      if (asked.size === 0 || !oidc.account || oidc.prompts.has('none')) return Check.NO_NEED_TO_PROMPT;
+      const granted = oidc.grant?.getOIDCScopeFiltered(asked) ?? '';
+      const missing = await findUnconnected(oidc.account.accountId, parseScopes(granted));
+      return missing.length > 0;
+    },
+  );
+
 export interface PromptDeps {
+  /** Those of the services of these scopes at which the account has no connection that works. */
+  findUnconnected(accountId: string, scopes: string[]): Promise<unknown[]>;
   secondFactorPolicy: SecondFactorPolicy;
   refreshTokens: Pick<RefreshTokenRules, 'isSignInTooOld'>;
   /** Whether an invitation is open in the browser that sent this request. */
@@ -162,7 +183,12 @@ export interface PromptDeps {
 }
 
 /** When a user is prompted: the engine's own policy, changed where we are stricter. */
-export function createPromptPolicy({ secondFactorPolicy, refreshTokens, hasInvitation }: PromptDeps) {
+export function createPromptPolicy({
+  secondFactorPolicy,
+  refreshTokens,
+  hasInvitation,
+  findUnconnected,
+}: PromptDeps) {
   const policy = interactionPolicy.base();
   const checks = policy.get('login')?.checks;
   // The engine's checks compare acr values for equality, and would ask a user with a stronger sign-in forever.
@@ -185,5 +211,6 @@ export function createPromptPolicy({ secondFactorPolicy, refreshTokens, hasInvit
   // Initiating User Registration via OpenID Connect 1.0. Sign-up comes before the question who the user is.
   policy.add(new Prompt({ name: 'create', requestable: true }, invitation(hasInvitation)), 0);
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 1);
+  policy.add(new Prompt({ name: 'connection' }, connectionMade(findUnconnected)));
   return policy;
 }

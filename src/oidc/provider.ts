@@ -130,6 +130,7 @@ function configuration(
       policy: createPromptPolicy({
         secondFactorPolicy: createSecondFactorPolicy(config.secondFactor),
         refreshTokens,
+        findUnconnected: deps.findUnconnected,
         hasInvitation: (ctx) => invitationCookie.read(ctx as unknown as Context) !== undefined,
       }),
     },

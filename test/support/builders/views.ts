@@ -192,6 +192,11 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
       },
     ],
     ['interactions/select-account', all],
+    ['interactions/connection', { ...all, service: bad, serviceName: bad, faults: {} }],
+    [
+      'interactions/connection',
+      { ...all, service: bad, serviceName: bad, isBroken: true, takesKey: true, faults: { api_key: bad } },
+    ],
     ...deviceViews(all, items, bad),
     ['sign-out/confirm', all],
     ['sign-out/confirm', { title: bad, action: bad, xsrf: bad }],
