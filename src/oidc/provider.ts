@@ -40,6 +40,7 @@ import { signedMessages } from './signed-messages.ts';
 import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
+import { refuseLargeRequests } from './stored-requests.ts';
 import { registerTokenExchange } from './token-exchange/exchange.ts';
 import { createAccessTokenLife, keepOfflineAccess, limitScopes } from './token-scope.ts';
 
@@ -222,6 +223,7 @@ export function createProvider(deps: EngineDeps): Provider {
   forgiveEmptySecrets(provider);
   completeDeviceFlow(provider);
   slowDownPolls(provider);
+  refuseLargeRequests(provider);
   resources.checkBeforeUse(provider);
   details.accept(provider);
   introspectJwts(provider);

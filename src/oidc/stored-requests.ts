@@ -1,9 +1,9 @@
 import type { Middleware } from 'koa';
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { isVetted } from '../access/registered-via.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
-import { LatchkeyError } from '../kit/errors.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { onParameters } from './engine/requests.ts';
 import { MAX_REQUEST_LENGTH } from './request-size.ts';
 import { forgetUses } from './storage/replay-detection.ts';
 
@@ -21,10 +21,25 @@ type Limits = Record<
 >;
 
 /**
+ * Refuses such a request that is larger than others may be (`request-size.ts`), before the engine works with it: JSON in a
+ * parameter that is nested some thousand times would end in a stack overflow.
+ */
+export function refuseLargeRequests(provider: Provider): void {
+  onParameters(provider, ({ route, ctx }) => {
+    if (!Object.hasOwn(ROUTES, route)) return;
+    const { length } = new URLSearchParams(ctx.oidc.body as Record<string, string>).toString();
+    if (length > MAX_REQUEST_LENGTH)
+      throw new errors.InvalidRequest(
+        `The application sent a request of ${length} characters. At most ${MAX_REQUEST_LENGTH} are allowed.`,
+      );
+  });
+}
+
+/**
  * Limits requests that are pushed (RFC 9126), come from a device (RFC 8628) or come without a browser (CIBA), before they are
- * committed. They are no larger than others (`request-size.ts`). Anyone can send them in the name of a public application, or
- * register one, and each writes a row, so an address may send a limited number.
- * @throws LatchkeyError rate_limited, invalid_input
+ * committed. Anyone can send them in the name of a public application, or register one, and each writes a row, so an address
+ * may send a limited number.
+ * @throws LatchkeyError rate_limited
  */
 export function limitStoredRequests(limits: Limits): Middleware {
   return async (ctx, next) => {
@@ -32,13 +47,6 @@ export function limitStoredRequests(limits: Limits): Middleware {
     const { oidc } = ctx as unknown as KoaContextWithOIDC;
     const limit = ROUTES[oidc?.route as keyof typeof ROUTES] as keyof Limits | undefined;
     if (limit === undefined || ctx.status >= 300) return;
-    const { length } = new URLSearchParams(oidc.body as Record<string, string>).toString();
-    if (length > MAX_REQUEST_LENGTH)
-      throw new LatchkeyError(
-        'invalid_input',
-        'stored_request_too_large',
-        `The application sent a request of ${length} characters. At most ${MAX_REQUEST_LENGTH} are allowed.`,
-      );
     const client = oidc.client as unknown as EngineClient | undefined;
     if (client && (client.clientAuthMethod === 'none' || !isVetted(client)))
       await limits[limit].countAttempt(currentUnit().origin.ip);

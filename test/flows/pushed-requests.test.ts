@@ -93,8 +93,15 @@ for (const engine of engines) {
         (await push(server, client, { ...params, redirect_uri: 'https://evil.example' })).status,
         400,
       );
-      const { status, body } = await push(server, client, { ...params, state: 'x'.repeat(4000) });
-      assert.deepEqual([status, body.error], [400, 'invalid_request']);
+      const deep = `${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`;
+      for (const [name, value] of [
+        ['state', 'x'.repeat(4000)],
+        ['claims', `{"userinfo":{"email":${deep}}}`],
+      ] as const) {
+        const { status, body } = await push(server, client, { ...params, [name]: value });
+        assert.deepEqual([status, body.error], [400, 'invalid_request']);
+        assert.match(String(body.error_description), /^The application sent a request of \d+ characters/);
+      }
       const foreign = await push(server, client, params);
       const answer = await walk(new Browser(server.issuer), pushed(other, foreign.body.request_uri), {
         username: 'x',

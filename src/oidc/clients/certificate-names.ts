@@ -22,12 +22,20 @@ function removeEscapes(text: string): string {
   return Buffer.concat(bytes).toString();
 }
 
+/** Without the space around it. A backslash at the end escapes the space after it. */
+function trimValue(text: string): string {
+  const trimmed = text.trim();
+  let backslashes = 0;
+  while (trimmed.at(-1 - backslashes) === '\\') backslashes += 1;
+  return backslashes % 2 === 0 ? trimmed : text.trimStart().slice(0, trimmed.length + 1);
+}
+
+/** One expression for type and value would take minutes for a value of a thousand spaces, which a certificate can have. */
 function parseAttribute(text: string): Attribute | undefined {
-  const [, type = '', value = ''] =
-    /^\s*([A-Za-z][A-Za-z0-9-]*|[0-9.]+)\s*=\s*((?:\\.|[^\\])*?)\s*$/s.exec(text) ?? [];
-  if (type === '') return undefined;
-  const upper = type.toUpperCase();
-  return [TYPES[upper] ?? upper, removeEscapes(value)];
+  const end = text.indexOf('=');
+  const type = text.slice(0, Math.max(0, end)).trim().toUpperCase();
+  if (!/^([A-Z][A-Z0-9-]*|[0-9.]+)$/.test(type)) return undefined;
+  return [TYPES[type] ?? type, removeEscapes(trimValue(text.slice(end + 1)))];
 }
 
 /** The attributes of each part of a name, in an order that the parts that are joined by `+` always have. */
