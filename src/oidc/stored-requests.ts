@@ -21,7 +21,7 @@ type Limits = Record<
 >;
 
 /**
- * Refuses such a request that is larger than others may be (`request-size.ts`), before the engine works with it: JSON in a
+ * Refuses those that are larger than other requests may be (`request-size.ts`), before the engine works with them: JSON in a
  * parameter that is nested some thousand times would end in a stack overflow.
  */
 export function refuseLargeRequests(provider: Provider): void {

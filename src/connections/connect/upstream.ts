@@ -1,6 +1,7 @@
 import type { ClientAuth, Configuration } from 'openid-client';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
 import { redirectUriOf, type Service } from '../services/service-config.ts';
+import { readTokenAnswer } from '../services/token-answer.ts';
 import type { UpstreamIdentity } from '../vault/connection-store.ts';
 import type { UpstreamTokens } from '../vault/credential-store.ts';
 import { faultOfResponse, toFault, UpstreamFault } from './faults.ts';
@@ -143,14 +144,8 @@ export function createUpstream(deps: { issuer: string; fetch: GuardedFetch }) {
           expectedState: visit.state,
           ...(asked.includes('openid') && { expectedNonce: visit.nonce, idTokenExpected: true }),
         });
-        const expiresIn = answer.expires_in;
-        const tokens: UpstreamTokens = {
-          accessToken: answer.access_token,
-          refreshToken: answer.refresh_token,
-          tokenType: 'Bearer',
-          scope: readGrant(asked, answer.scope),
-          expiresAt: expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1000),
-        };
+        const granted = readGrant(asked, answer.scope);
+        const tokens = readTokenAnswer({ ...answer, scope: granted });
         return { tokens, identity: await findIdentity(service, tokens, answer.claims()) };
       } catch (cause) {
         if ((cause as Error).name === 'AuthorizationResponseError') throw faultOfResponse(error);

@@ -1,8 +1,10 @@
+import { readErrorCode } from '../services/token-answer.ts';
+
 /** Why a refresh failed. */
 export interface RefreshFailure {
   /** A stable code, for the log and `sync_error`. */
   code: string;
-  /** What the service said, without secrets. */
+  /** The status and the error code of the service. Nothing else that it said, which may repeat secrets of the request. */
   message: string;
   /** Only the person can mend it, by connecting again. */
   isPermanent: boolean;
@@ -34,19 +36,16 @@ function secondsOf(response: Response | undefined): number | undefined {
   return Number.isFinite(seconds) ? Math.max(0, Math.min(86_400, seconds)) : undefined;
 }
 
-/**
- * Tells a grant that has ended from a service that is down, busy or does not know this server.
- * @param secret what was sent: a service may repeat it in its answer
- */
-export function describeFailure(error: unknown, secret: string): RefreshFailure {
+/** Tells a grant that has ended from a service that is down, busy or does not know this server. */
+export function describeFailure(error: unknown): RefreshFailure {
   const thrown = error as ErrorResponse;
   const cause = thrown.cause as { error_subtype?: unknown } | Response | undefined;
   const response = thrown.response ?? (cause instanceof Response ? cause : undefined);
-  const subtype = cause && 'error_subtype' in cause ? String(cause.error_subtype) : '';
-  const said = [thrown.error_description ?? '', subtype].filter(Boolean).join(' ').replaceAll(secret, '…');
-  const permanent = permanentCode(thrown.error, said);
-  if (permanent) return { code: permanent, message: said || String(thrown.error), isPermanent: true };
+  const subtype = cause && 'error_subtype' in cause ? readErrorCode(cause.error_subtype) : undefined;
   const status = thrown.status ?? response?.status;
+  const message = [status, readErrorCode(thrown.error), subtype].filter(Boolean).join(' ');
+  const permanent = permanentCode(thrown.error, `${thrown.error_description} ${subtype}`);
+  if (permanent) return { code: permanent, message, isPermanent: true };
   const retryAfter = secondsOf(response);
   const code =
     thrown.error === 'invalid_client' || thrown.error === 'unauthorized_client'
@@ -56,7 +55,6 @@ export function describeFailure(error: unknown, secret: string): RefreshFailure 
         : status !== undefined && status >= 400
           ? 'service_error'
           : 'no_answer';
-  const message = [status, thrown.error, said].filter(Boolean).join(' ');
   return { code, message: message || 'the service did not answer', isPermanent: false, retryAfter };
 }
 

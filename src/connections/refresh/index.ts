@@ -6,6 +6,7 @@ import type { Logger } from '../../kit/log.ts';
 import { needsReconnect, notConnected, refreshPending, upstreamUnreachable } from '../refusals.ts';
 import { loadOAuthClient, toConfiguration } from '../services/oauth-client.ts';
 import type { Service } from '../services/service-config.ts';
+import { readTokenAnswer } from '../services/token-answer.ts';
 import type { UpstreamTokens, VaultCredential } from '../vault/credential-store.ts';
 import { describeFailure, pauseAfter, type RefreshFailure } from './failures.ts';
 import { beginAttempt, endAttempt, endLease, listDue, postpone, takeLease } from './lease-store.ts';
@@ -52,15 +53,7 @@ export function createRefresh(deps: RefreshDeps) {
   async function ask(service: Service, refreshToken: string): Promise<UpstreamTokens> {
     const client = await loadOAuthClient();
     const configuration = await toConfiguration(service, deps);
-    const answer = await client.refreshTokenGrant(configuration, refreshToken);
-    const seconds = answer.expiresIn();
-    return {
-      accessToken: answer.access_token,
-      refreshToken: answer.refresh_token,
-      tokenType: 'Bearer',
-      scope: answer.scope,
-      expiresAt: seconds === undefined ? undefined : new Date(Date.now() + seconds * 1000),
-    };
+    return readTokenAnswer(await client.refreshTokenGrant(configuration, refreshToken));
   }
 
   /** The service may have ended the old refresh token, so an unavailable database is asked again before these are given up. */
@@ -101,7 +94,7 @@ export function createRefresh(deps: RefreshDeps) {
       const error = isStored ? undefined : { code: 'superseded', message: 'connected again' };
       await endAttempt(knex, attempt, { newToken: tokens.refreshToken, ms, ...(error && { error }) });
     } catch (error) {
-      const failure = describeFailure(error, credential.refreshToken);
+      const failure = describeFailure(error);
       await endAttempt(knex, attempt, { error: failure, ms: performance.now() - began });
       await fail(credential, owner, failure);
       // What is still valid can be used until the service answers again.
@@ -132,7 +125,8 @@ export function createRefresh(deps: RefreshDeps) {
       const credential = await vault.open(connectionId);
       if (!credential) throw notConnected('the service');
       const { refreshToken, service: name } = credential;
-      if (isWanted(credential) || (asked && !endsWithin(credential, 0))) return credential;
+      // Tokens that have just come are used, even if the service lets them end at once.
+      if (isWanted(credential) || asked) return credential;
       if (refreshToken === undefined) {
         const isExpired = endsWithin(credential, 0);
         if (!isExpired && credential.version !== refused) return credential;
@@ -192,8 +186,8 @@ export function createRefresh(deps: RefreshDeps) {
         await Promise.all(
           due.map(async (connectionId) => {
             const before = await vault.open(connectionId).catch(() => undefined);
-            const service = before && (await deps.findService(before.service));
-            // A disabled service may be enabled again; what is damaged waits for its owner.
+            const service = before && (await deps.findService(before.service).catch(() => undefined));
+            // A disabled service may be enabled again, its secret may be set again; what is damaged waits for its owner.
             if (!before || !service)
               return postpone(knex, connectionId, before ? new Date(Date.now() + HOUR_MS) : null);
             await refreshOnce(connectionId, isNotDue).catch(() => undefined);

@@ -157,7 +157,7 @@ export const connections: Record<string, TableDescription> = {
       refresh_used: 'Whether the answer had a new refresh token.',
       success: 'Whether new tokens were stored.',
       error_code: 'Why not. `no_outcome`: the attempt began, and nothing is known of its end.',
-      error_message: 'What the service said, without secrets.',
+      error_message: 'The status and error code of the service, and no sentence of it.',
       duration_ms: 'How long the service took.',
     },
     indices: {
