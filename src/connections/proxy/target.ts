@@ -100,7 +100,7 @@ export function findTarget(
 
 /**
  * A redirect to another path of the API goes on through the proxy. Any other would lead the application, perhaps with its
- * token, to wherever the service says: `ApiClient-Location` is a name that no library follows.
+ * token, to wherever the service says: `Upstream-Location` is a name that no library follows.
  * @param location of the response
  * @param asked the URL that was answered
  * @param prefix the path of the proxy for this service, without a slash at the end
