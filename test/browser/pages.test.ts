@@ -58,12 +58,6 @@ describe('every page', { skip }, () => {
       await look('consent-more');
       await page.goto(server.issuer);
       await look('home-signed-in');
-      for (const name of ['applications', 'sessions', 'activity', 'profile', 'data', 'closed']) {
-        weight = 0;
-        await page.goto(`${server.issuer}/account/${name}`);
-        await look(`account-${name}`);
-        assert.ok(weight + weightOfAssets() < 30_000, `${name} weighs ${weight} and ${weightOfAssets()}`);
-      }
       await page.goto(`${server.issuer}/account/security`);
       await look('account');
       await page.getByLabel('Current password').fill('wrong');
