@@ -13,6 +13,7 @@ import { RESOURCE_ITSELF } from '../oidc/resource-access.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FreshSignIn } from './fresh-sign-in.ts';
+import { logoPath } from './logos.ts';
 
 export interface ApplicationPageDeps {
   signedIn: SignedInPages;
@@ -68,6 +69,7 @@ export function createApplicationPage(router: Router, deps: ApplicationPageDeps)
     const scopes = deps.limitToCeiling(application.scopes, user.scopes);
     return {
       ...application,
+      logo: application.hasLogo ? logoPath(application.clientId) : undefined,
       isOffline: scopes.includes('offline_access'),
       allowed: [
         SIGN_IN_DESCRIPTION,

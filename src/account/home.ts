@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Provider } from 'oidc-provider';
 import { type Look, type ShowPage, setLook } from '../web/respond.ts';
+import { logoPath } from './logos.ts';
 import { createNavigation, HOME } from './navigation.ts';
 
 export interface HomePagesDeps {
@@ -10,7 +11,7 @@ export interface HomePagesDeps {
   signInUrl: string;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** The applications that people can open in a browser. */
-  listApplications(): Promise<{ name: string; url: string }[]>;
+  listApplications(): Promise<{ clientId: string; name: string; url: string; hasLogo: boolean }[]>;
   /** How the account wants its pages to look. */
   findLook(accountId: string): Promise<Look>;
   /** Records, after the response, that the session is in use. */
@@ -21,8 +22,6 @@ export interface HomePagesDeps {
 
 const NO_CODE = 'This page shows a code after you sign in. Go back to the application and start again.';
 const CODE = /^[\w-]{20,128}$/;
-
-const withHost = ({ name, url }: { name: string; url: string }) => ({ name, url, host: new URL(url).host });
 
 /** The home page, and the page on which users copy the code for a display client. */
 export function createHomePages(router: Router, deps: HomePagesDeps): void {
@@ -43,7 +42,12 @@ export function createHomePages(router: Router, deps: HomePagesDeps): void {
       bodyClass: 'wide',
       nav: navOf(account, HOME),
       accountName: account.username,
-      applications: (await deps.listApplications()).map(withHost),
+      applications: (await deps.listApplications()).map(({ clientId, name, url, hasLogo }) => ({
+        name,
+        url,
+        host: new URL(url).host,
+        logo: hasLogo ? logoPath(clientId) : undefined,
+      })),
     });
   });
 

@@ -4,6 +4,7 @@ import { covers, limitToCeiling } from '../access/scopes.ts';
 import { isFresh } from '../account/fresh-sign-in.ts';
 import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
+import { createLogoRoute } from '../account/logos.ts';
 import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
 import type { Config } from '../config/settings.ts';
 import { createConsolePages } from '../console/index.ts';
@@ -203,6 +204,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     mayAdminister,
   });
   createConsolePages(router, { ...services, config, signedIn, showPage, covers, qrCode, freshSignIn });
+  createLogoRoute(router, services.clients);
   createHomePages(router, {
     provider,
     showPage,

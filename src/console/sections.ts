@@ -1,7 +1,12 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { type ShowPage, seeOther } from '../web/respond.ts';
-import { navigation, type SignedInPages, type SignedInUser } from '../web/signed-in-pages.ts';
+import {
+  type FormHandler,
+  navigation,
+  type SignedInPages,
+  type SignedInUser,
+} from '../web/signed-in-pages.ts';
 
 interface Section {
   path: string;
@@ -14,6 +19,18 @@ const INVITATIONS: Section = {
   path: '/admin/invitations',
   text: 'Invitations',
   scope: 'latchkey:invitations.read',
+};
+
+const ACCOUNTS: Section = {
+  path: '/admin/accounts',
+  text: 'Accounts',
+  scope: 'latchkey:accounts.read',
+};
+
+const APPLICATIONS: Section = {
+  path: '/admin/applications',
+  text: 'Applications',
+  scope: 'latchkey:clients.read',
 };
 
 const SIGNING_KEYS: Section = {
@@ -35,12 +52,22 @@ const SERVICES: Section = {
 };
 
 /** The sections of the console, in the order of the navigation. */
-const SECTIONS: Section[] = [INVITATIONS, SERVICES, ATTEMPTS, SIGNING_KEYS];
+const SECTIONS: Section[] = [INVITATIONS, ACCOUNTS, APPLICATIONS, SERVICES, ATTEMPTS, SIGNING_KEYS];
 
 export interface ConsoleDeps {
   signedIn: SignedInPages;
   showPage: ShowPage;
   covers(scopes: string[], scope: string): boolean;
+}
+
+/** Asks for a recent sign-in before something is changed. */
+export interface FreshSignInOfConsole {
+  /** Lets only someone through who has just signed in with the account's factors. @param says the end of "Confirm it is you to …" */
+  requireFactors(
+    says: (user: SignedInUser, fields: Record<string, string>) => Promise<string> | string,
+    work: (ctx: Context, user: SignedInUser, fields: Record<string, string>) => Promise<void>,
+  ): FormHandler;
+  forgetAction(ctx: Context): void;
 }
 
 type Covers = (scopes: string[], scope: string) => boolean;

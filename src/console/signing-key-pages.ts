@@ -1,10 +1,6 @@
 import type Router from '@koa/router';
-import type { Context } from 'koa';
 import { seeOther } from '../web/respond.ts';
-import type { FormHandler, SignedInUser } from '../web/signed-in-pages.ts';
-import type { ConsoleDeps, ConsoleLayout } from './sections.ts';
-
-type Action = (ctx: Context, user: SignedInUser, fields: Record<string, string>) => Promise<void>;
+import type { ConsoleDeps, ConsoleLayout, FreshSignInOfConsole } from './sections.ts';
 
 interface Actor {
   accountId: string;
@@ -27,14 +23,7 @@ export interface SigningKeyPagesDeps extends ConsoleDeps {
     rotate(actor: Actor): Promise<string[]>;
     retire(actor: Actor, kid: string): Promise<void>;
   };
-  freshSignIn: {
-    /** Lets only someone through who has just signed in with the account's factors. @param says the end of "Confirm it is you to …" */
-    requireFactors(
-      says: (user: SignedInUser, fields: Record<string, string>) => string,
-      work: Action,
-    ): FormHandler;
-    forgetAction(ctx: Context): void;
-  };
+  freshSignIn: FreshSignInOfConsole;
 }
 
 const PATH = '/admin/signing-keys';

@@ -5,7 +5,7 @@ import { findRoute, ROUTES } from '../../src/web/routes.ts';
 import type { Browser } from '../support/browser.ts';
 import { askForSignIn, createTill } from '../support/builders/ciba.ts';
 import { invite } from '../support/builders/invitation.ts';
-import { createPerson } from '../support/builders/person.ts';
+import { addMotion, createPerson } from '../support/builders/person.ts';
 import { visit } from '../support/builders/signed-in.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { audit, LOOKS } from '../support/page-audit.ts';
@@ -63,9 +63,9 @@ describe('every page of the account and of the console', { skip }, () => {
   for (const { width, colorScheme, of } of LOOKS)
     test(`is reached by keyboard, accessible, and weighs less than 30 kB, at ${of}`, async (t) => {
       const server = await startServer(t, 'sqlite', { hostname: 'localhost' });
+      await addMotion(server);
       const mei = await createPerson(server, 'mei', 'openid profile phone address latchkey:*');
       await invite(server, { maxUses: 3 });
-      await server.services.connections.services.add({ accountId: null }, { name: 'motion', change: {} });
       await askForSignIn(server, await createTill(server), { login_hint: 'mei', binding_message: 'Till 4' });
       const viewport = { width, height: 800 };
       const { context, complaints } = await watch(await launch(t), {

@@ -36,9 +36,13 @@ async function addConsent({ database: { knex }, createClient }: TestServer, acco
   await knex('T_consents').insert({ ...row, account_id: accountId, client_id });
 }
 
-/** Lets the account manage the signing keys. */
-async function giveKeys({ database: { knex } }: TestServer, accountId: string): Promise<void> {
-  const scopes = JSON.stringify(['openid', 'latchkey:keys']);
+/** Lets the account use a part of the console. */
+async function giveScope(
+  { database: { knex } }: TestServer,
+  accountId: string,
+  scope = 'latchkey:keys',
+): Promise<void> {
+  const scopes = JSON.stringify(['openid', scope]);
   await knex('T_accounts').where({ id: accountId }).update({ scopes });
 }
 
@@ -123,12 +127,32 @@ const FORMS: Record<
     page: '/account/data',
     event: 'account.closing',
   },
+  '/admin/accounts/change': {
+    fields: { act: 'disable' },
+    says: 'disable the account “eve”',
+    page: '/admin/accounts/details?username=eve',
+    event: 'account.disabled',
+    prepare: async (server, id) => {
+      await server.createAccount('eve');
+      await giveScope(server, id, 'latchkey:accounts');
+    },
+  },
+  '/admin/applications/change': {
+    fields: { act: 'disable' },
+    says: 'disable “Fieldnotes”',
+    page: '/admin/applications/details?client_id=fieldnotes',
+    event: 'client.disabled',
+    prepare: async (server, id) => {
+      await addConsent(server, id);
+      await giveScope(server, id, 'latchkey:clients');
+    },
+  },
   '/admin/signing-keys/rotate': {
     fields: {},
     says: 'rotate the signing keys',
     page: '/admin/signing-keys',
     event: 'signing_key.rotated',
-    prepare: giveKeys,
+    prepare: (server, id) => giveScope(server, id),
   },
   '/admin/signing-keys/retire': {
     // The first key of the page.
@@ -136,7 +160,7 @@ const FORMS: Record<
     says: 'reject the signing key',
     page: '/admin/signing-keys',
     event: 'signing_key.retired',
-    prepare: giveKeys,
+    prepare: (server, id) => giveScope(server, id),
   },
   '/account/data/archive': { because: 'it has no form' },
   '/account/closed': { because: 'it has no form' },
@@ -160,6 +184,10 @@ const FORMS: Record<
   '/account': { because: 'it has no form' },
   '/account/confirm': { because: 'its form is that of the action' },
   '/admin': { because: 'it has no form' },
+  '/admin/accounts': { because: 'its form has a path of its own' },
+  '/admin/accounts/details': { because: 'its form has a path of its own' },
+  '/admin/applications': { because: 'its form has a path of its own' },
+  '/admin/applications/details': { because: 'its form has a path of its own' },
   '/admin/invitations': { because: 'it has no form' },
   '/admin/trace': { because: 'it has no form' },
   '/admin/services': { because: 'it has no form' },

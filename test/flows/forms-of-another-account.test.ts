@@ -5,7 +5,7 @@ import { findRoute, ROUTES } from '../../src/web/routes.ts';
 import type { Browser } from '../support/browser.ts';
 import { askForSignIn, createTill } from '../support/builders/ciba.ts';
 import { invite } from '../support/builders/invitation.ts';
-import { createPerson } from '../support/builders/person.ts';
+import { addMotion, createPerson } from '../support/builders/person.ts';
 import { tableNames } from '../support/rows.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -78,11 +78,11 @@ async function rowsOfOthers({ database }: TestServer, accountId: string) {
 describe('the forms of another account', () => {
   test('change nothing of it, each with its own token and with one of the account that sends it', async (t) => {
     const server = await startServer(t, 'sqlite');
+    await addMotion(server);
     const till = await createTill(server);
     const victim = await createPerson(server, 'mei', 'openid profile latchkey:*');
     const eve = await createPerson(server, 'eve', 'openid profile');
     await invite(server, { maxUses: 3 });
-    await server.services.connections.services.add({ accountId: null }, { name: 'motion', change: {} });
     for (const login_hint of ['mei', 'eve']) await askForSignIn(server, till, { login_hint });
 
     const forms = await collectForms(victim.browser);

@@ -76,6 +76,24 @@ describe('a page where something ends has a way on', { concurrency: true }, () =
     assert.doesNotMatch(await textOf(await browser.get('/')), /program|robot|Gone/);
   });
 
+  test('the home page shows the logos of applications, which run nothing when they are opened', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
+    const logoUri = `data:image/svg+xml;base64,${btoa(svg)}`;
+    await server.createClient({ name: 'Ferry', clientId: 'the.ferry', logoUri });
+    await server.createClient({ name: 'Boats', clientId: 'boats' });
+    const browser = await signedIn(server, 'ada', 'openid');
+    const html = await (await browser.get('/')).text();
+    const sources = [...html.matchAll(/<img[^>]* src="([^"]+)"/g)].map(([, src]) => src);
+    assert.deepEqual(sources, ['/logo?client_id=the.ferry']);
+    const logo = await browser.get('/logo?client_id=the.ferry');
+    assert.deepEqual([await logo.text(), logo.headers.get('content-type')], [svg, 'image/svg+xml']);
+    assert.match(String(logo.headers.get('content-security-policy')), /^default-src 'none';.*sandbox$/);
+    assert.equal(logo.headers.get('x-content-type-options'), 'nosniff');
+    for (const query of ['', '?client_id=boats', '?client_id=nobody', '?client_id=a&client_id=b'])
+      assert.equal((await browser.get(`/logo${query}`)).status, 404, query);
+  });
+
   test('a sign-up ends with a word that the account is ready, and with the next step', async (t) => {
     const server = await startServer(t, 'sqlite');
     const { code } = await invite(server, { label: 'Mei Lin', scope: 'openid notes:* notes:read' });

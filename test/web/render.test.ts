@@ -44,7 +44,10 @@ describe('the pages', () => {
           assert.doesNotMatch(tag.replace(/"[^"]*"/g, '""'), / (?:style|on\w+)\b/);
         }
         for (const [, url] of html.matchAll(/<(?:link|img)[^>]* (?:href|src)="([^"]*)"/g))
-          assert.match(url ?? '', /^(?:\/assets\/|\/pictures\/a$|data:image\/svg\+xml;base64,[\w+/=]+$)/);
+          assert.match(
+            url ?? '',
+            /^(?:\/assets\/|\/pictures\/a$|\/logo\?client_id=a$|data:image\/svg\+xml;base64,[\w+/=]+$)/,
+          );
       });
     }
   }

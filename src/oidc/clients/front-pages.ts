@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { isVetted } from '../../access/registered-via.ts';
 import { toDocument } from './client-document.ts';
-import { type ClientMetadata, listClients } from './store.ts';
+import { type ClientMetadata, listClients, listClientsWithLogo } from './store.ts';
 
 /** What is known of an application's own pages. */
 export interface ApplicationPages {
@@ -31,9 +31,18 @@ export function startOf(application: ApplicationPages, issuer: string): string |
   return start?.href ?? application.clientUri ?? originOf(application, issuer);
 }
 
+/** An application that people can open in a browser. */
+export interface FrontPage {
+  clientId: string;
+  name: string;
+  url: string;
+  hasLogo: boolean;
+}
+
 /** The applications that people can open in a browser, by name. */
-export async function listFrontPages(knex: Knex, issuer: string): Promise<{ name: string; url: string }[]> {
-  const found = [];
+export async function listFrontPages(knex: Knex, issuer: string): Promise<FrontPage[]> {
+  const withLogo = new Set(await listClientsWithLogo(knex));
+  const found: FrontPage[] = [];
   for (const row of await listClients(knex)) {
     const metadata: ClientMetadata = JSON.parse(row.metadata);
     const { redirect_uris: redirectUris, application_type } = toDocument(row, issuer);
@@ -47,7 +56,13 @@ export async function listFrontPages(knex: Knex, issuer: string): Promise<{ name
     // Nobody has looked at one that registered itself, so it does not stand beside the others.
     const signsPeopleIn =
       row.is_active && isVetted(row) && metadata.grant_types.includes('authorization_code');
-    if (url && signsPeopleIn) found.push({ name: row.client_name, url });
+    if (url && signsPeopleIn)
+      found.push({
+        clientId: row.client_id,
+        name: row.client_name,
+        url,
+        hasLogo: withLogo.has(row.client_id),
+      });
   }
   return found.sort((a, b) => a.name.localeCompare(b.name, 'en'));
 }

@@ -169,6 +169,11 @@ export async function findLogo(source: Knex, clientId: string): Promise<string |
   return (await source(CLIENTS).where({ client_id: clientId }).first('logo_uri'))?.logo_uri ?? null;
 }
 
+/** The clients that have a logo. */
+export function listClientsWithLogo(source: Knex): Promise<string[]> {
+  return source(CLIENTS).whereNotNull('logo_uri').pluck('client_id');
+}
+
 /** The scopes of every active client, without those of applications that nobody has looked at. */
 export async function listAllowedScopes(source: Knex): Promise<string[][]> {
   const rows: string[] = await source(CLIENTS)

@@ -9,6 +9,7 @@ import { countTokens, listConsents, listNames, parseResources } from './store.ts
 export interface AllowedApplication {
   clientId: string;
   name: string;
+  hasLogo: boolean;
   /** Whether people are not asked for consent. */
   isFirstParty: boolean;
   /** What was allowed, and what its live tokens carry. */
@@ -71,6 +72,7 @@ export async function listApplications(source: Knex, accountId: string): Promise
     .map(([clientId, { scopes, claims, resources, allowedAt, lastUsedAt }]) => ({
       clientId,
       name: names.get(clientId)?.client_name ?? clientId,
+      hasLogo: Boolean(names.get(clientId)?.has_logo),
       isFirstParty: Boolean(names.get(clientId)?.is_first_party),
       scopes: [...scopes],
       claims,

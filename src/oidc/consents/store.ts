@@ -178,10 +178,19 @@ export async function countTokens(source: Knex, filter: ConsentFilter): Promise<
 export function listNames(
   source: Knex,
   clientIds: string[],
-): Promise<{ client_id: string; client_name: string; is_first_party: boolean | number; metadata: string }[]> {
+): Promise<
+  {
+    client_id: string;
+    client_name: string;
+    is_first_party: boolean | number;
+    metadata: string;
+    has_logo: boolean | number;
+  }[]
+> {
   return source('T_oauth_clients')
     .whereIn('client_id', clientIds)
-    .select('client_id', 'client_name', 'is_first_party', 'metadata');
+    .select('client_id', 'client_name', 'is_first_party', 'metadata')
+    .select(source.raw('CASE WHEN logo_uri IS NULL THEN 0 ELSE 1 END AS has_logo'));
 }
 
 /**

@@ -46,7 +46,7 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
   ];
   const one = { clientId: bad, name: bad, allowed: [bad], lastUsedAt: at };
   const applications = [
-    { ...one, isFirstParty: true },
+    { ...one, isFirstParty: true, logo: '/logo?client_id=a' },
     { ...one, isOffline: true, allowedAt: at },
   ];
   const events = [

@@ -49,8 +49,81 @@ export function consoleViews(room: object, bad: string): [name: string, data: Re
     rotate: { action: bad, csrf: bad },
     retire: { action: bad, csrf: bad },
   };
+  const application = {
+    client_id: bad,
+    client_name: bad,
+    registered: bad,
+    registeredAt: at,
+    detailsUrl: bad,
+    token_endpoint_auth_method: bad,
+    grant_types: [bad],
+    redirect_uris: [bad],
+    scope: bad,
+    last_used_at: at,
+    expires_at: at,
+    last_refused: { at, description: bad },
+  };
+  const applications = {
+    ...room,
+    applications: [application, { ...application, isChecked: true, is_active: true, last_used_at: null }],
+    count: 2,
+    hasAny: true,
+    filters: [['all', 'All']],
+    query: { show: 'all', search: bad },
+    action: bad,
+    previousUrl: bad,
+    nextUrl: bad,
+  };
+  const user = { username: bad, scope: bad, tokens: 1, allowed_at: at };
+  const shownApplication = { ...room, application, action: bad, csrf: bad, attemptsUrl: bad };
+  const account = { username: bad, name: bad, email: bad, is_active: true, detailsUrl: bad };
+  const bare = { ...account, name: null, email: null, is_active: false };
+  const accounts = { ...applications, accounts: [account, { ...bare, name: bad }, bare] };
+  const role = { role: bad, client_id: bad, client_name: bad };
+  const owner = {
+    ...account,
+    scopes: [bad],
+    roles: [role, { ...role, client_id: null }],
+    invitations: [{ invited_by: bad, redeemed_at: at }],
+  };
+  const session = { browser: bad, ip_address: bad, signed_in_at: at, last_used_at: at };
+  const shownAccount = { ...room, action: bad, csrf: bad };
   return [
     ...serviceViews(room, bad),
+    ['console/accounts/list', accounts],
+    ['console/accounts/list', { ...accounts, accounts: [], count: 0 }],
+    [
+      'console/accounts/show',
+      {
+        ...shownAccount,
+        account: owner,
+        sessions: [session, { ...session, place: bad }],
+        notice: bad,
+        mayWrite: true,
+      },
+    ],
+    [
+      'console/accounts/show',
+      {
+        ...shownAccount,
+        account: { ...bare, scopes: [], roles: [], invitations: [] },
+        sessions: [],
+        isOwn: true,
+      },
+    ],
+    ['console/applications/list', applications],
+    ['console/applications/list', { ...applications, applications: [], count: 0, hasAny: false }],
+    [
+      'console/applications/show',
+      {
+        ...shownApplication,
+        people: [user, { ...user, allowed_at: null }],
+        more: 1,
+        notice: bad,
+        mayWrite: true,
+      },
+    ],
+    ['console/applications/show', { ...shownApplication, people: [], more: 0 }],
     ['console/signing-keys', { ...room, ...signingKeys, notice: bad, mayWrite: true }],
     ['console/signing-keys', { ...room, ...signingKeys, keys: [] }],
     ['console/trace', { ...page, stories: [story, unknown], nextUrl: bad }],

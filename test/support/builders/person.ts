@@ -3,7 +3,11 @@ import { Authenticator } from '../authenticator.ts';
 import type { TestServer } from '../server.ts';
 import { accountPlace, newcomer, register } from './passkey.ts';
 
-/** An account with something of everything that a form can change. */
+/** The service Motion, at which people connect an account by an API key. */
+export const addMotion = ({ services }: TestServer) =>
+  services.connections.services.add({ accountId: null }, { name: 'motion', change: {} });
+
+/** An account with something of everything that a form can change; `addMotion` comes first. */
 export async function createPerson(server: TestServer, username: string, scope: string) {
   const { database, createAccount, createClient } = server;
   const { knex } = database;
@@ -18,8 +22,21 @@ export async function createPerson(server: TestServer, username: string, scope: 
   await knex('T_user_sessions').insert({ ...session, ...elsewhere });
   const { client_id } = await createClient({ clientId: `notes-of-${username}` });
   const now = new Date();
-  const consent = { id: uuidv7(), created_at: now, last_used_at: now, scope: 'openid', claims: '' };
+  const consent = {
+    id: uuidv7(),
+    created_at: now,
+    last_used_at: now,
+    scope: 'openid connections:motion.read',
+    claims: '',
+  };
   await knex('T_consents').insert({ ...consent, account_id: person.id, client_id });
+  await server.services.connections.vault.save({
+    accountId: person.id,
+    service: 'motion',
+    identity: { id: `motion-of-${username}` },
+    accessLevel: 'read',
+    tokens: { accessToken: `key-of-${username}`, tokenType: 'Bearer' },
+  });
   await knex('T_accounts')
     .where({ id: person.id })
     .update({ scopes: JSON.stringify(scope.split(' ')) });

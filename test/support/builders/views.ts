@@ -210,7 +210,7 @@ export function everyView(bad: string): [name: string, data: Record<string, unkn
     ['leaving', { title: bad, url: bad }],
     ['error', { ...all, back: { url: bad, label: bad }, time: new Date(0) }],
     ['error', { title: bad, heading: bad, lede: bad }],
-    ['home', { ...all, applications: [{ name: bad, url: bad, host: bad }] }],
+    ['home', { ...all, applications: [{ name: bad, url: bad, host: bad, logo: '/logo?client_id=a' }] }],
     ['home', { ...all, applications: [] }],
     ['home', { title: bad }],
     ['account/email', { ...all, faults: {}, typed: bad, unconfirmed: bad, sendsMail: true }],
