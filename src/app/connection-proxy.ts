@@ -2,6 +2,8 @@ import type { Middleware } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { createProxy } from '../connections/proxy/index.ts';
 import type { Driver } from '../database/driver/contract.ts';
+import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
+import { findPreferences } from '../identity/accounts/preferences.ts';
 import { createConnectionAccess } from '../oidc/connection-access.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import type { Services } from './services.ts';
@@ -21,7 +23,11 @@ export function createConnectionProxy(deps: {
       base: issuerScope(issuer).base,
       findService: services.find,
       findConnections: vault.list,
-      findDefault: async () => undefined,
+      findDefault: (accountId, service) =>
+        withUnit(new UnitOfWork(driver), async () => {
+          const { default_connections } = await findPreferences(accountId);
+          return default_connections?.[service] ?? undefined;
+        }),
       getCredential: refresh.getFresh,
       recordUse: usage.recordUse,
       countCall: limits.countCall,

@@ -126,6 +126,8 @@ describe('the headers of a call', () => {
         'x-forwarded-host': 'id.example',
         'x-real-ip': '10.0.0.1',
         'x-secret': 'of this connection',
+        x_forwarded_for: '10.0.0.1',
+        x_http_method_override: 'DELETE',
       },
       credential,
     );
@@ -154,6 +156,7 @@ describe('the headers of a call', () => {
         'x-accel-redirect': '/internal',
         'x-content-type-options': 'none',
         'x-internal': '1',
+        'x-title': 'Ebbe – 潮',
       },
       {},
     );
@@ -166,6 +169,7 @@ describe('the headers of a call', () => {
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
+      'x-title': Buffer.from('Ebbe – 潮').toString('latin1'),
     });
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import {
   beginCalls,
   CALENDARS,
@@ -56,13 +57,20 @@ describe('a call through the proxy is refused', () => {
   });
 
   test('with connection_required for one of several accounts, which Connection-Id names', async () => {
-    const { call, connect, connectionId } = await beginCalls(started);
+    const { call, connect, connectionId, person } = await beginCalls(started);
     const second = await connect();
     const problem = await problemOf(await call(CALENDARS), 400, 'connection_required');
     const ids = problem.connections.map(({ id }: { id: string }) => id);
     assert.deepEqual(new Set(ids), new Set([connectionId, second]));
     const answer = await call(CALENDARS, { headers: { 'connection-id': second } });
     assert.equal(answer.status, 200);
+    const { knex } = started.server.database;
+    const settings = JSON.stringify({ default_connections: { google: second } });
+    const row = { id: uuidv7(), created_at: new Date(), account_id: person.id, settings };
+    await knex('T_user_preferences').insert(row);
+    assert.equal((await call(CALENDARS)).status, 200);
+    const uses = await usesOf(started.server, person, 3);
+    assert.equal(uses.at(-1).user_provider_id, second);
     const other = await beginCalls(started);
     const stranger = { headers: { 'connection-id': other.connectionId } };
     await problemOf(await call(CALENDARS, stranger), 403, 'not_connected');
@@ -124,6 +132,7 @@ describe('a call through the proxy is refused', () => {
     const plain = await beginCalls(started, { scope: 'openid', client: { scope: 'openid profile' } });
     const problem = await problemOf(await plain.call(CALENDARS), 403, 'missing_scopes');
     assert.equal(problem.missing_from, 'application');
+    assert.equal((await usesOf(started.server, plain.person, 0)).length, 0);
     await problemOf(await callerOf(started.server, 'x')(CALENDARS), 401, 'invalid_token');
   });
 });

@@ -15,14 +15,13 @@ const endOf = (status: number, bytes: number): EndOfUse =>
   status < 400 ? { status: 'completed', bytes } : { status: 'failed', bytes, errorCode: String(status) };
 
 /**
- * Passes an answer on as it arrives, at the pace of the application. Once the headers are sent, an answer that cannot be
+ * Passes a body on as it arrives, at the pace of the application. The headers are sent, so an answer that cannot be
  * completed ends with its connection, so that the application notices.
  * @returns how it ended; never throws
  */
 export async function passOn(
   res: ServerResponse,
   { statusCode, body }: Pick<UpstreamResponse, 'statusCode' | 'body'>,
-  headers: Record<string, string | string[]>,
 ): Promise<EndOfUse> {
   let bytes = 0;
   let failed: 'service' | 'application' | undefined;
@@ -32,7 +31,6 @@ export async function passOn(
   body.once('error', () => {
     failed ??= 'service';
   });
-  res.writeHead(statusCode, headers);
   // Like the pipeline, it is attached at once, and loses nothing.
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length;

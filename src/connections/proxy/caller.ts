@@ -54,6 +54,9 @@ function readMissingScopes({ statusCode, headers }: UpstreamResponse): string[] 
   return scope.split(' ').filter(Boolean);
 }
 
+/** Frees the connection of an answer that the application does not get, if its body is short enough to read it. */
+const discard = ({ body }: UpstreamResponse, signal: AbortSignal) => body.dump({ limit: 65_536, signal });
+
 /** @returns the function that makes a call at a service, within its limits and with a credential that it accepts */
 export function createCaller(deps: CallerDeps) {
   const pauses = createPauses();
@@ -107,14 +110,14 @@ export function createCaller(deps: CallerDeps) {
     const credential = await deps.getCredential(connectionId);
     let response = await send(credential);
     if (response.statusCode === 401) {
-      await response.body.dump();
+      await discard(response, call.signal);
       const renewed = await deps.getCredential(connectionId, { notVersion: credential.version });
       if (!call.body.isRepeatable) throw credentialRenewed();
       response = await send(renewed);
     }
     const refusal = findRefusal(service, connectionId, response);
     if (!refusal) return response;
-    await response.body.dump();
+    await discard(response, call.signal);
     throw refusal;
   };
 }

@@ -113,6 +113,9 @@ const namedByConnection = (headers: Headers): string[] =>
     .split(',')
     .map((name) => name.trim());
 
+/** Header values are bytes. undici reads them as UTF-8, and Node writes one byte for each character. */
+const toBytes = (value: string) => Buffer.from(value).toString('latin1');
+
 function select(headers: Headers, isDropped: (name: string) => boolean): Record<string, string | string[]> {
   const named = headers.connection === undefined ? [] : namedByConnection(headers);
   const selected: Record<string, string | string[]> = {};
@@ -129,7 +132,11 @@ function select(headers: Headers, isDropped: (name: string) => boolean): Record<
  * @returns the headers of the request to the service
  */
 export function toService(received: Headers, credential: { name: string; value: string }) {
-  const headers = select(received, (name) => NOT_SENT.has(name) || NOT_SENT_BEGINNINGS.test(name));
+  // Many servers read `x_forwarded_for` like `x-forwarded-for`.
+  const headers = select(
+    received,
+    (name) => NOT_SENT.has(name) || NOT_SENT_BEGINNINGS.test(name) || name.includes('_'),
+  );
   headers[credential.name] = credential.value;
   return headers;
 }
@@ -141,6 +148,8 @@ export function toService(received: Headers, credential: { name: string; value: 
  */
 export function toApplication(answered: Headers, location: Record<string, string>) {
   const headers = select(answered, (name) => NOT_RETURNED.has(name) || NOT_RETURNED_BEGINNINGS.test(name));
+  for (const [name, value] of Object.entries(headers))
+    headers[name] = typeof value === 'string' ? toBytes(value) : value.map(toBytes);
   return Object.assign(headers, FORCED, location);
 }
 

@@ -3,10 +3,10 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { closeConnection } from '../../web/body-limit.ts';
 import { findRoute } from '../../web/routes.ts';
 import type { EndOfUse, RunningUse, UseLog } from '../log/index.ts';
-import { notConnected } from '../refusals.ts';
+import { notConnected, upstreamUnreachable } from '../refusals.ts';
 import type { Service } from '../services/service-config.ts';
 import { passOn } from './answer.ts';
-import type { ApiClient } from './api-client.ts';
+import type { ApiClient, UpstreamResponse as ApiResponse } from './api-client.ts';
 import { takeBody } from './body.ts';
 import { type CallCredential, createCaller } from './caller.ts';
 import { methodsOf, toApplication } from './headers.ts';
@@ -24,6 +24,13 @@ export interface CallingApplication {
   scopes: string[];
   /** Those of its token that the person has withdrawn. */
   withdrawn: string[];
+}
+
+/** A call that the application may make. */
+interface ChosenCall {
+  service: Service;
+  scope: string;
+  application: CallingApplication;
 }
 
 export interface ProxyDeps {
@@ -86,18 +93,23 @@ export function createProxy(
     return chooseConnection(service.displayName, connections, named, preferred);
   }
 
-  async function answer(
-    ctx: Context,
-    named: NamedCall,
-    application: CallingApplication,
-    use: RunningUse,
-  ): Promise<void> {
+  /** Sends the headers. @throws LatchkeyError when the service sent some that cannot be passed on */
+  function begin(ctx: Context, response: ApiResponse, location: Record<string, string>): void {
+    if (!ctx.req.complete) closeConnection(ctx);
+    try {
+      ctx.res.writeHead(response.statusCode, toApplication(response.headers, location));
+    } catch (error) {
+      response.body.on('error', () => {}).destroy();
+      throw upstreamUnreachable(error);
+    }
+    ctx.respond = false;
+  }
+
+  async function pass(ctx: Context, named: NamedCall, chosen: ChosenCall, use: RunningUse): Promise<void> {
     const { req, res } = ctx;
-    const service = await deps.findService(named.service);
-    const scope = service && neededScope(service, methodsOf(ctx.method, req.headers));
-    if (scope) assertAllowed(application, scope, service.displayName);
-    const target = service && findTarget(service.apiBaseUrls, named);
-    if (!service || !scope || !target) throw notConnected(named.service);
+    const { service, scope, application } = chosen;
+    const target = findTarget(service.apiBaseUrls, named);
+    if (!target) throw notConnected(service.displayName);
     const connection = await choose(ctx, application, service);
     use.setConnection(connection.id);
     const following = followApplication(ctx);
@@ -113,14 +125,34 @@ export function createProxy(
         apiBaseUrls: service.apiBaseUrls,
         prefix: `${deps.base}/connections/${service.name}/proxy`,
       });
-      if (!req.complete) closeConnection(ctx);
-      ctx.respond = false;
-      use.end(await passOn(res, response, toApplication(response.headers, location)));
+      begin(ctx, response, location);
+      use.end(await passOn(res, response));
     } catch (error) {
-      if (following.isGone()) use.end({ status: 'cancelled' });
+      use.end(following.isGone() ? { status: 'cancelled' } : refusedEnd(error));
       throw error;
     } finally {
       following.stop();
+    }
+  }
+
+  /** What the application may do is known before anything is written: its refusals leave no row. */
+  async function answer(ctx: Context, named: NamedCall, application: CallingApplication): Promise<void> {
+    const service = await deps.findService(named.service);
+    const scope = neededScope(service ?? named.service, methodsOf(ctx.method, ctx.req.headers));
+    assertAllowed(application, scope, service?.displayName ?? named.service);
+    if (!service) throw notConnected(named.service);
+    const use = deps.useLog.begin({
+      accountId: application.accountId,
+      clientId: application.clientId,
+      service: named.service,
+      action: 'api_call',
+      resource: `${ctx.method} /${named.path}`,
+    });
+    try {
+      await pass(ctx, named, { service, scope, application }, use);
+    } catch (error) {
+      use.end(refusedEnd(error));
+      throw error;
     }
   }
 
@@ -136,19 +168,7 @@ export function createProxy(
         );
       const application = await authenticate(ctx);
       if (!application) return;
-      const use = deps.useLog.begin({
-        accountId: application.accountId,
-        clientId: application.clientId,
-        service: named.service,
-        action: 'api_call',
-        resource: `${ctx.method} /${named.path}`,
-      });
-      try {
-        await answer(ctx, named, application, use);
-      } catch (error) {
-        use.end(refusedEnd(error));
-        throw error;
-      }
+      await answer(ctx, named, application);
     } finally {
       if (!ctx.req.complete && !ctx.res.headersSent) closeConnection(ctx);
     }

@@ -15,13 +15,15 @@ export interface CallableConnection {
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
+ * @param service or its name, if it does not exist
  * @param methods by which the service may understand the call
  * @returns the scope that the application needs for the call
  */
-export function neededScope(service: Service, methods: string[]): string {
-  const readMethods = service.settings.readMethods ?? [];
+export function neededScope(service: Service | string, methods: string[]): string {
+  const name = typeof service === 'string' ? service : service.name;
+  const readMethods = (typeof service === 'string' ? undefined : service.settings.readMethods) ?? [];
   const reads = methods.every((method) => SAFE.has(method) || readMethods.includes(method));
-  return `connections:${service.name}.${reads ? 'read' : 'write'}`;
+  return `connections:${name}.${reads ? 'read' : 'write'}`;
 }
 
 /**
