@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeBatches } from '../test/support/batches.ts';
 import { prepareTemplates } from '../test/support/databases.ts';
@@ -104,8 +105,10 @@ Object.assign(process.env, {
 });
 process.stdout.write(`Engines: ${engines.join(', ')}.\n`);
 
+const isWhole = positionals.length === 0;
 const tests = run({
-  files: positionals.length > 0 ? positionals.map(compiled) : writeBatches(allFiles(), folder, compiled),
+  files: isWhole ? writeBatches(allFiles(), folder, compiled) : positionals.map(compiled),
+  execArgv: isWhole ? ['--import', pathToFileURL(compiled('test/support/without-async-hooks.ts')).href] : [],
   concurrency: Number(values.concurrency),
   timeout: TIMEOUT,
   signal: cancel.signal,

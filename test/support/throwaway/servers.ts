@@ -51,7 +51,8 @@ const postgres: ServerKind = {
     const url = `postgres://latchkey@127.0.0.1:${port}/postgres`;
     const settings = ['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`];
     settings.push('max_connections=400');
-    if (!durable) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
+    if (!durable)
+      settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off', 'autovacuum=off');
     const command = [server, '-D', data, ...settings.flatMap((setting) => ['-c', setting]), ...extra];
     const ready = () => takesConnections(url);
     return { url, ...(await startProgram(command, { signal: 'INT', folder, ready })) };
