@@ -8,8 +8,8 @@ import type { AllowedApplication } from '../oidc/consents/applications.ts';
 /** Why a connection does not work, by its stable code, after the name of the service. */
 const REASONS: Record<string, string> = {
   credential_damaged: 'What we kept cannot be read any more.',
-  needs_reauthentication: 'It asks you to sign in there again.',
-  admin_policy_enforced: 'The administrators of your account there do not allow it.',
+  reauthentication_required: 'It asks you to sign in there again.',
+  refused_by_administrator: 'The administrators of your account there do not allow it.',
 };
 const REVOKED = 'Our access ended there. You may have ended it, or changed your password.';
 
@@ -36,7 +36,6 @@ export function describeConnection(connection: Connection, service: Service | un
     isBroken,
     reason: isBroken ? (REASONS[syncError ?? ''] ?? REVOKED) : undefined,
     isServiceActive: service?.isActive === true,
-    signsIn: connection.maySignIn,
   };
 }
 

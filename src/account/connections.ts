@@ -51,8 +51,6 @@ const NOTICES = new Map(
     'disconnected-here':
       'The account was disconnected, and what we kept of it was destroyed. The service did not confirm it: remove this server in your account there, too.',
     withdrawn: 'That application can no longer use your account there.',
-    'sign-in-on': 'You can now sign in with this account.',
-    'sign-in-off': 'This account can no longer sign you in.',
   }),
 );
 
@@ -111,19 +109,16 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
       connections: described,
       applications: applicationsOf(name, displayName, await deps.listApplications(accountId)),
       uses: uses.map((use) => describeUse(use, accounts)),
-      maySignIn: service.settings.maySignIn === true,
       faults: fault === undefined ? {} : { api_key: fault },
       actions: {
         connect: path,
         disconnect: `${path}/disconnect`,
         withdraw: `${path}/withdraw`,
-        signIn: `${path}/sign-in`,
       },
       csrf: {
         connect: user.csrf(path),
         disconnect: user.csrf(`${path}/disconnect`),
         withdraw: user.csrf(`${path}/withdraw`),
-        signIn: user.csrf(`${path}/sign-in`),
       },
       back: CONNECTIONS,
     });

@@ -57,7 +57,7 @@ export function createConnections(deps: ConnectionsDeps) {
     },
   });
   const report = createConnectionReport(deps.database);
-  const upstream = createUpstream({ issuer: config.issuer, fetch });
+  const upstream = createUpstream({ issuer: config.issuer, fetch, allowPrivate });
   return {
     report,
     listChoices: createChoices({ listActive: services.listActive, listConnections: vault.list }),

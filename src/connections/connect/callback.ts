@@ -28,7 +28,7 @@ const MAX_QUERY = 8192;
 const backTo = (destination: Destination, service: Service): { url: string; label: string } =>
   destination.kind === 'account'
     ? { url: pageOf(service), label: 'Try again' }
-    : { url: `/interaction/${destination.interaction.split('#')[0]}`, label: 'Continue' };
+    : { url: `/interaction/${destination.interaction}`, label: 'Continue' };
 
 const otherBrowser = (back: { url: string; label: string }) =>
   new LatchkeyError(
@@ -111,7 +111,7 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
       });
       ctx.status = refusal.status;
       showError(ctx, deps.showPage, {
-        heading: visit.destination.kind === 'sign-in' ? 'You were not signed in' : 'Nothing was connected',
+        heading: 'Nothing was connected',
         lede: refusal.message,
         back: refusal.back ?? back,
       });

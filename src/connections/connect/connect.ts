@@ -3,7 +3,7 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Service } from '../services/service-config.ts';
 import type { Vault } from '../vault/index.ts';
-import { accessLevelOf, identityScopes } from './grant.ts';
+import { accessLevelOf } from './grant.ts';
 import type { Destination, OpenVisit, States } from './states.ts';
 import type { Upstream, UpstreamGrant } from './upstream.ts';
 
@@ -30,12 +30,6 @@ export interface Connected {
   isNew: boolean;
 }
 
-/** Scopes to ask for, and further parameters. To sign in, a service says who somebody is, and nothing lasts. */
-const requestOf = (service: Service, { kind }: Destination) =>
-  kind === 'sign-in'
-    ? { scopes: identityScopes(service), params: {} }
-    : { scopes: service.scopes, params: service.settings.authorizeParams ?? {} };
-
 /** Connecting an account of a person at another service. */
 export function createConnect({ states, upstream, vault, assertSignedIn, notify }: ConnectDeps) {
   async function keep(
@@ -56,15 +50,15 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
   return {
     /**
      * Begins a visit at a service, in the current unit of work.
-     * @param visit `accountId`: null for somebody who signs in; `browser`: the digest of the cookie
+     * @param visit `browser`: the digest of the cookie
      * @returns the URL to which the browser goes
      */
     begin(
       service: Service,
-      visit: { accountId: string | null; browser: string; destination: Destination },
+      visit: { accountId: string; browser: string; destination: Destination },
     ): Promise<string> {
       const begun = states.begin({ service: service.name, ...visit });
-      return upstream.authorizationUrl(service, { ...begun, ...requestOf(service, visit.destination) });
+      return upstream.authorizationUrl(service, begun);
     },
 
     /** Ends a visit: nobody else can end it afterwards. @returns what the service granted @throws UpstreamFault, LatchkeyError */
@@ -74,7 +68,7 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
       response: URLSearchParams,
     ): Promise<UpstreamGrant> {
       if (!(await states.consume(visit))) throw visitOver(service);
-      return upstream.redeem(service, visit, response, requestOf(service, visit.destination).scopes);
+      return upstream.redeem(service, visit, response);
     },
 
     findVisit: states.find,

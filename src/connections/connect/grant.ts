@@ -20,12 +20,6 @@ export function describeMissing(asked: string[], scope: string | undefined): str
     .map(describeUpstreamScope);
 }
 
-/** The scopes by which a service says who somebody is; all of them where it has none for that alone. */
-export function identityScopes({ scopes }: Pick<Service, 'scopes'>): string[] {
-  const found = scopes.filter((scope) => IDENTITY_SCOPES.has(scope) && scope !== 'offline_access');
-  return found.includes('openid') ? found : scopes;
-}
-
 /** The most that a credential with these scopes can do. */
 export function accessLevelOf({ authType, settings }: Service, scope: string): AccessLevel {
   if (authType === 'api_key') return 'admin';

@@ -22,6 +22,12 @@ const clean = (value: unknown): string | undefined =>
         .slice(0, 255) || undefined
     : undefined;
 
+/**
+ * No space at either end: MariaDB and MySQL compare text as if spaces at its end were not there, so one account could
+ * stand for another.
+ */
+const ACCOUNT_ID = /^(?!\s)[^\p{Cc}\p{Cs}]{1,255}(?<!\s)$/u;
+
 /** A picture is shown as a link at most, and never loaded by this server. */
 const toPicture = (value: unknown): string | undefined =>
   typeof value === 'string' && URL.parse(value)?.protocol === 'https:' ? value : undefined;
@@ -35,7 +41,7 @@ export function readIdentity({ settings }: Service, answer: unknown): UpstreamId
   const { identity } = settings;
   const id = memberAt(answer, identity.id);
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id;
-  if (typeof externalId !== 'string' || externalId === '' || !/^[^\p{Cc}]{1,255}$/u.test(externalId))
+  if (typeof externalId !== 'string' || !ACCOUNT_ID.test(externalId))
     throw new UpstreamFault('upstream_answer_invalid');
   return {
     id: externalId,

@@ -30,18 +30,14 @@ const CONSUME = update(TABLE, {
   where: sql`id = ${'id'} AND consumed_at IS NULL`,
 });
 
-/** Where the person goes on after the service. */
-export type Destination =
-  | { kind: 'account' }
-  /** A step of an authorization request, of a signed-in user or of somebody who signs in. */
-  | { kind: 'request'; interaction: string }
-  | { kind: 'sign-in'; interaction: string };
+/** Where the person goes on after the service: their account, or the authorization request of an application. */
+export type Destination = { kind: 'account' } | { kind: 'request'; interaction: string };
 
 /** Somebody who is at a service. */
 export interface UpstreamVisit {
   service: string;
-  /** The account that connects; null: somebody who signs in. */
-  accountId: string | null;
+  /** The account that connects. */
+  accountId: string;
   /** Digest of the cookie of the browser. */
   browser: string;
   destination: Destination;
@@ -88,7 +84,7 @@ export function createStates(secrets: Pick<Secrets, 'seal' | 'open'>) {
       if (!row || row.consumed_at !== null || toDate(row.expires_at as string) <= new Date())
         return undefined;
       const id = String(row.id);
-      const accountId = row.account_id === null ? null : String(row.account_id);
+      const accountId = String(row.account_id);
       const kept = JSON.parse(secrets.open(String(row.payload_sealed), place(id)));
       return { ...kept, id, accountId, service: String(row.provider) };
     },

@@ -1,5 +1,5 @@
-import type { ClientAuth, Configuration } from 'openid-client';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
+import { loadOAuthClient, toConfiguration } from '../services/oauth-client.ts';
 import { redirectUriOf, type Service } from '../services/service-config.ts';
 import { readTokenAnswer } from '../services/token-answer.ts';
 import type { UpstreamIdentity } from '../vault/connection-store.ts';
@@ -8,10 +8,6 @@ import { faultOfResponse, toFault, UpstreamFault } from './faults.ts';
 import { readGrant } from './grant.ts';
 import { readIdentity } from './identity.ts';
 import type { UpstreamVisit } from './states.ts';
-
-/** Loaded at first use: most servers have no services. */
-const openidClient = () => import('openid-client');
-type OpenidClient = Awaited<ReturnType<typeof openidClient>>;
 
 /** What a person has brought back. */
 export interface UpstreamGrant {
@@ -23,38 +19,14 @@ const MAX_KEY_LENGTH = 4096;
 /** Visible ASCII, so that it fits into a header. */
 const API_KEY = /^[\x21-\x7e]+$/;
 
-/** RFC 6749 section 2.3.1. */
-function clientAuthOf(oidc: OpenidClient, { clientSecret, settings }: Service): ClientAuth {
-  if (clientSecret === undefined || settings.clientAuth === 'none') return oidc.None();
-  return settings.clientAuth === 'client_secret_post'
-    ? oidc.ClientSecretPost(clientSecret)
-    : oidc.ClientSecretBasic(clientSecret);
-}
-
-/** A service has an issuer or none; the library wants one. */
-const issuerOf = ({ issuer, authUrl = '' }: Service) => issuer ?? new URL(authUrl).origin;
-
 /**
  * What this server sends to a service on its own account. Every request goes through the guarded fetch, so to the public
  * internet, without following redirects, and for some seconds at most.
  */
-export function createUpstream(deps: { issuer: string; fetch: GuardedFetch }) {
-  const { issuer, fetch } = deps;
+export function createUpstream(deps: { issuer: string; fetch: GuardedFetch; allowPrivate: boolean }) {
+  const { issuer, fetch, allowPrivate } = deps;
 
-  function configure(oidc: OpenidClient, service: Service): Configuration {
-    const { authUrl, tokenUrl, revokeUrl, clientId = '' } = service;
-    const metadata = {
-      issuer: issuerOf(service),
-      ...(authUrl && { authorization_endpoint: authUrl }),
-      ...(tokenUrl && { token_endpoint: tokenUrl }),
-      ...(revokeUrl && { revocation_endpoint: revokeUrl }),
-    };
-    const config = new oidc.Configuration(metadata, clientId, {}, clientAuthOf(oidc, service));
-    config[oidc.customFetch] = (url, options) => fetch(url, options as RequestInit);
-    // The guarded fetch decides whether http is allowed.
-    oidc.allowInsecureRequests(config);
-    return config;
-  }
+  const configure = (service: Service) => toConfiguration(service, { fetch, allowPrivate });
 
   /** @throws UpstreamFault */
   async function readJson(url: string, headers: Record<string, string>): Promise<unknown> {
@@ -98,20 +70,16 @@ export function createUpstream(deps: { issuer: string; fetch: GuardedFetch }) {
   return {
     /**
      * The authorization request, with PKCE S256, state and, for OpenID Connect, nonce.
-     * @param visit `scopes`: what to ask for; `params`: further parameters of the service
      */
     async authorizationUrl(
       service: Service,
-      visit: Pick<UpstreamVisit, 'verifier' | 'nonce'> & {
-        state: string;
-        scopes: string[];
-        params: Record<string, string>;
-      },
+      visit: Pick<UpstreamVisit, 'verifier' | 'nonce'> & { state: string },
     ): Promise<string> {
-      const oidc = await openidClient();
-      const { scopes, state, nonce, verifier, params } = visit;
-      return oidc.buildAuthorizationUrl(configure(oidc, service), {
-        ...params,
+      const oidc = await loadOAuthClient();
+      const { state, nonce, verifier } = visit;
+      const { scopes, settings } = service;
+      return oidc.buildAuthorizationUrl(await configure(service), {
+        ...settings.authorizeParams,
         redirect_uri: redirectUriOf(issuer, service.name),
         ...(scopes.length > 0 && { scope: scopes.join(' ') }),
         state,
@@ -123,28 +91,27 @@ export function createUpstream(deps: { issuer: string; fetch: GuardedFetch }) {
 
     /**
      * Redeems the code of an authorization response.
-     * @param response its parameters; `iss` must be that of the service (RFC 9207) @param asked the scopes that were asked for
+     * @param response its parameters; `iss` must be that of the service (RFC 9207)
      * @throws UpstreamFault
      */
     async redeem(
       service: Service,
       visit: Pick<UpstreamVisit, 'verifier' | 'nonce'> & { state: string },
       response: URLSearchParams,
-      asked: string[],
     ): Promise<UpstreamGrant> {
       const error = response.get('error');
       const url = new URL(redirectUriOf(issuer, service.name));
       url.search = String(response);
       // Nobody knows the issuer of this service. Its redirect URI is its own, so another server cannot take its place.
       if (service.issuer === undefined) url.searchParams.delete('iss');
-      const oidc = await openidClient();
+      const oidc = await loadOAuthClient();
       try {
-        const answer = await oidc.authorizationCodeGrant(configure(oidc, service), url, {
+        const answer = await oidc.authorizationCodeGrant(await configure(service), url, {
           pkceCodeVerifier: visit.verifier,
           expectedState: visit.state,
-          ...(asked.includes('openid') && { expectedNonce: visit.nonce, idTokenExpected: true }),
+          ...(service.scopes.includes('openid') && { expectedNonce: visit.nonce, idTokenExpected: true }),
         });
-        const granted = readGrant(asked, answer.scope);
+        const granted = readGrant(service.scopes, answer.scope);
         const tokens = readTokenAnswer({ ...answer, scope: granted });
         return { tokens, identity: await findIdentity(service, tokens, answer.claims()) };
       } catch (cause) {
@@ -170,8 +137,8 @@ export function createUpstream(deps: { issuer: string; fetch: GuardedFetch }) {
 
     /** RFC 7009. @throws UpstreamFault when the service did not accept it */
     async revoke(service: Service, token: string): Promise<void> {
-      const oidc = await openidClient();
-      await oidc.tokenRevocation(configure(oidc, service), token).catch((error) => {
+      const oidc = await loadOAuthClient();
+      await oidc.tokenRevocation(await configure(service), token).catch((error) => {
         throw toFault(error);
       });
     },

@@ -60,7 +60,7 @@ export const audit: Record<string, TableDescription> = {
         'connection.renewed': 'it was connected again: its credential was replaced',
         'connection.removed': 'it was disconnected, and its credential destroyed',
         'connection.refused':
-          'an account was not connected, or nobody was signed in with it: the service refused, or the visit was not valid',
+          'an account was not connected: the service refused, or the return from it was not valid',
         'connection.withdrawn': 'an application may no longer use the accounts of a person at a service',
         'connection.damaged': 'its stored credential did not open, and is not used any more',
         'trusted_issuer.added': 'the identity assertions of a server are accepted. `target`: its issuer',

@@ -64,10 +64,6 @@ const SECURITY_EVENTS = {
     subject: 'An account at another service was disconnected',
     line: 'An account at another service was disconnected from your account. Applications can no longer use it.',
   },
-  connection_sign_in: {
-    subject: 'An account at another service can now sign you in',
-    line: 'A connected account at another service can now be used to sign in to your account.',
-  },
   account_closing: {
     subject: 'Your account will be deleted in seven days',
     line: 'Someone closed your account. It is signed out everywhere, and deleted in seven days. To keep it, sign in before then.',

@@ -3,13 +3,13 @@ function connectionViews(all: Record<string, unknown>, bad: string): [string, Re
   const at = '2026-11-24T18:00:00.000Z';
   const works = { id: bad, service: 'google', serviceName: bad, account: bad, can: bad, connectedAt: at };
   const one = { ...works, missing: [], isServiceActive: true };
-  const broken = { ...one, missing: [bad], isBroken: true, reason: bad, lastUsedAt: at, signsIn: true };
+  const broken = { ...one, missing: [bad], isBroken: true, reason: bad, lastUsedAt: at };
   const connections = [one, broken, { ...broken, service: 'motion' }];
   const services = [
     { name: 'google', displayName: bad, takesKey: false, csrf: bad },
     { name: 'motion', displayName: bad, takesKey: true, csrf: bad },
   ];
-  const links = { connect: bad, disconnect: bad, withdraw: bad, signIn: bad };
+  const links = { connect: bad, disconnect: bad, withdraw: bad };
   const page = { ...all, actions: links, csrf: links, back: bad, faults: {}, applications: [], uses: [] };
   const use = { who: bad, act: 'read', what: bad, account: bad, at };
   const service = { name: bad, displayName: bad, takesKey: false, isActive: true };
@@ -25,7 +25,6 @@ function connectionViews(all: Record<string, unknown>, bad: string): [string, Re
         connections: [one, broken],
         applications: [{ clientId: bad, name: bad, allowed: [bad] }],
         uses: [use, { ...use, hasFailed: true }],
-        maySignIn: true,
       },
     ],
     [

@@ -49,8 +49,11 @@ export async function beginCalls(
       service,
       ...(options.life !== undefined && { life: options.life }),
     });
-  const connectionId = options.isConnected === false ? '' : await connect();
+  // Without a connection, the sign-in would lead through making one.
+  const connectionId = await connect();
   const { tokens } = await signInWith(server, client, person, { scope });
+  if (options.isConnected === false)
+    await server.database.knex('T_user_providers').where({ id: connectionId }).delete();
   const token = String(tokens.body.access_token);
   assert.ok(tokens.body.access_token, JSON.stringify(tokens.body));
   return { person, client, connectionId, connect, token, call: callerOf(server, token, service) };
