@@ -53,7 +53,9 @@ export function createConnections(deps: ConnectionsDeps) {
     allowPrivate,
     log: deps.log,
     notifyBroken: async ({ accountId, service }, code) => {
-      deps.notifyBroken(accountId, (await services.find(service))?.displayName ?? service, code);
+      // Nobody awaits this, so a database that fails now must not end the process.
+      const found = await services.find(service).catch(() => undefined);
+      deps.notifyBroken(accountId, found?.displayName ?? service, code);
     },
   });
   const report = createConnectionReport(deps.database);

@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
+import { isLatchkeyScope } from '../access/scopes.ts';
 import type { Profile } from '../identity/accounts/profile.ts';
 import type { Account } from '../identity/accounts/store.ts';
 import type { UserSession } from '../identity/sessions/service.ts';
@@ -70,6 +71,9 @@ function matches({ username, name, email, is_active: isActive }: Account, { show
   const text = [username, name ?? '', email ?? ''].join('\n').toLowerCase();
   return text.includes(search.trim().toLowerCase());
 }
+
+/** Whether a scope is one over this server itself. */
+const mayAdminister = (scope: string) => isLatchkeyScope(scope) || scope === '*:*';
 
 const detailsOf = (username: string, done?: string) =>
   `${DETAILS}?${new URLSearchParams({ username, ...(done === undefined ? {} : { done }) })}`;
@@ -142,6 +146,14 @@ export function createAccountConsole(router: Router, layout: ConsoleLayout, deps
         'conflict',
         'own_account',
         'This is your own account. Manage it at /account, or let another administrator do this.',
+      );
+    // Otherwise a helper could lock out the people who run the server.
+    const beyond = account.scopes.filter(mayAdminister).find((scope) => !deps.covers(user.scopes, scope));
+    if (beyond !== undefined)
+      throw new LatchkeyError(
+        'forbidden',
+        'account_beyond_own',
+        `The account “${account.username}” has the scope ${beyond}, which yours does not have. Only somebody who has it too can do this.`,
       );
     return { act, account, says: describe(account.username) };
   }

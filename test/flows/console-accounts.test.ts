@@ -80,3 +80,24 @@ test('the pages of accounts refuse bad input, other accounts, and the account of
   assert.equal(await send({ username: 'ada', act: 'disable' }, other.browser), 403);
   assert.equal((await server.accounts.show('ada')).is_active, true);
 });
+
+test('the console changes no account that may do more with this server than the administrator', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const ada = await server.createAccount('ada', 'openid latchkey:accounts latchkey:clients notes:read');
+  const ceilings = {
+    owner: 'openid *:*',
+    inviter: 'latchkey:invitations',
+    peer: 'latchkey:accounts.read',
+    writer: 'notes:write',
+  };
+  for (const [username, scope] of Object.entries(ceilings)) await server.createAccount(username, scope);
+  const { browser } = await visit(server, ada, PATH);
+  const csrf = await tokenOf(browser, 'writer');
+  for (const act of ['disable', 'sign-out']) {
+    const send = async (username: string) =>
+      (await browser.post(`${PATH}/change`, { csrf, username, act })).status;
+    for (const username of ['owner', 'inviter']) assert.equal(await send(username), 403, username);
+    for (const username of ['peer', 'writer']) assert.equal(await send(username), 303, username);
+  }
+  assert.equal((await server.accounts.show('owner')).is_active, true);
+});
