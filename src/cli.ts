@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { connectionReportCommand } from './connections/report/cli.ts';
 import { serviceCommands } from './connections/services/cli.ts';
+import { connectionSyncCommand } from './connections/sync/cli.ts';
 import { vaultCommands } from './connections/vault/cli.ts';
 import { databaseCommands } from './database/cli.ts';
 import { accountCommands } from './identity/accounts/cli.ts';
@@ -62,6 +63,14 @@ export function createProgram(): Command {
   vaultCommands(connection, async (work) => {
     const { withServices } = await load();
     return withServices(work);
+  });
+  connectionSyncCommand(connection, async (id) => {
+    const { withServices } = await load();
+    return withServices(async ({ connections: { sync, useLog, usage } }) => {
+      const results = await sync.syncNow(id);
+      await Promise.all([useLog.write(), usage.write()]);
+      return results;
+    });
   });
   connectionReportCommand(connection, async () => {
     const { withServices } = await load();

@@ -83,6 +83,7 @@ async function start(config: Config): Promise<void> {
       services.connections.refresh.refreshDue(shouldContinue),
     ),
     runPeriodically(30_000, log, 'connection-usage', () => services.connections.usage.write()),
+    runPeriodically(60_000, log, 'connection-sync', () => services.connections.sync.syncDue(shouldContinue)),
     runPeriodically(2000, log, 'connection-log', () => services.connections.useLog.write()),
     runPeriodically(2000, log, 'traces', () => services.traces.write()),
   ];

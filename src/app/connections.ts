@@ -10,6 +10,7 @@ import { createApiClient } from '../connections/proxy/api-client.ts';
 import { createRefresh } from '../connections/refresh/index.ts';
 import { createConnectionReport } from '../connections/report/report.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
+import { createSync } from '../connections/sync/index.ts';
 import { createChoices } from '../connections/vault/choices.ts';
 import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
@@ -58,6 +59,16 @@ export function createConnections(deps: ConnectionsDeps) {
       deps.notifyBroken(accountId, found?.displayName ?? service, code);
     },
   });
+  const usage = createConnectionUsage(knex);
+  const useLog = createUseLog(knex, deps.log);
+  const sync = createSync({
+    knex,
+    findService: services.find,
+    getCredential: refresh.getFresh,
+    recordUse: usage.recordUse,
+    useLog,
+    fetch,
+  });
   const report = createConnectionReport(deps.database);
   const upstream = createUpstream({ issuer: config.issuer, fetch, allowPrivate });
   return {
@@ -66,13 +77,14 @@ export function createConnections(deps: ConnectionsDeps) {
     services,
     vault,
     refresh,
-    usage: createConnectionUsage(knex),
+    usage,
     connect: createConnect({ states: createStates(secrets), upstream, vault, assertSignedIn, notify }),
     disconnect: createDisconnect({ findService: services.findAny, vault, upstream, notify }),
     findUnconnected: (accountId: string, scopes: string[]) =>
       findUnconnected({ find: services.find, list: vault.list }, accountId, scopes),
     listUses: (filter: Parameters<typeof listUses>[1]) => listUses(knex, filter),
-    useLog: createUseLog(knex, deps.log),
+    useLog,
+    sync,
     apiClient: createApiClient({ allowPrivate }),
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { methodsOf, toApplication, toService } from '../../src/connections/proxy/headers.ts';
-import { findTarget, readCall, toLocation } from '../../src/connections/proxy/target.ts';
+import { readCall, toLocation } from '../../src/connections/proxy/target.ts';
+import { findTarget } from '../../src/connections/services/api-target.ts';
 
 const GOOGLE = [
   'https://www.googleapis.com/',

@@ -4,6 +4,7 @@ import { closeConnection } from '../../web/body-limit.ts';
 import { findRoute } from '../../web/routes.ts';
 import type { EndOfUse, RunningUse, UseLog } from '../log/index.ts';
 import { notConnected, upstreamUnreachable } from '../refusals.ts';
+import { findTarget } from '../services/api-target.ts';
 import type { Service } from '../services/service-config.ts';
 import { passOn } from './answer.ts';
 import type { ApiClient, UpstreamResponse as ApiResponse } from './api-client.ts';
@@ -11,7 +12,7 @@ import { takeBody } from './body.ts';
 import { type CallCredential, createCaller } from './caller.ts';
 import { methodsOf, toApplication } from './headers.ts';
 import { assertAllowed, type CallableConnection, chooseConnection, neededScope } from './permission.ts';
-import { findTarget, type NamedCall, readCall, toLocation } from './target.ts';
+import { type NamedCall, readCall, toLocation } from './target.ts';
 
 const PROXY_ROUTE = '/connections/:service/proxy/*';
 /** Milliseconds for a whole call, with both bodies. */

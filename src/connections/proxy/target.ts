@@ -1,4 +1,5 @@
 import { refuse } from '../../kit/errors.ts';
+import { findTarget } from '../services/api-target.ts';
 
 /** The path of the proxy: `/connections/<service>/proxy/<path>`. */
 const PROXY_PATH = /^\/connections\/([^/]+)\/proxy(?:\/(.*))?$/is;
@@ -64,38 +65,6 @@ export function readCall(url: string): NamedCall {
       'The path of the API has a segment . or .., two slashes in a row, a backslash or a character that is not percent-encoded.',
     );
   return { service: service.toLowerCase(), path, query };
-}
-
-/** The base URL to which a path belongs: the one whose path it begins with, or else the first. Each ends with a slash. */
-function findBase(bases: URL[], path: string): { base: URL; isWhole: boolean } | undefined {
-  const beginning = bases
-    .filter(({ pathname }) => pathname !== '/' && `/${path}/`.startsWith(pathname))
-    .sort((a, b) => b.pathname.length - a.pathname.length);
-  if (beginning[0]) return { base: beginning[0], isWhole: true };
-  return bases[0] && { base: bases[0], isWhole: false };
-}
-
-/**
- * Where a call goes. The origin and the beginning of the path are those of a base URL, whatever the application sent.
- * @param apiBaseUrls of the service
- * @returns the origin, and path with query; undefined for a service without an API
- */
-export function findTarget(
-  apiBaseUrls: readonly string[],
-  { path, query }: Pick<NamedCall, 'path' | 'query'>,
-): { origin: string; path: string } | undefined {
-  const found = findBase(
-    apiBaseUrls.map((url) => new URL(url.endsWith('/') ? url : `${url}/`)),
-    path,
-  );
-  if (!found) return undefined;
-  const { base, isWhole } = found;
-  const target = `${isWhole ? '/' : base.pathname}${path}`;
-  const parsed = new URL(`${base.origin}${target}${query}`);
-  // `readCall` has refused every path for which this is so. A credential must not depend on that alone.
-  if (parsed.origin !== base.origin || parsed.pathname !== target)
-    throw new Error('The path of a call leads away from the base URL of its API.');
-  return { origin: base.origin, path: `${target}${query}` };
 }
 
 /**
