@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
@@ -90,11 +91,16 @@ describe('latchkey trace', () => {
     }
     /** Writes rows until the command prints one, or ends. */
     async function keepWriting<T>(done: Promise<T>): Promise<T> {
-      const writing = setInterval(() => void addRow(), 300);
+      let isDone = false;
+      const write = async () => {
+        for (; !isDone; await sleep(300)) await addRow();
+      };
+      const writing = write();
       try {
         return await done;
       } finally {
-        clearInterval(writing);
+        isDone = true;
+        await writing;
       }
     }
     const firstOutput = async ({ child }: ReturnType<typeof follow>): Promise<string> => {
