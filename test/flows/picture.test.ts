@@ -83,7 +83,7 @@ describe('the picture of an account', () => {
     const webp = Buffer.from(await shown.arrayBuffer());
     const about = await sharp(webp).metadata();
     assert.deepEqual([about.format, about.width, about.height, about.exif], ['webp', 256, 256, undefined]);
-    assert.ok(webp.length <= 20_000);
+    assert.ok(webp.length <= 6000);
     const { tokens } = await signInWith(server, client, ada, { scope: 'openid profile' });
     assert.equal(claimsOf(tokens.body.id_token).picture, `${server.issuer}${url}`);
 
@@ -122,7 +122,7 @@ describe('the picture of an account', () => {
       const [{ webp }] = await rows(bo.id);
       const stored = Buffer.from(webp, 'base64');
       assert.equal((await sharp(stored).metadata()).pages ?? 1, 1);
-      assert.ok(stored.length < 40_000, String(stored.length));
+      assert.ok(stored.length <= 6000, String(stored.length));
     }
   });
 

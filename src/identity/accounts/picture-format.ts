@@ -1,13 +1,20 @@
 import { hash } from 'node:crypto';
 import { LatchkeyError } from '../../kit/errors.ts';
 
-/** Edges of what is stored, in pixels. */
-const EDGE = 256;
 /** A picture with more is not decoded: a small file can claim to be huge. */
 const MAX_PIXELS = 24_000_000;
-/** In bytes, so that a page with the picture stays small. */
-const MAX_STORED = 20_000;
-const QUALITIES = [80, 60, 40, 20];
+/** In bytes, so that a page with the picture weighs less than 30 kB. */
+const MAX_STORED = 6000;
+/** Edges in pixels, and qualities. The first picture that is small enough is stored, and the last one always is. */
+const ATTEMPTS = [
+  [256, 80],
+  [256, 60],
+  [256, 40],
+  [256, 20],
+  [128, 40],
+  [128, 10],
+  [96, 1],
+] as const;
 
 /** The formats that are accepted. Anything else, such as SVG, never reaches a decoder. @param head the first bytes, as Latin-1 */
 function findFormat(head: string): string | undefined {
@@ -61,19 +68,17 @@ export async function encodePicture(upload: Buffer): Promise<{ webp: Buffer; dig
       });
     if (about.format !== format) throw unreadable();
     if (about.width * about.height > MAX_PIXELS) throw tooManyPixels();
-    const picture = sharp(upload, options)
-      .rotate()
-      .resize(EDGE, EDGE, { fit: 'cover' })
-      .timeout({ seconds: 5 });
-    for (const quality of QUALITIES) {
+    const picture = sharp(upload, options).rotate().timeout({ seconds: 5 });
+    for (const [edge, quality] of ATTEMPTS) {
       const webp = await picture
         .clone()
+        .resize(edge, edge, { fit: 'cover' })
         .webp({ quality })
         .toBuffer()
         .catch((error) => {
           throw unreadable(error);
         });
-      if (webp.length <= MAX_STORED || quality === QUALITIES.at(-1))
+      if (webp.length <= MAX_STORED || edge === ATTEMPTS.at(-1)?.[0])
         return { webp, digest: hash('sha256', webp, 'base64url') };
     }
     throw unreadable();

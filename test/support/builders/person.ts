@@ -1,3 +1,4 @@
+import sharp from 'sharp';
 import { uuidv7 } from '../../../src/kit/ids.ts';
 import { Authenticator } from '../authenticator.ts';
 import type { TestServer } from '../server.ts';
@@ -30,6 +31,13 @@ export async function createPerson(server: TestServer, username: string, scope: 
     claims: '',
   };
   await knex('T_consents').insert({ ...consent, account_id: person.id, client_id });
+  // With details that no format can make small.
+  const noise = { type: 'gaussian', mean: 128, sigma: 80 } as const;
+  const upload = await sharp({ create: { width: 512, height: 512, channels: 3, background: '#000', noise } })
+    .png()
+    .toBuffer();
+  const owner = { accountId: person.id, sessionUid: session.uid, origin: {} };
+  await server.services.accounts.pictures.setPicture(owner, upload);
   await server.services.connections.vault.save({
     accountId: person.id,
     service: 'motion',
