@@ -22,7 +22,7 @@ export function createConnectionProxy(deps: {
     {
       base: issuerScope(issuer).base,
       findService: services.find,
-      findConnections: vault.list,
+      findConnections: vault.listCallable,
       findDefault: (accountId, service) =>
         withUnit(new UnitOfWork(driver), async () => {
           const { default_connections } = await findPreferences(accountId);

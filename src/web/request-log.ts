@@ -4,9 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { Logger } from '../kit/log.ts';
 
-/** Paths may contain ids and codes, so the log has only their shape, and never the query. */
+/** Paths may contain ids and codes, and those of a connected service names of people, so the log has only their shape, and never the query. */
 function maskIds(path: string): string {
-  return path.replace(/[A-Za-z0-9_~-]{20,}/g, ':id').slice(0, 200);
+  return path
+    .replace(/^(\/connections\/[^/]+\/proxy\/).+/i, '$1*')
+    .replace(/[A-Za-z0-9_~-]{20,}/g, ':id')
+    .slice(0, 200);
 }
 
 /**

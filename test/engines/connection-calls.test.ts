@@ -38,7 +38,7 @@ for (const engine of engines) {
       await server.services.connections.usage.write();
       const [credential] = await server.database.knex('T_oauth_tokens').where({ active_slot: connectionId });
       assert.ok(Number(credential.usage_count) >= 11);
-      const uses = await usesOf(server, person);
+      const uses = await usesOf(server, person, 11);
       assert.equal(uses.filter(({ status }) => status === 'completed').length, 10);
     });
 

@@ -103,7 +103,7 @@ describe('a call through the proxy is refused', () => {
     const before = started.google.requests.length;
     await problemOf(await call(CALENDARS), 429, 'rate_limited');
     assert.equal(started.google.requests.length, before);
-    const rows = await usesOf(started.server, person);
+    const rows = await usesOf(started.server, person, 2);
     assert.deepEqual(
       rows.map(({ error_code }) => error_code),
       ['rate_limited', 'rate_limited'],

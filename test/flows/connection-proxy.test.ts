@@ -57,7 +57,7 @@ describe('the proxy of connections', () => {
     const { call, person, client, connectionId } = await beginCalls(started);
     const answer = await (await call(`${CALENDARS}?secret=1`)).text();
     await (await call('v1/error')).text();
-    const [first, second] = await usesOf(started.server, person);
+    const [first, second] = await usesOf(started.server, person, 2);
     assert.deepEqual(
       [first.client_id, first.user_provider_id, first.provider, first.action_type, first.status],
       [client.client_id, connectionId, 'google', 'api_call', 'completed'],

@@ -6,12 +6,13 @@ import type { EndOfUse, RunningUse, UseLog } from '../log/index.ts';
 import { notConnected, upstreamUnreachable } from '../refusals.ts';
 import { findTarget } from '../services/api-target.ts';
 import type { Service } from '../services/service-config.ts';
+import type { CallableConnection } from '../vault/connection-store.ts';
 import { passOn } from './answer.ts';
 import type { ApiClient, UpstreamResponse as ApiResponse } from './api-client.ts';
 import { takeBody } from './body.ts';
 import { type CallCredential, createCaller } from './caller.ts';
 import { methodsOf, toApplication } from './headers.ts';
-import { assertAllowed, type CallableConnection, chooseConnection, neededScope } from './permission.ts';
+import { assertAllowed, chooseConnection, neededScope } from './permission.ts';
 import { type NamedCall, readCall, toLocation } from './target.ts';
 
 const PROXY_ROUTE = '/connections/:service/proxy/*';

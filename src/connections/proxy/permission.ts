@@ -1,15 +1,7 @@
 import { covers, parseScopes } from '../../access/scopes.ts';
 import { connectionRequired, missingScopes, needsReconnect, notConnected } from '../refusals.ts';
 import type { Service } from '../services/service-config.ts';
-
-/** A connection, as far as a call needs it. */
-export interface CallableConnection {
-  id: string;
-  email?: string | undefined;
-  isActive: boolean;
-  syncStatus: string;
-  syncError?: string | undefined;
-}
+import type { CallableConnection } from '../vault/connection-store.ts';
 
 /** Methods that change nothing (RFC 9110 section 9.2.1), but TRACE, which would show the credential. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);

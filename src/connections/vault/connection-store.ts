@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
+import type { Driver } from '../../database/driver/contract.ts';
 import { toDate } from '../../database/instants.ts';
+import { selectOne, sql } from '../../database/statements.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 
 const TABLE = 'T_user_providers';
@@ -74,6 +76,37 @@ const toConnection = (row: Row): Connection => ({
   createdAt: toDate(row.created_at),
   lastUsedAt: row.last_used_at === null ? undefined : toDate(row.last_used_at),
 });
+
+const SELECT_FIRST = selectOne({
+  columns: `p.id, p.email, p.is_active, p.sync_status, p.sync_error,
+    (SELECT COUNT(*) FROM ${TABLE} o WHERE o.account_id = p.account_id AND o.provider = p.provider) AS total`,
+  from: `${TABLE} p`,
+  where: sql`p.account_id = ${'account_id'} AND p.provider = ${'provider'}`,
+  orderBy: 'p.id',
+});
+
+/** A connection, as far as a call with it needs it. */
+export type CallableConnection = Pick<Connection, 'id' | 'email' | 'isActive' | 'syncStatus' | 'syncError'>;
+
+/** @returns the oldest connection of an account to a service, and how many there are; undefined without one */
+export async function findFirstConnection(
+  driver: Driver,
+  accountId: string,
+  service: string,
+): Promise<(CallableConnection & { total: number }) | undefined> {
+  const row = await driver.readOne(SELECT_FIRST, { account_id: accountId, provider: service });
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return (
+    row && {
+      id: String(row.id),
+      email: text(row.email),
+      isActive: Boolean(row.is_active),
+      syncStatus: row.sync_status as Connection['syncStatus'],
+      syncError: text(row.sync_error),
+      total: Number(row.total),
+    }
+  );
+}
 
 /** A part of what names connections. */
 export interface ConnectionFilter {

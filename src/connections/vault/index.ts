@@ -9,8 +9,10 @@ import { resealClientSecrets } from '../services/store.ts';
 import {
   type AccessLevel,
   addOrLock,
+  type CallableConnection,
   type Connection,
   deleteConnection,
+  findFirstConnection,
   listConnections,
   markBroken,
   type UpstreamIdentity,
@@ -77,6 +79,13 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
     /** The connections of an account, of one service or all. */
     list: (accountId: string, service?: string): Promise<Connection[]> =>
       listConnections(knex, service === undefined ? { accountId } : { accountId, service }),
+
+    /** The same for calls: with a prepared statement, since most people have one account at each service. */
+    async listCallable(accountId: string, service: string): Promise<CallableConnection[]> {
+      const first = await findFirstConnection(driver, accountId, service);
+      if (!first) return [];
+      return first.total === 1 ? [first] : listConnections(knex, { accountId, service });
+    },
 
     /** For the operator: those of every account. */
     listAll: (): Promise<Connection[]> => listConnections(knex, {}),
