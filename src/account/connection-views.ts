@@ -63,19 +63,20 @@ const SYNCS: Record<string, string> = {
 
 /** @returns a use as a sentence without its full stop @param accounts the names of connections by their ids, where there are several */
 export function describeUse(use: ConnectionUse, accounts: Map<string, string>) {
-  const { clientId, clientName, action, resource = '', items, status, connectionId, at } = use;
+  const { clientId, clientName, action, resource = '', status, connectionId, at } = use;
   const who = clientId === undefined ? 'This server' : (clientName ?? 'A deleted application');
   const account = accounts.size > 1 && connectionId ? accounts.get(connectionId) : undefined;
   const [method = '', path = ''] = resource.split(' ');
   const isCall = action === 'api_call';
+  const hasFailed = status === 'failed' || status === 'cancelled';
   const reads = ['GET', 'HEAD', 'OPTIONS'].includes(method);
   const act = isCall ? (reads ? 'read' : path ? 'changed' : 'used') : (SYNCS[action] ?? 'read');
   return {
     who,
-    act: status === 'failed' || status === 'cancelled' ? `tried to use` : act,
-    what: isCall ? path || resource : items === undefined ? resource : `${resource} (${items})`,
+    act: hasFailed ? `tried to ${isCall ? 'use' : 'read'}` : act,
+    what: isCall ? path || resource : action === 'single_item_sync' ? resource : '',
     account,
-    hasFailed: status === 'failed' || status === 'cancelled',
+    hasFailed,
     at,
   };
 }

@@ -13,7 +13,6 @@ export interface ConnectionUse {
   /** Method and path, or what was read. */
   resource: string | undefined;
   status: string;
-  items: number | undefined;
   at: string;
 }
 
@@ -34,7 +33,6 @@ export async function listUses(
       'l.action_type',
       'l.resource',
       'l.status',
-      'l.items_processed',
       'l.started_at',
     );
   return rows.map((row) => ({
@@ -44,7 +42,6 @@ export async function listUses(
     action: row.action_type,
     resource: row.resource ?? undefined,
     status: row.status,
-    items: row.items_processed ?? undefined,
     at: toDate(row.started_at).toISOString(),
   }));
 }
