@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { Services } from '../src/app/services.ts';
 import { LatchkeyError } from '../src/kit/errors.ts';
 import type { ClientInput } from '../src/oidc/clients/input.ts';
-import { generateKey, type PrivateJwk } from '../src/oidc/signing-keys/generate.ts';
+import { generateKey } from '../src/oidc/signing-keys/generate.ts';
+import type {
+  CibaConfiguration,
+  CibaSuiteClient,
+  FapiConfiguration,
+  FapiSuiteClient,
+  SuiteClient,
+  SuiteConfiguration,
+} from './suite-configuration.ts';
 
 /** The operator. */
 const ACTOR = { accountId: null };
@@ -10,41 +18,6 @@ const USERNAME = 'conformance';
 /** Where the suite runs by default, and the alias of its test plans. */
 const SUITE = 'https://localhost.emobix.co.uk:8443/test/a/latchkey';
 const SCOPE = 'openid profile email address phone';
-
-/** What the OpenID Foundation's conformance suite needs of this server. The names of its members are those of the suite. */
-export interface SuiteConfiguration {
-  alias: string;
-  description: string;
-  server: { discoveryUrl: string };
-  client: SuiteClient;
-  client2: SuiteClient;
-  client_secret_post: SuiteClient;
-  /** What the suite's own browser does on our pages. */
-  browser: object[];
-}
-
-/** The same for the plans of FAPI 2.0, whose clients authenticate with a key. */
-interface FapiConfiguration {
-  alias: string;
-  description: string;
-  server: { discoveryUrl: string };
-  client: FapiSuiteClient;
-  client2: FapiSuiteClient;
-  resource: { resourceUrl: string };
-  browser: object[];
-}
-
-interface FapiSuiteClient {
-  client_id: string;
-  scope: string;
-  /** With the private key, which the suite signs with. */
-  jwks: { keys: PrivateJwk[] };
-}
-
-interface SuiteClient {
-  client_id: string;
-  client_secret: string;
-}
 
 /** A user with a value for every claim. */
 const PERSON = {
@@ -90,28 +63,53 @@ const client = (clientId: string): ClientInput => ({
 
 const isMissing = (error: unknown) => error instanceof LatchkeyError && error.kind === 'not_found';
 
-/** The clients of FAPI 2.0 push their requests, use PKCE, and bind their tokens to a key. */
-const fapiClient = (clientId: string, publicJwk: object): ClientInput => ({
+/** The clients of FAPI 2.0 push their requests, use PKCE, and bind their tokens to a key. The user is asked, and denies once. */
+const fapiClient = (clientId: string): ClientInput => ({
   ...client(clientId),
   pkce: 'always',
   fapi: true,
+  firstParty: false,
   authMethod: 'private_key_jwt',
-  jwks: { keys: [publicJwk] } as ClientInput['jwks'],
+});
+
+/** Those of CIBA poll. The suite binds their tokens by mutual TLS. */
+const cibaClient = (clientId: string): ClientInput => ({
+  ...fapiClient(clientId),
+  redirectUris: [],
+  postLogoutRedirectUris: [],
+  backchannelLogoutUri: undefined,
+  grantTypes: ['urn:openid:params:grant-type:ciba', 'refresh_token'],
+  requireMtls: true,
 });
 
 /** Registers a client with a new key, or gives it to the earlier one. */
 async function registerFapi(
   { clients }: Pick<Services, 'clients'>,
   clientId: string,
+  made: ClientInput = fapiClient(clientId),
 ): Promise<FapiSuiteClient> {
   const { publicJwk, privateJwk } = await generateKey('ES256');
-  const input = fapiClient(clientId, publicJwk);
+  const input = { ...made, jwks: { keys: [publicJwk] } as ClientInput['jwks'] };
   const { clientId: _, ...changes } = input;
   await clients.update(ACTOR, clientId, changes).catch((error) => {
     if (isMissing(error)) return clients.create(ACTOR, input);
     throw error;
   });
   return { client_id: clientId, scope: 'openid profile offline_access', jwks: { keys: [privateJwk] } };
+}
+
+/** @returns undefined where the server takes no client certificates, without which the suite cannot test CIBA */
+async function registerCiba(deps: Pick<Services, 'clients'>): Promise<CibaSuiteClient[] | undefined> {
+  const registered: CibaSuiteClient[] = [];
+  for (const clientId of ['conformance-ciba', 'conformance-ciba-2']) {
+    const made = await registerFapi(deps, clientId, cibaClient(clientId)).catch((error) => {
+      if (error instanceof LatchkeyError && error.code === 'mutual_tls_off') return undefined;
+      throw error;
+    });
+    if (!made) return undefined;
+    registered.push({ ...made, hint_type: 'login_hint', hint_value: USERNAME });
+  }
+  return registered;
 }
 
 /** Registers a client, or gives the earlier one another secret. @returns what the suite needs of it */
@@ -136,7 +134,7 @@ async function createPerson({ accounts }: Pick<Services, 'accounts'>, password: 
 }
 
 /** What the suite's browser types and presses: it signs in, and allows, where it is asked to. */
-const browserTasks = (issuer: string, password: string) => [
+const browserTasks = (issuer: string, password: string, decision: 'allow' | 'deny' = 'allow') => [
   {
     match: `${issuer}/auth*`,
     tasks: [
@@ -151,10 +149,10 @@ const browserTasks = (issuer: string, password: string) => [
         ],
       },
       {
-        task: 'Allow',
+        task: decision === 'allow' ? 'Allow' : 'Deny',
         optional: true,
         match: `${issuer}/interaction/*`,
-        commands: [['click', 'css', 'button[value=allow]']],
+        commands: [['click', 'css', `button[value=${decision}]`]],
       },
       { task: 'Finish', match: `${SUITE}/callback*`, commands: [['wait', 'id', 'submission_complete', 10]] },
     ],
@@ -184,6 +182,7 @@ export async function seedConformance(
   password: string;
   configuration: SuiteConfiguration;
   fapiConfiguration: FapiConfiguration;
+  cibaConfiguration: CibaConfiguration | undefined;
 }> {
   const password = randomBytes(24).toString('base64url');
   await createPerson(deps, password);
@@ -191,6 +190,7 @@ export async function seedConformance(
   const browser = browserTasks(deps.issuer, password);
   const server = { discoveryUrl: `${deps.issuer}/.well-known/openid-configuration` };
   const common = { alias: 'latchkey', description: 'Latchkey', server, browser };
+  const resource = { resourceUrl: `${deps.issuer}/me` };
   const configuration = {
     ...common,
     client: first,
@@ -202,7 +202,15 @@ export async function seedConformance(
     ...common,
     client: await registerFapi(deps, 'conformance-fapi'),
     client2: await registerFapi(deps, 'conformance-fapi-2'),
-    resource: { resourceUrl: `${deps.issuer}/me` },
+    resource,
+    override: {
+      'fapi2-security-profile-final-user-rejects-authentication': {
+        browser: browserTasks(deps.issuer, password, 'deny'),
+      },
+    },
   };
-  return { username: USERNAME, password, configuration, fapiConfiguration };
+  const [ciba, ciba2] = (await registerCiba(deps)) ?? [];
+  const { browser: _, ...withoutBrowser } = common;
+  const cibaConfiguration = ciba && ciba2 && { ...withoutBrowser, client: ciba, client2: ciba2, resource };
+  return { username: USERNAME, password, configuration, fapiConfiguration, cibaConfiguration };
 }

@@ -1,5 +1,33 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { EngineClient } from './clients/client-document.ts';
+import { FAPI_ALGS } from './clients/fapi.ts';
+
+/** What a signed request without a browser says (CIBA Core section 7.1.1). */
+const CIBA_CLAIMS = ['aud', 'iss', 'exp', 'iat', 'nbf', 'jti'];
+/** What every signed request of the FAPI profile says (FAPI 2.0 Message Signing section 5.3.1). */
+const FAPI_CLAIMS = ['aud', 'exp', 'nbf'];
+/** In seconds. How long it may be valid. */
+const FAPI_LIFE = 3600;
+
+interface RequestClaims {
+  [name: string]: unknown;
+  sub?: unknown;
+}
+
+function requireClaims(claims: RequestClaims, names: string[]): void {
+  const missing = names.find((name) => claims[name] === undefined);
+  if (missing !== undefined)
+    throw new errors.InvalidRequestObject(`the request object has no ${missing}, which it must have`);
+}
+
+function checkFapiObject(claims: RequestClaims, alg: string): void {
+  requireClaims(claims, FAPI_CLAIMS);
+  const life = Number(claims.exp) - Number(claims.nbf);
+  if (!(life > 0 && life <= FAPI_LIFE))
+    throw new errors.InvalidRequestObject('the request object is valid for more than an hour (nbf, exp)');
+  if (!FAPI_ALGS.includes(alg))
+    throw new errors.InvalidRequestObject(`the request object is not signed with ${FAPI_ALGS.join(', ')}`);
+}
 
 /**
  * Checks a request object (RFC 9101) before the engine verifies it with the keys of the application. HS256 is for clients of
@@ -9,11 +37,15 @@ import type { EngineClient } from './clients/client-document.ts';
  * @throws InvalidRequestObject
  */
 async function checkRequestObject(
-  _ctx: KoaContextWithOIDC,
-  claims: { sub?: unknown },
+  { oidc }: KoaContextWithOIDC,
+  claims: RequestClaims,
   header: { alg?: unknown },
   client: Pick<EngineClient, 'clientId' | 'clientAuthMethod'>,
 ): Promise<void> {
+  if (oidc.route === 'backchannel_authentication') requireClaims(claims, CIBA_CLAIMS);
+  // What was pushed comes back as an object of the engine's own, which was checked when it was pushed.
+  const wasPushed = oidc.entities.PushedAuthorizationRequest !== undefined;
+  if (oidc.isFapi('2.0') && !wasPushed) checkFapiObject(claims, String(header.alg));
   if (claims.sub === client.clientId)
     throw new errors.InvalidRequestObject(
       'the request object must not have the client_id as its sub, which belongs to client assertions',

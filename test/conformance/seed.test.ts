@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { type SuiteConfiguration, seedConformance } from '../../seeds/conformance.ts';
+import { seedConformance } from '../../seeds/conformance.ts';
+import type { SuiteConfiguration } from '../../seeds/suite-configuration.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { CALLBACK } from '../support/builders/conformance.ts';
@@ -21,11 +22,13 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
     LATCHKEY_DATABASE_URL: url,
     LATCHKEY_SECRETS: SECRETS.join(','),
     LATCHKEY_ISSUER: 'http://localhost:3000',
+    LATCHKEY_TRUST_PROXY: 'true',
+    LATCHKEY_CLIENT_CERT_HEADER: 'x-client-cert',
   });
   const script = projectPath('dist/scripts/conformance-seed.js');
   const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
-  const { oidcc: first, fapi2 } = JSON.parse(stdout) as Record<string, SuiteConfiguration>;
-  assert.ok(first && fapi2);
+  const { oidcc: first, fapi2, ciba } = JSON.parse(stdout) as Record<string, SuiteConfiguration>;
+  assert.ok(first && fapi2 && ciba);
   assert.equal(first.server.discoveryUrl, 'http://localhost:3000/.well-known/openid-configuration');
   const services = servicesOn(database, 'http://localhost:3000');
   const second = await seedConformance({ ...services, issuer: 'http://localhost:3000' });
@@ -38,6 +41,13 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
     [fapi.fapi, fapi.pkce, fapi.token_endpoint_auth_method],
     [true, 'always', 'private_key_jwt'],
   );
+  // The services here see no certificates, so only the command has made the clients of CIBA.
+  assert.equal(second.cibaConfiguration, undefined);
+  const till = await services.clients.show('conformance-ciba');
+  assert.deepEqual(
+    [till.fapi, till.tls_client_certificate_bound_access_tokens, till.grant_types],
+    [true, true, ['urn:openid:params:grant-type:ciba', 'refresh_token']],
+  );
   const [key] = second.fapiConfiguration.client.jwks.keys;
   assert.ok(key && 'd' in key, 'the suite signs with the private key');
   const [registeredKey] = (fapi.jwks as { keys: Record<string, unknown>[] }).keys;
@@ -45,6 +55,6 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
   assert.equal((await database.knex('T_accounts')).length, 1);
   assert.equal(
     (await database.knex('T_oauth_clients')).filter(({ client_id }) => /^conf/.test(client_id)).length,
-    4,
+    6,
   );
 });

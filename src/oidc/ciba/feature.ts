@@ -38,8 +38,17 @@ export function createCiba(hooks: SignInRequestHooks) {
         if (message !== undefined && !BINDING_MESSAGE.test(message))
           throw new errors.InvalidBindingMessage('binding_message has 1 to 64 visible characters');
       },
-      // What an application tells us about its context decides nothing.
-      async validateRequestContext(): Promise<void> {},
+      /**
+       * What an application tells us about its context decides nothing. Those of the FAPI profile sign their requests
+       * (FAPI-CIBA section 5.2.2).
+       * @throws InvalidRequest
+       */
+      async validateRequestContext({ oidc }: KoaContextWithOIDC): Promise<void> {
+        if (oidc.isFapi('2.0') && oidc.body?.request === undefined)
+          throw new errors.InvalidRequest(
+            'an application of the FAPI profile sends its request as a signed request object (request)',
+          );
+      },
       // Users approve at a page that they sign in to, so they need no code for each request.
       async verifyUserCode(): Promise<void> {},
       async triggerAuthenticationDevice(

@@ -6,7 +6,8 @@ import {
   type JWTPayload,
   jwtVerify,
 } from 'jose';
-import { type SuiteConfiguration, seedConformance } from '../../../seeds/conformance.ts';
+import { seedConformance } from '../../../seeds/conformance.ts';
+import type { SuiteConfiguration } from '../../../seeds/suite-configuration.ts';
 import { Browser, formOf } from '../browser.ts';
 import { startServer, type TestServer } from '../server.ts';
 
