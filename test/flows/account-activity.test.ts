@@ -34,7 +34,7 @@ async function addEvents({ database }: TestServer, account_id: string, names: st
 
 /** Recorded for operators and for applications: what is about no account, and refused requests of applications. */
 const NOT_SHOWN =
-  /^(client|client_credentials|grant|mail|registration_token|resource|scope|service|set_up_link|signing_key|trusted_issuer)\.|^(access_token\.revoked|account\.deleted|invitation\.(created|revoked)|recovery_code\.refused)$|^(authorization|introspection|revocation|sign_out|registration|token_request|userinfo|\w*request)\.refused$/;
+  /^(client|client_credentials|grant|mail|registration_token|resource|scope|service|set_up_link|signing_key|trusted_issuer)\.|^(access_token\.revoked|account\.deleted|invitation\.(created|revoked)|recovery_code\.refused)$|^(authorization|connection_call|introspection|revocation|sign_out|registration|token_request|userinfo|\w*request)\.refused$/;
 
 describe('the page of activity', () => {
   test('has a sentence for each event that concerns the owner of an account', () => {
