@@ -14,7 +14,9 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** The beginnings of our own paths. The issuer's path may not begin with one: its addresses would be mixed with ours. */
 export const OWN_PATHS = new Set(
   `.well-known account admin assets auth backchannel code connections device favicon.ico forgot healthz interaction invitation jwks logo me
-   not-me pictures readyz recover register request reset session signed-in token verify webauthn`.split(/\s+/),
+   not-me pictures readyz recover register request reset session signed-in token verify webauthn`.split(
+    /\s+/,
+  ),
 );
 const GENERATE = 'Generate one with: openssl rand -base64 48';
 
