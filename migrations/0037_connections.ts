@@ -39,7 +39,6 @@ export async function up(knex: Knex): Promise<void> {
     text('avatar_url');
     table.string('access_level', 16).notNullable();
     table.boolean('is_active').notNullable();
-    table.boolean('may_sign_in').notNullable();
     table.string('sync_status', 16).notNullable();
     text('sync_state');
     instant('last_sync_at');

@@ -40,7 +40,6 @@ export const toTyped = ({ display_name, client_id, scopes, settings }: ServiceDo
   client_id: client_id ?? '',
   scope: scopes.join(' '),
   calls: perMinute(settings.rateLimit),
-  may_sign_in: settings.maySignIn ? 'yes' : '',
 });
 
 /** The form changes no URL, so it sends no stored credential elsewhere. */
@@ -54,7 +53,7 @@ export function toChange(fields: Fields, { auth_type, settings }: ServiceDocumen
     clientId: (fields.client_id ?? '').trim(),
     clientSecret: orUndefined(fields.client_secret),
     scopes: list(fields.scope),
-    settings: { rateLimit, maySignIn: fields.may_sign_in === 'yes' },
+    settings: { rateLimit },
   };
 }
 

@@ -131,23 +131,14 @@ describe('latchkey service', () => {
   test('changes what the options name, disables and enables, and records that', async () => {
     await json([...google.with(1, 'work'), '--preset', 'google'], SECRET);
     const { settings, ...before } = await json(['show', 'work']);
-    const changed = await json([
-      'update',
-      'work',
-      '--allow-sign-in',
-      '--rate-limit',
-      '10/1',
-      '--scope',
-      'openid email',
-    ]);
+    const changed = await json(['update', 'work', '--rate-limit', '10/1', '--scope', 'openid email']);
     assert.deepEqual(changed.settings, {
       ...settings,
-      maySignIn: true,
       rateLimit: { requests: 10, seconds: 1 },
     });
     assert.deepEqual([changed.scopes, changed.client_id], [['openid', 'email'], before.client_id]);
-    const back = await json(['update', 'work', '--no-allow-sign-in', '--rate-limit', 'none']);
-    assert.deepEqual(back.settings, { ...settings, maySignIn: false });
+    const back = await json(['update', 'work', '--rate-limit', 'none']);
+    assert.deepEqual(back.settings, settings);
     await run(['update', 'work', '--client-secret-stdin'], 'another');
     assert.equal((await json(['disable', 'work'])).is_active, false);
     const { services } = shared.server.services.connections;

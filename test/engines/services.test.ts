@@ -22,7 +22,7 @@ for (const engine of engines) {
       const found = await second.find('google');
       assert.deepEqual([found?.clientSecret, found?.isActive], ['canary-one', true]);
       await Promise.all([
-        first.update(OPERATOR, 'google', { change: { settings: { maySignIn: true } } }),
+        first.update(OPERATOR, 'google', { change: { settings: { clientAuth: 'client_secret_basic' } } }),
         second.update(OPERATOR, 'google', { change: { displayName: 'Google of the harbour' } }),
         first.update(OPERATOR, 'google', {
           change: { settings: { rateLimit: { requests: 5, seconds: 1 } } },
@@ -30,8 +30,8 @@ for (const engine of engines) {
       ]);
       const { display_name, settings } = await first.show('google');
       assert.deepEqual(
-        [display_name, settings.maySignIn, settings.rateLimit],
-        ['Google of the harbour', true, { requests: 5, seconds: 1 }],
+        [display_name, settings.clientAuth, settings.rateLimit],
+        ['Google of the harbour', 'client_secret_basic', { requests: 5, seconds: 1 }],
       );
     });
 

@@ -124,20 +124,19 @@ describe('the services of the console', () => {
     assert.equal((await browser.get(`${PATH}/new/constructor`)).status, 404);
   });
 
-  test('change a service, whose secret stays unless there is a new one, and let people sign in with it', async () => {
+  test('change a service, whose secret stays unless there is a new one', async () => {
     const page = `${PATH}/google`;
     const fields = { display_name: 'Google of the harbour', client_id: 'new', scope: 'openid', calls: '60' };
-    const changed = await send(page, { ...fields, client_secret: '', may_sign_in: 'yes' });
+    const changed = await send(page, { ...fields, client_secret: '' });
     assert.equal(changed.headers.get('location'), `${page}?done=changed`);
     const { display_name, client_id, settings, has_client_secret } = await services().show('google');
     assert.deepEqual(
-      [display_name, client_id, settings.maySignIn, settings.rateLimit, has_client_secret],
-      ['Google of the harbour', 'new', true, { requests: 60, seconds: 60 }, true],
+      [display_name, client_id, settings.rateLimit, has_client_secret],
+      ['Google of the harbour', 'new', { requests: 60, seconds: 60 }, true],
     );
-    assert.match(await (await browser.get(page)).text(), /name="may_sign_in" value="yes" checked/);
     await send(page, { ...fields, calls: '' });
     const after = await services().show('google');
-    assert.deepEqual([after.settings.maySignIn, after.settings.rateLimit], [false, undefined]);
+    assert.equal(after.settings.rateLimit, undefined);
     const refused = await send(page, { ...fields, calls: 'many', display_name: '' });
     assert.match(await refused.text(), /href="#display_name">Enter a name.*href="#calls">A rate limit/s);
     const { knex } = shared.server.database;

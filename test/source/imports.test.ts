@@ -32,7 +32,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
   connections: [
-    ['sign-in', 'handout', 'report'],
+    ['handout', 'report'],
     ['proxy', 'sync', 'connect'],
     ['refresh'],
     ['vault'],

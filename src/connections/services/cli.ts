@@ -22,7 +22,6 @@ interface ServiceArguments {
   userinfoUrl?: string;
   apiBaseUrl?: string[];
   rateLimit?: string;
-  allowSignIn?: boolean;
   json?: boolean;
 }
 
@@ -40,11 +39,10 @@ function toRateLimit(text: string): { requests: number; seconds: number } | unde
 
 /** Members without an option are missing, and keep their value. */
 async function toServiceChange(args: ServiceArguments): Promise<ServiceChange> {
-  const { clientAuth, rateLimit, allowSignIn } = args;
+  const { clientAuth, rateLimit } = args;
   const settings = {
     ...(clientAuth === undefined ? {} : { clientAuth }),
     ...(rateLimit === undefined ? {} : { rateLimit: toRateLimit(rateLimit) }),
-    ...(allowSignIn === undefined ? {} : { maySignIn: allowSignIn }),
   };
   return {
     displayName: args.displayName,
@@ -107,7 +105,6 @@ export function serviceCommands(
       .option('--metadata <file>', 'a JSON file with the names of RFC 8414, api_base_urls and settings')
       .option('--preset <name>', 'what is known already, if the service has another name than its preset')
       .option('--base-url <url>', 'in the place of the origin of every URL of the preset')
-      .option('--allow-sign-in', 'people may sign in with an account of it that they connected')
       .option(...json);
   const show = (document: ServiceDocument, { json: asJson }: ServiceArguments) =>
     print(asJson ? document : toReadable(document), asJson);
@@ -138,7 +135,6 @@ export function serviceCommands(
 
   withOptions(noun.command('update <name>'))
     .description('change what the options name; a list replaces the earlier one')
-    .option('--no-allow-sign-in')
     .action(async (name: string, args: ServiceArguments) => {
       const input = await toInput(args);
       show(await withServices((services) => services.update(OPERATOR, name, input)), args);

@@ -93,7 +93,6 @@ export function createServiceSchema(allowPrivate: boolean) {
       },
     ),
     rateLimit: rateLimit.optional(),
-    maySignIn: z.boolean('maySignIn is true or false').optional(),
     readMethods: z
       .array(z.enum(['POST', 'REPORT', 'PROPFIND', 'QUERY', 'SEARCH'], METHOD_RULE), METHOD_RULE)
       .optional(),

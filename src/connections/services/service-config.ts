@@ -28,8 +28,6 @@ export interface ServiceSettings {
   };
   /** How many calls a connection may make in how many seconds. */
   rateLimit?: { requests: number; seconds: number } | undefined;
-  /** Whether an administrator allows signing in with accounts of this service. */
-  maySignIn?: boolean | undefined;
   /** Methods that `.read` allows beside GET, HEAD and OPTIONS. */
   readMethods?: string[] | undefined;
   /** The reader of `sync/` that knows this service. */

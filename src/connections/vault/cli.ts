@@ -31,7 +31,6 @@ const toDocument = (connection: Connection) => ({
   display_name: connection.displayName ?? null,
   access_level: connection.accessLevel,
   scope: connection.scope ?? null,
-  may_sign_in: connection.maySignIn,
   status: connection.syncStatus,
   error: connection.syncError ?? null,
   created_at: connection.createdAt,

@@ -20,8 +20,6 @@ export interface Connection {
   /** The most that its credential can do there. */
   accessLevel: AccessLevel;
   isActive: boolean;
-  /** Whether the person signs in with it. */
-  maySignIn: boolean;
   syncStatus: 'pending' | 'active' | 'error' | 'disabled';
   /** Why it cannot be used: a stable code. */
   syncError: string | undefined;
@@ -51,7 +49,6 @@ interface Row {
   avatar_url: string | null;
   access_level: AccessLevel;
   is_active: boolean | number;
-  may_sign_in: boolean | number;
   sync_status: Connection['syncStatus'];
   sync_error: string | null;
   created_at: Date | string;
@@ -69,7 +66,6 @@ const toConnection = (row: Row): Connection => ({
   avatarUrl: row.avatar_url ?? undefined,
   accessLevel: row.access_level,
   isActive: Boolean(row.is_active),
-  maySignIn: Boolean(row.may_sign_in),
   syncStatus: row.sync_status,
   syncError: row.sync_error ?? undefined,
   scope: row.scope ?? undefined,
@@ -155,7 +151,6 @@ export async function addOrLock(
       provider_user_id: connection.externalId,
       access_level: connection.accessLevel,
       is_active: true,
-      may_sign_in: false,
       sync_status: 'pending',
     })
     .onConflict(['provider', 'provider_user_id'])

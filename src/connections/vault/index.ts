@@ -94,10 +94,6 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
     find: async (accountId: string, id: string): Promise<Connection | undefined> =>
       (await listConnections(knex, { accountId, id }))[0],
 
-    /** Whose account at a service that is, for signing in with it. */
-    findByExternalId: async (service: string, externalId: string): Promise<Connection | undefined> =>
-      (await listConnections(knex, { service, externalId }))[0],
-
     /**
      * Keeps a connection. The same account at the service has one row, so its earlier credential ends. If the service issues
      * no refresh token this time, the present one is kept, unless it was refused before.

@@ -65,7 +65,6 @@ export const connections: Record<string, TableDescription> = {
       avatar_url: 'Its picture there.',
       access_level: 'The most that its credential can do there.',
       is_active: 'False: the person or an administrator has paused it.',
-      may_sign_in: 'Whether the person signs in to Latchkey with it.',
       sync_status: 'Whether it can be used.',
       sync_state: 'JSON: where the next incremental sync begins, such as the `historyId` of Gmail.',
       last_sync_at: 'When its data was last read.',
@@ -88,7 +87,7 @@ export const connections: Record<string, TableDescription> = {
     },
     indices: {
       I_user_providers_provider_provider_user_id:
-        'Connecting and signing in; unique, so an account there belongs to one account here.',
+        'Connecting; unique, so an account there belongs to one account here.',
       I_user_providers_account_id_provider: 'The page of connections, and each request of an application.',
       I_user_providers_sync_due_at: 'The job that reads.',
     },
@@ -213,10 +212,10 @@ export const connections: Record<string, TableDescription> = {
   },
   T_upstream_states: {
     part: 'connections',
-    purpose: 'A person who is at another service at the moment, to connect an account or to sign in.',
+    purpose: 'A person who is at another service at the moment, to connect an account.',
     columns: {
       state_hash: 'Digest of the `state` that was sent there.',
-      account_id: 'The account that connects; NULL: somebody who signs in.',
+      account_id: 'The account that connects.',
       authorization_request_id: 'The authorization request of an application to which the person returns.',
       provider: 'The `service_name` of the service.',
       payload_sealed: 'The PKCE verifier, the nonce, a digest that binds the browser, and where to go next.',
