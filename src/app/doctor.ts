@@ -1,4 +1,5 @@
 import type { Config } from '../config/settings.ts';
+import { listServiceRows } from '../connections/services/store.ts';
 import { countByKey } from '../connections/vault/sealed-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import { explainFault } from '../database/connect-faults.ts';
@@ -144,6 +145,19 @@ async function checkCredentials({ secrets }: Config, { knex }: Database): Promis
   return `${sum(counts)} with readable credentials`;
 }
 
+/** @throws Error when a client secret cannot be opened with any of the configured secrets */
+async function checkServices({ secrets }: Config, { knex }: Database): Promise<string> {
+  const ring = createSecrets(secrets);
+  const rows = await listServiceRows(knex);
+  const isLost = (sealed: string | null) => sealed !== null && !ring.hasKeyOf(sealed);
+  const lost = rows.filter((row) => isLost(row.client_secret_sealed)).map((row) => row.service_name);
+  if (lost.length > 0)
+    fail(
+      `The client secret of ${lost.join(', ')} is sealed with a key that is not in LATCHKEY_SECRETS. Add it again, or set the secret: latchkey service update ${lost[0]} --client-secret-stdin.`,
+    );
+  return `${rows.length} added`;
+}
+
 /** Checks the configuration and what it points to. Writes nothing but missing signing keys. */
 export async function runChecks(config: Config, database: Database): Promise<Finding[]> {
   const { issuer, host, port, production, secrets } = config;
@@ -183,6 +197,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
 
   findings.push(
     await runCheck('signing keys', () => checkSigningKeys(config, database)),
+    await runCheck('services', () => checkServices(config, database)),
     await runCheck('connections', () => checkCredentials(config, database)),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
     await runCheck('administrators', () => findMissingAdministrator(database)),

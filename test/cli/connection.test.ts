@@ -63,7 +63,12 @@ describe('latchkey connection', () => {
   });
 
   test('reseal says how many it sealed, and that none is left', async () => {
-    assert.deepEqual(await json('reseal'), { resealed: 0, unchanged: 1, damaged: [] });
+    assert.deepEqual(await json('reseal'), {
+      resealed: 0,
+      unchanged: 1,
+      damaged: [],
+      services: { resealed: 0, unchanged: 0, damaged: [] },
+    });
     assert.match((await run('reseal')).stdout, /0 sealed again\. 1 had the newest key already/);
     assert.equal((await run('reseal', 'everything')).code, 2);
   });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { projectPath } from '../../src/kit/project-root.ts';
 import { shareServer } from '../support/shared-server.ts';
 import { latchkey } from '../support/warm-command.ts';
 
@@ -163,94 +164,29 @@ describe('latchkey service', () => {
     );
   });
 
-  const refusals: [what: string, args: string[], message: RegExp][] = [
-    [
-      'an unknown service',
-      ['add', 'nope'],
-      /presets for google, motion, github, microsoft\. .*--metadata FILE/,
-    ],
-    ['a name with other characters', ['add', 'Nope!', '--preset', 'motion'], /A name has 1 to 64 characters/],
-    ['a name that is a word of ours', ['add', 'new', '--preset', 'motion'], /a word of Latchkey itself/],
-    [
-      'a preset that does not exist',
-      ['add', 'x', '--preset', 'constructor'],
-      /There is no preset constructor/,
-    ],
-    ['github without a client', ['add', 'github'], /pass the client id: --client-id/],
-    ['a client without a secret', ['add', 'github', '--client-id', 'a'], /--client-secret-stdin/],
-    [
-      'an empty secret',
-      ['add', 'github', '--client-id', 'a', '--client-secret-stdin'],
-      /no client secret on standard input/,
-    ],
-    [
-      'a client of a service with keys',
-      ['add', 'm', '--preset', 'motion', '--client-id', 'a'],
-      /has no client id/,
-    ],
-    ['a service that does not exist', ['show', 'nope'], /There is no service nope/],
-    ['a change of one that does not exist', ['update', 'nope', '--scope', 'a'], /There is no service nope/],
-    ['a file that does not exist', ['add', 'x', '--metadata', '/nowhere.json'], /cannot be read: ENOENT/],
-    [
-      'a rate limit that is no number',
-      ['update', 'google', '--rate-limit', 'many'],
-      /A rate limit is a number of requests/,
-    ],
-    [
-      'a scope with a quotation mark',
-      ['update', 'google', '--scope', 'a"b'],
-      /characters that RFC 6749 allows/,
-    ],
-    [
-      'an identity outside of the API',
-      ['update', 'motion', '--api-base-url', 'https://other.example'],
-      /sent only below/,
-    ],
-  ];
-  for (const [what, args, message] of refusals)
-    test(`refuses ${what}, and changes nothing`, async () => {
-      const { knex } = shared.server.database;
-      const before = await knex('T_service_configs').orderBy('id');
-      const { code, stderr } = await run(args);
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, message);
-      assert.deepEqual(await knex('T_service_configs').orderBy('id'), before);
-    });
+  test('adds the service that docs/CONNECTIONS.md describes, and one with API keys', async () => {
+    const page = readFileSync(projectPath('docs/CONNECTIONS.md'), 'utf8');
+    const [, printed = ''] = /```json\n(.*?)```/s.exec(page) ?? [];
+    const example = JSON.parse(printed);
+    const ferry = await json(['add', 'ferry', '--metadata', describeIn(example), ...google.slice(2)], SECRET);
+    assert.deepEqual([ferry.scopes, ferry.settings], [example.scopes, example.settings]);
+    const { identity } = example.settings;
+    const apiKey = { header: 'X-Ferry-Key', check: { url: identity.url } };
+    const keys = {
+      auth_type: 'api_key',
+      api_base_urls: example.api_base_urls,
+      settings: { identity, apiKey },
+    };
+    const added = await json(['add', 'ferry-keys', '--metadata', describeIn(keys)]);
+    assert.deepEqual([added.auth_type, added.settings.apiKey], ['api_key', apiKey]);
+  });
 
-  const files: [what: string, description: unknown, message: RegExp][] = [
-    ['is a list', [], /The metadata of a service is one JSON object/],
-    ['has a number as its issuer', { issuer: 5 }, /issuer is a text/],
-    [
-      'has a setting that is unknown',
-      { auth_type: 'api_key', settings: { colour: 'red' } },
-      /Unrecognized key: "colour"/,
-    ],
-    ['has a kind that is unknown', { auth_type: 'saml' }, /authenticates requests by oauth2 or api_key/],
-    [
-      'sends a key in the header Host',
-      { auth_type: 'api_key', settings: { apiKey: { header: 'Host' } } },
-      /header of an API key/,
-    ],
-    [
-      'sets the state',
-      {
-        issuer: 'https://a.example',
-        authorization_endpoint: 'https://a.example/a',
-        token_endpoint: 'https://a.example/t',
-        settings: { authorizeParams: { state: 'x' } },
-      },
-      /sets the parameter state itself/,
-    ],
-    [
-      'reads __proto__',
-      { auth_type: 'api_key', settings: { identity: { from: 'api', id: '__proto__' } } },
-      /A member of the identity/,
-    ],
-  ];
-  for (const [what, description, message] of files)
-    test(`refuses a description that ${what}`, async () => {
-      const { code, stderr } = await run(['add', 'other', '--metadata', describeIn(description as object)]);
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, message);
-    });
+  test('is in the report of connections, which has no connection yet', async () => {
+    const { url } = shared.server.storage;
+    const { stdout } = await latchkey(['connection', 'report', '--json'], { url });
+    const none = { connections: [], errors: [], calls: [], syncs: [] };
+    assert.deepEqual(JSON.parse(stdout), { active: 0, expiring: 0, in_error: 0, ...none });
+    const lines = (await latchkey(['connection', 'report'], { url })).stdout;
+    assert.match(lines, /^0 active, 0 of them expire within the hour\. 0 need their owner\.$/m);
+  });
 });

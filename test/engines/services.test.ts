@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createConnectionServices } from '../../src/connections/services/service.ts';
+import { createSecrets } from '../../src/kit/secrets.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
@@ -60,6 +62,30 @@ for (const engine of engines) {
       assert.equal((await services.listActive()).length, 3, 'pages that need no secret still list it');
       await services.update(OPERATOR, 'work', { change: { clientSecret: 'canary-new' } });
       assert.equal((await services.find('work'))?.clientSecret, 'canary-new');
+    });
+
+    test('is sealed with the newest key again, after which the older key can be removed', async (t) => {
+      const before = await startServer(t, engine);
+      await before.services.connections.services.add(OPERATOR, GOOGLE);
+      const [old = ''] = before.config.secrets;
+      const recent = 'a new secret of this server, which is long enough';
+      // A whole server would miss the older key for its signing keys.
+      const { knex, driver } = before.database;
+      const services = (...ring: string[]) =>
+        createConnectionServices({
+          knex,
+          driver,
+          secrets: createSecrets(ring),
+          issuer: before.issuer,
+          allowPrivate: false,
+          fetch,
+        });
+      const without = services(recent);
+      assert.deepEqual(await without.reseal(), { resealed: 0, unchanged: 0, damaged: ['google'] });
+      const withBoth = services(recent, old);
+      assert.deepEqual(await withBoth.reseal(), { resealed: 1, unchanged: 0, damaged: [] });
+      assert.deepEqual(await withBoth.reseal(), { resealed: 0, unchanged: 1, damaged: [] });
+      assert.equal((await without.find('google'))?.clientSecret, 'canary-one');
     });
   });
 }

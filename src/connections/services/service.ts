@@ -11,6 +11,7 @@ import { applyChange, findChanged } from './changes.ts';
 import { moveUrls, type NewService, toDraft } from './drafts.ts';
 import { checkCombination, createServiceSchema } from './input.ts';
 import { toChange } from './metadata.ts';
+import { type ResealedServices, resealSecrets } from './reseal.ts';
 import { SERVICE_NAME, type Service } from './service-config.ts';
 import { type ServiceDocument, toDocument } from './service-document.ts';
 import {
@@ -108,6 +109,9 @@ export function createConnectionServices(deps: ConnectionServicesDeps) {
       const rows = await listServiceRows(knex);
       return rows.filter((row) => row.is_active).map(toService);
     },
+
+    /** Seals every client secret with the newest key. */
+    reseal: (): Promise<ResealedServices> => resealSecrets(knex, secrets),
 
     /** Disabled ones too, by name. */
     list: async (): Promise<ServiceDocument[]> =>

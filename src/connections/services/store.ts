@@ -139,3 +139,17 @@ export async function resealClientSecrets(
     await source(TABLE).where({ id, client_secret_sealed: sealed }).update({ client_secret_sealed: again });
   }
 }
+
+/** Seals a secret again, unless it was set since the row was read. @returns whether it was sealed */
+export async function replaceSecret(
+  source: Knex,
+  { id, client_secret_sealed }: Pick<ServiceRow, 'id' | 'client_secret_sealed'>,
+  clientSecret: string,
+  secrets: Pick<Secrets, 'seal'>,
+): Promise<boolean> {
+  const sealed = secrets.seal(clientSecret, sealedAt(id));
+  const changed = await source(TABLE)
+    .where({ id, client_secret_sealed })
+    .update({ client_secret_sealed: sealed });
+  return changed === 1;
+}

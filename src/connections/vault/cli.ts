@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { print, showProgress } from '../../kit/terminal.ts';
+import type { ResealedServices } from '../services/reseal.ts';
 import type { Connection } from './connection-store.ts';
 import type { Resealed } from './reseal.ts';
 
@@ -10,6 +11,7 @@ interface VaultCommands {
       listAll(): Promise<Connection[]>;
       reseal(onProgress: { begin(rows: number): void; add(rows: number): void }): Promise<Resealed>;
     };
+    services: { reseal(): Promise<ResealedServices> };
   };
   accounts: {
     /** @throws LatchkeyError not_found */
@@ -77,22 +79,28 @@ export function vaultCommands(
   connection
     .command('reseal')
     .description(
-      'seal every credential with the newest key of LATCHKEY_SECRETS, so that an older one can be removed',
+      'seal every credential, and the secrets of services, with the newest key of LATCHKEY_SECRETS, so that an older one can be removed',
     )
     .option(...json)
     .action(async ({ json: asJson }: ConnectionArguments) => {
       let bar: ReturnType<typeof showProgress> | undefined;
-      const outcome = await withServices(({ connections: { vault } }) =>
-        vault.reseal({
+      const outcome = await withServices(async ({ connections: { vault, services } }) => ({
+        ...(await vault.reseal({
           begin: (rows) => {
             bar = process.stderr.isTTY ? showProgress([{ rows }]) : undefined;
           },
           add: (rows) => bar?.add(rows),
-        }),
-      ).finally(() => bar?.end());
+        })),
+        services: await services.reseal(),
+      })).finally(() => bar?.end());
       if (asJson) return print(outcome, asJson);
-      const { resealed, unchanged, damaged } = outcome;
+      const { resealed, unchanged, services } = outcome;
+      const damaged = [...outcome.damaged, ...services.damaged];
       print(`${resealed} sealed again. ${unchanged} had the newest key already.`, asJson);
+      print(
+        `Secrets of services: ${services.resealed} sealed again, ${services.unchanged} unchanged.`,
+        asJson,
+      );
       if (damaged.length > 0) print(`These cannot be read, and were left: ${damaged.join(', ')}`, asJson);
     });
 }
