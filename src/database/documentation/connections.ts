@@ -9,7 +9,7 @@ const SYNC_ACTIONS = {
   full_sync: 'the profile and the first page of everything that the scopes allow',
   incremental_sync: 'what has changed since the last time',
   single_item_sync: 'one kind of item, such as contacts',
-  api_call: 'a call that an application made through the proxy, or a token that it was given',
+  api_call: 'a call that an application made through the proxy',
 };
 
 /** Accounts of people at other services, such as Google. */
