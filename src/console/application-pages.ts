@@ -58,12 +58,14 @@ const NOTICES = new Map<string, string>(
   }),
 );
 
+const PAGE_RULE = 'The page is a whole number from 1';
+
 const queryInput = z.object({
   show: z
     .enum(['all', 'active', 'disabled', 'self'], 'Choose one of the kinds of applications')
     .default('all'),
   search: z.string().max(255, 'Search for at most 255 characters').default(''),
-  page: z.coerce.number().int().min(1).max(1000).default(1),
+  page: z.coerce.number(PAGE_RULE).int(PAGE_RULE).min(1, PAGE_RULE).max(1000, PAGE_RULE).default(1),
 });
 
 type Query = z.infer<typeof queryInput>;

@@ -1,17 +1,14 @@
-/** In memory. The oldest are forgotten first. */
-const MOST = 10_000;
+/** Pauses kept in memory. Above this, the oldest is dropped. */
+const MAX_PAUSES = 10_000;
 
-/**
- * Connections for which a service has asked to wait. Each server finds out by itself: a service answers 429 again to whoever
- * asks too soon.
- */
+/** Connections for which a service has asked to wait. Not shared between servers: each learns of a pause from the service's next 429. */
 export function createPauses() {
   const ends = new Map<string, number>();
   return {
     add(connectionId: string, seconds: number, now = Date.now()): void {
-      const [oldest] = ends.keys();
-      if (ends.size >= MOST && oldest !== undefined) ends.delete(oldest);
       ends.delete(connectionId);
+      const [oldest] = ends.keys();
+      if (ends.size >= MAX_PAUSES && oldest !== undefined) ends.delete(oldest);
       ends.set(connectionId, now + seconds * 1000);
     },
 

@@ -16,7 +16,7 @@ export function connectionReportCommand(
       if (json) return print(report, json);
       const { active, expiring, in_error } = report;
       print(
-        `${active} active, ${expiring} of them expire within the hour. ${in_error} need their owner.`,
+        `${active} active, ${expiring} within an hour of expiry. ${in_error} waiting for ${in_error === 1 ? 'its owner' : 'their owners'} to connect again.`,
         json,
       );
       const parts = [

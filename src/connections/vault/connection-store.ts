@@ -162,8 +162,8 @@ export async function addOrLock(
   return row && { id: row.id, accountId: row.account_id, syncStatus: row.sync_status, isNew: row.id === id };
 }
 
-/** Writes what the service says of the account, and that it works. */
-export async function updateIdentity(
+/** Stores the identity from the service and marks the connection as active. */
+export async function activateConnection(
   trx: Knex.Transaction,
   id: string,
   { identity, accessLevel }: { identity: UpstreamIdentity; accessLevel: AccessLevel },
@@ -184,7 +184,7 @@ export async function updateIdentity(
     });
 }
 
-/** @returns whether this changed it: of several that find the same fault, one does */
+/** @returns true for the one caller that changed the row; concurrent callers with the same fault get false */
 export async function markBroken(source: Knex, id: string, code: string): Promise<boolean> {
   const changed = await source(TABLE)
     .where({ id })
@@ -193,7 +193,7 @@ export async function markBroken(source: Knex, id: string, code: string): Promis
   return changed > 0;
 }
 
-/** Its credentials and their log go with it. @returns whether it was there */
+/** Foreign keys also delete its credentials and their refresh log. @returns whether it was there */
 export async function deleteConnection(
   trx: Knex.Transaction,
   owner: { id: string; accountId: string },

@@ -8,6 +8,7 @@ import type { Secrets } from '../../kit/secrets.ts';
 import { resealClientSecrets } from '../services/store.ts';
 import {
   type AccessLevel,
+  activateConnection,
   addOrLock,
   type CallableConnection,
   type Connection,
@@ -16,7 +17,6 @@ import {
   listConnections,
   markBroken,
   type UpstreamIdentity,
-  updateIdentity,
 } from './connection-store.ts';
 import {
   addUses,
@@ -115,7 +115,7 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
         const row = await addOrLock(trx, named);
         if (!row) throw new LatchkeyError('not_found', 'account_gone', 'This account no longer exists.');
         if (row.accountId !== accountId) throw connectionTaken();
-        await updateIdentity(trx, row.id, { identity, accessLevel });
+        await activateConnection(trx, row.id, { identity, accessLevel });
         await endCredential(trx, row.id);
         const owner = { connectionId: row.id, accountId };
         await insertCredential(trx, secrets, owner, { ...input.tokens, refreshToken });
