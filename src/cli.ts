@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { disconnectCommand } from './connections/connect/cli.ts';
 import { connectionReportCommand } from './connections/report/cli.ts';
 import { serviceCommands } from './connections/services/cli.ts';
 import { connectionSyncCommand } from './connections/sync/cli.ts';
@@ -61,6 +62,10 @@ export function createProgram(): Command {
     .command('connection')
     .description('accounts of people that are connected at services');
   vaultCommands(connection, async (work) => {
+    const { withServices } = await load();
+    return withServices(work);
+  });
+  disconnectCommand(connection, async (work) => {
     const { withServices } = await load();
     return withServices(work);
   });

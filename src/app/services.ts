@@ -1,6 +1,7 @@
 import { covers } from '../access/scopes.ts';
 import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
+import { describeWithNames } from '../connections/services/scope-words.ts';
 import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
@@ -198,13 +199,15 @@ export function createServices(deps: ServiceDeps) {
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
 
+  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken });
+
   return {
     accountData,
     accounts,
     background,
     clients,
     clientUsage,
-    connections: createConnections({ config, database, secrets, notify, log, notifyBroken }),
+    connections,
     consents,
     engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
     history: createHistory(knex),
@@ -221,7 +224,11 @@ export function createServices(deps: ServiceDeps) {
     registration: createRegistration({ config, driver, secrets, limits }),
     registrationTokens: createRegistrationTokens(knex),
     resources,
-    scopeDescriptions,
+    scopeDescriptions: {
+      ...scopeDescriptions,
+      find: async (scopes: string[]) =>
+        describeWithNames(scopes, await scopeDescriptions.find(scopes), connections.services.find),
+    },
     secondFactor,
     secondFactorPolicy,
     secrets,

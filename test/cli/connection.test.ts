@@ -62,6 +62,22 @@ describe('latchkey connection', () => {
     await row().update({ access_token_sealed: sealed });
   });
 
+  test('disconnect ends a connection, once', async () => {
+    const mei = await shared.server.services.accounts.show('mei');
+    const saved = await shared.server.services.connections.vault.save({
+      accountId: mei.id,
+      service: 'google',
+      identity: { id: 'g-2' },
+      accessLevel: 'read',
+      tokens: { accessToken: 'canary-access', tokenType: 'Bearer' },
+    });
+    const expected = { disconnected: saved.id, service: 'google', revoked: false };
+    assert.deepEqual(await json('disconnect', saved.id), expected);
+    const again = await run('disconnect', saved.id);
+    assert.deepEqual([again.code, /There is no connection/.test(again.stderr)], [1, true]);
+    assert.deepEqual(await json('list', '--account', 'mei'), []);
+  });
+
   test('reseal says how many it sealed, and that none is left', async () => {
     assert.deepEqual(await json('reseal'), {
       resealed: 0,
