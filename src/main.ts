@@ -1,5 +1,6 @@
 import { SET_UP_ADVICE } from './app/doctor.ts';
 import { createApp } from './app/index.ts';
+import { startJobs, writeNotes } from './app/jobs.ts';
 import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
@@ -14,10 +15,7 @@ import { restrictFiles } from './database/sqlite-files.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
 import { releaseMemory } from './kit/memory.ts';
-import { runPeriodically } from './kit/periodic-jobs.ts';
-import { createRequestExpiry, purge } from './maintenance/purge.ts';
 import { createKeyRefresh } from './oidc/signing-keys/refresh.ts';
-import { REFRESH_MS } from './oidc/signing-keys/times.ts';
 import { createHttpServer } from './web/http-server.ts';
 
 /**
@@ -31,7 +29,7 @@ async function describeSetUp({ production }: Config, { invitations }: Services):
   return `Nobody administers this server yet. Become its administrator at ${url}`;
 }
 
-/** `latchkey start`: configuration → database → app → listen → drain. */
+/** `latchkey start`: configuration → database → app → jobs → listen → drain. */
 async function start(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
@@ -66,27 +64,16 @@ async function start(config: Config): Promise<void> {
     keepAliveSeconds: config.keepAlive,
     secure: config.issuer.startsWith('https:'),
   });
-  const shouldContinue = () => !stopping;
-  const expire = createRequestExpiry(database);
-  const refreshKeys = createKeyRefresh(services.signingKeys, provider, log);
-  const { retention } = config;
-  const jobs = [
-    runPeriodically(5000, log, 'expire-requests', () => expire({ shouldContinue })),
-    runPeriodically(REFRESH_MS, log, 'signing-keys', () => refreshKeys()),
-    runPeriodically(60_000, log, 'purge', () => purge(database, { retention }, { shouldContinue })),
-    runPeriodically(600_000, log, 'clock', compareClocks),
-    runPeriodically(60_000, log, 'closed-accounts', () => services.accounts.closing.deleteClosed()),
-    runPeriodically(30_000, log, 'archives', () => services.accountData.makeArchives()),
-    runPeriodically(2000, log, 'backchannel-logout', () => deliverLogouts(shouldContinue)),
-    runPeriodically(30_000, log, 'client-usage', () => services.clientUsage.write()),
-    runPeriodically(30_000, log, 'connections', () =>
-      services.connections.refresh.refreshDue(shouldContinue),
-    ),
-    runPeriodically(30_000, log, 'connection-usage', () => services.connections.usage.write()),
-    runPeriodically(60_000, log, 'connection-sync', () => services.connections.sync.syncDue(shouldContinue)),
-    runPeriodically(2000, log, 'connection-log', () => services.connections.useLog.write()),
-    runPeriodically(2000, log, 'traces', () => services.traces.write()),
-  ];
+  const stopJobs = startJobs({
+    config,
+    database,
+    services,
+    log,
+    shouldContinue: () => !stopping,
+    refreshKeys: createKeyRefresh(services.signingKeys, provider, log),
+    compareClocks,
+    deliverLogouts,
+  });
   stopOnSignal({
     server,
     log,
@@ -95,11 +82,8 @@ async function start(config: Config): Promise<void> {
       stopping = true;
     },
     closing: {
-      jobs: () => Promise.all(jobs.map((stopJob) => stopJob())),
-      usage: () => services.clientUsage.write(),
-      traces: () => services.traces.write(),
-      connections: () => services.connections.usage.write(),
-      connection_log: () => services.connections.useLog.write(),
+      jobs: stopJobs,
+      ...writeNotes(services),
       mail: close,
       database: () => database.close(),
     },

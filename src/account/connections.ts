@@ -12,7 +12,7 @@ import type { AllowedApplication } from '../oidc/consents/applications.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
-import { applicationsOf, describeConnection, describeService, describeUse } from './connection-views.ts';
+import { applicationsOf, describeConnection, describeService, describeUse } from './describe-connections.ts';
 
 export interface ConnectionsPageDeps {
   signedIn: SignedInPages;

@@ -20,7 +20,7 @@ import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
 import type { ShowPage } from '../web/respond.ts';
-import { describeRequestedDetails } from './consent-details.ts';
+import { describeRequestedDetails } from './consent-authorization-details.ts';
 import {
   type ConsentResourceDeps,
   earlierResources,

@@ -3,7 +3,7 @@ import { isBuiltIn, parseScopes } from '../access/scopes.ts';
 import { claimsToGrant, limitToApplication } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { RESOURCE_ITSELF } from '../oidc/resource-access.ts';
-import { describeRequestedDetails } from './consent-details.ts';
+import { describeRequestedDetails } from './consent-authorization-details.ts';
 import { type ConsentResourceDeps, resourceItems } from './consent-resources.ts';
 
 export interface DeviceAccessDeps extends Pick<ConsentResourceDeps, 'findResource'> {

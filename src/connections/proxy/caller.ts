@@ -4,7 +4,7 @@ import type { Service } from '../services/service-config.ts';
 import type { ApiClient, UpstreamResponse } from './api-client.ts';
 import type { CallBody } from './body.ts';
 import { type Headers, toService } from './headers.ts';
-import { createPauses } from './pauses.ts';
+import { createPauses, readRetryAfter } from './pauses.ts';
 import { assertGranted } from './permission.ts';
 
 /** What authenticates a connection at its service. */
@@ -37,13 +37,6 @@ function headerOf({ settings }: Service, { accessToken }: CallCredential): { nam
   const { apiKey } = settings;
   if (apiKey) return { name: apiKey.header.toLowerCase(), value: accessToken };
   return { name: 'authorization', value: `Bearer ${accessToken}` };
-}
-
-/** Seconds, for a number or a date (RFC 9110 section 10.2.3). */
-function readRetryAfter(value: string | string[] | undefined): number {
-  const text = String(value ?? '');
-  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(1, Math.ceil(seconds)), 3600) : 1;
 }
 
 /** The scopes that a service says are missing (RFC 6750 section 3.1); undefined for another answer. */

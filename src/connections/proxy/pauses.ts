@@ -1,5 +1,14 @@
 /** Pauses kept in memory. Above this, the oldest is dropped. */
 const MAX_PAUSES = 10_000;
+/** A longer one that a service asks for is shortened to this. */
+const MAX_PAUSE_SECONDS = 3600;
+
+/** Seconds, for a number or a date (RFC 9110 section 10.2.3). */
+export function readRetryAfter(value: string | string[] | undefined): number {
+  const text = String(value ?? '');
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.min(Math.max(1, Math.ceil(seconds)), MAX_PAUSE_SECONDS) : 1;
+}
 
 /** Connections for which a service has asked to wait. Not shared between servers: each learns of a pause from the service's next 429. */
 export function createPauses() {

@@ -4,6 +4,7 @@ import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statements.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
+import { refreshDue } from './refresh-due.ts';
 
 const TABLE = 'T_oauth_tokens';
 
@@ -105,19 +106,6 @@ export function openCredential(row: CredentialRow, secrets: Pick<Secrets, 'open'
     failedRefreshes: row.failed_refreshes,
     version: Number(row.version),
   };
-}
-
-/** How long before its end a job refreshes an access token: a tenth of its life, a little different for each. */
-const EARLY = 0.1;
-/** A job refreshes no tokens that are younger, so that it cannot do nothing else for a service whose tokens end at once. */
-const SOONEST_MS = 60_000;
-
-/** @returns when a job refreshes the tokens; null: never, because they do not end or cannot be refreshed */
-function refreshDue({ refreshToken, expiresAt }: UpstreamTokens, now = new Date()): Date | null {
-  if (refreshToken === undefined || !expiresAt) return null;
-  const life = expiresAt.getTime() - now.getTime();
-  const early = life * EARLY * (1 + Math.random());
-  return new Date(Math.max(now.getTime() + SOONEST_MS, expiresAt.getTime() - early));
 }
 
 /** Ends the active credential of a connection and destroys its tokens. The row stays for the history. */
