@@ -5,6 +5,7 @@ import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import type { Config } from './config/settings.ts';
+import { countUnreadable, describeUnreadable } from './connections/vault/sealed-store.ts';
 import { findClockFault } from './database/clock.ts';
 import { explainFault } from './database/connect-faults.ts';
 import { describeDatabase } from './database/database-url.ts';
@@ -58,6 +59,8 @@ async function start(config: Config): Promise<void> {
     log,
     isStopping,
   });
+  const { unreadable } = await countUnreadable(database.knex, services.secrets);
+  if (unreadable > 0) log.error({ event: 'connections', fault: describeUnreadable(unreadable) });
   const server = createHttpServer({
     listener: provider.callback(),
     log,

@@ -1,6 +1,6 @@
 import type { Config } from '../config/settings.ts';
 import { listServiceRows } from '../connections/services/store.ts';
-import { countByKey } from '../connections/vault/sealed-store.ts';
+import { countUnreadable, describeUnreadable } from '../connections/vault/sealed-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import { explainFault } from '../database/connect-faults.ts';
 import { describeDatabase } from '../database/database-url.ts';
@@ -134,15 +134,9 @@ async function checkClock(database: Database): Promise<string> {
 
 /** @throws Error when credentials of connections cannot be opened with any of the configured secrets */
 async function checkCredentials({ secrets }: Config, { knex }: Database): Promise<string> {
-  const ring = createSecrets(secrets);
-  const counts = await countByKey(knex);
-  const sum = (rows: typeof counts) => rows.reduce((total, one) => total + one.rows, 0);
-  const lost = sum(counts.filter(({ beginning }) => !ring.hasKeyOf(beginning)));
-  if (lost > 0)
-    fail(
-      `${lost} credentials are sealed with a key that is not in LATCHKEY_SECRETS. Add it again, and run latchkey connection reseal before you remove it.`,
-    );
-  return `${sum(counts)} with readable credentials`;
+  const { all, unreadable } = await countUnreadable(knex, createSecrets(secrets));
+  if (unreadable > 0) fail(describeUnreadable(unreadable));
+  return `${all} with readable credentials`;
 }
 
 /** @throws Error when a client secret cannot be opened with any of the configured secrets */

@@ -187,6 +187,9 @@ describe('latchkey service', () => {
     const none = { connections: [], errors: [], calls: [], syncs: [] };
     assert.deepEqual(JSON.parse(stdout), { active: 0, expiring: 0, in_error: 0, ...none });
     const lines = (await latchkey(['connection', 'report'], { url })).stdout;
-    assert.match(lines, /^0 active, 0 of them expire within the hour\. 0 need their owner\.$/m);
+    assert.match(
+      lines,
+      /^0 active, 0 within an hour of expiry\. 0 waiting for their owners to connect again\.$/m,
+    );
   });
 });

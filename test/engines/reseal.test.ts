@@ -35,12 +35,22 @@ for (const engine of engines)
       const input = { accountId: account.id, service: 'google', accessLevel: 'read' as const, tokens };
       ids.push((await before.vault.save({ ...input, identity: { id: `g-${index}` } })).id);
     }
-    const [changed = '', damaged = ''] = ids;
+    const [changed = '', damaged = '', renewed = ''] = ids;
     const sealedOf = (id: string) => knex('T_oauth_tokens').where({ active_slot: id }).first();
     const { id: damagedRow, access_token_sealed: sealed } = await sealedOf(damaged);
     await knex('T_oauth_tokens')
       .where({ id: damagedRow })
       .update({ access_token_sealed: `${sealed.slice(0, -4)}AAAA` });
+
+    // A key that is missing is no damage: nothing is marked, and the connection works once the key is back.
+    const untouched = ids.at(-1) ?? '';
+    await assert.rejects(afterwards.vault.open(untouched), { code: 'credential_key_missing', status: 503 });
+    assert.equal((await during.vault.find(account.id, untouched))?.syncStatus, 'active');
+    // A refresh token that is kept gets the newest key with the access token.
+    const opened = await during.vault.open(renewed);
+    assert.ok(opened);
+    await during.vault.replaceTokens(opened, { accessToken: 'fresh', tokenType: 'Bearer' });
+    assert.equal((await afterwards.vault.open(renewed))?.refreshToken, 'refresh-2');
 
     // Interrupted after the first batch, while a server refreshes a connection.
     const interrupted = during.vault.reseal({
@@ -65,9 +75,10 @@ for (const engine of engines)
     for (const [index, id] of ids.entries()) {
       if (id === damaged) continue;
       const opened = await afterwards.vault.open(id);
-      assert.equal(opened?.accessToken, id === changed ? 'fresh' : `access-${index}`);
+      assert.equal(opened?.accessToken, id === changed || id === renewed ? 'fresh' : `access-${index}`);
       assert.equal(opened?.refreshToken, `refresh-${index}`);
     }
+    assert.deepEqual(await during.services.reseal(), { resealed: 1, unchanged: 0, damaged: [] });
     assert.equal((await afterwards.services.find('google'))?.clientSecret, 'secret-of-this-server');
     const again = await during.vault.reseal({ begin: () => undefined, add: () => undefined });
     assert.equal(again.resealed, 0);

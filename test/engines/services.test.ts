@@ -54,7 +54,7 @@ for (const engine of engines) {
       await write('google', sealed.get('work'));
       await write(
         'work',
-        `${sealed.get('work')}`.replace(/.\.(?=[^.]*$)/, (end) => (end === 'A.' ? 'B.' : 'A.')),
+        `${sealed.get('work')}`.replace(/(?<=\.).(?=[^.]*\.[^.]*$)/, (first) => (first === 'A' ? 'B' : 'A')),
       );
       for (const name of ['google', 'work'])
         await assert.rejects(services.find(name), { code: 'service_secret_damaged', status: 503 });

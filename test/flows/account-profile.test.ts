@@ -50,7 +50,7 @@ describe('the profile', () => {
     const html = await saved.clone().text();
     assert.match(await textOf(saved), /Your profile was changed/);
     assert.match(html, /<option value="pt-BR" selected>Português/);
-    assert.match(html, /<option selected>Asia\/Tokyo<\/option>/);
+    assert.match(html, /<option selected>Asia\/Tokyo</);
     const client = await server.createClient({ firstParty: true });
     const { tokens } = await signInWith(server, client, ada, { scope: 'openid profile' });
     const me = await fetch(`${server.issuer}/me`, {

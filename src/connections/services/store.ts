@@ -127,19 +127,6 @@ export async function updateService(
     .update({ ...columns, ...sealed });
 }
 
-/** Seals the secrets of clients again, with the newest key. A secret that was changed since it was read is left. */
-export async function resealClientSecrets(
-  source: Knex,
-  secrets: Pick<Secrets, 'open' | 'seal' | 'isNewest'>,
-): Promise<void> {
-  for (const { id, client_secret_sealed: sealed } of await listServiceRows(source)) {
-    if (sealed === null || secrets.isNewest(sealed)) continue;
-    const place = sealedAt(id);
-    const again = secrets.seal(secrets.open(sealed, place), place);
-    await source(TABLE).where({ id, client_secret_sealed: sealed }).update({ client_secret_sealed: again });
-  }
-}
-
 /** Seals a secret again, unless it was set since the row was read. @returns whether it was sealed */
 export async function replaceSecret(
   source: Knex,

@@ -159,13 +159,13 @@ export async function replaceTokens(
   tokens: UpstreamTokens,
 ): Promise<boolean> {
   const { id, connectionId, version } = credential;
-  const { refresh_token_sealed, scope, ...columns } = sealTokens(secrets, credential, tokens);
   const kept = { ...tokens, refreshToken: tokens.refreshToken ?? credential.refreshToken };
+  // A refresh token that is kept is sealed again, so that what a server writes has the newest key as a whole.
+  const { scope, ...columns } = sealTokens(secrets, credential, kept);
   const changed = await source(TABLE)
     .where({ id, active_slot: connectionId, version })
     .update({
       ...columns,
-      ...(refresh_token_sealed !== null && { refresh_token_sealed }),
       ...(scope !== null && { scope }),
       version: version + 1,
       refresh_due_at: refreshDue(kept),

@@ -5,7 +5,6 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { resealClientSecrets } from '../services/store.ts';
 import {
   type AccessLevel,
   activateConnection,
@@ -54,6 +53,15 @@ const connectionTaken = () =>
 
 /** The connections of people to other services, and their sealed credentials. */
 export function createVault({ knex, driver, secrets }: VaultDeps) {
+  /** The operator has removed a key too early. Once it is back, everything works again. */
+  const keyMissing = (cause: unknown) =>
+    new LatchkeyError(
+      'unavailable',
+      'credential_key_missing',
+      'The stored credential cannot be read at the moment. Tell the people who run this server.',
+      { cause },
+    );
+
   /** Fails closed, and tells: nothing of a credential that does not open is used. */
   async function reportDamage(accountId: string, connectionId: string, cause: unknown): Promise<never> {
     await inTransaction(knex, async (trx) => {
@@ -128,7 +136,7 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
 
     /**
      * The active credential, opened; undefined for a connection that is gone.
-     * @throws LatchkeyError credential_damaged when it was changed or moved, or its key is missing
+     * @throws LatchkeyError credential_damaged when it was changed or moved, credential_key_missing
      */
     async open(connectionId: string): Promise<VaultCredential | undefined> {
       const row = await readCredential(driver, connectionId);
@@ -136,6 +144,8 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
       try {
         return openCredential(row, secrets);
       } catch (error) {
+        const sealed = [row.access_token_sealed, row.refresh_token_sealed];
+        if (sealed.some((one) => one !== null && !secrets.hasKeyOf(one))) throw keyMissing(error);
         return reportDamage(row.account_id, connectionId, error);
       }
     },
@@ -147,11 +157,9 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
     /** Notes that a connection needs its owner. @returns whether this changed it, so that one of several tells them */
     markBroken: (id: string, code: string): Promise<boolean> => markBroken(knex, id, code),
 
-    /** Seals every credential, and the secrets of this server at services, with the newest key. Resumable. */
-    async reseal(onProgress: Parameters<typeof resealCredentials>[2]): Promise<Resealed> {
-      await resealClientSecrets(knex, secrets);
-      return resealCredentials(knex, secrets, onProgress);
-    },
+    /** Seals every credential with the newest key. Resumable. */
+    reseal: (onProgress: Parameters<typeof resealCredentials>[2]): Promise<Resealed> =>
+      resealCredentials(knex, secrets, onProgress),
 
     /** Deletes a connection and destroys its credentials. @returns whether it was there and belonged to the account */
     remove: (

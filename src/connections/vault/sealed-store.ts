@@ -28,14 +28,36 @@ export async function countSealed(source: Knex): Promise<number> {
   return Number(row?.rows);
 }
 
-/** @returns the beginnings of sealed tokens, which name their keys, and how many rows have each */
-export async function countByKey(source: Knex): Promise<{ beginning: string; rows: number }[]> {
-  const found: { beginning: string; rows: number | string }[] = await source(TABLE)
+/** How many active credentials there are, and how many of them are sealed with a key that is not in LATCHKEY_SECRETS. */
+export async function countUnreadable(
+  source: Knex,
+  secrets: Pick<Secrets, 'hasKeyOf'>,
+): Promise<{ all: number; unreadable: number }> {
+  const counts = await countByKey(source);
+  const sum = (rows: typeof counts) => rows.reduce((total, one) => total + one.rows, 0);
+  const lost = counts.filter(({ beginnings }) => !beginnings.every((one) => secrets.hasKeyOf(one)));
+  return { all: sum(counts), unreadable: sum(lost) };
+}
+
+/** @param count of credentials whose key is missing @returns what is wrong, and what to do */
+export const describeUnreadable = (count: number): string =>
+  `${count} credentials are sealed with a key that is not in LATCHKEY_SECRETS. Add it again, and run latchkey connection reseal before you remove it.`;
+
+/** @returns the beginnings of sealed tokens, which name their keys, and how many rows have these */
+async function countByKey(source: Knex): Promise<{ beginnings: string[]; rows: number }[]> {
+  const access = 'substr(access_token_sealed, 1, 12)';
+  const refresh = 'substr(refresh_token_sealed, 1, 12)';
+  const found: { access_key: string; refresh_key: string | null; rows: number | string }[] = await source(
+    TABLE,
+  )
     .whereNotNull('access_token_sealed')
-    .select(source.raw('substr(access_token_sealed, 1, 12) AS beginning'))
+    .select(source.raw(`${access} AS access_key`), source.raw(`${refresh} AS refresh_key`))
     .count({ rows: '*' })
-    .groupByRaw('substr(access_token_sealed, 1, 12)');
-  return found.map(({ beginning, rows }) => ({ beginning, rows: Number(rows) }));
+    .groupByRaw(`${access}, ${refresh}`);
+  return found.map((row) => ({
+    beginnings: row.refresh_key === null ? [row.access_key] : [row.access_key, row.refresh_key],
+    rows: Number(row.rows),
+  }));
 }
 
 type SealedTokens = Pick<SealedRow, 'access_token_sealed' | 'refresh_token_sealed'>;
