@@ -41,16 +41,16 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
   const { assess, requireFactors, signInUrl } = deps.freshSignIn;
   const back = (ctx: Context, done: string) => seeOther(ctx, `${SECURITY}?done=${done}`);
 
-  async function rename(ctx: Context, user: SignedInUser, key: string, name: string): Promise<void> {
+  async function rename(ctx: Context, user: SignedInUser, keyId: string, name: string): Promise<void> {
     try {
-      await keys.rename(user.accountId, key, name, currentUnit().origin);
+      await keys.rename(user.accountId, keyId, name, currentUnit().origin);
     } catch (error) {
       if (!(error instanceof LatchkeyError) || error.code !== 'fields_invalid') throw error;
       ctx.status = error.status;
       return deps.showSecurity(ctx, user, {
-        faults: { [`name-${key}`]: error.message },
+        faults: { [`name-${keyId}`]: error.message },
         typedName: name,
-        typedKey: key,
+        typedKey: keyId,
       });
     }
     back(ctx, 'renamed');

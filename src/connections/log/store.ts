@@ -50,7 +50,7 @@ async function putBatch(knex: Knex, rows: UseRow[]): Promise<void> {
   if (left.length > 0) await knex(TABLE).insert(left).onConflict('id').merge();
 }
 
-/** Writes uses, also such as were written when they were under way. */
+/** Writes uses. A long one was written when it began, and its row is replaced when it ends. */
 export async function putUses(knex: Knex, rows: UseRow[]): Promise<void> {
   for (let from = 0; from < rows.length; from += BATCH) await putBatch(knex, rows.slice(from, from + BATCH));
 }

@@ -1,10 +1,14 @@
-/** The base URL to which a path belongs: the one whose path it begins with, or else the first. Each ends with a slash. */
-function findBase(bases: URL[], path: string): { base: URL; isWhole: boolean } | undefined {
+/**
+ * The base URL to which a path belongs: the longest whose own path it begins with, or else the first.
+ * @param bases each ends with a slash
+ * @returns `includesBase`: the path has the base's path in it already
+ */
+function findBase(bases: URL[], path: string): { base: URL; includesBase: boolean } | undefined {
   const beginning = bases
     .filter(({ pathname }) => pathname !== '/' && `/${path}/`.startsWith(pathname))
     .sort((a, b) => b.pathname.length - a.pathname.length);
-  if (beginning[0]) return { base: beginning[0], isWhole: true };
-  return bases[0] && { base: bases[0], isWhole: false };
+  if (beginning[0]) return { base: beginning[0], includesBase: true };
+  return bases[0] && { base: bases[0], includesBase: false };
 }
 
 /**
@@ -22,8 +26,8 @@ export function findTarget(
     path,
   );
   if (!found) return undefined;
-  const { base, isWhole } = found;
-  const target = `${isWhole ? '/' : base.pathname}${path}`;
+  const { base, includesBase } = found;
+  const target = `${includesBase ? '/' : base.pathname}${path}`;
   const parsed = new URL(`${base.origin}${target}${query}`);
   // The proxy has refused every path for which this is so. A credential must not depend on that alone.
   if (parsed.origin !== base.origin || parsed.pathname !== target)

@@ -20,7 +20,7 @@ export interface PasswordAttempt {
 export interface VerifiedPassword {
   accountId: string;
   /** The id of the password's row. */
-  id: string;
+  credentialId: string;
   /** The hash that the password matched. */
   passwordHash: string;
   /** The id of this browser, if it is trusted. */
@@ -32,9 +32,9 @@ export interface VerifiedPassword {
 /** The attempts with a trusted browser are counted apart, so that nobody elsewhere can lock its owner out of it. */
 function attemptCounter(stored: StoredPassword | undefined) {
   if (!stored) return undefined;
-  const { id, browserId, isLocked } = stored;
+  const { credentialId, browserId, isLocked } = stored;
   return browserId === undefined
-    ? { table: 'T_credentials' as const, id, isLocked }
+    ? { table: 'T_credentials' as const, id: credentialId, isLocked }
     : { table: 'T_known_browsers' as const, id: browserId, isLocked };
 }
 
@@ -89,10 +89,10 @@ export function createAuthentication(deps: {
     assertTimely(begun);
     const attempted = begun as Attempt | undefined;
     if (stored && matches && stored.isActive && attempted) {
-      const { accountId, id, passwordHash, browserId } = stored;
+      const { accountId, credentialId, passwordHash, browserId } = stored;
       return {
         accountId,
-        id,
+        credentialId,
         passwordHash,
         browserId,
         release: () => releaseAttempt(attempted, outage.recordOutage),
@@ -109,10 +109,10 @@ export function createAuthentication(deps: {
   }
 
   /** Starts the count again after a right password, in the commit of the current request. */
-  function clearAttempts({ browserId, id, release }: VerifiedPassword): void {
+  function clearAttempts({ browserId, credentialId, release }: VerifiedPassword): void {
     release();
     if (browserId) renewTrust(browserId);
-    else clearFailedAttempts(id);
+    else clearFailedAttempts(credentialId);
   }
 
   /** As `verify`, for a signed-in user on a page of the account. The sign-in page has a limit of its own. */

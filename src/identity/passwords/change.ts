@@ -81,7 +81,7 @@ export function createPasswordChange(deps: PasswordChangeDeps) {
       throw invalidFields({ current: 'This is not your current password. Check it and try again' });
     const hashes = { before: verified.passwordHash, after: await deps.hash(input.password) };
     await inTransaction(knex, async (trx) => {
-      if (!(await replacePassword(trx, verified.id, hashes))) throw changedConcurrently();
+      if (!(await replacePassword(trx, verified.credentialId, hashes))) throw changedConcurrently();
       const except = { session: sessionUid, browser: verified.browserId };
       await deps.signOutEverywhere(trx, accountId, { except });
       await recordEventIn(trx, { action: 'password.changed', accountId, sessionUid }, input.origin);

@@ -3,7 +3,7 @@ import { toDate } from '../../database/instants.ts';
 import { type Fragment, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { isHeld } from '../lockout-rule.ts';
+import { isLockActive } from '../lockout-rule.ts';
 import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';
 
 const TABLE = 'T_credentials';
@@ -64,11 +64,11 @@ export async function setPassword(
  */
 export async function replacePassword(
   trx: Knex.Transaction,
-  id: string,
+  credentialId: string,
   hashes: { before: string; after: string },
 ): Promise<boolean> {
   const replaced = await trx(TABLE)
-    .where({ id, password_hash: hashes.before })
+    .where({ id: credentialId, password_hash: hashes.before })
     .update({ password_hash: hashes.after, ...NO_FAILED_ATTEMPTS, updated_at: new Date() });
   return replaced === 1;
 }
@@ -88,7 +88,7 @@ const SELECT_BY_USERNAME = selectPassword(sql`a.username = ${'name'}`);
 const SELECT_BY_EMAIL = selectPassword(sql`a.email = ${'name'} AND a.email_verified = true`);
 
 export interface StoredPassword {
-  id: string;
+  credentialId: string;
   accountId: string;
   isActive: boolean;
   passwordHash: string;
@@ -110,20 +110,23 @@ export async function findPassword(name: string, browserHash: string): Promise<S
   const row = rows.find((one) => one !== undefined);
   if (!row) return undefined;
   return {
-    id: String(row.credential_id),
+    credentialId: String(row.credential_id),
     accountId: String(row.id),
     isActive: Boolean(row.is_active),
     passwordHash: String(row.password_hash),
     browserId: row.browser_id ? String(row.browser_id) : undefined,
-    isLocked: row.locked_until != null && isHeld(toDate(row.locked_until), now.getTime()),
+    isLocked: row.locked_until != null && isLockActive(toDate(row.locked_until), now.getTime()),
   };
 }
 
 const CLEAR_FAILED_ATTEMPTS = update(TABLE, { set: COUNTER_COLUMNS, where: sql`id = ${'id'}` });
 
 /** Sets the counter of failed attempts back to zero, in the commit of the current request. */
-export function clearFailedAttempts(id: string): void {
-  currentUnit().write({ statement: CLEAR_FAILED_ATTEMPTS, values: { id, ...NO_FAILED_ATTEMPTS } });
+export function clearFailedAttempts(credentialId: string): void {
+  currentUnit().write({
+    statement: CLEAR_FAILED_ATTEMPTS,
+    values: { id: credentialId, ...NO_FAILED_ATTEMPTS },
+  });
 }
 
 export async function renameCredential(
@@ -148,15 +151,15 @@ const KEEP_PASSWORD_AND_CLEAR = update(TABLE, {
  * @param options `renewedHash`: by `PasswordHashing.renew`
  */
 export function recordPasswordSignIn(
-  verified: { id: string; passwordHash: string },
+  verified: { credentialId: string; passwordHash: string },
   options: { renewedHash: string; clearFailedAttempts: boolean },
 ): void {
-  const { id, passwordHash } = verified;
+  const { credentialId, passwordHash } = verified;
   const { renewedHash } = options;
   currentUnit().write({
     statement: options.clearFailedAttempts ? KEEP_PASSWORD_AND_CLEAR : KEEP_PASSWORD,
     values: {
-      id,
+      id: credentialId,
       verified_hash: passwordHash,
       renewed_hash: renewedHash,
       password_hash: renewedHash,

@@ -121,9 +121,10 @@ export function checkServer(
 }
 
 /**
- * Refuses combinations of members that make no working application.
+ * Refuses members that contradict each other, such as a public client with a grant that needs a secret.
  * @param row the client as it is to be stored
- * @param stated members that were named in this request @throws LatchkeyError invalid_input
+ * @param stated the members that this request named; the others keep their stored values
+ * @throws LatchkeyError invalid_input
  */
 export function checkCombination(
   row: CheckedColumns,
