@@ -1,6 +1,6 @@
 import { SET_UP_ADVICE } from './app/doctor.ts';
 import { createApp } from './app/index.ts';
-import { startJobs, writeNotes } from './app/jobs.ts';
+import { finishWork, startJobs } from './app/jobs.ts';
 import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
@@ -86,7 +86,7 @@ async function start(config: Config): Promise<void> {
     },
     closing: {
       jobs: stopJobs,
-      ...writeNotes(services),
+      ...finishWork(services),
       mail: close,
       database: () => database.close(),
     },

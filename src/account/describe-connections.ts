@@ -9,6 +9,7 @@ import type { AllowedApplication } from '../oidc/consents/applications.ts';
 const REASONS: Record<string, string> = {
   credential_damaged: 'What we kept cannot be read any more.',
   reauthentication_required: 'It asks you to sign in there again.',
+  refresh_interrupted: 'This server was interrupted while it renewed the access.',
   refused_by_administrator: 'The administrators of your account there do not allow it.',
 };
 const REVOKED = 'Our access ended there. You may have ended it, or changed your password.';

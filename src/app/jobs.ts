@@ -45,8 +45,9 @@ export function startJobs(deps: JobDeps): () => Promise<unknown> {
   return () => Promise.all(jobs.map((stop) => stop()));
 }
 
-/** What is noted in memory, and written once more before the process ends. */
-export const writeNotes = ({ clientUsage, traces, connections }: Services) => ({
+/** What is left to do before the process ends: refreshes under way, and what was noted in memory. */
+export const finishWork = ({ clientUsage, traces, connections }: Services) => ({
+  refreshes: () => connections.refresh.settle(),
   usage: () => clientUsage.write(),
   traces: () => traces.write(),
   connections: () => connections.usage.write(),

@@ -1,47 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
-import { type Database, openDatabase } from '../../src/database/open.ts';
-import { uuidv7 } from '../../src/kit/ids.ts';
-import { createMigratedDatabase } from '../support/databases.ts';
-import { type EngineName, engines } from '../support/engines.ts';
-import { fill } from '../support/rows.ts';
-import { addGoogle, connectGoogle, openServices } from '../support/upstream/connected.ts';
-import { startGoogle } from '../support/upstream/google.ts';
-import { rounds } from '../support/world.ts';
+import { describe, test } from 'node:test';
+import { openRefreshing } from '../support/builders/refreshing.ts';
+import { engines } from '../support/engines.ts';
+import { connectGoogle } from '../support/upstream/connected.ts';
 
-const child = resolve(import.meta.dirname, '../support/refresh-process.js');
 const EXPIRED = { life: -1000 };
-
-/** A database with the stand-in as a service, an account, and two servers' worth of services. */
-async function open(t: TestContext, engine: EngineName) {
-  const { url, drop } = await createMigratedDatabase(engine);
-  const databases = [openDatabase(url, 5), openDatabase(url, 5)] as [Database, Database];
-  t.after(async () => {
-    for (const database of databases) await database.close();
-    await drop();
-  });
-  const google = await startGoogle(t);
-  const [first, second] = [openServices(databases[0]), openServices(databases[1])];
-  const account = { id: uuidv7() };
-  await fill(databases[0], 'T_accounts', { ...account, is_active: true });
-  await addGoogle(first, google);
-  return {
-    url,
-    google,
-    account,
-    knex: databases[0].knex,
-    first: first.connections,
-    second: second.connections,
-  };
-}
 
 for (const engine of engines)
   describe(`refreshing a connection on ${engine}`, () => {
     test('asks the service once for fifty simultaneous uses at two servers', async (t) => {
-      const { google, account, first, second, knex } = await open(t, engine);
+      const { google, account, first, second, knex } = await openRefreshing(t, engine);
       google.knobs.rotates = true;
       google.knobs.delay = 150;
       const id = await connectGoogle(first, google, account, EXPIRED);
@@ -65,7 +33,7 @@ for (const engine of engines)
     });
 
     test('renews a token that the service has refused, once, and one that ends within a minute', async (t) => {
-      const { google, account, first, second } = await open(t, engine);
+      const { google, account, first, second } = await openRefreshing(t, engine);
       const id = await connectGoogle(first, google, account);
       const refused = await first.refresh.getFresh(id);
       assert.equal(google.counts.refreshes, 0, 'it is still good for an hour');
@@ -85,7 +53,7 @@ for (const engine of engines)
     });
 
     test('by a job takes each connection once, at two servers', async (t) => {
-      const { google, account, first, second, knex } = await open(t, engine);
+      const { google, account, first, second, knex } = await openRefreshing(t, engine);
       for (let one = 0; one < 6; one += 1)
         await connectGoogle(first, google, account, {
           externalId: `g-${one}`,
@@ -97,30 +65,5 @@ for (const engine of engines)
       assert.equal(google.counts.refreshes, 6);
       const rows = await knex('T_oauth_tokens').whereNotNull('active_slot');
       assert.ok(rows.every(({ version }) => Number(version) === 2));
-    });
-
-    test('killed in the middle loses no refresh token that was stored', async (t) => {
-      const { url, google, account, first, knex } = await open(t, engine);
-      const id = await connectGoogle(first, google, account, EXPIRED);
-      for (let round = 0; round < rounds(2); round += 1) {
-        let running: ChildProcess | undefined;
-        // The service has decided on its answer: the worst moment.
-        google.knobs.onRefresh = async () => {
-          running?.kill('SIGKILL');
-          if (running) await once(running, 'close');
-          running = undefined;
-        };
-        running = spawn(process.execPath, [child, url, id], { stdio: ['ignore', 'ignore', 'inherit'] });
-        await once(running, 'close');
-        const lost = await knex('T_token_refresh_log').where({ error_code: 'no_outcome' });
-        assert.equal(lost.length, round + 1, 'the attempt has left its trace');
-        google.knobs.onRefresh = () => undefined;
-        await knex('T_oauth_tokens').update({ lease_expires_at: new Date(Date.now() - 1000) });
-        const { version, accessToken, refreshToken } = await first.refresh.getFresh(id);
-        assert.equal(version, round + 2);
-        assert.ok(google.isLive(accessToken));
-        assert.ok(google.isRefreshable(String(refreshToken)));
-        await knex('T_oauth_tokens').update({ expires_at: new Date(Date.now() - 1000) });
-      }
     });
   });

@@ -4,10 +4,14 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectPath } from '../../src/kit/project-root.ts';
+import { signInWith } from '../support/builders/authorization.ts';
+import { CALENDARS, callerOf } from '../support/builders/proxied-calls.ts';
 import { childEnvironment } from '../support/child-environment.ts';
 import { SECRETS } from '../support/databases.ts';
 import { freePort } from '../support/free-port.ts';
 import { receiveAll, sendRaw } from '../support/raw-http.ts';
+import { addGoogle, connectGoogle, openServices } from '../support/upstream/connected.ts';
+import { startGoogle } from '../support/upstream/google.ts';
 import { openWorld } from '../support/world.ts';
 
 describe('a server that gets SIGTERM', () => {
@@ -54,6 +58,32 @@ describe('a server that gets SIGTERM', () => {
     assert.equal(await server.kill('SIGTERM'), 1);
     assert.equal(await first, 1);
     assert.ok(performance.now() - began < 2000);
+  });
+
+  test('stores the tokens of a refresh under way, though nobody waits for it any more', async (t) => {
+    const world = await openWorld(t, 'sqlite');
+    const server = await world.start({ LATCHKEY_ALLOW_PRIVATE_SERVICES: 'true' });
+    const google = await startGoogle(t);
+    google.knobs.rotates = true;
+    google.knobs.delay = 800;
+    const services = openServices(world.database);
+    await addGoogle(services, google);
+    const scope = 'openid connections:google.read';
+    const ada = await world.createAccount('ada');
+    await world.database.knex('T_accounts').update({ scopes: JSON.stringify(['openid', 'connections:*']) });
+    const client = await world.createClient({ scope });
+    const id = await connectGoogle(services.connections, google, ada, { life: -1000 });
+    const { tokens } = await signInWith(server, client, ada, { scope });
+    const aborting = new AbortController();
+    const call = callerOf(server, String(tokens.body.access_token));
+    const given = call(CALENDARS, { signal: aborting.signal }).catch(() => undefined);
+    await google.received('/token');
+    aborting.abort();
+    await given;
+    assert.equal(await server.kill('SIGTERM'), 0);
+    const { version, refreshToken } = (await services.connections.vault.open(id)) ?? {};
+    assert.equal(version, 2);
+    assert.ok(google.isRefreshable(String(refreshToken)));
   });
 
   test('gets it through npm start', async (t) => {

@@ -1,29 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Knex } from 'knex';
-import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import type { Logger } from '../../kit/log.ts';
 import { needsReconnect, notConnected, refreshPending, upstreamUnreachable } from '../refusals.ts';
-import { loadOAuthClient, toConfiguration } from '../services/oauth-client.ts';
 import type { Service } from '../services/service-config.ts';
-import { readTokenAnswer } from '../services/token-answer.ts';
-import type { UpstreamTokens, VaultCredential } from '../vault/credential-store.ts';
-import { describeFailure, pauseAfter, type RefreshFailure } from './failures.ts';
-import { beginAttempt, endAttempt, endLease, listDue, postpone, takeLease } from './lease-store.ts';
+import type { VaultCredential } from '../vault/credential-store.ts';
+import { type AttemptDeps, createAttempt, endsWithin } from './attempt.ts';
+import { listDue, postpone, takeLease } from './lease-store.ts';
 
-export interface RefreshDeps {
-  knex: Knex;
-  vault: {
-    open(connectionId: string): Promise<VaultCredential | undefined>;
-    replaceTokens(credential: VaultCredential, tokens: UpstreamTokens): Promise<boolean>;
-    markBroken(connectionId: string, code: string): Promise<boolean>;
-  };
+export interface RefreshDeps extends AttemptDeps {
+  vault: AttemptDeps['vault'] & { open(connectionId: string): Promise<VaultCredential | undefined> };
   findService(name: string): Promise<Service | undefined>;
-  fetch: GuardedFetch;
-  allowPrivate: boolean;
-  log: Logger;
-  /** Tells the owner that a connection needs them. Called once for each time that it breaks. */
-  notifyBroken(credential: { accountId: string; service: string }, code: string): void;
 }
 
 /** A token that ends within this time is refreshed before it is used. */
@@ -31,77 +16,28 @@ const SPARE_MS = 60_000;
 /** How long a request waits for the refresh of another server. A request to a token endpoint takes at most five seconds. */
 const WAIT_MS = 8000;
 const POLL_MS = 60;
-/** How long tokens that the service has answered with are kept in memory while the database cannot store them. */
-const STORE_TRIES = 10;
-const STORE_PAUSE_MS = 500;
 const HOUR_MS = 3_600_000;
 /** Connections that the job refreshes at once. */
 const AT_ONCE = 5;
 
-const endsWithin = ({ expiresAt }: VaultCredential, ms: number) =>
-  expiresAt !== undefined && expiresAt.getTime() - Date.now() < ms;
+/** Waits for work that goes on when the time is over. @throws LatchkeyError refresh_pending then */
+async function waitFor<T>(work: Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const late = sleep(WAIT_MS, undefined, { signal: stop.signal, ref: false }).then(() => {
+    throw refreshPending();
+  });
+  return Promise.race([work, late]).finally(() => stop.abort());
+}
 
 /**
  * Access tokens that work. However many requests of however many servers need a new one, the service is asked once: the
  * holder of a lease asks, the others wait for its answer in the database.
  */
 export function createRefresh(deps: RefreshDeps) {
-  const { knex, vault, log } = deps;
+  const { knex, vault } = deps;
+  const attempt = createAttempt(deps);
   /** Of this process, by connection. */
   const underWay = new Map<string, Promise<VaultCredential>>();
-
-  async function ask(service: Service, refreshToken: string): Promise<UpstreamTokens> {
-    const client = await loadOAuthClient();
-    const configuration = await toConfiguration(service, deps);
-    return readTokenAnswer(await client.refreshTokenGrant(configuration, refreshToken));
-  }
-
-  /** The service may have ended the old refresh token, so an unavailable database is asked again before these are given up. */
-  async function store(credential: VaultCredential, tokens: UpstreamTokens): Promise<boolean> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await vault.replaceTokens(credential, tokens);
-      } catch (error) {
-        if (attempt === STORE_TRIES) throw error;
-        await sleep(STORE_PAUSE_MS);
-      }
-    }
-  }
-
-  async function fail(credential: VaultCredential, owner: string, failure: RefreshFailure): Promise<void> {
-    const { connectionId, service } = credential;
-    const failures = credential.failedRefreshes + 1;
-    const pause = failure.isPermanent ? undefined : pauseAfter(failures, failure.retryAfter) * 1000;
-    const retryAt = pause === undefined ? undefined : new Date(Date.now() + pause);
-    await endLease(knex, credential, { owner, failures, retryAt });
-    log.warn({ event: 'connection_refresh_failed', service, code: failure.code, failures });
-    if (failure.isPermanent && (await vault.markBroken(connectionId, failure.code)))
-      deps.notifyBroken(credential, failure.code);
-  }
-
-  /** Asks the service, with the lease. */
-  async function refreshWithLease(
-    credential: VaultCredential & { refreshToken: string },
-    service: Service,
-    owner: string,
-  ): Promise<void> {
-    const attempt = await beginAttempt(knex, credential.id, credential.refreshToken);
-    const began = performance.now();
-    try {
-      const tokens = await ask(service, credential.refreshToken);
-      const ms = performance.now() - began;
-      const isStored = await store(credential, tokens);
-      const error = isStored ? undefined : { code: 'superseded', message: 'connected again' };
-      await endAttempt(knex, attempt, { newToken: tokens.refreshToken, ms, ...(error && { error }) });
-    } catch (error) {
-      const failure = describeFailure(error);
-      await endAttempt(knex, attempt, { error: failure, ms: performance.now() - began });
-      await fail(credential, owner, failure);
-      // What is still valid can be used until the service answers again.
-      if (failure.isPermanent) throw needsReconnect(credential.service, failure.code);
-      if (endsWithin(credential, 0)) throw upstreamUnreachable(error);
-    }
-  }
 
   /** The service has refused for good: it is not asked again. */
   const hasEnded = ({ failedRefreshes, refreshDueAt }: VaultCredential) =>
@@ -142,8 +78,7 @@ export function createRefresh(deps: RefreshDeps) {
       const service = await deps.findService(name);
       if (!service) throw notConnected(name);
       if (await takeLease(knex, credential, owner)) {
-        await refreshWithLease({ ...credential, refreshToken }, service, owner);
-        asked = true;
+        asked = (await attempt({ ...credential, refreshToken }, service, owner)) !== 'superseded';
       } else await sleep(POLL_MS * (0.5 + Math.random()));
     }
     throw refreshPending();
@@ -156,10 +91,10 @@ export function createRefresh(deps: RefreshDeps) {
     refused?: number,
   ): Promise<VaultCredential> {
     const found = underWay.get(connectionId);
-    if (found) return found;
+    if (found) return waitFor(found);
     const work = refreshUntil(connectionId, isWanted, refused).finally(() => underWay.delete(connectionId));
     underWay.set(connectionId, work);
-    return work;
+    return waitFor(work);
   }
 
   return {
@@ -196,6 +131,11 @@ export function createRefresh(deps: RefreshDeps) {
         tried += due.length;
       }
       return tried;
+    },
+
+    /** Resolves when no refresh is under way: a process that ends before that loses the tokens of the answer. */
+    async settle(): Promise<void> {
+      while (underWay.size > 0) await Promise.allSettled(underWay.values());
     },
   };
 }

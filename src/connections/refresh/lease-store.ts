@@ -4,8 +4,8 @@ import { digest, uuidv7 } from '../../kit/ids.ts';
 const TOKENS = 'T_oauth_tokens';
 const LOG = 'T_token_refresh_log';
 
-/** Longer than a request to a token endpoint may take, with the time to store its answer. */
-const LEASE_MS = 30_000;
+/** Much longer than a request to a token endpoint may take, so that its answer can be stored also when the database pauses. */
+const LEASE_MS = 60_000;
 
 /** The version of a credential that is to be refreshed. */
 interface Version {
@@ -29,13 +29,17 @@ export async function takeLease(source: Knex, credential: Version, owner: string
   return changed > 0;
 }
 
-/** Gives the lease back after a refresh that failed. @param retryAt when a job tries again; undefined: never */
+/**
+ * Gives the lease back after a refresh that failed.
+ * @param outcome `retryAt`: when a job tries again; undefined: never
+ * @returns false when it is another's by now, or the credential has changed
+ */
 export async function endLease(
   source: Knex,
   credential: Version,
   outcome: { owner: string; failures: number; retryAt: Date | undefined },
-): Promise<void> {
-  await whereVersion(source, credential)
+): Promise<boolean> {
+  const changed = await whereVersion(source, credential)
     .where({ lease_owner: outcome.owner })
     .update({
       lease_owner: null,
@@ -43,6 +47,7 @@ export async function endLease(
       failed_refreshes: outcome.failures,
       refresh_due_at: outcome.retryAt ?? null,
     });
+  return changed > 0;
 }
 
 /** The connections whose tokens a job refreshes now. */
@@ -75,6 +80,19 @@ export async function beginAttempt(source: Knex, tokenId: string, refreshToken: 
     error_code: 'no_outcome',
   });
   return id;
+}
+
+/** Whether nothing is known of the end of an earlier attempt with that refresh token, which the service may have replaced then. */
+export async function wasInterrupted(
+  source: Knex,
+  now: { attempt: string; tokenId: string; refreshToken: string | undefined },
+): Promise<boolean> {
+  if (now.refreshToken === undefined) return false;
+  const found = await source(LOG)
+    .where({ token_id: now.tokenId, old_token_hash: digest(now.refreshToken), error_code: 'no_outcome' })
+    .whereNot({ id: now.attempt })
+    .first('id');
+  return found !== undefined;
 }
 
 export async function endAttempt(

@@ -193,6 +193,14 @@ export async function markBroken(source: Knex, id: string, code: string): Promis
   return changed > 0;
 }
 
+/** Takes back `markBroken`. A connection that the person has paused stays so. */
+export async function markMended(source: Knex, id: string): Promise<void> {
+  const now = new Date();
+  await source(TABLE)
+    .where({ id, sync_status: 'error' })
+    .update({ sync_status: 'active', sync_error: null, sync_due_at: now, updated_at: now });
+}
+
 /** Foreign keys also delete its credentials and their refresh log. @returns whether it was there */
 export async function deleteConnection(
   trx: Knex.Transaction,

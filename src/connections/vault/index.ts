@@ -15,6 +15,7 @@ import {
   findFirstConnection,
   listConnections,
   markBroken,
+  markMended,
   type UpstreamIdentity,
 } from './connection-store.ts';
 import {
@@ -150,9 +151,16 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
       }
     },
 
-    /** Stores what a refresh brought. @returns false when the credential has changed since: then nothing is stored */
-    replaceTokens: (credential: VaultCredential, tokens: UpstreamTokens): Promise<boolean> =>
-      replaceTokens(knex, secrets, credential, tokens),
+    /**
+     * Stores what a refresh brought. If that took so long that another server was refused with the old refresh token, the
+     * connection works again.
+     * @returns false when the credential has changed since: then nothing is stored
+     */
+    async replaceTokens(credential: VaultCredential, tokens: UpstreamTokens): Promise<boolean> {
+      if (!(await replaceTokens(knex, secrets, credential, tokens))) return false;
+      await markMended(knex, credential.connectionId);
+      return true;
+    },
 
     /** Notes that a connection needs its owner. @returns whether this changed it, so that one of several tells them */
     markBroken: (id: string, code: string): Promise<boolean> => markBroken(knex, id, code),

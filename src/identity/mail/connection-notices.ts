@@ -5,6 +5,7 @@ import type { MailSender } from './send.ts';
 const REASONS: Record<string, string> = {
   reauthentication_required: 'It asks for a new sign-in.',
   refused_by_administrator: 'The administrator of your account there does not allow it any more.',
+  refresh_interrupted: 'This server was interrupted while it renewed the access.',
   expired: 'Its access has expired.',
 };
 

@@ -43,6 +43,8 @@ interface Knobs {
   delay: number;
   /** The status of the revocation endpoint. */
   revokeStatus: number;
+  /** Called when a request for tokens has arrived. */
+  onToken(): unknown;
   /** Called in the middle of a refresh: the answer is decided and not sent yet. */
   onRefresh(): unknown;
 }
@@ -67,6 +69,7 @@ export async function startGoogle(t: Pick<TestContext, 'after'>) {
     tokenFault: undefined,
     delay: 0,
     revokeStatus: 200,
+    onToken: () => undefined,
     onRefresh: () => undefined,
   };
   const codes = new Map<string, { grant: Grant; params: URLSearchParams; isUsed: boolean }>();
@@ -163,6 +166,7 @@ export async function startGoogle(t: Pick<TestContext, 'after'>) {
       (fields.get('client_id') === clientId && fields.get('client_secret') === clientSecret) ||
       basic === `${clientId}:${clientSecret}`;
     if (!isClient) return json(res, 401, { error: 'invalid_client' });
+    knobs.onToken();
     if (knobs.delay > 0) await sleep(knobs.delay);
     const fault = knobs.tokenFault;
     if (fault === 'die') {
