@@ -20,8 +20,10 @@ export interface AccountConsoleDeps extends ConsoleDeps {
     list(): Promise<Account[]>;
     /** @throws LatchkeyError not_found */
     show(username: string): Promise<Profile>;
-    disable(actor: Actor, username: string): Promise<Account>;
-    enable(actor: Actor, username: string): Promise<Account>;
+    /** @throws LatchkeyError not_found */
+    getProfile(id: string): Promise<Profile>;
+    disable(actor: Actor, which: { id: string }): Promise<Account>;
+    enable(actor: Actor, which: { id: string }): Promise<Account>;
   };
   sessions: {
     list(accountId: string): Promise<UserSession[]>;
@@ -132,8 +134,11 @@ export function createAccountConsole(router: Router, layout: ConsoleLayout, deps
     }, `${SCOPE}.read`),
   );
 
-  /** @throws LatchkeyError when no button has that value, or for the administrator's own account */
-  async function findTarget(user: SignedInUser, { act = '', username = '' }: Record<string, string>) {
+  /**
+   * Finds the account of the page that the form was on. It is named by id: its username may have become another person's
+   * since. @throws LatchkeyError when no button has that value, or for the administrator's own account
+   */
+  async function findTarget(user: SignedInUser, { act = '', account: id = '' }: Record<string, string>) {
     const describe = ACTS.get(act);
     if (!describe)
       throw new LatchkeyError(
@@ -141,7 +146,7 @@ export function createAccountConsole(router: Router, layout: ConsoleLayout, deps
         'account_action_missing',
         'Choose Disable, Enable or Sign out everywhere.',
       );
-    const account = await accounts.show(username);
+    const account = await accounts.getProfile(id);
     // Otherwise the only administrator could lock everyone out of the console by a slip.
     if (account.id === user.accountId)
       throw new LatchkeyError(
@@ -166,7 +171,7 @@ export function createAccountConsole(router: Router, layout: ConsoleLayout, deps
       const { act, account } = await findTarget(user, fields);
       const actor = { accountId: user.accountId };
       if (act === 'sign-out') await sessions.endAll(actor, account.id);
-      else await accounts[act === 'enable' ? 'enable' : 'disable'](actor, account.username);
+      else await accounts[act === 'enable' ? 'enable' : 'disable'](actor, { id: account.id });
       seeOther(ctx, detailsOf(account.username, act));
     },
   );

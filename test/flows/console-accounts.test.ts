@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Browser } from '../support/browser.ts';
+import { type Browser, formOf } from '../support/browser.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
-import { startServer } from '../support/server.ts';
+import { PASSWORD, startServer } from '../support/server.ts';
 
 const PATH = '/admin/accounts';
 const detailsOf = (username: string) => `${PATH}/details?${new URLSearchParams({ username })}`;
 
-/** The token of the form on the page of that account. */
-const tokenOf = async (browser: Browser, username: string) =>
-  String(/name="csrf" value="([^"]+)"/.exec(await (await browser.get(detailsOf(username))).text())?.[1]);
+/** The hidden fields of the form on the page of that account. */
+const fieldsOf = async (browser: Browser, username: string) =>
+  (await formOf(await browser.get(detailsOf(username)))).fields;
 
 test('the console lists and searches accounts, and shows one with its sessions', async (t) => {
   const server = await startServer(t, 'sqlite');
@@ -34,9 +34,7 @@ test('the console disables, enables and signs out an account, in the name of the
   const mei = await server.createAccount('mei');
   const { browser } = await visit(server, ada, PATH);
   const press = async (act: string) =>
-    browser.follow(
-      await browser.post(`${PATH}/change`, { csrf: await tokenOf(browser, 'mei'), username: 'mei', act }),
-    );
+    browser.follow(await browser.post(`${PATH}/change`, { ...(await fieldsOf(browser, 'mei')), act }));
 
   const session = (await visit(server, mei, '/account/sessions')).browser;
   assert.match(await textOf(await press('sign-out')), /signed out everywhere\. .*not signed in anywhere/);
@@ -68,16 +66,16 @@ test('the pages of accounts refuse bad input, other accounts, and the account of
     assert.equal((await browser.get(detailsOf(username))).status, 404, username.slice(0, 30));
   assert.equal((await browser.get(`${PATH}/details`)).headers.get('location'), PATH);
 
-  const csrf = await tokenOf(browser, 'eve');
+  const { csrf = '' } = await fieldsOf(browser, 'eve');
   const send = async (fields: Record<string, string>, from = browser) =>
     (await from.post(`${PATH}/change`, { csrf, ...fields })).status;
-  assert.equal(await send({ username: 'nobody', act: 'disable' }), 404);
-  assert.equal(await send({ username: 'eve', act: 'delete' }), 400);
-  assert.equal(await send({ username: 'ada', act: 'disable' }), 409, 'nobody locks themselves out');
+  assert.equal(await send({ account: 'nobody', act: 'disable' }), 404);
+  assert.equal(await send({ account: eve.id, act: 'delete' }), 400);
+  assert.equal(await send({ account: ada.id, act: 'disable' }), 409, 'nobody locks themselves out');
   const other = await visit(server, eve, '/account/security');
   for (const path of [PATH, detailsOf('ada')])
     assert.equal((await other.browser.get(path)).status, 403, path);
-  assert.equal(await send({ username: 'ada', act: 'disable' }, other.browser), 403);
+  assert.equal(await send({ account: ada.id, act: 'disable' }, other.browser), 403);
   assert.equal((await server.accounts.show('ada')).is_active, true);
 });
 
@@ -90,14 +88,34 @@ test('the console changes no account that may do more with this server than the 
     peer: 'latchkey:accounts.read',
     writer: 'notes:write',
   };
-  for (const [username, scope] of Object.entries(ceilings)) await server.createAccount(username, scope);
+  const ids = new Map<string, string>();
+  for (const [username, scope] of Object.entries(ceilings))
+    ids.set(username, (await server.createAccount(username, scope)).id);
   const { browser } = await visit(server, ada, PATH);
-  const csrf = await tokenOf(browser, 'writer');
+  const { csrf = '' } = await fieldsOf(browser, 'writer');
   for (const act of ['disable', 'sign-out']) {
     const send = async (username: string) =>
-      (await browser.post(`${PATH}/change`, { csrf, username, act })).status;
+      (await browser.post(`${PATH}/change`, { csrf, account: ids.get(username) ?? '', act })).status;
     for (const username of ['owner', 'inviter']) assert.equal(await send(username), 403, username);
     for (const username of ['peer', 'writer']) assert.equal(await send(username), 303, username);
   }
   assert.equal((await server.accounts.show('owner')).is_active, true);
+});
+
+test('a form of the console changes the account of its page, whoever has the username by then', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const ada = await server.createAccount('ada', 'openid latchkey:accounts');
+  const shown = await server.createAccount('mei');
+  const { browser } = await visit(server, ada, PATH);
+  const fields = await fieldsOf(browser, 'mei');
+  await server.accounts.update({ accountId: null }, 'mei', { username: 'mei.lin' });
+  await server.database.knex('T_reserved_usernames').delete();
+  const other = await server.accounts.create(
+    { accountId: null },
+    { username: 'mei', scope: 'openid', password: PASSWORD },
+  );
+  const done = await browser.post(`${PATH}/change`, { ...fields, act: 'disable' });
+  assert.equal(done.headers.get('location'), `${PATH}/details?username=mei.lin&done=disable`);
+  assert.equal((await server.accounts.getProfile(shown.id)).is_active, false);
+  assert.equal((await server.accounts.getProfile(other.id)).is_active, true);
 });

@@ -33,13 +33,16 @@ export interface ProfileDeps {
 export const accountNotFound = (which: string) =>
   new LatchkeyError('not_found', 'account_not_found', `There is no account with ${which}.`);
 
+/** What is known of an account that was not found, after "There is no account with". */
+export const describeFilter = (filter: AccountFilter) =>
+  'username' in filter ? `the username ${filter.username}` : 'that id';
+
 export function createProfiles(deps: ProfileDeps) {
   return {
     /** @throws LatchkeyError not_found */
     async getProfile(source: Knex, filter: AccountFilter): Promise<Profile> {
       const account = await findAccount(source, filter);
-      if (!account)
-        throw accountNotFound('username' in filter ? `the username ${filter.username}` : 'that id');
+      if (!account) throw accountNotFound(describeFilter(filter));
       const { id } = account;
       return {
         ...account,

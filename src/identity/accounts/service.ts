@@ -8,7 +8,7 @@ import { normalise } from '../fields.ts';
 import { findRequestedEmail, releaseEmail } from './email-store.ts';
 import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
 import { toDetailColumns } from './personal-details.ts';
-import { accountNotFound, type Profile, type Profiles } from './profile.ts';
+import { accountNotFound, describeFilter, type Profile, type Profiles } from './profile.ts';
 import { isReserved, reserveUsername } from './reserved-usernames.ts';
 import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import {
@@ -43,6 +43,9 @@ export interface AccountServiceDeps extends Profiles {
   signOutEverywhere: SignOutEverywhere;
 }
 
+/** A username as somebody typed it, or an id: a form names the account of its page by id, because a username can change hands. */
+type AccountReference = string | { id: string };
+
 const refusePhone = () => refuse('phone_missing', 'Only a phone number can be confirmed. Add one.');
 
 /** What an operator does with accounts. Each change and its audit row are one transaction. */
@@ -51,14 +54,14 @@ export function createAccountService(deps: AccountServiceDeps) {
 
   /** Runs a change of one account, with its row locked. @throws LatchkeyError not_found */
   function change(
-    name: string,
+    which: AccountReference,
     apply: (trx: Knex.Transaction, account: Account) => Promise<Account>,
   ): Promise<Account> {
-    const username = normalise(name);
+    const filter = typeof which === 'string' ? { username: normalise(which) } : which;
     return inTransaction(knex, async (trx) => {
-      await lockAccount(trx, { username });
-      const account = await findAccount(trx, { username });
-      if (!account) throw accountNotFound(`the username ${username}`);
+      await lockAccount(trx, filter);
+      const account = await findAccount(trx, filter);
+      if (!account) throw accountNotFound(describeFilter(filter));
       return apply(trx, account);
     });
   }
@@ -182,8 +185,8 @@ export function createAccountService(deps: AccountServiceDeps) {
     getProfile: (id: string): Promise<Profile> => deps.getProfile(knex, { id }),
 
     /** Also ends every session, code, token and grant of the account. @throws LatchkeyError not_found */
-    disable: (actor: Actor, username: string): Promise<Account> =>
-      change(username, async (trx, account) => {
+    disable: (actor: Actor, which: AccountReference): Promise<Account> =>
+      change(which, async (trx, account) => {
         await setAccountActive(trx, account.id, false);
         await deps.signOutEverywhere(trx, account.id, { revokeGrants: true });
         await recordEventIn(trx, {
@@ -196,8 +199,8 @@ export function createAccountService(deps: AccountServiceDeps) {
       }),
 
     /** @throws LatchkeyError not_found */
-    enable: (actor: Actor, username: string): Promise<Account> =>
-      change(username, async (trx, account) => {
+    enable: (actor: Actor, which: AccountReference): Promise<Account> =>
+      change(which, async (trx, account) => {
         await setAccountActive(trx, account.id, true);
         await recordEventIn(trx, {
           action: 'account.enabled',

@@ -94,7 +94,7 @@ export const FILLED_FORMS: Record<string, (server: TestServer) => Promise<Sent> 
   }),
   '/admin/accounts/change': () => ({
     page: '/admin/accounts',
-    fields: { username: 'x', act: 'disable' },
+    fields: { account: 'x', act: 'disable' },
   }),
   '/admin/applications/change': () => ({
     page: '/admin/applications',
