@@ -48,7 +48,7 @@ export interface ConsentDeps extends ConsentResourceDeps {
   keepClient(clientId: string): Promise<void>;
   /** Remembers what the account has allowed the application. */
   addToConsent(
-    key: { accountId: string; clientId: string },
+    key: { accountId: string; client: EngineClient },
     allowed: { scopes: string[]; claims: string[]; resources: ResourceScopes },
   ): Promise<void>;
   /** The logo of the application as a `data:` URL; null if it has none. */
@@ -175,10 +175,8 @@ export function createConsent(deps: ConsentDeps) {
     if (claims.length > 0) grant.addOIDCClaims(claims);
     addResourceScopes(grant, resources);
     const grantId = await grant.save();
-    // First-party applications are not asked about, so there is nothing to remember.
     if (isDocumentUrl(clientId)) await deps.keepClient(clientId);
-    if (!client.is_first_party)
-      await deps.addToConsent({ accountId, clientId }, { scopes: allowed, claims, resources });
+    await deps.addToConsent({ accountId, client }, { scopes: allowed, claims, resources });
     recordEvent({
       action: 'consent.granted',
       accountId,

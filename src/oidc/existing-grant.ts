@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { EngineClient } from './clients/client-document.ts';
-import { type Consent, findConsent, useConsent } from './consents/store.ts';
+import { type Consent, findConsent, ofConnections, useConsent } from './consents/store.ts';
 import { replaceTokenIds } from './engine/internals.ts';
 import { addResourceScopes, missingOfResources } from './resource-access.ts';
 
@@ -73,9 +73,10 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const own = existing?.accountId === accountId ? existing : undefined;
   const missing = findMissing(ctx, own);
   if (isEmpty(missing) || oidc.prompts.has('consent')) return own;
-  if (!client.is_first_party) {
+  const toAsk = client.is_first_party ? ofConnections(missing) : missing;
+  if (!isEmpty(toAsk)) {
     const consent = await findUsableConsent(client, accountId, String(oidc.params?.redirect_uri));
-    if (!consent || !includes(consent, missing)) return own;
+    if (!consent || !includes(consent, toAsk)) return own;
     useConsent(consent);
   }
   const grant = own ?? new Grant({ accountId, clientId: client.clientId });

@@ -42,7 +42,7 @@ async function refreshAndKill(google: GoogleLike, url: string, id: string, momen
       kill();
       await closed;
     };
-  if (moment === 'the service has answered') knobs.onRefresh = () => void killAfter(12);
+  if (moment === 'the service has answered') knobs.onRefresh = () => void killAfter(80);
   await closed;
   // The service goes on with a request whose sender is gone.
   await sleep(50);
@@ -73,7 +73,10 @@ async function killAtRandomMoments(
       assert.equal(after.refreshToken, before.refreshToken);
       const trace = { old_token_hash: digest(before.refreshToken), error_code: 'no_outcome' };
       assert.equal((await knex('T_token_refresh_log').where(trace)).length, 1);
-      const refusal = { code: 'needs_reconnect', members: { service: 'google', reason: 'refresh_interrupted' } };
+      const refusal = {
+        code: 'needs_reconnect',
+        members: { service: 'google', reason: 'refresh_interrupted' },
+      };
       await assert.rejects(first.refresh.getFresh(id), refusal);
       const { syncStatus, syncError } = (await first.vault.find(account.id, id)) ?? {};
       assert.deepEqual([syncStatus, syncError], ['error', 'refresh_interrupted']);

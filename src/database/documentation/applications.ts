@@ -11,7 +11,7 @@ export const applications: Record<string, TableDescription> = {
       redirect_uris: 'JSON list: where codes can be sent. Compared byte for byte.',
       allowed_scopes: 'JSON list: the scopes it can request; wildcards allowed.',
       require_pkce: 'False if `pkce` is `off`. For servers of the version before that column.',
-      is_first_party: 'True: users are not asked for consent.',
+      is_first_party: 'True: users are not asked for consent, except for their connected accounts.',
       is_active: 'False: disabled on every server within a second.',
       created_by:
         'The account that registered it; NULL for the operator, and for an application that registered itself.',

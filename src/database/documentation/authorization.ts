@@ -137,7 +137,7 @@ export const authorization: Record<string, TableDescription> = {
   T_consents: {
     part: 'protocol',
     purpose:
-      'What a user has allowed an application, for all sessions: a new session is asked only for what is new. Without a row for first-party applications, which are not asked about.',
+      'What a user has allowed an application, for all sessions: a new session is asked only for what is new. Of first-party applications, it remembers connected accounts alone: nothing else is asked.',
     columns: {
       account_id: 'The user.',
       client_id: CLIENT,

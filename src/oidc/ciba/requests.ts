@@ -52,7 +52,7 @@ interface SignInRequestDeps {
   resources: { find: FindResource };
   /** Remembers what the account has allowed the application. */
   addToConsent(
-    key: { accountId: string; clientId: string },
+    key: { accountId: string; client: EngineClient },
     allowed: { scopes: string[]; claims: string[]; resources: ResourceScopes },
   ): Promise<void>;
 }
@@ -142,8 +142,7 @@ export function createSignInRequests(deps: SignInRequestDeps) {
       if (claims.length > 0) grant.addOIDCClaims(claims);
       addResourceScopes(grant, resources);
       const grantId = await grant.save();
-      if (!client.is_first_party)
-        await deps.addToConsent({ accountId, clientId }, { scopes, claims, resources });
+      await deps.addToConsent({ accountId, client }, { scopes, claims, resources });
       const { acr, amr, authTime, sessionUid } = session;
       Object.assign(engineRequest, { grantId, acr, amr, authTime, sessionUid, rar });
       await engineRequest.save();

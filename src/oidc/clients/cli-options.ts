@@ -23,7 +23,10 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     '--logo-uri <file-or-url>',
     'its logo, shown with the question for consent: an image file or address, read once and stored; "none" removes it',
   ],
-  ['--first-party', 'the application is yours: people are not asked for consent'],
+  [
+    '--first-party',
+    'the application is yours: people are not asked for consent, except for connected accounts',
+  ],
   ['--resource-server', 'it is an API: it may introspect tokens that have a scope of its --scope'],
   [
     '--scope <scopes>',

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { isConnectionScope } from '../../access/connection-scopes.ts';
 import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
@@ -67,6 +68,16 @@ export function useConsent({ id }: Consent): void {
   currentUnit().write(write, `${TABLE}:${id}`);
 }
 
+/**
+ * What people are asked about although the application is first-party: their accounts elsewhere are not the operator's to give,
+ * and what they have withdrawn stays so.
+ */
+export const ofConnections = ({ scopes }: Omit<Consent, 'id'>): Omit<Consent, 'id'> => ({
+  scopes: scopes.filter(isConnectionScope),
+  claims: [],
+  resources: {},
+});
+
 const mergeResources = (earlier: ResourceScopes, added: ResourceScopes): ResourceScopes => ({
   ...earlier,
   ...Object.fromEntries(
@@ -79,10 +90,17 @@ const mergeResources = (earlier: ResourceScopes, added: ResourceScopes): Resourc
 
 /**
  * Adds to what the account has allowed the application. It has no guard: if the consent is withdrawn or extended by another
- * request at the same moment, this addition is lost, and the user is asked again.
+ * request at the same moment, this addition is lost, and the user is asked again. A first-party application is asked about
+ * connected accounts alone, so nothing else of it is remembered.
  */
-export async function addToConsent(key: ConsentKey, added: Omit<Consent, 'id'>): Promise<void> {
+export async function addToConsent(
+  { accountId, client }: { accountId: string; client: { clientId: string; is_first_party: boolean } },
+  allowed: Omit<Consent, 'id'>,
+): Promise<void> {
+  const added = client.is_first_party ? ofConnections(allowed) : allowed;
+  if (client.is_first_party && added.scopes.length === 0) return;
   const unit = currentUnit();
+  const key = { accountId, clientId: client.clientId };
   const consent = await findConsent(key);
   const now = new Date();
   const resources = mergeResources(consent?.resources ?? {}, added.resources);
