@@ -14,11 +14,13 @@ const CLUSTER = `SET @latchkey = 'DO 0' /*M!100100 , @latchkey = (
   FROM information_schema.GLOBAL_VARIABLES WHERE VARIABLE_NAME = 'WSREP_ON' AND VARIABLE_VALUE = 'ON') */`;
 
 /**
- * How every connection is set up: UTC, strict, and READ COMMITTED as on PostgreSQL. Under MySQL's default a statement
+ * How every connection is set up, whatever defaults the owner of the server chose: UTC, strict, each statement committed
+ * at once outside of a transaction, no limit on rows, and READ COMMITTED as on PostgreSQL. Under MySQL's default a statement
  * also locks the gaps beside its rows, and transactions that look for a free name or revoke tokens wait for each other.
  */
 export const MYSQL_SESSION = [
-  `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000}`,
+  `SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = ${LOCK_WAIT_MS / 1000},
+    autocommit = 1, completion_type = 'NO_CHAIN', sql_select_limit = 18446744073709551615, foreign_key_checks = 1`,
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
   CLUSTER,
   'PREPARE latchkey FROM @latchkey',
