@@ -59,7 +59,8 @@ const FAULTS: Record<string, string> = {
   ER_OPTION_PREVENTS_STATEMENT: READ_ONLY,
   ER_READ_ONLY_MODE: READ_ONLY,
   ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: READ_ONLY,
-  ER_MAX_PREPARED_STMT_COUNT_REACHED: 'has prepared as many statements as it allows. Raise max_prepared_stmt_count',
+  ER_MAX_PREPARED_STMT_COUNT_REACHED:
+    'has prepared as many statements as it allows. Raise max_prepared_stmt_count',
   '3F000': 'has no schema for new tables. Correct search_path of this user or database',
   '57P03': 'is starting or stopping. Try again in a moment',
   HANDSHAKE_NO_SSL_SUPPORT: 'has no TLS. Turn TLS on there, or remove sslmode from LATCHKEY_DATABASE_URL',
