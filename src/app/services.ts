@@ -2,6 +2,7 @@ import { covers } from '../access/scopes.ts';
 import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
 import { describeWithNames } from '../connections/services/scope-words.ts';
+import { removeAllConnections } from '../connections/vault/connection-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
@@ -146,6 +147,7 @@ export function createServices(deps: ServiceDeps) {
     unsignCredential,
     stopClosing,
     removeAllCodes: secondFactor.removeAll,
+    removeAllConnections,
     revokeInvitationsBy,
     signOutEverywhere,
     allowsMailRecovery,

@@ -208,3 +208,7 @@ export async function deleteConnection(
 ): Promise<boolean> {
   return (await trx(TABLE).where({ id: owner.id, account_id: owner.accountId }).delete()) > 0;
 }
+
+/** Deletes every connection of an account. @returns how many there were */
+export const removeAllConnections = (trx: Knex.Transaction, accountId: string): Promise<number> =>
+  trx(TABLE).where({ account_id: accountId }).delete();

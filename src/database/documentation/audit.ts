@@ -91,7 +91,7 @@ export const audit: Record<string, TableDescription> = {
           'a password reset link was requested. For an account that only waits for the address, `account_id` is NULL and `target` has its id',
         'reset.done': 'a password was reset with the link',
         'account.taken_over':
-          'the reset confirmed the address for the first time: keys, codes, sessions, grants and invitations from before ended. `details`: how many keys and invitations',
+          'the reset confirmed the address for the first time: keys, codes, sessions, grants, connections and invitations from before ended. `details`: how many keys, connections and invitations',
         'email.change_requested': 'a change of address was requested',
         'email.changed': 'an address was changed',
         'email.verified': 'an address was confirmed',

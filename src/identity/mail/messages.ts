@@ -56,7 +56,7 @@ export const messages = {
     subject: 'Set a new password',
     lines: [
       `Someone asked to set a new password for the account ${harmless(username)}, which was created with this e-mail address.`,
-      'Nobody has confirmed the address yet. Setting a password confirms it, and removes everything that was set up on the account before: keys, the authenticator app, recovery codes, invitations, and what applications were allowed.',
+      'Nobody has confirmed the address yet. Setting a password confirms it, and removes everything that was set up on the account before: keys, the authenticator app, recovery codes, invitations, connected accounts, and what applications were allowed.',
     ],
     link: { label: 'Set a new password', url: `${issuer}/reset?token=${token}` },
     closing: [ONE_HOUR, NOT_YOU],
