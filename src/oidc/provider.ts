@@ -18,6 +18,7 @@ import { compareSecretsByDigest } from './compare-secrets.ts';
 import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import { completeClientKeys, tolerateFastClocks } from './engine/client-keys.ts';
+import { addSidToIdTokens } from './engine/id-tokens.ts';
 import { cacheClientsByDocument, checkEngine, replaceUriComparison } from './engine/internals.ts';
 import { replaceSigningKeys } from './engine/keys.ts';
 import type { EngineDeps } from './engine-deps.ts';
@@ -238,6 +239,7 @@ export function createProvider(deps: EngineDeps): Provider {
     narrowDetails: details.narrow,
   });
   registerIdentityAssertions(provider, deps);
+  addSidToIdTokens(provider, ({ assertion_audiences }: EngineClient) => assertion_audiences.length > 0);
   auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;
 }

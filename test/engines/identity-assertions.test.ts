@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { call, signInWith } from '../support/builders/authorization.ts';
+import { call } from '../support/builders/authorization.ts';
 import { type IdentityProvider, startIdentityProvider } from '../support/builders/identity-provider.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -9,8 +8,6 @@ import { latchkey } from '../support/warm-command.ts';
 
 const OPERATOR = { accountId: null };
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag';
 const TOOLS = 'https://tools.example/mcp';
 
 async function begin(t: Parameters<typeof startServer>[0], engine: EngineName) {
@@ -140,57 +137,5 @@ describe('an identity assertion', () => {
     assert.equal((await present()).body.error, 'invalid_grant');
     const byName = await send(server, agent, await provider.sign({ ...good, sub: 'ada', email: undefined }));
     assert.equal(byName.body.scope, 'tools:write');
-  });
-
-  test('is issued for a sign-in, by token exchange, for the servers that an operator has named', async (t) => {
-    const server = await startServer(t, 'sqlite');
-    const chat = 'https://chat.example';
-    const app = await server.createClient({
-      grantTypes: ['authorization_code', EXCHANGE],
-      assertionAudiences: [`${chat} f53f191f`],
-    });
-    const ada = await server.createAccount();
-    await server.database.knex('T_accounts').where({ id: ada.id }).update({ email_verified: true });
-    const { tokens } = await signInWith(server, app, ada);
-    const ask = (fields: Record<string, string> = {}, client = app) =>
-      call(server, client, '/token', {
-        grant_type: EXCHANGE,
-        requested_token_type: ID_JAG,
-        subject_token: String(tokens.body.id_token),
-        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-        audience: chat,
-        resource: 'https://api.chat.example',
-        scope: 'chat.read',
-        ...fields,
-      });
-    const answer = await ask();
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
-    assert.deepEqual(
-      [answer.body.issued_token_type, answer.body.token_type, answer.body.scope],
-      [ID_JAG, 'N_A', 'chat.read'],
-    );
-    const { payload } = await jwtVerify(
-      String(answer.body.access_token),
-      createRemoteJWKSet(new URL(`${server.issuer}/jwks`)),
-      { issuer: server.issuer, audience: chat, typ: 'oauth-id-jag+jwt' },
-    );
-    assert.deepEqual(
-      [payload.sub, payload.client_id, payload.scope, payload.resource, payload.email],
-      [ada.id, 'f53f191f', 'chat.read', 'https://api.chat.example', 'ada@harbour.example'],
-    );
-    assert.ok(payload.jti && payload.auth_time && Number(payload.exp) - Number(payload.iat) <= 300);
-
-    assert.equal((await ask({ audience: 'https://other.example' })).body.error, 'invalid_target');
-    assert.equal(
-      (await ask({ subject_token: String(tokens.body.access_token) })).body.error,
-      'invalid_request',
-    );
-    const stranger = await server.createClient({
-      grantTypes: ['authorization_code', EXCHANGE],
-      assertionAudiences: [chat],
-    });
-    assert.equal((await ask({}, stranger)).body.error, 'invalid_request');
-    await server.accounts.disable(OPERATOR, 'ada');
-    assert.equal((await ask()).body.error, 'invalid_request');
   });
 });

@@ -31,6 +31,7 @@ const MEMBERS = [
   'Client.adapter',
   'Client.prototype.compareClientSecret',
   'Client.prototype.backchannelLogout',
+  'Client.prototype.includeSid',
   'Client.prototype.redirectUriAllowed',
   'Client.prototype.postLogoutRedirectUriAllowed',
   'Session.prototype.resetIdentifier',

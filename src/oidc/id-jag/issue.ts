@@ -7,6 +7,7 @@ import type { FindAccount } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { signJwt } from '../engine/keys.ts';
 import { ID_JAG_TYPE } from './assertions.ts';
+import { isSignInLive } from './sign-ins.ts';
 
 export const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag';
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
@@ -17,6 +18,8 @@ const TTL = 300;
 interface IdTokenClaims {
   sub: string;
   exp: number;
+  /** Names the session of the sign-in. Missing in those of devices, which have no session. */
+  sid?: string;
   auth_time?: number;
   acr?: string;
   amr?: string[];
@@ -54,7 +57,7 @@ async function readSignIn(ctx: KoaContextWithOIDC): Promise<IdTokenClaims> {
 
 /**
  * Issues an identity assertion for one of our own sign-ins (ID-JAG section 4.3), for a server that an operator has named at the
- * application. What the scopes mean there, this server does not know, so that server decides about them.
+ * application, as long as the session of the sign-in lives. What the scopes mean there, this server does not know, so that server decides about them.
  * @throws InvalidRequest, InvalidTarget
  */
 export async function issueIdentityAssertion(
@@ -64,9 +67,12 @@ export async function issueIdentityAssertion(
   const client = ctx.oidc.client as unknown as EngineClient;
   const audience = findAudience(client, readText(ctx, 'audience'));
   if (!audience) throw new errors.InvalidTarget('this application may not get assertions for that audience');
-  const { sub, auth_time, acr, amr } = await readSignIn(ctx);
+  const { sub, sid, auth_time, acr, amr } = await readSignIn(ctx);
   const account = await deps.findAccount(sub);
   if (!account) throw new errors.InvalidRequest('the account of the subject_token is disabled');
+  const { clientId } = client;
+  if (!sid || !(await isSignInLive(ctx.oidc.provider, { accountId: account.accountId, clientId, sid })))
+    throw new errors.InvalidRequest('the sign-in of the subject_token has ended');
   ctx.oidc.entity('Account', account as never);
   const { email, email_verified } = await account.claims();
   const scope = parseScopes(readText(ctx, 'scope')).join(' ') || undefined;
@@ -95,7 +101,7 @@ export async function issueIdentityAssertion(
   recordEvent({
     action: 'identity_assertion.issued',
     accountId: account.accountId,
-    clientId: client.clientId,
+    clientId,
     target: audience.issuer,
     details: { scope, resource },
   });
