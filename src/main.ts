@@ -59,8 +59,10 @@ async function start(config: Config): Promise<void> {
     log,
     isStopping,
   });
+  // Otherwise each call with one of them would fail until somebody notices, and by then the key may be gone for good.
   const { unreadable } = await countUnreadable(database.knex, services.secrets);
-  if (unreadable > 0) log.error({ event: 'connections', fault: describeUnreadable(unreadable) });
+  if (unreadable > 0)
+    throw new LatchkeyError('conflict', 'start_key_missing', describeUnreadable(unreadable));
   const server = createHttpServer({
     listener: provider.callback(),
     log,

@@ -1,6 +1,7 @@
 import type { Config } from '../config/settings.ts';
 import { createConnect } from '../connections/connect/connect.ts';
 import { createDisconnect } from '../connections/connect/disconnect.ts';
+import { createRevocation } from '../connections/connect/revocation.ts';
 import { createStates } from '../connections/connect/states.ts';
 import { findUnconnected } from '../connections/connect/unconnected.ts';
 import { createUpstream } from '../connections/connect/upstream.ts';
@@ -16,6 +17,7 @@ import { createConnectionUsage, createVault } from '../connections/vault/index.t
 import type { Database } from '../database/open.ts';
 import { assertSignedIn } from '../identity/accounts/sign-out-everywhere.ts';
 import type { NoticeDetails, SecurityEvent } from '../identity/mail/security-notices.ts';
+import type { Background } from '../kit/background.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
@@ -25,6 +27,7 @@ export interface ConnectionsDeps {
   database: Database;
   secrets: Secrets;
   log: Logger;
+  background: Background;
   /** Mails the owner of an account. */
   notify(accountId: string, event: SecurityEvent, about?: NoticeDetails): void;
   /** Mails the owner of a connection that has to be made again. @param service its name on pages */
@@ -71,6 +74,13 @@ export function createConnections(deps: ConnectionsDeps) {
   });
   const report = createConnectionReport(deps.database);
   const upstream = createUpstream({ issuer: config.issuer, fetch, allowPrivate });
+  const revocation = createRevocation({
+    findService: services.findAny,
+    vault,
+    upstream,
+    background: deps.background,
+    log: deps.log,
+  });
   return {
     report,
     listChoices: createChoices({ listActive: services.listActive, listConnections: vault.list }),
@@ -79,7 +89,8 @@ export function createConnections(deps: ConnectionsDeps) {
     refresh,
     usage,
     connect: createConnect({ states: createStates(secrets), upstream, vault, assertSignedIn, notify }),
-    disconnect: createDisconnect({ findService: services.findAny, vault, upstream, notify }),
+    disconnect: createDisconnect({ findService: services.findAny, vault, revocation, notify }),
+    prepareRevocation: revocation.prepareAll,
     findUnconnected: (accountId: string, scopes: string[]) =>
       findUnconnected({ find: services.find, list: vault.list }, accountId, scopes),
     listUses: (filter: Parameters<typeof listUses>[1]) => listUses(knex, filter),

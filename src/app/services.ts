@@ -179,6 +179,7 @@ export function createServices(deps: ServiceDeps) {
     mailVerificationLink: recovery.mailVerificationLink,
     countMessage: limits.countMessage,
   });
+  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken, background });
   const accounts = createAccounts({
     knex,
     issuer,
@@ -193,6 +194,7 @@ export function createServices(deps: ServiceDeps) {
     notify,
     voidLinks,
     signOutEverywhere,
+    prepareRevocation: connections.prepareRevocation,
     findClockFault: () => findClockFault(database),
   });
 
@@ -200,8 +202,6 @@ export function createServices(deps: ServiceDeps) {
 
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
-
-  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken });
 
   return {
     accountData,

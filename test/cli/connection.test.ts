@@ -57,7 +57,7 @@ describe('latchkey connection', () => {
     const { stdout } = await latchkey(['doctor'], { url });
     assert.match(
       stdout,
-      /WRONG +connections +1 credentials are sealed with a key that is not in LATCHKEY_SECRETS/,
+      /WRONG +connections +1 credential is sealed with a key that is not in LATCHKEY_SECRETS/,
     );
     await row().update({ access_token_sealed: sealed });
   });
@@ -87,5 +87,18 @@ describe('latchkey connection', () => {
     });
     assert.match((await run('reseal')).stdout, /0 sealed again\. 1 had the newest key already/);
     assert.equal((await run('reseal', 'everything')).code, 2);
+  });
+
+  test('reseal fails if something cannot be read, and names it', async () => {
+    const { knex } = shared.server.database;
+    const row = () => knex('T_oauth_tokens').where({ active_slot: id });
+    const { access_token_sealed: sealed } = await row().first();
+    await row().update({ access_token_sealed: sealed.replace(/^v1\.\w+/, 'v1.00000000') });
+    const { code, stdout, stderr } = await run('reseal', '--json');
+    assert.equal(code, 1);
+    assert.deepEqual(JSON.parse(stdout).damaged, [id]);
+    assert.match(stderr, new RegExp(`These cannot be read, and were left: connection ${id}`));
+    assert.match((await run('reseal')).stderr, new RegExp(id));
+    await row().update({ access_token_sealed: sealed });
   });
 });

@@ -69,7 +69,7 @@ for (const engine of engines)
     let done = 0;
     const outcome = await during.vault.reseal({ begin: () => undefined, add: (rows) => (done += rows) });
     assert.equal(done, COUNT);
-    assert.deepEqual(outcome.damaged, [damagedRow]);
+    assert.deepEqual(outcome.damaged, [damaged]);
     assert.equal(outcome.resealed + outcome.unchanged, COUNT - 1);
     assert.ok(outcome.unchanged >= 199 && outcome.resealed >= 1, JSON.stringify(outcome));
     for (const [index, id] of ids.entries()) {

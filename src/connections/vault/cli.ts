@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { LatchkeyError } from '../../kit/errors.ts';
 import { print, showProgress } from '../../kit/terminal.ts';
 import type { ResealedServices } from '../services/reseal.ts';
 import type { Connection } from './connection-store.ts';
@@ -93,14 +94,25 @@ export function vaultCommands(
         })),
         services: await services.reseal(),
       })).finally(() => bar?.end());
-      if (asJson) return print(outcome, asJson);
       const { resealed, unchanged, services } = outcome;
-      const damaged = [...outcome.damaged, ...services.damaged];
-      print(`${resealed} sealed again. ${unchanged} had the newest key already.`, asJson);
-      print(
-        `Secrets of services: ${services.resealed} sealed again, ${services.unchanged} unchanged.`,
-        asJson,
-      );
-      if (damaged.length > 0) print(`These cannot be read, and were left: ${damaged.join(', ')}`, asJson);
+      if (asJson) print(outcome, asJson);
+      else {
+        print(`${resealed} sealed again. ${unchanged} had the newest key already.`, asJson);
+        print(
+          `Secrets of services: ${services.resealed} sealed again, ${services.unchanged} unchanged.`,
+          asJson,
+        );
+      }
+      // The older key must not be removed in the belief that nothing needs it.
+      const left = [
+        ...outcome.damaged.map((id) => `connection ${id}`),
+        ...services.damaged.map((name) => `secret of ${name}`),
+      ];
+      if (left.length > 0)
+        throw new LatchkeyError(
+          'conflict',
+          'credentials_unreadable',
+          `These cannot be read, and were left: ${left.join(', ')}`,
+        );
     });
 }

@@ -9,7 +9,7 @@ export interface Resealed {
   resealed: number;
   /** Credentials that had the newest key already. */
   unchanged: number;
-  /** The ids of credentials that do not open. They are left as they are. */
+  /** The connections whose credentials do not open. They are left as they are. */
   damaged: string[];
 }
 
@@ -50,7 +50,7 @@ export async function resealCredentials(
       const tokens = trySealing(secrets, row);
       if (tokens) await replaceSealed(knex, row, tokens);
       if (tokens) outcome.resealed += 1;
-      else outcome.damaged.push(id);
+      else outcome.damaged.push(row.user_provider_id);
     }
     onProgress.add(rows.length);
   }

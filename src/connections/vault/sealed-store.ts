@@ -41,7 +41,7 @@ export async function countUnreadable(
 
 /** @param count of credentials whose key is missing @returns what is wrong, and what to do */
 export const describeUnreadable = (count: number): string =>
-  `${count} credentials are sealed with a key that is not in LATCHKEY_SECRETS. Add it again, and run latchkey connection reseal before you remove it.`;
+  `${count} ${count === 1 ? 'credential is' : 'credentials are'} sealed with a key that is not in LATCHKEY_SECRETS. Add it again, and run latchkey connection reseal before you remove it. If it is lost, latchkey connection reseal lists these connections, and latchkey connection disconnect ends one.`;
 
 /** @returns the beginnings of sealed tokens, which name their keys, and how many rows have these */
 async function countByKey(source: Knex): Promise<{ beginnings: string[]; rows: number }[]> {

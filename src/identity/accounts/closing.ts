@@ -21,6 +21,11 @@ export interface ClosingDeps {
   signOutEverywhere: SignOutEverywhere;
   /** Mails the owner of the account, after the response. */
   notify(accountId: string, event: 'account_closing' | 'account_kept'): void;
+  /**
+   * Reads what has to be ended at other services, before it is deleted here.
+   * @returns what ends it there: called once the account is deleted
+   */
+  prepareRevocation(accountId: string): Promise<() => void>;
   /** Compares this clock with the database's. @returns a sentence if they differ */
   findClockFault(): Promise<string | undefined>;
 }
@@ -36,8 +41,11 @@ const isAdministrator = (scopes: string[]) => scopes.includes('*:*') || scopes.i
 const KEPT = new Error('The account is no longer due.');
 
 /** Closing an account: it ends at once, its owner can come back for seven days, and then it is deleted. */
-export function createClosing({ knex, signOutEverywhere, notify, findClockFault }: ClosingDeps) {
+export function createClosing(deps: ClosingDeps) {
+  const { knex, signOutEverywhere, notify, findClockFault } = deps;
+
   async function deleteOne(accountId: string): Promise<boolean> {
+    const revoke = await deps.prepareRevocation(accountId);
     try {
       await inTransaction(knex, async (trx) => {
         // Another server may be deleting it: its username would be reserved twice.
@@ -53,6 +61,7 @@ export function createClosing({ knex, signOutEverywhere, notify, findClockFault 
           details,
         });
       });
+      revoke();
       return true;
     } catch (error) {
       if (error === KEPT) return false;

@@ -41,6 +41,11 @@ export interface AccountServiceDeps extends Profiles {
   renameCredential(trx: Knex.Transaction, accountId: string, username: string): Promise<void>;
   voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
   signOutEverywhere: SignOutEverywhere;
+  /**
+   * Reads what has to be ended at other services, before it is deleted here.
+   * @returns what ends it there: called once the account is deleted
+   */
+  prepareRevocation(accountId: string): Promise<() => void>;
 }
 
 /** A username as somebody typed it, or an id: a form names the account of its page by id, because a username can change hands. */
@@ -212,11 +217,14 @@ export function createAccountService(deps: AccountServiceDeps) {
       }),
 
     /**
-     * Deletes the account and everything that belongs to it. Audit rows stay, without a reference to the account.
+     * Deletes the account and everything that belongs to it, and revokes its connections at their services.
+     * Audit rows stay, without a reference to the account.
      * @throws LatchkeyError not_found
      */
-    delete: (actor: Actor, username: string): Promise<Account> =>
-      change(username, async (trx, account) => {
+    async delete(actor: Actor, username: string): Promise<Account> {
+      const found = await findAccount(knex, { username: normalise(username) });
+      const revoke = found && (await deps.prepareRevocation(found.id));
+      const deleted = await change(username, async (trx, account) => {
         await deleteAccount(trx, account.id);
         await recordEventIn(trx, {
           action: 'account.deleted',
@@ -225,6 +233,9 @@ export function createAccountService(deps: AccountServiceDeps) {
           details: { id: account.id },
         });
         return account;
-      }),
+      });
+      if (found?.id === deleted.id) revoke?.();
+      return deleted;
+    },
   };
 }
