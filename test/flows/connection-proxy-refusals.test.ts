@@ -88,6 +88,20 @@ describe('a call through the proxy is refused', () => {
     assert.equal(row.sync_status, 'error');
   });
 
+  test('with needs_reconnect by a service that refuses a new credential, too; it is not refreshed for each call', async () => {
+    const { call, connectionId } = await beginCalls(started);
+    const { counts } = started.google;
+    const before = counts.refreshes;
+    for (const _ of [1, 2, 3]) {
+      const problem = await problemOf(await call('v1/unauthorized'), 403, 'needs_reconnect');
+      assert.equal(problem.reason, 'refused_after_refresh');
+    }
+    assert.equal(counts.refreshes, before + 1);
+    assert.equal((await call(CALENDARS)).status, 200, 'an application cannot break a connection by a path');
+    const [row] = await started.server.database.knex('T_user_providers').where({ id: connectionId });
+    assert.deepEqual([row.sync_status, row.sync_error], ['active', null]);
+  });
+
   test('with missing_scopes for what the person did not allow at the service', async () => {
     const { call } = await beginCalls(started, { granted: 'openid email' });
     const problem = await problemOf(await call(CALENDARS), 403, 'missing_scopes');

@@ -5,9 +5,7 @@ import { upstreamTimeout, upstreamUnreachable } from '../refusals.ts';
 import type { CallBody } from './body.ts';
 
 /** Milliseconds for a connection, for the headers of an answer, and between two parts of its body. */
-const CONNECT_MS = 10_000;
-const HEADERS_MS = 60_000;
-const IDLE_MS = 60_000;
+const TIMES = { connect: 10_000, headers: 60_000, idle: 60_000 };
 /** At once, to one origin. Further calls wait. */
 const CONNECTIONS = 128;
 
@@ -38,11 +36,22 @@ export function toRefusal(error: unknown, reason?: unknown): LatchkeyError {
  * The connections to services, which are kept and used again. Redirects are not followed: the credential goes nowhere else.
  * @param options `allowPrivate`: LATCHKEY_ALLOW_PRIVATE_SERVICES
  */
-export function createApiClient({ allowPrivate }: { allowPrivate: boolean }) {
+export function createApiClient({
+  allowPrivate,
+  times = TIMES,
+}: {
+  allowPrivate: boolean;
+  times?: typeof TIMES;
+}) {
   const agent = createGuardedAgent({
     allowPrivate,
-    timeLimit: CONNECT_MS,
-    agent: { headersTimeout: HEADERS_MS, bodyTimeout: IDLE_MS, connections: CONNECTIONS, pipelining: 1 },
+    timeLimit: times.connect,
+    agent: {
+      headersTimeout: times.headers,
+      bodyTimeout: times.idle,
+      connections: CONNECTIONS,
+      pipelining: 1,
+    },
   });
   return {
     /** @throws LatchkeyError bad_gateway, gateway_timeout, or the reason of the signal if that is one */

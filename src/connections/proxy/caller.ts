@@ -4,7 +4,7 @@ import type { Service } from '../services/service-config.ts';
 import type { ApiClient, UpstreamResponse } from './api-client.ts';
 import type { CallBody } from './body.ts';
 import { type Headers, toService } from './headers.ts';
-import { createPauses, readRetryAfter } from './pauses.ts';
+import { createPauses, createRefusedVersions, readRetryAfter } from './pauses.ts';
 import { assertGranted } from './permission.ts';
 
 /** What authenticates a connection at its service. */
@@ -53,6 +53,7 @@ const discard = ({ body }: UpstreamResponse, signal: AbortSignal) => body.dump({
 /** @returns the function that makes a call at a service, within its limits and with a credential that it accepts */
 export function createCaller(deps: CallerDeps) {
   const pauses = createPauses();
+  const refusedAnyway = createRefusedVersions();
 
   async function limit({ settings }: Service, connectionId: string): Promise<void> {
     const wait =
@@ -68,7 +69,7 @@ export function createCaller(deps: CallerDeps) {
     response: UpstreamResponse,
   ): LatchkeyError | undefined {
     const { statusCode, headers } = response;
-    if (statusCode === 401) return needsReconnect(service.displayName);
+    if (statusCode === 401) return needsReconnect(service.displayName, 'refused_after_refresh');
     const scopes = readMissingScopes(response);
     if (scopes) return missingScopes(scopes, 'connection');
     const retryAfter = readRetryAfter(headers['retry-after']);
@@ -102,11 +103,13 @@ export function createCaller(deps: CallerDeps) {
     };
     const credential = await deps.getCredential(connectionId);
     let response = await send(credential);
-    if (response.statusCode === 401) {
+    if (response.statusCode === 401 && !refusedAnyway.has(connectionId, credential.version)) {
       await discard(response, call.signal);
       const renewed = await deps.getCredential(connectionId, { notVersion: credential.version });
       if (!call.body.isRepeatable) throw credentialRenewed();
       response = await send(renewed);
+      // Not the credential is at fault, so the connection is not marked: an application could break it by choosing a path.
+      if (response.statusCode === 401) refusedAnyway.add(connectionId, renewed.version);
     }
     const refusal = findRefusal(service, connectionId, response);
     if (!refusal) return response;

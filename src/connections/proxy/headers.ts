@@ -40,7 +40,7 @@ const NOT_SENT = new Set([
   'x-request-id',
 ]);
 const NOT_SENT_BEGINNINGS =
-  /^(?:x-forwarded-|x-original-|x-envoy-|x-client-cert|x-ssl-|cf-|sec-|access-control-)/;
+  /^(?:x-forwarded-|x-original-|x-envoy-|x-client-(?:cert|verify)|ssl-client-|x-ssl-|cf-|sec-|access-control-)/;
 
 /** Methods by another name. A service that obeys one does something else than the method says. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];

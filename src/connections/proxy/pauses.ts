@@ -31,3 +31,21 @@ export function createPauses() {
     },
   };
 }
+
+/** For how long a credential that was refused right after its refresh is not refreshed because of another refusal. */
+const REFUSED_MS = 60_000;
+
+/** Versions of credentials that services refuse although they are new: another refresh for each call would not help. */
+export function createRefusedVersions() {
+  const refused = new Map<string, { version: number; until: number }>();
+  return {
+    add(connectionId: string, version: number): void {
+      if (refused.size >= MAX_PAUSES) refused.clear();
+      refused.set(connectionId, { version, until: Date.now() + REFUSED_MS });
+    },
+    has(connectionId: string, version: number): boolean {
+      const found = refused.get(connectionId);
+      return found !== undefined && found.version === version && found.until > Date.now();
+    },
+  };
+}

@@ -11,9 +11,13 @@ const AUTH = 'https://www.googleapis.com/auth';
 const GOOGLE_SCOPE = `openid email ${AUTH}/calendar.readonly ${AUTH}/calendar`;
 
 /** A server on which people connect accounts of a stand-in for Google. */
-export async function startWithGoogle(t: Parameters<typeof startServer>[0], engine: EngineName) {
+export async function startWithGoogle(
+  t: Parameters<typeof startServer>[0],
+  engine: EngineName,
+  config: Partial<TestServer['config']> = {},
+) {
   const google = await startGoogle(t);
-  const server = await startServer(t, engine, { config: { allowPrivateServices: true } });
+  const server = await startServer(t, engine, { config: { allowPrivateServices: true, ...config } });
   await addGoogle(server.services, google);
   return { server, google };
 }

@@ -54,6 +54,10 @@ const MISBEHAVIOUR: Record<string, Answer> = {
     res.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000' }).write('half');
     setTimeout(() => res.destroy(), 20);
   },
+  '/unauthorized': (res) => json(res, 401, { error: 'never' }),
+  '/stalled': (res) => {
+    res.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000' }).write('half');
+  },
   '/busy': (res) => json(res, 429, { error: 'too many' }, { 'retry-after': '7' }),
   '/error': (res) => json(res, 500, { error: 'internal' }),
   '/empty': (res) => res.writeHead(204).end(),
@@ -72,7 +76,12 @@ export async function serve(
   const requests: UpstreamRequest[] = [];
   const server = createServer(async (req, res) => {
     const parts: Buffer[] = [];
-    for await (const part of req) parts.push(part);
+    try {
+      for await (const part of req) parts.push(part);
+    } catch {
+      // The caller has broken off.
+      return;
+    }
     const body = Buffer.concat(parts).toString();
     const request = { method: String(req.method), path: String(req.url), headers: req.headers, body };
     requests.push(request);
