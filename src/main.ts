@@ -98,6 +98,8 @@ async function start(config: Config): Promise<void> {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
   });
+  // Whatever reads these lines may be gone, or its disk full. The server serves all the same.
+  process.stdout.on('error', () => {});
   // Printed before the ready line, so that a program that waits for the ready line has both.
   const setUp = await describeSetUp(config, services);
   if (setUp) process.stdout.write(`${setUp}\n`);
