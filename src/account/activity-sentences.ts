@@ -18,13 +18,20 @@ function keyOf({ details }: AccountEvent): string {
   return name === undefined ? 'key' : `${kind} “${name}”`;
 }
 
+/** What somebody signed in with. */
+function methodOf({ details: { method, service } }: AccountEvent): string {
+  if (method === 'connection') return `account at ${text(service) ?? 'another service'}`;
+  return method === 'passkey' ? 'passkey' : 'password';
+}
+
 const signIns: Record<string, Words> = {
-  'sign_in.succeeded': (event) =>
-    `You signed in${toApplication(event)} with your ${event.details.method === 'passkey' ? 'passkey' : 'password'}`,
-  'sign_in.failed': ({ errorCode }) =>
-    errorCode === 'wrong_password'
-      ? 'A sign-in with a wrong password was refused'
-      : 'A sign-in with a password was refused, because too many had failed',
+  'sign_in.succeeded': (event) => `You signed in${toApplication(event)} with your ${methodOf(event)}`,
+  'sign_in.failed': ({ errorCode, details: { method, service } }) =>
+    method === 'connection'
+      ? `A sign-in with your account at ${text(service) ?? 'another service'} was refused, because it is not allowed`
+      : errorCode === 'wrong_password'
+        ? 'A sign-in with a wrong password was refused'
+        : 'A sign-in with a password was refused, because too many had failed',
   'second_factor.succeeded': ({ details }) =>
     `You confirmed a sign-in with your ${details.method === 'key' ? 'security key' : 'code'}`,
   'second_factor.failed': () => 'A sign-in with a wrong code was refused',
@@ -63,6 +70,10 @@ const security: Record<string, Words> = {
   'passkey.renamed': () => 'A key was renamed',
   'passkey.removed': (event) => `The ${keyOf(event)} was removed`,
   'passkey.counter_regressed': () => 'One of your keys may have been copied',
+  'connection.sign_in_allowed': ({ details }) =>
+    `Signing in with your account at ${text(details.service) ?? ''} was allowed`,
+  'connection.sign_in_ended': ({ details }) =>
+    `Signing in with your account at ${text(details.service) ?? ''} was ended`,
   'totp.added': () => 'An authenticator app was set up',
   'totp.removed': () => 'The authenticator app was removed',
   'recovery_codes.made': () => 'Recovery codes were created',

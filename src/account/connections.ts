@@ -12,6 +12,7 @@ import type { AllowedApplication } from '../oidc/consents/applications.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
+import { createSignInSwitchForm, type SignInFormDeps } from './connection-sign-in.ts';
 import { applicationsOf, describeConnection, describeService, describeUse } from './describe-connections.ts';
 
 export interface ConnectionsPageDeps {
@@ -25,6 +26,8 @@ export interface ConnectionsPageDeps {
   vault: Pick<Vault, 'list'>;
   connect: Pick<Connect, 'begin' | 'keepKey'>;
   disconnect: Disconnect;
+  signInSwitch: SignInFormDeps['signInSwitch'];
+  freshSignIn: SignInFormDeps['freshSignIn'];
   cookie: { begin(ctx: Context): string };
   listApplications(accountId: string): Promise<AllowedApplication[]>;
   listUses(filter: { accountId: string; service: string; limit: number }): Promise<ConnectionUse[]>;
@@ -50,6 +53,8 @@ const NOTICES = new Map(
     disconnected: 'The account was disconnected, and what we kept of it was destroyed.',
     'disconnected-here':
       'The account was disconnected, and what we kept of it was destroyed. The service did not confirm it: remove this server in your account there, too.',
+    'sign-in-on': 'You can sign in with that account from now on.',
+    'sign-in-off': 'That account can no longer be used to sign in.',
     withdrawn: 'That application can no longer use your account there.',
   }),
 );
@@ -114,11 +119,13 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
         connect: path,
         disconnect: `${path}/disconnect`,
         withdraw: `${path}/withdraw`,
+        signIn: `${path}/sign-in`,
       },
       csrf: {
         connect: user.csrf(path),
         disconnect: user.csrf(`${path}/disconnect`),
         withdraw: user.csrf(`${path}/withdraw`),
+        signIn: user.csrf(`${path}/sign-in`),
       },
       back: CONNECTIONS,
     });
@@ -182,6 +189,8 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
       seeOther(ctx, `${CONNECTIONS}?done=${ended.isRevoked ? 'disconnected' : 'disconnected-here'}`);
     }),
   );
+
+  createSignInSwitchForm(router, { ...deps, getService });
 
   router.post(
     `${CONNECTIONS}/:service/withdraw`,

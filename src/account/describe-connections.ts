@@ -2,6 +2,7 @@ import { describeConnectionScope, parseConnectionScope } from '../access/connect
 import { describeGrant, describeMissing } from '../connections/connect/grant.ts';
 import type { ConnectionUse } from '../connections/connect/uses.ts';
 import type { Service } from '../connections/services/service-config.ts';
+import { maySignIn as isSignInAllowed } from '../connections/sign-in/service.ts';
 import type { Connection } from '../connections/vault/connection-store.ts';
 import type { AllowedApplication } from '../oidc/consents/applications.ts';
 
@@ -20,18 +21,27 @@ const LEVELS = {
   admin: 'Can do everything that the key allows',
 } as const;
 
+/** What applications can do with a connection, as a sentence. */
+function describeAccess({ isActive, scope, accessLevel }: Connection): string {
+  if (!isActive) return 'Applications cannot use it.';
+  const granted = describeGrant(scope);
+  return granted.length > 0 ? `${granted.join('; ')}.` : `${LEVELS[accessLevel]}.`;
+}
+
 /** A connection, as its owner sees it. */
 export function describeConnection(connection: Connection, service: Service | undefined) {
-  const { id, email, displayName, externalId, accessLevel, scope, syncStatus, syncError } = connection;
+  const { id, email, displayName, externalId, scope, isActive, syncStatus, syncError } = connection;
   const isBroken = syncStatus === 'error';
-  const granted = describeGrant(scope);
   return {
     id,
     service: connection.service,
     serviceName: service?.displayName ?? connection.service,
     account: email ?? displayName ?? externalId,
-    can: granted.length > 0 ? `${granted.join('; ')}.` : `${LEVELS[accessLevel]}.`,
-    missing: service ? describeMissing(service.scopes, scope) : [],
+    can: describeAccess(connection),
+    isForApplications: isActive,
+    maySignIn: connection.maySignIn,
+    isSignInOffered: service !== undefined && isSignInAllowed(service),
+    missing: service && isActive ? describeMissing(service.scopes, scope) : [],
     connectedAt: connection.createdAt.toISOString(),
     lastUsedAt: connection.lastUsedAt?.toISOString(),
     isBroken,

@@ -10,8 +10,11 @@ import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-
 /** How long after a sign-in the user may change factors without signing in again. */
 const FRESH_SECONDS = 300;
 
+/** Whether another service alone has said who the user is. */
+export const isByOtherServiceAlone = (amr: string[]): boolean => amr.includes('fed') && !amr.includes('mfa');
+
 /** Whether the sign-in was so recent that the same person is still at the browser. @param loginTs in seconds */
-export const isFresh = ({ loginTs }: { loginTs: number }) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
+export const isRecent = ({ loginTs }: { loginTs: number }) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
 
 export interface FreshSignInDeps {
   signedIn: SignedInPages;
@@ -66,6 +69,8 @@ export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
   const signInUrl = (page: string, hasShown: boolean) =>
     deps.signInAgain(page, {
       max_age: String(FRESH_SECONDS),
+      // A recent sign-in is not enough if another service alone has said who the user is.
+      prompt: 'login',
       ...(hasShown ? {} : { acr_values: 'mfa' }),
     });
 

@@ -38,6 +38,8 @@ export interface AccountPagesDeps
   signedIn: SignedInPages;
   showPage: ShowPage;
   profile(accountId: string): Promise<Profile>;
+  /** The services whose accounts sign the account in, by their names. */
+  listSignInServices(accountId: string): Promise<string[]>;
   /** @throws LatchkeyError with a sentence for `current` or `password` */
   changePassword(input: PasswordChange): Promise<void>;
   browserCookie: { read(ctx: Context): { hash: string } };
@@ -141,6 +143,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): Fres
     const protection = {
       ...factors,
       hasPassword,
+      signInServices: await deps.listSignInServices(user.accountId),
       email: { address: pending ?? email, isConfirmed: isVerified && pending === null, sendsMail },
     };
     deps.showPage(ctx, 'account/security', {
@@ -148,6 +151,7 @@ export function createAccountPages(router: Router, deps: AccountPagesDeps): Fres
       factors,
       missing: findMissing(protection),
       protection: describeSignIn(protection),
+      hasConnections: protection.signInServices.length > 0,
       passwordPage: PASSWORD,
       csrfOfPassword: user.csrf(PASSWORD),
       notice: NOTICES.get(String(ctx.query.done)) ?? welcome(profile),

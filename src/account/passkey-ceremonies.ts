@@ -10,7 +10,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
-import { isFresh } from './fresh-sign-in.ts';
+import { isByOtherServiceAlone, isRecent } from './fresh-sign-in.ts';
 
 export interface AccountCeremoniesDeps {
   provider: Provider;
@@ -21,6 +21,8 @@ export interface AccountCeremoniesDeps {
   /** The session as our own pages see it: without an account when the user has to sign in again. */
   sessionOf(ctx: Context): Promise<{ accountId?: string }>;
   getFactors(accountId: string): Promise<Factors>;
+  /** Whether a password or a passkey signs the account in. */
+  hasOwnWay(accountId: string): Promise<boolean>;
 }
 
 /** The parts of a session that decide whether factors may be changed. */
@@ -30,6 +32,8 @@ export interface Standing {
   amr: string[];
   /** Seconds. */
   loginTs: number;
+  /** Whether the sign-in shows that the owner is at the browser now. */
+  isFresh: boolean;
 }
 
 /** The form token that the script of an account page sends. */
@@ -50,7 +54,10 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
       loginTs?: number;
     };
     const { accountId, uid, amr = [], loginTs = 0 } = session;
-    return accountId === undefined ? undefined : { accountId, uid, amr, loginTs };
+    if (accountId === undefined) return undefined;
+    // Another service may ask nothing of somebody who is signed in there, so it shows no presence.
+    const isProof = !isByOtherServiceAlone(amr) || !(await deps.hasOwnWay(accountId));
+    return { accountId, uid, amr, loginTs, isFresh: isProof && isRecent({ loginTs }) };
   }
 
   /** @throws LatchkeyError forbidden, unauthenticated when the sign-in is too long ago */
@@ -69,7 +76,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     )
       throw formExpired();
     // Otherwise anyone who finds a signed-in browser could add a key of their own.
-    if (!isFresh(here))
+    if (!here.isFresh)
       throw new LatchkeyError(
         'unauthenticated',
         'sign_in_too_old',

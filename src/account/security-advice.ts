@@ -11,6 +11,8 @@ export interface Protection {
   hasPassword: boolean;
   passkeys: Credential[];
   securityKeys: Credential[];
+  /** The services whose accounts sign in, by their names. */
+  signInServices: string[];
   hasApp: boolean;
   recoveryCodesLeft: number;
   /** When the user last got back into the account with a link or code, ISO 8601. */
@@ -34,7 +36,8 @@ export function mayBeLost(
 }
 
 /** How the account is signed in to, as a sentence. Policies of the server are not part of it. */
-export function describeSignIn({ hasPassword, passkeys, securityKeys, hasApp }: Protection): string {
+export function describeSignIn(protection: Protection): string {
+  const { hasPassword, passkeys, securityKeys, hasApp, signInServices } = protection;
   const kinds = [...passkeys, ...securityKeys].filter(({ is_signed }) => is_signed).map(({ kind }) => kind);
   const hasPasskey = kinds.includes('passkey');
   // A passkey replaces the password, and is asked for after it only where one of these is.
@@ -47,6 +50,7 @@ export function describeSignIn({ hasPassword, passkeys, securityKeys, hasApp }: 
   const ways = [
     hasPasskey ? 'with a passkey' : undefined,
     hasPassword ? `with your password${then}` : undefined,
+    ...signInServices.map((name) => `with your account at ${name}`),
   ].filter((way) => way !== undefined);
   const sentence = ways.length > 0 ? ways.join(', or ') : 'with a recovery link only';
   return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
@@ -76,10 +80,18 @@ function adviseOnFactors({
   hasPassword,
   passkeys,
   securityKeys,
+  signInServices,
   hasApp,
   recoveryCodesLeft,
 }: Protection): Advice[] {
   const signed = passkeys.filter(({ is_signed }) => is_signed);
+  if (!hasPassword && signed.length === 0 && signInServices.length > 0)
+    return [
+      {
+        text: `You sign in only with your account at ${signInServices.join(' or ')}. If you lose that account, or it is no longer accepted here, you cannot sign in. Add a passkey.`,
+        link: { url: '#passkeys', label: 'Add a passkey' },
+      },
+    ];
   if (hasPassword && passkeys.length === 0 && securityKeys.length === 0 && !hasApp)
     return [
       {

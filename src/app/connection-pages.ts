@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { createConnectionPages } from '../account/connections.ts';
+import type { FreshSignIn } from '../account/fresh-sign-in.ts';
 import { createNavigation } from '../account/navigation.ts';
 import type { Config } from '../config/settings.ts';
 import { createConnectCookie } from '../connections/connect/browser.ts';
@@ -17,6 +18,7 @@ export interface ConnectionPagesDeps {
   signedIn: SignedInPages;
   showPage: ShowPage;
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
+  freshSignIn: FreshSignIn;
   mayAdminister(scopes: string[]): boolean;
 }
 
@@ -33,6 +35,8 @@ export function registerConnectionPages(router: Router, deps: ConnectionPagesDep
     vault: connections.vault,
     connect: connections.connect,
     disconnect: connections.disconnect,
+    signInSwitch: connections.signInSwitch,
+    freshSignIn: deps.freshSignIn,
     listUses: connections.listUses,
     listApplications: consents.listApplications,
     withdraw: consents.withdrawConnections,

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
 import { createConnect } from '../connections/connect/connect.ts';
 import { createDisconnect } from '../connections/connect/disconnect.ts';
@@ -11,11 +12,14 @@ import { createApiClient } from '../connections/proxy/api-client.ts';
 import { createRefresh } from '../connections/refresh/index.ts';
 import { createConnectionReport } from '../connections/report/report.ts';
 import { createConnectionServices } from '../connections/services/service.ts';
+import { createConnectionSignIn } from '../connections/sign-in/service.ts';
+import { createSignInSwitch } from '../connections/sign-in/switch.ts';
 import { createSync } from '../connections/sync/index.ts';
 import { createChoices } from '../connections/vault/choices.ts';
 import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
 import { assertSignedIn } from '../identity/accounts/sign-out-everywhere.ts';
+import { lockAccount } from '../identity/accounts/store.ts';
 import type { NoticeDetails, SecurityEvent } from '../identity/mail/security-notices.ts';
 import type { Background } from '../kit/background.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
@@ -30,6 +34,8 @@ export interface ConnectionsDeps {
   background: Background;
   /** Mails the owner of an account. */
   notify(accountId: string, event: SecurityEvent, about?: NoticeDetails): void;
+  /** Whether a password or a passkey signs an account in. */
+  hasOwnWay(source: Knex, accountId: string): Promise<boolean>;
   /** Mails the owner of a connection that has to be made again. @param service its name on pages */
   notifyBroken(accountId: string, service: string, code: string): void;
 }
@@ -81,6 +87,16 @@ export function createConnections(deps: ConnectionsDeps) {
     background: deps.background,
     log: deps.log,
   });
+  const states = createStates(secrets);
+  const signIn = createConnectionSignIn({ services, states, upstream });
+  const signInSwitch = createSignInSwitch({
+    knex,
+    listServices: signIn.list,
+    assertSignedIn,
+    lockAccount,
+    hasOwnWay: deps.hasOwnWay,
+    notify,
+  });
   return {
     report,
     listChoices: createChoices({ listActive: services.listActive, listConnections: vault.list }),
@@ -88,9 +104,17 @@ export function createConnections(deps: ConnectionsDeps) {
     vault,
     refresh,
     usage,
-    connect: createConnect({ states: createStates(secrets), upstream, vault, assertSignedIn, notify }),
-    disconnect: createDisconnect({ findService: services.findAny, vault, revocation, notify }),
+    connect: createConnect({ states, upstream, vault, assertSignedIn, notify }),
+    disconnect: createDisconnect({
+      findService: services.findAny,
+      vault,
+      revocation,
+      prepareRemoval: signInSwitch.prepareRemoval,
+      notify,
+    }),
     prepareRevocation: revocation.prepareAll,
+    signIn,
+    signInSwitch,
     findUnconnected: (accountId: string, scopes: string[]) =>
       findUnconnected({ find: services.find, list: vault.list }, accountId, scopes),
     listUses: (filter: Parameters<typeof listUses>[1]) => listUses(knex, filter),

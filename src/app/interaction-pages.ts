@@ -70,6 +70,13 @@ export function registerInteractionPages(
       cookie: createConnectCookie(issuerScope(config.issuer)),
       countVisit: limits.connect.countAttempt,
     },
+    connectedSignIn: {
+      signIn: services.connections.signIn,
+      cookie: createConnectCookie(issuerScope(config.issuer)),
+      countVisit: limits.connect.countAttempt,
+      hasOwnWay: services.hasOwnWay,
+      signUpWithIdentity: invitations.signUpWithIdentity,
+    },
     invitation: {
       signUp: invitations.signUpWithPassword,
       addToAccount: invitations.addToAccount,

@@ -1,7 +1,6 @@
 import Router from '@koa/router';
 import type { Provider } from 'oidc-provider';
 import { covers, limitToCeiling } from '../access/scopes.ts';
-import { isFresh } from '../account/fresh-sign-in.ts';
 import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import { createLogoRoute } from '../account/logos.ts';
@@ -75,6 +74,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     sessionOf,
     getFactors: secondFactor.getFactors,
+    hasOwnWay: services.hasOwnWay,
   });
   const findLook = async (accountId: string): Promise<Look> => ({
     theme: (await findPreferences(accountId)).theme,
@@ -172,6 +172,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     closing: services.accounts.closing,
     pictures: services.accounts.pictures,
     listChoices: services.connections.listChoices,
+    listSignInServices: services.connections.signInSwitch.listNames,
     isOwnPassword: passwords.isOwnPassword,
     rotateSession: (ctx) => rotateSession(provider, scope, ctx),
     pendingActions,
@@ -179,7 +180,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
       signInAgain: (page, params) => signInUrl(issuer, page, params),
       async standing(ctx) {
         const session = await accountCeremonies.standing(ctx);
-        return { amr: session?.amr ?? [], isFresh: session !== undefined && isFresh(session) };
+        return { amr: session?.amr ?? [], isFresh: session?.isFresh ?? false };
       },
     },
     factors: {
@@ -201,6 +202,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     signedIn,
     showPage,
     sessionOf,
+    freshSignIn,
     mayAdminister,
   });
   createConsolePages(router, { ...services, config, signedIn, showPage, covers, qrCode, freshSignIn });

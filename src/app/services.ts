@@ -2,6 +2,7 @@ import { covers } from '../access/scopes.ts';
 import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
 import { describeWithNames } from '../connections/services/scope-words.ts';
+import { endSignIns } from '../connections/sign-in/store.ts';
 import { removeAllConnections } from '../connections/vault/connection-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
@@ -56,6 +57,7 @@ import { createConnections } from './connections.ts';
 import { createEngineHooks } from './engine-hooks.ts';
 import { createMail } from './mail.ts';
 import { createMailRecovery } from './mail-recovery.ts';
+import { hasOwnWay } from './own-ways.ts';
 import { createPasskeyService } from './passkeys.ts';
 
 export interface ServiceDeps {
@@ -148,6 +150,8 @@ export function createServices(deps: ServiceDeps) {
     stopClosing,
     removeAllCodes: secondFactor.removeAll,
     removeAllConnections,
+    endConnectionSignIns: endSignIns,
+    hasOwnWay,
     revokeInvitationsBy,
     signOutEverywhere,
     allowsMailRecovery,
@@ -179,7 +183,16 @@ export function createServices(deps: ServiceDeps) {
     mailVerificationLink: recovery.mailVerificationLink,
     countMessage: limits.countMessage,
   });
-  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken, background });
+  const connections = createConnections({
+    config,
+    database,
+    secrets,
+    notify,
+    hasOwnWay,
+    log,
+    notifyBroken,
+    background,
+  });
   const accounts = createAccounts({
     knex,
     issuer,
@@ -212,6 +225,7 @@ export function createServices(deps: ServiceDeps) {
     connections,
     consents,
     engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
+    hasOwnWay: (accountId: string) => hasOwnWay(knex, accountId),
     history: createHistory(knex),
     invitations,
     limits,

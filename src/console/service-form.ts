@@ -36,6 +36,7 @@ export function toNewService(fields: Fields, preset: string | undefined): NewSer
 
 /** What the form of a service shows. */
 export const toTyped = ({ display_name, client_id, scopes, settings }: ServiceDocument): Fields => ({
+  ...(settings.maySignIn ? { sign_in: 'yes' } : {}),
   display_name,
   client_id: client_id ?? '',
   scope: scopes.join(' '),
@@ -53,7 +54,7 @@ export function toChange(fields: Fields, { auth_type, settings }: ServiceDocumen
     clientId: (fields.client_id ?? '').trim(),
     clientSecret: orUndefined(fields.client_secret),
     scopes: list(fields.scope),
-    settings: { rateLimit },
+    settings: { rateLimit, maySignIn: fields.sign_in === 'yes' ? true : undefined },
   };
 }
 

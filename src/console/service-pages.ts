@@ -47,7 +47,7 @@ const NOTICES = new Map(
 );
 
 /** Without the secret: forms are kept over another sign-in with these fields alone. */
-const TYPED = ['name', 'display_name', 'issuer', 'client_id', 'scope', 'api_base_urls', 'calls'];
+const TYPED = ['name', 'display_name', 'issuer', 'client_id', 'scope', 'api_base_urls', 'calls', 'sign_in'];
 
 /** The pages for the services at which people can connect an account: the list, adding one, and changing one. */
 export function createServicePages(router: Router, layout: ConsoleLayout, deps: ServicePagesDeps): void {

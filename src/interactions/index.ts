@@ -11,10 +11,12 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthenticationState } from './authentication-state.ts';
 import { type CodeRecoveryStepDeps, createCodeRecoveryStep } from './code-recovery.ts';
+import { type ConnectedSignInDeps, createConnectedSignIn } from './connected-sign-in.ts';
+import { type ConnectedSignUpDeps, createConnectedSignUp } from './connected-sign-up.ts';
 import { type ConnectionStepDeps, createConnectionStep } from './connection.ts';
 import { type ConsentDeps, createConsent } from './consent.ts';
 import { createInteractions, type InteractionsDeps } from './interaction.ts';
-import { createInvitationSteps, type InvitationDeps } from './invitation.ts';
+import { createInvitationSteps, createSignUpPage, type InvitationDeps } from './invitation.ts';
 import { createLogin, type LoginDeps } from './login.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
@@ -58,6 +60,8 @@ export interface InteractionPagesDeps {
     | 'keepClient'
   >;
   connection: Omit<ConnectionStepDeps, 'interactions' | 'showPage'>;
+  connectedSignIn: Pick<ConnectedSignInDeps, 'signIn' | 'cookie' | 'countVisit' | 'hasOwnWay'> &
+    Pick<ConnectedSignUpDeps, 'signUpWithIdentity'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & {
     policy: SecondFactorPolicy;
@@ -94,13 +98,37 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     createRecoveryCodes: secondFactor.recoveryCodes.create,
   });
 
+  const { connectedSignIn, login: loginDeps } = deps;
+  const { signIn } = connectedSignIn;
+  const signUpPage = createSignUpPage({
+    interactions,
+    showPage,
+    invitationCookie,
+    findAccount,
+    findOffer,
+    unknownCodes: deps.invitation.unknownCodes,
+    listSignInServices: signIn.list,
+  });
+  const connectedSignUp = createConnectedSignUp({
+    authentication,
+    invitationCookie,
+    link: signIn.link,
+    refuseTaken: deps.passkeys.refuseTaken,
+    signUpWithIdentity: connectedSignIn.signUpWithIdentity,
+  });
+  const services = createConnectedSignIn(
+    router,
+    { interactions, authentication, showPage, failedSignIns: loginDeps.failedSignIns, ...connectedSignIn },
+    connectedSignUp.finish(signUpPage),
+  );
   const login = createLogin({
     interactions,
     authentication,
     showPage,
     browserCookie,
     findAccount,
-    ...deps.login,
+    listSignInServices: services.listServices,
+    ...loginDeps,
   });
   const consent = createConsent({ provider, interactions, showPage, findAccount, ...deps.consent });
   const connection = createConnectionStep({ interactions, showPage, ...deps.connection });
@@ -113,6 +141,9 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     invitationCookie,
     findAccount,
     findOffer,
+    page: signUpPage,
+    signUpWithService: (ctx, details, input) =>
+      connectedSignUp.begin(ctx, details, input, { page: signUpPage, signIn: services }),
     ...deps.invitation,
   });
   createSecondFactorSteps(router, {

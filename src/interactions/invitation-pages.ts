@@ -1,9 +1,11 @@
 import type { Context } from 'koa';
 import { describeGrant } from '../access/scope-descriptions.ts';
+import type { Service } from '../connections/services/service-config.ts';
 import type { Offer } from '../identity/invitations/offer.ts';
 import { digest } from '../kit/ids.ts';
 import type { ShowPage } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
+import { allowFormTarget } from '../web/security-headers.ts';
 import type { Details, Interactions } from './interaction.ts';
 import type { Faults } from './sign-up-form.ts';
 
@@ -11,6 +13,8 @@ export interface InvitationViewsDeps {
   interactions: Pick<Interactions, 'common'>;
   invitationCookie: Pick<SealedCookie, 'read'>;
   showPage: ShowPage;
+  /** The services with whose accounts people can sign up. */
+  listSignInServices(): Promise<Service[]>;
 }
 
 /** An invitation's scopes and roles in words. `openid` is left out: every account has it. */
@@ -34,7 +38,9 @@ function headingOf({ isSetUp, inviter }: Offer): string {
 }
 
 /** The pages of an invitation: the code, the sign-up form, and the choice of an account. */
-export function createInvitationViews({ interactions, invitationCookie, showPage }: InvitationViewsDeps) {
+export function createInvitationViews(deps: InvitationViewsDeps) {
+  const { interactions, invitationCookie, showPage } = deps;
+
   async function showStep(
     ctx: Context,
     details: Details,
@@ -69,7 +75,7 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
     });
   }
 
-  function showOffer(
+  async function showOffer(
     ctx: Context,
     details: Details,
     offer: Offer,
@@ -80,7 +86,10 @@ export function createInvitationViews({ interactions, invitationCookie, showPage
   ): Promise<void> {
     if (Object.keys(faults).length > 0) ctx.status = 400;
     const heading = headingOf(offer);
+    const services = await deps.listSignInServices();
+    for (const { authUrl } of services) allowFormTarget(ctx, authUrl);
     return showStep(ctx, details, 'sign-up', {
+      services: services.map(({ name, displayName }) => ({ name, displayName })),
       title: heading,
       alert: Object.values(faults)[0],
       heading,

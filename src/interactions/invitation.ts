@@ -10,7 +10,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { AuthenticationState } from './authentication-state.ts';
 import { type Details, type Interactions, requireSignInPrompt } from './interaction.ts';
-import { createInvitationViews, isFormOf } from './invitation-pages.ts';
+import { createInvitationViews, type InvitationViewsDeps, isFormOf } from './invitation-pages.ts';
 import { readSignUp, type SignUpFields } from './sign-up-form.ts';
 
 export interface InvitationDeps {
@@ -18,6 +18,13 @@ export interface InvitationDeps {
   findOffer(code: string): Promise<{ offer: Offer } | { refusal: LatchkeyError; isUnknown: boolean }>;
   /** @returns the account's id @throws LatchkeyError with a sentence for the user */
   signUp(input: SignUpFields & { code: string; origin: Origin }): Promise<string>;
+  /** Sends the browser to another service, to sign up with an account there. */
+  signUpWithService(
+    ctx: Context,
+    details: Details,
+    input: { code: string; offer: Offer; fields: Record<string, string> },
+  ): Promise<void>;
+  page: ReturnType<typeof createSignUpPage>;
   addToAccount(accountId: string, code: string, origin: Origin): Promise<unknown>;
   passwordFault(
     password: string,
@@ -34,10 +41,15 @@ export interface InvitationDeps {
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
 }
 
-/** Signing up with an invitation, as a step of an authorization request. */
-export function createInvitationSteps(router: Router, deps: InvitationDeps): void {
-  const { interactions, invitationCookie } = deps;
-  const { askCode, showOffer, askWhichAccount } = createInvitationViews(deps);
+/** What the pages of an invitation do for more than one way to sign up. */
+export function createSignUpPage(
+  deps: Pick<
+    InvitationDeps,
+    'interactions' | 'invitationCookie' | 'showPage' | 'findOffer' | 'findAccount' | 'unknownCodes'
+  > &
+    InvitationViewsDeps,
+) {
+  const views = createInvitationViews(deps);
 
   /** Stops guessing: only unknown codes count. @throws LatchkeyError rate_limited */
   async function findOffer(code: string) {
@@ -48,12 +60,6 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
     return seen;
   }
 
-  async function load(ctx: Context): Promise<Details> {
-    const details = await interactions.load(ctx);
-    requireSignInPrompt(details);
-    return details;
-  }
-
   async function findSignedInUser(details: Details) {
     const accountId = details.session?.accountId;
     const account = accountId ? await deps.findAccount(accountId) : undefined;
@@ -62,8 +68,22 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
 
   /** The invitation can no longer be used: the browser forgets it. */
   async function askCodeAgain(ctx: Context, details: Details, refusal: LatchkeyError): Promise<void> {
-    invitationCookie.clear(ctx);
-    return askCode(ctx, details, { alert: refusal.message, user: await findSignedInUser(details) });
+    deps.invitationCookie.clear(ctx);
+    return views.askCode(ctx, details, { alert: refusal.message, user: await findSignedInUser(details) });
+  }
+
+  return { ...views, findOffer, findSignedInUser, askCodeAgain };
+}
+
+/** Signing up with an invitation, as a step of an authorization request. */
+export function createInvitationSteps(router: Router, deps: InvitationDeps): void {
+  const { interactions, invitationCookie } = deps;
+  const { askCode, showOffer, askWhichAccount, findOffer, findSignedInUser, askCodeAgain } = deps.page;
+
+  async function load(ctx: Context): Promise<Details> {
+    const details = await interactions.load(ctx);
+    requireSignInPrompt(details);
+    return details;
   }
 
   router.get('/interaction/:uid/invitation', async (ctx) => {
@@ -112,6 +132,8 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
   ): Promise<void> {
     const seen = await findOffer(code);
     if ('refusal' in seen) return askCodeAgain(ctx, details, seen.refusal);
+    if (fields.service !== undefined)
+      return deps.signUpWithService(ctx, details, { code, offer: seen.offer, fields });
     // An invitation for one e-mail address overrides the form, so the form cannot choose another address.
     const input = { ...fields, ...(seen.offer.email === null ? {} : { email: seen.offer.email }) };
     const read = readSignUp(input, deps.passwordFault);

@@ -1,10 +1,12 @@
 import type { Context } from 'koa';
+import type { Service } from '../connections/services/service-config.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { MAX_PASSWORD_LENGTH } from '../identity/fields.ts';
 import { uncertain } from '../identity/passwords/recent-outage.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
+import { allowFormTarget } from '../web/security-headers.ts';
 import type { AuthenticationState } from './authentication-state.ts';
 import type { Details, Interactions } from './interaction.ts';
 import { wantsOtherAccount } from './select-account.ts';
@@ -35,6 +37,8 @@ export interface LoginDeps {
   findPurpose(ctx: Context, accountId: string, page: string): string | undefined;
   /** Whether a form of that page is kept, because its session had ended when it was sent. */
   isFormKept(ctx: Context, page: string): boolean;
+  /** The services with whose accounts this user can sign in. */
+  listSignInServices(details: Details): Promise<Service[]>;
   /** Whether people without a password can recover their account by e-mail. */
   recoversByEmail: boolean;
 }
@@ -60,6 +64,8 @@ export function createLogin(deps: LoginDeps) {
     const isOwn = details.params.client_id === OWN_CLIENT_ID;
     const purpose =
       isOwn && signedIn ? deps.findPurpose(ctx, signedIn, String(details.params.state)) : undefined;
+    const services = await deps.listSignInServices(details);
+    for (const { authUrl } of services) allowFormTarget(ctx, authUrl);
     if (failed) ctx.status = failed.retryAfter ? 503 : 401;
     if (failed?.retryAfter) ctx.set('Retry-After', String(failed.retryAfter));
     deps.showPage(ctx, 'interactions/login', {
@@ -68,6 +74,7 @@ export function createLogin(deps: LoginDeps) {
       purpose,
       isFormKept: isOwn && !signedIn && deps.isFormKept(ctx, String(details.params.state)),
       recoversByEmail: deps.recoversByEmail,
+      services: services.map(({ name, displayName }) => ({ name, displayName })),
       username,
       alert: failed?.alert,
       alertField: failed?.alertField,

@@ -14,8 +14,8 @@ const passkeySchema = schema.omit({ password: true });
 export type SignUpFields = z.output<typeof schema>;
 /** A sign-up with a passkey. */
 export type PasskeySignUpFields = z.output<typeof passkeySchema>;
-/** One sentence for each field at fault. */
-export type Faults = Partial<Record<keyof SignUpFields, string>>;
+/** One sentence for each field at fault. `service`: the account of another service that was to be linked. */
+export type Faults = Partial<Record<keyof SignUpFields | 'service', string>>;
 
 /**
  * @param fields of the form
@@ -32,6 +32,17 @@ export function readSignUp(
   if (!parsed.success) return { faults };
   const fault = passwordFault(parsed.data.password, parsed.data);
   return fault === undefined ? { values: parsed.data } : { faults: { password: fault } };
+}
+
+/** Reads the same form without its password, for people who sign up with an account of another service. */
+export function readLinkedSignUp(
+  fields: Record<string, string>,
+): { values: PasskeySignUpFields } | { faults: Faults } {
+  const parsed = passkeySchema.safeParse({ username: '', ...fields });
+  if (parsed.success) return { values: parsed.data };
+  const faults: Faults = {};
+  for (const { path, message } of parsed.error.issues) faults[path[0] as keyof Faults] ??= message;
+  return { faults };
 }
 
 /** Reads the same form without its password, for people who chose a passkey. */

@@ -128,13 +128,13 @@ ORDER BY alg, status, kid`,
   },
   connections: {
     description:
-      'connected accounts by service: those that work, those of them whose access token expires within the hour, those that need their owner, and those that are paused',
+      'connected accounts by service: those that work, those of them whose access token expires within the hour, those that need their owner, and those that are paused. Those that only sign in are not counted',
     sql: `SELECT p.provider AS service,
   SUM(CASE WHEN p.is_active = true AND p.sync_status IN ('pending', 'active') THEN 1 ELSE 0 END) AS active,
   SUM(CASE WHEN p.is_active = true AND p.sync_status IN ('pending', 'active')
     AND t.expires_at < {in 1 hour} THEN 1 ELSE 0 END) AS expiring,
   SUM(CASE WHEN p.sync_status = 'error' THEN 1 ELSE 0 END) AS in_error,
-  SUM(CASE WHEN p.sync_status <> 'error' AND (p.is_active = false OR p.sync_status = 'disabled') THEN 1 ELSE 0 END) AS paused
+  SUM(CASE WHEN p.sync_status <> 'error' AND p.may_sign_in = false AND (p.is_active = false OR p.sync_status = 'disabled') THEN 1 ELSE 0 END) AS paused
 FROM T_user_providers p LEFT JOIN T_oauth_tokens t ON t.active_slot = p.id
 GROUP BY p.provider
 ORDER BY p.provider`,

@@ -155,6 +155,13 @@ export async function answerFailedGuard(
       'This key was removed at the same time. Go back and sign in in another way.',
       { back: sameInteraction(ctx) },
     );
+  if (guard === 'link')
+    throw new LatchkeyError(
+      'conflict',
+      'link_ended_concurrently',
+      'Signing in with this account was ended at the same time. Go back and sign in in another way.',
+      { back: sameInteraction(ctx) },
+    );
   if (guard === 'answer')
     throw new LatchkeyError(
       'conflict',

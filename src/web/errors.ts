@@ -10,6 +10,7 @@ const HEADINGS: Record<number | string, string> = {
   outcome_unknown: 'It is not known whether this was saved',
   password_changed_concurrently: 'You were not signed in',
   credential_removed_concurrently: 'You were not signed in',
+  link_ended_concurrently: 'You were not signed in',
   sign_in_ended_concurrently: 'You were not signed in',
   403: 'You cannot do this',
   404: 'Page not found',

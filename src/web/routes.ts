@@ -66,6 +66,7 @@ export const ROUTES: Route[] = [
   // Steps of an authorization request.
   page('/interaction/:uid'),
   failing(page('/interaction/:uid/invitation'), 'The invitation was not used'),
+  failing(page('/interaction/:uid/sign-in-with'), 'You were not signed in'),
   page('/interaction/:uid/second-factor'),
   page('/interaction/:uid/recovery-codes'),
   page('/interaction/:uid/recover'),
@@ -127,6 +128,7 @@ export const ROUTES: Route[] = [
     failing(signedInPage('/account/connections/:service'), 'Nothing was connected'),
     failing(page('/account/connections/:service/disconnect'), 'Nothing was disconnected'),
     failing(page('/account/connections/:service/withdraw'), 'No access was ended'),
+    failing(page('/account/connections/:service/sign-in'), 'Nothing was changed'),
     signedInPage('/account/requests'),
     failing(page('/account/requests/answer'), 'The request was not answered'),
     signedInPage('/account/sessions'),

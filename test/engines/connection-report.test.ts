@@ -18,7 +18,7 @@ for (const engine of engines) {
 
     async function connect(provider: string, columns: object, expires_at: Date | null): Promise<string> {
       const id = uuidv7();
-      const state = { is_active: true, sync_status: 'active', ...columns };
+      const state = { is_active: true, may_sign_in: false, sync_status: 'active', ...columns };
       await fill(database, 'T_user_providers', { id, account_id, provider, provider_user_id: id, ...state });
       const token = { id: uuidv7(), user_provider_id: id, active_slot: id, expires_at };
       await fill(database, 'T_oauth_tokens', token);
@@ -27,6 +27,8 @@ for (const engine of engines) {
     await connect('google', {}, later(HOUR / 2));
     await connect('google', { sync_status: 'pending' }, later(2 * HOUR));
     await connect('google', { is_active: false }, later(HOUR / 2));
+    // It only signs in.
+    await connect('google', { is_active: false, may_sign_in: true, sync_status: 'disabled' }, null);
     const broken = { sync_status: 'error', sync_error: 'invalid_grant', updated_at: new Date() };
     const brokenId = await connect('google', broken, later(-HOUR));
     await connect('motion', {}, null);

@@ -36,6 +36,19 @@ async function addConsent({ database: { knex }, createClient }: TestServer, acco
   await knex('T_consents').insert({ ...row, account_id: accountId, client_id });
 }
 
+/** Connects an account of a service with which people can sign in. */
+async function addGoogleAccount({ services }: TestServer, accountId: string): Promise<void> {
+  const change = { clientId: 'x', clientSecret: 'y', settings: { maySignIn: true } };
+  await services.connections.services.add({ accountId: null }, { name: 'google', change });
+  await services.connections.vault.save({
+    accountId,
+    service: 'google',
+    identity: { id: 'mei-at-google' },
+    accessLevel: 'read',
+    tokens: { accessToken: 'x', tokenType: 'Bearer' },
+  });
+}
+
 /** Lets the account use a part of the console. */
 async function giveScope(
   { database: { knex } }: TestServer,
@@ -86,6 +99,13 @@ const FORMS: Record<
     fields: { email: 'mei@elsewhere.example' },
     says: 'change your e-mail address to mei@elsewhere.example',
     page: '/account/email',
+  },
+  '/account/connections/:service/sign-in': {
+    fields: { sign_in: 'on' },
+    says: 'sign in with your account at Google',
+    page: '/account/connections/google',
+    event: 'connection.sign_in_allowed',
+    prepare: addGoogleAccount,
   },
   '/account/sessions/end': {
     fields: { session: 'others' },
@@ -193,7 +213,10 @@ const FORMS: Record<
   '/admin/services': { because: 'it has no form' },
   '/admin/services/new': { because: 'it has no form' },
   '/admin/services/new/:id': { because: 'it changes no way to sign in' },
-  '/admin/services/:id': { because: 'it changes no URL, so it sends no stored credential elsewhere' },
+  '/admin/services/:id': {
+    because:
+      'it changes no URL, so it sends no stored credential elsewhere, and it signs in nobody who has not linked an account',
+  },
   '/admin/services/:id/state': { because: 'it can be undone' },
   '/admin/signing-keys': { because: 'its forms have paths of their own' },
   '/admin/invitations/:id': { because: 'its form has a path of its own' },
@@ -206,8 +229,9 @@ describe('each form of the account and the console', () => {
     assert.deepEqual(Object.keys(FORMS).sort(), paths.toSorted());
   });
 
-  for (const [path, form] of Object.entries(FORMS)) {
+  for (const [route, form] of Object.entries(FORMS)) {
     if ('because' in form) continue;
+    const path = route.replace(':service', 'google');
     test(`${path} does what was asked for after another sign-in with a passkey`, async (t) => {
       const server = await startServer(t, 'sqlite');
       const { knex } = server.database;

@@ -32,7 +32,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
   ],
   oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
   connections: [
-    ['handout', 'report'],
+    ['handout', 'report', 'sign-in'],
     ['proxy', 'sync', 'connect'],
     ['refresh'],
     ['vault'],

@@ -77,10 +77,12 @@ export interface Form {
   html: string;
 }
 
-/** The last form of a page with its hidden fields. */
+/** The last form of a page with its hidden fields, but for the one that leads to other services. */
 export async function formOf(response: Response): Promise<Form> {
   const html = await response.text();
-  const form = [...html.matchAll(/<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g)].at(-1);
+  const form = [
+    ...html.matchAll(/<form(?! class="continue")[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g),
+  ].at(-1);
   if (!form)
     throw new Error(
       `no form on the page (${response.status}): ${html

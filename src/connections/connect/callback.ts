@@ -9,7 +9,7 @@ import type { Service } from '../services/service-config.ts';
 import type { ConnectCookie } from './browser.ts';
 import { type Connect, pageOf, visitOver } from './connect.ts';
 import { tellFault, UpstreamFault } from './faults.ts';
-import type { Destination, OpenVisit } from './states.ts';
+import type { ConnectDestination, OpenVisit } from './states.ts';
 
 export interface CallbackDeps {
   connect: Connect;
@@ -25,7 +25,7 @@ export interface CallbackDeps {
 const MAX_QUERY = 8192;
 
 /** Where the person goes on. */
-const backTo = (destination: Destination, service: Service): { url: string; label: string } =>
+const backTo = (destination: ConnectDestination, service: Service): { url: string; label: string } =>
   destination.kind === 'account'
     ? { url: pageOf(service), label: 'Try again' }
     : { url: `/interaction/${destination.interaction}`, label: 'Continue' };
@@ -80,8 +80,12 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
     );
   }
 
-  async function finish(ctx: Context, service: Service, visit: OpenVisit & { state: string }): Promise<void> {
-    const { destination } = visit;
+  async function finish(
+    ctx: Context,
+    service: Service,
+    visit: OpenVisit & { state: string },
+    destination: ConnectDestination,
+  ): Promise<void> {
     const response = new URLSearchParams(ctx.querystring);
     const user = await findUser(ctx, visit, service);
     const grant = await connect.end(service, visit, response);
@@ -95,9 +99,13 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
     if (!service)
       throw new LatchkeyError('not_found', 'service_not_offered', 'No such service can be connected here.');
     const visit = await findVisit(ctx, service);
-    const back = backTo(visit.destination, service);
+    const { destination } = visit;
+    // A sign-in ends below the path of its authorization request, whose cookie must be there.
+    if (destination.kind === 'sign-in' || destination.kind === 'sign-up')
+      return seeOther(ctx, `/interaction/${destination.interaction}/sign-in-with?${ctx.querystring}`);
+    const back = backTo(destination, service);
     try {
-      await finish(ctx, service, visit);
+      await finish(ctx, service, visit, destination);
     } catch (error) {
       const refusal = error instanceof UpstreamFault ? tellFault(error, service.displayName, back) : error;
       if (!(refusal instanceof LatchkeyError)) throw error;

@@ -4,7 +4,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import type { Service } from '../services/service-config.ts';
 import type { Vault } from '../vault/index.ts';
 import { accessLevelOf } from './grant.ts';
-import type { Destination, OpenVisit, States } from './states.ts';
+import type { ConnectDestination, OpenVisit, States } from './states.ts';
 import type { Upstream, UpstreamGrant } from './upstream.ts';
 
 export interface ConnectDeps {
@@ -55,7 +55,7 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
      */
     begin(
       service: Service,
-      visit: { accountId: string; browser: string; destination: Destination },
+      visit: { accountId: string; browser: string; destination: ConnectDestination },
     ): Promise<string> {
       const begun = states.begin({ service: service.name, ...visit });
       return upstream.authorizationUrl(service, begun);

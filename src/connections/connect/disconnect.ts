@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import type { Origin } from '../../database/unit-of-work.ts';
 import type { Service } from '../services/service-config.ts';
 import type { Vault } from '../vault/index.ts';
@@ -8,16 +9,27 @@ export interface DisconnectDeps {
   findService(name: string): Promise<Service | undefined>;
   vault: Pick<Vault, 'find' | 'remove'>;
   revocation: Pick<Revocation, 'prepare'>;
+  /**
+   * Checks that its owner can still sign in afterwards.
+   * @returns the same check for the transaction that removes it @throws LatchkeyError conflict
+   */
+  prepareRemoval(connection: {
+    accountId: string;
+    id: string;
+  }): Promise<(trx: Knex.Transaction) => Promise<void>>;
   notify(accountId: string, event: 'connection_removed', details: { service: string }): void;
 }
 
 /**
  * Ends a connection: revokes its tokens at the service, and destroys them here whatever the service answers.
  */
-export function createDisconnect({ findService, vault, revocation, notify }: DisconnectDeps) {
+export function createDisconnect(deps: DisconnectDeps) {
+  const { findService, vault, revocation, notify } = deps;
+
   /**
    * @param actorId the user, or null for the operator
    * @returns whether the service has confirmed it; undefined when the account has no such connection
+   * @throws LatchkeyError conflict when its owner could not sign in without it
    */
   return async (
     owner: { accountId: string; id: string },
@@ -25,11 +37,13 @@ export function createDisconnect({ findService, vault, revocation, notify }: Dis
   ): Promise<{ isRevoked: boolean; service: string } | undefined> => {
     const connection = await vault.find(owner.accountId, owner.id);
     if (!connection) return undefined;
+    // Before the service is asked: its grant must not end for a connection that stays.
+    const prepare = await deps.prepareRemoval(connection);
     const service = await findService(connection.service).catch(() => undefined);
     const revoke = await revocation.prepare(connection);
     const isRevoked = await revoke();
     const removed = { id: connection.id, accountId: owner.accountId, service: connection.service };
-    const by = origin === undefined ? { actorId } : { actorId, origin };
+    const by = origin === undefined ? { actorId, prepare } : { actorId, prepare, origin };
     if (!(await vault.remove(removed, by))) return undefined;
     const name = service?.displayName ?? connection.service;
     notify(owner.accountId, 'connection_removed', { service: name });

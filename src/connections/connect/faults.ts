@@ -52,11 +52,16 @@ export function toFault(error: unknown): UpstreamFault {
   return new UpstreamFault('upstream_answer_invalid', { cause: error });
 }
 
-/** @param name of the service, for the person @returns an error with a sentence, and where to go on */
+/**
+ * @param name of the service, for the person
+ * @param outcome what did not happen, as a sentence
+ * @returns an error with a sentence, and where to go on
+ */
 export function tellFault(
   { code, cause }: UpstreamFault,
   name: string,
   back: { url: string; label: string },
+  outcome = 'Nothing was connected.',
 ): LatchkeyError {
   const options = { cause, back };
   switch (code) {
@@ -64,21 +69,21 @@ export function tellFault(
       return new LatchkeyError(
         'forbidden',
         'connect_denied',
-        `${name} did not get your permission. Nothing was connected.`,
+        `${name} did not get your permission. ${outcome}`,
         options,
       );
     case 'upstream_busy':
       return new LatchkeyError(
         'unavailable',
         'connect_busy',
-        `${name} is busy. Nothing was connected. Wait a minute, then try again.`,
+        `${name} is busy. ${outcome} Wait a minute, then try again.`,
         options,
       );
     case 'upstream_unreachable':
       return new LatchkeyError(
         'unavailable',
         'connect_unreachable',
-        `${name} did not answer. Nothing was connected. Try again in a few minutes.`,
+        `${name} did not answer. ${outcome} Try again in a few minutes.`,
         options,
       );
     case 'api_key_refused':
@@ -92,14 +97,14 @@ export function tellFault(
       return new LatchkeyError(
         'unavailable',
         'connect_refused',
-        `${name} refused the request. Nothing was connected. Try again; if it happens again, tell the people who run this server.`,
+        `${name} refused the request. ${outcome} Try again; if it happens again, tell the people who run this server.`,
         options,
       );
     default:
       return new LatchkeyError(
         'unavailable',
         'connect_answer_invalid',
-        `${name} answered in a way that we cannot accept. Nothing was connected. If it happens again, tell the people who run this server.`,
+        `${name} answered in a way that we cannot accept. ${outcome} If it happens again, tell the people who run this server.`,
         options,
       );
   }

@@ -46,6 +46,7 @@ export function readIdentity({ settings }: Service, answer: unknown): UpstreamId
   return {
     id: externalId,
     email: clean(memberAt(answer, identity.email)),
+    isEmailVerified: memberAt(answer, identity.emailVerified) === true,
     displayName: clean(memberAt(answer, identity.name)),
     avatarUrl: toPicture(memberAt(answer, identity.picture)),
   };

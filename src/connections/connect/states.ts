@@ -30,14 +30,28 @@ const CONSUME = update(TABLE, {
   where: sql`id = ${'id'} AND consumed_at IS NULL`,
 });
 
-/** Where the person goes on after the service: their account, or the authorization request of an application. */
-export type Destination = { kind: 'account' } | { kind: 'request'; interaction: string };
+/** Where a person who connects goes on: their account, or the authorization request of an application. */
+export type ConnectDestination = { kind: 'account' } | { kind: 'request'; interaction: string };
+
+/** The authorization request in which a person signs in, or signs up with an invitation. */
+export type SignInDestination =
+  | { kind: 'sign-in'; interaction: string }
+  | {
+      kind: 'sign-up';
+      interaction: string;
+      /** Digest of the code. */
+      invitation: string;
+      /** What the person typed. */
+      fields: Record<string, string>;
+    };
+
+type Destination = ConnectDestination | SignInDestination;
 
 /** Somebody who is at a service. */
 export interface UpstreamVisit {
   service: string;
-  /** The account that connects. */
-  accountId: string;
+  /** The account that connects; undefined for a sign-in. */
+  accountId: string | undefined;
   /** Digest of the cookie of the browser. */
   browser: string;
   destination: Destination;
@@ -69,7 +83,7 @@ export function createStates(secrets: Pick<Secrets, 'seal' | 'open'>) {
         id,
         created_at: new Date(now),
         state_hash: digest(state),
-        account_id: accountId,
+        account_id: accountId ?? null,
         provider: service,
         payload_sealed: secrets.seal(JSON.stringify(made), place(id)),
         expires_at: new Date(now + LIFE_MS),
@@ -84,7 +98,7 @@ export function createStates(secrets: Pick<Secrets, 'seal' | 'open'>) {
       if (!row || row.consumed_at !== null || toDate(row.expires_at as string) <= new Date())
         return undefined;
       const id = String(row.id);
-      const accountId = String(row.account_id);
+      const accountId = row.account_id === null ? undefined : String(row.account_id);
       const kept = JSON.parse(secrets.open(String(row.payload_sealed), place(id)));
       return { ...kept, id, accountId, service: String(row.provider) };
     },

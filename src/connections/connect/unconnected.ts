@@ -18,7 +18,7 @@ export async function findUnconnected(
     if (!service) continue;
     const connections = await deps.list(accountId, name);
     if (connections.some(({ isActive, syncStatus }) => isActive && syncStatus !== 'error')) continue;
-    missing.push({ service, isBroken: connections.length > 0 });
+    missing.push({ service, isBroken: connections.some(({ syncStatus }) => syncStatus === 'error') });
   }
   return missing;
 }

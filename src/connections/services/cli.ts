@@ -22,6 +22,7 @@ interface ServiceArguments {
   userinfoUrl?: string;
   apiBaseUrl?: string[];
   rateLimit?: string;
+  allowSignIn?: boolean;
   json?: boolean;
 }
 
@@ -39,10 +40,11 @@ function toRateLimit(text: string): { requests: number; seconds: number } | unde
 
 /** Members without an option are missing, and keep their value. */
 async function toServiceChange(args: ServiceArguments): Promise<ServiceChange> {
-  const { clientAuth, rateLimit } = args;
+  const { clientAuth, rateLimit, allowSignIn } = args;
   const settings = {
     ...(clientAuth === undefined ? {} : { clientAuth }),
     ...(rateLimit === undefined ? {} : { rateLimit: toRateLimit(rateLimit) }),
+    ...(allowSignIn === undefined ? {} : { maySignIn: allowSignIn }),
   };
   return {
     displayName: args.displayName,
@@ -102,6 +104,11 @@ export function serviceCommands(
       .option('--api-base-url <url>', 'where credentials may be sent; may be repeated', collect)
       .option('--client-auth <method>', 'client_secret_basic, client_secret_post or none')
       .option('--rate-limit <requests/seconds>', 'for each connection, such as 12/60, or none')
+      .option(
+        '--allow-sign-in',
+        'people can sign in to this server with their account there, once they have linked it',
+      )
+      .option('--no-allow-sign-in', 'nobody can, from now on; the links are kept')
       .option('--metadata <file>', 'a JSON file with the names of RFC 8414, api_base_urls and settings')
       .option('--preset <name>', 'what is known already, if the service has another name than its preset')
       .option('--base-url <url>', 'in the place of the origin of every URL of the preset')

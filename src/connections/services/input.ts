@@ -92,6 +92,10 @@ export function createServiceSchema(allowPrivate: boolean) {
             : undefined,
       },
     ),
+    maySignIn: z.boolean('Whether people can sign in with it is true or false').optional(),
+    signIn: z
+      .strictObject({ scopes: scopes.optional(), authorizeParams: authorizeParams.optional() })
+      .optional(),
     rateLimit: rateLimit.optional(),
     readMethods: z
       .array(z.enum(['POST', 'REPORT', 'PROPFIND', 'QUERY', 'SEARCH'], METHOD_RULE), METHOD_RULE)
@@ -148,6 +152,11 @@ export function checkCombination(service: ServiceInput, hasSecret: boolean): voi
         'A service with OAuth 2 needs an authorization endpoint and a token endpoint. Name them, or the issuer that publishes them.',
       );
   } else {
+    if (settings.maySignIn)
+      refuse(
+        'service_sign_in_unsuitable',
+        'Nobody can sign in with an API key. Allow it only for a service with OAuth 2.',
+      );
     if (service.clientId !== undefined || hasSecret)
       refuse('service_client_unsuitable', 'A service with API keys has no client id and no client secret.');
     if (apiKey === undefined || apiBaseUrls.length === 0 || identity.from !== 'api')

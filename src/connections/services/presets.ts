@@ -88,6 +88,8 @@ export const PRESETS: Record<string, ServicePreset> = {
     settings: {
       clientAuth: 'client_secret_post',
       identity: { from: 'userinfo', id: 'id', email: 'email', name: 'name', picture: 'avatar_url' },
+      // Without a scope, GitHub shows what everybody can see: the id of the account is part of that.
+      signIn: { scopes: [], authorizeParams: { prompt: 'select_account' } },
     },
   },
 
@@ -110,6 +112,7 @@ export const PRESETS: Record<string, ServicePreset> = {
         email: 'mail',
         name: 'displayName',
       },
+      signIn: { scopes: ['User.Read'], authorizeParams: { prompt: 'select_account' } },
       readScopes: ['Calendars.Read', 'Mail.Read', 'Contacts.Read'],
       writeScopes: ['Calendars.ReadWrite', 'Mail.ReadWrite', 'Contacts.ReadWrite'],
     },

@@ -26,6 +26,12 @@ export interface ServiceSettings {
     name?: string | undefined;
     picture?: string | undefined;
   };
+  /** Whether people can sign in to this server with an account there. */
+  maySignIn?: boolean | undefined;
+  /** What a sign-in requests, where it is not `openid email profile` as far as the service has them. */
+  signIn?:
+    | { scopes?: string[] | undefined; authorizeParams?: Record<string, string> | undefined }
+    | undefined;
   /** How many calls a connection may make in how many seconds. */
   rateLimit?: { requests: number; seconds: number } | undefined;
   /** Methods that `.read` allows beside GET, HEAD and OPTIONS. */

@@ -20,6 +20,8 @@ export interface Connection {
   /** The most that its credential can do there. */
   accessLevel: AccessLevel;
   isActive: boolean;
+  /** Whether its owner signs in with it, if the service allows that. */
+  maySignIn: boolean;
   syncStatus: 'pending' | 'active' | 'error' | 'disabled';
   /** Why it cannot be used: a stable code. */
   syncError: string | undefined;
@@ -35,6 +37,8 @@ export type AccessLevel = 'read' | 'write' | 'admin';
 export interface UpstreamIdentity {
   id: string;
   email?: string | undefined;
+  /** Whether the service says that it has checked the address. */
+  isEmailVerified?: boolean | undefined;
   displayName?: string | undefined;
   avatarUrl?: string | undefined;
 }
@@ -49,6 +53,7 @@ interface Row {
   avatar_url: string | null;
   access_level: AccessLevel;
   is_active: boolean | number;
+  may_sign_in: boolean | number;
   sync_status: Connection['syncStatus'];
   sync_error: string | null;
   created_at: Date | string;
@@ -66,6 +71,7 @@ const toConnection = (row: Row): Connection => ({
   avatarUrl: row.avatar_url ?? undefined,
   accessLevel: row.access_level,
   isActive: Boolean(row.is_active),
+  maySignIn: Boolean(row.may_sign_in),
   syncStatus: row.sync_status,
   syncError: row.sync_error ?? undefined,
   scope: row.scope ?? undefined,

@@ -169,12 +169,18 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
     reseal: (onProgress: Parameters<typeof resealCredentials>[2]): Promise<Resealed> =>
       resealCredentials(knex, secrets, onProgress),
 
-    /** Deletes a connection and destroys its credentials. @returns whether it was there and belonged to the account */
+    /**
+     * Deletes a connection and destroys its credentials.
+     * @param options `prepare`: work of the caller in the same transaction, done first
+     * @returns whether it was there and belonged to the account @throws what `prepare` throws
+     */
     remove: (
       owner: { id: string; accountId: string; service: string },
-      { actorId, origin }: { actorId: string | null; origin?: Origin },
+      options: { actorId: string | null; origin?: Origin; prepare?(trx: Knex.Transaction): Promise<void> },
     ): Promise<boolean> =>
       inTransaction(knex, async (trx) => {
+        const { actorId, origin } = options;
+        await options.prepare?.(trx);
         if (!(await deleteConnection(trx, owner))) return false;
         const { accountId, id, service } = owner;
         const event = { action: 'connection.removed', accountId, actorId, target: id, details: { service } };

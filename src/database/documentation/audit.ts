@@ -58,6 +58,8 @@ export const audit: Record<string, TableDescription> = {
           'an application got a token for an identity assertion of a trusted issuer (ID-JAG). `target`: the API; `details.issuer`: whose',
         'connection.created': 'an account at another service was connected. `target`: the connection',
         'connection.renewed': 'it was connected again: its credential was replaced',
+        'connection.sign_in_allowed': 'its person can sign in with it from now on. `target`: the connection',
+        'connection.sign_in_ended': 'its person can no longer sign in with it',
         'connection.removed': 'it was disconnected, and its credential destroyed',
         'connection.refused':
           'an account was not connected: the service refused, or the return from it was not valid',

@@ -1,9 +1,4 @@
-import { CLIENT_REFERENCE, DIGEST, type TableDescription } from './model.ts';
-
-const SERVICE_REFERENCE = {
-  target: 'T_service_configs.service_name',
-  why: 'A row that names a service stays when that service is removed.',
-};
+import { CLIENT_REFERENCE, DIGEST, SERVICE_REFERENCE, type TableDescription } from './model.ts';
 
 const SYNC_ACTIONS = {
   full_sync: 'the profile and the first page of everything that the scopes allow',
@@ -64,7 +59,9 @@ export const connections: Record<string, TableDescription> = {
       display_name: 'Its name there.',
       avatar_url: 'Its picture there.',
       access_level: 'The most that its credential can do there.',
-      is_active: 'False: the person or an administrator has paused it.',
+      is_active: 'False: applications cannot use it, because it was paused or only signs in.',
+      may_sign_in: 'Whether its person signs in with it, as long as the service allows that.',
+      signed_in_at: 'When it last signed its person in.',
       sync_status: 'Whether it can be used.',
       sync_state: 'JSON: where the next incremental sync begins, such as the `historyId` of Gmail.',
       last_sync_at: 'When its data was last read.',
@@ -82,7 +79,7 @@ export const connections: Record<string, TableDescription> = {
         pending: 'not read yet',
         active: 'works',
         error: 'needs the person: `sync_error` says why',
-        disabled: 'paused',
+        disabled: 'paused, or without a credential',
       },
     },
     indices: {
@@ -93,7 +90,8 @@ export const connections: Record<string, TableDescription> = {
     },
     unenforced: { provider: SERVICE_REFERENCE },
     security: [
-      'A connection is made by the signed-in person alone. An e-mail address from another service never links an account.',
+      'A connection is made by the signed-in person alone, or with the invitation that creates the account. An e-mail address from another service never links an account.',
+      'Anybody who can set `may_sign_in`, `provider_user_id` or `account_id` here can sign in to any account.',
     ],
     lifetime: 'Until the person disconnects it: the row and its credentials are deleted.',
     initialContent: 'Empty.',
@@ -208,42 +206,6 @@ export const connections: Record<string, TableDescription> = {
     unenforced: { client_id: CLIENT_REFERENCE, provider: SERVICE_REFERENCE },
     security: ['Queries and bodies are not stored: they can be private, or hold secrets.'],
     lifetime: '90 days, unless LATCHKEY_RETENTION sets another time.',
-    initialContent: 'Empty.',
-  },
-  T_upstream_states: {
-    part: 'connections',
-    purpose: 'A person who is at another service at the moment, to connect an account.',
-    columns: {
-      state_hash: 'Digest of the `state` that was sent there.',
-      account_id: 'The account that connects.',
-      authorization_request_id: 'The authorization request of an application to which the person returns.',
-      provider: 'The `service_name` of the service.',
-      payload_sealed: 'The PKCE verifier, the nonce, a digest that binds the browser, and where to go next.',
-      consumed_at: 'When the person returned. The first return alone counts.',
-      expires_at: 'Ten minutes after it was made.',
-    },
-    indices: {
-      I_upstream_states_state_hash: 'The return; unique.',
-      I_upstream_states_account_id: 'Deleting an account.',
-      I_upstream_states_expires_at: 'The clean-up.',
-    },
-    unenforced: {
-      provider: SERVICE_REFERENCE,
-      authorization_request_id: {
-        target: 'T_authorization_requests.id',
-        why: 'The request may expire before the person returns.',
-      },
-    },
-    secrets: {
-      state_hash: DIGEST,
-      payload_sealed: {
-        stored: 'sealed',
-        ifStolen:
-          'Nothing without LATCHKEY_SECRETS. With it, little: the code of the service is needed, too.',
-      },
-    },
-    security: ['Bound to the browser by a cookie, to the account and to the service. Good for one return.'],
-    lifetime: 'Until it expires.',
     initialContent: 'Empty.',
   },
 };

@@ -11,6 +11,7 @@ import { preferences } from './preferences.ts';
 import { tokens } from './tokens.ts';
 import { traces } from './traces.ts';
 import { trustedIssuers } from './trusted-issuers.ts';
+import { upstreamStates } from './upstream-states.ts';
 
 /** Every table of the schema, in the order of docs/DATABASE.md. */
 export const descriptions: Record<string, TableDescription> = {
@@ -24,6 +25,7 @@ export const descriptions: Record<string, TableDescription> = {
   ...tokens,
   ...logout,
   ...connections,
+  ...upstreamStates,
   ...traces,
   ...audit,
 };

@@ -43,6 +43,11 @@ interface Reference {
   why: string;
 }
 
+export const SERVICE_REFERENCE = {
+  target: 'T_service_configs.service_name',
+  why: 'A row that names a service stays when that service is removed.',
+};
+
 export const CLIENT_REFERENCE: Reference = {
   target: 'T_oauth_clients.client_id',
   why: 'Latchkey’s own pages are a client without a row, and a row that names a client stays when that client is deleted.',

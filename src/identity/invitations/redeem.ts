@@ -24,6 +24,8 @@ export interface RedeemInput {
   /** The account's first passkey, and the id for which it was created. */
   id?: string;
   credential?: NewCredential;
+  /** Links an account of another service, with which the new account is signed in to. */
+  linkIdentity?(trx: Knex.Transaction, accountId: string): Promise<void>;
 }
 
 export interface RedeemResult {
@@ -120,7 +122,7 @@ export function createRedemption(deps: RedemptionDeps) {
 
   return {
     /**
-     * Creates the account, its password or passkey, the redemption and the audit rows in one transaction.
+     * Creates the account, its password, passkey or linked identity, the redemption and the audit rows in one transaction.
      * @throws LatchkeyError invalid_input when the invitation cannot be used; conflict when the username is taken
      */
     async redeem(input: RedeemInput): Promise<RedeemResult> {
@@ -153,6 +155,7 @@ export function createRedemption(deps: RedemptionDeps) {
           await recordEventIn(trx, { action: 'account.created', accountId, target: username }, origin);
           await recordRedemption(trx, invitation, accountId, grants, origin);
           if (credential) await deps.addCredential(trx, { accountId, credential, origin });
+          await input.linkIdentity?.(trx, accountId);
           return { accountId, email, verificationToken };
         });
       } catch (error) {

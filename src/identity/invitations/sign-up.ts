@@ -15,7 +15,7 @@ export interface SignUpDeps {
   countMessage(email: string): Promise<void>;
 }
 
-type SignUpInput = Omit<RedeemInput, 'passwordHash' | 'id' | 'credential'>;
+type SignUpInput = Omit<RedeemInput, 'passwordHash' | 'id' | 'credential' | 'linkIdentity'>;
 
 /** Creating an account with an invitation, and mailing a link to confirm its address. */
 export function createSignUp(deps: SignUpDeps) {
@@ -53,6 +53,14 @@ export function createSignUp(deps: SignUpDeps) {
      * @throws LatchkeyError invalid_input, conflict
      */
     signUpWithPasskey: (input: SignUpInput & { id: string; credential: NewCredential }): Promise<string> =>
+      signUp(input),
+
+    /**
+     * @param input `linkIdentity`: links an account of another service, in the same transaction
+     * @returns the account's id
+     * @throws LatchkeyError invalid_input, conflict; what `linkIdentity` throws
+     */
+    signUpWithIdentity: (input: SignUpInput & Required<Pick<RedeemInput, 'linkIdentity'>>): Promise<string> =>
       signUp(input),
   };
 }

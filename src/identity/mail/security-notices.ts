@@ -64,6 +64,14 @@ const SECURITY_EVENTS = {
     subject: 'An account at another service was disconnected',
     line: 'An account at another service was disconnected from your account. Applications can no longer use it.',
   },
+  connection_sign_in_added: {
+    subject: 'Your account can be signed in to with another service',
+    line: 'An account at another service can now be used to sign in to your account.',
+  },
+  connection_sign_in_removed: {
+    subject: 'Your account is no longer signed in to with another service',
+    line: 'An account at another service can no longer be used to sign in to your account.',
+  },
   account_closing: {
     subject: 'Your account will be deleted in seven days',
     line: 'Someone closed your account. It is signed out everywhere, and deleted in seven days. To keep it, sign in before then.',

@@ -16,6 +16,10 @@ export interface DisputesDeps {
   lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   /** Lets a key sign in no longer until another one approves it, if there is another way in. @returns whether it was done */
   unsignCredential(trx: Knex.Transaction, accountId: string, id: string): Promise<boolean>;
+  /** Whether a password or a passkey signs the account in. */
+  hasOwnWay(source: Knex, accountId: string): Promise<boolean>;
+  /** Lets no connected account of another service sign in any more. @returns how many could */
+  endConnectionSignIns(trx: Knex.Transaction, accountId: string): Promise<number>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Keeps an account that is closing. @returns whether it was */
   stopClosing(trx: Knex.Transaction, accountId: string): Promise<boolean>;
@@ -27,6 +31,8 @@ export interface Dispute {
   isPasswordEnded: boolean;
   /** Whether the key has to be approved again. */
   isKeyEnded: boolean;
+  /** Whether accounts of other services sign in no longer. */
+  isConnectionEnded: boolean;
 }
 
 /** "This was not me": the link in a mail about a change. What it can do and cannot do is in docs/decisions/0028. */
@@ -39,7 +45,8 @@ export function createDisputes(deps: DisputesDeps) {
 
     /**
      * Signs the account out everywhere. If it still has the address that the mail went to, its password no longer works
-     * until a new one is set by mail, and a key that was added has to be approved again. Nobody is signed in.
+     * until a new one is set by mail, a key that was added has to be approved again, and if a sign-in with another service was
+     * added, no other service signs in. Nobody is signed in.
      * @throws LatchkeyError invalid_input when the link is not valid
      */
     async disputeChange(token: string, origin?: Origin): Promise<Dispute> {
@@ -58,12 +65,22 @@ export function createDisputes(deps: DisputesDeps) {
           throw linkExpired();
         const isKeyEnded =
           isPresentAddress && keyId !== null && (await deps.unsignCredential(trx, accountId, keyId));
+        const isConnectionEnded =
+          isPresentAddress &&
+          found.event === 'connection_sign_in_added' &&
+          (await deps.hasOwnWay(trx, accountId)) &&
+          (await deps.endConnectionSignIns(trx, accountId)) > 0;
         const isPasswordEnded = isPresentAddress && (await deps.hasPassword(trx, accountId));
         await deps.signOutEverywhere(trx, accountId);
         if (found.event === 'account_closing') await deps.stopClosing(trx, accountId);
-        const details = { event: found.event, password_ended: isPasswordEnded, key_ended: isKeyEnded };
+        const details = {
+          event: found.event,
+          password_ended: isPasswordEnded,
+          key_ended: isKeyEnded,
+          ...(isConnectionEnded && { connection_ended: true }),
+        };
         await recordEventIn(trx, { action: 'change.disputed', accountId, actorId: null, details }, origin);
-        return { isPasswordEnded, isKeyEnded };
+        return { isPasswordEnded, isKeyEnded, isConnectionEnded };
       });
     },
   };

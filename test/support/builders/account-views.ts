@@ -2,14 +2,21 @@
 function connectionViews(all: Record<string, unknown>, bad: string): [string, Record<string, unknown>][] {
   const at = '2026-11-24T18:00:00.000Z';
   const works = { id: bad, service: 'google', serviceName: bad, account: bad, can: bad, connectedAt: at };
-  const one = { ...works, missing: [], isServiceActive: true };
+  const one = {
+    ...works,
+    missing: [],
+    isForApplications: true,
+    isSignInOffered: true,
+    isServiceActive: true,
+  };
   const broken = { ...one, missing: [bad], isBroken: true, reason: bad, lastUsedAt: at };
+  const linked = { ...one, isForApplications: false, maySignIn: true };
   const connections = [one, broken, { ...broken, service: 'motion' }];
   const services = [
     { name: 'google', displayName: bad, takesKey: false, csrf: bad },
     { name: 'motion', displayName: bad, takesKey: true, csrf: bad },
   ];
-  const links = { connect: bad, disconnect: bad, withdraw: bad };
+  const links = { connect: bad, disconnect: bad, withdraw: bad, signIn: bad };
   const page = { ...all, actions: links, csrf: links, back: bad, faults: {}, applications: [], uses: [] };
   const use = { who: bad, act: 'read', what: bad, account: bad, at };
   const service = { name: bad, displayName: bad, takesKey: false, isActive: true };
@@ -22,7 +29,7 @@ function connectionViews(all: Record<string, unknown>, bad: string): [string, Re
       {
         ...page,
         service,
-        connections: [one, broken],
+        connections: [one, broken, linked, { ...linked, isSignInOffered: false }],
         applications: [{ clientId: bad, name: bad, allowed: [bad] }],
         uses: [use, { ...use, hasFailed: true }],
       },

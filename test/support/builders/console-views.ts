@@ -147,6 +147,7 @@ function serviceViews(room: object, bad: string): [name: string, data: Record<st
     revocation_endpoint: bad,
     scopes: [bad],
     api_base_urls: [bad],
+    settings: {},
   };
   const withKeys = {
     ...service,

@@ -71,6 +71,10 @@ export const FILLED_FORMS: Record<string, (server: TestServer) => Promise<Sent> 
     await addMotion(server);
     return { page: '/account/connections/motion', fields: { connection: 'x' } };
   },
+  '/account/connections/:service/sign-in': async (server) => {
+    await addMotion(server);
+    return { page: '/account/connections/motion', fields: { connection: 'x', sign_in: 'off' } };
+  },
   '/account/connections/:service/withdraw': async (server) => {
     await addMotion(server);
     return { page: '/account/connections/motion', fields: { client: 'x' } };
