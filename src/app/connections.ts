@@ -1,4 +1,3 @@
-import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
 import { createConnect } from '../connections/connect/connect.ts';
 import { createDisconnect } from '../connections/connect/disconnect.ts';
@@ -25,6 +24,7 @@ import type { Background } from '../kit/background.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import { hasOwnWay } from './own-ways.ts';
 
 export interface ConnectionsDeps {
   config: Config;
@@ -34,8 +34,6 @@ export interface ConnectionsDeps {
   background: Background;
   /** Mails the owner of an account. */
   notify(accountId: string, event: SecurityEvent, about?: NoticeDetails): void;
-  /** Whether a password or a passkey signs an account in. */
-  hasOwnWay(source: Knex, accountId: string): Promise<boolean>;
   /** Mails the owner of a connection that has to be made again. @param service its name on pages */
   notifyBroken(accountId: string, service: string, code: string): void;
 }
@@ -94,7 +92,7 @@ export function createConnections(deps: ConnectionsDeps) {
     listServices: signIn.list,
     assertSignedIn,
     lockAccount,
-    hasOwnWay: deps.hasOwnWay,
+    hasOwnWay,
     notify,
   });
   return {
@@ -114,6 +112,7 @@ export function createConnections(deps: ConnectionsDeps) {
     }),
     prepareRevocation: revocation.prepareAll,
     signIn,
+    hasOwnWay: (accountId: string) => hasOwnWay(knex, accountId),
     signInSwitch,
     findUnconnected: (accountId: string, scopes: string[]) =>
       findUnconnected({ find: services.find, list: vault.list }, accountId, scopes),

@@ -74,7 +74,7 @@ export function registerInteractionPages(
       signIn: services.connections.signIn,
       cookie: createConnectCookie(issuerScope(config.issuer)),
       countVisit: limits.connect.countAttempt,
-      hasOwnWay: services.hasOwnWay,
+      hasOwnWay: services.connections.hasOwnWay,
       signUpWithIdentity: invitations.signUpWithIdentity,
     },
     invitation: {

@@ -74,7 +74,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     sessionOf,
     getFactors: secondFactor.getFactors,
-    hasOwnWay: services.hasOwnWay,
+    hasOwnWay: services.connections.hasOwnWay,
   });
   const findLook = async (accountId: string): Promise<Look> => ({
     theme: (await findPreferences(accountId)).theme,

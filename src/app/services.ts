@@ -183,16 +183,7 @@ export function createServices(deps: ServiceDeps) {
     mailVerificationLink: recovery.mailVerificationLink,
     countMessage: limits.countMessage,
   });
-  const connections = createConnections({
-    config,
-    database,
-    secrets,
-    notify,
-    hasOwnWay,
-    log,
-    notifyBroken,
-    background,
-  });
+  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken, background });
   const accounts = createAccounts({
     knex,
     issuer,
@@ -225,7 +216,6 @@ export function createServices(deps: ServiceDeps) {
     connections,
     consents,
     engineHooks: createEngineHooks({ knex, config, mail, background, limits, trustedIssuers }),
-    hasOwnWay: (accountId: string) => hasOwnWay(knex, accountId),
     history: createHistory(knex),
     invitations,
     limits,

@@ -239,7 +239,10 @@ export function createProvider(deps: EngineDeps): Provider {
     narrowDetails: details.narrow,
   });
   registerIdentityAssertions(provider, deps);
-  addSidToIdTokens(provider, ({ assertion_audiences }: EngineClient) => assertion_audiences.length > 0);
+  // Unset for the client of our own pages.
+  addSidToIdTokens(provider, ({ assertion_audiences }: Partial<EngineClient>) =>
+    Boolean(assertion_audiences?.length),
+  );
   auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;
 }
