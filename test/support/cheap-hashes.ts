@@ -7,7 +7,11 @@ import bcrypt from 'bcrypt';
  */
 const CHEAP = '$2b$04$';
 const MARK = 'CHEAP';
-const { hash, compare, genSalt } = bcrypt;
+const { hash, compare, genSalt, genSaltSync } = bcrypt;
+
+const marked = (salt: string) => salt.slice(0, CHEAP.length) + MARK + salt.slice(CHEAP.length + MARK.length);
+
+bcrypt.genSaltSync = (cost) => marked(genSaltSync(cost));
 
 bcrypt.hash = async (data, costOrSalt) => {
   const salt = typeof costOrSalt === 'string' ? costOrSalt : await genSalt(costOrSalt);
