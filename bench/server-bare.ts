@@ -61,6 +61,9 @@ const DOCUMENT = {
   pkce: 'always',
   is_first_party: true,
   display_code: false,
+  exchange_resources: [],
+  assertion_audiences: [],
+  hand_out_services: [],
 };
 
 const NOTHING_STORED = {
@@ -131,6 +134,7 @@ await serve(async (origin) => {
     signInRequests: { findByHint: async () => undefined, announce() {} },
     identityAssertions: { findTrustedIssuer: fail, findBySubject: fail },
     findUnconnected: async () => [],
+    handOut: fail,
     recordClientUse: () => {},
   });
   const around = [

@@ -101,6 +101,8 @@ const applications: Record<string, Words> = {
     `The access of ${application(event)} to your account at ${text(event.details.service) ?? ''} was taken back`,
   'connection.damaged': () => 'A stored credential of another service could not be read, so it is not used',
   'token.exchanged': (event) => `${application(event)} used your account at another service`,
+  'token.handed_out': (event) =>
+    `${application(event)} was given a token for your account at ${text(event.details.service) ?? ''}`,
   'backchannel_logout.failed': (event) =>
     `${application(event)} did not learn that you signed out, so you may still be signed in there`,
   'refresh_token.revoked': (event) => `${application(event)} gave up its access`,
@@ -120,6 +122,7 @@ const WORDS = new Map(GROUPS.flatMap((group) => Object.entries(SENTENCES[group])
 /** Of these, address and browser are those of the application's own server. */
 const BY_APPLICATION = new Set([
   'token.exchanged',
+  'token.handed_out',
   'refresh_token.revoked',
   'code_replay.detected',
   'refresh_token_reuse.detected',

@@ -1,4 +1,4 @@
-import { describeConnectionScope, parseConnectionScope } from '../access/connection-scopes.ts';
+import { describeConnectionScope, parseConnectionScope, tokenScopeOf } from '../access/connection-scopes.ts';
 import { describeGrant, describeMissing } from '../connections/connect/grant.ts';
 import type { ConnectionUse } from '../connections/connect/uses.ts';
 import type { Service } from '../connections/services/service-config.ts';
@@ -63,7 +63,7 @@ export const applicationsOf = (service: string, displayName: string, list: Allow
     const allowed = scopes.filter((scope) => parseConnectionScope(scope)?.service === service);
     if (allowed.length === 0) return [];
     const texts = allowed.map((scope) => describeConnectionScope(scope, displayName) ?? scope);
-    return [{ clientId, name, allowed: texts }];
+    return [{ clientId, name, allowed: texts, holdsToken: allowed.includes(tokenScopeOf(service)) }];
   });
 
 const SYNCS: Record<string, string> = {
@@ -80,6 +80,12 @@ export function describeUse(use: ConnectionUse, accounts: Map<string, string>) {
   const [method = '', path = ''] = resource.split(' ');
   const isCall = action === 'api_call';
   const hasFailed = status === 'failed' || status === 'cancelled';
+  if (action === 'token_handout') {
+    const did = hasFailed
+      ? 'asked for a token, which is a key to your account'
+      : 'was given a token, which is a key to your account';
+    return { who, act: did, what: '', account, hasFailed, at };
+  }
   const reads = ['GET', 'HEAD', 'OPTIONS'].includes(method);
   const act = isCall ? (reads ? 'read' : path ? 'changed' : 'used') : (SYNCS[action] ?? 'read');
   return {

@@ -12,6 +12,7 @@ import { createSecrets } from '../kit/secrets.ts';
 import { createMailer } from '../kit/smtp.ts';
 import { findWeaknesses } from '../oidc/clients/weaknesses.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
+import { describeHandOuts } from './doctor-handouts.ts';
 
 /** How to get the first administrator. Printed by `doctor`, and at start in production. */
 export const SET_UP_ADVICE =
@@ -193,6 +194,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('signing keys', () => checkSigningKeys(config, database)),
     await runCheck('services', () => checkServices(config, database)),
     await runCheck('connections', () => checkCredentials(config, database)),
+    await runCheck('hand-outs', () => describeHandOuts(database.knex)),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
     await runCheck('administrators', () => findMissingAdministrator(database)),
     await runCheck('usernames', () => checkUsernames(database)),

@@ -11,6 +11,7 @@ import { createAssets } from '../web/assets.ts';
 import { createRenderer } from '../web/render.ts';
 import { logErrors } from '../web/request-log.ts';
 import { createShowPage } from '../web/respond.ts';
+import { createConnectionHooks } from './connection-proxy.ts';
 import { createMiddleware, type MiddlewareDeps } from './middleware.ts';
 import { createPages } from './pages.ts';
 import { createServices, type Services } from './services.ts';
@@ -45,7 +46,7 @@ export async function createApp(deps: AppDeps): Promise<App> {
     ...services.engineHooks,
     findPairwiseSubject: await services.loadPairwiseSubjects(),
     registration: services.registration,
-    findUnconnected: services.connections.findUnconnected,
+    ...createConnectionHooks({ ...services, driver: deps.database.driver }),
     recordClientUse: services.clientUsage.recordUse,
   });
   const pages = createPages({ config, services, provider, showPage });

@@ -47,7 +47,7 @@ export const connectionRequired = (connections: { id: string; email?: string | n
   new LatchkeyError(
     'invalid_input',
     'connection_required',
-    'This person has connected several accounts at the service. Name one in the header Connection-Id.',
+    'This person has connected several accounts at the service. Name one: a call in the header Connection-Id, a token exchange in connection_id.',
     { members: { connections } },
   );
 

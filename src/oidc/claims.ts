@@ -1,4 +1,5 @@
 import { Provider } from 'oidc-provider';
+import { parseConnectionScope, tokenScopeOf } from '../access/connection-scopes.ts';
 import { toAddressClaim } from '../access/personal-details.ts';
 import { describesItself } from '../access/registered-via.ts';
 import { isBuiltIn, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
@@ -49,12 +50,21 @@ export interface EngineAccount {
   claims(): Promise<Claims>;
 }
 
-type ClientScopes = Pick<EngineClient, 'allowed_scopes' | 'grantTypeAllowed' | 'registered_via'>;
+type ClientScopes = Pick<
+  EngineClient,
+  'allowed_scopes' | 'grantTypeAllowed' | 'registered_via' | 'hand_out_services'
+>;
 
 /** The scope that gives access to each claim. */
 export const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
   Object.entries(claimsByScope).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope])),
 );
+
+/** The token of a service is only for applications that an operator has named (`--hand-out`), whatever their scopes include. */
+function isHandedOut({ hand_out_services = [] }: ClientScopes, scope: string): boolean {
+  const parsed = parseConnectionScope(scope);
+  return parsed?.access !== 'token' || hand_out_services.includes(parsed.service);
+}
 
 /**
  * Those of the scopes that the application is allowed to request. Of one that describes itself, what it says limits only the
@@ -64,7 +74,12 @@ export const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
 export function limitToApplication(client: ClientScopes, scopes: string[]): string[] {
   const allowed = parseScopes(client.allowed_scopes);
   const ofApis = describesItself(client) ? scopes.filter((scope) => !isBuiltIn(scope)) : [];
-  return limitToClient(scopes, [...allowed, ...ofApis], client.grantTypeAllowed('refresh_token'));
+  const ofTokens = client.hand_out_services?.map(tokenScopeOf) ?? [];
+  return limitToClient(
+    scopes.filter((scope) => isHandedOut(client, scope)),
+    [...allowed, ...ofApis, ...ofTokens],
+    client.grantTypeAllowed('refresh_token'),
+  );
 }
 
 /**

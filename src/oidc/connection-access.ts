@@ -24,14 +24,35 @@ const METHODS = 'GET,HEAD,POST,PUT,PATCH,DELETE';
 /** Every header of an answer is for the application. The engine names these two as well for requests with credentials. */
 const EXPOSED = ['*', 'DPoP-Nonce', 'WWW-Authenticate'];
 
-/** What application, account and grant allow at this moment: the token may be older than a change of any of them. */
-function scopesLeft({ oidc }: KoaContextWithOIDC): Pick<ConnectionAccess, 'scopes' | 'withdrawn'> {
-  const { AccessToken, Client, Account, Grant } = oidc.entities;
-  const carried = [...(AccessToken?.scopes ?? [])].filter(isConnectionScope);
-  const allowed = limitToApplication(Client as unknown as EngineClient, carried);
-  const left = limitToCeiling(allowed, (Account as unknown as EngineAccount).scopes);
-  const scopes = parseScopes(Grant?.getOIDCScopeFiltered(new Set(left)));
+/**
+ * What application, account and grant allow at this moment: the token may be older than a change of any of them.
+ * @param carried the scopes of the token
+ */
+export function connectionScopesLeft(
+  carried: Iterable<string>,
+  {
+    client,
+    account,
+    grant,
+  }: {
+    client: EngineClient;
+    account: Pick<EngineAccount, 'scopes'>;
+    grant: { getOIDCScopeFiltered(scopes: Set<string>): string } | undefined;
+  },
+): Pick<ConnectionAccess, 'scopes' | 'withdrawn'> {
+  const allowed = limitToApplication(client, [...carried].filter(isConnectionScope));
+  const left = limitToCeiling(allowed, account.scopes);
+  const scopes = parseScopes(grant?.getOIDCScopeFiltered(new Set(left)));
   return { scopes, withdrawn: left.filter((scope) => !scopes.includes(scope)) };
+}
+
+function scopesLeft({ oidc }: KoaContextWithOIDC) {
+  const { AccessToken, Client, Account, Grant } = oidc.entities;
+  return connectionScopesLeft(AccessToken?.scopes ?? [], {
+    client: Client as unknown as EngineClient,
+    account: Account as unknown as EngineAccount,
+    grant: Grant,
+  });
 }
 
 function refuseToken(ctx: Context, error: EngineError & { statusCode?: number }): void {

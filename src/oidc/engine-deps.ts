@@ -11,6 +11,7 @@ import type { PromptDeps } from './prompts.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
+import type { HandOut } from './token-exchange/hand-out.ts';
 
 /** The pages that the engine lets us render. Each sets the response's body. */
 export interface EnginePages {
@@ -48,6 +49,7 @@ export interface EngineDeps {
   signInRequests: SignInRequestHooks;
   identityAssertions: IdentityAssertionDeps;
   findUnconnected: PromptDeps['findUnconnected'];
+  handOut: HandOut;
   /** Called with each client that was given a code or a token. */
   recordClientUse(clientId: string): void;
 }

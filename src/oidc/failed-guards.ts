@@ -129,6 +129,18 @@ export async function answerFailedGuard(
     };
     return;
   }
+  // The account has changed what it allows the application, so the same request may be answered otherwise.
+  if (guard === 'grant') {
+    withdrawResponse(ctx);
+    ctx.status = 503;
+    ctx.set('Retry-After', '1');
+    ctx.body = {
+      error: 'temporarily_unavailable',
+      error_description:
+        'the access of this application was changed at the same time; send the request again',
+    };
+    return;
+  }
   // The account has used this nonce before.
   if (guard === 'nonce')
     return refuseCode(engineContext, failed, new errors.InvalidRequest('the nonce was used before'));

@@ -39,9 +39,12 @@ const BY_WORDS: [words: RegExp, parameter: string][] = [
   [/access token/, 'access_token'],
 ];
 
+/** In a token exchange, some of these errors are about another parameter. */
+const EXCHANGED = /\b(requested_token_type|connection_id)\b/;
+
 /** Without `request`, which descriptions use as a word. */
 const PARAMETERS =
-  /\b(client_id|client_secret|redirect_uri|post_logout_redirect_uri|response_type|response_mode|scope|state|nonce|code_challenge_method|code_challenge|code_verifier|device_code|code|grant_type|refresh_token|token_type_hint|(?:requested|subject|actor)_token(?:_type)?|token|prompt|max_age|claims|acr_values|id_token_hint|login_hint|ui_locales|resource|xsrf)\b/;
+  /\b(client_id|client_secret|redirect_uri|post_logout_redirect_uri|response_type|response_mode|scope|state|nonce|connection_id|code_challenge_method|code_challenge|code_verifier|device_code|code|grant_type|refresh_token|token_type_hint|(?:requested|subject|actor)_token(?:_type)?|token|prompt|max_age|claims|acr_values|id_token_hint|login_hint|ui_locales|resource|xsrf)\b/;
 
 /**
  * @param params of the request; only the names matter
@@ -53,7 +56,7 @@ export function parameterAtFault(
   params: Record<string, unknown> = {},
 ): string | undefined {
   const known = BY_ERROR[error];
-  if (known !== undefined) return known;
+  if (known !== undefined) return EXCHANGED.exec(error_description)?.[0] ?? known;
   if (error === 'access_denied') return undefined;
   if (error === 'invalid_client' && params.client_assertion !== undefined) return 'client_assertion';
   // The detail is more exact, where there is one.

@@ -237,6 +237,7 @@ export function createProvider(deps: EngineDeps): Provider {
     findAccount: deps.findAccount,
     findResource,
     narrowDetails: details.narrow,
+    handOut: deps.handOut,
   });
   registerIdentityAssertions(provider, deps);
   // Unset for the client of our own pages.

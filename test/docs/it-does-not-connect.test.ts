@@ -18,6 +18,8 @@ import {
   walk,
 } from '../support/builders/authorization.ts';
 import { createKey, sign } from '../support/builders/client-assertions.ts';
+import { askForToken } from '../support/builders/hand-outs.ts';
+import { EXCHANGE } from '../support/builders/token-exchange.ts';
 import { startServer } from '../support/server.ts';
 
 const page = readFileSync(projectPath('docs/connect/it-does-not-connect.md'), 'utf8');
@@ -127,6 +129,7 @@ describe('the page "It does not connect" quotes the server:', () => {
       grantTypes: ['client_credentials'],
       scope: 'reports:read',
     });
+    const exchanging = await server.createClient({ grantTypes: ['authorization_code', EXCHANGE] });
     const code = {
       grant_type: 'authorization_code',
       code: 'x',
@@ -143,6 +146,7 @@ describe('the page "It does not connect" quotes the server:', () => {
         inBody(await call(server, { ...client, client_secret: 'x' }, '/token', code)),
         inBody(await call(server, client, '/token', { ...code, ...credentials })),
         inBody(await call(server, client, '/token', { grant_type: 'client_credentials' })),
+        inBody(await askForToken(server, exchanging, 'x')),
         inBody(await call(server, client, '/token', { grant_type: 'password' })),
         await send({ headers: { 'content-type': 'application/json' }, body: JSON.stringify(code) }),
         inBody(await call(server, client, '/token', { ...code, redirect_uri: undefined })),

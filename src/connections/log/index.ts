@@ -10,8 +10,8 @@ export interface BegunUse {
   /** The application; null: Latchkey itself. */
   clientId: string | null;
   action: UseRow['action_type'];
-  /** Method and path without the query, or what is read. */
-  resource: string;
+  /** Method and path without the query, or what is read; undefined for a token. */
+  resource?: string;
 }
 
 /** How it ended. */

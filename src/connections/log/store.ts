@@ -14,7 +14,7 @@ export interface UseRow {
   user_provider_id: string | null;
   provider: string;
   client_id: string | null;
-  action_type: 'full_sync' | 'incremental_sync' | 'single_item_sync' | 'api_call';
+  action_type: 'full_sync' | 'incremental_sync' | 'single_item_sync' | 'api_call' | 'token_handout';
   status: UseStatus;
   resource: string | null;
   data_size: number | null;

@@ -6,13 +6,12 @@ import type { EndOfUse, RunningUse, UseLog } from '../log/index.ts';
 import { notConnected, upstreamUnreachable } from '../refusals.ts';
 import { findTarget } from '../services/api-target.ts';
 import type { Service } from '../services/service-config.ts';
-import type { CallableConnection } from '../vault/connection-store.ts';
 import { passOn } from './answer.ts';
 import type { ApiClient, UpstreamResponse as ApiResponse } from './api-client.ts';
 import { takeBody } from './body.ts';
 import { type CallCredential, createCaller } from './caller.ts';
 import { methodsOf, toApplication } from './headers.ts';
-import { assertAllowed, chooseConnection, neededScope } from './permission.ts';
+import { assertAllowed, type ChoiceDeps, findConnection, neededScope } from './permission.ts';
 import { type NamedCall, readCall, toLocation } from './target.ts';
 
 const PROXY_ROUTE = '/connections/:service/proxy/*';
@@ -35,13 +34,10 @@ interface ChosenCall {
   application: CallingApplication;
 }
 
-export interface ProxyDeps {
+export interface ProxyDeps extends ChoiceDeps {
   /** The path of the issuer, which is empty for most. */
   base: string;
   findService(name: string): Promise<Service | undefined>;
-  findConnections(accountId: string, service: string): Promise<CallableConnection[]>;
-  /** The connection that the person prefers. */
-  findDefault(accountId: string, service: string): Promise<string | undefined>;
   /** @throws LatchkeyError when the credential cannot be used */
   getCredential(connectionId: string, options?: { notVersion?: number }): Promise<CallCredential>;
   /** Notes the use in memory. */
@@ -87,14 +83,6 @@ export function createProxy(
 ): Middleware {
   const call = createCaller(deps);
 
-  async function choose(ctx: Context, application: CallingApplication, service: Service) {
-    const connections = await deps.findConnections(application.accountId, service.name);
-    const named = ctx.get('connection-id') || undefined;
-    const isUndecided = named === undefined && connections.length > 1;
-    const preferred = isUndecided ? await deps.findDefault(application.accountId, service.name) : undefined;
-    return chooseConnection(service.displayName, connections, named, preferred);
-  }
-
   /** Sends the headers. @throws LatchkeyError when the service sent some that cannot be passed on */
   function begin(ctx: Context, response: ApiResponse, location: Record<string, string>): void {
     if (!ctx.req.complete) closeConnection(ctx);
@@ -109,10 +97,12 @@ export function createProxy(
 
   async function pass(ctx: Context, named: NamedCall, chosen: ChosenCall, use: RunningUse): Promise<void> {
     const { req, res } = ctx;
-    const { service, scope, application } = chosen;
+    const { service, scope } = chosen;
+    const { accountId } = chosen.application;
     const target = findTarget(service.apiBaseUrls, named);
     if (!target) throw notConnected(service.displayName);
-    const connection = await choose(ctx, application, service);
+    const choice = { accountId, named: ctx.get('connection-id') || undefined };
+    const connection = await findConnection(deps, service, choice);
     use.setConnection(connection.id);
     const following = followApplication(ctx);
     try {

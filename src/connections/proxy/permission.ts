@@ -45,13 +45,32 @@ export function assertGranted(service: Service, scope: string, granted: string |
   if (!suitable.some((one) => has.includes(one))) throw missingScopes(needed, 'connection');
 }
 
+/** Where the connections of a person are found. */
+export interface ChoiceDeps {
+  findConnections(accountId: string, service: string): Promise<CallableConnection[]>;
+  /** The connection that the person prefers. */
+  findDefault(accountId: string, service: string): Promise<string | undefined>;
+}
+
+/** Finds the connection that an application uses. @param named by the application @throws LatchkeyError as `chooseConnection` does */
+export async function findConnection(
+  deps: ChoiceDeps,
+  service: Service,
+  { accountId, named }: { accountId: string; named: string | undefined },
+): Promise<CallableConnection> {
+  const connections = await deps.findConnections(accountId, service.name);
+  const isUndecided = named === undefined && connections.length > 1;
+  const preferred = isUndecided ? await deps.findDefault(accountId, service.name) : undefined;
+  return chooseConnection(service.displayName, connections, named, preferred);
+}
+
 /**
  * Chooses the connection of a call. A person's other connections, and those of other people, are as unknown as ones that do not
  * exist.
- * @param named in the header `Connection-Id` @param preferred the person's default
+ * @param named by the application @param preferred the person's default
  * @throws LatchkeyError forbidden, invalid_input
  */
-export function chooseConnection<T extends CallableConnection>(
+function chooseConnection<T extends CallableConnection>(
   service: string,
   connections: T[],
   named: string | undefined,

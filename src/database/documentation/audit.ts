@@ -73,6 +73,8 @@ export const audit: Record<string, TableDescription> = {
         'service.enabled': 'a disabled service was enabled again. `target`: its name',
         'token.exchanged':
           'an application got a token to call an API for a user (RFC 8693). `target`: the API; `details`: whose token it used, and the scope',
+        'token.handed_out':
+          'an application was given the access token of a connection (RFC 8693). `target`: the connection; `details`: the service, and the scope there',
         'code_replay.detected': 'an authorization code was used a second time',
         'refresh_token_reuse.detected': 'a refresh token was used a second time',
         'account.created': 'an account was created',

@@ -5,6 +5,7 @@ const SYNC_ACTIONS = {
   incremental_sync: 'what has changed since the last time',
   single_item_sync: 'one kind of item, such as contacts',
   api_call: 'a call that an application made through the proxy',
+  token_handout: 'an application was given the access token of the connection, or tried to get it',
 };
 
 /** Accounts of people at other services, such as Google. */
@@ -170,7 +171,8 @@ export const connections: Record<string, TableDescription> = {
   },
   T_sync_logs: {
     part: 'connections',
-    purpose: 'A use of a connection: a call of an application through the proxy, or a sync.',
+    purpose:
+      'A use of a connection: a call of an application through the proxy, a token that it was given, or a sync.',
     columns: {
       account_id: 'The person whose connection was used.',
       user_provider_id: 'The connection; NULL once it is gone.',

@@ -38,6 +38,8 @@ export interface ClientArguments {
   assertionAudience?: string[] | false;
   /** False: `--no-exchange-resource`. */
   exchangeResource?: string[] | false;
+  /** False: `--no-hand-out`. */
+  handOut?: string[] | false;
   backchannelLogoutUri?: string;
   authMethod?: ClientInput['authMethod'];
   jwks?: string;
@@ -120,6 +122,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   cibaNotificationUri: args.cibaNotificationUri === 'none' ? null : args.cibaNotificationUri,
   assertionAudiences: args.assertionAudience === false ? [] : args.assertionAudience,
   exchangeResources: args.exchangeResource === false ? [] : args.exchangeResource,
+  handOutServices: args.handOut === false ? [] : args.handOut,
   backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
   authMethod: args.authMethod,
   jwks: args.jwks === undefined ? undefined : readKeySet(args.jwks),

@@ -63,6 +63,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     true,
   ],
   [
+    '--hand-out <service>',
+    'a service, such as google, whose access tokens it is given (RFC 8693); may be repeated',
+    true,
+  ],
+  [
     '--backchannel-logout-uri <url>',
     'where it learns that a user has signed out (OpenID Connect Back-Channel Logout); "none" removes it',
   ],

@@ -37,6 +37,7 @@ export const OWN_METADATA = [
   'id_token_claims',
   'exchange_resources',
   'assertion_audiences',
+  'hand_out_services',
   'registered_via',
 ];
 
@@ -75,6 +76,8 @@ export interface EngineClient {
   exchange_resources: string[];
   /** Servers for which it may get identity assertions (ID-JAG): `ISSUER` or `ISSUER CLIENT_ID`. */
   assertion_audiences: string[];
+  /** Services whose access tokens it is given. Undefined for the client of our own pages. */
+  hand_out_services?: string[];
   /** Undefined for the client of our own pages. */
   registered_via?: RegisteredVia;
   grantTypeAllowed(type: string): boolean;

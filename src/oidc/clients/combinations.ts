@@ -27,6 +27,7 @@ function read(row: CheckedColumns) {
     resourceServer: metadata.resource_server ?? false,
     grantTypes: metadata.grant_types,
     exchangeResources: metadata.exchange_resources,
+    handOutServices: metadata.hand_out_services,
     scope: JSON.parse(row.allowed_scopes) as string[],
     defaultScope: parseScopes(metadata.default_scope),
   };
@@ -165,6 +166,8 @@ export function checkCombination(
       'exchange_resources_without_grant',
       `--exchange-resource needs --grant-type ${TOKEN_EXCHANGE}. Add it.`,
     );
+  if (!exchanges && client.handOutServices?.length)
+    refuse('hand_out_without_grant', `--hand-out needs --grant-type ${TOKEN_EXCHANGE}. Add it.`);
   const uris = [...client.redirectUris, ...client.postLogoutRedirectUris];
   if (uris.some(isPrivateUse) && uris.some((uri) => uri.startsWith('http:') && !isLoopback(uri)))
     refuse(

@@ -26,6 +26,18 @@ export const policyFields = {
   accessTokenTtl: z.int(TTL_RULE).min(1, TTL_RULE).max(MAX_TTL, TTL_RULE).nullable().optional(),
   /** Pairwise: it cannot recognize a user whom another application also knows (OpenID Connect Core section 8). */
   subjectType: z.enum(SUBJECT_TYPES, `A subject type is one of ${SUBJECT_TYPES.join(', ')}`).optional(),
+  /** Services whose access tokens it is given (RFC 8693), by their names: `google`. */
+  handOutServices: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[a-z][a-z0-9-]{0,63}$/,
+          'A service is named as `latchkey service list` does, such as google',
+        ),
+    )
+    .max(50, 'An application may be given the tokens of at most 50 services')
+    .optional(),
   /** The applications that get the same pairwise subjects (OpenID Connect Core section 8.1). */
   sectorIdentifierUri: webAddress
     .refine((uri) => uri.startsWith('https:'), 'A sector_identifier_uri begins with https://')
@@ -40,6 +52,7 @@ export interface PolicyMetadata {
   access_token_ttl?: number | undefined;
   subject_type?: (typeof SUBJECT_TYPES)[number] | undefined;
   sector_identifier_uri?: string | undefined;
+  hand_out_services?: string[] | undefined;
 }
 
 /** @param earlier what stays where the input says nothing */
@@ -51,6 +64,7 @@ export function toPolicyMetadata(input: PolicyInput, earlier: PolicyMetadata = {
     access_token_ttl: accessTokenTtl === undefined ? earlier.access_token_ttl : (accessTokenTtl ?? undefined),
     subject_type: input.subjectType ?? earlier.subject_type,
     sector_identifier_uri: input.sectorIdentifierUri ?? earlier.sector_identifier_uri,
+    hand_out_services: input.handOutServices ?? earlier.hand_out_services,
   };
 }
 
@@ -60,4 +74,5 @@ export const toPolicyMembers = (metadata: PolicyMetadata) => ({
   access_token_ttl: metadata.access_token_ttl,
   subject_type: metadata.subject_type ?? 'public',
   sector_identifier_uri: metadata.sector_identifier_uri,
+  hand_out_services: metadata.hand_out_services ?? [],
 });

@@ -75,6 +75,7 @@ const OWN_MEMBERS: Record<string, Member> = {
   sector_identifier_uri: { input: 'sectorIdentifierUri', type: 'text' },
   access_token_ttl: { input: 'accessTokenTtl', type: 'number' },
   refresh_overlap: { input: 'refreshOverlap', type: 'number' },
+  hand_out_services: { input: 'handOutServices', type: 'list' },
 };
 
 /** Members that `toClientInput` reads itself. */

@@ -99,6 +99,17 @@ export const REVOKE_GRANT = update('T_grants', {
   where: sql`id = ${'id'} AND revoked_at IS NULL`,
 });
 
+/** Touches no row once the grant is revoked, or what its account allowed has changed since it was read. */
+const KEEP_GRANT = update('T_grants', {
+  set: ['scope'],
+  where: sql`id = ${'id'} AND scope = ${'scope'} AND revoked_at IS NULL`,
+});
+
+/** Lets the unit commit only while a grant still has the scopes that it was read with. */
+export function requireGrant(unit: UnitOfWork, id: string, scope: string): void {
+  unit.write({ statement: KEEP_GRANT, values: { id, scope }, guard: 'grant' });
+}
+
 const REVOKED_WITH_GRANT = [models.AccessToken, models.RefreshToken, models.AuthorizationCode] as Model[];
 
 /** Revokes a grant of an account, and with it the codes and tokens that were issued under it. */

@@ -11,6 +11,7 @@ import { invalidScope } from '../engine/internals.ts';
 import { ID_JAG, issueIdentityAssertion } from '../id-jag/issue.ts';
 import { createTokenAccess } from '../introspection.ts';
 import type { FindResource } from '../resources/service.ts';
+import { CONNECTION_TOKEN, completeRefusals, type HandOut, handOutToken } from './hand-out.ts';
 import { ACCESS_TOKEN, checkActorToken, getSubjectToken, type SubjectToken } from './presented-tokens.ts';
 
 /** The parameters of RFC 8693 section 2.1. */
@@ -24,6 +25,8 @@ const PARAMETERS = [
   'audience',
   'scope',
   'authorization_details',
+  // Ours: which of several accounts at a service.
+  'connection_id',
 ];
 
 interface ExchangeDeps {
@@ -31,6 +34,7 @@ interface ExchangeDeps {
   findResource: FindResource;
   /** What of the subject token's authorization details the new token gets. */
   narrowDetails: NarrowDetails;
+  handOut: HandOut;
 }
 
 const clientOf = (ctx: KoaContextWithOIDC) => ctx.oidc.client as unknown as EngineClient;
@@ -81,8 +85,11 @@ export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): v
     const client = clientOf(ctx);
     const wanted = params?.requested_token_type ?? ACCESS_TOKEN;
     if (wanted === ID_JAG) return issueIdentityAssertion(ctx, deps);
+    if (String(wanted).startsWith(CONNECTION_TOKEN)) return handOutToken(ctx, deps);
     if (wanted !== ACCESS_TOKEN)
-      throw new errors.InvalidRequest(`requested_token_type must be ${ACCESS_TOKEN} or ${ID_JAG}`);
+      throw new errors.InvalidRequest(
+        `requested_token_type must be ${ACCESS_TOKEN}, ${ID_JAG} or ${CONNECTION_TOKEN}SERVICE`,
+      );
     const subject = await getSubjectToken(ctx);
     if ((await accessTo(client, subject)) !== 'readable')
       throw new errors.InvalidRequest(
@@ -136,6 +143,7 @@ export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): v
     };
   }
 
+  completeRefusals(provider);
   // The engine's declared context lacks what it passes: `ctx.oidc`.
   provider.registerGrantType(TOKEN_EXCHANGE, exchange as never, PARAMETERS, ['resource', 'audience']);
 }

@@ -26,6 +26,9 @@ export interface SubjectToken {
   rar?: AuthorizationDetail[];
   /** The grant under which it was issued. */
   grantId: string;
+  /** The key, or the certificate, that its client has to show with it (RFC 9449, RFC 8705). */
+  jkt?: string;
+  'x5t#S256'?: string;
 }
 
 /** How many applications may act one for the other. */

@@ -26,6 +26,13 @@ export const TOKEN_FAULTS: Fault[] = [
     remedy: '`latchkey client update CLIENT_ID --grant-type …`, once for each',
   },
   {
+    says: 'unauthorized_client: this application may not be given that requested_token_type; an operator allows it with client update --hand-out',
+    whose: 'registration',
+    cause:
+      'the application asks for the token of a service, which is allowed for each application and service',
+    remedy: '`latchkey client update CLIENT_ID --hand-out …`, or call the service through the proxy',
+  },
+  {
     says: 'unsupported_grant_type: unsupported grant_type requested',
     whose: 'application',
     cause: 'the password grant, or one that this server does not have',

@@ -30,7 +30,7 @@ function connectionViews(all: Record<string, unknown>, bad: string): [string, Re
         ...page,
         service,
         connections: [one, broken, linked, { ...linked, isSignInOffered: false }],
-        applications: [{ clientId: bad, name: bad, allowed: [bad] }],
+        applications: [{ clientId: bad, name: bad, allowed: [bad], holdsToken: true }],
         uses: [use, { ...use, hasFailed: true }],
       },
     ],

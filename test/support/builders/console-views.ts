@@ -59,6 +59,7 @@ export function consoleViews(room: object, bad: string): [name: string, data: Re
     grant_types: [bad],
     redirect_uris: [bad],
     scope: bad,
+    hand_out_services: [bad],
     last_used_at: at,
     expires_at: at,
     last_refused: { at, description: bad },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Logger } from '../../../src/kit/log.ts';
 import type { ClientInput } from '../../../src/oidc/clients/input.ts';
 import type { EngineName } from '../engines.ts';
 import { startServer, type TestServer } from '../server.ts';
@@ -15,9 +16,13 @@ export async function startWithGoogle(
   t: Parameters<typeof startServer>[0],
   engine: EngineName,
   config: Partial<TestServer['config']> = {},
+  log?: Logger,
 ) {
   const google = await startGoogle(t);
-  const server = await startServer(t, engine, { config: { allowPrivateServices: true, ...config } });
+  const server = await startServer(t, engine, {
+    config: { allowPrivateServices: true, ...config },
+    ...(log && { log }),
+  });
   await addGoogle(server.services, google);
   return { server, google };
 }
