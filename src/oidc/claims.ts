@@ -61,7 +61,7 @@ export const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
 );
 
 /** The token of a service is only for applications that an operator has named (`--hand-out`), whatever their scopes include. */
-function isHandedOut({ hand_out_services = [] }: ClientScopes, scope: string): boolean {
+function isHandedOut({ hand_out_services }: ClientScopes, scope: string): boolean {
   const parsed = parseConnectionScope(scope);
   return parsed?.access !== 'token' || hand_out_services.includes(parsed.service);
 }
@@ -74,7 +74,7 @@ function isHandedOut({ hand_out_services = [] }: ClientScopes, scope: string): b
 export function limitToApplication(client: ClientScopes, scopes: string[]): string[] {
   const allowed = parseScopes(client.allowed_scopes);
   const ofApis = describesItself(client) ? scopes.filter((scope) => !isBuiltIn(scope)) : [];
-  const ofTokens = client.hand_out_services?.map(tokenScopeOf) ?? [];
+  const ofTokens = client.hand_out_services.map(tokenScopeOf);
   return limitToClient(
     scopes.filter((scope) => isHandedOut(client, scope)),
     [...allowed, ...ofApis, ...ofTokens],

@@ -240,10 +240,7 @@ export function createProvider(deps: EngineDeps): Provider {
     handOut: deps.handOut,
   });
   registerIdentityAssertions(provider, deps);
-  // Unset for the client of our own pages.
-  addSidToIdTokens(provider, ({ assertion_audiences }: Partial<EngineClient>) =>
-    Boolean(assertion_audiences?.length),
-  );
+  addSidToIdTokens(provider, ({ assertion_audiences }: EngineClient) => assertion_audiences.length > 0);
   auditEngineEvents(provider, deps.log, deps.recordClientUse);
   return provider;
 }

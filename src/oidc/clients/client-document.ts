@@ -76,8 +76,8 @@ export interface EngineClient {
   exchange_resources: string[];
   /** Servers for which it may get identity assertions (ID-JAG): `ISSUER` or `ISSUER CLIENT_ID`. */
   assertion_audiences: string[];
-  /** Services whose access tokens it is given. Undefined for the client of our own pages. */
-  hand_out_services?: string[];
+  /** Services whose access tokens it is given (RFC 8693). */
+  hand_out_services: string[];
   /** Undefined for the client of our own pages. */
   registered_via?: RegisteredVia;
   grantTypeAllowed(type: string): boolean;

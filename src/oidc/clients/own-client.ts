@@ -28,6 +28,9 @@ export function ownClient(issuer: string): Record<string, unknown> {
     is_native: false,
     any_port: false,
     is_resource_server: false,
+    exchange_resources: [],
+    assertion_audiences: [],
+    hand_out_services: [],
   };
 }
 

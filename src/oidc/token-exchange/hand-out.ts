@@ -117,7 +117,7 @@ export async function handOutToken(
   const { clientId } = client;
   const type = String(params?.requested_token_type);
   const service = type.slice(CONNECTION_TOKEN.length);
-  if (!client.hand_out_services?.includes(service))
+  if (!client.hand_out_services.includes(service))
     throw new errors.UnauthorizedClient(
       'this application may not be given that requested_token_type; an operator allows it with client update --hand-out',
     );
