@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import { issuerScope } from './issuer-scope.ts';
 
@@ -22,6 +23,15 @@ function withoutBase(target: string, base: string): string {
 }
 
 /**
+ * RFC 9112 section 3.2: a request of HTTP/1.1 names the host, and no request names two. Node keeps the first, and a proxy in
+ * front may have read another one.
+ */
+function isHostMalformed({ httpVersion, headers, rawHeaders }: IncomingMessage): boolean {
+  const named = rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === 'host').length;
+  return named > 1 || (httpVersion === '1.1' && !headers.host);
+}
+
+/**
  * Prepares the target of a request for the steps that follow, which take a path for granted. `OPTIONS *`, and a target
  * that is no path, become a path that no route has. The host of a whole URL replaces the Host header and appears in no
  * URL of ours.
@@ -34,8 +44,7 @@ export function readTarget(issuer: string): Middleware {
     const target = rest === undefined ? ctx.url : rest.replace(/^(?!\/)/, '/');
     // A request has no fragment; Node's parser of URLs finds a `null` path in some targets that have one.
     const isPath = target === '*' || (target.startsWith('/') && !target.includes('#'));
-    // RFC 9112 section 3.2: a request of HTTP/1.1 has to name the host.
-    ctx.state.isMalformed = !isPath || (ctx.req.httpVersion === '1.1' && ctx.get('host') === '');
+    ctx.state.isMalformed = !isPath || isHostMalformed(ctx.req);
     ctx.url = isPath && target !== '*' ? withoutBase(target, base) : '/*';
     // The engine makes its URLs of this one.
     ctx.originalUrl = `${base}${ctx.url}`;

@@ -39,6 +39,7 @@ describe('every request that parses has our headers and an id', () => {
     ],
     ['an unknown expectation', `GET /healthz HTTP/1.1\r\n${CLOSE}Expect: nonsense\r\n\r\n`, 200],
     ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['two Hosts', `GET /healthz HTTP/1.1\r\nHost: y\r\n${CLOSE}\r\n`, 400],
     ['HTTP/1.0', 'GET /healthz HTTP/1.0\r\n\r\n', 200],
     ['a whole URL', `GET http://evil.example/healthz HTTP/1.1\r\n${CLOSE}\r\n`, 200],
     ['a whole URL without a path', `GET http://evil.example?a=b HTTP/1.1\r\n${CLOSE}\r\n`, 303],
