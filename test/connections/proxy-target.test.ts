@@ -29,6 +29,7 @@ describe('the target of a call', () => {
     ],
     [GOOGLE, 'gmail/v1/users/me/profile', 'https://gmail.googleapis.com/gmail/v1/users/me/profile'],
     [GOOGLE, 'v1/people/me', 'https://people.googleapis.com/v1/people/me'],
+    [MOTION, 'a%252520b', 'https://api.usemotion.com/v1/a%252520b'],
     [GOOGLE, 'projects/group%2Fname', 'https://www.googleapis.com/projects/group%2Fname'],
     [GOOGLE, 'evil@elsewhere.example/x', 'https://www.googleapis.com/evil@elsewhere.example/x'],
     [GOOGLE, 'https:x', 'https://www.googleapis.com/https:x'],
@@ -51,6 +52,9 @@ describe('the target of a call', () => {
     '%2e%2e/admin',
     '.%2E/admin',
     '%252e%252e/admin',
+    '%25252e%25252e/admin',
+    '%2525252e%2525252e/admin',
+    'a%2525252525b',
     'a/%2e%2e%2fadmin',
     '..%2f..%2fadmin',
     '..;/admin',
@@ -175,7 +179,12 @@ describe('the headers of a call', () => {
   });
 
   test('that name another method count like it', () => {
-    assert.deepEqual(methodsOf('GET', { 'x-http-method-override': 'delete' }), ['GET', 'DELETE']);
-    assert.deepEqual(methodsOf('GET', {}), ['GET']);
+    assert.deepEqual(methodsOf('GET', { 'x-http-method-override': 'tidy' }, ''), ['GET', 'TIDY']);
+    for (const name of ['x-httpmethod-override', 'http-method', 'x-rewrite-method'])
+      assert.deepEqual(methodsOf('GET', { [name]: 'get, delete' }, ''), ['GET', 'DELETE'], name);
+    for (const query of ['?method=delete', '?x=1&_method=Patch', '?%6Dethod=PUT', '?a;$httpMethod=POST'])
+      assert.equal(methodsOf('GET', {}, query).length, 2, query);
+    const harmless = { 'x-payment-method': 'card', 'access-control-request-method': 'DELETE' };
+    assert.deepEqual(methodsOf('GET', harmless, '?method=flickr.photos.search&q=DELETE'), ['GET']);
   });
 });

@@ -73,12 +73,13 @@ describe('the proxy of connections', () => {
     assert.equal((await call(CALENDARS)).status, 200);
     assert.equal((await call(CALENDARS, { method: 'HEAD' })).status, 200);
     const before = started.google.requests.length;
-    for (const init of [
-      { method: 'POST' },
-      { method: 'DELETE' },
-      { method: 'GET', headers: { 'x-http-method-override': 'DELETE' } },
-    ]) {
-      const problem = await problemOf(await call(CALENDARS, init), 403, 'missing_scopes');
+    for (const [path, init] of [
+      [CALENDARS, { method: 'POST' }],
+      [CALENDARS, { method: 'DELETE' }],
+      [CALENDARS, { method: 'GET', headers: { 'x-http-method-override': 'DELETE' } }],
+      [`${CALENDARS}?method=delete`, { method: 'GET' }],
+    ] as const) {
+      const problem = await problemOf(await call(path, init), 403, 'missing_scopes');
       assert.deepEqual(problem.scopes, ['connections:google.write']);
     }
     assert.equal(started.google.requests.length, before);

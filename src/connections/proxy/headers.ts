@@ -42,8 +42,14 @@ const NOT_SENT = new Set([
 const NOT_SENT_BEGINNINGS =
   /^(?:x-forwarded-|x-original-|x-envoy-|x-client-(?:cert|verify)|ssl-client-|x-ssl-|cf-|sec-|access-control-)/;
 
+// Many servers read `x_forwarded_for` like `x-forwarded-for`.
+const isNotSent = (name: string) =>
+  NOT_SENT.has(name) || NOT_SENT_BEGINNINGS.test(name) || name.includes('_');
+
 /** Methods by another name. A service that obeys one does something else than the method says. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+/** Methods that change something, wherever a service may read one. */
+const CHANGING = /\b(?:POST|PUT|PATCH|DELETE|MERGE|MKCOL|MOVE|COPY|PROPPATCH|UNLOCK|LOCK)\b/g;
 
 /**
  * What a browser would obey as if this server had said it, and what only the service itself may be asked. An answer is on
@@ -132,11 +138,7 @@ function select(headers: Headers, isDropped: (name: string) => boolean): Record<
  * @returns the headers of the request to the service
  */
 export function toService(received: Headers, credential: { name: string; value: string }) {
-  // Many servers read `x_forwarded_for` like `x-forwarded-for`.
-  const headers = select(
-    received,
-    (name) => NOT_SENT.has(name) || NOT_SENT_BEGINNINGS.test(name) || name.includes('_'),
-  );
+  const headers = select(received, isNotSent);
   headers[credential.name] = credential.value;
   return headers;
 }
@@ -153,8 +155,24 @@ export function toApplication(answered: Headers, location: Record<string, string
   return Object.assign(headers, FORCED, location);
 }
 
-/** @returns the method that a service may understand: an override counts like the method itself */
-export function methodsOf(method: string, headers: Headers): string[] {
+/**
+ * What of a request might name another method: `?method=delete` in the Graph API of Facebook, `_method` in many frameworks, and
+ * headers that only some services know. Other values, such as that of `payment_method`, name none.
+ */
+function findChangingMethods(headers: Headers, query: string): string[] {
+  const parameters = new URLSearchParams(query.slice(1).replaceAll(';', '&'));
+  const sent = Object.entries(headers).filter(([name]) => !isNotSent(name));
+  return [...sent, ...parameters]
+    .filter(([name]) => /method/i.test(name))
+    .flatMap(([, value]) => String(value).toUpperCase().match(CHANGING) ?? []);
+}
+
+/**
+ * @param query with its question mark
+ * @returns the methods that a service may understand: an override counts like the method itself
+ */
+export function methodsOf(method: string, headers: Headers, query: string): string[] {
   const overrides = METHOD_OVERRIDES.flatMap((name) => headers[name] ?? []);
-  return [method, ...overrides].map((one) => one.trim().toUpperCase());
+  const named = [method, ...overrides].map((one) => one.trim().toUpperCase());
+  return [...named, ...findChangingMethods(headers, query)];
 }

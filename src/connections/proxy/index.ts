@@ -130,7 +130,7 @@ export function createProxy(
   /** What the application may do is known before anything is written: its refusals leave no row. */
   async function answer(ctx: Context, named: NamedCall, application: CallingApplication): Promise<void> {
     const service = await deps.findService(named.service);
-    const scope = neededScope(service ?? named.service, methodsOf(ctx.method, ctx.req.headers));
+    const scope = neededScope(service ?? named.service, methodsOf(ctx.method, ctx.req.headers, named.query));
     assertAllowed(application, scope, service?.displayName ?? named.service);
     if (!service) throw notConnected(named.service);
     const use = deps.useLog.begin({

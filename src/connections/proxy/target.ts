@@ -17,7 +17,7 @@ export interface NamedCall {
 const PATH = /^[\w\-.~!$&'()*+,;=:@/%]*$/;
 /** Encoded controls, backslashes and DEL. No API names anything by them, and some servers decode a backslash to a slash. */
 const FORBIDDEN_ENCODED = /%(?:[01][0-9a-f]|5c|7f)/i;
-/** How often a chain of servers might decode a path. */
+/** How often a chain of servers might decode a path. One that is encoded more often is refused: no API has any. */
 const MOST_DECODINGS = 3;
 
 /** Whether a segment leads upwards or nowhere. Some servers ignore what follows a semicolon. */
@@ -42,9 +42,11 @@ function leadsElsewhere(path: string): boolean {
     if (read.includes('\\') || segments.some(isDotSegment)) return true;
     // Only the last segment may be empty: two slashes begin the name of a host.
     if (segments.slice(0, -1).includes('')) return true;
-    read = decode(read);
+    const decoded = decode(read);
+    if (decoded === read) return false;
+    read = decoded;
   }
-  return false;
+  return true;
 }
 
 /**
