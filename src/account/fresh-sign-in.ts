@@ -53,8 +53,9 @@ type Action = (
 
 /**
  * Requires a recent sign-in with the account's factors before something is changed, so that neither the password alone
- * nor an open browser is enough to take the account over. Otherwise the user signs in again on a page that says why, and
- * then finds the action ready on a page of its own. It is not done by itself: another site could open that page.
+ * nor an open browser is enough to take the account over. Otherwise the user signs in again on a page that says why,
+ * and then confirms the action on a page of its own. That page does nothing without a click, because another site could
+ * open it.
  */
 export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
   const { signedIn, pendingActions } = deps;

@@ -28,8 +28,9 @@ export const retentionRules: RetentionRule[] = [
     table: 'T_registration_tokens',
     column: 'created_at',
     days: 1,
-    only: `kind = 'RegistrationAccessToken' AND NOT EXISTS
-      (SELECT 1 FROM T_oauth_clients c WHERE c.client_id = T_registration_tokens.client_id)`,
+    only:
+      "kind = 'RegistrationAccessToken' AND NOT EXISTS " +
+      '(SELECT 1 FROM T_oauth_clients c WHERE c.client_id = T_registration_tokens.client_id)',
   },
   { table: 'T_revoked_tokens', column: 'expires_at', days: 0 },
   { table: 'T_user_sessions', column: 'expires_at', days: 30 },

@@ -135,8 +135,10 @@ export function createAccountConsole(router: Router, layout: ConsoleLayout, deps
   );
 
   /**
-   * Finds the account of the page that the form was on. It is named by id: its username may have become another person's
-   * since. @throws LatchkeyError when no button has that value, or for the administrator's own account
+   * Finds the account of the page that the form was on. It is named by id: its username may have become another
+   * person's since.
+   * @throws LatchkeyError for an unknown button, the administrator's own account, or an account with a scope that the
+   *   administrator does not have
    */
   async function findTarget(user: SignedInUser, { act = '', account: id = '' }: Record<string, string>) {
     const describe = ACTS.get(act);

@@ -90,7 +90,7 @@ export function createAuthenticationState({
 
   return {
     /**
-     * Continues after a factor was shown.
+     * Continues after the user has proved a factor.
      * @param at the session's time of authentication, in seconds
      * @returns where the browser goes: back to the engine, or to the second factor
      * @throws LatchkeyError unauthenticated if the key may be a copy and the account has no other factor

@@ -45,7 +45,10 @@ export function requireSignInPrompt(details: Details): void {
 
 const csrfOf = (uid: string) => `interaction:${uid}`;
 
-/** Marks a prompt that a sign-in answers as answered: the engine marks only `login` by itself. */
+/**
+ * The part of the result that marks the prompt `create` or `select_account` as done. The engine does this itself only
+ * for `login`.
+ */
 export const answered = ({ prompt: { name } }: Details) =>
   name === 'create' || name === 'select_account' ? { [name]: {} } : {};
 
@@ -75,12 +78,13 @@ export function createInteractions({ provider, secrets, wayBack }: InteractionsD
     },
 
     /**
-     * The interaction that a page of ours named to an endpoint beyond the path of its cookie. Whoever has that
-     * page's form token was shown the page; what is answered then goes on only with the engine's own cookie.
+     * Finds the interaction for an endpoint outside of /interaction/…, where the browser does not send the
+     * interaction's cookie. The form token proves that this browser was shown the page. To continue the interaction,
+     * the engine's cookie is still needed.
      * @param action the interaction's address
      * @throws LatchkeyError
      */
-    async loadNamed(action: string, csrf: string): Promise<Details> {
+    async loadByFormToken(action: string, csrf: string): Promise<Details> {
       const [, uid = '', sealed] = /^\/interaction\/([\w-]{1,100})(?:#([\w.-]+))?$/.exec(action) ?? [];
       if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw formExpired();
       if (sealed) presentVisitorRequest(currentUnit(), uid, sealed);

@@ -100,7 +100,10 @@ export function createInvitationViews(deps: InvitationViewsDeps) {
     });
   }
 
-  /** A signed-in user chooses: accounts are never merged, and the session never changes its account, without asking. */
+  /**
+   * Asks a signed-in user which account the invitation is for. Accounts are never merged, and the session never goes
+   * over to another account without this question.
+   */
   function askWhichAccount(ctx: Context, details: Details, offer: Offer, accountName: string): Promise<void> {
     return showStep(ctx, details, 'choose-account', {
       title: 'Who uses this invitation?',

@@ -112,7 +112,7 @@ export function createPasskeyRegistration(
 
   return {
     async startRegistration(ctx, request) {
-      const details = await interactions.loadNamed(request.interaction ?? '', request.csrf);
+      const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
       const boundTo = ceremonyCookie.begin(ctx, placeOf(details));
       if (request.purpose === 'recovery') {
         const { accountId, username } = await getRecovering(ctx);
@@ -139,7 +139,7 @@ export function createPasskeyRegistration(
     },
 
     async finishRegistration(ctx, request) {
-      const details = await interactions.loadNamed(request.interaction ?? '', request.csrf);
+      const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
       const boundTo = ceremonyCookie.resume(ctx, placeOf(details));
       const { origin } = currentUnit();
       const { response } = request;

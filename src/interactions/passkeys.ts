@@ -23,7 +23,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     ...createPasskeyRegistration(deps),
 
     async startAuthentication(ctx, request) {
-      const details = await interactions.loadNamed(request.interaction ?? '', request.csrf);
+      const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
       const boundTo = ceremonyCookie.begin(ctx, placeOf(details));
       if (request.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
@@ -34,7 +34,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
     },
 
     async finishAuthentication(ctx, request) {
-      const details = await interactions.loadNamed(request.interaction ?? '', request.csrf);
+      const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
       const boundTo = ceremonyCookie.resume(ctx, placeOf(details));
       const { origin } = currentUnit();
       const at = now();

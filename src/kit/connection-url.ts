@@ -49,7 +49,7 @@ export function readConnectionUrl(text: string): ConnectionUrl {
   const verifiesHost = mode === 'verify-full';
   if (mode === undefined || mode === 'disable') return { url, tls: mode && false, verifiesHost };
   const tls: TlsOptions = {
-    // As in libpq, a root certificate is also checked under `require`.
+    // As in libpq, `require` with a root certificate verifies the server's certificate.
     rejectUnauthorized: mode !== 'require' || ca !== undefined,
     // The libraries give Node.js no name to compare where the host is an address.
     checkServerIdentity: (_host, certificate) =>

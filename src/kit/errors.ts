@@ -75,7 +75,7 @@ export function outcomeUnknown(cause: unknown): LatchkeyError {
 export const isOutcomeUnknown = (error: unknown): error is LatchkeyError =>
   error instanceof LatchkeyError && error.code === 'outcome_unknown';
 
-/** For a request that can be repeated even if it was done. */
+/** Turns `outcome_unknown` into `database_unavailable`, for a request that is safe to repeat even if it was done. */
 export const toRepeatable = (error: unknown): unknown =>
   isOutcomeUnknown(error) ? unavailable(error.cause) : error;
 

@@ -10,7 +10,7 @@ export type Sql = string | Record<Engine, string>;
 export function toDialect(sql: Sql, engine: Engine): string {
   const text = typeof sql === 'string' ? sql : sql[engine];
   return text
-    .replace(/\{(\d+) days ago\}/g, (_, days) =>
+    .replace(/\{(\d+) days? ago\}/g, (_, days) =>
       engine === 'sqlite'
         ? `STRFTIME('%Y-%m-%d %H:%M:%f', 'now', '-${days} days')`
         : `CURRENT_TIMESTAMP - INTERVAL '${days}' DAY`,
@@ -29,7 +29,7 @@ export function purgeCondition(
   retention: Retention = {},
 ): string {
   const kept = retention[table] ?? days;
-  const before = kept === 0 ? 'CURRENT_TIMESTAMP' : `{${kept} days ago}`;
+  const before = kept === 0 ? 'CURRENT_TIMESTAMP' : `{${kept} day${kept === 1 ? '' : 's'} ago}`;
   return `${column} < ${before}${only ? ` AND ${only}` : ''}`;
 }
 

@@ -152,7 +152,7 @@ ORDER BY p.updated_at DESC, p.id DESC`,
     sql: `SELECT l.provider AS service, l.client_id, c.client_name, l.status, COUNT(*) AS calls,
   COALESCE(SUM(l.data_size), 0) AS bytes, MAX(l.started_at) AS last_at
 FROM T_sync_logs l LEFT JOIN T_oauth_clients c ON c.client_id = l.client_id
-WHERE l.action_type IN ('api_call', 'token_handout') AND l.started_at > {1 days ago}
+WHERE l.action_type IN ('api_call', 'token_handout') AND l.started_at > {1 day ago}
 GROUP BY l.provider, l.client_id, c.client_name, l.status
 ORDER BY l.provider, l.client_id, l.status`,
   },
@@ -161,7 +161,7 @@ ORDER BY l.provider, l.client_id, l.status`,
     sql: `SELECT provider AS service, action_type, status, COUNT(*) AS runs,
   COALESCE(SUM(items_processed), 0) AS items, MAX(started_at) AS last_at
 FROM T_sync_logs
-WHERE action_type NOT IN ('api_call', 'token_handout') AND started_at > {1 days ago}
+WHERE action_type NOT IN ('api_call', 'token_handout') AND started_at > {1 day ago}
 GROUP BY provider, action_type, status
 ORDER BY provider, action_type, status`,
   },

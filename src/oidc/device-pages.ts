@@ -13,8 +13,8 @@ const REFUSALS: Record<string, string> = {
   AlreadyUsedError: 'The code was used already. If your device is not connected, start again there.',
 };
 
-/** The pages at the end of a device's request (RFC 8628), where the engine decides which of them it is. */
-export function createDevicePages(
+/** The last page of a device's request (RFC 8628): connected, or not connected. The engine decides which. */
+export function createDeviceResultPages(
   showPage: ShowPage,
   showEngineError: EnginePages['error'],
 ): Pick<EnginePages, 'deviceConnected' | 'deviceRefused'> {

@@ -3,7 +3,7 @@ import type { Config } from '../config/settings.ts';
 import type { GuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import type { SignInRequestHooks } from './ciba/feature.ts';
+import type { SignInRequestHooks } from './ciba/configuration.ts';
 import type { FindAccount } from './claims.ts';
 import type { IdentityAssertionDeps } from './id-jag/accept.ts';
 import type { FindPairwiseSubject } from './pairwise-subjects.ts';

@@ -3,7 +3,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
-import { createDevicePages } from './device-pages.ts';
+import { createDeviceResultPages } from './device-pages.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine/errors.ts';
 import { signOutNow, signOutState } from './engine/internals.ts';
 import type { EnginePages } from './engine-deps.ts';
@@ -52,7 +52,7 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
   };
   return {
     error,
-    ...createDevicePages(showPage, error),
+    ...createDeviceResultPages(showPage, error),
     async signOut(ctx) {
       const { session, client } = ctx.oidc;
       // Only someone who was signed in by this session can have the token: the proof that a link on another site lacks.

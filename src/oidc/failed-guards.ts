@@ -72,8 +72,9 @@ async function refuseCode(
 }
 
 /**
- * Guard `interaction`: another request of this browser began the interaction first, such as the first of two clicks. The
- * browser goes on with what that one led to; when the interaction is over, the engine says so.
+ * The guard `interaction` fails when another request of this browser has already begun the interaction, as after a
+ * double click. The browser is sent where that request went. If the interaction has ended by then, the engine's page
+ * says so.
  */
 function followFirst(ctx: Context, failed: UnitOfWork): void {
   const location = String(findBegunInteraction(failed));

@@ -5,7 +5,7 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthorizationDetails } from './authorization-details.ts';
-import { createCiba } from './ciba/feature.ts';
+import { createCiba } from './ciba/configuration.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
 import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
 import { createMutualTls } from './client-authentication/certificates.ts';

@@ -22,7 +22,7 @@ interface SignInToJudge {
   scope?: string;
   /** The acr value reached so far. */
   acr?: string;
-  /** Whether the user set up a security key or an authenticator app, which are there to follow a password. */
+  /** Whether the user has set up a second factor: a security key or an authenticator app. */
   hasAddedFactor?: boolean;
 }
 

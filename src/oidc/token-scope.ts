@@ -66,7 +66,10 @@ const REQUEST_ROUTES = ['authorization', 'pushed_authorization_request', 'device
 
 type Oidc = KoaContextWithOIDC['oidc'];
 
-/** An authorization request is as it will be used: nothing else can still change its scope. */
+/**
+ * Completes the scope of an authorization request. It does not change after this, so whether it has `offline_access` is
+ * noted here.
+ */
 function completeAuthorizationScope(oidc: Oidc): void {
   const { route, params, client } = oidc;
   if (!params || !client || !REQUEST_ROUTES.includes(route) || !isText(params.scope)) return;
@@ -103,9 +106,9 @@ function parseSpaces(scope: string | undefined): string | undefined {
 }
 
 /**
- * A token carries requested ∩ client ∩ account ceiling. It is decided where the engine reads a request's scope, and
- * again when an access token is stored, with the application and the account as they are by then: a refresh token
- * may be older than a change of either.
+ * A token gets the requested scopes that both the application and the account may have. This is checked where the
+ * engine reads the request, and again when an access token is stored: the application or the account may have changed
+ * since a refresh token was issued.
  */
 export function limitScopes(provider: Provider): void {
   onClientFound(provider, completeTokenScope);

@@ -16,6 +16,8 @@ export async function readForm(ctx: Context): Promise<Record<string, string>> {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+
+    // Throws for percent-encoded bytes that are not UTF-8, which URLSearchParams would replace.
     decodeURIComponent(text.replaceAll('+', ' '));
   } catch (cause) {
     throw new LatchkeyError('invalid_input', 'form_unreadable', WRONG, { cause });

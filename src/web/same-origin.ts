@@ -24,7 +24,8 @@ export function requireSameOrigin(issuer: string): Middleware {
           'form_at_other_address',
           `This page was not opened at the address of this server. Open ${issuer} and start again there.`,
         );
-      // A form of another site can send files: the origin and the token of the form tell.
+      // The content type does not protect an upload, since other sites can send multipart forms too. The Origin header
+      // and the form token do.
       const isUpload = maxUpload !== undefined && ctx.is('multipart/form-data');
       if (isForeign || !(isUpload || ctx.is(FORM_TYPES[form])))
         throw new LatchkeyError(

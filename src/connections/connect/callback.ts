@@ -7,7 +7,7 @@ import { showError } from '../../web/errors.ts';
 import { type ShowPage, seeOther } from '../../web/respond.ts';
 import type { Service } from '../services/service-config.ts';
 import type { ConnectCookie } from './browser.ts';
-import { type Connect, pageOf, visitOver } from './connect.ts';
+import { type Connect, connectEnded, pageOf } from './connect.ts';
 import { tellFault, UpstreamFault } from './faults.ts';
 import type { ConnectDestination, OpenVisit } from './states.ts';
 
@@ -56,7 +56,7 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
         { back: { url: pageOf(service), label: 'Begin again' } },
       );
     const visit = await connect.findVisit(state);
-    if (!visit || visit.service !== service.name) throw visitOver(service);
+    if (!visit || visit.service !== service.name) throw connectEnded(service);
     if (!cookie.isOf(ctx, visit.browser)) throw otherBrowser({ url: pageOf(service), label: 'Begin again' });
     return { ...visit, state };
   }

@@ -67,7 +67,7 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
       visit: OpenVisit & { state: string },
       response: URLSearchParams,
     ): Promise<UpstreamGrant> {
-      if (!(await states.consume(visit))) throw visitOver(service);
+      if (!(await states.consume(visit))) throw connectEnded(service);
       return upstream.redeem(service, visit, response);
     },
 
@@ -91,7 +91,7 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
 /** The page on which the person can connect. */
 export const pageOf = ({ name }: Pick<Service, 'name'>): string => `/account/connections/${name}`;
 
-export const visitOver = (service: Service) =>
+export const connectEnded = (service: Service) =>
   new LatchkeyError(
     'invalid_input',
     'connect_ended',

@@ -29,7 +29,7 @@ async function readWhole(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
 
 /**
  * Takes the body of an application's request: a small one whole, a larger one as it arrives.
- * @throws LatchkeyError too_large when the request announces that its body is
+ * @throws LatchkeyError too_large when its Content-Length is above the limit
  */
 export async function takeBody(req: IncomingMessage, res: ServerResponse): Promise<CallBody> {
   const { headers } = req;

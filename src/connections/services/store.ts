@@ -106,7 +106,10 @@ export async function insertService(
   await trx(TABLE).insert({ ...columns, client_secret_sealed, id, created_at: new Date() });
 }
 
-/** Takes the row before it is read, so that changes of it happen one after the other. @returns whether it exists */
+/**
+ * Locks the row until the transaction ends, so that concurrent changes wait for each other.
+ * @returns whether it exists
+ */
 export const lockService = async (trx: Knex.Transaction, nameOrId: string): Promise<boolean> =>
   (await trx(TABLE)
     .where({ service_name: nameOrId })

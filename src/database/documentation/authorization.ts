@@ -1,63 +1,21 @@
 import {
+  CLEAN_UP,
+  CLIENT,
   CLIENT_REFERENCE,
   DIGEST,
   GRANT_REFERENCE,
+  PAYLOAD,
   SESSION_REFERENCE,
   type StoredSecret,
   type TableDescription,
   TIMED_DIGEST,
 } from './model.ts';
-
-export const PAYLOAD = 'JSON: whatever else the protocol engine stores, without tokens or codes.';
-export const CLIENT = 'The `client_id` of the application.';
-export const CLEAN_UP = 'The clean-up.';
-export const BY_ACCOUNT = 'Revoking one grant or everything of an account; deleting the account.';
+import { polledRequests } from './polled-requests.ts';
 
 const CHALLENGE: StoredSecret = {
   stored: 'plain',
   ifStolen: 'Nothing: PKCE makes the challenge public. The verifier is never stored.',
 };
-
-/** A request that the user confirms elsewhere, while the application polls for the tokens. */
-const polled = (
-  name: string,
-  purpose: string,
-  changes: Pick<TableDescription, 'security' | 'lifetime' | 'initialContent'>,
-): TableDescription => ({
-  part: 'protocol',
-  purpose,
-  columns: {
-    code_hash: 'Digest of the code the application polls with.',
-    user_code_hash: 'Digest of the code the user types; NULL without one, or once the user has answered.',
-    code_sealed: 'Both codes, for the engine.',
-    account_id: 'The account that confirmed it, if one has.',
-    client_id: CLIENT,
-    grant_id: 'What the user allowed.',
-    scope: 'The requested scopes.',
-    consumed_at: 'When it was exchanged for tokens.',
-    payload: PAYLOAD,
-    expires_at: 'When it expires.',
-  },
-  indices: {
-    [`I_${name}_code_hash`]: 'Polling.',
-    [`I_${name}_user_code_hash`]: 'Finding the request for the code the user typed.',
-    [`I_${name}_account_id`]: BY_ACCOUNT,
-    [`I_${name}_expires_at`]: CLEAN_UP,
-  },
-  unenforced: { client_id: CLIENT_REFERENCE, grant_id: GRANT_REFERENCE },
-  secrets: {
-    code_hash: DIGEST,
-    user_code_hash: {
-      stored: 'hashed',
-      ifStolen: 'Guess the code while it is valid: it is short. It only identifies the request.',
-    },
-    code_sealed: {
-      stored: 'sealed',
-      ifStolen: 'Nothing without LATCHKEY_SECRETS. With it, collect the tokens once the user has agreed.',
-    },
-  },
-  ...changes,
-});
 
 export const authorization: Record<string, TableDescription> = {
   T_authorization_requests: {
@@ -203,28 +161,7 @@ export const authorization: Record<string, TableDescription> = {
       'A minute. The row then stays for a week: for that time a second use is detected and its nonce is not accepted again.',
     initialContent: 'Empty.',
   },
-  T_device_codes: polled(
-    'device_codes',
-    'A device without a browser, waiting for its user to confirm elsewhere (RFC 8628).',
-    {
-      security: [
-        'One conditional statement exchanges it, in the commit that writes the tokens. Another one records the user’s answer and sets `user_code_hash` to NULL: a code is answered once.',
-        'An address may try 20 unknown codes in 15 minutes. An application without a secret can request at most 100 from one address in that time.',
-      ],
-      lifetime: 'Ten minutes.',
-      initialContent: 'Empty.',
-    },
-  ),
-  T_backchannel_authentication_requests: polled(
-    'backchannel_authentication_requests',
-    'An application waiting for a user who is asked on another device (CIBA).',
-    {
-      security: ['One conditional statement answers it, once, and one exchanges it, once.'],
-      lifetime:
-        'Minutes. Until the answer, `user_code_hash` is a digest of the code that the application polls with.',
-      initialContent: 'Empty.',
-    },
-  ),
+  ...polledRequests,
   T_pushed_authorization_requests: {
     part: 'protocol',
     purpose: 'An authorization request that the application sent before redirecting the browser (RFC 9126).',

@@ -98,7 +98,7 @@ export const factors: Record<string, TableDescription> = {
       bound_to_hash: { ...DIGEST, ifStolen: 'Nothing: a digest of values that only that browser has.' },
     },
     security: [
-      'One statement uses the challenge up before the response is checked, so a failed response cannot be retried.',
+      'One UPDATE marks the challenge as used before the response is checked, so a failed response cannot be sent again.',
     ],
     lifetime: 'Five minutes.',
     initialContent: 'Empty.',

@@ -75,3 +75,8 @@ export const TIMED_DIGEST: StoredSecret = {
   ifStolen:
     'See when it was issued. The other 208 bits are from the SHA-256 of a random value that cannot be recovered.',
 };
+
+export const PAYLOAD = 'JSON: whatever else the protocol engine stores, without tokens or codes.';
+export const CLIENT = 'The `client_id` of the application.';
+export const CLEAN_UP = 'The clean-up.';
+export const BY_ACCOUNT = 'Revoking one grant or everything of an account; deleting the account.';

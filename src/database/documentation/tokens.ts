@@ -1,8 +1,11 @@
-import { BY_ACCOUNT, CLEAN_UP, CLIENT, PAYLOAD } from './authorization.ts';
 import {
+  BY_ACCOUNT,
+  CLEAN_UP,
+  CLIENT,
   CLIENT_REFERENCE,
   DIGEST,
   GRANT_REFERENCE,
+  PAYLOAD,
   SESSION_REFERENCE,
   type TableDescription,
   TIMED_DIGEST,
@@ -154,8 +157,7 @@ export const tokens: Record<string, TableDescription> = {
     security: [
       'A use counts in the commit that registers the application: `max_uses` holds for any number of servers.',
     ],
-    lifetime:
-      '30 days after `expires_at`. A token that changes a registration: as long as its application is registered.',
+    lifetime: '30 days after `expires_at`. A registration access token: until its application is deleted.',
     initialContent: 'Empty.',
   },
   T_revoked_tokens: {

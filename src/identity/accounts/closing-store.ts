@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 const RESERVED_MS = 90 * DAY_MS;
 
 /**
- * Locks every administrator until the transaction ends, always in the same order, so that of two who close their accounts at
- * once the second sees that it is the last.
+ * Locks every administrator until the transaction ends, always in the same order, so that when the last two
+ * administrators close their accounts at the same time, the second sees that no other is left.
  * @returns the ids of those whose accounts are active and not closing
  */
 export async function lockAdministrators(trx: Knex.Transaction): Promise<string[]> {

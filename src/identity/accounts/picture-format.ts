@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { LatchkeyError } from '../../kit/errors.ts';
 
-/** A picture with more is not decoded: a small file can claim to be huge. */
+/** A picture with more is not decoded: a small file can claim to be huge. How large a file may be is in `web/routes.ts`. */
 const MAX_PIXELS = 24_000_000;
 /** In bytes, so that a page with the picture weighs less than 30 kB. */
 const MAX_STORED = 6000;

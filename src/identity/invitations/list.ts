@@ -82,7 +82,7 @@ export async function listInvitations(knex: Knex, query: Query): Promise<Invitat
 
 /** Invitations that were created together, as far as the query asks for them. */
 export interface InvitationBatch {
-  /** The one with the smallest id. They differ in their codes, uses and states alone. */
+  /** The invitation of the batch with the smallest id. The others differ from it only in code, uses and state. */
   first: Invitation;
   count: number;
   /** How many accounts have used them, and how many can. */

@@ -21,8 +21,8 @@ export const ALL_FREE = FREE.repeat(SLOTS);
 /** How long an attempt keeps its slot. */
 export const SLOT_MS = 15_000;
 /**
- * How long the answer of an attempt may take. It is 5 s less than SLOT_MS, so that a server whose clock is up to 5 s
- * ahead does not free the slot of an attempt under way.
+ * How long an attempt may run until it is answered. It is 5 s less than SLOT_MS, so that a server whose clock is up to
+ * 5 s ahead does not free the slot of an attempt under way.
  */
 export const ANSWER_MS = 10_000;
 

@@ -29,7 +29,10 @@ export interface VerifiedPassword {
   release(): void;
 }
 
-/** The attempts with a trusted browser are counted apart, so that nobody elsewhere can lock its owner out of it. */
+/**
+ * Failed attempts in a trusted browser are counted separately, so that failures elsewhere cannot lock the owner out of
+ * it.
+ */
 function attemptCounter(stored: StoredPassword | undefined) {
   if (!stored) return undefined;
   const { credentialId, browserId, isLocked } = stored;

@@ -4,7 +4,7 @@ import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';
 
-/** The table keeps its first name: a *known* browser is one that is trusted. */
+/** Trusted browsers were called known browsers when the table was made. */
 const TABLE = 'T_known_browsers';
 const DAY_MS = 86_400_000;
 

@@ -15,7 +15,9 @@ const COUNT = 10;
 /** 100 random bits: too many to guess, so a digest without salt is enough. */
 const LENGTH = 20;
 
-/** What continues when the use of a code ends everything else, by uid. */
+/**
+ * The uids of the session and of the authorization request that go on when a recovery code is used. All others end.
+ */
 interface Exceptions {
   session?: string;
   request?: string;

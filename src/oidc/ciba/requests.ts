@@ -15,7 +15,7 @@ import { type OpenRequestRow, placeOfCode } from './store.ts';
 
 /** A request that waits for an answer of its user. */
 export interface SignInRequest {
-  /** Of its row. */
+  /** The id of its row. */
   id: string;
   clientId: string;
   clientName: string;

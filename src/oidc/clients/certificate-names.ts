@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 /** An attribute of a distinguished name, such as `CN=reports`. */
 type Attribute = [type: string, value: string];
 
-/** Names that others than RFC 4514 give to a type of attribute, and the one that OpenSSL gives it. */
+/** Other names of attribute types, each with the name that OpenSSL uses. */
 const TYPES: Record<string, string> = {
   E: 'EMAILADDRESS',
   EMAIL: 'EMAILADDRESS',

@@ -21,7 +21,7 @@ const DESCRIBED = [
   'metadata',
 ] as const;
 
-/** A row that is there already stays: another request may have added the same metadata document. */
+/** Does nothing if the row exists: another request may have added the same metadata document. */
 export const INSERT_CLIENT = insertInto(
   CLIENTS,
   [

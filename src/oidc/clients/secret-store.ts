@@ -72,7 +72,10 @@ export async function addSecret(
   return secret;
 }
 
-/** The sealed ones are also forgotten: nothing needs them again. @param id of the client's row */
+/**
+ * Disables every secret of a client, and deletes the sealed copies, which nothing needs any longer.
+ * @param id of the client's row
+ */
 export async function disableSecrets(trx: Knex.Transaction, id: string): Promise<void> {
   await trx(SECRETS).where({ client_id: id }).update({ is_active: false, secret_sealed: null });
 }

@@ -52,7 +52,7 @@ function hasMember(provider: object, path: string): boolean {
   const last = names.pop() as string;
   let holder: unknown = provider;
   for (const name of names) holder = (holder as Record<string, unknown> | undefined)?.[name];
-  // `in`, since reading a getter of a prototype would run it.
+  // Uses `in`, because reading the property would run a getter of the prototype.
   return (typeof holder === 'object' || typeof holder === 'function') && holder !== null && last in holder;
 }
 
@@ -223,7 +223,10 @@ export function signOutState(ctx: KoaContextWithOIDC) {
     | undefined;
 }
 
-/** Ends the session of this request, with everything that ends with it, and redirects. Call it once a sign-out was requested. */
+/**
+ * Ends the session of this request and the tokens that depend on it, and redirects. Call it once a sign-out was
+ * requested.
+ */
 export async function signOutNow(ctx: KoaContextWithOIDC): Promise<void> {
   Object.assign(ctx.oidc.params ?? {}, { logout: 'yes' });
   await endSession?.(ctx);

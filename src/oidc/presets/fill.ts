@@ -5,7 +5,7 @@ import type { Preset } from './preset.ts';
 import { fillInLine, fillInText, type PasteFormat } from './write-values.ts';
 
 /** What an operator says about an application: where it is, and values for the options of its preset. */
-export interface Place {
+export interface PresetInput {
   url?: string | undefined;
   options: Record<string, string>;
 }
@@ -46,8 +46,8 @@ export const needsUrl = ({ redirect, signOut, paste }: Preset): boolean =>
   [...redirect, ...signOut].some((address) => address.startsWith('/')) ||
   /\{\{(url|host)(:json)?\}\}/.test(JSON.stringify([redirect, signOut, paste]));
 
-/** The values that belong to the application's own address. */
-function valuesOf(preset: Preset, { url, options }: Place): Record<string, string> {
+/** The values of the placeholders: the options of the preset, and the application's URL and host. */
+function valuesOf(preset: Preset, { url, options }: PresetInput): Record<string, string> {
   if (url === undefined && needsUrl(preset))
     refuse('application_url_missing', `Name the address of ${preset.title} with --url https://…`);
   const values = readOptions(preset, options);
@@ -56,8 +56,8 @@ function valuesOf(preset: Preset, { url, options }: Place): Record<string, strin
   return { ...values, url: address, host: new URL(address).host };
 }
 
-/** How an application is registered by its preset. @throws LatchkeyError invalid_input */
-export function toRegistration(preset: Preset, place: Place) {
+/** The registration that a preset stands for. @throws LatchkeyError invalid_input */
+export function toRegistration(preset: Preset, place: PresetInput) {
   const values = valuesOf(preset, place);
   const resolve = (path: string) => fillInLine(path.startsWith('/') ? `{{url}}${path}` : path, values);
   return {
@@ -86,10 +86,13 @@ export interface Instructions {
   source: string;
 }
 
-/** 32 characters that are also 16 or 32 bytes to applications that measure the key of their cookies. */
+/**
+ * A random key for cookies. Some applications need 16 bytes, others 32: this is 16 bytes as hexadecimal, and 32 as
+ * text.
+ */
 const randomText = () => randomBytes(16).toString('hex');
 
-/** For applications that take an address alone. */
+/** Puts the client ID and the secret into the URL, for applications with one setting for all three. */
 function withCredentials(address: string, id: string, secret: string): string {
   const url = new URL(address);
   url.username = id;
@@ -103,7 +106,7 @@ function withCredentials(address: string, id: string, secret: string): string {
  */
 export function toInstructions(
   preset: Preset,
-  place: Place,
+  place: PresetInput,
   client: { client_id: string; client_secret?: string; scope?: unknown; redirect_uris?: unknown },
   endpoints: Endpoints,
   random: string = randomText(),
@@ -148,7 +151,7 @@ export function toInstructions(
  */
 export function checkInstructions(
   preset: Preset,
-  place: Place,
+  place: PresetInput,
   client: { clientId?: string; scope?: string; redirectUris?: string[] },
   endpoints: Endpoints,
 ): void {

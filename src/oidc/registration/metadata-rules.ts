@@ -12,28 +12,33 @@ type Metadata = Record<string, unknown>;
 /** The routes of the engine on which an application describes itself. */
 const ROUTES = ['registration', 'client_update'];
 
-/** Beside members of ours, what the engine lets us read of a document: the methods that the application can use. */
+/**
+ * The member that lists the authentication methods that an application supports. The engine passes it on only if it is
+ * named in READ_METADATA.
+ */
 const METHOD_CHOICES = 'token_endpoint_auth_methods_supported';
 
 export const READ_METADATA = [...OWN_METADATA, METHOD_CHOICES];
 
-/** What an application may use that has no secret, the stronger one first. */
-const METHODS = ['private_key_jwt', 'none'];
+/** The methods for an application without a secret, the strongest first. */
+const METHODS_WITHOUT_SECRET = ['private_key_jwt', 'none'];
 
 /**
- * How an application authenticates that describes itself by a document. It has no secret, so `client_secret_basic`, the default
- * of RFC 7591 section 2, means that it has stated nothing: then it is one of those that it can use (draft-03), or public.
+ * The authentication method of an application with a metadata document. The application has no secret, so
+ * `client_secret_basic`, the default of RFC 7591 section 2, counts as no method. Then the first of
+ * METHODS_WITHOUT_SECRET that it lists in `token_endpoint_auth_methods_supported` (draft-03) is used, or `none` if it
+ * lists no methods.
  */
 function methodOf({ token_endpoint_auth_method: stated, [METHOD_CHOICES]: choices }: Metadata): unknown {
   const isStated = stated !== undefined && stated !== 'client_secret_basic';
   if (!Array.isArray(choices)) return isStated ? stated : 'none';
   const isKnown = stated === 'none' || AUTH_METHODS.includes(stated as never);
-  return isStated && isKnown ? stated : METHODS.find((method) => choices.includes(method));
+  return isStated && isKnown ? stated : METHODS_WITHOUT_SECRET.find((method) => choices.includes(method));
 }
 
 /**
- * A metadata document as the application wrote it, as far as the engine's defaults leave that open. `web`, the default of
- * `application_type`, would refuse the schemes and ports of programs on a device.
+ * Removes the defaults that the engine has added to a metadata document. `web`, the default of `application_type`,
+ * would refuse the schemes and ports of programs on a device.
  */
 function withoutDefaults(metadata: Metadata): Metadata {
   const { application_type: type, token_endpoint_auth_signing_alg: alg, ...rest } = metadata;

@@ -2,8 +2,7 @@ import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
 import type { Algorithm } from './generate.ts';
 
-/** Knows T_signing_keys. A column that is unique, `active_slot`, allows one active and one next key for each algorithm. */
-
+/** A row of T_signing_keys. Its unique column `active_slot` allows one active and one next key for each algorithm. */
 export interface KeyRow {
   id: string;
   kid: string;

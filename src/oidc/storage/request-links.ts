@@ -29,7 +29,7 @@ export function findConsumedRow(unit: UnitOfWork): ConsumedRow | undefined {
 
 /** An authorization request whose current interaction this request has ended. */
 export interface EndedInteraction {
-  /** Of its row. */
+  /** The id of its row. */
   id: string;
   /** The engine's id for the whole request, which stays the same from prompt to prompt. */
   cid: unknown;

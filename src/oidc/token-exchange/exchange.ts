@@ -32,7 +32,7 @@ const PARAMETERS = [
 interface ExchangeDeps {
   findAccount: FindAccount;
   findResource: FindResource;
-  /** What of the subject token's authorization details the new token gets. */
+  /** Picks the authorization details of the new token from those of the subject token. */
   narrowDetails: NarrowDetails;
   handOut: HandOut;
 }

@@ -20,7 +20,7 @@ const RATES = {
   failures: { burst: 100, perMinute: 60 },
 } satisfies Record<string, Rate>;
 
-/** Of one attempt: whether it is recorded, and its id. */
+/** Whether an attempt is recorded, and its id. */
 interface Decision {
   isAdmitted: boolean;
   attemptId: string;

@@ -144,7 +144,7 @@ function matching(knex: Knex, { clientId, account, show = 'all' }: TraceQuery): 
   return query;
 }
 
-/** One page of attempts, the one that began last first. @returns all rows of each */
+/** One page of attempts, the newest first. @returns the rows of each attempt */
 export async function listAttempts(
   knex: Knex,
   query: TraceQuery,

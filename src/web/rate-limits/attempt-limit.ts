@@ -56,7 +56,7 @@ export function createAttemptLimit(
     });
   }
 
-  /** Runs an attempt, which has failed if it returns undefined. @throws as `refuseAttempt` and `attempt` */
+  /** Runs an attempt, which has failed if it returns undefined. @throws what `refuseAttempt` and `attempt` throw */
   return async <T>(key: string, attempt: () => Promise<T | undefined>): Promise<T | undefined> => {
     const forgottenAt = await inTurn(key, () => begin(key));
     let hasFailed = false;

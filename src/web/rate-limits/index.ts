@@ -30,7 +30,7 @@ const LIMITS = {
   push: { points: 100, duration: 900 },
   /** Requests of devices, the same. */
   deviceRequest: { points: 100, duration: 900 },
-  /** Applications that register themselves. Each writes a row. Tests of whole protocols register some dozens. */
+  /** Applications that register themselves. Each writes a row. A run of a conformance suite registers some dozens. */
   registration: { points: 100, duration: 3600 },
   /** Documents in the place of a registration, which this server fetches from wherever a request says. */
   metadataDocument: { points: 60, duration: 900 },
