@@ -97,6 +97,8 @@ await serve(async (origin) => {
       issuer: origin,
       ttl: TTL,
       secondFactor: { everyone: false, scopes: [], roles: [] },
+      tokenEndpointAudience: false,
+      mtlsUrl: undefined,
       trustProxy: 0,
       groupsClaim: 'groups',
     },

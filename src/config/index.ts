@@ -173,6 +173,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       ttl: values.LATCHKEY_REGISTRATION_TTL,
       documents: values.LATCHKEY_METADATA_DOCUMENTS,
     },
+    tokenEndpointAudience: values.LATCHKEY_TOKEN_ENDPOINT_AUDIENCE,
     allowPrivateServices: values.LATCHKEY_ALLOW_PRIVATE_SERVICES,
     geoipFile,
     passkeys: {

@@ -98,6 +98,7 @@ export const variables = z.object({
   LATCHKEY_REGISTRATION: oneOf(['closed', 'token', 'open']).default('open'),
   LATCHKEY_REGISTRATION_TTL: wholeNumber(3600, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_METADATA_DOCUMENTS: flag.default(true),
+  LATCHKEY_TOKEN_ENDPOINT_AUDIENCE: flag.default(false),
   LATCHKEY_ALLOW_PRIVATE_SERVICES: flag.default(false),
   LATCHKEY_GEOIP_FILE: z.string().optional(),
 });
@@ -167,6 +168,8 @@ export interface Config {
     /** Whether a URL is accepted as a client_id, with a document there in the place of a registration. */
     documents: boolean;
   };
+  /** Whether the assertion of any client may have the token endpoint as its audience. */
+  tokenEndpointAudience: boolean;
   /** Whether requests to URLs of others may use http and private addresses. */
   allowPrivateServices: boolean;
   /** A database in the MaxMind DB format, for the places of sessions. Absolute. */

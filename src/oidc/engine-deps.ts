@@ -30,7 +30,14 @@ export interface EnginePages {
 export interface EngineDeps {
   config: Pick<
     Config,
-    'clientCertificates' | 'issuer' | 'trustProxy' | 'ttl' | 'secondFactor' | 'groupsClaim'
+    | 'clientCertificates'
+    | 'issuer'
+    | 'trustProxy'
+    | 'ttl'
+    | 'secondFactor'
+    | 'tokenEndpointAudience'
+    | 'mtlsUrl'
+    | 'groupsClaim'
   >;
   secrets: Secrets;
   /** Returns the storage of a model by its name; that of `Client` returns documents of RFC 7591. */
@@ -45,7 +52,7 @@ export interface EngineDeps {
   fetch: GuardedFetch;
   findPairwiseSubject: FindPairwiseSubject;
   /** Of applications that register themselves. */
-  registration: Pick<Registration, 'checkMetadata' | 'features'>;
+  registration: Pick<Registration, 'checkMetadata' | 'features' | 'isSectorRead'>;
   signInRequests: SignInRequestHooks;
   identityAssertions: IdentityAssertionDeps;
   findUnconnected: PromptDeps['findUnconnected'];

@@ -7,7 +7,7 @@ import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthorizationDetails } from './authorization-details.ts';
 import { createCiba } from './ciba/configuration.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
-import { checkAssertion, FAST_CLOCK } from './client-authentication/assertions.ts';
+import { createAssertionCheck, FAST_CLOCK, toAliases } from './client-authentication/assertions.ts';
 import { createMutualTls } from './client-authentication/certificates.ts';
 import { requireNonce } from './client-authentication/proofs.ts';
 import { giveClientClaims } from './client-claims.ts';
@@ -17,7 +17,7 @@ import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
 import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
-import { completeClientKeys, tolerateFastClocks } from './engine/client-keys.ts';
+import { acceptAudiences, completeClientKeys, tolerateFastClocks } from './engine/client-keys.ts';
 import { addSidToIdTokens } from './engine/id-tokens.ts';
 import { cacheClientsByDocument, checkEngine, replaceUriComparison } from './engine/internals.ts';
 import { replaceSigningKeys } from './engine/keys.ts';
@@ -77,6 +77,7 @@ function configuration(
     scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
     responseTypes: ['code'],
     subjectTypes: ['public', 'pairwise'],
+    sectorIdentifierUriValidate: deps.registration.isSectorRead,
     pairwiseIdentifier: async (_ctx: unknown, accountId: string, client: { sectorIdentifier: string }) =>
       deps.findPairwiseSubject(client.sectorIdentifier, accountId),
     acrValues: [...ACR_VALUES],
@@ -100,7 +101,7 @@ function configuration(
     conformIdTokenClaims: false,
     clockTolerance: 0,
     clientAuthMethods: [...AUTH_METHODS, 'none'],
-    assertJwtClientAuthClaimsAndHeader: checkAssertion,
+    assertJwtClientAuthClaimsAndHeader: createAssertionCheck(config),
     enabledJWA: {
       clientAuthSigningAlgValues: [...ASSERTION_ALGS],
       idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
@@ -218,6 +219,7 @@ export function createProvider(deps: EngineDeps): Provider {
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider, completeClientKeys, isDocumentUrl);
   tolerateFastClocks(provider, FAST_CLOCK);
+  acceptAudiences(provider, (urls) => toAliases(urls, config));
   replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
     isRegistered(uri, registered, any_port),
   );

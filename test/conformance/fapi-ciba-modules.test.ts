@@ -104,6 +104,20 @@ describe('the FAPI-CIBA modules', () => {
     assert.equal((await poll('', other, fields)).body.error, 'invalid_grant');
   });
 
+  test('fapi-ciba-id1: assertions are for the issuer, the token endpoint or the backchannel endpoint', async () => {
+    for (const aud of [server.issuer, `${server.issuer}/token`, `${server.issuer}/backchannel`]) {
+      const asked = await ask(await signed(), { claims: { aud } });
+      assert.equal(asked.status, 200, JSON.stringify(asked.body));
+      await answerRequest(browser, 'deny');
+    }
+    for (const aud of [`${server.issuer}/request`, [server.issuer, `${server.issuer}/token`]])
+      assert.equal((await ask(await signed(), { claims: { aud } })).status, 401);
+    const client_assertion = await sign(server, app.client.client_id, app.key, {
+      claims: { aud: `${server.issuer}/token` },
+    });
+    assert.equal((await poll('x', app, { client_assertion })).body.error, 'invalid_grant');
+  });
+
   test('user-rejects-authentication: access_denied', async () => {
     const id = await start();
     await answerRequest(browser, 'deny');

@@ -59,7 +59,8 @@ describe('a document in a private network', () => {
       assert.match(String(answer.body.error), /^invalid_client/);
       const sector = { subject_type: 'pairwise', sector_identifier_uri: `${documents.origin}/sector.json` };
       documents.documents.set('/sector.json', redirect_uris);
-      await register(server, { redirect_uris, ...sector });
+      const refused = await register(server, { redirect_uris, ...sector });
+      assert.deepEqual([refused.status, refused.body.error], [400, 'invalid_client_metadata']);
       assert.deepEqual(documents.requests, []);
     } finally {
       documents.close();

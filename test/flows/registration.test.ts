@@ -181,7 +181,6 @@ describe('an application that registers itself', () => {
     const { body } = await register(server, {
       ...DESCRIPTION,
       logo_uri: 'http://127.0.0.1:1/logo.png',
-      sector_identifier_uri: 'https://127.0.0.1:1/sector.json',
       jwks_uri: 'https://127.0.0.1:1/jwks.json',
     });
     assert.equal(body.logo_uri, undefined);

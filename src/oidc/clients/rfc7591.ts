@@ -54,6 +54,7 @@ const MEMBERS: Record<string, Member> = {
   require_pushed_authorization_requests: { input: 'requirePar', type: 'flag' },
   response_modes: { input: 'responseModes', type: 'list' },
   subject_type: { input: 'subjectType', type: 'text' },
+  sector_identifier_uri: { input: 'sectorIdentifierUri', type: 'text' },
   dpop_bound_access_tokens: { input: 'requireDpop', type: 'flag' },
   tls_client_certificate_bound_access_tokens: { input: 'requireMtls', type: 'flag' },
 };
@@ -71,8 +72,6 @@ const OWN_MEMBERS: Record<string, Member> = {
   is_resource_server: { input: 'resourceServer', type: 'flag' },
   display_code: { input: 'displayCode', type: 'flag' },
   refresh_token_max_ttl: { input: 'refreshTokenMaxTtl', type: 'number' },
-  // The engine reads its address.
-  sector_identifier_uri: { input: 'sectorIdentifierUri', type: 'text' },
   access_token_ttl: { input: 'accessTokenTtl', type: 'number' },
   refresh_overlap: { input: 'refreshOverlap', type: 'number' },
   hand_out_services: { input: 'handOutServices', type: 'list' },

@@ -100,3 +100,18 @@ export function tolerateFastClocks(provider: Provider, seconds: number): void {
     get: () => (Provider.ctx && found.has(Provider.ctx.oidc) ? seconds : clockTolerance),
   });
 }
+
+/**
+ * Accepts further audiences of client assertions, before our own check of them.
+ * @param more for the addresses that the engine accepts: the issuer, and the endpoints of the request and of tokens
+ */
+export function acceptAudiences(provider: Provider, more: (urls: string[]) => string[]): void {
+  const { prototype } = provider.OIDCContext as unknown as {
+    prototype: { clientJwtAuthExpectedAudience(): Set<string> };
+  };
+  const { clientJwtAuthExpectedAudience } = prototype;
+  prototype.clientJwtAuthExpectedAudience = function () {
+    const accepted = [...clientJwtAuthExpectedAudience.call(this)];
+    return new Set([...accepted, ...more(accepted)]);
+  };
+}

@@ -1,7 +1,10 @@
+import { describesItself } from '../../access/registered-via.ts';
 import type { Driver } from '../../database/driver/contract.ts';
 import { randomToken, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { createClientCache } from '../clients/cache.ts';
+import type { EngineClient } from '../clients/client-document.ts';
+import { findDescribed } from './described.ts';
 import { createMetadataDocuments } from './metadata-documents.ts';
 import { createMetadataRules } from './metadata-rules.ts';
 import { createRegisteredClients } from './registered-clients.ts';
@@ -16,6 +19,13 @@ interface RegistrationDeps {
   };
 }
 
+/**
+ * Whether the list of a `sector_identifier_uri` is read (OpenID Connect Registration section 5). That of an application that
+ * registers itself is read when it registers or changes, and not each time that a stranger names it in a request.
+ */
+const isSectorRead = (client: EngineClient): boolean =>
+  !describesItself(client) || findDescribed(client.clientId) !== undefined;
+
 /** What the engine needs for applications that register themselves. */
 export function createRegistration({ config, driver, secrets, limits }: RegistrationDeps) {
   const { issuer } = config;
@@ -24,6 +34,7 @@ export function createRegistration({ config, driver, secrets, limits }: Registra
     /** The storage of clients: those that are registered, and those that register themselves. */
     clients: { find: cache.find, ...createRegisteredClients({ secrets, forget: cache.forget }) },
     checkMetadata: createMetadataRules(issuer),
+    isSectorRead,
     features: {
       registration: {
         enabled: true,

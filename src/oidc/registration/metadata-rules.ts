@@ -41,7 +41,13 @@ function methodOf({ token_endpoint_auth_method: stated, [METHOD_CHOICES]: choice
  * would refuse the schemes and ports of programs on a device.
  */
 function withoutDefaults(metadata: Metadata): Metadata {
-  const { application_type: type, token_endpoint_auth_signing_alg: alg, ...rest } = metadata;
+  const {
+    application_type: type,
+    token_endpoint_auth_signing_alg: alg,
+    // The document could change at any time, and the list of its sector would have to be read each time.
+    sector_identifier_uri: _,
+    ...rest
+  } = metadata;
   const method = methodOf(metadata);
   const stated = {
     ...rest,

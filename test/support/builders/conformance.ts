@@ -68,9 +68,10 @@ async function callbackOf(response: Response): Promise<Record<string, string> | 
 export async function openSuite(
   t: Parameters<typeof startServer>[0],
   mode: Suite['mode'] = 'default',
+  config: NonNullable<Parameters<typeof startServer>[2]>['config'] = {},
 ): Promise<Suite> {
   // The suite runs beside the server, as its callback says.
-  const server = await startServer(t, 'sqlite', { config: { allowPrivateServices: true } });
+  const server = await startServer(t, 'sqlite', { config: { allowPrivateServices: true, ...config } });
   const { clients, accounts, issuer } = server;
   const { username, password, configuration } = await seedConformance({ clients, accounts, issuer });
   const { client, client2 } = configuration;
