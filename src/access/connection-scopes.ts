@@ -37,7 +37,7 @@ export function describeConnectionScope(scope: string, displayName?: string): st
   const { service, access } = parsed;
   const name = displayName ?? nameOf(service);
   if (access === 'token')
-    return `Hold a key to the account that you connect at ${name}, and do everything there that you allow there, without going through this server`;
+    return `Hold a key to the account that you connect at ${name}. It opens everything that you allow there, without going through this server`;
   const verbs = access === 'read' ? 'See' : 'See, add, change and delete';
   return `${verbs} your data at ${name}, with the account that you connect`;
 }

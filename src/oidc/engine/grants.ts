@@ -1,4 +1,6 @@
+import { hash, type X509Certificate } from 'node:crypto';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { findState } from './keys.ts';
 
 /** A resource as the engine knows it. */
 export interface EngineResource {
@@ -40,4 +42,29 @@ export async function bindToClientKey(ctx: KoaContextWithOIDC, token: BindableTo
   if (proof) token.setThumbprint('jkt', proof.thumbprint);
   const certificate = helpers.checkMtlsCert(provider, ctx);
   if (certificate) token.setThumbprint('x5t', certificate);
+}
+
+/** What a token is bound to, if it is (RFC 9449 section 6.1, RFC 8705 section 3.1). */
+export interface BoundToken {
+  jkt?: string;
+  'x5t#S256'?: string;
+}
+
+interface MutualTls {
+  configuration: { features: { mTLS: { getCertificate(ctx: object): X509Certificate | undefined } } };
+}
+
+/**
+ * Whether a request to the token endpoint has the proof of the key, or the certificate, that a token is bound to.
+ * @throws InvalidDpopProof, UseDpopNonce, InvalidGrant when the proof is invalid, or was used before
+ */
+export async function showsKeyOf(ctx: KoaContextWithOIDC, token: BoundToken): Promise<boolean> {
+  const { provider, client } = ctx.oidc;
+  const proof = await helpers.validateDpop(provider, ctx);
+  await helpers.checkDpopReplay(provider, ctx, proof, client?.clientId ?? '');
+  if (token.jkt !== undefined && token.jkt !== proof?.thumbprint) return false;
+  if (token['x5t#S256'] === undefined) return true;
+  const { features } = (findState(provider) as MutualTls).configuration;
+  const certificate = features.mTLS.getCertificate(ctx);
+  return certificate !== undefined && token['x5t#S256'] === hash('sha256', certificate.raw, 'base64url');
 }

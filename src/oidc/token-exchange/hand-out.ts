@@ -7,7 +7,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import type { FindAccount } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { connectionScopesLeft } from '../connection-access.ts';
-import { bindToClientKey } from '../engine/grants.ts';
+import { showsKeyOf } from '../engine/grants.ts';
 import { requireGrant } from '../storage/statements.ts';
 import { getSubjectToken, type SubjectToken } from './presented-tokens.ts';
 
@@ -84,19 +84,11 @@ const textOf = (ctx: KoaContextWithOIDC, name: string): string | undefined => {
 
 /** @throws InvalidRequest for a token that a thief could have, or that is for another API */
 async function checkSubject(ctx: KoaContextWithOIDC, subject: SubjectToken): Promise<void> {
-  const { provider, client } = ctx.oidc;
-  if (subject.clientId !== client?.clientId || subject.aud !== undefined || subject.extra?.act)
+  if (subject.clientId !== ctx.oidc.client?.clientId || subject.aud !== undefined || subject.extra?.act)
     throw new errors.InvalidRequest(
       'the subject_token must be an access token of this application itself, for no other API',
     );
-  // A token that is never saved takes the key of this request.
-  const shown = new provider.AccessToken({ client: client as never, accountId: subject.accountId } as never);
-  await bindToClientKey(ctx, shown as never);
-  const { jkt, 'x5t#S256': certificate } = shown as unknown as SubjectToken;
-  const isShown =
-    (subject.jkt === undefined || subject.jkt === jkt) &&
-    (subject['x5t#S256'] === undefined || subject['x5t#S256'] === certificate);
-  if (!isShown)
+  if (!(await showsKeyOf(ctx, subject)))
     throw new errors.InvalidRequest(
       'the subject_token is bound to a key: send a DPoP proof, or use the client certificate, of that key',
     );

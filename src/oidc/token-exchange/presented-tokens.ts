@@ -1,6 +1,7 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { AuthorizationDetail } from '../../access/authorization-details.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
+import type { BoundToken } from '../engine/grants.ts';
 import { findSourceFamily, setSourceFamily } from '../storage/exchanged-tokens.ts';
 
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
@@ -12,7 +13,7 @@ interface ActingClient {
 }
 
 /** A token of a user that a client presents. */
-export interface SubjectToken {
+export interface SubjectToken extends BoundToken {
   accountId: string;
   clientId: string;
   aud?: string | string[];
@@ -26,9 +27,6 @@ export interface SubjectToken {
   rar?: AuthorizationDetail[];
   /** The grant under which it was issued. */
   grantId: string;
-  /** The key, or the certificate, that its client has to show with it (RFC 9449, RFC 8705). */
-  jkt?: string;
-  'x5t#S256'?: string;
 }
 
 /** How many applications may act one for the other. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import * as oidc from 'openid-client';
 import { Browser } from '../support/browser.ts';
@@ -6,6 +7,8 @@ import { answerOf, walk } from '../support/builders/authorization.ts';
 import { askForToken, beginHandOut, CONNECTION_TOKEN } from '../support/builders/hand-outs.ts';
 import { startWithGoogle } from '../support/builders/proxied-calls.ts';
 import { EXCHANGE } from '../support/builders/token-exchange.ts';
+import { isOpensslInstalled } from '../support/certificates.ts';
+import { createCertificateFolder, makeSelfSigned } from '../support/client-certificates.ts';
 
 test('a token that is bound to a key is exchanged for one of a service with its proof alone', async (t) => {
   const started = await startWithGoogle(t, 'sqlite');
@@ -54,4 +57,37 @@ test('a token that is bound to a key is exchanged for one of a service with its 
   assert.match(String(bare.body.error_description), /bound to a key/);
   const thief = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair());
   await assert.rejects(ask(thief), { error: 'invalid_request' });
+});
+
+test('a token that is bound to a certificate is exchanged with that certificate alone', {
+  skip: !isOpensslInstalled() && 'apt-get install openssl',
+}, async (t) => {
+  const started = await startWithGoogle(t, 'sqlite', {
+    trustProxy: ['127.0.0.1'],
+    clientCertificates: { header: 'x-client-cert', verifiedHeader: 'x-client-verify' },
+  });
+  const { server } = started;
+  const folder = createCertificateFolder();
+  const [own, other] = [makeSelfSigned(folder, 'own'), makeSelfSigned(folder, 'other')];
+  const { client, token } = await beginHandOut(started);
+  const row = server.database.knex('T_access_tokens').where({ client_id: client.client_id });
+  const { payload } = await row.clone().first('payload');
+  const thumbprint = hash('sha256', new X509Certificate(own.cert).raw, 'base64url');
+  await row.clone().update({ payload: JSON.stringify({ ...JSON.parse(payload), 'x5t#S256': thumbprint }) });
+  const by = (cert: string) =>
+    fetch(`${server.issuer}/token`, {
+      method: 'POST',
+      headers: { 'x-client-cert': encodeURIComponent(cert), 'x-client-verify': 'SUCCESS' },
+      body: new URLSearchParams({
+        client_id: client.client_id,
+        client_secret: String(client.client_secret),
+        grant_type: EXCHANGE,
+        subject_token: token,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        requested_token_type: `${CONNECTION_TOKEN}google`,
+      }),
+    });
+  assert.equal((await askForToken(server, client, token)).status, 400);
+  assert.equal((await by(other.cert)).status, 400);
+  assert.equal((await by(own.cert)).status, 200);
 });
