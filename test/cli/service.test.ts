@@ -46,6 +46,15 @@ describe('latchkey service', () => {
     assert.deepEqual(await json(['show', shown.id]), shown, 'the id names it, too');
   });
 
+  test('lets people sign in with it, or not', async () => {
+    assert.equal((await json(['update', 'google', '--allow-sign-in'])).settings.maySignIn, true);
+    assert.equal((await json(['update', 'google', '--scope', 'openid email'])).settings.maySignIn, true);
+    assert.equal((await json(['update', 'google', '--no-allow-sign-in'])).settings.maySignIn, false);
+    const refused = await run(['add', 'motion', '--allow-sign-in']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /Nobody can sign in with an API key/);
+  });
+
   test('seals the secret: no row and no event contains it', async () => {
     const { knex } = shared.server.database;
     const [row] = await knex('T_service_configs').where({ service_name: 'google' });

@@ -127,16 +127,17 @@ describe('the services of the console', () => {
   test('change a service, whose secret stays unless there is a new one', async () => {
     const page = `${PATH}/google`;
     const fields = { display_name: 'Google of the harbour', client_id: 'new', scope: 'openid', calls: '60' };
-    const changed = await send(page, { ...fields, client_secret: '' });
+    const changed = await send(page, { ...fields, client_secret: '', sign_in: 'yes' });
     assert.equal(changed.headers.get('location'), `${page}?done=changed`);
     const { display_name, client_id, settings, has_client_secret } = await services().show('google');
     assert.deepEqual(
-      [display_name, client_id, settings.rateLimit, has_client_secret],
-      ['Google of the harbour', 'new', { requests: 60, seconds: 60 }, true],
+      [display_name, client_id, settings.rateLimit, settings.maySignIn, has_client_secret],
+      ['Google of the harbour', 'new', { requests: 60, seconds: 60 }, true, true],
     );
     await send(page, { ...fields, calls: '' });
     const after = await services().show('google');
     assert.equal(after.settings.rateLimit, undefined);
+    assert.equal(after.settings.maySignIn, undefined);
     const refused = await send(page, { ...fields, calls: 'many', display_name: '' });
     assert.match(await refused.text(), /href="#display_name">Enter a name.*href="#calls">A rate limit/s);
     const { knex } = shared.server.database;
