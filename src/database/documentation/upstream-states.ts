@@ -8,7 +8,6 @@ export const upstreamStates: Record<string, TableDescription> = {
     columns: {
       state_hash: 'Digest of the `state` that was sent there.',
       account_id: 'The account that connects; NULL: a sign-in.',
-      authorization_request_id: 'The authorization request of an application to which the person returns.',
       provider: 'The `service_name` of the service.',
       payload_sealed:
         'The PKCE verifier, the nonce, a digest that binds the browser, and where to go next; for a sign-up, the username, name and address that were typed.',
@@ -22,10 +21,6 @@ export const upstreamStates: Record<string, TableDescription> = {
     },
     unenforced: {
       provider: SERVICE_REFERENCE,
-      authorization_request_id: {
-        target: 'T_authorization_requests.id',
-        why: 'The request may expire before the person returns.',
-      },
     },
     secrets: {
       state_hash: DIGEST,

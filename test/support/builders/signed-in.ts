@@ -3,7 +3,7 @@ import type { TestServer } from '../server.ts';
 
 /** Opens one of our pages in a new browser and signs in on the way. @returns the browser and the page */
 export async function visit(
-  server: TestServer,
+  server: Pick<TestServer, 'issuer'>,
   person: { username: string; password: string },
   path: string,
   browser = new Browser(server.issuer),

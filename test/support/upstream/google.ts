@@ -49,11 +49,17 @@ interface Knobs {
   onRefresh(): unknown;
 }
 
-const token = (kind: string) => `${kind}-${randomBytes(18).toString('base64url')}`;
 const DENIED = { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' };
 
 /** A service that behaves like Google: https://developers.google.com/identity/protocols/oauth2/web-server */
 export async function startGoogle(t: Pick<TestContext, 'after'>) {
+  /** Every secret that it has made: its own, codes and tokens. */
+  const secrets: string[] = [];
+  const token = (kind: string) => {
+    const made = `${kind}-${randomBytes(18).toString('base64url')}`;
+    secrets.push(made);
+    return made;
+  };
   const clientId = `client-${randomBytes(6).toString('hex')}.apps.example`;
   const clientSecret = token('secret');
   const { privateKey } = await generateKeyPair('RS256');
@@ -214,6 +220,7 @@ export async function startGoogle(t: Pick<TestContext, 'after'>) {
     ...google,
     clientId,
     clientSecret,
+    secrets,
     knobs,
     counts,
     /** Whether that refresh token still works there. */
