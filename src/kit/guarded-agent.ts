@@ -1,7 +1,7 @@
 import { lookup as lookUp } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { Agent, buildConnector } from 'undici';
+import type { Agent } from 'undici';
 
 /** Whether an IP address belongs to one host of the public internet, so not to this machine, its network or a tunnel into it. */
 export function isPublicAddress(address: string): boolean {
@@ -36,16 +36,17 @@ export function assertScheme({ protocol }: URL, allowPrivate: boolean): void {
 
 /**
  * Makes the connections for requests to a URL that somebody else chose. Against server-side request forgery it connects only to
- * public addresses.
+ * public addresses. It loads undici, which takes a tenth of a second of CPU, so call it when the first request is sent.
  * @param options `allowPrivate`: also to others, for tests and for services in the same network. `resolveName`: instead of the
  *   system's resolver. `timeLimit`: milliseconds for a connection. `agent`: further options of undici
  */
-export function createGuardedAgent(options: {
+export async function createGuardedAgent(options: {
   allowPrivate: boolean;
   resolveName?: typeof lookUp | undefined;
   timeLimit: number;
   agent: Omit<Agent.Options, 'connect'>;
-}): Agent {
+}): Promise<Agent> {
+  const { Agent, buildConnector } = await import('undici');
   const { allowPrivate, resolveName = lookUp, timeLimit: timeout, agent } = options;
   if (allowPrivate) return new Agent({ ...agent, connect: { timeout } });
   const connect = buildConnector({ lookup: checkedLookup(resolveName), timeout });

@@ -1,5 +1,5 @@
 import type { lookup as lookUp } from 'node:dns';
-import { fetch, type RequestInit as UndiciInit } from 'undici';
+import type { Agent, RequestInit as UndiciInit } from 'undici';
 import { assertScheme, createGuardedAgent } from './guarded-agent.ts';
 
 /** Milliseconds for the whole exchange: name, connection, headers and body. */
@@ -35,20 +35,23 @@ export function createGuardedFetch(options: {
   resolveName?: typeof lookUp;
 }): GuardedFetch {
   const { allowPrivate, resolveName } = options;
-  // Each document comes from another host, so no connection is kept.
-  const agent = createGuardedAgent({
-    allowPrivate,
-    resolveName,
-    timeLimit: TIME_LIMIT,
-    agent: { pipelining: 0 },
-  });
+  let agent: Promise<Agent> | undefined;
   return async (url, init = {}) => {
     const target = new URL(url);
     assertScheme(target, allowPrivate);
+    // Each document comes from another host, so no connection is kept.
+    agent ??= createGuardedAgent({
+      allowPrivate,
+      resolveName,
+      timeLimit: TIME_LIMIT,
+      agent: { pipelining: 0 },
+    });
+    const { fetch } = await import('undici');
+    const dispatcher = await agent;
     const limit = AbortSignal.timeout(TIME_LIMIT);
     const signal = init.signal ? AbortSignal.any([init.signal, limit]) : limit;
     // The engine passes a dispatcher of its own, and not all of its requests say how redirects are treated.
-    const own = { ...init, dispatcher: agent, redirect: 'manual', signal } as UndiciInit;
+    const own = { ...init, dispatcher, redirect: 'manual', signal } as UndiciInit;
     const response = await fetch(target, own);
     const body = await readBody(response.body);
     const { status, statusText } = response;

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { assertScheme, createGuardedAgent } from '../../kit/guarded-agent.ts';
 import { upstreamTimeout, upstreamUnreachable } from '../refusals.ts';
@@ -43,22 +43,26 @@ export function createApiClient({
   allowPrivate: boolean;
   times?: typeof TIMES;
 }) {
-  const agent = createGuardedAgent({
-    allowPrivate,
-    timeLimit: times.connect,
-    agent: {
-      headersTimeout: times.headers,
-      bodyTimeout: times.idle,
-      connections: CONNECTIONS,
-      pipelining: 1,
-    },
-  });
+  const createAgent = () =>
+    createGuardedAgent({
+      allowPrivate,
+      timeLimit: times.connect,
+      agent: {
+        headersTimeout: times.headers,
+        bodyTimeout: times.idle,
+        connections: CONNECTIONS,
+        pipelining: 1,
+      },
+    });
+  let agent: Promise<Agent> | undefined;
   return {
     /** @throws LatchkeyError bad_gateway, gateway_timeout, or the reason of the signal if that is one */
     async send({ origin, path, method, headers, body, signal }: UpstreamCall): Promise<UpstreamResponse> {
       assertScheme(new URL(origin), allowPrivate);
+      agent ??= createAgent();
+      const connections = await agent;
       try {
-        return await agent.request({
+        return await connections.request({
           origin,
           path,
           method: method as Dispatcher.HttpMethod,
@@ -70,7 +74,7 @@ export function createApiClient({
         throw toRefusal(error, signal.aborted ? signal.reason : undefined);
       }
     },
-    close: () => agent.destroy(),
+    close: async () => (await agent)?.destroy(),
   };
 }
 
