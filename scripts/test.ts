@@ -6,6 +6,7 @@ import { spec } from 'node:test/reporters';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeBatches } from '../test/support/batches.ts';
+import { QUICK_LOADING } from '../test/support/child-environment.ts';
 import { prepareTemplates } from '../test/support/databases.ts';
 import { type EngineName, urlVariable } from '../test/support/engines.ts';
 import { withLongestTests } from '../test/support/longest-tests.ts';
@@ -34,8 +35,10 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** In milliseconds. Races that are repeated by hand take as long as they take. */
+/** In milliseconds, for a test. Races that are repeated by hand take as long as they take. */
 const TIMEOUT = values.rounds ? Number.POSITIVE_INFINITY : 300_000;
+/** For a process with all of its tests. Several take turns on a core. */
+const BATCH_TIMEOUT = 4 * TIMEOUT;
 /** The folders with the longest tests. They start first, so that no long test runs alone at the end. */
 const FIRST = ['test/engines/', 'test/browser/', 'test/flows/'];
 
@@ -108,9 +111,9 @@ process.stdout.write(`Engines: ${engines.join(', ')}.\n`);
 const isWhole = positionals.length === 0;
 const tests = run({
   files: isWhole ? writeBatches(allFiles(), folder, compiled) : positionals.map(compiled),
-  execArgv: isWhole ? ['--import', pathToFileURL(compiled('test/support/without-async-hooks.ts')).href] : [],
+  execArgv: isWhole ? batchArguments() : [],
   concurrency: Number(values.concurrency),
-  timeout: TIMEOUT,
+  timeout: isWhole ? BATCH_TIMEOUT : TIMEOUT,
   signal: cancel.signal,
   ...(values.name ? { testNamePatterns: [new RegExp(values.name)] } : {}),
 });
@@ -131,6 +134,13 @@ function allFiles(): string[] {
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => `test/${file}`)
     .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/** Options of Node.js for a process with several files. A later limit replaces the runner's, which is for the process. */
+function batchArguments(): string[] {
+  const limit = Number.isFinite(TIMEOUT) ? [`--test-timeout=${TIMEOUT}`] : [];
+  const preload = pathToFileURL(compiled('test/support/without-async-hooks.ts')).href;
+  return [...limit, ...QUICK_LOADING, '--import', preload];
 }
 
 /** @returns the path of the compiled test */

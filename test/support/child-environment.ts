@@ -6,6 +6,9 @@ import { join } from 'node:path';
 const home = mkdtempSync(join(tmpdir(), 'latchkey-home-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 
+/** Node.js then looks up no real path for each of a thousand modules, which is a tenth of the CPU time of a start. */
+export const QUICK_LOADING = ['--preserve-symlinks', '--preserve-symlinks-main'];
+
 /**
  * The environment of a program that a test starts: only the variables that every program needs, so that no
  * setting of the machine affects the test.

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import mysql from 'mysql2/promise';
-import pg from 'pg';
+import type mysql from 'mysql2/promise';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
@@ -95,7 +94,8 @@ function serverDatabase(engine: Exclude<EngineName, 'sqlite'>, name: string): Te
 async function administer(engine: Exclude<EngineName, 'sqlite'>, sql: string): Promise<void> {
   if (engine !== 'postgres')
     return withMysql(engine, async (connection) => void (await connection.query(sql)));
-  const client = new pg.Client({ connectionString: serverUrl(engine).href });
+  const { Client } = await import('pg');
+  const client = new Client({ connectionString: serverUrl(engine).href });
   await client.connect();
   await client.query(sql).finally(() => client.end());
 }
@@ -104,19 +104,33 @@ async function withMysql<T>(
   engine: 'mariadb' | 'mysql',
   work: (connection: mysql.Connection) => Promise<T>,
 ): Promise<T> {
-  const connection = await mysql.createConnection({ uri: serverUrl(engine).href, multipleStatements: true });
+  const { createConnection } = await import('mysql2/promise');
+  const connection = await createConnection({ uri: serverUrl(engine).href, multipleStatements: true });
   return work(connection).finally(() => connection.end());
 }
 
-/** MySQL has no templates: the same tables are created in one round trip, and filled from the template. */
-function copyStatements(engine: 'mariadb' | 'mysql', from: string, to: string): Promise<string> {
+type Tables = { name: string; create: string }[];
+const templateTables = new Map<EngineName, Promise<Tables>>();
+
+function readTables(engine: 'mariadb' | 'mysql', from: string): Promise<Tables> {
   return withMysql(engine, async (connection) => {
     const [tables] = await connection.query<mysql.RowDataPacket[]>(`SHOW TABLES FROM ${from}`);
-    const statements = ['SET foreign_key_checks = 0', `CREATE DATABASE ${to}`, `USE ${to}`];
-    for (const table of tables.flatMap((row) => Object.values(row))) {
-      const [[row]] = await connection.query<mysql.RowDataPacket[]>(`SHOW CREATE TABLE ${from}.${table}`);
-      statements.push(row?.['Create Table'], `INSERT INTO ${table} SELECT * FROM ${from}.${table}`);
+    const read: Tables = [];
+    for (const name of tables.flatMap((row) => Object.values(row))) {
+      const [[row]] = await connection.query<mysql.RowDataPacket[]>(`SHOW CREATE TABLE ${from}.${name}`);
+      read.push({ name, create: row?.['Create Table'] });
     }
-    return statements.join(';\n');
+    return read;
   });
+}
+
+/** MySQL has no templates: the same tables are created in one round trip, and filled from the template. */
+async function copyStatements(engine: 'mariadb' | 'mysql', from: string, to: string): Promise<string> {
+  const reading = templateTables.get(engine) ?? readTables(engine, from);
+  templateTables.set(engine, reading);
+  const copied = (await reading).flatMap(({ name, create }) => [
+    create,
+    `INSERT INTO ${name} SELECT * FROM ${from}.${name}`,
+  ]);
+  return ['SET foreign_key_checks = 0', `CREATE DATABASE ${to}`, `USE ${to}`, ...copied].join(';\n');
 }

@@ -8,7 +8,7 @@ import { createSecrets } from '../../src/kit/secrets.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import type { ClientInput } from '../../src/oidc/clients/input.ts';
 import { createClients } from '../../src/oidc/clients/service.ts';
-import { childEnvironment } from './child-environment.ts';
+import { childEnvironment, QUICK_LOADING } from './child-environment.ts';
 import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } from './databases.ts';
 import type { EngineName } from './engines.ts';
 import { freePort } from './free-port.ts';
@@ -35,7 +35,7 @@ export interface ServerProcess {
 }
 
 function spawnServer(env: NodeJS.ProcessEnv, onOutput: (text: string) => void): ChildProcess {
-  const child = spawn(process.execPath, ['--import', cheapHashes, main], {
+  const child = spawn(process.execPath, [...QUICK_LOADING, '--import', cheapHashes, main], {
     cwd: projectPath('.'),
     env: childEnvironment({ LATCHKEY_HOST: '127.0.0.1', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
