@@ -32,6 +32,10 @@ describe('a token of a connection is not handed out', () => {
     const { status, body } = await begun.ask();
     assert.deepEqual([status, body.error], [400, 'unauthorized_client']);
     assert.match(String(body.error_description), /client update --hand-out/);
+    // Not even the scope, which the wildcard would include.
+    const { knex } = server.database;
+    const row = await knex('T_access_tokens').where({ client_id: begun.client.client_id }).first('scope');
+    assert.equal(row.scope, 'openid connections:google.write');
     const [event] = await eventsOf(begun.client.client_id).where({ action: 'token_request.refused' });
     assert.equal(JSON.parse(event.details).parameter, 'requested_token_type');
 
@@ -76,6 +80,9 @@ describe('a token of a connection is not handed out', () => {
     assert.equal((await ask()).status, 200);
     await call(server, client, '/token/revocation', { token });
     assert.equal((await ask()).body.error, 'invalid_request');
+    await server.database.knex('T_accounts').where({ id: other.person.id }).update({ is_active: false });
+    const disabled = await other.ask();
+    assert.deepEqual([disabled.status, disabled.body.error], [400, 'invalid_request']);
   });
 
   test('for the connection of another person, or one of several that is not named', async () => {
