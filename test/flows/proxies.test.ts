@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
 import { startHaproxy, startNginx, withoutProxy } from '../support/http-proxies.ts';
 import { startServer } from '../support/server.ts';
 import { openWorld } from '../support/world.ts';
@@ -27,7 +28,8 @@ async function addressThrough(
   return event.ip_address;
 }
 
-const nginx = (t: TestContext, origin: string) => startNginx(t, { '/': `proxy_pass ${origin}; ${FORWARD}` });
+const nginx = (t: TestContext, origin: string) =>
+  startNginx(t, { '/': `proxy_pass ${origin}; ${FORWARD} proxy_buffer_size 8k;` });
 const haproxy = (t: TestContext, origin: string) => startHaproxy(t, [origin]);
 
 for (const [name, start] of Object.entries({ nginx, haproxy }))
@@ -51,6 +53,20 @@ test('behind nginx and HAProxy in a row, two trusted hops reach the client', {
   assert.equal(await addressThrough(t, 2, row), '198.51.100.7');
   assert.equal(await addressThrough(t, ['127.0.0.0/8'], row), '198.51.100.7');
   assert.equal(await addressThrough(t, 1, row), '127.0.0.1');
+});
+
+test('the longest authorization request goes through nginx', { skip: withoutProxy('nginx') }, async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const request = authorization(await server.createClient());
+  // Without a Host of its own, nginx sends that of the server.
+  const proxy = await nginx(t, server.issuer);
+  const statuses = new Set<number>();
+  for (let length = 1500; length < 3000; length += 100) {
+    request.params.state = 's'.repeat(length);
+    const url = new URL(authorizeUrl(request), proxy);
+    statuses.add((await fetch(url, { redirect: 'manual' })).status);
+  }
+  assert.deepEqual([...statuses], [303, 400], 'accepted up to the limit, and then refused by Latchkey');
 });
 
 test('a connection is kept for 65 seconds, or as long as LATCHKEY_KEEP_ALIVE says', async (t) => {
