@@ -39,8 +39,10 @@ const { values, positionals } = parseArgs({
 const TIMEOUT = values.rounds ? Number.POSITIVE_INFINITY : 300_000;
 /** For a process with all of its tests. Several take turns on a core. */
 const BATCH_TIMEOUT = 4 * TIMEOUT;
-/** The folders with the longest tests. They start first, so that no long test runs alone at the end. */
-const FIRST = ['test/engines/', 'test/browser/', 'test/flows/'];
+/** The folders with the longest batches. They start first, so that no long one runs alone at the end. */
+const FIRST = ['test/flows/', 'test/browser/'];
+/** Its batches are many and short, and use both cores. */
+const LAST = 'test/engines/';
 
 const SERVERS: ServerName[] = ['postgres', 'mariadb', 'redis'];
 const PACKAGES = {
@@ -128,7 +130,8 @@ await Promise.all(servers.map((server) => server.stop()));
 function allFiles(): string[] {
   const rank = (file: string) => {
     const index = FIRST.findIndex((folder) => file.startsWith(folder));
-    return index < 0 ? FIRST.length : index;
+    if (index >= 0) return index;
+    return FIRST.length + (file.startsWith(LAST) ? 1 : 0);
   };
   return readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
