@@ -11,6 +11,12 @@ export const acrLevel = (acr: string | undefined): number =>
 
 export const MFA_LEVEL = acrLevel('mfa');
 
+/**
+ * Whether another service alone has said who the user is. It may ask nothing of somebody who is signed in there, so it does not
+ * show that they are at the browser.
+ */
+export const isByOtherServiceAlone = (amr: string[]): boolean => amr.includes('fed') && !amr.includes('mfa');
+
 /** @param amr authentication methods (RFC 8176) @returns the `acr` that they amount to */
 export function deriveAcr(amr: string[]): string {
   if (!amr.includes('mfa')) return 'pwd';

@@ -10,9 +10,6 @@ import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-
 /** How long after a sign-in the user may change factors without signing in again. */
 const FRESH_SECONDS = 300;
 
-/** Whether another service alone has said who the user is. */
-export const isByOtherServiceAlone = (amr: string[]): boolean => amr.includes('fed') && !amr.includes('mfa');
-
 /** Whether the sign-in was so recent that the same person is still at the browser. @param loginTs in seconds */
 export const isRecent = ({ loginTs }: { loginTs: number }) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
 

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { isByOtherServiceAlone } from '../access/acr.ts';
 import { fromEpoch } from '../database/instants.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { factorRequired } from '../identity/passkeys/add-credential.ts';
@@ -10,7 +11,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
-import { isByOtherServiceAlone, isRecent } from './fresh-sign-in.ts';
+import { isRecent } from './fresh-sign-in.ts';
 
 export interface AccountCeremoniesDeps {
   provider: Provider;

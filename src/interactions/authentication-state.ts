@@ -1,4 +1,4 @@
-import { acrLevel, deriveAcr, MFA_LEVEL } from '../access/acr.ts';
+import { acrLevel, deriveAcr, isByOtherServiceAlone, MFA_LEVEL } from '../access/acr.ts';
 import { currentUnit, type Origin } from '../database/unit-of-work.ts';
 import type { Factors } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -24,6 +24,8 @@ export interface AuthenticationStateDeps {
   secondFactorPolicy: SecondFactorPolicy;
   getFactors(accountId: string): Promise<Factors>;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
+  /** Whether a password or a passkey signs the account in. */
+  hasOwnWay(accountId: string): Promise<boolean>;
   /** Keeps the account of a user who signs in, if it is closing, in the commit of the current request. */
   keepIfClosing(accountId: string): Promise<void>;
   /** Creates the codes that a key decides. @throws LatchkeyError unauthenticated when the sign-in has ended */
@@ -64,6 +66,7 @@ export function createAuthenticationState({
   findAccount,
   createRecoveryCodes,
   keepIfClosing,
+  hasOwnWay,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
   const asksForMore = ({ params }: Details) => readRequestedAcr(params).level >= MFA_LEVEL;
@@ -133,6 +136,21 @@ export function createAuthenticationState({
     findFirstFactor(details: Details): FirstFactor | undefined {
       const saved = (details.result as { first_factor?: SavedFirstFactor } | undefined)?.first_factor;
       return saved && saved.uid === details.uid && now() - saved.at <= WAIT_SECONDS ? saved : undefined;
+    },
+
+    /**
+     * Call it before an account's first second factor is set up. Otherwise somebody who finds a browser in which its owner is
+     * signed in at another service could set up one of their own.
+     * @throws LatchkeyError forbidden when only another service has said who the user is, and the account has a password
+     */
+    async assertMayEnrol({ uid }: Details, { accountId, amr }: FirstFactor): Promise<void> {
+      if (!isByOtherServiceAlone(amr) || !(await hasOwnWay(accountId))) return;
+      throw new LatchkeyError(
+        'forbidden',
+        'own_sign_in_required',
+        'Your account needs a second factor. Sign in with your password to set it up.',
+        { back: { url: `/interaction/${uid}?step=sign-in`, label: 'Sign in with your password' } },
+      );
     },
 
     /** Signs in after the second factor. @param method RFC 8176 @returns where the browser goes */

@@ -95,6 +95,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     findAccount,
     secondFactorPolicy: deps.secondFactorStep.policy,
     keepIfClosing: deps.secondFactorStep.keepIfClosing,
+    hasOwnWay: deps.connectedSignIn.hasOwnWay,
     createRecoveryCodes: secondFactor.recoveryCodes.create,
   });
 

@@ -77,6 +77,7 @@ export function createPasskeyRegistration(
     if (!first) return undefined;
     // The first factor does not count here: it may be a stolen password or a copied key.
     if (!hasShownEnough(await deps.getFactors(first.accountId), [])) factorRequired();
+    await authentication.assertMayEnrol(details, first);
     return first;
   }
 

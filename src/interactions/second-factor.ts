@@ -72,6 +72,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
     first: FirstFactor,
     alert?: string,
   ): Promise<void> {
+    await authentication.assertMayEnrol(details, first);
     const data = await pageData(ctx, details, first);
     const { uri, secret } = await totp.startSetup(first.accountId, data.accountName, {
       request: details.uid,
@@ -126,6 +127,7 @@ export function createSecondFactorSteps(router: Router, deps: SecondFactorStepDe
 
   async function enrol(ctx: Context, details: Details, first: FirstFactor, code: string): Promise<void> {
     const { accountId } = first;
+    await authentication.assertMayEnrol(details, first);
     const { hash: browserHash } = deps.browserCookie.read(ctx);
     const options = { by: { request: details.uid }, browserHash, origin: currentUnit().origin };
     const isConfirmed = await tryAttempt(

@@ -161,6 +161,8 @@ describe('a server that requires a second factor of everyone', () => {
       tokens: { accessToken: 'x', tokenType: 'Bearer' },
     });
     await server.database.knex('T_user_providers').update({ may_sign_in: true });
+    // With a password of its own, it signs in with that first (connected-sign-in-enrolment.test.ts).
+    await server.database.knex('T_credentials').where({ account_id: gus.id }).delete();
     const { browser, page } = await signInWithService(server);
     assert.match(await textOf(page), /Set up a second factor/);
     assert.equal((await browser.get(SECURITY)).status, 303);
