@@ -15,6 +15,8 @@ export interface Known {
   origin: string;
   clientId: string;
   authorization: string;
+  /** An access token for a connected account, at the service with that name. */
+  connected: { service: string; accessToken: string };
   redirectUri: string;
   /** Codes, tokens and ids, some of them used up. */
   values: string[];
@@ -91,6 +93,9 @@ const OTHER_GRANTS = ['device_code', 'token-exchange', 'jwt-bearer']
   .map((name) => `urn:ietf:params:oauth:grant-type:${name}`)
   .concat('urn:openid:params:grant-type:ciba');
 
+/** An empty one stands for something made up. */
+const UPSTREAM_PATHS = ['calendar/v3/users/me/calendarList', 'gmail/v1/users/me/profile', 'echo', '', ''];
+
 const METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH', 'PROPFIND', 'get'];
 const TYPES = [
   'application/x-www-form-urlencoded',
@@ -163,6 +168,8 @@ export function createFuzzer(random: () => number, known: Known): () => FuzzedRe
     return names.map((name) => [chance(0.02) ? pick(NASTY) : name, makeValue(name)]);
   }
 
+  const makeSegment = () => (chance(0.3) ? pick(NASTY) : pick(known.values));
+
   /** Some bytes are left as they are, where a browser would have escaped them. */
   const encode = (text: string) =>
     chance(0.97) ? encodeURIComponent(text.toWellFormed()) : text.replace(/[\r\n ]/g, '');
@@ -179,7 +186,10 @@ export function createFuzzer(random: () => number, known: Known): () => FuzzedRe
   return () => {
     const route = pick(ROUTES);
     const parameters = parametersOf(route.path);
-    let path = route.path.replace(/:\w+/g, () => encode(chance(0.3) ? pick(NASTY) : pick(known.values)));
+    let path = route.path.replace(/:(\w+)/g, (_, name) =>
+      name === 'service' && chance(0.8) ? known.connected.service : encode(makeSegment()),
+    );
+    if (path.endsWith('/*')) path = path.replace('*', pick(UPSTREAM_PATHS) || encode(makeSegment()));
     if (chance(0.02))
       path = pick(['*', '//', '/%', '//a?@b#', '/..', `${known.origin}/`, `/${'a/'.repeat(500)}`, '/\\']);
     const isPost = route.form !== 'none' || route.path.startsWith('/token');
@@ -193,7 +203,10 @@ export function createFuzzer(random: () => number, known: Known): () => FuzzedRe
     ];
     if (hasBody) headers.push(['Origin', known.origin], ['Content-Type', type]);
     if (chance(0.6)) headers.push(['Cookie', known.cookie]);
-    if (route.audience === 'endpoint' && chance(0.6)) headers.push(['Authorization', known.authorization]);
+    const authorization = route.path.endsWith('/*')
+      ? `Bearer ${known.connected.accessToken}`
+      : known.authorization;
+    if (route.audience === 'endpoint' && chance(0.6)) headers.push(['Authorization', authorization]);
     if (chance(0.15)) headers.push([pick(HEADERS), pick(NASTY).replace(/[\0\r\n]|[^\0-ÿ]/g, '')]);
     return {
       method,

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { signInWith } from '../test/support/builders/authorization.ts';
 import type { EngineName } from '../test/support/engines.ts';
+import { addGoogle, connectGoogle, openServices } from '../test/support/upstream/connected.ts';
+import { startGoogle } from '../test/support/upstream/google.ts';
 import { openWorld } from '../test/support/world.ts';
 import { createFuzzer, type FuzzedRequest, type Known, randomFrom } from './fuzz-requests.ts';
 import { hasServer } from './servers.ts';
@@ -80,11 +82,27 @@ const rssOf = (pid: number | undefined) =>
 
 if (!(await hasServer(engine))) throw new Error(`${engine} is not installed.`);
 const ends: (() => unknown)[] = [];
-const world = await openWorld({ after: (end: unknown) => void ends.push(end as () => unknown) }, engine);
+const until = { after: (end: unknown) => void ends.push(end as () => unknown) };
+const world = await openWorld(until, engine);
 try {
-  const server = await world.start({ LATCHKEY_TRUST_PROXY: 'true', LATCHKEY_LOG_LEVEL: 'error' });
+  const server = await world.start({
+    LATCHKEY_TRUST_PROXY: 'true',
+    LATCHKEY_LOG_LEVEL: 'error',
+    LATCHKEY_ALLOW_PRIVATE_SERVICES: 'true',
+  });
   const client = await world.createClient({ firstParty: true });
   const person = await world.createAccount();
+  const services = openServices(world.database);
+  const google = await startGoogle(until);
+  await addGoogle(services, google);
+  const scope =
+    'openid email https://www.googleapis.com/auth/calendar https://www.googleapis.com/auth/gmail.readonly';
+  await connectGoogle(services.connections, google, person, { scope });
+  const caller = await world.createClient({ scope: 'openid connections:google.write' });
+  await services.accounts.update({ accountId: null }, person.username, {
+    scope: 'openid profile email connections:*',
+  });
+  const calling = await signInWith(server, caller, person, { scope: 'openid connections:google.write' });
   const { browser, answer, tokens } = await signInWith(server, client, person);
   const cookie = [...browser.cookies].map(([key, { value }]) => `${key.split(' ')[1]}=${value}`).join('; ');
   const basic = Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64');
@@ -94,6 +112,7 @@ try {
     clientId: client.client_id,
     redirectUri: 'https://fieldnotes.example/cb',
     authorization: `Basic ${basic}`,
+    connected: { service: 'google', accessToken: String(calling.tokens.body.access_token) },
     values: [
       answer.get('code'),
       ...Object.values(tokens.body),
@@ -137,6 +156,7 @@ try {
   await sleep(2000);
   if ((await fetch(`${server.issuer}/readyz`)).status !== 200)
     findings.set('ready', 'the server is not ready afterwards');
+  print(`${google.requests.length} calls reached the connected service`);
   print(`at the end ${Math.round(rssOf(server.pid()))} MB`);
   const errors = server
     .output()
