@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { authorization, authorizeUrl, redeem } from '../support/builders/authorization.ts';
-import { addGoogle, addMotion } from '../support/builders/connections.ts';
+import { addMotion, startGoogleFor } from '../support/builders/connections.ts';
 import { callerOf, problemOf, usesOf } from '../support/builders/proxied-calls.ts';
 import { executablePath, launch, watch } from '../support/chromium.ts';
 import { startServer } from '../support/server.ts';
@@ -13,7 +13,7 @@ const CALENDARS = 'calendar/v3/users/me/calendarList';
 describe('a person with accounts at other services, without JavaScript', { skip }, () => {
   test('connects them, lets an application read, sees that it did, and takes it back', async (t) => {
     const server = await startServer(t, 'sqlite', { config: { allowPrivateServices: true } });
-    const google = await addGoogle(t, server);
+    const google = await startGoogleFor(t, server);
     const motion = await addMotion(t, server);
     google.knobs.showsConsent = true;
     const ada = await server.createAccount('ada', SCOPE);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { shareServer } from '../support/shared-server.ts';
+import { startMotion } from '../support/upstream/motion.ts';
 import { latchkey } from '../support/warm-command.ts';
 
 describe('latchkey connection', () => {
-  const shared = shareServer();
+  const shared = shareServer({ config: { allowPrivateServices: true } });
   const run = (...args: string[]) => latchkey(['connection', ...args], { url: shared.server.storage.url });
   const json = async (...args: string[]) => {
     const { code, stdout, stderr } = await run(...args, '--json');
@@ -60,6 +61,45 @@ describe('latchkey connection', () => {
       /WRONG +connections +1 credential is sealed with a key that is not in LATCHKEY_SECRETS/,
     );
     await row().update({ access_token_sealed: sealed });
+  });
+
+  test('sync reads what a connection allows, and fails for one that cannot be used', async (t) => {
+    const motion = await startMotion(t);
+    const { vault, services } = shared.server.services.connections;
+    await services.add(
+      { accountId: null },
+      { name: 'motion', preset: 'motion', baseUrl: motion.url, change: {} },
+    );
+    const mei = await shared.server.services.accounts.show('mei');
+    const saved = await vault.save({
+      accountId: mei.id,
+      service: 'motion',
+      identity: { id: 'm-1' },
+      accessLevel: 'admin',
+      tokens: { accessToken: motion.apiKey, tokenType: 'api_key' },
+    });
+    const env = { LATCHKEY_ALLOW_PRIVATE_SERVICES: 'true' };
+    const sync = (...args: string[]) =>
+      latchkey(['connection', 'sync', ...args], { url: shared.server.storage.url, env });
+    const { code, stdout, stderr } = await sync(saved.id, '--json');
+    assert.equal(code, 0, stderr);
+    const { id: synced, results } = JSON.parse(stdout);
+    assert.deepEqual(
+      [synced, ...results.map((one: { resource: string; items: number }) => `${one.resource} ${one.items}`)],
+      [saved.id, 'user 1', 'workspaces 2'],
+    );
+    assert.match((await sync(saved.id)).stdout, /user {2}full_sync {2}completed/);
+    const rows = await shared.server.database.knex('T_sync_logs').where({ account_id: mei.id });
+    assert.equal(rows.length, 4);
+    assert.doesNotMatch(`${stdout}${JSON.stringify(rows)}`, new RegExp(motion.apiKey));
+    motion.knobs.keys.clear();
+    assert.match((await sync(saved.id)).stdout, /failed.*needs_reconnect/);
+    for (const unusable of [saved.id, 'unknown']) {
+      const refused = await sync(unusable, '--json');
+      assert.deepEqual([refused.code, refused.stdout], [1, '']);
+    }
+    assert.equal((await sync()).code, 2);
+    await vault.remove({ id: saved.id, accountId: mei.id, service: 'motion' }, { actorId: null });
   });
 
   test('disconnect ends a connection, once', async () => {

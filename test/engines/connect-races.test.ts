@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formOf } from '../support/browser.ts';
 import { signInWith } from '../support/builders/authorization.ts';
-import { addGoogle, allow } from '../support/builders/connections.ts';
+import { allow, startGoogleFor } from '../support/builders/connections.ts';
 import { callerOf, problemOf } from '../support/builders/proxied-calls.ts';
 import { visit } from '../support/builders/signed-in.ts';
 import { engines } from '../support/engines.ts';
@@ -15,7 +15,7 @@ for (const engine of engines)
   describe(`connecting on ${engine}`, () => {
     test('counts one of twenty simultaneous returns, and ends the use by one application', async (t) => {
       const server = await startServer(t, engine, { config: { allowPrivateServices: true } });
-      const google = await addGoogle(t, server);
+      const google = await startGoogleFor(t, server);
       const ada = await server.createAccount('ada', SCOPE);
       const { browser } = await visit(server, ada, PATH);
       const { action, fields } = await formOf(await browser.get(PATH));

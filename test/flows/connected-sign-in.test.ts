@@ -9,7 +9,7 @@ import {
   signInWithService,
   switchSignIn,
 } from '../support/builders/connected-sign-in.ts';
-import { addGoogle, connect } from '../support/builders/connections.ts';
+import { connect, startGoogleFor } from '../support/builders/connections.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
 import { shareServer } from '../support/shared-server.ts';
 
@@ -113,7 +113,7 @@ describe('signing in with a connected account', () => {
 
   test('has a switch for its owner alone, after a recent sign-in', async (t) => {
     const { server } = shared;
-    const google = await addGoogle(t, server, 'fourth');
+    const google = await startGoogleFor(t, server, 'fourth');
     google.knobs.user = { ...google.knobs.user, sub: 'sub-flo' };
     const flo = await server.createAccount('flo');
     const { browser } = await visit(server, flo, '/account/connections');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { answerOf, authorization, authorizeUrl, redeem } from '../support/builders/authorization.ts';
-import { addGoogle, addMotion, allow } from '../support/builders/connections.ts';
+import { addMotion, allow, startGoogleFor } from '../support/builders/connections.ts';
 import { arrive, decide } from '../support/builders/consent.ts';
 import { textOf, visit } from '../support/builders/signed-in.ts';
 import { shareServer } from '../support/shared-server.ts';
@@ -15,7 +15,7 @@ describe('an application that asks for connected accounts', () => {
 
   test('leads its user through connecting, or goes on without', async (t) => {
     const { server } = shared;
-    const google = await addGoogle(t, server);
+    const google = await startGoogleFor(t, server);
     const motion = await addMotion(t, server);
     const client = await server.createClient({ scope: SCOPE });
     const ada = await server.createAccount('ada', SCOPE);
@@ -100,8 +100,8 @@ describe('the return from a service', () => {
 
   test('counts once, in the browser, for the account and the service that began it', async (t) => {
     const { server } = shared;
-    await addGoogle(t, server);
-    const other = await addGoogle(t, server, 'other');
+    await startGoogleFor(t, server);
+    const other = await startGoogleFor(t, server, 'other');
     const ada = await server.createAccount('ada');
     const { browser } = await visit(server, ada, '/account/connections');
     const begin = async (by: Browser, service = 'google') => {
@@ -160,7 +160,7 @@ describe('the return from a service', () => {
 
   test('is used up by the first of twenty simultaneous returns, and by a doubled code', async (t) => {
     const { server } = shared;
-    await addGoogle(t, server, 'third');
+    await startGoogleFor(t, server, 'third');
     const { browser } = await visit(server, await server.createAccount('lin'), '/account/connections');
     const { action, fields } = await formOf(await browser.get('/account/connections/third'));
     const begin = async () =>
@@ -179,7 +179,7 @@ describe('the return from a service', () => {
 
   test('connects nothing for an account that was disabled in between', async (t) => {
     const { server } = shared;
-    await addGoogle(t, server, 'fourth');
+    await startGoogleFor(t, server, 'fourth');
     const olu = await server.createAccount('olu');
     const { browser } = await visit(server, olu, '/account/connections');
     const { action, fields } = await formOf(await browser.get('/account/connections/fourth'));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  addGoogle,
   addMotion,
   allow,
   connect,
   connectKey,
   leaveFor,
+  startGoogleFor,
 } from '../support/builders/connections.ts';
 import { signedIn, textOf } from '../support/builders/signed-in.ts';
 import { shareServer } from '../support/shared-server.ts';
@@ -18,7 +18,7 @@ describe('connecting an account', () => {
   const rows = (table: string) => shared.server.database.knex(table);
 
   test('asks Google with PKCE, state and nonce, and keeps what it allowed', async (t) => {
-    const google = await addGoogle(t, shared.server);
+    const google = await startGoogleFor(t, shared.server);
     const browser = await signedIn(shared.server, 'ada');
     const target = await leaveFor(browser, 'google');
     const sent = target.searchParams;
@@ -88,7 +88,7 @@ describe('connecting an account', () => {
   });
 
   test('ends with a page that leads on, whatever the service does', async (t) => {
-    const google = await addGoogle(t, shared.server, 'other');
+    const google = await startGoogleFor(t, shared.server, 'other');
     const browser = await signedIn(shared.server, 'lin');
     const fails = async (says: RegExp) => {
       const page = await connect(browser, 'other');
@@ -136,7 +136,7 @@ describe('connecting an account', () => {
   });
 
   test('is ended by its person: revoked there and destroyed here, also when that fails', async (t) => {
-    const google = await addGoogle(t, shared.server, 'third');
+    const google = await startGoogleFor(t, shared.server, 'third');
     const browser = await signedIn(shared.server, 'noor');
     const disconnect = async (id: string, by = browser) => {
       const html = await (await by.get(`${PATH}/third`)).text();
@@ -168,7 +168,7 @@ describe('connecting an account', () => {
   });
 
   test('is offered by no disabled or unknown service', async (t) => {
-    await addGoogle(t, shared.server, 'fourth');
+    await startGoogleFor(t, shared.server, 'fourth');
     await shared.server.services.connections.services.disable({ accountId: null }, 'fourth');
     const browser = await signedIn(shared.server, 'olu');
     assert.doesNotMatch(await (await browser.get(PATH)).text(), /connections\/fourth/);

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Browser } from '../browser.ts';
 import type { TestServer } from '../server.ts';
-import { addGoogle, allow, connect } from './connections.ts';
+import { allow, connect, startGoogleFor } from './connections.ts';
 import { visit } from './signed-in.ts';
 
 const OPERATOR = { accountId: null };
 
 /** A service like Google with which people sign in. */
 export async function addSignInGoogle(t: Pick<TestContext, 'after'>, server: TestServer, name = 'google') {
-  const google = await addGoogle(t, server, name);
+  const google = await startGoogleFor(t, server, name);
   const change = { settings: { maySignIn: true } };
   await server.services.connections.services.update(OPERATOR, name, { change });
   return google;
@@ -28,7 +28,7 @@ function fieldsOf(html: string, action: string): Record<string, string> {
 /** An account that has connected Google, and signs in with it. @returns the browser in which it is signed in */
 export async function createLinked(
   server: TestServer,
-  google: Awaited<ReturnType<typeof addGoogle>>,
+  google: Awaited<ReturnType<typeof startGoogleFor>>,
   username: string,
   { service = 'google', scope = undefined as string | undefined } = {},
 ) {

@@ -1,22 +1,20 @@
 import type { TestContext } from 'node:test';
 import { type Browser, formOf } from '../browser.ts';
 import type { TestServer } from '../server.ts';
-import { startGoogle } from '../upstream/google.ts';
+import { addGoogle } from '../upstream/connected.ts';
+import { type GoogleLike, startGoogle } from '../upstream/google.ts';
 import { startMotion } from '../upstream/motion.ts';
 
 const OPERATOR = { accountId: null };
 
 /** A service like Google, at which people of that server can connect. */
-export async function addGoogle(t: Pick<TestContext, 'after'>, server: TestServer, name = 'google') {
+export async function startGoogleFor(
+  t: Pick<TestContext, 'after'>,
+  server: TestServer,
+  name = 'google',
+): Promise<GoogleLike> {
   const google = await startGoogle(t);
-  const { clientId, clientSecret } = google;
-  const named = name === 'google' ? {} : { preset: 'google' };
-  await server.services.connections.services.add(OPERATOR, {
-    name,
-    ...named,
-    baseUrl: google.url,
-    change: { clientId, clientSecret },
-  });
+  await addGoogle(server.services, google, { name });
   return google;
 }
 

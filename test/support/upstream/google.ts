@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { generateKeyPair, SignJWT } from 'jose';
+import { googleDiscovery, PATHS } from '../fixtures/google.ts';
 import { answerGoogleApi } from './google-api.ts';
 import { json, serve, type UpstreamRequest } from './http.ts';
 
@@ -202,15 +203,16 @@ export async function startGoogle(t: Pick<TestContext, 'after'>) {
 
   const google = await serve(t, async (res, request, url) => {
     const { pathname, searchParams } = url;
-    if (pathname === '/o/oauth2/v2/auth') authorize(res, searchParams);
-    else if (pathname === '/token') await answerToken(res, request);
-    else if (pathname === '/revoke') revoke(res, request.body, url);
+    if (pathname === '/.well-known/openid-configuration') json(res, 200, googleDiscovery(google.url));
+    else if (pathname === PATHS.authorize) authorize(res, searchParams);
+    else if (pathname === PATHS.token) await answerToken(res, request);
+    else if (pathname === PATHS.revoke) revoke(res, request.body, url);
     else {
       const sent = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
       const found = access.get(sent);
       if (!found || found.grant.isRevoked || found.expiresAt < Date.now())
         json(res, 401, { error: { code: 401, status: 'UNAUTHENTICATED' } }, { 'www-authenticate': 'Bearer' });
-      else if (pathname === '/v1/userinfo') json(res, 200, found.grant.user);
+      else if (pathname === PATHS.userinfo) json(res, 200, found.grant.user);
       else return answerGoogleApi(res, url, found.grant);
     }
     return true;

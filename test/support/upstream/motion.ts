@@ -1,21 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import { MOTION_USER, MOTION_WORKSPACES } from '../fixtures/motion.ts';
 import { json, serve } from './http.ts';
-
-/** As https://docs.usemotion.com shows its answers. */
-const WORKSPACES = {
-  workspaces: [
-    { id: 'w1', name: 'Harbour', type: 'TEAM', statuses: [], labels: [] },
-    { id: 'w2', name: 'Private', type: 'INDIVIDUAL', statuses: [], labels: [] },
-  ],
-  meta: { pageSize: 2 },
-};
 
 /** A service that behaves like Motion: a key in the header X-API-Key, and no OAuth. */
 export async function startMotion(t: Pick<TestContext, 'after'>) {
   const apiKey = `motion-${randomBytes(18).toString('base64url')}`;
   const knobs = {
-    keys: new Map([[apiKey, { id: 'm-1', name: 'Ada at Motion', email: 'ada@motion.example' }]]),
+    keys: new Map([[apiKey, MOTION_USER]]),
     /** The next calls are too many. */
     isBusy: false,
     /** The status of every answer, for a service that is down. */
@@ -27,7 +19,7 @@ export async function startMotion(t: Pick<TestContext, 'after'>) {
     else if (!user) json(res, 401, { message: 'Unauthorized', statusCode: 401 });
     else if (knobs.isBusy) json(res, 429, { message: 'Too Many Requests' }, { 'retry-after': '30' });
     else if (pathname === '/v1/users/me') json(res, 200, user);
-    else if (pathname === '/v1/workspaces') json(res, 200, WORKSPACES);
+    else if (pathname === '/v1/workspaces') json(res, 200, MOTION_WORKSPACES);
     else return false;
     return true;
   });
