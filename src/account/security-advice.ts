@@ -88,7 +88,7 @@ function adviseOnFactors({
   if (!hasPassword && signed.length === 0 && signInServices.length > 0)
     return [
       {
-        text: `You sign in only with your account at ${signInServices.join(' or ')}. If you lose that account, or it is no longer accepted here, you cannot sign in. Add a passkey.`,
+        text: `You sign in only with your account at ${signInServices.join(' or ')}. If you lose that account, or it is no longer accepted here, you cannot sign in.`,
         link: { url: '#passkeys', label: 'Add a passkey' },
       },
     ];

@@ -128,7 +128,7 @@ export const ROUTES: Route[] = [
     failing(signedInPage('/account/connections/:service'), 'Nothing was connected'),
     failing(page('/account/connections/:service/disconnect'), 'Nothing was disconnected'),
     failing(page('/account/connections/:service/withdraw'), 'No access was ended'),
-    failing(page('/account/connections/:service/sign-in'), 'Nothing was changed'),
+    failing(page('/account/connections/:service/sign-in'), 'The connection was not changed'),
     signedInPage('/account/requests'),
     failing(page('/account/requests/answer'), 'The request was not answered'),
     signedInPage('/account/sessions'),

@@ -35,7 +35,7 @@ describe('signing up with an invitation and an account of another service', () =
     const text = await textOf(page);
     assert.match(text, /Your account is ready/);
     assert.match(text, /Signing in With your account at Google\./);
-    assert.match(text, /You sign in only with your account at Google.*Add a passkey/);
+    assert.match(text, /You sign in only with your account at Google.*you cannot sign in\. Add a passkey/);
     const account = await rows('T_accounts').where({ username: 'ada' }).first();
     assert.equal(account.name, 'Ada L.');
     assert.equal(account.email, null, 'the address there is not taken over');

@@ -45,6 +45,7 @@ export async function createPerson(server: TestServer, username: string, scope: 
     accessLevel: 'read',
     tokens: { accessToken: `key-of-${username}`, tokenType: 'Bearer' },
   });
+  await knex('T_user_providers').where({ account_id: person.id }).update({ may_sign_in: true });
   await knex('T_accounts')
     .where({ id: person.id })
     .update({ scopes: JSON.stringify(scope.split(' ')) });
