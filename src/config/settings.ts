@@ -49,7 +49,7 @@ export const MAX_REFRESH_OVERLAP = 300;
 
 /** Claims that say who someone is, or that a token needs. */
 const TAKEN_CLAIMS = new Set(
-  'sub name given_name family_name middle_name nickname profile website gender birthdate zoneinfo locale preferred_username picture updated_at email email_verified address phone_number phone_number_verified acr amr auth_time iss aud exp iat nonce azp sid at_hash c_hash s_hash jti active client_id scope username'.split(
+  'sub name given_name family_name middle_name nickname profile website gender birthdate zoneinfo locale preferred_username picture updated_at email email_verified address phone_number phone_number_verified acr amr auth_time iss aud exp iat nonce azp sid at_hash c_hash s_hash jti active client_id scope username account_sealed'.split(
     ' ',
   ),
 );

@@ -1,8 +1,10 @@
-import { errors, type Provider } from 'oidc-provider';
+import type { Provider } from 'oidc-provider';
 import { selectOne, sql } from '../database/statements.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
+import type { Secrets } from '../kit/secrets.ts';
 import { readOwnJwt } from './engine/keys.ts';
 import { acceptIntrospectedJwts } from './engine/requests.ts';
+import { openAccount } from './sealed-account.ts';
 
 const SELECT_GRANT = selectOne({
   columns: 'id',
@@ -33,16 +35,15 @@ interface AccessTokenClaims {
  * session alone is not noticed: that token lives a few minutes more. Nor is the withdrawal of a grant that another
  * application had, for which this one acts.
  */
-async function isAllowed({ sub, client_id, act }: AccessTokenClaims): Promise<boolean> {
+async function isAllowed({ client_id, act }: AccessTokenClaims, accountId?: string): Promise<boolean> {
   // The token of a service, which acts for nobody.
-  if (sub === client_id || act) return true;
-  return (await currentUnit().readOne(SELECT_GRANT, { account_id: sub, client_id })) !== undefined;
+  if (accountId === undefined || act) return true;
+  return (await currentUnit().readOne(SELECT_GRANT, { account_id: accountId, client_id })) !== undefined;
 }
 
 /** The same as the members of an access token that is stored. */
-function toMembers({ sub, client_id, cnf, ...claims }: AccessTokenClaims): object {
+function toMembers({ client_id, cnf, ...claims }: AccessTokenClaims, accountId?: string): object {
   const { aud, exp, iat, jti, scope, auth_time, acr, amr, act, authorization_details: rar } = claims;
-  const accountId = sub === client_id ? undefined : sub;
   const extra = { auth_time, acr, amr, act };
   return { aud, exp, iat, jti, scope, accountId, clientId: client_id, rar, ...cnf, extra };
 }
@@ -51,14 +52,14 @@ function toMembers({ sub, client_id, cnf, ...claims }: AccessTokenClaims): objec
  * Introspection of JWTs (RFC 7662). One that this server did not issue, or that has expired, is `active: false`, like any
  * text that is not a token. One of ours is read like a stored token, so that an API may ask about every token it gets.
  */
-export function introspectJwts(provider: Provider): void {
+export function introspectJwts(provider: Provider, secrets: Pick<Secrets, 'open'>): void {
   acceptIntrospectedJwts(provider, async (jwt) => {
     const claims = (await readOwnJwt(provider, jwt, 'at+jwt')) as AccessTokenClaims | undefined;
     const client = claims && (await provider.Client.find(claims.client_id));
     if (!claims || !client) return undefined;
-    // Its `sub` does not lead back to the account.
-    if (client.subjectType === 'pairwise')
-      throw new errors.UnsupportedTokenType('JWTs with a pairwise subject cannot be introspected');
-    return (await isAllowed(claims)) ? toMembers(claims) : undefined;
+    if (claims.sub === claims.client_id) return toMembers(claims);
+    const accountId = client.subjectType === 'pairwise' ? openAccount(secrets, { ...claims }) : claims.sub;
+    if (accountId === undefined) return undefined;
+    return (await isAllowed(claims, accountId)) ? toMembers(claims, accountId) : undefined;
   });
 }

@@ -209,8 +209,8 @@ function configuration(
  * @throws Error when the installed engine is not one that this server was made for
  */
 export function createProvider(deps: EngineDeps): Provider {
-  const { findResource, config } = deps;
-  const resources = createResourceIndicators({ findResource, accessTokenTtl: config.ttl.accessToken });
+  const { findResource, config, secrets } = deps;
+  const resources = createResourceIndicators({ findResource, secrets, ttl: config.ttl });
   const details = createAuthorizationDetails({ findResource });
   const provider = new Provider(config.issuer, configuration(deps, resources, details.feature));
   checkEngine(provider);
@@ -229,7 +229,7 @@ export function createProvider(deps: EngineDeps): Provider {
   refuseLargeRequests(provider);
   resources.checkBeforeUse(provider);
   details.accept(provider);
-  introspectJwts(provider);
+  introspectJwts(provider, secrets);
   limitScopes(provider);
   limitClaims(provider);
   giveClientClaims(provider);

@@ -1,4 +1,5 @@
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { type Client, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { Secrets } from '../kit/secrets.ts';
 import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { FAPI_ALGS } from './clients/fapi.ts';
@@ -6,6 +7,7 @@ import { beforeCodeUse } from './engine/requests.ts';
 import { mayUseResource } from './resource-access.ts';
 import { MAX_JWT_TTL } from './resources/input.ts';
 import type { FindResource } from './resources/service.ts';
+import { sealAccount } from './sealed-account.ts';
 import { findStoredAccount } from './storage/accounts.ts';
 
 /** Seconds. A JWT outlives a sign-out, a disabled account and a withdrawn consent, so it ends soon unless the operator says otherwise. */
@@ -25,13 +27,36 @@ interface GrantSource {
   accountId?: string;
 }
 
+/** A token that is being issued. */
+interface IssuedToken {
+  aud?: unknown;
+  accountId?: string;
+  resourceServer?: { accessTokenFormat?: string };
+  /** What a grant type of ours has set. */
+  extra?: object;
+}
+
+/** How the user signed in, for a token of a resource. */
+function signInFactsOf({ entities }: KoaContextWithOIDC['oidc'], token: IssuedToken) {
+  if (token.aud === undefined) return undefined;
+  const { RefreshToken, AuthorizationCode, DeviceCode, BackchannelAuthenticationRequest } = entities;
+  const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode ?? BackchannelAuthenticationRequest) as
+    | SignInFacts
+    | undefined;
+  return source && { auth_time: source.authTime, acr: source.acr, amr: source.amr };
+}
+
 const REFUSED = 'the resource is unknown or disabled, or serves no scope of this application';
 
 /**
  * Resource indicators (RFC 8707) for the engine.
- * @param deps `accessTokenTtl`: seconds, of tokens without a lifetime of their own
+ * @param deps `ttl.accessToken`: seconds, of tokens without a lifetime of their own
  */
-export function createResourceIndicators(deps: { findResource: FindResource; accessTokenTtl: number }) {
+export function createResourceIndicators(deps: {
+  findResource: FindResource;
+  secrets: Pick<Secrets, 'seal'>;
+  ttl: { accessToken: number };
+}) {
   /**
    * @returns the scopes that both the resource serves and the application may have
    * @throws InvalidTarget in the same words whatever the reason, so that nobody learns which resources exist
@@ -41,7 +66,7 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
     const scopes = resource ? limitToApplication(client, resource.scopes) : [];
     if (!resource || scopes.length === 0) throw new errors.InvalidTarget(REFUSED);
     const { format, alg, ttl } = resource;
-    const jwtTtl = Math.min(ttl ?? Math.min(DEFAULT_JWT_TTL, deps.accessTokenTtl), MAX_JWT_TTL);
+    const jwtTtl = Math.min(ttl ?? Math.min(DEFAULT_JWT_TTL, deps.ttl.accessToken), MAX_JWT_TTL);
     return {
       scope: scopes.join(' '),
       accessTokenFormat: format,
@@ -85,15 +110,13 @@ export function createResourceIndicators(deps: { findResource: FindResource; acc
     },
 
     /** The engine's `extraTokenClaims`: RFC 9068 section 2.2.1. Tokens without a resource have none. */
-    async extraTokenClaims({ oidc }: KoaContextWithOIDC, token: { aud?: unknown; extra?: object }) {
-      // A grant type of ours has set them.
-      if (token.extra) return token.extra;
-      if (token.aud === undefined) return undefined;
-      const { RefreshToken, AuthorizationCode, DeviceCode, BackchannelAuthenticationRequest } = oidc.entities;
-      const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode ?? BackchannelAuthenticationRequest) as
-        | SignInFacts
-        | undefined;
-      return source && { auth_time: source.authTime, acr: source.acr, amr: source.amr };
+    async extraTokenClaims({ oidc }: KoaContextWithOIDC, token: IssuedToken) {
+      const facts = token.extra ?? signInFactsOf(oidc, token);
+      const { subjectType, clientId } = oidc.client as Client;
+      const { accountId, resourceServer } = token;
+      if (subjectType !== 'pairwise' || !accountId || resourceServer?.accessTokenFormat !== 'jwt')
+        return facts;
+      return { ...facts, ...sealAccount(deps.secrets, clientId, accountId) };
     },
 
     checkRefresh: (ctx: KoaContextWithOIDC): Promise<void> =>
