@@ -82,12 +82,22 @@ for (const engine of engines) {
       assert.equal(first.body.scope, 'tools:read');
       assert.equal(first.body.refresh_token, undefined);
       assert.ok(Number(first.body.expires_in) <= 3600);
-      const introspect = () => call(server, api, '/token/introspection', { token: first.body.access_token });
+      let token = first.body.access_token;
+      const introspect = () => call(server, api, '/token/introspection', { token });
       const { body } = await introspect();
       assert.deepEqual(
         [body.active, body.sub, body.aud, body.client_id],
         [true, ada.id, TOOLS, agent.client_id],
       );
+      const { consents } = server.services;
+      const [listed] = await consents.listApplications(ada.id);
+      assert.deepEqual([listed?.name, listed?.scopes], ['Agent', ['tools:read']]);
+      await consents.withdraw({ accountId: ada.id }, { accountId: ada.id, clientId: agent.client_id });
+      assert.deepEqual((await introspect()).body, { active: false });
+      assert.deepEqual(await consents.listApplications(ada.id), []);
+      const next = await send(server, agent, await provider.sign(good));
+      token = next.body.access_token;
+      assert.equal((await introspect()).body.active, true);
       const [event] = await server.database
         .knex('T_auth_audit_log')
         .where({ action: 'identity_assertion.accepted' });

@@ -1,4 +1,4 @@
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { type AccessToken, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { JWT_BEARER } from '../../access/grant-types.ts';
 import { limitToCeiling, parseScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
@@ -48,6 +48,15 @@ export function registerIdentityAssertions(
     return account;
   }
 
+  /** The user sees the application among those that can act for the account, and can end its access, like one that was allowed. */
+  async function addGrant(token: AccessToken, identifier: string): Promise<void> {
+    const { accountId, clientId } = token;
+    const grant = new provider.Grant({ accountId, clientId } as never);
+    grant.addResourceScope(identifier, String(token.scope));
+    Object.assign(grant, { expiresIn: token.expiration });
+    Object.assign(token, { grantId: await grant.save() });
+  }
+
   async function accept(ctx: KoaContextWithOIDC): Promise<void> {
     const { params } = ctx.oidc;
     const client = ctx.oidc.client as unknown as EngineClient;
@@ -88,6 +97,7 @@ export function registerIdentityAssertions(
     // Each assertion works once (RFC 7523 section 3, number 7).
     const isNew = await provider.ReplayDetection.unique(issuer.issuer, claims.jti, claims.exp + 60);
     if (!isNew) throw new errors.InvalidGrant('the assertion was used before');
+    await addGrant(token, identifier);
     ctx.oidc.entity('AccessToken', token);
     const value = await token.save();
     recordEvent({
