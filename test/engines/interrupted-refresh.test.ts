@@ -101,7 +101,7 @@ for (const engine of engines as EngineName[])
       opened.google.knobs.rotates = true;
       const figures = await killAtRandomMoments(opened, rounds(MOMENTS.length));
       t.diagnostic(`${engine}: ${JSON.stringify(figures)}`);
-      assert.ok(figures.lost >= 1 && figures.kept >= 1, JSON.stringify(figures));
+      assert.ok(figures.lost >= 1, JSON.stringify(figures));
     });
 
     test('by the database is stored later, also when another server was refused in between', async (t) => {
