@@ -54,6 +54,39 @@ for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
   });
 }
 
+test('openid-client registers itself (RFC 7591), signs a user in, and signs the user out', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const person = await server.createAccount();
+  const [redirect_uri, leaves] = ['https://tide.example/cb', 'https://tide.example/bye'];
+  const config = await oidc.dynamicClientRegistration(
+    new URL(server.issuer),
+    { client_name: 'Tide', redirect_uris: [redirect_uri], post_logout_redirect_uris: [leaves] },
+    undefined,
+    { execute: [oidc.allowInsecureRequests] },
+  );
+  assert.equal(config.clientMetadata().client_name, 'Tide');
+  const verifier = oidc.randomPKCECodeVerifier();
+  const url = oidc.buildAuthorizationUrl(config, {
+    redirect_uri,
+    scope: 'openid profile',
+    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  });
+  const browser = new Browser(server.issuer);
+  const last = await walk(browser, { params: Object.fromEntries(url.searchParams), verifier }, person);
+  const arrived = new URL(last.headers.get('location') ?? '');
+  const tokens = await oidc.authorizationCodeGrant(config, arrived, { pkceCodeVerifier: verifier });
+  assert.equal(tokens.claims()?.sub, person.id);
+  const out = oidc.buildEndSessionUrl(config, {
+    id_token_hint: String(tokens.id_token),
+    post_logout_redirect_uri: leaves,
+    state: 'ebb',
+  });
+  const gone = await browser.follow(await browser.get(out.href));
+  assert.equal(gone.headers.get('location'), `${leaves}?state=ebb`);
+  await assert.rejects(oidc.fetchUserInfo(config, tokens.access_token, person.id));
+});
+
 test('openid-client gets a refresh token for the scope offline_access alone, at first and in later sessions', async (t) => {
   const server = await startServer(t, 'sqlite');
   const client = await server.createClient();
