@@ -121,6 +121,27 @@ describe('private_key_jwt', () => {
       assert.equal((await present(server, await sign(server, client_id, key, changes))).status, 200);
   });
 
+  test('is accepted for the token endpoint where that is set, also at the address for certificates', async (t) => {
+    const config = { tokenEndpointAudience: true, mtlsUrl: 'https://mtls.example' };
+    const open = await startServer(t, 'sqlite', { config });
+    const key = await createKey('ES256', 'a');
+    const { client_id } = await createService(open, [key]);
+    const strict = await createService(open, [key], { fapi: true });
+    const ask = async (id: string, aud: string | string[]) =>
+      (await present(open, await sign(open, id, key, { claims: { aud } }))).status;
+    const endpoint = `${open.issuer}/token`;
+    for (const aud of [open.issuer, endpoint, 'https://mtls.example/token'])
+      assert.equal(await ask(client_id, aud), 200, aud);
+    for (const aud of [
+      [open.issuer, endpoint],
+      `${open.issuer}/request`,
+      'https://mtls.example',
+      `${endpoint}/`,
+    ])
+      assert.equal(await ask(client_id, aud), 401, String(aud));
+    assert.equal(await ask(strict.client_id, endpoint), 401, 'FAPI 2.0 accepts the issuer alone');
+  });
+
   test('accepts keys until they are replaced, and never a secret', async (t) => {
     await setUp(t);
     const [first, second] = [await createKey('ES256', '1'), await createKey('ES256', '2')];
