@@ -39,6 +39,7 @@ import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import { signedMessages } from './signed-messages.ts';
 import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
+import { refuseUnstorableParameters } from './storable-parameters.ts';
 import { findPresentedFamily } from './storage/families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { refuseLargeRequests } from './stored-requests.ts';
@@ -230,6 +231,7 @@ export function createProvider(deps: EngineDeps): Provider {
   resources.checkBeforeUse(provider);
   details.accept(provider);
   introspectJwts(provider, secrets);
+  refuseUnstorableParameters(provider);
   limitScopes(provider);
   limitClaims(provider);
   giveClientClaims(provider);

@@ -120,8 +120,23 @@ const outdated = (cause: unknown) =>
     cause,
   });
 
-/** @returns LatchkeyError `unavailable` where the same request may succeed later, else the error as it is */
+/** PostgreSQL stores no NUL. Whatever carried it here, such as a member of a JWT, is wrong input. */
+const NOT_STORABLE = '22021';
+
+const unstorable = (cause: unknown) =>
+  new LatchkeyError(
+    'invalid_input',
+    'text_not_storable',
+    'The request has a character that cannot be stored.',
+    { cause },
+  );
+
+/**
+ * @returns LatchkeyError `unavailable` where the same request may succeed later, `invalid_input` for a text that cannot be
+ *   stored, else the error as it is
+ */
 export function toUnavailable(error: unknown): unknown {
+  if (error instanceof Error && (error as ServerError).code === NOT_STORABLE) return unstorable(error);
   const failure = failureOf(error);
   if (failure === undefined || failure === 'duplicate') return error;
   return failure === 'outdated' ? outdated(error) : unavailable(error);

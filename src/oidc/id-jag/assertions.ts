@@ -1,6 +1,7 @@
 import { decodeJwt, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
 import { errors } from 'oidc-provider';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
+import { isStorable } from '../../kit/text.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import type { TrustedIssuer } from './store.ts';
 
@@ -28,12 +29,17 @@ export interface IdentityAssertion extends JWTPayload {
 const refused = (detail: string, cause?: unknown) =>
   Object.assign(new errors.InvalidGrant(detail), cause === undefined ? {} : { cause });
 
+/** @throws InvalidGrant for a JWT with a text that cannot be stored, and so cannot be looked up */
 function readIssuer(assertion: string): string {
+  let claims: JWTPayload;
   try {
-    return String(decodeJwt(assertion).iss);
+    claims = decodeJwt(assertion);
   } catch {
     throw refused('the assertion is no JWT');
   }
+  if (Object.values(claims).some((value) => typeof value === 'string' && !isStorable(value)))
+    throw refused('the assertion has a character that cannot be stored');
+  return String(claims.iss);
 }
 
 /**
