@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Authenticator } from '../support/authenticator.ts';
+import { Browser, formOf } from '../support/browser.ts';
 import { addSignInGoogle, createLinked, signInWithService } from '../support/builders/connected-sign-in.ts';
 import { placeOf, register, typePassword } from '../support/builders/passkey.ts';
 import { textOf } from '../support/builders/signed-in.ts';
@@ -39,4 +40,24 @@ test('another service alone sets up no second factor of an account that has a pa
   // Without a password there is nothing better to ask for.
   await knex('T_credentials').where({ account_id: ada.id }).delete();
   assert.match(await textOf((await signInWithService(server)).page), /Set up a second factor/);
+});
+
+test('a recovery code alone is no way into an account whose first factor is another service', async (t) => {
+  const server = await startServer(t, 'sqlite', { config: { allowPrivateServices: true } });
+  const google = await addSignInGoogle(t, server);
+  const ada = await createLinked(server, google, 'ada');
+  await server.database.knex('T_credentials').where({ account_id: ada.id }).delete();
+  const [code = ''] = await server.services.secondFactor.recoveryCodes.create(ada.id);
+  const send = async () => {
+    const browser = new Browser(server.issuer);
+    const login = await browser.follow(await browser.get('/account/security'));
+    const link = /href="([^"]+\/recovery-code)"/.exec(await login.text())?.[1] ?? '';
+    const { action, fields } = await formOf(await browser.get(new URL(link, server.issuer).pathname));
+    return browser.post(action, { ...fields, username: 'ada', code });
+  };
+  assert.equal((await send()).status, 401);
+  assert.equal((await server.database.knex('T_recovery_codes').whereNotNull('consumed_at')).length, 0);
+  // Once nobody signs in to it with the service, codes are the way back, as for an account that has lost its passkeys.
+  await server.database.knex('T_user_providers').update({ may_sign_in: false });
+  assert.equal((await send()).status, 303);
 });

@@ -118,13 +118,23 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
     },
 
     /**
-     * Uses up a code of an account that has no password, found by the username or confirmed address in its normal form. It is
-     * one statement for known and unknown names, so that neither takes longer. No attempt is counted for the account: nobody
+     * Uses up a code of an account whose first factor is a passkey, found by the username or confirmed address in its normal
+     * form. After a password, or a sign-in by another service, codes are only the second of two factors. It is one statement
+     * for known and unknown names, so that neither takes longer. No attempt is counted for the account: nobody
      * guesses 100 random bits, and whoever knows a username could otherwise lock its owner out (docs/decisions/0026).
      * @returns the account's id; undefined when no such account has that code unused
      */
     async consumeByName(trx: Knex.Transaction, name: string, typed: string): Promise<string | undefined> {
       const code_hash = digest(readReadableCode(typed, LENGTH) ?? '');
+      const passkey = trx('T_webauthn_credentials as k')
+        .whereRaw('k.account_id = a.id')
+        .where({ 'k.kind': 'passkey' })
+        .whereNull('k.deleted_at')
+        .select('k.id');
+      const link = trx('T_user_providers as p')
+        .whereRaw('p.account_id = a.id')
+        .where({ 'p.may_sign_in': true })
+        .select('p.id');
       const owner = trx('T_accounts as a')
         .where('a.is_active', true)
         .where((named) =>
@@ -133,6 +143,7 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
             .orWhere((mailed) => mailed.where({ 'a.email': name, 'a.email_verified': true })),
         )
         .whereNotExists(trx('T_credentials as c').whereRaw('c.account_id = a.id').select('c.id'))
+        .where((first) => first.whereExists(passkey).orWhereNotExists(link))
         .select('a.id');
       const unused = trx(TABLE).where({ code_hash }).whereNull('consumed_at').whereIn('account_id', owner);
       if ((await unused.update({ consumed_at: new Date() })) !== 1) return undefined;
