@@ -45,7 +45,7 @@ export function createNotMePages(router: Router, deps: NotMePagesDeps): void {
       what: describeNotice(notice.event),
       isPresentAddress: notice.isPresentAddress,
       isAboutKey: notice.keyId !== null,
-      isAboutConnection: notice.event === 'connection_sign_in_added',
+      isAboutConnection: notice.event.startsWith('connection_'),
     });
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { call, signInWith } from '../support/builders/authorization.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
@@ -69,6 +69,24 @@ for (const engine of engines) {
       assert.equal((await ask({}, stranger)).body.error, 'invalid_request');
       await server.accounts.disable(OPERATOR, 'ada');
       assert.equal((await ask()).body.error, 'invalid_request');
+    });
+
+    test('has the address only if the user allowed the application to see it', async (t) => {
+      const { server, app, ada, ask } = await begin(t, engine);
+      await server.database.knex('T_accounts').where({ id: ada.id }).update({ email_verified: true });
+      const other = await server.createClient({
+        grantTypes: ['authorization_code', EXCHANGE],
+        assertionAudiences: [`${CHAT} f53f191f`],
+      });
+      for (const [client, scope, email] of [
+        [other, 'openid', undefined],
+        [app, 'openid email', 'ada@harbour.example'],
+      ] as const) {
+        const { tokens } = await signInWith(server, client, ada, { scope });
+        const answer = await ask({ subject_token: String(tokens.body.id_token) }, client);
+        const claims = decodeJwt(String(answer.body.access_token));
+        assert.deepEqual([claims.email, claims.email_verified], [email, email && true]);
+      }
     });
 
     test('is not issued once its session has ended, though another one goes on', async (t) => {

@@ -39,12 +39,13 @@ for (const engine of engines) {
       const server = await startServer(t, engine, { config: { allowPrivateServices: true } });
       const provider = await startIdentityProvider(t);
       const agent = await server.createClient({ redirectUris: [], grantTypes: [JWT_BEARER] });
-      for (const name of ['iss', 'sub', 'email', 'jti']) {
-        const claims = { aud: server.issuer, sub: 'ada', client_id: agent.client_id, [name]: NUL };
-        const assertion = await provider.sign(claims);
-        const { status, body } = await call(server, agent, '/token', { grant_type: JWT_BEARER, assertion });
-        assert.deepEqual([status, body.error], [400, 'invalid_grant'], name);
-      }
+      for (const name of ['iss', 'sub', 'email', 'jti'])
+        for (const wrong of [NUL, [NUL], ['ada'], { ada: 1 }]) {
+          const claims = { aud: server.issuer, sub: 'ada', client_id: agent.client_id, [name]: wrong };
+          const assertion = await provider.sign(claims);
+          const { status, body } = await call(server, agent, '/token', { grant_type: JWT_BEARER, assertion });
+          assert.deepEqual([status, body.error], [400, 'invalid_grant'], `${name} ${JSON.stringify(wrong)}`);
+        }
     });
 
     test('as the name of a user who is asked to sign in is an invalid request', async (t) => {

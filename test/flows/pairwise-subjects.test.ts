@@ -122,6 +122,7 @@ describe('pairwise subjects', () => {
     const refused = [
       [{ redirectUris: ['https://a.example/cb', 'https://b.example/cb'] }, 'pairwise_sector_unclear'],
       [{ redirectUris: [], grantTypes: ['client_credentials'] }, 'pairwise_without_redirect_uri'],
+      [{ assertionAudiences: ['https://chat.example'] }, 'pairwise_with_assertions'],
       [
         { grantTypes: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'] },
         'pairwise_without_redirect_uri',

@@ -67,7 +67,6 @@ export function createDisputes(deps: DisputesDeps) {
           isPresentAddress && keyId !== null && (await deps.unsignCredential(trx, accountId, keyId));
         const isConnectionEnded =
           isPresentAddress &&
-          found.event === 'connection_sign_in_added' &&
           (await deps.hasOwnWay(trx, accountId)) &&
           (await deps.endConnectionSignIns(trx, accountId)) > 0;
         const isPasswordEnded = isPresentAddress && (await deps.hasPassword(trx, accountId));

@@ -86,8 +86,18 @@ function checkProfile(row: CheckedColumns, redirectUris: string[]): void {
 
 /** Refuses pairwise subjects where it is not clear which applications get the same ones (OpenID Connect Core section 8.1). */
 function checkSubjects(row: CheckedColumns, redirectUris: string[]): void {
-  const { subject_type, sector_identifier_uri, grant_types }: ClientMetadata = JSON.parse(row.metadata);
+  const {
+    subject_type,
+    sector_identifier_uri,
+    grant_types,
+    assertion_audiences = [],
+  }: ClientMetadata = JSON.parse(row.metadata);
   if (subject_type !== 'pairwise') return;
+  if (assertion_audiences.length > 0)
+    refuse(
+      'pairwise_with_assertions',
+      'An application with pairwise subjects cannot get identity assertions: their subject is the same at every server.',
+    );
   if (
     redirectUris.length === 0 ||
     grant_types.some((type) => type.startsWith('urn:') && type !== TOKEN_EXCHANGE)

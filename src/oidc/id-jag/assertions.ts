@@ -26,10 +26,13 @@ export interface IdentityAssertion extends JWTPayload {
   amr?: string[];
 }
 
+/** The members that are compared or looked up. */
+const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'email', 'scope', 'resource', 'acr'];
+
 const refused = (detail: string, cause?: unknown) =>
   Object.assign(new errors.InvalidGrant(detail), cause === undefined ? {} : { cause });
 
-/** @throws InvalidGrant for a JWT with a text that cannot be stored, and so cannot be looked up */
+/** @throws InvalidGrant for a JWT with members that cannot be looked up */
 function readIssuer(assertion: string): string {
   let claims: JWTPayload;
   try {
@@ -37,8 +40,12 @@ function readIssuer(assertion: string): string {
   } catch {
     throw refused('the assertion is no JWT');
   }
-  if (Object.values(claims).some((value) => typeof value === 'string' && !isStorable(value)))
-    throw refused('the assertion has a character that cannot be stored');
+  for (const name of TEXTS) {
+    // Only `resource` may be a list.
+    const values = name === 'resource' ? [claims[name] ?? []].flat() : [claims[name]];
+    if (values.some((one) => one !== undefined && (typeof one !== 'string' || !isStorable(one))))
+      throw refused(`the assertion has a ${name} that is no text, or has a character that cannot be stored`);
+  }
   return String(claims.iss);
 }
 

@@ -7,7 +7,7 @@ import type { FindAccount } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { signJwt } from '../engine/keys.ts';
 import { ID_JAG_TYPE } from './assertions.ts';
-import { isSignInLive } from './sign-ins.ts';
+import { findGrantedScopes } from './sign-ins.ts';
 
 export const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag';
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
@@ -71,10 +71,12 @@ export async function issueIdentityAssertion(
   const account = await deps.findAccount(sub);
   if (!account) throw new errors.InvalidRequest('the account of the subject_token is disabled');
   const { clientId } = client;
-  if (!sid || !(await isSignInLive(ctx.oidc.provider, { accountId: account.accountId, clientId, sid })))
-    throw new errors.InvalidRequest('the sign-in of the subject_token has ended');
+  const granted =
+    sid && (await findGrantedScopes(ctx.oidc.provider, { accountId: account.accountId, clientId, sid }));
+  if (!granted) throw new errors.InvalidRequest('the sign-in of the subject_token has ended');
   ctx.oidc.entity('Account', account as never);
-  const { email, email_verified } = await account.claims();
+  const claimed = await account.claims();
+  const email = granted.includes('email') && claimed.email_verified === true ? claimed.email : undefined;
   const scope = parseScopes(readText(ctx, 'scope')).join(' ') || undefined;
   const resource = readText(ctx, 'resource');
   const now = toEpoch(new Date());
@@ -86,8 +88,8 @@ export async function issueIdentityAssertion(
     jti: randomToken(),
     iat: now,
     exp: now + TTL,
-    email: email_verified === true ? email : undefined,
-    email_verified: email_verified === true ? true : undefined,
+    email,
+    email_verified: email === undefined ? undefined : true,
     resource,
     scope,
     auth_time,

@@ -1,4 +1,5 @@
 import type { Provider } from 'oidc-provider';
+import { parseScopes } from '../../access/scopes.ts';
 import { selectOne, sql } from '../../database/statements.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 
@@ -10,24 +11,26 @@ const SELECT_SESSION = selectOne<'account_id' | 'sid_pattern' | 'now'>({
 });
 
 /**
- * Whether the sign-in that an ID token reports goes on: its session is live, and the user has not taken the application's
- * access back.
+ * Finds what the user allowed the application in the sign-in that an ID token reports.
  * @param signIn `sid` of the ID token (OpenID Connect Back-Channel Logout section 2.4)
+ * @returns the scopes; undefined when the session has ended, or the user has taken the application's access back
  */
-export async function isSignInLive(
+export async function findGrantedScopes(
   provider: Provider,
   signIn: { accountId: string; clientId: string; sid: string },
-): Promise<boolean> {
+): Promise<string[] | undefined> {
   const row = await currentUnit().readOne(SELECT_SESSION, {
     account_id: signIn.accountId,
     sid_pattern: `%"${signIn.sid}"%`,
     now: new Date(),
   });
-  if (!row) return false;
+  if (!row) return undefined;
   const authorizations = JSON.parse(String(row.authorizations)) as Record<
     string,
     { sid?: string; grantId?: string } | null
   >;
   const { sid, grantId } = authorizations[signIn.clientId] ?? {};
-  return sid === signIn.sid && grantId !== undefined && (await provider.Grant.find(grantId)) !== undefined;
+  if (sid !== signIn.sid || grantId === undefined) return undefined;
+  const grant = await provider.Grant.find(grantId);
+  return grant && parseScopes(grant.getOIDCScope());
 }
