@@ -1,5 +1,5 @@
 import { loadConfig } from './src/config/index.ts';
-import { engineOf } from './src/database/database-url.ts';
+import { engineOf } from './src/database/engine-of-url.ts';
 import { knexConfig } from './src/database/knex.ts';
 import { migrationConfig } from './src/database/migrate.ts';
 

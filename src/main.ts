@@ -8,7 +8,7 @@ import type { Config } from './config/settings.ts';
 import { countUnreadable, describeUnreadable } from './connections/vault/sealed-store.ts';
 import { findClockFault } from './database/clock.ts';
 import { explainFault } from './database/connect-faults.ts';
-import { describeDatabase } from './database/database-url.ts';
+import { describeDatabase } from './database/engine-of-url.ts';
 import { migrateLatest, readSchemaStatus, requireDatabase } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
 import { describePoolerOrCluster } from './database/pooler-or-cluster.ts';

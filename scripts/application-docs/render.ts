@@ -42,7 +42,7 @@ function renderPage(preset: Preset): string {
   );
   return `# ${title}
 
-${about}. ${tried === null ? `This page follows [its documentation](${source}); it was not tried with this server.` : `Tried with ${title} ${tried}. [Its documentation](${source}).`}
+${about}. ${tried === null ? `This page follows [its documentation](${source}); nobody has tried it with Latchkey yet.` : `Tried with ${title} ${tried}. [Its documentation](${source}).`}
 
 \`\`\`sh
 ${command}

@@ -105,7 +105,7 @@ export function createApplicationPage(router: Router, deps: ApplicationPageDeps)
     }),
   );
 
-  /** What the form does, as the end of "Confirm it is you to …". */
+  /** The words that follow "Confirm it is you to": what the form does. */
   async function describeAction(
     { accountId }: SignedInUser,
     { client }: Record<string, string>,

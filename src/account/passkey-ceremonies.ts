@@ -56,7 +56,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     };
     const { accountId, uid, amr = [], loginTs = 0 } = session;
     if (accountId === undefined) return undefined;
-    // Another service may ask nothing of somebody who is signed in there, so it shows no presence.
+    // A sign-in by another service alone does not show that the owner is here: that service may have asked for nothing.
     const isProof = !isByOtherServiceAlone(amr) || !(await deps.hasOwnWay(accountId));
     return { accountId, uid, amr, loginTs, isFresh: isProof && isRecent({ loginTs }) };
   }
@@ -87,7 +87,8 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
   }
 
   /**
-   * Without a factor that the account has, a key can be added only beside a signed one, which then has to approve it.
+   * In a session that has shown no factor of the account, a key can be added only if the account has a signed one
+   * already, which then has to approve it.
    * @throws LatchkeyError forbidden
    */
   async function checkMayAdd({ accountId, amr }: Standing): Promise<void> {

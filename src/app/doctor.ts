@@ -3,7 +3,7 @@ import { listServiceRows } from '../connections/services/store.ts';
 import { countUnreadable, describeUnreadable } from '../connections/vault/sealed-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import { explainFault } from '../database/connect-faults.ts';
-import { describeDatabase } from '../database/database-url.ts';
+import { describeDatabase } from '../database/engine-of-url.ts';
 import { readSchemaStatus } from '../database/migrate.ts';
 import type { Database } from '../database/open.ts';
 import { describePoolerOrCluster } from '../database/pooler-or-cluster.ts';

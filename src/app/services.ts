@@ -8,10 +8,10 @@ import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { createAccountData } from '../identity/account-data/service.ts';
+import * as roleStore from '../identity/accounts/application-role-store.ts';
 import { stopClosing } from '../identity/accounts/closing-store.ts';
 import * as emailStore from '../identity/accounts/email-store.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
-import { deleteGlobalRoles, insertGlobalRoles, listGlobalRoles } from '../identity/accounts/role-store.ts';
 import {
   assertSignedIn,
   createSignOutEverywhere,
@@ -172,9 +172,9 @@ export function createServices(deps: ServiceDeps) {
     releaseEmail: emailStore.releaseEmail,
     replaceScopes: accountStore.replaceScopes,
     usernameTaken: accountStore.usernameTaken,
-    listGlobalRoles,
-    insertGlobalRoles,
-    deleteGlobalRoles,
+    listGlobalRoles: roleStore.listGlobalRoles,
+    insertGlobalRoles: roleStore.insertGlobalRoles,
+    deleteGlobalRoles: roleStore.deleteGlobalRoles,
     insertPassword: passwordStore.insertPassword,
     hashPassword: passwords.hash,
     addCredential,

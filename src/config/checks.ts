@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { findUrlFaults, readConnectionUrl } from '../kit/connection-url.ts';
+import { findUrlFaults, readConnectionUrl } from '../kit/connection-url-tls.ts';
 import { purgedTables, type Retention } from './retention.ts';
 import type { Variables } from './settings.ts';
 

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { resolveFiles } from '../kit/connection-url.ts';
+import { resolveFiles } from '../kit/connection-url-tls.ts';
 import {
   checkSecrets,
   checkValues,

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { LatchkeyError } from '../kit/errors.ts';
-import { describeDatabase, engineOf, sqliteFile } from './database-url.ts';
 import { toUnavailable } from './driver/failures.ts';
+import { describeDatabase, engineOf, sqliteFile } from './engine-of-url.ts';
 
 const READ_ONLY = 'is read-only. Use the primary, or make it writable';
 const FULL = 'is on a full disk. Make room';

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex';
-import { readConnectionUrl } from '../kit/connection-url.ts';
-import { engineOf, sqliteFile } from './database-url.ts';
+import { readConnectionUrl } from '../kit/connection-url-tls.ts';
 import { MYSQL_SESSION, mysqlConnection } from './driver/mysql-session.ts';
 import { postgresSession } from './driver/postgres-session.ts';
 import { rememberFile } from './driver/sqlite-identity.ts';
 import { BUSY_MS } from './driver/sqlite-locks.ts';
+import { engineOf, sqliteFile } from './engine-of-url.ts';
 import { dialectWithDeadline } from './knex-deadline.ts';
 import { SqliteDialect } from './knex-sqlite.ts';
 import { createSqliteFile } from './sqlite-files.ts';

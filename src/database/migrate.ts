@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
-import { engineOf, sqliteFile } from './database-url.ts';
+import { engineOf, sqliteFile } from './engine-of-url.ts';
 import { withoutDeadline } from './knex-deadline.ts';
 import type { Database } from './open.ts';
 import { createMigrationLock } from './sqlite-files.ts';

@@ -1,9 +1,9 @@
 import knexFactory, { type Knex } from 'knex';
-import { engineOf, sqliteFile } from './database-url.ts';
 import type { Driver } from './driver/contract.ts';
 import { failFast, withDeadline } from './driver/deadline.ts';
 import { settled } from './driver/settle.ts';
 import { createSqliteDriver } from './driver/sqlite.ts';
+import { engineOf, sqliteFile } from './engine-of-url.ts';
 import { knexConfig } from './knex.ts';
 import { type Engine, selectOne } from './statements.ts';
 import { CommitOutcomes, type FindWriteFault, watchServer, watchSqliteFile } from './write-faults.ts';

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Knex } from 'knex';
 import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
-import { engineOf, sqliteFile } from './database-url.ts';
+import { engineOf, sqliteFile } from './engine-of-url.ts';
 import type { Engine } from './statements.ts';
 
 /** SQLite puts them beside the database, with the mode of the database. The last one is ours. */

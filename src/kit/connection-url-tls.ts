@@ -28,7 +28,10 @@ export interface ConnectionUrl {
   verifiesHost: boolean;
 }
 
-/** @returns undefined for a text that is no URL. `user@/database` names a socket by the option `host`. */
+/**
+ * @returns undefined for a text that is no URL. `user@/database` has no host, because the option `host` names a socket;
+ *   it gets a stand-in, so that it parses.
+ */
 const parseUrl = (text: string) => URL.parse(text.replace(/@\//, '@socket.invalid/')) ?? undefined;
 
 const optionsOf = (text: string) => new URLSearchParams(/\?(.*)$/s.exec(text)?.[1] ?? '');

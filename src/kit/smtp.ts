@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transporter } from 'nodemailer';
-import { readConnectionUrl } from './connection-url.ts';
+import { readConnectionUrl } from './connection-url-tls.ts';
 import { LatchkeyError } from './errors.ts';
 import type { Logger } from './log.ts';
 

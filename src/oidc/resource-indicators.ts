@@ -104,7 +104,7 @@ export function createResourceIndicators(deps: {
       enabled: true,
       getResourceServerInfo,
       // No resource unless the request names one. Of several that were allowed, a token request must name the one it wants.
-      defaultResource: async (_ctx: unknown, _client: unknown, oneOf?: string[]) => oneOf,
+      defaultResource: async (_ctx: unknown, _client: unknown, allowed?: string[]) => allowed,
       // A sign-in for a resource gives tokens for that resource, also where the token request does not repeat it.
       useGrantedResource: async () => true,
     },

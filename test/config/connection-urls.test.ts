@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError, loadConfig } from '../../src/config/index.ts';
-import { readConnectionUrl } from '../../src/kit/connection-url.ts';
+import { readConnectionUrl } from '../../src/kit/connection-url-tls.ts';
 
 const LATCHKEY_SECRETS = 'c3VwZXJjYWxpZnJhZ2lsaXN0aWNleHBpYWxpZG9jaW91czEyMzQ1';
 

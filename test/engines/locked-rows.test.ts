@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { sqliteFile } from '../../src/database/database-url.ts';
+import { sqliteFile } from '../../src/database/engine-of-url.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { BY_HASH, insertRow, markUsed, rowsOf, touch } from '../support/builders/revoked-token-rows.ts';

@@ -12,7 +12,7 @@ import {
 import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { findClockFault } from '../../src/database/clock.ts';
-import { sqliteFile } from '../../src/database/database-url.ts';
+import { sqliteFile } from '../../src/database/engine-of-url.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { createReadiness } from '../../src/database/readiness.ts';
 import { insertInto } from '../../src/database/statements.ts';

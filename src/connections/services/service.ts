@@ -163,7 +163,10 @@ export function createConnectionServices(deps: ConnectionServicesDeps) {
       });
     },
 
-    /** Nobody can connect to it or use it, on every server within a second. @throws LatchkeyError not_found */
+    /**
+     * From now on, nobody can connect to it or use it. Other servers follow within a second.
+     * @throws LatchkeyError not_found
+     */
     disable: (actor: Actor, nameOrId: string) => setActive(actor, nameOrId, 'service.disabled', false),
 
     /** @throws LatchkeyError not_found */

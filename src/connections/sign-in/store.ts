@@ -63,7 +63,7 @@ export async function setMaySignIn(
   return changed === 1;
 }
 
-/** Lets no connection of the account sign in any more. @returns how many could */
+/** Lets no connection of the account sign in from now on. @returns how many were allowed to until now */
 export const endSignIns = (trx: Knex.Transaction, accountId: string): Promise<number> =>
   trx(TABLE)
     .where({ account_id: accountId, may_sign_in: true })

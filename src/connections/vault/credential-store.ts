@@ -4,7 +4,7 @@ import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statements.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { refreshDue } from './refresh-due.ts';
+import { refreshDue } from './job-refresh-time.ts';
 
 const TABLE = 'T_oauth_tokens';
 

@@ -1,4 +1,4 @@
-import { readConnectionUrl } from '../../kit/connection-url.ts';
+import { readConnectionUrl } from '../../kit/connection-url-tls.ts';
 import { LOCK_WAIT_MS } from '../time-limits.ts';
 
 /** Reads, UPDATE and DELETE, INSERT: the bits of wsrep_sync_wait. */

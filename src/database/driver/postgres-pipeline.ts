@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { readConnectionUrl } from '../../kit/connection-url.ts';
+import { readConnectionUrl } from '../../kit/connection-url-tls.ts';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
 import type { Row } from '../statements.ts';
 import { DEADLINE_MS, LOCK_WAIT_MS } from '../time-limits.ts';

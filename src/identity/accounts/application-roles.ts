@@ -4,8 +4,8 @@ import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise, roleField } from '../fields.ts';
+import { deleteRole, insertRole, type RoleKey } from './application-role-store.ts';
 import type { Profile, Profiles } from './profile.ts';
-import { deleteRole, insertRole, type RoleKey } from './role-store.ts';
 import { lockAccount } from './store.ts';
 
 /** A role of an account in one application or, without a client_id, in all of them. */

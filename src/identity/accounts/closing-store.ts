@@ -9,21 +9,6 @@ const DAY_MS = 86_400_000;
 /** As long as a username that was changed. */
 const RESERVED_MS = 90 * DAY_MS;
 
-/**
- * Locks every administrator until the transaction ends, always in the same order, so that when the last two
- * administrators close their accounts at the same time, the second sees that no other is left.
- * @returns the ids of those whose accounts are active and not closing
- */
-export async function lockAdministrators(trx: Knex.Transaction): Promise<string[]> {
-  return trx(TABLE)
-    .where({ is_active: true })
-    .whereNull('closing_at')
-    .where((any) => any.where('scopes', 'like', '%"*:*"%').orWhere('scopes', 'like', '%"latchkey:*"%'))
-    .orderBy('id')
-    .forUpdate()
-    .pluck('id');
-}
-
 /** @returns whether the account was not closing yet */
 export async function startClosing(trx: Knex.Transaction, id: string, closingAt: Date): Promise<boolean> {
   const started = await trx(TABLE)

@@ -4,14 +4,8 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
 import { normalise } from '../fields.ts';
-import {
-  deleteDue,
-  keepAccount,
-  listDue,
-  lockAdministrators,
-  reserveClosedUsernames,
-  startClosing,
-} from './closing-store.ts';
+import { deleteDue, keepAccount, listDue, reserveClosedUsernames, startClosing } from './closing-store.ts';
+import { assertNotLastAdministrator } from './last-administrator.ts';
 import { accountNotFound } from './profile.ts';
 import { assertSignedIn, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import { findAccount, lockAccount } from './store.ts';
@@ -34,8 +28,6 @@ const DAYS = 7;
 const DAY_MS = 86_400_000;
 /** How many accounts one run of the job deletes, each in a transaction of its own. */
 const AT_ONCE = 20;
-
-const isAdministrator = (scopes: string[]) => scopes.includes('*:*') || scopes.includes('latchkey:*');
 
 /** Thrown inside the transaction, to roll it back: the owner has come back. */
 const KEPT = new Error('The account is no longer due.');
@@ -88,15 +80,7 @@ export function createClosing(deps: ClosingDeps) {
       await inTransaction(knex, async (trx) => {
         const account = await findAccount(trx, { id: accountId });
         if (!account) throw accountNotFound('that id');
-        if (isAdministrator(account.scopes)) {
-          const administrators = await lockAdministrators(trx);
-          if (administrators.every((id) => id === accountId))
-            throw new LatchkeyError(
-              'forbidden',
-              'last_administrator',
-              'You are the last administrator of this server. Make somebody else an administrator first. Nothing was changed.',
-            );
-        }
+        await assertNotLastAdministrator(trx, account);
         await assertSignedIn(trx, accountId, { session: sessionUid });
         if (!(await startClosing(trx, accountId, closingAt)))
           throw new LatchkeyError('conflict', 'account_closing', 'Your account is being closed already.');

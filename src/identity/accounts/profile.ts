@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { type AccountRole, listRoles } from './role-store.ts';
+import { type AccountRole, listRoles } from './application-role-store.ts';
 import { type Account, type AccountFilter, findAccount } from './store.ts';
 
 /** An invitation that the account used, and what it added. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PROTOCOL_SCOPES } from '../../access/scopes.ts';
-import { endOf, LIFETIME_PATTERN } from '../../kit/lifetimes.ts';
 import { FORBIDDEN } from '../../kit/parse.ts';
+import { endOf, LIFETIME_PATTERN } from '../../kit/parse-lifetime.ts';
 import { isStorable, visibleText } from '../../kit/text.ts';
 import { emailField, roleField, scopesField } from '../fields.ts';
 import { DEFAULT_LIFETIME } from './lifetime.ts';

@@ -8,7 +8,7 @@ export interface MailSender {
   isEnabled: boolean;
   /**
    * Sends a message, and records that in the audit log without the address.
-   * @param about `accountId`: the account that it is about; `target`: the id of anything else that it is about
+   * @param about what the message concerns: an account (`accountId`), or something else by its id (`target`)
    * @throws LatchkeyError unavailable when the mail server did not accept it, which is recorded too
    */
   send(message: Message, to: string, about?: { accountId?: string; target?: string }): Promise<void>;

@@ -104,7 +104,8 @@ function checkCredential(
   if (purpose === 'authentication' && credential.kind !== 'passkey') throw new CeremonyRefusal('kind');
   const { userHandle } = response.response;
   const named = userHandle ? Buffer.from(userHandle, 'base64url').toString('utf8') : undefined;
-  // Without a username, the user handle says who signs in: it is required, and must be the owner of the credential.
+  // A sign-in without a username needs a user handle, because that says who signs in. A handle that is sent must always
+  // be the owner's id.
   if (named === undefined ? purpose === 'authentication' : named !== credential.account_id)
     throw new CeremonyRefusal('user_handle');
   return credential;

@@ -87,7 +87,7 @@ export function createCredentials(deps: CredentialsDeps) {
      *   it
      */
     findSigner: (accountId: string, at: Date): Promise<string | undefined> =>
-      store.findSignedUsedAt(knex, accountId, at),
+      store.findSignerUsedAt(knex, accountId, at),
 
     /** @throws LatchkeyError not_found, forbidden; conflict when the credential is registered already */
     async add(added: AddedCredential): Promise<Credential> {

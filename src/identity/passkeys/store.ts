@@ -79,7 +79,7 @@ export async function findOwner(source: Knex, id: string): Promise<string | unde
 }
 
 /** The id of a signed credential whose last use was in exactly the second `at`. */
-export async function findSignedUsedAt(
+export async function findSignerUsedAt(
   source: Knex,
   accountId: string,
   at: Date,

@@ -131,7 +131,7 @@ export function changeColumns(row: ClientRow, input: z.output<typeof clientChang
   const isOtherKind = isPublic !== (row.client_type === 'public');
   const metadata = changeMetadata(JSON.parse(row.metadata), input);
   if (isPublic) metadata.token_endpoint_auth_method = undefined;
-  // Another method than before forgets what the earlier one needed.
+  // When the method changes, what only the earlier one needed is removed.
   if (input.authMethod ?? isPublic) {
     metadata.token_endpoint_auth_signing_alg = input.authSigningAlg;
     metadata.certificate_subject = input.certificateSubject;

@@ -5,8 +5,8 @@ import { toDate } from '../../database/instants.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
-import { endOf, LIFETIME_PATTERN } from '../../kit/lifetimes.ts';
 import { parse } from '../../kit/parse.ts';
+import { endOf, LIFETIME_PATTERN } from '../../kit/parse-lifetime.ts';
 import { visibleText } from '../../kit/text.ts';
 import { insertToken, listTokens, revokeToken, type TokenRow } from './token-store.ts';
 

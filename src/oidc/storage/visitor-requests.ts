@@ -51,7 +51,7 @@ export function createVisitorRequests(secrets: Secrets, { partPrefix, base }: Is
   const name = `${partPrefix}latchkey_authorization`;
   const pathOf = (uid: string) => `${base}/interaction/${uid}`;
   return {
-    /** Whether this unit is a request of a browser. */
+    /** Whether the interaction can be kept in a cookie: only requests of browsers have cookies. */
     canKeep: (unit: UnitOfWork) => findCookies(unit) !== undefined,
 
     /** @param json the interaction @param seconds its life @throws Error when it is too long for a cookie */

@@ -8,7 +8,7 @@ import {
   RateLimiterRes,
 } from 'rate-limiter-flexible';
 import { DEADLINE_MS } from '../../database/time-limits.ts';
-import { readConnectionUrl } from '../../kit/connection-url.ts';
+import { readConnectionUrl } from '../../kit/connection-url-tls.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
