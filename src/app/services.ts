@@ -124,7 +124,7 @@ export function createServices(deps: ServiceDeps) {
     assertSignedIn,
     notify,
   });
-  const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor);
+  const secondFactorPolicy = createSecondFactorPolicy(config.secondFactor, resources.find);
   const passkeys = createPasskeyService({ config, knex, secrets, secondFactor, notify });
 
   const allowsMailRecovery = createMailRecovery({ config, database, secondFactor, secondFactorPolicy });

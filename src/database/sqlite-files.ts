@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Knex } from 'knex';
 import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
@@ -59,7 +59,8 @@ function isDatabase(file: string): boolean {
 export function restrictFiles(url: string): string[] {
   if (engineOf(url) !== 'sqlite') return [];
   const file = sqliteFile(url);
-  if (!isDatabase(file)) return [];
+  // Before the first start there is no file yet, and perhaps a folder, such as the mount point of a volume.
+  if (existsSync(file) && !isDatabase(file)) return [];
   const stem = basename(file).split('.')[0] || basename(file);
   const notices = SUFFIXES.map((suffix) => restrictMode(`${file}${suffix}`, 0o600));
   notices.push(restrictFolder(dirname(file), (name) => name.startsWith(stem) || name === 'secrets'));

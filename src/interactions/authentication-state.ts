@@ -126,6 +126,7 @@ export function createAuthenticationState({
           account: { id: accountId, scopes: account.scopes },
           clientId: String(details.params.client_id),
           scope: details.params.scope as string | undefined,
+          resources: details.params.resource,
           acr,
           hasAddedFactor: factors.hasAddedFactor,
         }));

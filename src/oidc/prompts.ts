@@ -131,6 +131,7 @@ const secondFactor = (policy: SecondFactorPolicy) =>
         account: { id: account.accountId, scopes: account.scopes },
         clientId: String(ctx.oidc.client?.clientId),
         scope: ctx.oidc.params?.scope as string | undefined,
+        resources: ctx.oidc.params?.resource,
         acr: ctx.oidc.session?.acr,
       });
     },

@@ -132,7 +132,7 @@ function configuration(
       url: (_ctx: unknown, { uid, params }: { uid: string; params: { client_id?: string } }) =>
         `${base}/interaction/${uid}?client_id=${encodeURIComponent(String(params.client_id))}`,
       policy: createPromptPolicy({
-        secondFactorPolicy: createSecondFactorPolicy(config.secondFactor),
+        secondFactorPolicy: createSecondFactorPolicy(config.secondFactor, deps.findResource),
         refreshTokens,
         findUnconnected: deps.findUnconnected,
         hasInvitation: (ctx) => invitationCookie.read(ctx as unknown as Context) !== undefined,

@@ -1,8 +1,9 @@
 import { acrLevel, MFA_LEVEL } from '../access/acr.ts';
-import { covers, parseScopes } from '../access/scopes.ts';
+import { covers, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { selectOne, sql } from '../database/statements.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
+import type { FindResource } from './resources/service.ts';
 
 /** Where the operator requires a second factor (LATCHKEY_SECOND_FACTOR). */
 export interface SecondFactorRules {
@@ -20,6 +21,8 @@ interface SignInToJudge {
   clientId: string;
   /** The scope that the application requested, as it stands in the request. */
   scope?: string;
+  /** The APIs that the application requested (RFC 8707), as they stand in the request: one identifier or several. */
+  resources?: unknown;
   /** The acr value reached so far. */
   acr?: string;
   /** Whether the user has set up a second factor: a security key or an authenticator app. */
@@ -41,7 +44,10 @@ const SELECT_ROLE = selectOne({
 });
 
 /** Decides for interactions, sessions of our own pages and recovery by mail alike. */
-export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactorPolicy {
+export function createSecondFactorPolicy(
+  rules: SecondFactorRules,
+  findResource: FindResource,
+): SecondFactorPolicy {
   /** Whether any of the scopes is, or includes, one that a rule names. */
   const reachesRule = (scopes: string[]) =>
     rules.scopes.some((rule) => scopes.some((scope) => covers([rule], scope) || covers([scope], rule)));
@@ -52,13 +58,24 @@ export function createSecondFactorPolicy(rules: SecondFactorRules): SecondFactor
     return false;
   }
 
+  /** A request that names an API gets a token for it even without its scopes: an API may check its own name alone. */
+  async function reachesRuledResource(resources: unknown, ceiling: string[]): Promise<boolean> {
+    if (rules.scopes.length === 0) return false;
+    for (const identifier of [resources ?? []].flat()) {
+      const resource = await findResource(String(identifier));
+      if (resource && reachesRule(limitToCeiling(resource.scopes, ceiling))) return true;
+    }
+    return false;
+  }
+
   return {
-    async isRequired({ account, clientId, scope, acr, hasAddedFactor }) {
+    async isRequired({ account, clientId, scope, resources, acr, hasAddedFactor }) {
       if (acrLevel(acr) >= MFA_LEVEL) return false;
       if (hasAddedFactor || rules.everyone) return true;
       // Our own pages request no scope: they let an account do all that its own scopes allow.
       const reached = clientId === OWN_CLIENT_ID ? account.scopes : parseScopes(scope);
-      return reachesRule(reached) || hasRuledRole(account.id);
+      if (reachesRule(reached) || (await reachesRuledResource(resources, account.scopes))) return true;
+      return hasRuledRole(account.id);
     },
   };
 }

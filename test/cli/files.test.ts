@@ -52,6 +52,15 @@ describe('the files of SQLite', () => {
       assert.equal(modeOf(join(data, file)), '600', file);
   });
 
+  test('are in a folder of this user alone after the first start, also where it existed before', async () => {
+    const home = temporary();
+    mkdirSync(join(home, 'data'), { mode: 0o755 });
+    const { code, stderr } = await run(['db', 'migrate'], { LATCHKEY_HOME: home });
+    assert.equal(code, 0);
+    assert.match(stderr, /could open .*data \(mode 0755\)\. Its mode is 0700 now/);
+    assert.equal(modeOf(join(home, 'data')), '700');
+  });
+
   test('get a looser mode mended with one line each, -wal and -shm too', async () => {
     const home = temporary();
     const env = { LATCHKEY_HOME: home };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
-import { authorization, authorizeUrl, refresh, signInWith } from '../support/builders/authorization.ts';
+import { authorization, authorizeUrl, call, refresh, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
@@ -20,8 +20,9 @@ for (const engine of engines)
       const client = await server.createClient({ firstParty: true });
       const { browser, tokens } = await signInWith(server, client, await server.createAccount());
       const [invitation] = await server.invitations.create({ accountId: null }, {}, 1);
+      const { body: pushed } = await call(server, client, '/request', authorization(client).params);
       const statements = statementsForRestore();
-      assert.ok(statements.length >= 7);
+      assert.ok(statements.length >= 11);
       for (const statement of statements) await server.database.knex.raw(statement);
 
       assert.equal((await refresh(server, client, tokens.body.refresh_token ?? '')).status, 400);
@@ -29,6 +30,11 @@ for (const engine of engines)
       assert.equal((await fetch(`${server.issuer}/me`, { headers: bearer })).status, 401);
       const silent = await browser.get(authorizeUrl(authorization(client, { prompt: 'none' })));
       assert.match(silent.headers.get('location') ?? '', /error=login_required/);
+      const query = new URLSearchParams({
+        client_id: client.client_id,
+        request_uri: String(pushed.request_uri),
+      });
+      assert.equal((await browser.get(`/auth?${query}`)).status, 400, 'a pushed request is gone');
       const { state } = await server.invitations.show({ accountId: null }, String(invitation?.id));
       assert.equal(state, 'revoked');
     });

@@ -39,6 +39,25 @@ for (const engine of engines) {
       const server = await startServer(t, engine, { config: { allowPrivateServices: true } });
       const provider = await startIdentityProvider(t);
       const agent = await server.createClient({ redirectUris: [], grantTypes: [JWT_BEARER] });
+      const forms = { exp: 1e20, auth_time: 'x', amr: 'pwd', acr: 5, scope: 5, resource: [{}] };
+      const provided = { issuer: provider.issuer, jwksUri: provider.jwksUri, scope: 'billing:read' };
+      await server.services.resources.create(
+        { accountId: null },
+        {
+          identifier: 'https://billing.example',
+          scope: 'billing:read',
+          clientId: (
+            await server.createClient({ redirectUris: [], resourceServer: true, scope: 'billing:read' })
+          ).client_id,
+        },
+      );
+      await server.services.trustedIssuers.add({ accountId: null }, provided);
+      for (const [name, wrong] of Object.entries(forms)) {
+        const claims = { aud: server.issuer, sub: 'ada', client_id: agent.client_id, [name]: wrong };
+        const assertion = await provider.sign(claims);
+        const { status, body } = await call(server, agent, '/token', { grant_type: JWT_BEARER, assertion });
+        assert.deepEqual([status, body.error], [400, 'invalid_grant'], name);
+      }
       for (const name of ['iss', 'sub', 'email', 'jti'])
         for (const wrong of [NUL, [NUL], ['ada'], { ada: 1 }]) {
           const claims = { aud: server.issuer, sub: 'ada', client_id: agent.client_id, [name]: wrong };

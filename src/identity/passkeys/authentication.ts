@@ -165,6 +165,9 @@ export async function finishAuthentication(
   if (credentialDeviceType !== stored.device_type) throw new CeremonyRefusal('backup_eligibility');
   const authenticator = { ...stored, backed_up: credentialBackedUp };
   const use = { counter: newCounter, authenticator, ip: input.ip, at: input.at };
-  const counterRegressed = await recordUse(knex, credential, use, deps.counterPolicy);
+  // Only a sign-in can go on to another factor. A copy must neither be that factor nor approve a key.
+  const isFollowed = deps.counterPolicy !== 'second_factor' || purpose === 'authentication';
+  const policy = isFollowed ? deps.counterPolicy : 'block';
+  const counterRegressed = await recordUse(knex, credential, use, policy);
   return { accountId, id, keyId, kind, authenticator, userVerified, counterRegressed };
 }

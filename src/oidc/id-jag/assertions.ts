@@ -29,6 +29,14 @@ export interface IdentityAssertion extends JWTPayload {
 /** The members that are compared or looked up. */
 const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'email', 'scope', 'resource', 'acr'];
 
+/** In seconds since 1970: the last time that every database can store. */
+const LATEST = 253_402_300_799;
+
+const isTime = (value: unknown) => value === undefined || Number.isSafeInteger(value);
+const isTextList = (value: unknown) =>
+  value === undefined ||
+  (Array.isArray(value) && value.every((one) => typeof one === 'string' && isStorable(one)));
+
 const refused = (detail: string, cause?: unknown) =>
   Object.assign(new errors.InvalidGrant(detail), cause === undefined ? {} : { cause });
 
@@ -89,6 +97,8 @@ export function createAssertionVerifier(deps: {
         throw refused('the keys of the issuer could not be read', error);
       });
     const { payload: claims } = verified;
+    if (claims.exp > LATEST || !isTime(claims.auth_time) || !isTextList(claims.amr))
+      throw refused('the assertion has exp, auth_time or amr of another form');
     if (Array.isArray(claims.aud) && claims.aud.length > 1)
       throw refused('the assertion is for several servers');
     if (claims.client_id !== clientId) throw refused('the assertion is for another application');
