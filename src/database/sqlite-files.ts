@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Knex } from 'knex';
 import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
@@ -33,6 +33,15 @@ export function createMigrationLock(database: string): string {
   return file;
 }
 
+/** Not so where its folder cannot be read: the error is for whoever opens the database. */
+function isMissing(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+}
+
 const HEADER = 'SQLite format 3\0';
 
 /** A wrong path must not change the mode of a file or folder of somebody else. A new database is empty. */
@@ -60,7 +69,7 @@ export function restrictFiles(url: string): string[] {
   if (engineOf(url) !== 'sqlite') return [];
   const file = sqliteFile(url);
   // Before the first start there is no file yet, and perhaps a folder, such as the mount point of a volume.
-  if (existsSync(file) && !isDatabase(file)) return [];
+  if (!isMissing(file) && !isDatabase(file)) return [];
   const stem = basename(file).split('.')[0] || basename(file);
   const notices = SUFFIXES.map((suffix) => restrictMode(`${file}${suffix}`, 0o600));
   notices.push(restrictFolder(dirname(file), (name) => name.startsWith(stem) || name === 'secrets'));
