@@ -42,16 +42,22 @@ const PAUSE_MS = 100;
 
 /**
  * After one call has timed out, calls fail at once for a moment. So a request waits for the deadline once, and
- * none queues behind a database that does not answer.
+ * none queues behind a database that does not answer. A timeout says nothing about a database that has answered a
+ * later call: one that hung and is back refuses nobody.
  */
 export function failFast(driver: Driver): Driver {
   let until = 0;
+  let lastAnswer = 0;
   async function guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (performance.now() < until) throw unavailable(new NoAnswer('it did not answer a moment ago'));
+    const start = performance.now();
+    if (start < until) throw unavailable(new NoAnswer('it did not answer a moment ago'));
     try {
-      return await work();
+      const result = await work();
+      lastAnswer = performance.now();
+      return result;
     } catch (error) {
-      if ((error as Error).cause instanceof NoAnswer) until = performance.now() + PAUSE_MS;
+      const isNoAnswer = (error as Error).cause instanceof NoAnswer;
+      if (isNoAnswer && lastAnswer < start) until = performance.now() + PAUSE_MS;
       throw error;
     }
   }
