@@ -29,11 +29,16 @@ function thumbprint(jwk: Record<string, unknown>): string {
   );
 }
 
-/** Both halves of a new key as JSON Web Keys. */
+/**
+ * Both halves of a new key as JSON Web Keys. Its id does not begin with a hyphen, or `latchkey signing-key retire KID`
+ * would take it for an option.
+ */
 export async function generateKey(alg: Algorithm): Promise<{ publicJwk: PublicJwk; privateJwk: PrivateJwk }> {
   const { publicKey, privateKey } = await GENERATORS[alg]();
   const jwk = publicKey.export({ format: 'jwk' }) as Record<string, unknown>;
-  const members = { kid: thumbprint(jwk), alg, use: 'sig' };
+  const kid = thumbprint(jwk);
+  if (kid.startsWith('-')) return generateKey(alg);
+  const members = { kid, alg, use: 'sig' };
   return {
     publicJwk: { ...jwk, ...members },
     privateJwk: { ...privateKey.export({ format: 'jwk' }), ...members },
