@@ -23,7 +23,7 @@ export interface AccountCeremoniesDeps {
   sessionOf(ctx: Context): Promise<{ accountId?: string }>;
   getFactors(accountId: string): Promise<Factors>;
   /** Whether a password or a passkey signs the account in. */
-  hasOwnWay(accountId: string): Promise<boolean>;
+  canSignInHere(accountId: string): Promise<boolean>;
 }
 
 /** The parts of a session that decide whether factors may be changed. */
@@ -57,7 +57,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     const { accountId, uid, amr = [], loginTs = 0 } = session;
     if (accountId === undefined) return undefined;
     // A sign-in by another service alone does not show that the owner is here: that service may have asked for nothing.
-    const isProof = !isByOtherServiceAlone(amr) || !(await deps.hasOwnWay(accountId));
+    const isProof = !isByOtherServiceAlone(amr) || !(await deps.canSignInHere(accountId));
     return { accountId, uid, amr, loginTs, isFresh: isProof && isRecent({ loginTs }) };
   }
 
@@ -96,7 +96,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     if (!hasShownEnough(factors, amr) && factors.keys === 0) factorRequired();
   }
 
-  const place = ({ uid }: Standing) => `session:${uid}`;
+  const bindingOf = ({ uid }: Standing) => `session:${uid}`;
   const wrong = () => new LatchkeyError('invalid_input', 'key_missing', 'Choose a key.');
 
   return {
@@ -116,7 +116,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         username,
         displayName: username,
         known,
-        boundTo: ceremonyCookie.begin(ctx, place(here)),
+        boundTo: ceremonyCookie.begin(ctx, bindingOf(here)),
         ceremony: request.ceremony,
       });
     },
@@ -131,7 +131,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         origin,
         ceremony: request.ceremony,
         response: request.response,
-        boundTo: ceremonyCookie.resume(ctx, place(here)),
+        boundTo: ceremonyCookie.resume(ctx, bindingOf(here)),
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
       const signerId = cameByKey ? await keys.findSigner(accountId, fromEpoch(here.loginTs)) : undefined;
@@ -158,7 +158,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         );
       return passkeys.startAuthentication({
         purpose: 'sign_key',
-        boundTo: `${request.key} ${ceremonyCookie.begin(ctx, place(here))}`,
+        boundTo: `${request.key} ${ceremonyCookie.begin(ctx, bindingOf(here))}`,
         accountId: here.accountId,
       });
     },
@@ -173,7 +173,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         accountId,
         response: request.response,
         origin,
-        boundTo: `${request.key} ${ceremonyCookie.resume(ctx, place(here))}`,
+        boundTo: `${request.key} ${ceremonyCookie.resume(ctx, bindingOf(here))}`,
         at: new Date(),
       });
       const { id, name } = await keys.sign(

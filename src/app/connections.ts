@@ -24,7 +24,7 @@ import type { Background } from '../kit/background.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { hasOwnWay } from './own-ways.ts';
+import { canSignInHere } from './can-sign-in-here.ts';
 
 export interface ConnectionsDeps {
   config: Config;
@@ -92,7 +92,7 @@ export function createConnections(deps: ConnectionsDeps) {
     listServices: signIn.list,
     assertSignedIn,
     lockAccount,
-    hasOwnWay,
+    canSignInHere,
     notify,
   });
   return {
@@ -112,7 +112,7 @@ export function createConnections(deps: ConnectionsDeps) {
     }),
     prepareRevocation: revocation.prepareAll,
     signIn,
-    hasOwnWay: (accountId: string) => hasOwnWay(knex, accountId),
+    canSignInHere: (accountId: string) => canSignInHere(knex, accountId),
     signInSwitch,
     findUnconnected: (accountId: string, scopes: string[]) =>
       findUnconnected({ find: services.find, list: vault.list }, accountId, scopes),

@@ -74,7 +74,7 @@ export function registerInteractionPages(
       signIn: services.connections.signIn,
       cookie: createConnectCookie(issuerScope(config.issuer)),
       countVisit: limits.connect.countAttempt,
-      hasOwnWay: services.connections.hasOwnWay,
+      canSignInHere: services.connections.canSignInHere,
       signUpWithIdentity: invitations.signUpWithIdentity,
     },
     invitation: {
@@ -85,7 +85,7 @@ export function registerInteractionPages(
     },
     secondFactorStep: {
       policy: services.secondFactorPolicy,
-      keepIfClosing: services.accounts.closing.keepIfClosing,
+      cancelClosing: services.accounts.closing.cancelClosing,
       notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
     },
     recovery: { issuer: config.issuer, openWithRecoveryCode: recovery.openWithRecoveryCode },

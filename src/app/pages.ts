@@ -74,7 +74,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     findAccount,
     sessionOf,
     getFactors: secondFactor.getFactors,
-    hasOwnWay: services.connections.hasOwnWay,
+    canSignInHere: services.connections.canSignInHere,
   });
   const findLook = async (accountId: string): Promise<Look> => ({
     theme: (await findPreferences(accountId)).theme,

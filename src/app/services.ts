@@ -53,11 +53,11 @@ import { createTraces } from '../oidc/trace/index.ts';
 import { createWayBack } from '../oidc/way-back.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createLimits } from '../web/rate-limits/index.ts';
+import { canSignInHere } from './can-sign-in-here.ts';
 import { createConnections } from './connections.ts';
 import { createEngineHooks } from './engine-hooks.ts';
 import { createMail } from './mail.ts';
 import { createMailRecovery } from './mail-recovery.ts';
-import { hasOwnWay } from './own-ways.ts';
 import { createPasskeyService } from './passkeys.ts';
 
 export interface ServiceDeps {
@@ -151,7 +151,7 @@ export function createServices(deps: ServiceDeps) {
     removeAllCodes: secondFactor.removeAll,
     removeAllConnections,
     endConnectionSignIns: endSignIns,
-    hasOwnWay,
+    canSignInHere,
     revokeInvitationsBy,
     signOutEverywhere,
     allowsMailRecovery,

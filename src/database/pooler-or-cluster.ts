@@ -1,4 +1,4 @@
-import { setUp } from './driver/postgres-session.ts';
+import { setUpSession } from './driver/postgres-session.ts';
 import type { Database } from './open.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function describePoolerOrCluster({ engine, knex }: Database): Promi
   }
   const connection = await knex.client.acquireConnection();
   try {
-    const isPooled = await setUp(connection);
+    const isPooled = await setUpSession(connection);
     return isPooled ? 'through a connection pooler: statements are not prepared' : undefined;
   } finally {
     await knex.client.releaseConnection(connection);

@@ -25,9 +25,9 @@ export interface AuthenticationStateDeps {
   getFactors(accountId: string): Promise<Factors>;
   findAccount(accountId: string): Promise<{ username: string; scopes: string[] } | undefined>;
   /** Whether a password or a passkey signs the account in. */
-  hasOwnWay(accountId: string): Promise<boolean>;
+  canSignInHere(accountId: string): Promise<boolean>;
   /** Keeps the account of a user who signs in, if it is closing, in the commit of the current request. */
-  keepIfClosing(accountId: string): Promise<void>;
+  cancelClosing(accountId: string): Promise<void>;
   /** Creates the codes that a key decides. @throws LatchkeyError unauthenticated when the sign-in has ended */
   createRecoveryCodes(
     accountId: string,
@@ -65,8 +65,8 @@ export function createAuthenticationState({
   getFactors,
   findAccount,
   createRecoveryCodes,
-  keepIfClosing,
-  hasOwnWay,
+  cancelClosing,
+  canSignInHere,
 }: AuthenticationStateDeps) {
   /** Whether the application asks for more than a password. */
   const asksForMore = ({ params }: Details) => readRequestedAcr(params).level >= MFA_LEVEL;
@@ -87,7 +87,7 @@ export function createAuthenticationState({
   ): Promise<string> {
     const amr = [...new Set([...first.amr, method, 'mfa'])];
     const login = { accountId: first.accountId, amr, acr: deriveAcr(amr), ts: at };
-    await keepIfClosing(first.accountId);
+    await cancelClosing(first.accountId);
     return interactions.conclude(details, { login, ...answered(details), recovery_codes: codes });
   }
 
@@ -98,13 +98,13 @@ export function createAuthenticationState({
      * @returns where the browser goes: back to the engine, or to the second factor
      * @throws LatchkeyError unauthenticated if the key may be a copy and the account has no other factor
      */
-    async next(details: Details, first: FirstFactor, at = now()): Promise<string> {
+    async continueAfter(details: Details, first: FirstFactor, at = now()): Promise<string> {
       const { accountId, amr, keyId } = first;
       const account = await findAccount(accountId);
       if (!account) throw new LatchkeyError('unauthenticated', 'account_closed', 'This account is disabled.');
       const acr = deriveAcr(amr);
       const done = async () => {
-        await keepIfClosing(accountId);
+        await cancelClosing(accountId);
         return interactions.conclude(details, {
           login: { accountId, amr, acr, ts: at },
           ...answered(details),
@@ -145,7 +145,7 @@ export function createAuthenticationState({
      * @throws LatchkeyError forbidden when only another service has said who the user is, and the account has a password
      */
     async assertMayEnrol({ uid }: Details, { accountId, amr }: FirstFactor): Promise<void> {
-      if (!isByOtherServiceAlone(amr) || !(await hasOwnWay(accountId))) return;
+      if (!isByOtherServiceAlone(amr) || !(await canSignInHere(accountId))) return;
       throw new LatchkeyError(
         'forbidden',
         'own_sign_in_required',

@@ -18,7 +18,7 @@ import { wantsOtherAccount } from './select-account.ts';
 
 export interface ConnectedSignInDeps {
   interactions: Interactions;
-  authentication: Pick<AuthenticationState, 'next'>;
+  authentication: Pick<AuthenticationState, 'continueAfter'>;
   showPage: ShowPage;
   signIn: ConnectionSignIn;
   cookie: ConnectCookie;
@@ -27,7 +27,7 @@ export interface ConnectedSignInDeps {
   /** @throws LatchkeyError rate_limited */
   countVisit(ip: string | undefined): Promise<void>;
   /** Whether a password or a passkey signs the account in. */
-  hasOwnWay(accountId: string): Promise<boolean>;
+  canSignInHere(accountId: string): Promise<boolean>;
 }
 
 /** RFC 8176 has no value for it. This one is what other servers send, and says that another service has signed the user in. */
@@ -54,7 +54,7 @@ export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps,
    */
   async function isOffered(details: Details): Promise<boolean> {
     const accountId = wantsOtherAccount(details) ? undefined : details.session?.accountId;
-    return accountId === undefined || !(await deps.hasOwnWay(accountId));
+    return accountId === undefined || !(await deps.canSignInHere(accountId));
   }
 
   /** @throws LatchkeyError */
@@ -134,7 +134,7 @@ export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps,
       });
     }
     recordSignIn(accountId);
-    seeOther(ctx, await deps.authentication.next(details, { accountId, amr: [FEDERATED] }));
+    seeOther(ctx, await deps.authentication.continueAfter(details, { accountId, amr: [FEDERATED] }));
   }
 
   router.get(path, async (ctx) => {

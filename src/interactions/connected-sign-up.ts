@@ -16,7 +16,7 @@ import type { Details } from './interaction.ts';
 import { type Faults, type PasskeySignUpFields, readLinkedSignUp } from './sign-up-form.ts';
 
 export interface ConnectedSignUpDeps {
-  authentication: Pick<AuthenticationState, 'next'>;
+  authentication: Pick<AuthenticationState, 'continueAfter'>;
   invitationCookie: SealedCookie;
   link: ConnectionSignIn['link'];
   /** @throws LatchkeyError conflict when an account has that username */
@@ -114,7 +114,7 @@ export function createConnectedSignUp(deps: ConnectedSignUpDeps) {
             linkIdentity: (trx, id) => deps.link(trx, { accountId: id, service, identity }, origin),
           });
           invitationCookie.clear(ctx);
-          seeOther(ctx, await deps.authentication.next(details, { accountId, amr: [FEDERATED] }));
+          seeOther(ctx, await deps.authentication.continueAfter(details, { accountId, amr: [FEDERATED] }));
         } catch (error) {
           if (!(error instanceof LatchkeyError)) throw error;
           if (error.kind === 'conflict')

@@ -60,12 +60,12 @@ export interface InteractionPagesDeps {
     | 'keepClient'
   >;
   connection: Omit<ConnectionStepDeps, 'interactions' | 'showPage'>;
-  connectedSignIn: Pick<ConnectedSignInDeps, 'signIn' | 'cookie' | 'countVisit' | 'hasOwnWay'> &
+  connectedSignIn: Pick<ConnectedSignInDeps, 'signIn' | 'cookie' | 'countVisit' | 'canSignInHere'> &
     Pick<ConnectedSignUpDeps, 'signUpWithIdentity'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & {
     policy: SecondFactorPolicy;
-    keepIfClosing(accountId: string): Promise<void>;
+    cancelClosing(accountId: string): Promise<void>;
   };
   recovery: Pick<RecoverDeps, 'issuer'> & Pick<CodeRecoveryStepDeps, 'openWithRecoveryCode'>;
   passkeys: Pick<
@@ -94,8 +94,8 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     getFactors,
     findAccount,
     secondFactorPolicy: deps.secondFactorStep.policy,
-    keepIfClosing: deps.secondFactorStep.keepIfClosing,
-    hasOwnWay: deps.connectedSignIn.hasOwnWay,
+    cancelClosing: deps.secondFactorStep.cancelClosing,
+    canSignInHere: deps.connectedSignIn.canSignInHere,
     createRecoveryCodes: secondFactor.recoveryCodes.create,
   });
 

@@ -35,7 +35,7 @@ export interface InvitationDeps {
   /** The limit on unknown codes from one IP address. */
   unknownCodes: Pick<AddressLimit, 'countAttempt' | 'checkLimit'>;
   interactions: Interactions;
-  authentication: Pick<AuthenticationState, 'next'>;
+  authentication: Pick<AuthenticationState, 'continueAfter'>;
   browserCookie: BrowserCookie;
   showPage: ShowPage;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
@@ -144,7 +144,7 @@ export function createInvitationSteps(router: Router, deps: InvitationDeps): voi
       const browser = deps.browserCookie.read(ctx);
       trustBrowser(accountId, browser.hash);
       deps.browserCookie.set(ctx, browser.token);
-      seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
+      seeOther(ctx, await deps.authentication.continueAfter(details, { accountId, amr: ['pwd'] }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       if (error.kind === 'conflict')

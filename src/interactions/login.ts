@@ -13,7 +13,7 @@ import { wantsOtherAccount } from './select-account.ts';
 
 export interface LoginDeps {
   interactions: Pick<Interactions, 'common'>;
-  authentication: Pick<AuthenticationState, 'next'>;
+  authentication: Pick<AuthenticationState, 'continueAfter'>;
   showPage: ShowPage;
   browserCookie: BrowserCookie;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
@@ -102,7 +102,7 @@ export function createLogin(deps: LoginDeps) {
       return showLogin(ctx, details, { username, alert, retryAfter });
     }
     deps.browserCookie.set(ctx, browser.token);
-    seeOther(ctx, await deps.authentication.next(details, { accountId, amr: ['pwd'] }));
+    seeOther(ctx, await deps.authentication.continueAfter(details, { accountId, amr: ['pwd'] }));
   }
 
   return { show: showLogin, signIn };

@@ -56,7 +56,7 @@ export interface PasskeyRegistrationDeps {
 }
 
 /** Where a ceremony takes place: its response is accepted only in the same interaction. */
-export const placeOf = ({ uid }: Details) => `interaction:${uid}`;
+export const bindingOf = ({ uid }: Details) => `interaction:${uid}`;
 
 /** During a sign-in, the user must have touched the authenticator, so a passkey that the browser adds by itself is refused. */
 const ceremonyOf = ({ ceremony }: CeremonyRequest): CredentialKind =>
@@ -114,7 +114,7 @@ export function createPasskeyRegistration(
   return {
     async startRegistration(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.begin(ctx, placeOf(details));
+      const boundTo = ceremonyCookie.begin(ctx, bindingOf(details));
       if (request.purpose === 'recovery') {
         const { accountId, username } = await getRecovering(ctx);
         const who = { accountId, userHandle: accountId, username, displayName: username };
@@ -141,7 +141,7 @@ export function createPasskeyRegistration(
 
     async finishRegistration(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.resume(ctx, placeOf(details));
+      const boundTo = ceremonyCookie.resume(ctx, bindingOf(details));
       const { origin } = currentUnit();
       const { response } = request;
       if (request.purpose === 'recovery') {
@@ -157,7 +157,7 @@ export function createPasskeyRegistration(
         if (owner === undefined) throw recoveryCodeWrong();
         deps.recoveryCookie.clear(ctx);
         const amr = [methodOf(key.authenticator), 'user', 'mfa'];
-        return { location: await authentication.next(details, { accountId, amr }) };
+        return { location: await authentication.continueAfter(details, { accountId, amr }) };
       }
       const first = await findEnrolling(details);
       if (first) {
@@ -177,7 +177,7 @@ export function createPasskeyRegistration(
       const accountId = await deps.signUpWithPasskey({ ...values, code, origin, id, credential: key });
       deps.invitationCookie.clear(ctx);
       const amr = [methodOf(key.authenticator), 'user', 'mfa'];
-      return { location: await authentication.next(details, { accountId, amr }) };
+      return { location: await authentication.continueAfter(details, { accountId, amr }) };
     },
   };
 }

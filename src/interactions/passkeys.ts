@@ -8,7 +8,11 @@ import { LatchkeyError } from '../kit/errors.ts';
 import type { PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import { methodOf, now } from './authentication-state.ts';
 import { stepOver } from './interaction.ts';
-import { createPasskeyRegistration, type PasskeyRegistrationDeps, placeOf } from './passkey-registration.ts';
+import {
+  bindingOf,
+  createPasskeyRegistration,
+  type PasskeyRegistrationDeps,
+} from './passkey-registration.ts';
 
 export interface InteractionCeremoniesDeps extends PasskeyRegistrationDeps {
   /** Whether a key whose counter did not go up must be followed by another factor. */
@@ -24,7 +28,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
 
     async startAuthentication(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.begin(ctx, placeOf(details));
+      const boundTo = ceremonyCookie.begin(ctx, bindingOf(details));
       if (request.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
       const first = authentication.findFirstFactor(details);
@@ -35,7 +39,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
 
     async finishAuthentication(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.resume(ctx, placeOf(details));
+      const boundTo = ceremonyCookie.resume(ctx, bindingOf(details));
       const { origin } = currentUnit();
       const at = now();
       const common = { boundTo, origin, response: request.response, at: fromEpoch(at) };
@@ -46,7 +50,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
         const { accountId } = used;
         const amr = [methodOf(used.authenticator), 'user', 'mfa'];
         const keyId = used.counterRegressed && deps.secondAfterRegress ? used.id : undefined;
-        const location = await authentication.next(details, { accountId, amr, keyId }, at);
+        const location = await authentication.continueAfter(details, { accountId, amr, keyId }, at);
         const how = { method: 'passkey', key: used.id };
         recordEvent({ action: 'sign_in.succeeded', accountId, clientId, details: how });
         recordSignIn(accountId);

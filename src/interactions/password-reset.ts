@@ -91,27 +91,27 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.get('/reset', async (ctx) => {
     const { token } = ctx.query;
     if (typeof token === 'string' && token !== '') return takeToken(ctx, cookies.reset, '/reset', token);
-    const bearer = await recovery.findResetLink(cookies.reset.read(ctx) ?? '');
-    return bearer ? showReset(ctx, bearer) : showExpired(ctx);
+    const owner = await recovery.findResetLink(cookies.reset.read(ctx) ?? '');
+    return owner ? showReset(ctx, owner) : showExpired(ctx);
   });
 
   router.post('/reset', async (ctx) => {
     const { csrf, password = '' } = await readForm(ctx);
     forms.check(ctx, 'reset', csrf);
     const token = cookies.reset.read(ctx) ?? '';
-    const bearer = await recovery.findResetLink(token);
-    if (!bearer) return showExpired(ctx);
+    const owner = await recovery.findResetLink(token);
+    if (!owner) return showExpired(ctx);
     const fault =
       password === ''
         ? 'Enter a password'
         : password.length > 256
           ? 'Use at most 256 characters'
-          : deps.passwordFault(password, bearer);
-    if (fault !== undefined) return showReset(ctx, bearer, fault);
+          : deps.passwordFault(password, owner);
+    if (fault !== undefined) return showReset(ctx, owner, fault);
     if (!(await succeeds(() => recovery.resetPassword(token, password, currentUnit().origin))))
       return showExpired(ctx);
     cookies.reset.clear(ctx);
-    seeOther(ctx, bearer.isUnconfirmed ? '/reset/done?confirmed=on' : '/reset/done');
+    seeOther(ctx, owner.isUnconfirmed ? '/reset/done?confirmed=on' : '/reset/done');
   });
 
   router.get('/reset/done', (ctx) => {

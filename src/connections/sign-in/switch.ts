@@ -16,7 +16,7 @@ export interface SignInSwitchDeps {
   /** Locks the row of the account until the transaction ends. */
   lockAccount(trx: Knex.Transaction, filter: { id: string }): Promise<boolean>;
   /** Whether a password or a passkey signs the account in. The account must be locked. */
-  hasOwnWay(source: Knex, accountId: string): Promise<boolean>;
+  canSignInHere(source: Knex, accountId: string): Promise<boolean>;
   /** Mails the owner. */
   notify(
     accountId: string,
@@ -47,7 +47,7 @@ export function createSignInSwitch(deps: SignInSwitchDeps) {
     { accountId, id }: { accountId: string; id: string },
     allowed: Set<string>,
   ): Promise<void> {
-    if (!(await isSignIn(source, accountId, id)) || (await deps.hasOwnWay(source, accountId))) return;
+    if (!(await isSignIn(source, accountId, id)) || (await deps.canSignInHere(source, accountId))) return;
     const others = await listSignInServices(source, accountId, { except: id });
     if (others.some((name) => allowed.has(name))) return;
     throw new LatchkeyError(

@@ -8,7 +8,7 @@ import type { Bound } from '../writes.ts';
 import { isAtLimit, LIMIT_WAIT_MS, pauseAtLimit } from './connection-limit.ts';
 import { withDeadline } from './deadline.ts';
 import { isRefusal, keepsConnection } from './failures.ts';
-import { setUp } from './postgres-session.ts';
+import { setUpSession } from './postgres-session.ts';
 
 /**
  * How long a transaction waits for a lock before it is tried again behind the others: those that were sent after it on
@@ -100,7 +100,7 @@ export class PostgresPipeline {
       stream: () => socket,
       pipeline: true,
     } as pg.ClientConfig);
-    const ready = client.connect().then(() => setUp(client, LOCK_TRY_MS));
+    const ready = client.connect().then(() => setUpSession(client, LOCK_TRY_MS));
     const entry: Open = { client, socket, ready, inFlight: 0 };
     const drop = () => this.#drop(entry);
     ready.catch(drop);

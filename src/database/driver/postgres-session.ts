@@ -13,7 +13,7 @@ export const postgresSession = (lockWaitMs = LOCK_WAIT_MS) =>
  * @returns whether a pooler such as PgBouncer stands between. It may give each transaction another connection of its own,
  *   so nothing that belongs to a connection can be relied on: neither its settings nor the statements prepared on it.
  */
-export async function setUp(client: pg.Client, lockWaitMs?: number): Promise<boolean> {
+export async function setUpSession(client: pg.Client, lockWaitMs?: number): Promise<boolean> {
   await client.query(postgresSession(lockWaitMs));
   const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
   // A pooler answers a log-in with a made-up process ID, which differs from the server's own. @types/pg does not

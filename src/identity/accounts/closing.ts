@@ -93,7 +93,7 @@ export function createClosing(deps: ClosingDeps) {
     },
 
     /** Keeps the account of a user who signs in while it is closing, in the commit of the current request. */
-    async keepIfClosing(accountId: string): Promise<void> {
+    async cancelClosing(accountId: string): Promise<void> {
       if (!(await keepAccount(accountId))) return;
       recordEvent({ action: 'account.kept', accountId });
       notify(accountId, 'account_kept');

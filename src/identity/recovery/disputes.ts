@@ -17,7 +17,7 @@ export interface DisputesDeps {
   /** Lets a key sign in no longer until another one approves it, if there is another way in. @returns whether it was done */
   unsignCredential(trx: Knex.Transaction, accountId: string, id: string): Promise<boolean>;
   /** Whether a password or a passkey signs the account in. */
-  hasOwnWay(source: Knex, accountId: string): Promise<boolean>;
+  canSignInHere(source: Knex, accountId: string): Promise<boolean>;
   /** Lets no connected account of another service sign in any more. @returns how many could */
   endConnectionSignIns(trx: Knex.Transaction, accountId: string): Promise<number>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
@@ -67,7 +67,7 @@ export function createDisputes(deps: DisputesDeps) {
           isPresentAddress && keyId !== null && (await deps.unsignCredential(trx, accountId, keyId));
         const isConnectionEnded =
           isPresentAddress &&
-          (await deps.hasOwnWay(trx, accountId)) &&
+          (await deps.canSignInHere(trx, accountId)) &&
           (await deps.endConnectionSignIns(trx, accountId)) > 0;
         const isPasswordEnded = isPresentAddress && (await deps.hasPassword(trx, accountId));
         await deps.signOutEverywhere(trx, accountId);
