@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { AuthorizationDetail } from '../access/authorization-details.ts';
+import { JWT_BEARER } from '../access/grant-types.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { acceptAuthorizationTypes } from './engine/requests.ts';
+import { MAX_REQUEST_LENGTH } from './request-size.ts';
 import type { FindResource } from './resources/service.ts';
 
 /** A code or token, as far as it knows what was allowed. */
@@ -10,8 +13,16 @@ interface Source {
   resourceServer?: { identifier(): string };
 }
 
-/** Grants of tokens about which no user is asked. */
-const SERVICE_GRANTS = new Set(['client_credentials', 'urn:ietf:params:oauth:grant-type:jwt-bearer']);
+type Params = KoaContextWithOIDC['oidc']['params'];
+
+/** Of a token that a service gets for itself. */
+const isForService = (params: Params) => params?.grant_type === 'client_credentials';
+
+/** Whether the client may use the type at all (RFC 9396 section 10). Where no user is asked, an operator has to name it. */
+function mayUse(client: EngineClient, type: string, params: Params): boolean {
+  const { allowed_details_types: allowed } = client;
+  return allowed ? allowed.includes(type) : !isForService(params);
+}
 
 /** @returns the details of an authorization request; undefined if it has none */
 export const readDetails = (params: {
@@ -21,7 +32,8 @@ export const readDetails = (params: {
 
 /**
  * Rich authorization requests (RFC 9396). A type belongs to a resource, which the request names in `resource`. The user is
- * asked in every request that has details, also by first-party applications, and nothing of them is remembered.
+ * asked in every request that has details, also by first-party applications, and nothing of them is remembered. Requests for
+ * which nobody is asked, those with client_credentials, can have the types that an operator has named for the client.
  */
 export function createAuthorizationDetails({ findResource }: { findResource: FindResource }) {
   /** The resource that has registered the type, among those. */
@@ -33,12 +45,23 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
     return undefined;
   }
 
-  /** @throws InvalidAuthorizationDetails for a type that no resource of the request has, and where no user is asked */
+  /** @throws InvalidAuthorizationDetails for a type that the client may not use here, or that no resource of the request has */
   async function validate(ctx: KoaContextWithOIDC, { type }: AuthorizationDetail): Promise<void> {
     const { params = {} } = ctx.oidc;
-    if (SERVICE_GRANTS.has(String(params.grant_type)))
+    if (params.grant_type === JWT_BEARER)
       throw new errors.InvalidAuthorizationDetails(
-        'authorization_details are only for requests in which a user is asked',
+        'authorization_details are not for identity assertions: no user is asked',
+      );
+    // Authorization requests are limited as a whole. What is nested some thousand times would end in a stack overflow.
+    if (String(params.authorization_details).length > MAX_REQUEST_LENGTH)
+      throw new errors.InvalidAuthorizationDetails(
+        `authorization_details have at most ${MAX_REQUEST_LENGTH} characters`,
+      );
+    if (!mayUse(ctx.oidc.client as unknown as EngineClient, type, params))
+      throw new errors.InvalidAuthorizationDetails(
+        isForService(params)
+          ? 'this application may not use the type of an entry of authorization_details by itself; an operator allows it with client update --authorization-type'
+          : 'this application may not use the type of an entry of authorization_details',
       );
     const identifiers = [(params.resource ?? []) as string | string[]].flat();
     if (!(await findOwner(type, identifiers)))
@@ -48,7 +71,8 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
   }
 
   /**
-   * Those of a resource, of what was allowed. A token request can name some of them, but no others (section 6.1).
+   * Those of a resource, of what was allowed, as far as the client may still use them. A token request can name some of them,
+   * but no others (section 6.1).
    * @throws InvalidAuthorizationDetails
    */
   async function narrow(
@@ -56,10 +80,14 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
     identifier: string | undefined,
     granted: AuthorizationDetail[] = [],
   ): Promise<AuthorizationDetail[]> {
+    const { params } = ctx.oidc;
+    const client = ctx.oidc.client as unknown as EngineClient;
     const allowed: AuthorizationDetail[] = [];
-    for (const detail of granted)
-      if (identifier !== undefined && (await findOwner(detail.type, [identifier]))) allowed.push(detail);
-    const named = readDetails(ctx.oidc.params ?? {});
+    for (const detail of granted) {
+      if (identifier === undefined || !mayUse(client, detail.type, params)) continue;
+      if (await findOwner(detail.type, [identifier])) allowed.push(detail);
+    }
+    const named = readDetails(params ?? {});
     if (!named) return allowed;
     if (named.every((one) => allowed.some((detail) => isDeepStrictEqual(one, detail)))) return named;
     throw new errors.InvalidAuthorizationDetails('authorization_details name more than was allowed');
@@ -76,7 +104,12 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
         ctx: KoaContextWithOIDC,
         token: Source,
         source: Source | undefined,
-      ): Promise<AuthorizationDetail[]> => narrow(ctx, token.resourceServer?.identifier(), source?.rar),
+      ): Promise<AuthorizationDetail[]> => {
+        const { params } = ctx.oidc;
+        // A service has no code or grant: what it asks for was validated by what its operator allows.
+        const granted = isForService(params) ? readDetails(params ?? {}) : source?.rar;
+        return narrow(ctx, token.resourceServer?.identifier(), granted);
+      },
       authorizationDetailsForIntrospection: async (_ctx: KoaContextWithOIDC, token: Source) => token.rar,
     },
     narrow,

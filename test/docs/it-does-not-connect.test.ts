@@ -89,6 +89,7 @@ describe('the page "It does not connect" quotes the server:', () => {
   test('the errors that an application gets instead of a code', async (t) => {
     const { server, ada, client, browser, request } = await open(t);
     const spa = await server.createClient({ public: true });
+    const limited = await server.createClient({ authorizationTypes: ['payment'] });
     const api = await server.createClient({ scope: 'calendar:read' });
     const bob = await server.createAccount('bob', 'profile');
     const first = await signInWith(server, client, ada);
@@ -111,6 +112,8 @@ describe('the page "It does not connect" quotes the server:', () => {
       await request(client, { prompt: 'none', acr_values: 'phr' }, first.browser),
       await request(await server.createClient({ requirePar: true }), {}),
       await request(client, { resource: 'https://unknown.example' }),
+      await request(limited, { authorization_details: '[{"type":"other"}]' }),
+      await request(client, { authorization_details: '[{"type":"other"}]' }),
       await request(client, { request: new UnsecuredJWT({}).encode() }),
       await request(client, {
         request: await sign(server, client.client_id, await createKey('ES256', 'unknown'), {
@@ -151,6 +154,12 @@ describe('the page "It does not connect" quotes the server:', () => {
         await send({ headers: { 'content-type': 'application/json' }, body: JSON.stringify(code) }),
         inBody(await call(server, client, '/token', { ...code, redirect_uri: undefined })),
         inBody(await call(server, service, '/token', { grant_type: 'client_credentials', scope: 'openid' })),
+        inBody(
+          await call(server, service, '/token', {
+            grant_type: 'client_credentials',
+            authorization_details: '[{"type":"payment"}]',
+          }),
+        ),
         await send({
           headers: { origin: 'https://other.example' },
           body: new URLSearchParams({

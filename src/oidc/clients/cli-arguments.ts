@@ -40,6 +40,8 @@ export interface ClientArguments {
   exchangeResource?: string[] | false;
   /** False: `--no-hand-out`. */
   handOut?: string[] | false;
+  /** False: `--no-authorization-type`. */
+  authorizationType?: string[] | false;
   backchannelLogoutUri?: string;
   authMethod?: ClientInput['authMethod'];
   jwks?: string;
@@ -123,6 +125,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   assertionAudiences: args.assertionAudience === false ? [] : args.assertionAudience,
   exchangeResources: args.exchangeResource === false ? [] : args.exchangeResource,
   handOutServices: args.handOut === false ? [] : args.handOut,
+  authorizationTypes: args.authorizationType === false ? [] : args.authorizationType,
   backchannelLogoutUri: args.backchannelLogoutUri === 'none' ? null : args.backchannelLogoutUri,
   authMethod: args.authMethod,
   jwks: args.jwks === undefined ? undefined : readKeySet(args.jwks),

@@ -68,6 +68,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     true,
   ],
   [
+    '--authorization-type <type>',
+    'a type of authorization details (RFC 9396) that it may use, with client_credentials too; default: each that a user allows, and none with client_credentials; may be repeated',
+    true,
+  ],
+  [
     '--backchannel-logout-uri <url>',
     'where it learns that a user has signed out (OpenID Connect Back-Channel Logout); "none" removes it',
   ],

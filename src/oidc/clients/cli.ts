@@ -120,6 +120,7 @@ export function clientCommands(
     .option('--no-assertion-audience', 'it may get identity assertions for no server')
     .option('--no-exchange-resource', 'it may exchange tokens for no resource')
     .option('--no-hand-out', 'it is given the tokens of no service')
+    .option('--no-authorization-type', 'it may use each type that a user allows again, and none by itself')
     .option('--no-require-mtls')
     .option('--no-response-mode', 'it may use any response mode again')
     .option('--no-fapi', 'it keeps what it got with --fapi, but may change it')

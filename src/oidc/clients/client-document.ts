@@ -38,6 +38,7 @@ export const OWN_METADATA = [
   'exchange_resources',
   'assertion_audiences',
   'hand_out_services',
+  'allowed_details_types',
   'registered_via',
 ];
 
@@ -78,6 +79,8 @@ export interface EngineClient {
   assertion_audiences: string[];
   /** Services whose access tokens it is given (RFC 8693). */
   hand_out_services: string[];
+  /** Types of authorization details (RFC 9396) that it may use; undefined: each that a user allows. */
+  allowed_details_types?: string[];
   /** Undefined for the client of our own pages. */
   registered_via?: RegisteredVia;
   grantTypeAllowed(type: string): boolean;
@@ -193,8 +196,8 @@ function toEngineSecrets(
 }
 
 /**
- * The document that the engine validates. The scopes have a name of ours: the engine would refuse those that it does not
- * know. `earlier_secret` is for `completeClientKeys` alone: the engine ignores it.
+ * The document that the engine validates. Scopes and types of authorization details have names of ours: the engine would
+ * refuse those that it does not know. `earlier_secret` is for `completeClientKeys` alone: the engine ignores it.
  */
 export function toEngineDocument(
   row: ClientRow,
@@ -203,12 +206,13 @@ export function toEngineDocument(
 ): Record<string, unknown> {
   // The engine accepts no `data:` URL as a logo, and shows none.
   const { scope, is_active, client_id_issued_at, require_pkce, logo_uri, ...rest } = toDocument(row, issuer);
-  const { registration_token_id, last_used_at, expires_at, ...document } = rest;
+  const { registration_token_id, last_used_at, expires_at, authorization_details_types, ...document } = rest;
   const metadata: ClientMetadata = JSON.parse(row.metadata);
   const uris: string[] = [...JSON.parse(row.redirect_uris), ...metadata.post_logout_redirect_uris];
   return {
     ...document,
     allowed_scopes: scope,
+    allowed_details_types: authorization_details_types,
     is_native: document.application_type === 'native',
     any_port: row.client_type === 'public' && metadata.application_type !== 'web',
     // By this type, the engine only decides which URIs are valid. The rest is in prompts.ts and redirect-uris.ts.

@@ -38,6 +38,13 @@ export const policyFields = {
     )
     .max(50, 'An application may be given the tokens of at most 50 services')
     .optional(),
+  /** Types of authorization details (RFC 9396 section 10). Empty: each that a user can allow. */
+  authorizationTypes: z
+    .array(
+      z.string().regex(/^[!-<>-~]{1,100}$/, 'An authorization type has 1 to 100 characters, without spaces'),
+    )
+    .max(50, 'An application has at most 50 authorization types')
+    .optional(),
   /** The applications that get the same pairwise subjects (OpenID Connect Core section 8.1). */
   sectorIdentifierUri: webAddress
     .refine((uri) => uri.startsWith('https:'), 'A sector_identifier_uri begins with https://')
@@ -53,18 +60,23 @@ export interface PolicyMetadata {
   subject_type?: (typeof SUBJECT_TYPES)[number] | undefined;
   sector_identifier_uri?: string | undefined;
   hand_out_services?: string[] | undefined;
+  authorization_details_types?: string[] | undefined;
 }
+
+/** A list without entries removes the limit. */
+const changeLimit = (limit: string[] | undefined, earlier: string[] | undefined): string[] | undefined =>
+  limit === undefined ? earlier : limit.length > 0 ? limit : undefined;
 
 /** @param earlier what stays where the input says nothing */
 export function toPolicyMetadata(input: PolicyInput, earlier: PolicyMetadata = {}): PolicyMetadata {
-  const { responseModes, accessTokenTtl } = input;
-  const modes = responseModes && responseModes.length === 0 ? undefined : responseModes;
+  const { accessTokenTtl } = input;
   return {
-    response_modes: responseModes === undefined ? earlier.response_modes : modes,
+    response_modes: changeLimit(input.responseModes, earlier.response_modes),
     access_token_ttl: accessTokenTtl === undefined ? earlier.access_token_ttl : (accessTokenTtl ?? undefined),
     subject_type: input.subjectType ?? earlier.subject_type,
     sector_identifier_uri: input.sectorIdentifierUri ?? earlier.sector_identifier_uri,
     hand_out_services: input.handOutServices ?? earlier.hand_out_services,
+    authorization_details_types: changeLimit(input.authorizationTypes, earlier.authorization_details_types),
   };
 }
 
@@ -75,4 +87,5 @@ export const toPolicyMembers = (metadata: PolicyMetadata) => ({
   subject_type: metadata.subject_type ?? 'public',
   sector_identifier_uri: metadata.sector_identifier_uri,
   hand_out_services: metadata.hand_out_services ?? [],
+  authorization_details_types: metadata.authorization_details_types,
 });

@@ -75,6 +75,8 @@ const OWN_MEMBERS: Record<string, Member> = {
   access_token_ttl: { input: 'accessTokenTtl', type: 'number' },
   refresh_overlap: { input: 'refreshOverlap', type: 'number' },
   hand_out_services: { input: 'handOutServices', type: 'list' },
+  // Of RFC 9396, but a service needs nobody's consent for these types.
+  authorization_details_types: { input: 'authorizationTypes', type: 'list' },
 };
 
 /** Members that `toClientInput` reads itself. */

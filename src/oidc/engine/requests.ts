@@ -156,7 +156,7 @@ export function acceptIntrospectedJwts(
 
 /**
  * Lets every type of authorization details (RFC 9396) be checked by `validate`. The engine knows a fixed list of types, and
- * lets a client use none that its metadata do not name. Here, its scopes decide which resources it may ask for anything.
+ * lets a client use none that its metadata do not name.
  */
 export function acceptAuthorizationTypes(
   provider: Provider,
@@ -170,7 +170,7 @@ export function acceptAuthorizationTypes(
     {},
     { get: () => known.value, getOwnPropertyDescriptor: () => known },
   );
-  // The engine gives each client a list without entries.
+  // The engine gives each client a list without entries, by which it would refuse every type.
   const { prototype } = provider.Client;
   Object.defineProperty(prototype, 'authorizationDetailsTypes', {
     get: () => undefined,

@@ -155,6 +155,18 @@ export const REQUEST_FAULTS: Fault[] = [
       '`latchkey resource list` shows the exact identifiers; `latchkey client update CLIENT_ID --scope "…"`',
   },
   {
+    says: 'invalid_authorization_details: this application may not use the type of an entry of authorization_details',
+    whose: 'registration',
+    cause: 'the application is registered for other types',
+    remedy: '`latchkey client update CLIENT_ID --authorization-type …`, once for each type',
+  },
+  {
+    says: 'invalid_authorization_details: no resource that the request names has registered the type of an entry of authorization_details',
+    whose: 'either',
+    cause: '`resource` is missing or names another API, or the API has no such type',
+    remedy: '`latchkey resource show IDENTIFIER` lists its types; `--authorization-type` adds one',
+  },
+  {
     says: 'invalid_request_object: unsupported signed request alg',
     whose: 'application',
     cause: 'the JWT in `request` is not signed',

@@ -57,6 +57,12 @@ export const TOKEN_FAULTS: Fault[] = [
     remedy: '`latchkey client update CLIENT_ID --scope "…"`',
   },
   {
+    says: 'invalid_authorization_details: this application may not use the type of an entry of authorization_details by itself; an operator allows it with client update --authorization-type',
+    whose: 'registration',
+    cause: 'a service asks for access in detail, for which no user is asked',
+    remedy: '`latchkey client update CLIENT_ID --authorization-type …`, once for each type',
+  },
+  {
     says: 'invalid_request: origin https://other.example not allowed for client: CLIENT_ID',
     whose: 'registration',
     cause: 'a script on an origin that is not registered. The browser reports it as a CORS error',

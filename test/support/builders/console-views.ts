@@ -60,6 +60,7 @@ export function consoleViews(room: object, bad: string): [name: string, data: Re
     redirect_uris: [bad],
     scope: bad,
     hand_out_services: [bad],
+    authorization_details_types: [bad],
     last_used_at: at,
     expires_at: at,
     last_refused: { at, description: bad },
