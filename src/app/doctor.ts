@@ -83,7 +83,7 @@ async function checkUsernames({ knex }: Database): Promise<string> {
     .pluck('a.username');
   if (usernames.length === 0) return 'none is the e-mail address of another account';
   return fail(
-    `${usernames.join(', ')}: this username is the e-mail address of another account, and applications may take one for the other. Change it in T_accounts and T_credentials, or disable the account.`,
+    `${usernames.join(', ')}: this username is the e-mail address of another account, and applications may take one for the other. Change it: npx latchkey account update USERNAME --username NEW. Or disable the account.`,
   );
 }
 

@@ -6,7 +6,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { changeInBatches, type SweepControl } from './batches.ts';
 import { purgeCondition, toDialect } from './dialect.ts';
 
-/** Deletes rows that are past their time. `config/retention.ts` says which rows, and for how long each is kept; `main.ts` runs it every minute. */
+/** Deletes rows that are past their time. `config/retention.ts` says which rows, and for how long each is kept; `app/jobs.ts` runs it every minute. */
 
 /** How many rows of a table were deleted, or would be. */
 export interface PurgedTable {

@@ -77,6 +77,26 @@ for (const engine of engines) {
       assert.deepEqual(await knex('T_traces'), []);
     });
 
+    test('a write counts the rows that it adds, not the steps that it leaves for later', async (t) => {
+      const server = await startServer(t, engine);
+      const { knex } = server.database;
+      const recorder = createRecorder(knex);
+      const step = { at: new Date().toISOString(), step: 'token' } as const;
+      recorder.record({
+        steps: [step],
+        outcome: 'open',
+        clientId: 'client',
+        requestId: crypto.randomUUID(),
+        begins: false,
+      });
+      assert.deepEqual([await recorder.write(), await knex('T_traces')], [0, []]);
+      const requestId = crypto.randomUUID();
+      for (const begins of [true, false])
+        recorder.record({ steps: [step], outcome: 'open', clientId: 'client', requestId, begins });
+      assert.equal(await recorder.write(), 1);
+      assert.equal((await knex('T_traces')).length, 1);
+    });
+
     test('the table stays small, whoever sends how much', async (t) => {
       const server = await startServer(t, engine);
       const { knex } = server.database;

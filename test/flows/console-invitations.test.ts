@@ -89,6 +89,14 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     );
   });
 
+  test('grant each role once, and so says the audit log', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const made = await invite(server, { roles: ['staff', 'staff', 'editor'] });
+    assert.deepEqual(made.roles, ['staff', 'editor']);
+    const [event] = await server.database.knex('T_auth_audit_log').where({ action: 'invitation.created' });
+    assert.deepEqual(JSON.parse(event.details).roles, ['staff', 'editor']);
+  });
+
   test('come as a set of up to 1,000 on one sheet, each with a code and a QR code of its own', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');

@@ -40,7 +40,7 @@ export const logout: Record<string, TableDescription> = {
       status: {
         pending: 'will be sent, or sent again',
         delivered: 'the application answered 200 or 204',
-        failed: 'given up after nine attempts in about nine hours, or the application is disabled',
+        failed: 'given up after nine attempts in about eight hours, or the application is disabled',
       },
     },
     indices: {

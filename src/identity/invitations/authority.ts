@@ -34,8 +34,8 @@ export function createAuthority(deps: AuthorityDeps) {
     PROTOCOL_SCOPES.has(scope) || covers(actorScopes, scope);
 
   return {
-    /** @returns all actorScopes of the actor @throws LatchkeyError forbidden when `power` is not among them */
-    async getActorScopes(actor: Actor, requiredScope: string): Promise<string[]> {
+    /** Checks that the actor may do this. @returns all scopes of the actor @throws LatchkeyError forbidden when `requiredScope` is not among them */
+    async requireScope(actor: Actor, requiredScope: string): Promise<string[]> {
       if (actor.accountId === null) return ['*:*'];
       const account = await deps.findAccount(knex, { id: actor.accountId, is_active: true });
       const actorScopes = account?.scopes ?? [];

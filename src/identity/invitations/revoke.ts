@@ -49,7 +49,7 @@ export function createRevocation(deps: RevocationDeps) {
       id: string,
       options: { withdraw?: boolean } = {},
     ): Promise<Invitation & { withdrawn_from: string[] }> {
-      const actorScopes = await authority.getActorScopes(actor, INVITE);
+      const actorScopes = await authority.requireScope(actor, INVITE);
       authority.checkVisible(id, actorScopes);
       return inTransaction(knex, async (trx) => {
         await markRevoked(trx, id);
@@ -73,7 +73,7 @@ export function createRevocation(deps: RevocationDeps) {
      * @throws LatchkeyError forbidden
      */
     async revokeBatch(actor: Actor, id: string): Promise<number> {
-      await authority.getActorScopes(actor, INVITE);
+      await authority.requireScope(actor, INVITE);
       return inTransaction(knex, async (trx) => {
         const ids = await listUnrevokedIds(trx, id);
         for (const target of ids) {

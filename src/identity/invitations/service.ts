@@ -58,7 +58,7 @@ export function createInvitationService({ knex, issuer, authority, secrets }: In
       count: number | string = 1,
       key = newBatchKey(),
     ): Promise<CreatedInvitation[]> {
-      const actorScopes = await authority.getActorScopes(actor, INVITE);
+      const actorScopes = await authority.requireScope(actor, INVITE);
       const { holdsScope, holdsRole } = await authority.grantable(actor, actorScopes);
       const parsed = parse(grantedInput(holdsScope, holdsRole), { ...input, count });
       const { scope: scopes, maxUses } = parsed;
@@ -76,7 +76,7 @@ export function createInvitationService({ knex, issuer, authority, secrets }: In
         maxUses,
         expiresAt: parsed.expiresIn,
       }));
-      const details = { scope: scopes.join(' '), roles: parsed.roles, max_uses: maxUses };
+      const details = { scope: scopes.join(' '), roles, max_uses: maxUses };
       await insertOnce(batch[0], async (trx) => {
         await insertInvitations(trx, invitations);
         for (const { id } of invitations)
@@ -96,19 +96,19 @@ export function createInvitationService({ knex, issuer, authority, secrets }: In
 
     /** Newest first. @throws LatchkeyError invalid_input, forbidden */
     async list(actor: Actor, query: InvitationQuery = {}): Promise<InvitationPage> {
-      await authority.getActorScopes(actor, `${INVITE}.read`);
+      await authority.requireScope(actor, `${INVITE}.read`);
       return listInvitations(knex, parse(invitationQueryInput, query));
     },
 
     /** The same, with those that were created together as one. @throws LatchkeyError invalid_input, forbidden */
     async listBatches(actor: Actor, query: InvitationQuery = {}) {
-      await authority.getActorScopes(actor, `${INVITE}.read`);
+      await authority.requireScope(actor, `${INVITE}.read`);
       return listBatches(knex, parse(invitationQueryInput, query));
     },
 
     /** An invitation and the accounts that used it. @throws LatchkeyError forbidden, not_found */
     async show(actor: Actor, id: string): Promise<Invitation & { redemptions: Redemption[] }> {
-      authority.checkVisible(id, await authority.getActorScopes(actor, `${INVITE}.read`));
+      authority.checkVisible(id, await authority.requireScope(actor, `${INVITE}.read`));
       const invitation = await findInvitation(knex, { id });
       if (!invitation) throw invitationNotFound(id);
       return { ...toInvitation(invitation), redemptions: await listRedemptions(knex, id) };

@@ -149,7 +149,7 @@ const links = {
  */
 const logoUri = z.string().transform(checkLogoUri);
 
-/** A new application, as pages, API and command line describe it. */
+/** A new application, as the command describes it. */
 export const clientInput = z.strictObject({
   name,
   ...links,

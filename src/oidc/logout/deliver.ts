@@ -5,16 +5,16 @@ import type { Logger } from '../../kit/log.ts';
 import { deferLogoutTokens } from './sign-outs.ts';
 import { claimDueDeliveries, type Delivery, expandEndedSessions, writeOutcome } from './store.ts';
 
-/** Seconds to wait after each failed attempt: nine attempts in about nine hours. */
-const PAUSES = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
+/** The pause after each failed attempt: nine attempts in about eight hours. */
+const RETRY_PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
 /** Longer than an attempt, which the engine ends after 2.5 seconds. */
 const LEASE_MS = 60_000;
-/** So many are sent at once, in each run of each server. */
+/** How many logout tokens are sent at once, in each run of each server. */
 const AT_ONCE = 8;
 
-/** The pause after that many attempts, in milliseconds, between 75 % and 125 % of its length; undefined after the last one. */
-function pauseAfter(attempts: number): number | undefined {
-  const seconds = PAUSES[attempts - 1];
+/** Milliseconds until the next attempt, varied at random by up to a quarter; undefined after the last attempt. */
+function pauseMsAfter(attempts: number): number | undefined {
+  const seconds = RETRY_PAUSES_SECONDS[attempts - 1];
   return seconds && seconds * 1000 * (0.75 + Math.random() / 2);
 }
 
@@ -66,7 +66,7 @@ export function createLogoutDelivery(deps: {
       });
     } catch (error) {
       const text = describeFailure(error);
-      const pause = pauseAfter(delivery.attempts);
+      const pause = pauseMsAfter(delivery.attempts);
       if (pause === undefined) return giveUp(delivery, text);
       const dueAt = new Date(Date.now() + pause);
       await writeOutcome(knex, delivery, { status: 'pending', error: text, dueAt });

@@ -6,10 +6,10 @@ import { addRows, findCodes, findKnownAttempts, type NewTrace, trim } from './st
 
 /** Observations that wait for the next write. Further ones are dropped. */
 const MOST_WAITING = 500;
-/** How often a step waits for the server that recorded the beginning of its attempt. */
+/** After so many writes, a step is dropped if no server has recorded the beginning of its attempt. */
 const MOST_TRIES = 3;
 const DAY_MS = 86_400_000;
-/** The most characters of the JSON of one row. */
+/** Steps are left out until the JSON of a row has at most so many characters, or one step is left. */
 const LONGEST_STEPS = 1500;
 /** After so many new rows the oldest are deleted, if there are too many. */
 const TRIM_AFTER = 50;
@@ -17,12 +17,13 @@ const TRIM_AFTER = 50;
 interface Waiting extends Observation {
   id: string;
   attemptId: string | undefined;
-  /** Whether it is only written if another server has recorded the attempt. */
+  /** Whether it is dropped unless a server, this one or another, has recorded the beginning of the attempt. */
   isUncertain: boolean;
   tries: number;
 }
 
-const RANK: Record<Outcome, number> = { open: 0, connected: 1, refused: 2 };
+/** Of several outcomes of an attempt, the one with the highest number counts. */
+const FINALITY: Record<Outcome, number> = { open: 0, connected: 1, refused: 2 };
 
 /** Leaves out the last steps if there are too many. */
 function toJson(steps: Observation['steps']): string {
@@ -34,14 +35,14 @@ function toJson(steps: Observation['steps']): string {
 /** One row for everything that was observed of one attempt since the last write. */
 function toRow(attemptId: string, observations: Waiting[], now: number): NewTrace {
   const steps = observations.flatMap((one) => one.steps).sort((a, b) => a.at.localeCompare(b.at));
-  const worst = observations.reduce((a, b) => (RANK[b.outcome] > RANK[a.outcome] ? b : a));
+  const final = observations.reduce((a, b) => (FINALITY[b.outcome] > FINALITY[a.outcome] ? b : a));
   return {
     id: uuidv7(now),
     created_at: new Date(steps[0]?.at ?? now),
     attempt_id: attemptId,
     client_id: observations.find((one) => one.clientId)?.clientId?.slice(0, 255) ?? null,
     account_id: observations.find((one) => one.accountId)?.accountId ?? null,
-    status: worst.outcome,
+    status: final.outcome,
     steps: toJson(steps),
     expires_at: new Date(now + DAY_MS),
   };
@@ -123,18 +124,19 @@ export function createRecorder(knex: Knex) {
       if (waiting.length === 0) return 0;
       const observations = waiting;
       waiting = [];
+      let written: number;
       try {
-        const written = await writeAll(observations, now);
-        rowsSinceTrim += written;
+        written = await writeAll(observations, now);
       } catch (error) {
         waiting = [...observations, ...waiting].slice(0, MOST_WAITING);
         throw error;
       }
+      rowsSinceTrim += written;
       if (rowsSinceTrim >= TRIM_AFTER) {
         rowsSinceTrim = 0;
         await trim(knex);
       }
-      return observations.length;
+      return written;
     },
   };
 }

@@ -121,7 +121,7 @@ export const GRANT_FAULTS: Fault[] = [
     says: WORDING.refreshTokenReplay[1],
     whose: 'application',
     cause:
-      'an old refresh token was used again after its overlap of ten seconds. All tokens of this sign-in are revoked',
+      'an old refresh token was used again after its overlap (ten seconds unless it was set otherwise). All tokens of this sign-in are revoked',
     remedy:
       'store the new refresh token of each response; `--refresh-overlap` for an application that cannot',
   },
