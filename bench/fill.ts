@@ -1,5 +1,5 @@
 import type { Database } from '../src/database/open.ts';
-import type { Engine } from '../src/database/statements.ts';
+import type { Engine } from '../src/database/statement-builders.ts';
 
 /** How many rows to add to those of the bench: live ones, and expired ones that are past their retention. */
 export interface Filling {

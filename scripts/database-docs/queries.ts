@@ -1,5 +1,5 @@
 import { retentionRules } from '../../src/config/retention.ts';
-import type { Engine } from '../../src/database/statements.ts';
+import type { Engine } from '../../src/database/statement-builders.ts';
 import { purgeCondition, type Sql, toDialect } from '../../src/maintenance/dialect.ts';
 import { reports } from '../../src/maintenance/reports.ts';
 import { QUESTIONS } from './questions.ts';

@@ -1,4 +1,4 @@
-import { describeScope } from './scope-descriptions.ts';
+import { describeScope } from './consent-descriptions.ts';
 
 /** An API as people know it. */
 interface NamedResource {

@@ -1,11 +1,11 @@
 import type Router from '@koa/router';
-import { describeResource, describeResourceScope } from '../access/resource-descriptions.ts';
 import {
   describeClaim,
   describeFixedClaim,
   describeScope,
   SIGN_IN_DESCRIPTION,
-} from '../access/scope-descriptions.ts';
+} from '../access/consent-descriptions.ts';
+import { describeResource, describeResourceScope } from '../access/resource-descriptions.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { AllowedApplication } from '../oidc/consents/applications.ts';
 import type { Consents } from '../oidc/consents/service.ts';

@@ -10,7 +10,7 @@ import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import { type FreshSignIn, SECURITY } from './fresh-sign-in.ts';
-import { createKeyForms, KEYS, type KeyFormsDeps, mayAddKey } from './keys.ts';
+import { createKeyForms, KEYS, type KeyFormsDeps, mayAddKey } from './passkeys.ts';
 import { mayBeLost } from './security-advice.ts';
 
 export interface FactorPagesDeps {

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { currentUnit } from '../database/unit-of-work.ts';
-import type { Profile } from '../identity/accounts/profile.ts';
+import type { Profile } from '../identity/accounts/read-profile.ts';
 import type { PasswordChange } from '../identity/passwords/change.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { PendingActions } from '../web/pending-action.ts';

@@ -3,9 +3,9 @@ import type { Context } from 'koa';
 import { PERSONAL_DETAILS, readDetails } from '../access/personal-details.ts';
 import { limitToCeiling } from '../access/scopes.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
-import type { OwnProfile } from '../identity/accounts/own-profile.ts';
+import type { OwnProfile } from '../identity/accounts/change-own-profile.ts';
 import type { Preferences } from '../identity/accounts/preferences.ts';
-import type { Profile } from '../identity/accounts/profile.ts';
+import type { Profile } from '../identity/accounts/read-profile.ts';
 import { TIME_ZONES } from '../identity/accounts/time-zones.ts';
 import { usernameField } from '../identity/fields.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -13,7 +13,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FreshSignIn } from './fresh-sign-in.ts';
 import { LANGUAGES } from './languages.ts';
-import { createPicturePages, PICTURE, type PictureDeps } from './picture.ts';
+import { createPicturePages, PICTURE, type PictureDeps } from './picture-routes.ts';
 import {
   createPreferencesForm,
   describePreferences,

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/consent-descriptions.ts';
 import { describeResource, describeResourceScope } from '../access/resource-descriptions.ts';
-import { describeClaim, describeScope, SIGN_IN_DESCRIPTION } from '../access/scope-descriptions.ts';
 import type { Background } from '../kit/background.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { AnsweringSession, SignInRequest, SignInRequests } from '../oidc/ciba/requests.ts';

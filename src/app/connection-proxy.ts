@@ -5,7 +5,7 @@ import { createProxy } from '../connections/proxy/index.ts';
 import type { Driver } from '../database/driver/contract.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { findPreferences } from '../identity/accounts/preferences.ts';
-import { createConnectionAccess } from '../oidc/connection-access.ts';
+import { createConnectionAccess } from '../oidc/connection-call-token.ts';
 import type { EngineDeps } from '../oidc/engine-deps.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import type { Services } from './services.ts';

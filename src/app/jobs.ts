@@ -3,7 +3,7 @@ import type { Database } from '../database/open.ts';
 import type { Logger } from '../kit/log.ts';
 import { runPeriodically } from '../kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from '../maintenance/purge.ts';
-import { REFRESH_MS } from '../oidc/signing-keys/times.ts';
+import { REFRESH_MS } from '../oidc/signing-keys/rotation-times.ts';
 import type { Services } from './services.ts';
 
 export interface JobDeps {

@@ -9,7 +9,7 @@ import {
   type SecurityEvent,
 } from '../identity/mail/security-notices.ts';
 import { createMailSender } from '../identity/mail/send.ts';
-import { createNoticeLink } from '../identity/recovery/notice-links.ts';
+import { createNoticeLink } from '../identity/recovery/not-me-links.ts';
 import type { Background } from '../kit/background.ts';
 import { createMailer, type Mailer } from '../kit/smtp.ts';
 import { createMailRenderer } from '../web/render.ts';

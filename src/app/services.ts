@@ -1,7 +1,7 @@
 import { covers } from '../access/scopes.ts';
 import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
-import { describeWithNames } from '../connections/services/describe-scopes.ts';
+import { describeWithNames } from '../connections/services/scopes-with-service-names.ts';
 import { endSignIns } from '../connections/sign-in/store.ts';
 import { removeAllConnections } from '../connections/vault/connection-store.ts';
 import { findClockFault } from '../database/clock.ts';

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { isLatchkeyScope } from '../access/scopes.ts';
-import type { Profile } from '../identity/accounts/profile.ts';
+import type { Profile } from '../identity/accounts/read-profile.ts';
 import type { Account } from '../identity/accounts/store.ts';
 import type { UserSession } from '../identity/sessions/service.ts';
 import { LatchkeyError } from '../kit/errors.ts';

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { describeGrant } from '../access/scope-descriptions.ts';
+import { describeGrant } from '../access/consent-descriptions.ts';
 import { newBatchKey } from '../identity/invitations/batch.ts';
 import type { InvitationInput, InvitationQuery } from '../identity/invitations/input.ts';
 import type { CreatedInvitation, Invitation } from '../identity/invitations/invitation.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Engine } from './statements.ts';
+import type { Engine } from './statement-builders.ts';
 
 export function engineOf(url: string): Engine {
   if (url.startsWith('sqlite:')) return 'sqlite';

@@ -7,7 +7,7 @@ import { engineOf, sqliteFile } from './engine-of-url.ts';
 import { withoutDeadline } from './knex-deadline.ts';
 import type { Database } from './open.ts';
 import { createMigrationLock } from './sqlite-files.ts';
-import type { Engine } from './statements.ts';
+import type { Engine } from './statement-builders.ts';
 
 /** MySQL's named locks are shared by all databases of the server, so the name contains the database. */
 const MYSQL_LOCK = "SHA2(CONCAT('latchkey migration ', DATABASE()), 224)";

@@ -5,7 +5,7 @@ import { settled } from './driver/settle.ts';
 import { createSqliteDriver } from './driver/sqlite.ts';
 import { engineOf, sqliteFile } from './engine-of-url.ts';
 import { knexConfig } from './knex.ts';
-import { type Engine, selectOne } from './statements.ts';
+import { type Engine, selectOne } from './statement-builders.ts';
 import { CommitOutcomes, type FindWriteFault, watchServer, watchSqliteFile } from './write-faults.ts';
 
 export interface Database {

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import type { Knex } from 'knex';
 import { restrictFolder, restrictMode } from '../kit/file-modes.ts';
 import { engineOf, sqliteFile } from './engine-of-url.ts';
-import type { Engine } from './statements.ts';
+import type { Engine } from './statement-builders.ts';
 
 /** SQLite puts them beside the database, with the mode of the database. The last one is ours. */
 const SUFFIXES = ['', '-wal', '-shm', '-journal', '-migration-lock'];

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Driver, Found } from './driver/contract.ts';
-import type { Statement, Value } from './statements.ts';
+import type { Statement, Value } from './statement-builders.ts';
 import type { Write } from './writes.ts';
 
 /** Where a request came from, for the rows that record it. */

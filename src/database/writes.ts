@@ -1,5 +1,5 @@
 import { toText } from './instants.ts';
-import type { Engine, Statement, Value } from './statements.ts';
+import type { Engine, Statement, Value } from './statement-builders.ts';
 
 /** A SELECT and its values. */
 export interface Reading<Name extends string = string> {

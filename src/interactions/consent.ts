@@ -1,13 +1,13 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import { listTypes } from '../access/authorization-details.ts';
-import { isVetted } from '../access/registered-via.ts';
 import {
   describeClaim,
   describeFixedClaim,
   describeScope,
   SIGN_IN_DESCRIPTION,
-} from '../access/scope-descriptions.ts';
+} from '../access/consent-descriptions.ts';
+import { isVetted } from '../access/registered-via.ts';
 import { isBuiltIn, parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';

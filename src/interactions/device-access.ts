@@ -1,4 +1,4 @@
-import { describeClaim, describeScope } from '../access/scope-descriptions.ts';
+import { describeClaim, describeScope } from '../access/consent-descriptions.ts';
 import { isBuiltIn, parseScopes } from '../access/scopes.ts';
 import { claimsToGrant, limitToApplication } from '../oidc/claims.ts';
 import type { EngineClient } from '../oidc/clients/client-document.ts';

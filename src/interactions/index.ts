@@ -10,7 +10,6 @@ import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthenticationState } from './authentication-state.ts';
-import { type CodeRecoveryStepDeps, createCodeRecoveryStep } from './code-recovery.ts';
 import { type ConnectedSignInDeps, createConnectedSignIn } from './connected-sign-in.ts';
 import { type ConnectedSignUpDeps, createConnectedSignUp } from './connected-sign-up.ts';
 import { type ConnectionStepDeps, createConnectionStep } from './connection.ts';
@@ -20,6 +19,7 @@ import { createInvitationSteps, createSignUpPage, type InvitationDeps } from './
 import { createLogin, type LoginDeps } from './login.ts';
 import { createRecoverSteps, isRecovering, type RecoverDeps } from './passkey-recovery.ts';
 import { createInteractionCeremonies, type InteractionCeremoniesDeps } from './passkeys.ts';
+import { type CodeRecoveryStepDeps, createCodeRecoveryStep } from './recovery-code.ts';
 import { createSecondFactorSteps, type SecondFactorStepDeps } from './second-factor.ts';
 import { createSelectAccount } from './select-account.ts';
 

@@ -1,7 +1,7 @@
 import type { Retention, RetentionRule } from '../config/retention.ts';
 import { toDate } from '../database/instants.ts';
 import type { Database } from '../database/open.ts';
-import type { Engine } from '../database/statements.ts';
+import type { Engine } from '../database/statement-builders.ts';
 
 /** SQL that every engine runs as it stands, except for `{30 days ago}` and `{in 1 hour}`; or a text for each engine. */
 export type Sql = string | Record<Engine, string>;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { AuthorizationDetail } from '../access/authorization-details.ts';
-import { JWT_BEARER } from '../access/grant-types.ts';
+import { JWT_BEARER } from '../access/grant-type-names.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { acceptAuthorizationTypes } from './engine/requests.ts';
 import { MAX_REQUEST_LENGTH } from './request-size.ts';

@@ -12,7 +12,7 @@ const PROFILE_DETAILS = ['middle_name', 'nickname', 'profile', 'website', 'gende
 
 /**
  * The claims that each scope gives access to (OpenID Connect Core section 5.4). A new one also joins `TAKEN_CLAIMS` in
- * `config/settings.ts`, and `access/scope-descriptions.ts` says it on the consent page. `acr`, `amr` and `auth_time` are
+ * `config/settings.ts`, and `access/consent-descriptions.ts` says it on the consent page. `acr`, `amr` and `auth_time` are
  * facts about the sign-in, which every ID token carries.
  */
 export const claimsByScope = {

@@ -11,7 +11,7 @@ import type { PromptDeps } from './prompts.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
-import type { HandOut } from './token-exchange/hand-out.ts';
+import type { HandOut } from './token-exchange/connected-account-token.ts';
 
 /** The pages that the engine lets us render. Each sets the response's body. */
 export interface EnginePages {

@@ -6,12 +6,12 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { seeOther, toAddress } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import { findResponseMode } from './engine/messages.ts';
-import { refuseToken } from './registration/admission.ts';
+import { refuseToken } from './registration/who-may-register.ts';
 import { recordReplay } from './replays.ts';
-import { revokeFamily } from './storage/families.ts';
 import type { Payload } from './storage/models.ts';
 import { findBegunInteraction, findConsumedRow } from './storage/request-links.ts';
 import { revokeGrant } from './storage/statements.ts';
+import { revokeFamily } from './storage/token-families.ts';
 import type { FindWayBack, WayBack } from './way-back.ts';
 
 /** Removes from the response what the request was about to hand out: a session id, a code, tokens. */

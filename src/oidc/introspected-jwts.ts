@@ -1,5 +1,5 @@
 import type { Provider } from 'oidc-provider';
-import { selectOne, sql } from '../database/statements.ts';
+import { selectOne, sql } from '../database/statement-builders.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import { readOwnJwt } from './engine/keys.ts';

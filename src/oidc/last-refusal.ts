@@ -1,4 +1,4 @@
-import { sql, update } from '../database/statements.ts';
+import { sql, update } from '../database/statement-builders.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 import type { Refusal } from './clients/store.ts';
 

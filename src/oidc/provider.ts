@@ -32,15 +32,15 @@ import { requirePkce } from './pkce.ts';
 import { slowDownPolls } from './poll-interval.ts';
 import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
-import { REGISTRATION_PATH } from './registration/admission.ts';
 import { READ_METADATA } from './registration/metadata-rules.ts';
+import { REGISTRATION_PATH } from './registration/who-may-register.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import { signedMessages } from './signed-messages.ts';
-import { SIGNED_TOKEN_TTL } from './signing-keys/times.ts';
+import { SIGNED_TOKEN_TTL } from './signing-keys/rotation-times.ts';
 import { refuseUnstorableParameters } from './storable-parameters.ts';
-import { findPresentedFamily } from './storage/families.ts';
+import { findPresentedFamily } from './storage/token-families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { refuseLargeRequests } from './stored-requests.ts';
 import { registerTokenExchange } from './token-exchange/exchange.ts';
@@ -89,7 +89,7 @@ function configuration(
       return refreshTokens.rotate(ctx);
     },
     issueRefreshToken: refreshTokens.issue,
-    // Where a family is revoked (storage/families.ts), the grant stays.
+    // Where a family is revoked (storage/token-families.ts), the grant stays.
     revokeGrantPolicy: ({ oidc }: KoaContextWithOIDC) =>
       findPresentedFamily(currentUnit()) === undefined &&
       !(oidc.route === 'revocation' && oidc.entities.AccessToken),

@@ -3,7 +3,7 @@ import { recordEvent } from '../audit/index.ts';
 import { currentUnit, type UnitOfWork } from '../database/unit-of-work.ts';
 import { type EngineError, isCodeReplay, isRefreshTokenReplay } from './engine/errors.ts';
 import { recordLastRefusal } from './last-refusal.ts';
-import { findPresentedFamily, insertRevokedToken, type RevokedToken } from './storage/families.ts';
+import { findPresentedFamily, insertRevokedToken, type RevokedToken } from './storage/token-families.ts';
 import { hashTokenValue } from './storage/token-values.ts';
 
 const MEMORY_KEY = 'oidc.replay';

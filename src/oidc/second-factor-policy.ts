@@ -1,6 +1,6 @@
 import { acrLevel, MFA_LEVEL } from '../access/acr.ts';
 import { covers, limitToCeiling, parseScopes } from '../access/scopes.ts';
-import { selectOne, sql } from '../database/statements.ts';
+import { selectOne, sql } from '../database/statement-builders.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 import type { FindResource } from './resources/service.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { describeGrant, describeScope } from '../../src/access/scope-descriptions.ts';
+import { describeGrant, describeScope } from '../../src/access/consent-descriptions.ts';
 import { covers, isBuiltIn, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
 import { createAccessTokenLife } from '../../src/oidc/token-scope.ts';
 

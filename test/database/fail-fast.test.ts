@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Driver, Found } from '../../src/database/driver/contract.ts';
 import { failFast, withDeadline } from '../../src/database/driver/deadline.ts';
-import { selectOne, sql } from '../../src/database/statements.ts';
+import { selectOne, sql } from '../../src/database/statement-builders.ts';
 import { DEADLINE_MS } from '../../src/database/time-limits.ts';
 
 const READ = selectOne({ columns: 'id', from: 'T_accounts', where: sql`id = ${'id'}` });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stepsOf } from '../../src/database/driver/steps.ts';
-import { insertInto, sql, update } from '../../src/database/statements.ts';
+import { insertInto, sql, update } from '../../src/database/statement-builders.ts';
 import type { Write } from '../../src/database/writes.ts';
 
 const USE_CODE = update('T_codes', { set: ['used'], where: sql`id = ${'id'}` });

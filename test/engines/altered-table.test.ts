@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
-import { insertInto, selectOne, sql } from '../../src/database/statements.ts';
+import { insertInto, selectOne, sql } from '../../src/database/statement-builders.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { createMigratedDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';

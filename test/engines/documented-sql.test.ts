@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../src/database/open.ts';
-import { selectOne, sql } from '../../src/database/statements.ts';
+import { selectOne, sql } from '../../src/database/statement-builders.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { storageOf } from '../support/builders/token-storage.ts';
 import { commandLine, missingShell } from '../support/database-shell.ts';

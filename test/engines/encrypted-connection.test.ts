@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { type Database, openDatabase } from '../../src/database/open.ts';
-import { selectOne } from '../../src/database/statements.ts';
+import { selectOne } from '../../src/database/statement-builders.ts';
 import { isOpensslInstalled, makeCertificates, writeTlsOnlyRules } from '../support/certificates.ts';
 import { engines, serverUrl } from '../support/engines.ts';
 import { isInstalled, startThrowaway, temporaryFolder } from '../support/throwaway/index.ts';

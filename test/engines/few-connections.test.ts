@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../src/database/open.ts';
-import { insertInto, selectOne } from '../../src/database/statements.ts';
+import { insertInto, selectOne } from '../../src/database/statement-builders.ts';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { createMigratedDatabase } from '../support/databases.ts';

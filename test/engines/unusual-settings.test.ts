@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { migrateLatest } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { insertInto } from '../../src/database/statements.ts';
+import { insertInto } from '../../src/database/statement-builders.ts';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { engines } from '../support/engines.ts';

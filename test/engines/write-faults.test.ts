@@ -15,7 +15,7 @@ import { findClockFault } from '../../src/database/clock.ts';
 import { sqliteFile } from '../../src/database/engine-of-url.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { createReadiness } from '../../src/database/readiness.ts';
-import { insertInto } from '../../src/database/statements.ts';
+import { insertInto } from '../../src/database/statement-builders.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
 import { createLog } from '../../src/kit/log.ts';
 import { createMigratedDatabase } from '../support/databases.ts';

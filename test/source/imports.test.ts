@@ -44,7 +44,7 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['*'],
     ['driver', 'documentation'],
     ['writes.ts'],
-    ['statements.ts'],
+    ['statement-builders.ts'],
     ['instants.ts', 'time-limits.ts'],
   ],
 };

@@ -1,5 +1,5 @@
 import type { Database } from '../../src/database/open.ts';
-import type { Engine } from '../../src/database/statements.ts';
+import type { Engine } from '../../src/database/statement-builders.ts';
 import { bindValues, type Reading } from '../../src/database/writes.ts';
 
 export interface Asked {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { toDate } from '../../database/instants.ts';
-import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
+import { insertInto, selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
 import { toDate } from '../../database/instants.ts';
-import { selectOne, sql } from '../../database/statements.ts';
+import { selectOne, sql } from '../../database/statement-builders.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { refreshDue } from './job-refresh-time.ts';

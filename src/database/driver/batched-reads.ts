@@ -1,4 +1,4 @@
-import { type Engine, READ_INDEX, type Row } from '../statements.ts';
+import { type Engine, READ_INDEX, type Row } from '../statement-builders.ts';
 import type { Reading } from '../writes.ts';
 import type { Driver, Found } from './contract.ts';
 import { grouped } from './group-commit.ts';
@@ -22,7 +22,7 @@ export function batchReads(engine: Engine, runSteps: (steps: Step[]) => Promise<
       const found = new Map<Reading, Row>();
       for (const [index, batch] of batches.entries()) {
         for (const row of results[index] ?? []) {
-          // A batch of one has no index column (`selectOne` in statements.ts).
+          // A batch of one has no index column (`selectOne` in statement-builders.ts).
           const read = batch[Number(row[READ_INDEX] ?? 0)] as Reading;
           // `readOne` returns the first row.
           if (!found.has(read)) found.set(read, row);

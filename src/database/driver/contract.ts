@@ -1,4 +1,4 @@
-import type { Row, Statement, Value } from '../statements.ts';
+import type { Row, Statement, Value } from '../statement-builders.ts';
 import type { Write } from '../writes.ts';
 
 /** The first row that a SELECT finds. */

@@ -1,5 +1,5 @@
 import { LatchkeyError, unavailable } from '../../kit/errors.ts';
-import type { Engine } from '../statements.ts';
+import type { Engine } from '../statement-builders.ts';
 
 /**
  * What an error means for the request. `unavailable`: the database cannot be reached, or cannot write. `locked`: another

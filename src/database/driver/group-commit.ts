@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LatchkeyError, unavailable } from '../../kit/errors.ts';
-import type { Engine } from '../statements.ts';
+import type { Engine } from '../statement-builders.ts';
 import { LOCK_WAIT_MS } from '../time-limits.ts';
 import type { Write } from '../writes.ts';
 import type { Driver } from './contract.ts';

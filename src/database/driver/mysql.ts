@@ -1,10 +1,10 @@
 /**
  * MySQL and MariaDB. Their session settings are in `mysql-session.ts`, error codes in `failures.ts`, the SQL that differs in
- * `../statements.ts`.
+ * `../statement-builders.ts`.
  */
 import mysql from 'mysql2';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
-import type { Row } from '../statements.ts';
+import type { Row } from '../statement-builders.ts';
 import { DEADLINE_MS } from '../time-limits.ts';
 import type { Bound } from '../writes.ts';
 import { batchReads } from './batched-reads.ts';

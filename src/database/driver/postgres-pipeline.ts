@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { readConnectionUrl } from '../../kit/connection-url-tls.ts';
 import { outcomeUnknown, unavailable } from '../../kit/errors.ts';
-import type { Row } from '../statements.ts';
+import type { Row } from '../statement-builders.ts';
 import { DEADLINE_MS, LOCK_WAIT_MS } from '../time-limits.ts';
 import type { Bound } from '../writes.ts';
 import { isAtLimit, LIMIT_WAIT_MS, pauseAtLimit } from './connection-limit.ts';

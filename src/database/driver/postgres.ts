@@ -1,4 +1,4 @@
-import type { Statement } from '../statements.ts';
+import type { Statement } from '../statement-builders.ts';
 import { batchReads } from './batched-reads.ts';
 import type { Driver } from './contract.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOutcomeUnknown, LatchkeyError } from '../../kit/errors.ts';
-import { type Statement, selectOne, sql } from '../statements.ts';
+import { type Statement, selectOne, sql } from '../statement-builders.ts';
 import type { Write } from '../writes.ts';
 import type { Driver } from './contract.ts';
 import { failureOf } from './failures.ts';

@@ -1,4 +1,4 @@
-import type { Engine, Statement } from '../statements.ts';
+import type { Engine, Statement } from '../statement-builders.ts';
 import { type Bound, bindValues, inOrder, type Reading, type Write } from '../writes.ts';
 
 /** A statement to send, with so many sets of values in a row. */

@@ -5,7 +5,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { normalise, roleField } from '../fields.ts';
 import { deleteRole, insertRole, type RoleKey } from './application-role-store.ts';
-import type { Profile, Profiles } from './profile.ts';
+import type { Profile, Profiles } from './read-profile.ts';
 import { lockAccount } from './store.ts';
 
 /** A role of an account in one application or, without a client_id, in all of them. */

@@ -4,7 +4,7 @@ import { refuse } from '../../kit/errors.ts';
 import { confirmLoss, print, readSecret, YES } from '../../kit/terminal.ts';
 import { addDetailOptions, type DetailOptions } from './cli-options.ts';
 import type { Accounts } from './index.ts';
-import type { Profile } from './profile.ts';
+import type { Profile } from './read-profile.ts';
 import type { Account } from './store.ts';
 
 interface Options extends DetailOptions {

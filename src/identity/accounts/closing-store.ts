@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { selectOne, sql, update } from '../../database/statements.ts';
+import { selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 

@@ -6,7 +6,7 @@ import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
 import { normalise } from '../fields.ts';
 import { deleteDue, keepAccount, listDue, reserveClosedUsernames, startClosing } from './closing-store.ts';
 import { assertNotLastAdministrator } from './last-administrator.ts';
-import { accountNotFound } from './profile.ts';
+import { accountNotFound } from './read-profile.ts';
 import { assertSignedIn, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import { findAccount, lockAccount } from './store.ts';
 

@@ -1,8 +1,8 @@
 import { createRoles, type RolesDeps } from './application-roles.ts';
+import { createOwnProfile, type OwnProfileDeps } from './change-own-profile.ts';
 import { type ClosingDeps, createClosing } from './closing.ts';
-import { createOwnProfile, type OwnProfileDeps } from './own-profile.ts';
-import { createPictures } from './pictures.ts';
-import { createProfiles, type ProfileDeps } from './profile.ts';
+import { createPictures } from './picture-store.ts';
+import { createProfiles, type ProfileDeps } from './read-profile.ts';
 import { type AccountServiceDeps, createAccountService } from './service.ts';
 
 export type AccountsDeps = { issuer: string } & ProfileDeps &

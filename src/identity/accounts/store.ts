@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { PERSONAL_DETAILS, type PersonalDetails, readDetails } from '../../access/personal-details.ts';
-import { sql, update } from '../../database/statements.ts';
+import { sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { sql, update } from '../../database/statements.ts';
+import { sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest } from '../../kit/ids.ts';
 import type { Authenticator } from './authenticator-names.ts';

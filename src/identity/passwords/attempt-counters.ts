@@ -1,4 +1,4 @@
-import { concat, insertInto, sql, update } from '../../database/statements.ts';
+import { concat, insertInto, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit, withUnit } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { toRepeatable, unavailable } from '../../kit/errors.ts';

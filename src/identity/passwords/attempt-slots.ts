@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Fragment, sql } from '../../database/statements.ts';
+import { type Fragment, sql } from '../../database/statement-builders.ts';
 import { ATTEMPTS_PER_LOCK } from '../lockout-rule.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
-import { type Fragment, selectOne, sql, update } from '../../database/statements.ts';
+import { type Fragment, selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { isLockActive } from '../lockout-rule.ts';

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { insertInto, sql, update } from '../../database/statements.ts';
+import { insertInto, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';

@@ -4,7 +4,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { randomToken } from '../../kit/ids.ts';
 import { linkExpired } from './links.ts';
-import { consumeNotice, findNotice, type Notice } from './notice-links.ts';
+import { consumeNotice, findNotice, type Notice } from './not-me-links.ts';
 
 export interface DisputesDeps {
   knex: Knex;

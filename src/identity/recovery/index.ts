@@ -1,9 +1,9 @@
-import { type CodeRecoveryDeps, createCodeRecovery } from './code-recovery.ts';
 import { createDisputes, type DisputesDeps } from './disputes.ts';
 import { createEndEarlierCredentials, type EarlierCredentialsDeps } from './earlier-credentials.ts';
 import { createEmailVerification, type EmailVerificationDeps } from './email-verification.ts';
 import { createPasskeyRecovery, type PasskeyRecoveryDeps } from './passkey-recovery.ts';
 import { createPasswordReset, type PasswordResetDeps } from './password-reset.ts';
+import { type CodeRecoveryDeps, createCodeRecovery } from './recover-by-code.ts';
 
 export type RecoveryDeps = Omit<PasswordResetDeps, 'endEarlierCredentials' | 'signOutEverywhere'> &
   EarlierCredentialsDeps &

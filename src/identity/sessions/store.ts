@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { sql, update } from '../../database/statements.ts';
+import { sql, update } from '../../database/statement-builders.ts';
 
 const TABLE = 'T_user_sessions';
 

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { selectOne, sql } from '../../database/statements.ts';
+import { selectOne, sql } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 
 const TABLE = 'T_backchannel_authentication_requests';

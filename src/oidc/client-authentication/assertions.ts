@@ -1,5 +1,5 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { CIBA } from '../../access/grant-types.ts';
+import { CIBA } from '../../access/grant-type-names.ts';
 import type { Config } from '../../config/settings.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import type { EngineClient } from '../clients/client-document.ts';

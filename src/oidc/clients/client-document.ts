@@ -1,4 +1,4 @@
-import { CIBA } from '../../access/grant-types.ts';
+import { CIBA } from '../../access/grant-type-names.ts';
 import type { RegisteredVia } from '../../access/registered-via.ts';
 import { toDate, toEpoch } from '../../database/instants.ts';
 import { randomToken } from '../../kit/ids.ts';

@@ -1,4 +1,4 @@
-import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
 import { limitToClient, parseScopes } from '../../access/scopes.ts';
 import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';

@@ -1,4 +1,4 @@
-import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
 
 /** Of devices without a browser (RFC 8628). */
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';

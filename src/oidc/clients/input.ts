@@ -4,13 +4,13 @@ import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
 import { visibleText } from '../../kit/text.ts';
 import { authentication } from './auth-input.ts';
-import { webAddress } from './fields.ts';
 import { GRANT_TYPES } from './grant-types.ts';
 import { checkLogoUri } from './logo.ts';
 import { messageFields } from './message-metadata.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
 import { policyFields } from './policy-metadata.ts';
 import { redirectUriFault } from './redirect-uris.ts';
+import { webAddress } from './web-address.ts';
 
 const PKCE_LEVELS = ['always', 'or-nonce', 'off'] as const;
 

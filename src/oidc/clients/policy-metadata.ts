@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { webAddress } from './fields.ts';
+import { webAddress } from './web-address.ts';
 
 const RESPONSE_MODES = [
   'query',

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { deleteFrom, insertInto, selectOne, sql, update } from '../../database/statements.ts';
+import { deleteFrom, insertInto, selectOne, sql, update } from '../../database/statement-builders.ts';
 
 /** Statements for applications that register themselves: their rows are written with the request. */
 

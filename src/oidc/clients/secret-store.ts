@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
-import { selectOne, sql } from '../../database/statements.ts';
+import { selectOne, sql } from '../../database/statement-builders.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { secretStorageOf } from './auth-methods.ts';

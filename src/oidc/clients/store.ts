@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { RegisteredVia } from '../../access/registered-via.ts';
 import type { Driver } from '../../database/driver/contract.ts';
 import { toDate } from '../../database/instants.ts';
-import { selectOne, sql } from '../../database/statements.ts';
+import { selectOne, sql } from '../../database/statement-builders.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { type AssertionAlg, type AuthMethod, DEFAULT_AUTH_METHOD, secretStorageOf } from './auth-methods.ts';
 import type { PkceLevel } from './input.ts';

@@ -5,7 +5,7 @@ import { toDate } from '../../database/instants.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 import { listApplications } from './applications.ts';
-import { type ConnectionAccessKey, endConnectionAccess } from './connection-access.ts';
+import { type ConnectionAccessKey, endConnectionAccess } from './end-connection-access.ts';
 import {
   type AccessKey,
   type ConsentFilter,

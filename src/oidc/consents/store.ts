@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { isConnectionScope } from '../../access/connection-scopes.ts';
 import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
-import { insertInto, selectOne, sql, update } from '../../database/statements.ts';
+import { insertInto, selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { OWN_CLIENT_ID } from '../clients/own-client.ts';

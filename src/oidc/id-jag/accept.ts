@@ -1,5 +1,5 @@
 import { type AccessToken, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import { JWT_BEARER } from '../../access/grant-types.ts';
+import { JWT_BEARER } from '../../access/grant-type-names.ts';
 import { limitToCeiling, parseScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';

@@ -1,6 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import { parseScopes } from '../../access/scopes.ts';
-import { selectOne, sql } from '../../database/statements.ts';
+import { selectOne, sql } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 
 /** The text of `authorizations` has spaces on some engines, so the whole of it is compared after it is read. */

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { insertInto } from '../../database/statements.ts';
+import { insertInto } from '../../database/statement-builders.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 

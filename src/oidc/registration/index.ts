@@ -38,7 +38,7 @@ export function createRegistration({ config, driver, secrets, limits }: Registra
     features: {
       registration: {
         enabled: true,
-        // `admission.ts` checks the token: it counts its uses, and in the mode `open` a token is optional.
+        // `who-may-register.ts` checks the token: it counts its uses, and in the mode `open` a token is optional.
         initialAccessToken: false,
         idFactory: () => uuidv7(),
         secretFactory: () => randomToken(),

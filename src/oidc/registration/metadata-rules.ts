@@ -67,7 +67,7 @@ function toMetadataError(error: unknown): Error {
   return new errors.InvalidClientMetadata(description);
 }
 
-/** In characters, as stored. Anyone can register so many (`admission.ts`), and each stays for a week. */
+/** In characters, as stored. Anyone can register so many (`who-may-register.ts`), and each stays for a week. */
 const MAX_SIZE = 4096;
 
 /** @throws LatchkeyError invalid_input */

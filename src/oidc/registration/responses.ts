@@ -1,8 +1,8 @@
 import type { Context, Middleware } from 'koa';
 import { findRoute } from '../../web/routes.ts';
 import { OWN_METADATA } from '../clients/client-document.ts';
-import { REGISTRATION_PATH } from './admission.ts';
 import { isSecretShown } from './registered-clients.ts';
+import { REGISTRATION_PATH } from './who-may-register.ts';
 
 type Metadata = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { selectOne, sql, update } from '../../database/statements.ts';
+import { selectOne, sql, update } from '../../database/statement-builders.ts';
 
 const TABLE = 'T_registration_tokens';
 /** Tokens that allow registering an application. The engine keeps those that manage one registration in the same table. */

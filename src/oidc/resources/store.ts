@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Driver } from '../../database/driver/contract.ts';
-import { selectOne, sql } from '../../database/statements.ts';
+import { selectOne, sql } from '../../database/statement-builders.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 
 export const TOKEN_FORMATS = ['jwt', 'opaque'] as const;

@@ -6,8 +6,8 @@ import type { Secrets } from '../../kit/secrets.ts';
 import { ALGORITHMS, type Algorithm, generateKey, type PrivateJwk } from './generate.ts';
 import { isSameSet, type KeySet, openKey, sealedAt, toKeySet } from './key-set.ts';
 import { type KeyPair, rejectKey, rotatePairs } from './rotation.ts';
+import { firstSigningTime, isDue, isLoaded, isPublished, isTooOld, loadedTime } from './rotation-times.ts';
 import { deleteKeysRetiredBefore, insertKey, type KeyRow, listKeys, type NewKey } from './store.ts';
-import { firstSigningTime, isDue, isLoaded, isPublished, isTooOld, loadedTime } from './times.ts';
 
 /** The servers rotate on their own, for no account. */
 const SERVER: Actor = { accountId: null };

@@ -1,8 +1,8 @@
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import type { PrivateJwk, PublicJwk } from './generate.ts';
+import { isAccepted, isPublished } from './rotation-times.ts';
 import type { KeyRow } from './store.ts';
-import { isAccepted, isPublished } from './times.ts';
 
 /** What a server does with the keys. */
 export interface KeySet {

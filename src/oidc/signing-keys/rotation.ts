@@ -3,8 +3,8 @@ import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Algorithm } from './generate.ts';
+import { firstSigningTime, lastPublishedTime } from './rotation-times.ts';
 import { insertKey, type KeyRow, type NewKey, promoteNextKey, retireKey } from './store.ts';
-import { firstSigningTime, lastPublishedTime } from './times.ts';
 
 /** An algorithm's keys in use. */
 export interface KeyPair {

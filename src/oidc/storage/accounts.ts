@@ -1,6 +1,6 @@
 import { PERSONAL_DETAILS, type PersonalDetails, readDetails } from '../../access/personal-details.ts';
 import { toDate } from '../../database/instants.ts';
-import { type Row, selectOne, sql } from '../../database/statements.ts';
+import { type Row, selectOne, sql } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 
 /**

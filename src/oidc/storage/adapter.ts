@@ -1,13 +1,12 @@
 import { errors, Provider } from 'oidc-provider';
 import { toDate, toEpoch } from '../../database/instants.ts';
-import type { Row, Statement } from '../../database/statements.ts';
+import type { Row, Statement } from '../../database/statement-builders.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 import { answerPolledCode } from './device-codes.ts';
 import { findSourceFamily, isOrphaned, withoutForeignGrant } from './exchanged-tokens.ts';
-import { findPresentedFamily, revokeFamily, setPresentedFamily } from './families.ts';
 import { findGrantOwner } from './grant-owner.ts';
 import { expiryOf, type Model, models, type Payload, storedKey } from './models.ts';
 import { rememberRelated } from './preload.ts';
@@ -15,6 +14,7 @@ import { isInOverlap, toUse } from './refresh-overlap.ts';
 import { findConsumedRow, findEndedInteraction, recordIssuedCode, setConsumedRow } from './request-links.ts';
 import { guardSession } from './sessions.ts';
 import { type ModelStatements, REVOKE_GRANT, statementsOf } from './statements.ts';
+import { findPresentedFamily, revokeFamily, setPresentedFamily } from './token-families.ts';
 import { isOfOtherKind } from './token-values.ts';
 
 /** A row as this request knows it. The payload stays text, since the engine changes the objects it is given. */

@@ -1,4 +1,4 @@
-import type { Row } from '../../database/statements.ts';
+import type { Row } from '../../database/statement-builders.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Write } from '../../database/writes.ts';
 import { isAnswered, type Model, type Payload } from './models.ts';

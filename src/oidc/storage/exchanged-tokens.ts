@@ -1,8 +1,8 @@
-import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
-import type { Row } from '../../database/statements.ts';
+import { TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
+import type { Row } from '../../database/statement-builders.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { findPresentedFamily } from './families.ts';
 import type { Payload } from './models.ts';
+import { findPresentedFamily } from './token-families.ts';
 
 const SOURCE = 'oidc.exchanged-family';
 

@@ -1,5 +1,5 @@
 import { fromEpoch } from '../../database/instants.ts';
-import type { Row } from '../../database/statements.ts';
+import type { Row } from '../../database/statement-builders.ts';
 import { digest } from '../../kit/ids.ts';
 import { hashTokenValue } from './token-values.ts';
 
@@ -32,7 +32,7 @@ export interface Model {
   related?: boolean;
   /** Members that could be presented to us; they are stored sealed, in the column `code_sealed`. */
   sealed?: string[];
-  /** The column of the family that a code or token belongs to; a code of either kind begins one (families.ts). */
+  /** The column of the family that a code or token belongs to; a code of either kind begins one (token-families.ts). */
   family?: 'id' | 'family_id';
   /** Columns that name the rows of the same request from which a new row comes. */
   links?: string[];

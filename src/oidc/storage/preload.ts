@@ -1,4 +1,4 @@
-import { type Row, type Statement, selectOne, sql } from '../../database/statements.ts';
+import { type Row, type Statement, selectOne, sql } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { ACCOUNT_COLUMNS, joinAccount, rememberAccount } from './accounts.ts';
 import type { Model } from './models.ts';

@@ -1,6 +1,6 @@
 import { Provider } from 'oidc-provider';
 import { toEpoch } from '../../database/instants.ts';
-import { type Row, sql, update } from '../../database/statements.ts';
+import { type Row, sql, update } from '../../database/statement-builders.ts';
 import type { Write } from '../../database/writes.ts';
 import type { Payload } from './models.ts';
 

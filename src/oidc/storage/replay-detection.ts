@@ -1,6 +1,6 @@
 import { errors, Provider } from 'oidc-provider';
 import { isVetted } from '../../access/registered-via.ts';
-import type { Row } from '../../database/statements.ts';
+import type { Row } from '../../database/statement-builders.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import { Adapter } from './adapter.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { fromEpoch } from '../../database/instants.ts';
-import { insertInto, selectOne, sql, update, type Value } from '../../database/statements.ts';
+import { insertInto, selectOne, sql, update, type Value } from '../../database/statement-builders.ts';
 import { currentUnit, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';

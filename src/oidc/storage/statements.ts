@@ -1,4 +1,11 @@
-import { deleteFrom, insertInto, type Statement, selectOne, sql, update } from '../../database/statements.ts';
+import {
+  deleteFrom,
+  insertInto,
+  type Statement,
+  selectOne,
+  sql,
+  update,
+} from '../../database/statement-builders.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { type Model, models } from './models.ts';
 import { selectWithRelated } from './preload.ts';

@@ -1,5 +1,5 @@
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import { TOKEN_EXCHANGE } from '../../access/grant-types.ts';
+import { TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
 import { limitToCeiling, parseScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { toEpoch } from '../../database/instants.ts';
@@ -11,7 +11,7 @@ import { invalidScope } from '../engine/internals.ts';
 import { ID_JAG, issueIdentityAssertion } from '../id-jag/issue.ts';
 import { createTokenAccess } from '../introspection.ts';
 import type { FindResource } from '../resources/service.ts';
-import { CONNECTION_TOKEN, completeRefusals, type HandOut, handOutToken } from './hand-out.ts';
+import { CONNECTION_TOKEN, completeRefusals, type HandOut, handOutToken } from './connected-account-token.ts';
 import { ACCESS_TOKEN, checkActorToken, getSubjectToken, type SubjectToken } from './presented-tokens.ts';
 
 /** The parameters of RFC 8693 section 2.1. */

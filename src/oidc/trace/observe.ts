@@ -5,13 +5,13 @@ import type { Logger } from '../../kit/log.ts';
 import { addressOf } from '../../web/ip-address.ts';
 import { OWN_CLIENT_ID } from '../clients/own-client.ts';
 import { CODE_REPLAY } from '../engine/errors.ts';
-import { findPresentedFamily } from '../storage/families.ts';
 import {
   findConsumedRow,
   findEndedInteraction,
   findIssuedCode,
   findStoredRequest,
 } from '../storage/request-links.ts';
+import { findPresentedFamily } from '../storage/token-families.ts';
 import { hashTokenValue } from '../storage/token-values.ts';
 import {
   type Observation,

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { uuidv7 } from '../../kit/ids.ts';
-import { createAdmission } from './admission.ts';
+import { createAdmission } from './recording-limits.ts';
 import type { Observation, Outcome } from './steps.ts';
 import { addRows, findCodes, findKnownAttempts, type NewTrace, trim } from './store.ts';
 

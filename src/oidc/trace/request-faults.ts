@@ -1,4 +1,4 @@
-import type { Fault } from './fault.ts';
+import type { Fault } from './fault-types.ts';
 
 // The rows of docs/connect/it-does-not-connect.md, word for word: a test compares them.
 

@@ -1,5 +1,5 @@
-import type { Fault } from './fault.ts';
-import { answerOf, findFault, NEVER_EXCHANGED, USER_AWAITED, WHOSE } from './faults.ts';
+import type { Fault } from './fault-types.ts';
+import { answerOf, findFault, NEVER_EXCHANGED, USER_AWAITED, WHOSE } from './find-fault.ts';
 import type { StepName, TraceStep } from './steps.ts';
 import type { TraceRow } from './store.ts';
 

@@ -1,5 +1,5 @@
 import { CODE_REPLAY, WORDING } from '../engine/errors.ts';
-import type { Fault } from './fault.ts';
+import type { Fault } from './fault-types.ts';
 
 // The rows of docs/connect/it-does-not-connect.md, word for word: a test compares them.
 

@@ -1,4 +1,4 @@
-import { deleteFrom, insertInto, selectOne, sql, update } from '../../../src/database/statements.ts';
+import { deleteFrom, insertInto, selectOne, sql, update } from '../../../src/database/statement-builders.ts';
 import { UnitOfWork } from '../../../src/database/unit-of-work.ts';
 import type { Write } from '../../../src/database/writes.ts';
 import { uuidv7 } from '../../../src/kit/ids.ts';

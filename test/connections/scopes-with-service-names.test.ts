@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeWithNames } from '../../src/connections/services/describe-scopes.ts';
+import { describeWithNames } from '../../src/connections/services/scopes-with-service-names.ts';
 
 const find = async (name: string) => (name === 'github' ? { displayName: 'GitHub' } : undefined);
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { deleteFrom, insertInto, selectOne, sql, update } from '../../src/database/statements.ts';
+import { deleteFrom, insertInto, selectOne, sql, update } from '../../src/database/statement-builders.ts';
 import { bindValues } from '../../src/database/writes.ts';
 
 describe('a declared statement', () => {

@@ -6,7 +6,7 @@ import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { FindAccount } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
-import { connectionScopesLeft } from '../connection-access.ts';
+import { connectionScopesLeft } from '../connection-call-token.ts';
 import { showsKeyOf } from '../engine/grants.ts';
 import { requireGrant } from '../storage/statements.ts';
 import { getSubjectToken, type SubjectToken } from './presented-tokens.ts';

@@ -1,4 +1,4 @@
-import { deleteFrom, insertInto, sql } from '../../database/statements.ts';
+import { deleteFrom, insertInto, sql } from '../../database/statement-builders.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 

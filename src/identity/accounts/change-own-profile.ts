@@ -6,7 +6,7 @@ import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
 import { type ProfileChange, profileChange, usernameChange } from './input.ts';
 import { changePreferences, type PreferencesChange } from './preferences.ts';
-import { accountNotFound } from './profile.ts';
+import { accountNotFound } from './read-profile.ts';
 import { countReserved, isReserved, reserveUsername } from './reserved-usernames.ts';
 import { assertSignedIn } from './sign-out-everywhere.ts';
 import { type Account, findAccount, updateAccount } from './store.ts';

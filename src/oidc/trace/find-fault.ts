@@ -1,4 +1,4 @@
-import type { Fault, Whose } from './fault.ts';
+import type { Fault, Whose } from './fault-types.ts';
 import { PAGE_FAULTS, REQUEST_FAULTS } from './request-faults.ts';
 import type { StepName, TraceStep } from './steps.ts';
 import { GRANT_FAULTS, TOKEN_FAULTS, USE_FAULTS } from './token-faults.ts';
