@@ -23,6 +23,7 @@ import { answerErrors } from '../web/errors.ts';
 import { answerHealthChecks } from '../web/health.ts';
 import { redirectToIssuer } from '../web/issuer-address.ts';
 import { leaveByNavigation } from '../web/leave-by-navigation.ts';
+import { parseQueriesInOnePass } from '../web/parse-queries.ts';
 import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
 import { readTarget } from '../web/request-target.ts';
@@ -63,6 +64,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
   const { config, log, database, showPage } = deps;
   const { issuer } = config;
   const pages = deps.pages.routes();
+  parseQueriesInOnePass(deps.provider as never);
   return [
     // Gives every request a valid path, which all later steps need.
     readTarget(issuer),
