@@ -29,7 +29,7 @@ export interface ClaimMapping {
 }
 
 export const MAX_MAPPINGS = 20;
-const MAX_VALUE = 255;
+const MAX_VALUE_LENGTH = 255;
 /** Some applications read a claim whose name is an address, such as `https://acme.example/groups`. */
 const NAME = /^[A-Za-z][\w.:/-]{0,99}$/;
 
@@ -70,8 +70,8 @@ export function claimMappingFault(text: string): string | undefined {
     return `The claim name "${name}" does not begin with a letter, has more than 100 characters, or has others than letters, digits and _ . : / -`;
   if (RESERVED.has(name))
     return `The claim ${name} is reserved: only the server itself decides what it says. Use another name`;
-  if (source.length > MAX_VALUE)
-    return `The value of the claim ${name} has more than ${MAX_VALUE} characters`;
+  if (source.length > MAX_VALUE_LENGTH)
+    return `The value of the claim ${name} has more than ${MAX_VALUE_LENGTH} characters`;
   if (isSource(source)) return undefined;
   const value = parseValue(source);
   if (value !== undefined && value !== null && value !== '') return undefined;

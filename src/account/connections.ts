@@ -44,7 +44,7 @@ export interface ConnectionsPageDeps {
 
 const CONNECTIONS = '/account/connections';
 /** How many uses the page shows. */
-const SHOWN_USES = 20;
+const MAX_SHOWN_USES = 20;
 
 const NOTICES = new Map(
   Object.entries({
@@ -103,7 +103,7 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
     if (!service.isActive && connections.length === 0) ctx.status = 404;
     const described = connections.map((one) => describeConnection(one, service));
     const accounts = new Map(described.map(({ id, account }) => [id, account]));
-    const uses = await deps.listUses({ accountId, service: name, limit: SHOWN_USES });
+    const uses = await deps.listUses({ accountId, service: name, limit: MAX_SHOWN_USES });
     allowFormTarget(ctx, authUrl);
     showPage(ctx, 'account/connection', {
       title: displayName,

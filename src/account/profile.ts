@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { PERSONAL_DETAILS, readDetails } from '../access/personal-details.ts';
 import { limitToCeiling } from '../access/scopes.ts';
+import { MAX_PICTURE_MB } from '../config/picture-size.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import type { OwnProfile } from '../identity/accounts/change-own-profile.ts';
 import type { Preferences } from '../identity/accounts/preferences.ts';
@@ -98,6 +99,7 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
         : LANGUAGES,
       timeZones: hasOther(zoneinfo, TIME_ZONES) ? [zoneinfo, ...TIME_ZONES] : TIME_ZONES,
       looks: LOOKS,
+      maxPictureMb: MAX_PICTURE_MB,
       picture: await deps.pictures.findPicture(user.accountId),
       preferences: await describePreferences(deps, user.accountId, fields),
       actions: { profile: PATH, username: USERNAME, picture: PICTURE, preferences: PREFERENCES },

@@ -20,7 +20,11 @@ export interface Protection {
   email: { address: string | null; isConfirmed: boolean; sendsMail: boolean };
 }
 
+/** With so many recovery codes left, or fewer, the page advises to create new ones. */
 const FEW_CODES = 2;
+
+/** For how many days after a recovery the page points at keys that were not used since. */
+export const LOST_KEY_DAYS = 90;
 
 /** The key that recovered the account was created in the same transaction as the event. */
 const MINUTE_MS = 60_000;

@@ -3,7 +3,7 @@ import type { Database } from '../database/open.ts';
 import type { Logger } from '../kit/log.ts';
 import { runPeriodically } from '../kit/periodic-jobs.ts';
 import { createRequestExpiry, purge } from '../maintenance/purge.ts';
-import { REFRESH_MS } from '../oidc/signing-keys/rotation-times.ts';
+import { KEYS_READ_EVERY_MS } from '../oidc/signing-keys/rotation-times.ts';
 import type { Services } from './services.ts';
 
 export interface JobDeps {
@@ -29,7 +29,7 @@ export function startJobs(deps: JobDeps): () => Promise<unknown> {
     runPeriodically(ms, log, name, work);
   const jobs = [
     every(5000, 'expire-requests', () => expire({ shouldContinue })),
-    every(REFRESH_MS, 'signing-keys', deps.refreshKeys),
+    every(KEYS_READ_EVERY_MS, 'signing-keys', deps.refreshKeys),
     every(60_000, 'purge', () => purge(database, { retention }, { shouldContinue })),
     every(600_000, 'clock', deps.compareClocks),
     every(60_000, 'closed-accounts', () => services.accounts.closing.deleteClosed()),

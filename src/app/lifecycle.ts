@@ -5,9 +5,9 @@ import type { Logger } from '../kit/log.ts';
 
 /** Even with LATCHKEY_DRAIN=0 a stopping server answers this long, so that clients get `Connection: close`. */
 const NOTICE_MS = 300;
-/** How long the rest of a request may take to arrive after the drain. */
-const SLOW_MS = 500;
-/** The longest time from the end of the drain to the end of the process. With the default drain it ends before `docker stop` kills it, after ten seconds. */
+/** How long a request that has begun to arrive may take to arrive completely, once the drain is over. */
+const REST_OF_REQUEST_MS = 500;
+/** The longest time from the end of the drain to the end of the process. With the default drain (3 s) it is less than the ten seconds after which `docker stop` kills a process. */
 const GRACE_MS = 6000;
 
 export interface LifecycleDeps {
@@ -82,7 +82,7 @@ export function stopOnSignal(deps: LifecycleDeps): void {
     const requestsEnd = end - GRACE_MS / 2;
     const closed = new Promise((resolve) => server.close(resolve));
     connections.endUnused();
-    setTimeout(() => connections.endSlow(), SLOW_MS).unref();
+    setTimeout(() => connections.endSlow(), REST_OF_REQUEST_MS).unref();
     await settle('requests', requestsEnd, () => closed);
     server.closeAllConnections();
     for (const [name, work] of Object.entries(closing)) await settle(name, end, work);

@@ -5,6 +5,7 @@ import { createHomePages } from '../account/home.ts';
 import { createAccountPages } from '../account/index.ts';
 import { createLogoRoute } from '../account/logos.ts';
 import { accountCsrf, createAccountCeremonies } from '../account/passkey-ceremonies.ts';
+import { LOST_KEY_DAYS } from '../account/security-advice.ts';
 import type { Config } from '../config/settings.ts';
 import { createConsolePages } from '../console/index.ts';
 import { createMayAdminister } from '../console/sections.ts';
@@ -44,9 +45,6 @@ export interface PagesDeps {
   provider: Provider;
   showPage: ShowPage;
 }
-
-/** For how many days after a recovery the security page points at keys that were not used since. */
-const LOST_KEY_DAYS = 90;
 
 /** Every page and script endpoint of our own, on one router. The protocol endpoints are the engine's. */
 export function createPages({ config, services, provider, showPage }: PagesDeps): Router {
@@ -94,7 +92,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
 
   /** Stops floods of mail: counts a message for the address that asks and for the mailbox that gets it. */
   async function limitMail(email: string): Promise<void> {
-    await limits.reset.countAttempt(currentUnit().origin.ip);
+    await limits.mail.countAttempt(currentUnit().origin.ip);
     await limits.countMessage(email);
   }
 

@@ -21,9 +21,10 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_backchannel_authentication_requests', column: 'expires_at', days: 0 },
   { table: 'T_pushed_authorization_requests', column: 'expires_at', days: 0 },
   { table: 'T_replay_detections', column: 'expires_at', days: 0 },
+  // Applications that registered themselves: how long they last is in oidc/registration/unused-registrations.ts.
   { table: 'T_oauth_clients', column: 'expires_at', days: 30 },
   { table: 'T_registration_tokens', column: 'expires_at', days: 30 },
-  // Those that change a registration have no end of their own, and go after it.
+  // Tokens that change a registration have no end of their own, and are deleted after it.
   {
     table: 'T_registration_tokens',
     column: 'created_at',

@@ -45,7 +45,7 @@ const headerName = z
 
 const YEAR_SECONDS = 31_536_000;
 /** The largest LATCHKEY_REFRESH_OVERLAP, in seconds: a used token must stop working within minutes. */
-export const MAX_REFRESH_OVERLAP = 300;
+export const MAX_REFRESH_OVERLAP_SECONDS = 300;
 
 /** Claims that say who someone is, or that a token needs. */
 const TAKEN_CLAIMS = new Set(
@@ -82,7 +82,7 @@ export const variables = z.object({
   LATCHKEY_ACCESS_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(3600),
   LATCHKEY_REFRESH_TOKEN_TTL: wholeNumber(1, YEAR_SECONDS).default(2_592_000),
   LATCHKEY_REFRESH_TOKEN_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),
-  LATCHKEY_REFRESH_OVERLAP: wholeNumber(0, MAX_REFRESH_OVERLAP).default(10),
+  LATCHKEY_REFRESH_OVERLAP: wholeNumber(0, MAX_REFRESH_OVERLAP_SECONDS).default(10),
   LATCHKEY_GROUPS_CLAIM: groupsClaim.default('groups'),
   LATCHKEY_SESSION_TTL: wholeNumber(1, YEAR_SECONDS).default(1_209_600),
   LATCHKEY_SESSION_MAX_TTL: wholeNumber(1, 10 * YEAR_SECONDS).default(7_776_000),

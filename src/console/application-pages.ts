@@ -33,7 +33,7 @@ const CHANGE = `${APPLICATIONS}/change`;
 const SCOPE = 'latchkey:clients';
 const PAGE_SIZE = 25;
 /** The people shown on the page of one application. */
-const MAX_PEOPLE = 50;
+const MAX_PEOPLE_SHOWN = 50;
 
 const FILTERS: [string, string][] = [
   ['all', 'All'],
@@ -140,8 +140,8 @@ export function createApplicationPages(
         title: String(client.client_name),
         notice: NOTICES.get(String(ctx.query.done)),
         application: toShown(client),
-        people: people.slice(0, MAX_PEOPLE),
-        more: Math.max(0, people.length - MAX_PEOPLE),
+        people: people.slice(0, MAX_PEOPLE_SHOWN),
+        more: Math.max(0, people.length - MAX_PEOPLE_SHOWN),
         attemptsUrl: deps.covers(user.scopes, 'latchkey:audit.read')
           ? `/admin/trace?${new URLSearchParams({ client: clientId })}`
           : undefined,

@@ -1,6 +1,6 @@
 import type { Database } from './open.ts';
 
-const TOLERATED_MS = 60_000;
+const MAX_DIFFERENCE_MS = 60_000;
 
 const NOW = {
   postgres: 'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms',
@@ -18,7 +18,7 @@ export async function findClockFault({ engine, knex }: Database): Promise<string
   const here = (sentAt + Date.now()) / 2;
   const [row] = engine === 'postgres' ? answer.rows : answer[0];
   const difference = Math.round(here - Number(row.ms));
-  if (Math.abs(difference) <= TOLERATED_MS) return undefined;
+  if (Math.abs(difference) <= MAX_DIFFERENCE_MS) return undefined;
   const seconds = Math.round(Math.abs(difference) / 1000);
   return `The clock of this machine is ${seconds} seconds ${difference > 0 ? 'ahead of' : 'behind'} the database's. Codes and tokens expire at the wrong time. Set both by NTP.`;
 }

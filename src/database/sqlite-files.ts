@@ -77,7 +77,7 @@ export function restrictFiles(url: string): string[] {
 }
 
 /** A megabyte: some milliseconds, in which requests wait. */
-const PAGES_AT_ONCE = 256;
+const FREE_PAGES_AT_ONCE = 256;
 
 /** Gives pages of deleted rows back to the file system, a few in each call. Does nothing on other engines. */
 export async function returnFreePages({ engine, knex }: { engine: Engine; knex: Knex }): Promise<void> {
@@ -85,7 +85,7 @@ export async function returnFreePages({ engine, knex }: { engine: Engine; knex: 
   const connection: { exec(sql: string): void } = await knex.client.acquireConnection();
   try {
     // Not by Knex, which would take one step of this statement only: one page.
-    connection.exec(`PRAGMA incremental_vacuum(${PAGES_AT_ONCE})`);
+    connection.exec(`PRAGMA incremental_vacuum(${FREE_PAGES_AT_ONCE})`);
   } finally {
     await knex.client.releaseConnection(connection);
   }

@@ -5,7 +5,7 @@ import { failureOf, isUnanswered, toUnavailable } from './driver/failures.ts';
 import { SETTLE_MS } from './driver/settle.ts';
 import { notePartCommitted } from './unit-of-work.ts';
 
-const ATTEMPTS = 9;
+const MAX_ATTEMPTS = 9;
 const PAUSE_MS = 50;
 
 /** SQLite's dialect has waited for the lock already. */
@@ -77,7 +77,7 @@ export async function inTransaction<T>(
       const failure = failureOf(error);
       const isRolledBack = failure === 'retry' || (failure === 'locked' && !hasWaited(error));
       if (!isRolledBack) throw toUnavailable(error);
-      if (attempt === ATTEMPTS) throw unavailable(error);
+      if (attempt === MAX_ATTEMPTS) throw unavailable(error);
       await sleep(Math.random() * 20 * attempt);
     }
   }

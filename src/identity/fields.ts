@@ -4,7 +4,7 @@ import { parseScopes, SCOPE_TOKEN } from '../access/scopes.ts';
 import { hasStrayMarks, hasTechnicalLatin, mixesScripts } from '../kit/scripts.ts';
 import { visibleText } from '../kit/text.ts';
 
-const MAX_LENGTH = 255;
+const MAX_FIELD_LENGTH = 255;
 const MAX_SCOPES_LENGTH = 4000;
 
 /** The longest password in characters. NIST SP 800-63B section 3.1.1.2 requires that at least 64 are accepted. */
@@ -33,7 +33,7 @@ export const usernameField = z
     z
       .string()
       .min(1, 'Enter a username')
-      .max(MAX_LENGTH, `A username can have at most ${MAX_LENGTH} characters`)
+      .max(MAX_FIELD_LENGTH, `A username can have at most ${MAX_FIELD_LENGTH} characters`)
       .regex(/^\S+$/, 'A username must not contain spaces')
       .regex(NOT_INVISIBLE, 'A username must not contain unreadable or invisible characters')
       .regex(/^[^@]*$/, 'A username must not contain @. Your e-mail address has a field of its own')
@@ -53,7 +53,7 @@ export const emailField = z
         error: ({ input }) =>
           input === '' ? 'Enter an e-mail address' : 'Enter an e-mail address in the format name@example.com',
       })
-      .max(MAX_LENGTH, `An e-mail address can have at most ${MAX_LENGTH} characters`),
+      .max(MAX_FIELD_LENGTH, `An e-mail address can have at most ${MAX_FIELD_LENGTH} characters`),
   );
 
 export const displayNameField = visibleText('A name');

@@ -1,12 +1,12 @@
 /** Every fifth failed attempt locks for a while, and the hundredth for good (NIST SP 800-63B section 5.2.2). */
 export const ATTEMPTS_PER_LOCK = 5;
-export const MAX_FAILED_ATTEMPTS = 100;
+export const MAX_FAILED_ATTEMPTS = 20 * ATTEMPTS_PER_LOCK;
 
 const FIRST_LOCK_MINUTES = 15;
 const LONGEST_LOCK_MINUTES = 24 * 60;
 const FOREVER = new Date('9999-12-31T23:59:59.999Z');
 
-/** The end of the lock that failed attempt number `count` sets: 15, 30, 60… minutes from now, up to a day; after 100 attempts the lock never ends. */
+/** The end of the lock that failed attempt number `count` sets: 15, 30, 60… minutes from now, up to a day; after MAX_FAILED_ATTEMPTS the lock never ends. */
 export function lockedUntil(count: number, now: number): Date {
   if (count >= MAX_FAILED_ATTEMPTS) return FOREVER;
   const minutes = FIRST_LOCK_MINUTES * 2 ** (count / ATTEMPTS_PER_LOCK - 1);

@@ -7,8 +7,8 @@ import { readRequestedAcr } from '../oidc/requested-acr.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import { answered, type Details, type Interactions } from './interaction.ts';
 
-/** How long after the first factor the second one must follow. */
-const WAIT_SECONDS = 600;
+/** How long the user has for the second factor after the first one. */
+const MAX_WAIT_SECONDS = 600;
 
 /** An account that has shown one factor, and is not signed in yet. */
 export interface FirstFactor {
@@ -136,7 +136,7 @@ export function createAuthenticationState({
     /** @returns the first factor that was shown in this interaction, unless it is too long ago */
     findFirstFactor(details: Details): FirstFactor | undefined {
       const saved = (details.result as { first_factor?: SavedFirstFactor } | undefined)?.first_factor;
-      return saved && saved.uid === details.uid && now() - saved.at <= WAIT_SECONDS ? saved : undefined;
+      return saved && saved.uid === details.uid && now() - saved.at <= MAX_WAIT_SECONDS ? saved : undefined;
     },
 
     /**

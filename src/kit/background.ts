@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.ts';
 
-const AT_ONCE = 4;
-const LONGEST = 1000;
-const SPREAD_MS = 250;
+const MAX_AT_ONCE = 4;
+/** Further work is dropped, and that is logged. */
+const MAX_QUEUE_LENGTH = 1000;
+/** Work starts after a random time up to this. */
+const MAX_DELAY_MS = 250;
 
 interface Job {
   name: string;
@@ -35,7 +37,7 @@ export function createBackground(log: Logger): Background {
   }
 
   function startReady(): void {
-    while (running.size < AT_ONCE) {
+    while (running.size < MAX_AT_ONCE) {
       const job = ready.shift();
       if (!job) return;
       const done = attempt(job).then(() => {
@@ -49,14 +51,14 @@ export function createBackground(log: Logger): Background {
   return {
     run(name, work) {
       // A mail server that does not respond must not fill the memory.
-      if (later.size + ready.length >= LONGEST) return log.error({ job: name, dropped: true });
+      if (later.size + ready.length >= MAX_QUEUE_LENGTH) return log.error({ job: name, dropped: true });
       const timer = setTimeout(
         () => {
           later.delete(timer);
           ready.push({ name, work });
           startReady();
         },
-        SPREAD_MS * (0.2 + Math.random()),
+        MAX_DELAY_MS * (0.2 + Math.random()),
       );
       later.set(timer, { name, work });
     },

@@ -3,9 +3,9 @@ import type { Agent, RequestInit as UndiciInit } from 'undici';
 import { assertScheme, createGuardedAgent } from './guarded-agent.ts';
 
 /** Milliseconds for the whole exchange: name, connection, headers and body. */
-const TIME_LIMIT = 5000;
+const TIME_LIMIT_MS = 5000;
 /** Bytes of a body, after decompression. The documents that we fetch are lists of keys and descriptions of applications. */
-const SIZE_LIMIT = 64 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024;
 
 export type GuardedFetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
@@ -15,7 +15,7 @@ async function readBody(body: AsyncIterable<Uint8Array> | null): Promise<Buffer>
   // Leaving the loop early ends the connection.
   for await (const part of body ?? []) {
     size += part.length;
-    if (size > SIZE_LIMIT) throw new Error(`the response is larger than ${SIZE_LIMIT} bytes`);
+    if (size > MAX_ANSWER_BYTES) throw new Error(`the response is larger than ${MAX_ANSWER_BYTES} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);
@@ -43,12 +43,12 @@ export function createGuardedFetch(options: {
     agent ??= createGuardedAgent({
       allowPrivate,
       resolveName,
-      timeLimit: TIME_LIMIT,
+      timeLimit: TIME_LIMIT_MS,
       agent: { pipelining: 0 },
     });
     const { fetch } = await import('undici');
     const dispatcher = await agent;
-    const limit = AbortSignal.timeout(TIME_LIMIT);
+    const limit = AbortSignal.timeout(TIME_LIMIT_MS);
     const signal = init.signal ? AbortSignal.any([init.signal, limit]) : limit;
     // The engine passes a dispatcher of its own, and not all of its requests say how redirects are treated.
     const own = { ...init, dispatcher, redirect: 'manual', signal } as UndiciInit;

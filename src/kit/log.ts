@@ -5,8 +5,8 @@ export type { Logger };
 /** pino's number for the level `error`. */
 const ERROR = 50;
 const FLUSH_MS = 500;
-/** In bytes. */
-const MAX_LENGTH = 1_000_000;
+/** Lines that wait for a full disk. */
+const MAX_BUFFER_BYTES = 1_000_000;
 
 /**
  * Logs JSON lines on standard error; standard output has only the results of commands. Lines are written in groups, at the
@@ -17,10 +17,10 @@ export function createLog(level: string): Logger {
     dest: 2,
     sync: true,
     minLength: 8192,
-    maxLength: MAX_LENGTH,
+    maxLength: MAX_BUFFER_BYTES,
     periodicFlush: FLUSH_MS,
   });
-  // A full disk under the log must not end the server. Its lines wait, up to MAX_LENGTH, and are dropped beyond it.
+  // A full disk under the log must not end the server. Its lines wait, up to MAX_BUFFER_BYTES, and are dropped beyond it.
   destination.on('error', () => {});
   process.on('exit', () => destination.flush());
   return pino(

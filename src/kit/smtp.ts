@@ -5,10 +5,11 @@ import { LatchkeyError } from './errors.ts';
 import type { Logger } from './log.ts';
 
 /** The pauses before the second and the third attempt. */
-const PAUSES_MS = [500, 3000];
-const STEP_MS = 10_000;
+const RETRY_PAUSES_MS = [500, 3000];
+/** The longest time for each step of an attempt, such as the connection or the greeting. */
+const MAX_STEP_MS = 10_000;
 /** The longest time for one attempt, even if the mail server keeps responding slowly. */
-const WHOLE_MS = 30_000;
+const MAX_WHOLE_MS = 30_000;
 
 export interface Mail {
   /** One address, without a name. */
@@ -42,9 +43,9 @@ export function createMailer(settings: { url: string; from: { name: string; addr
     // An attacker on the network must not be able to remove encryption and read the password.
     requireTLS: tls === undefined ? username !== '' && !isLoopback(hostname) : tls !== false,
     ...(tls === false ? { ignoreTLS: true } : tls && { tls }),
-    connectionTimeout: STEP_MS,
-    greetingTimeout: STEP_MS,
-    socketTimeout: STEP_MS,
+    connectionTimeout: MAX_STEP_MS,
+    greetingTimeout: MAX_STEP_MS,
+    socketTimeout: MAX_STEP_MS,
     // A name or text in a mail must never make nodemailer read a file or an address.
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -64,11 +65,11 @@ export function createMailer(settings: { url: string; from: { name: string; addr
       to: { name: '', address: to },
       // Automatic responders do not answer such mail (RFC 3834).
       headers: { 'Auto-Submitted': 'auto-generated' },
-      signal: AbortSignal.timeout(WHOLE_MS),
+      signal: AbortSignal.timeout(MAX_WHOLE_MS),
     });
   return {
     async send(mail) {
-      for (const pause of [...PAUSES_MS, undefined]) {
+      for (const pause of [...RETRY_PAUSES_MS, undefined]) {
         try {
           await attempt(mail);
           return;

@@ -16,7 +16,7 @@ const BATCH_ROWS = { sqlite: 25, postgres: 500, mysql: 100 };
  */
 const PAUSE_MS = { sqlite: 100, postgres: 20, mysql: 20 };
 /** A pause lasts at least this many times as long as the batch took, so that a slow database gets more time. */
-const PAUSE_PER_BATCH = 4;
+const PAUSE_PER_BATCH_TIME = 4;
 
 export interface Sweep {
   table: string;
@@ -64,7 +64,7 @@ export async function changeInBatches(
     onBatch(rows);
     if (batch.length < BATCH_ROWS[engine]) break;
     from = batch.at(-1)?.[column];
-    await sleep(Math.max(PAUSE_MS[engine], PAUSE_PER_BATCH * (performance.now() - began)));
+    await sleep(Math.max(PAUSE_MS[engine], PAUSE_PER_BATCH_TIME * (performance.now() - began)));
   }
   return changed;
 }

@@ -44,7 +44,7 @@ const STEPS = new Set(['use_dpop_nonce', 'authorization_pending', 'slow_down']);
  */
 export const REFUSALS_PER_HOUR = 30;
 
-const MAX_TEXT = 300;
+const MAX_TEXT_LENGTH = 300;
 
 /**
  * Makes each refused request one event: in the log and, if its application is known, in the audit log and at the
@@ -58,7 +58,7 @@ export function auditRefusals(provider: Provider, log: Logger): void {
     listen(name, (ctx: KoaContextWithOIDC, error: EngineError) => {
       if (STEPS.has(String(error.error))) return;
       const { client, account, entities, session, params } = ctx.oidc;
-      const description = error.error_description?.slice(0, MAX_TEXT);
+      const description = error.error_description?.slice(0, MAX_TEXT_LENGTH);
       const detail = detailOf(error);
       const stated = { error: error.error, error_description: description, error_detail: detail };
       const parameter = parameterAtFault(stated, params);

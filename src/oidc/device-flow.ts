@@ -3,12 +3,12 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { randomToken } from '../kit/ids.ts';
 import { onParameters } from './engine/requests.ts';
-import { POLL_INTERVAL } from './poll-interval.ts';
+import { POLL_INTERVAL_SECONDS } from './poll-interval.ts';
 
-/** In seconds. How long the user has to type the code. */
-export const DEVICE_CODE_TTL = 600;
+/** How long the user has to type the code. How often the device may poll: `poll-interval.ts`. */
+export const DEVICE_CODE_TTL_SECONDS = 600;
 
-/** What the user types: 34 bits in letters that no vowel makes a word of. */
+/** The code that the user types: eight of 20 consonants, which are 34 bits and make no words. */
 export const USER_CODE = { charset: 'base-20', mask: '****-****' } as const;
 
 /** The device that asked, for the page that asks its user. */
@@ -69,7 +69,7 @@ export function completeDeviceFlow(provider: Provider): void {
   provider.on(
     'device_authorization.success' as never,
     ((_ctx: KoaContextWithOIDC, body: { interval?: number }) => {
-      body.interval = POLL_INTERVAL;
+      body.interval = POLL_INTERVAL_SECONDS;
     }) as never,
   );
 }

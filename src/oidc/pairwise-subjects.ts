@@ -4,19 +4,19 @@ import { isDuplicate } from '../database/transaction.ts';
 import { randomToken, uuidv7 } from '../kit/ids.ts';
 
 const TABLE = 'T_pairwise_salts';
-/** Of the only row. Another salt would make every user a stranger to every application with pairwise subjects. */
-const NUMBER = 1;
+/** The table has one row, with this number. Another salt would make every user a stranger to every application with pairwise subjects. */
+const ONLY_ROW = 1;
 
 /** @returns the `sub` of an account for the applications of a sector */
 export type FindPairwiseSubject = (sector: string, accountId: string) => string;
 
 const findSalt = async (knex: Knex): Promise<string | undefined> =>
-  (await knex(TABLE).where({ number: NUMBER }).first('salt'))?.salt;
+  (await knex(TABLE).where({ number: ONLY_ROW }).first('salt'))?.salt;
 
-/** Of several servers that start at once, the unique index lets one create the salt. */
+/** If several servers start at once, the unique index lets one of them create the salt. */
 async function createSalt(knex: Knex): Promise<string | undefined> {
   await knex(TABLE)
-    .insert({ id: uuidv7(), created_at: new Date(), number: NUMBER, salt: randomToken() })
+    .insert({ id: uuidv7(), created_at: new Date(), number: ONLY_ROW, salt: randomToken() })
     .catch((error) => {
       if (!isDuplicate(error)) throw error;
     });

@@ -2,10 +2,10 @@ import { errors, type Provider } from 'oidc-provider';
 import { digest } from '../kit/ids.ts';
 import { onPoll } from './engine/requests.ts';
 
-/** In seconds. How long an application waits between two polls (RFC 8628 section 3.2, CIBA Core section 7.3). */
-export const POLL_INTERVAL = 5;
-/** If the first of two polls was delayed on its way, they arrive less than five seconds apart. */
-const SHORTEST_GAP_MS = (POLL_INTERVAL - 1) * 1000;
+/** How long an application waits between two polls (RFC 8628 section 3.2, CIBA Core section 7.3). */
+export const POLL_INTERVAL_SECONDS = 5;
+/** If the first of two polls was delayed on its way, they arrive less than the interval apart. */
+const SHORTEST_GAP_MS = (POLL_INTERVAL_SECONDS - 1) * 1000;
 
 /**
  * Answers `slow_down` to a poll that comes too soon after the last one, of a device or of a request without a browser. Each server

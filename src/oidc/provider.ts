@@ -7,7 +7,7 @@ import { createSealedCookie } from '../web/sealed-cookie.ts';
 import { createAuthorizationDetails } from './authorization-details.ts';
 import { createCiba } from './ciba/configuration.ts';
 import { claimsByScope, limitClaims } from './claims.ts';
-import { createAssertionCheck, FAST_CLOCK, toAliases } from './client-authentication/assertions.ts';
+import { createAssertionCheck, FAST_CLOCK_SECONDS, toAliases } from './client-authentication/assertions.ts';
 import { createMutualTls } from './client-authentication/certificates.ts';
 import { requireNonce } from './client-authentication/proofs.ts';
 import { giveClientClaims } from './client-claims.ts';
@@ -15,7 +15,7 @@ import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
-import { completeDeviceFlow, DEVICE_CODE_TTL, readDeviceInfo, USER_CODE } from './device-flow.ts';
+import { completeDeviceFlow, DEVICE_CODE_TTL_SECONDS, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import { acceptAudiences, completeClientKeys, tolerateFastClocks } from './engine/client-keys.ts';
 import { addSidToIdTokens } from './engine/id-tokens.ts';
@@ -27,6 +27,7 @@ import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { registerIdentityAssertions } from './id-jag/accept.ts';
 import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
+import { CODE_TTL_SECONDS, GRANT_TTL_SECONDS, INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 import { pinIssuer } from './pin-issuer.ts';
 import { requirePkce } from './pkce.ts';
 import { slowDownPolls } from './poll-interval.ts';
@@ -38,19 +39,13 @@ import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import { signedMessages } from './signed-messages.ts';
-import { SIGNED_TOKEN_TTL } from './signing-keys/rotation-times.ts';
+import { SIGNED_TOKEN_TTL_SECONDS } from './signing-keys/rotation-times.ts';
 import { refuseUnstorableParameters } from './storable-parameters.ts';
 import { findPresentedFamily } from './storage/token-families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';
 import { refuseLargeRequests } from './stored-requests.ts';
 import { registerTokenExchange } from './token-exchange/exchange.ts';
 import { createAccessTokenLife, keepOfflineAccess, limitScopes } from './token-scope.ts';
-
-/** Life times in seconds. */
-const CODE_TTL = 60;
-const INTERACTION_TTL = 3600;
-/** A session or refresh token ends with its grant at the latest, so grants live long. */
-const GRANT_TTL = 10 * 365 * 86_400;
 
 /** A private-use scheme has the origin `null`, which any sandboxed page has too. */
 const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin : undefined);
@@ -164,7 +159,6 @@ function configuration(
       pushedAuthorizationRequests: { enabled: true },
       deviceFlow: {
         enabled: true,
-        // 20 consonants, 8 of them: 34 bits. They make no words.
         ...USER_CODE,
         deviceInfo: readDeviceInfo,
         // Our own page asks for the code and for the decision (interactions/device.ts).
@@ -192,14 +186,14 @@ function configuration(
     ttl: {
       AccessToken: accessTokenLife,
       ClientCredentials: accessTokenLife,
-      AuthorizationCode: CODE_TTL,
-      DeviceCode: DEVICE_CODE_TTL,
+      AuthorizationCode: CODE_TTL_SECONDS,
+      DeviceCode: DEVICE_CODE_TTL_SECONDS,
       BackchannelAuthenticationRequest: ciba.ttl,
-      IdToken: SIGNED_TOKEN_TTL,
-      Interaction: INTERACTION_TTL,
+      IdToken: SIGNED_TOKEN_TTL_SECONDS,
+      Interaction: INTERACTION_TTL_SECONDS,
       RefreshToken: refreshTokens.ttl,
       Session: sessionTtl(config.ttl),
-      Grant: GRANT_TTL,
+      Grant: GRANT_TTL_SECONDS,
     },
   };
   return settings as unknown as Configuration;
@@ -219,7 +213,7 @@ export function createProvider(deps: EngineDeps): Provider {
   pinIssuer(provider, config.issuer);
   compareSecretsByDigest(provider);
   cacheClientsByDocument(provider, completeClientKeys, isDocumentUrl);
-  tolerateFastClocks(provider, FAST_CLOCK);
+  tolerateFastClocks(provider, FAST_CLOCK_SECONDS);
   acceptAudiences(provider, (urls) => toAliases(urls, config));
   replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
     isRegistered(uri, registered, any_port),

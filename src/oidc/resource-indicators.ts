@@ -4,14 +4,12 @@ import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { FAPI_ALGS } from './clients/fapi.ts';
 import { beforeCodeUse } from './engine/requests.ts';
+import { DEFAULT_JWT_TTL_SECONDS } from './lifetimes.ts';
 import { mayUseResource } from './resource-access.ts';
-import { MAX_JWT_TTL } from './resources/input.ts';
+import { MAX_JWT_TTL_SECONDS } from './resources/input.ts';
 import type { FindResource } from './resources/service.ts';
 import { sealAccount } from './sealed-account.ts';
 import { findStoredAccount } from './storage/accounts.ts';
-
-/** Seconds. A JWT outlives a sign-out, a disabled account and a withdrawn consent, so it ends soon unless the operator says otherwise. */
-const DEFAULT_JWT_TTL = 600;
 
 /** What a code or refresh token remembers of its sign-in. */
 interface SignInFacts {
@@ -66,7 +64,10 @@ export function createResourceIndicators(deps: {
     const scopes = resource ? limitToApplication(client, resource.scopes) : [];
     if (!resource || scopes.length === 0) throw new errors.InvalidTarget(REFUSED);
     const { format, alg, ttl } = resource;
-    const jwtTtl = Math.min(ttl ?? Math.min(DEFAULT_JWT_TTL, deps.ttl.accessToken), MAX_JWT_TTL);
+    const jwtTtl = Math.min(
+      ttl ?? Math.min(DEFAULT_JWT_TTL_SECONDS, deps.ttl.accessToken),
+      MAX_JWT_TTL_SECONDS,
+    );
     return {
       scope: scopes.join(' '),
       accessTokenFormat: format,

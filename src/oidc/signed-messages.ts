@@ -6,8 +6,8 @@ import { FAPI_ALGS } from './clients/fapi.ts';
 const CIBA_CLAIMS = ['aud', 'iss', 'exp', 'iat', 'nbf', 'jti'];
 /** What every signed request of the FAPI profile says (FAPI 2.0 Message Signing section 5.3.1). */
 const FAPI_CLAIMS = ['aud', 'exp', 'nbf'];
-/** In seconds. How long it may be valid. */
-const FAPI_LIFE = 3600;
+/** How long a request object of the FAPI profile may be valid. */
+const FAPI_LIFETIME_SECONDS = 3600;
 
 interface RequestClaims {
   [name: string]: unknown;
@@ -23,7 +23,7 @@ function requireClaims(claims: RequestClaims, names: string[]): void {
 function checkFapiObject(claims: RequestClaims, alg: string): void {
   requireClaims(claims, FAPI_CLAIMS);
   const life = Number(claims.exp) - Number(claims.nbf);
-  if (!(life > 0 && life <= FAPI_LIFE))
+  if (!(life > 0 && life <= FAPI_LIFETIME_SECONDS))
     throw new errors.InvalidRequestObject('the request object is valid for more than an hour (nbf, exp)');
   if (!FAPI_ALGS.includes(alg))
     throw new errors.InvalidRequestObject(`the request object is not signed with ${FAPI_ALGS.join(', ')}`);

@@ -10,10 +10,8 @@ import {
   replaceRequestedScopes,
 } from './engine/internals.ts';
 import { beforeScopeCheck, onClientFound } from './engine/requests.ts';
+import { LATCHKEY_TOKEN_TTL_SECONDS } from './lifetimes.ts';
 import { mayUseResource } from './resource-access.ts';
-
-/** Seconds. No token with a scope over Latchkey itself lives longer. */
-const LATCHKEY_TOKEN_TTL = 3600;
 
 /**
  * The engine's `ttl.AccessToken`. A token for a resource lives as the resource says, and no longer than the application's own
@@ -26,7 +24,7 @@ export const createAccessTokenLife =
     const own = client?.access_token_ttl;
     const usual = own ?? configured;
     const ofScope = parseScopes(token.scope).some(isLatchkeyScope)
-      ? Math.min(usual, LATCHKEY_TOKEN_TTL)
+      ? Math.min(usual, LATCHKEY_TOKEN_TTL_SECONDS)
       : usual;
     return Math.min(token.resourceServer?.accessTokenTTL ?? ofScope, own ?? Number.POSITIVE_INFINITY);
   };

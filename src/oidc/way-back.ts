@@ -8,7 +8,7 @@ import { type ApplicationPages, startOf } from './clients/front-pages.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
 /** Longer than any sign-in: the page may be opened again from the history a week later. */
-const MINUTES = 7 * 24 * 60;
+const REMEMBERED_MINUTES = 7 * 24 * 60;
 
 /** A link to the application that asked for a sign-in. */
 export interface WayBack {
@@ -20,7 +20,7 @@ type Application = Pick<EngineClient, 'clientId' | 'clientName'> & ApplicationPa
 
 /** Remembers in the browser which application asked last, for the page that says that its sign-in has ended. */
 export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: IssuerScope }) {
-  const cookie = createSealedCookie(deps, 'application', { minutes: MINUTES });
+  const cookie = createSealedCookie(deps, 'application', { minutes: REMEMBERED_MINUTES });
   return {
     remember(ctx: Context, clientId: string): void {
       if (cookie.read(ctx) !== clientId) cookie.set(ctx, clientId);

@@ -3,13 +3,13 @@ import type { Context, Middleware } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { findRoute } from './routes.ts';
 
-/** In bytes. The engine reads as much, and our own pages less. */
-const MAX_BODY = 56 * 1024;
+/** The largest body of a request. The engine reads as much, and our own pages less. */
+const MAX_BODY_BYTES = 56 * 1024;
 /** How long a client can go on sending after it was refused. */
 const LINGER_MS = 1000;
 
 /** Whether a request announces a body that is too large. */
-export const isTooLong = ({ headers }: IncomingMessage, limit = MAX_BODY) =>
+export const isTooLong = ({ headers }: IncomingMessage, limit = MAX_BODY_BYTES) =>
   Number(headers['content-length']) > limit;
 
 export const bodyTooLarge = (limit: number) =>
@@ -58,7 +58,7 @@ async function* limitChunks(
  */
 export const limitBodies: Middleware = async (ctx, next) => {
   const { req } = ctx;
-  const limit = findRoute(ctx.path)?.maxUpload ?? MAX_BODY;
+  const limit = findRoute(ctx.path)?.maxUpload ?? MAX_BODY_BYTES;
   let isTooLarge = isTooLong(req, limit);
   if (ctx.get('transfer-encoding') !== '') {
     // The length is not known before the end. Both the engine and our pages read by this method.

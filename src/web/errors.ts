@@ -28,8 +28,8 @@ const INTERNAL = { code: 'internal_error', message: 'Something went wrong on our
 /** People can do nothing with a reference to these: the page says all there is to know. */
 const WITHOUT_REFERENCE = new Set([404, 405, 413, 429]);
 
-/** Seconds after which a client may try again when the database is unavailable. */
-const RETRY_AFTER = 2;
+/** When a client may try again if the database is unavailable. */
+const RETRY_AFTER_SECONDS = 2;
 
 /** Where to go on from an error on one of our own pages. A step of a sign-in goes on at the application. */
 function wayOn({ path, status }: Context): { url: string; label: string } | undefined {
@@ -118,7 +118,7 @@ export function answerErrors(deps: ErrorDeps): Middleware {
     ctx.remove('Set-Cookie');
     ctx.remove('Location');
     const isRepeatable = status === 503 && !isOutcomeUnknown(error);
-    const retryAfter = latchkeyError?.retryAfter ?? (isRepeatable ? RETRY_AFTER : undefined);
+    const retryAfter = latchkeyError?.retryAfter ?? (isRepeatable ? RETRY_AFTER_SECONDS : undefined);
     if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter));
     answer(ctx, status, latchkeyError ?? (status < 500 ? MALFORMED : INTERNAL));
     if (status >= 500) deps.log.error({ request_id: ctx.state.requestId, err: error });

@@ -3,7 +3,7 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { isStorable } from '../kit/text.ts';
 import { readBody } from './json-body.ts';
 
-const LIMIT = 32 * 1024;
+const MAX_FORM_BYTES = 32 * 1024;
 const WRONG = 'The form could not be read. Go back, reload the page and try again.';
 
 /**
@@ -11,7 +11,7 @@ const WRONG = 'The form could not be read. Go back, reload the page and try agai
  * @throws LatchkeyError too_large above 32 KB, invalid_input when the form is not UTF-8, or has a NUL or a field twice
  */
 export async function readForm(ctx: Context): Promise<Record<string, string>> {
-  const body = await readBody(ctx, LIMIT);
+  const body = await readBody(ctx, MAX_FORM_BYTES);
   const fields: Record<string, string> = Object.create(null);
   let text: string;
   try {

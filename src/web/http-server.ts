@@ -9,11 +9,12 @@ import {
 import type { Socket } from 'node:net';
 import type { Logger } from '../kit/log.ts';
 import { isTooLong } from './body-limit.ts';
+import { STRICT_TRANSPORT_SECURITY } from './security-headers.ts';
 
 const MAX_HEADER_BYTES = 16_384;
 /** A client has so long for the headers of a request, and for all of it. */
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
+const MAX_HEADERS_MS = 10_000;
+const MAX_REQUEST_MS = 30_000;
 
 /** Node's codes for a request that it could not read, and what they mean. Every other one is a 400. */
 const STATUS: Record<string, number> = {
@@ -37,8 +38,8 @@ export function createHttpServer(deps: HttpServerDeps): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
+      headersTimeout: MAX_HEADERS_MS,
+      requestTimeout: MAX_REQUEST_MS,
       // Answered by the application, with its headers.
       requireHostHeader: false,
       keepAliveTimeout: deps.keepAliveSeconds * 1000,
@@ -59,7 +60,7 @@ export function createHttpServer(deps: HttpServerDeps): Server {
       'Cache-Control: no-store',
       'X-Content-Type-Options: nosniff',
       `X-Request-Id: ${requestId}`,
-      ...(secure ? ['Strict-Transport-Security: max-age=63072000; includeSubDomains'] : []),
+      ...(secure ? [`Strict-Transport-Security: ${STRICT_TRANSPORT_SECURITY}`] : []),
     ];
     socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
     log.info({ request_id: requestId, event: 'request_refused', status, code });

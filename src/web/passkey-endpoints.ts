@@ -8,7 +8,7 @@ import { readJson } from './json-body.ts';
 import type { AddressLimit } from './rate-limits/index.ts';
 import { toAddress } from './respond.ts';
 
-const LIMIT = 48 * 1024;
+const MAX_BODY_BYTES = 48 * 1024;
 
 /** What our script sends. Other members are ignored. */
 const request = z.object({
@@ -56,7 +56,7 @@ export function createPasskeyEndpoints(
 ): void {
   for (const [path, step] of Object.entries(STEPS)) {
     router.post(path, async (ctx) => {
-      const asked = parse(request, await readJson(ctx, LIMIT));
+      const asked = parse(request, await readJson(ctx, MAX_BODY_BYTES));
       if (step.startsWith('finish') && asked.response === undefined)
         throw new LatchkeyError(
           'invalid_input',

@@ -1,3 +1,5 @@
+import { MAX_PICTURE_BYTES } from '../config/picture-size.ts';
+
 /** A path of this server, and what the request pipeline does for it. */
 export interface Route {
   /** `:name` stands for one segment of letters, digits, `_` and `-`, and `*` at the end for whatever follows. */
@@ -58,8 +60,8 @@ const health = (path: string): Route => ({
   form: 'none',
 });
 
-/** A picture of 5 MB, and the fields beside it. */
-const MAX_UPLOAD_BODY = 5 * 1024 * 1024 + 16 * 1024;
+/** The picture of an account, and the fields beside it. */
+const MAX_UPLOAD_BYTES = MAX_PICTURE_BYTES + 16 * 1024;
 
 /** Every path but those of static files. */
 export const ROUTES: Route[] = [
@@ -113,7 +115,7 @@ export const ROUTES: Route[] = [
     failing(signedInPage('/account/profile'), 'Your profile was not changed'),
     {
       ...failing(page('/account/profile/picture'), 'Your picture was not changed'),
-      maxUpload: MAX_UPLOAD_BODY,
+      maxUpload: MAX_UPLOAD_BYTES,
     },
     failing(page('/account/profile/preferences'), 'Your preferences were not changed'),
     failing(page('/account/profile/username'), 'Your username was not changed'),

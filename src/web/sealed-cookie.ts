@@ -3,8 +3,8 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
 const DEFAULT_MINUTES = 60;
-/** In characters. Codes and tokens are far shorter. */
-const MAX_LENGTH = 1000;
+/** The longest value, in characters. Codes and tokens are far shorter. */
+const MAX_VALUE_LENGTH = 1000;
 
 /** A cookie that keeps a code, a token or a form while its user goes from page to page. */
 export interface SealedCookie {
@@ -23,7 +23,7 @@ export interface SealedCookie {
 export function createSealedCookie(
   deps: { secrets: Secrets; scope: IssuerScope },
   purpose: string,
-  { minutes = DEFAULT_MINUTES, maxLength = MAX_LENGTH }: { minutes?: number; maxLength?: number } = {},
+  { minutes = DEFAULT_MINUTES, maxLength = MAX_VALUE_LENGTH }: { minutes?: number; maxLength?: number } = {},
 ): SealedCookie {
   const { cookiePrefix, cookiePath, secure } = deps.scope;
   const name = `${cookiePrefix}latchkey_${purpose}`;

@@ -24,6 +24,9 @@ const PAGE_HEADERS = Object.entries({
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
 });
 
+/** HSTS, for two years (RFC 6797). */
+export const STRICT_TRANSPORT_SECURITY = 'max-age=63072000; includeSubDomains';
+
 /** @param options `secure`: whether the issuer is https, so that browsers may insist on it */
 export function setSecurityHeaders({ secure }: { secure: boolean }): Middleware {
   return (ctx, next) => {
@@ -31,7 +34,7 @@ export function setSecurityHeaders({ secure }: { secure: boolean }): Middleware 
     const route = findRoute(ctx.path);
     if (route?.audience !== 'endpoint') for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
     if (route?.isIsolated) ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
-    if (secure) ctx.set('Strict-Transport-Security', 'max-age=63072000; includeSubDomains');
+    if (secure) ctx.set('Strict-Transport-Security', STRICT_TRANSPORT_SECURITY);
     return next();
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { describeFailure, pauseAfter } from '../../src/connections/refresh/failures.ts';
+import { describeFailure, pauseSecondsAfter } from '../../src/connections/refresh/failures.ts';
 import { startServer } from '../support/server.ts';
 import { addGoogle, connectGoogle } from '../support/upstream/connected.ts';
 import { startGoogle } from '../support/upstream/google.ts';
@@ -119,10 +119,10 @@ describe('a refresh that fails', () => {
 
 describe('the pause after failed refreshes', () => {
   test('grows to an hour, differs, and is as long as the service asks for', () => {
-    assert.ok(pauseAfter(1) <= 38 && pauseAfter(1) >= 22);
-    assert.ok(pauseAfter(40) <= 4500 && pauseAfter(40) >= 2700);
-    assert.notEqual(pauseAfter(3), pauseAfter(3));
-    assert.equal(pauseAfter(1, 900), 900);
+    assert.ok(pauseSecondsAfter(1) <= 38 && pauseSecondsAfter(1) >= 22);
+    assert.ok(pauseSecondsAfter(40) <= 4500 && pauseSecondsAfter(40) >= 2700);
+    assert.notEqual(pauseSecondsAfter(3), pauseSecondsAfter(3));
+    assert.equal(pauseSecondsAfter(1, 900), 900);
   });
 
   test('has a bound, whatever the service sends', () => {

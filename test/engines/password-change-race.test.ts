@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { UnitOfWork, withUnit } from '../../src/database/unit-of-work.ts';
-import { COST } from '../../src/identity/passwords/hashing.ts';
+import { BCRYPT_COST } from '../../src/identity/passwords/hashing.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { servicesOn } from '../support/services.ts';
 import { openWorld } from '../support/world.ts';
@@ -41,7 +41,7 @@ for (const engine of engines) {
 
   test(`a sign-in that renews the hash of an earlier cost does so too, on ${engine}`, async (t) => {
     const { signIn, storedHash, setHash, countSignIns } = await begin(t, engine);
-    const earlier = (await storedHash()).replace(`$${COST}$`, '$10$');
+    const earlier = (await storedHash()).replace(`$${BCRYPT_COST}$`, '$10$');
     await setHash(earlier);
     assert.equal(await signIn(() => setHash('another')), 'password');
     assert.equal(await storedHash(), 'another');

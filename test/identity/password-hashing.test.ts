@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import bcrypt from 'bcrypt';
-import { COST, createPasswordHashing } from '../../src/identity/passwords/hashing.ts';
+import { BCRYPT_COST, createPasswordHashing } from '../../src/identity/passwords/hashing.ts';
 import { LatchkeyError } from '../../src/kit/errors.ts';
 import { createSecrets } from '../../src/kit/secrets.ts';
 
@@ -12,7 +12,10 @@ describe('passwords', () => {
   const passwords = createPasswordHashing(createSecrets([NEW]));
 
   test('are stored as bcrypt of the documented cost, with the id of their pepper', async () => {
-    assert.match(await passwords.hash('a quiet harbour'), new RegExp(`^[0-9a-f]{8}:\\$2b\\$${COST}\\$`));
+    assert.match(
+      await passwords.hash('a quiet harbour'),
+      new RegExp(`^[0-9a-f]{8}:\\$2b\\$${BCRYPT_COST}\\$`),
+    );
   });
 
   test('are distinguished beyond 72 bytes and after a NUL', async () => {

@@ -22,7 +22,7 @@ export interface CallbackDeps {
 }
 
 /** `state` and `code` of every service are shorter. */
-const MAX_QUERY = 8192;
+const MAX_QUERY_LENGTH = 8192;
 
 /** Where the person goes on. */
 const backTo = (destination: ConnectDestination, service: Service): { url: string; label: string } =>
@@ -48,7 +48,7 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
   /** @returns the visit that ends here @throws LatchkeyError */
   async function findVisit(ctx: Context, service: Service): Promise<OpenVisit & { state: string }> {
     const { state } = ctx.query;
-    if (typeof state !== 'string' || ctx.querystring.length > MAX_QUERY)
+    if (typeof state !== 'string' || ctx.querystring.length > MAX_QUERY_LENGTH)
       throw new LatchkeyError(
         'invalid_input',
         'connect_answer_malformed',

@@ -8,7 +8,7 @@ import type { Secrets } from '../../kit/secrets.ts';
 const TABLE = 'T_upstream_states';
 
 /** How long somebody may be at the service. */
-const LIFE_MS = 10 * 60_000;
+const STATE_LIFETIME_MS = 10 * 60_000;
 
 const INSERT = insertInto(TABLE, [
   'id',
@@ -86,7 +86,7 @@ export function createStates(secrets: Pick<Secrets, 'seal' | 'open'>) {
         account_id: accountId ?? null,
         provider: service,
         payload_sealed: secrets.seal(JSON.stringify(made), place(id)),
-        expires_at: new Date(now + LIFE_MS),
+        expires_at: new Date(now + STATE_LIFETIME_MS),
       };
       currentUnit().write({ statement: INSERT, values });
       return { service, accountId, ...made, state };

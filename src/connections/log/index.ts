@@ -34,9 +34,9 @@ export interface RunningUse {
 }
 
 /** The most ended uses in memory. A database that is unavailable for minutes must not fill it. */
-const MOST_WAITING = 10_000;
+const MAX_WAITING = 10_000;
 /** A use that lasts longer is written before it ends, so that a server that is killed leaves a trace of it. */
-const LONG_MS = 5000;
+const LONG_USE_MS = 5000;
 
 const cut = (text: string | undefined, length: number) => text?.slice(0, length) ?? null;
 
@@ -72,7 +72,7 @@ export function createUseLog(knex: Knex, log: Pick<Logger, 'error'>) {
   let dropped = 0;
 
   function add(row: UseRow): void {
-    if (ended.length < MOST_WAITING) ended.push(row);
+    if (ended.length < MAX_WAITING) ended.push(row);
     else dropped += 1;
   }
 
@@ -109,11 +109,11 @@ export function createUseLog(knex: Knex, log: Pick<Logger, 'error'>) {
       ended = [];
       if (dropped > 0) log.error({ event: 'connection_log', dropped });
       dropped = 0;
-      const long = [...running].filter((row) => now.getTime() - row.started_at.getTime() >= LONG_MS);
+      const long = [...running].filter((row) => now.getTime() - row.started_at.getTime() >= LONG_USE_MS);
       try {
         await putUses(knex, [...rows, ...long]);
       } catch (error) {
-        ended = [...rows, ...ended].slice(0, MOST_WAITING);
+        ended = [...rows, ...ended].slice(0, MAX_WAITING);
         throw error;
       }
       return rows.length;

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 
 const TABLE = 'T_sync_logs';
 /** Rows of one INSERT: engines limit the bound values of a statement. */
-const BATCH = 50;
+const ROWS_PER_INSERT = 50;
 
 type UseStatus = 'started' | 'completed' | 'failed' | 'cancelled';
 
@@ -52,5 +52,6 @@ async function putBatch(knex: Knex, rows: UseRow[]): Promise<void> {
 
 /** Writes uses. A long one was written when it began, and its row is replaced when it ends. */
 export async function putUses(knex: Knex, rows: UseRow[]): Promise<void> {
-  for (let from = 0; from < rows.length; from += BATCH) await putBatch(knex, rows.slice(from, from + BATCH));
+  for (let from = 0; from < rows.length; from += ROWS_PER_INSERT)
+    await putBatch(knex, rows.slice(from, from + ROWS_PER_INSERT));
 }

@@ -3,12 +3,10 @@ import { pipeline } from 'node:stream/promises';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { EndOfUse } from '../log/index.ts';
 import { toRefusal, type UpstreamResponse } from './api-client.ts';
-
-/** The most bytes of an answer. */
-const MAX_RESPONSE = 1024 ** 3;
+import { MAX_ANSWER_BYTES } from './limits.ts';
 
 const tooLarge = () =>
-  new LatchkeyError('bad_gateway', 'answer_too_large', `An answer has at most ${MAX_RESPONSE} bytes.`);
+  new LatchkeyError('bad_gateway', 'answer_too_large', `An answer has at most ${MAX_ANSWER_BYTES} bytes.`);
 
 /** What an answer is in the log. The service has refused a call whose status is 400 or more. */
 const endOf = (status: number, bytes: number): EndOfUse =>
@@ -34,7 +32,7 @@ export async function passOn(
   // Like the pipeline, it is attached at once, and loses nothing.
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MAX_RESPONSE) body.destroy(tooLarge());
+    if (bytes > MAX_ANSWER_BYTES) body.destroy(tooLarge());
   });
   try {
     await pipeline(body, res);

@@ -3,11 +3,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { assertScheme, createGuardedAgent } from '../../kit/guarded-agent.ts';
 import { upstreamTimeout, upstreamUnreachable } from '../refusals.ts';
 import type { CallBody } from './body.ts';
-
-/** Milliseconds for a connection, for the headers of an answer, and between two parts of its body. */
-const TIMES = { connect: 10_000, headers: 60_000, idle: 60_000 };
-/** At once, to one origin. Further calls wait. */
-const CONNECTIONS = 128;
+import { MAX_CONNECTIONS, TIMEOUTS_MS } from './limits.ts';
 
 export interface UpstreamCall {
   origin: string;
@@ -38,10 +34,10 @@ export function toRefusal(error: unknown, reason?: unknown): LatchkeyError {
  */
 export function createApiClient({
   allowPrivate,
-  times = TIMES,
+  times = TIMEOUTS_MS,
 }: {
   allowPrivate: boolean;
-  times?: typeof TIMES;
+  times?: typeof TIMEOUTS_MS;
 }) {
   const createAgent = () =>
     createGuardedAgent({
@@ -50,7 +46,7 @@ export function createApiClient({
       agent: {
         headersTimeout: times.headers,
         bodyTimeout: times.idle,
-        connections: CONNECTIONS,
+        connections: MAX_CONNECTIONS,
         pipelining: 1,
       },
     });

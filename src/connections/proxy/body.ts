@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bodyTooLarge } from '../../web/body-limit.ts';
+import { MAX_REQUEST_BYTES } from './limits.ts';
 
-/** The most bytes of a request. Larger files are sent to services in parts. */
-const MAX_REQUEST = 64 * 1024 * 1024;
 /** A body up to this size is kept until the answer, so that it can be sent again with a new credential. */
-const KEPT = 64 * 1024;
+const MAX_KEPT_BYTES = 64 * 1024;
 
 export interface CallBody {
   /** Null: the request has no body. */
@@ -16,7 +15,7 @@ async function* limited(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.length;
-    if (size > MAX_REQUEST) throw bodyTooLarge(MAX_REQUEST);
+    if (size > MAX_REQUEST_BYTES) throw bodyTooLarge(MAX_REQUEST_BYTES);
     yield chunk;
   }
 }
@@ -36,10 +35,10 @@ export async function takeBody(req: IncomingMessage, res: ServerResponse): Promi
   const isChunked = headers['transfer-encoding'] !== undefined;
   const length = Number(headers['content-length'] ?? 0);
   if (!isChunked && length === 0) return { data: null, isRepeatable: true };
-  if (length > MAX_REQUEST) throw bodyTooLarge(MAX_REQUEST);
+  if (length > MAX_REQUEST_BYTES) throw bodyTooLarge(MAX_REQUEST_BYTES);
   // An answer that comes before the end of the request must still reach the application.
   const chunks = req.iterator({ destroyOnReturn: false });
-  if (!isChunked && length <= KEPT) return { data: await readWhole(chunks), isRepeatable: true };
+  if (!isChunked && length <= MAX_KEPT_BYTES) return { data: await readWhole(chunks), isRepeatable: true };
   // The server sends the go-ahead by itself only for the small bodies of its own endpoints.
   if (headers.expect !== undefined) res.writeContinue();
   return { data: limited(chunks), isRepeatable: false };

@@ -11,12 +11,11 @@ import type { ApiClient, UpstreamResponse as ApiResponse } from './api-client.ts
 import { takeBody } from './body.ts';
 import { type CallCredential, createCaller } from './caller.ts';
 import { methodsOf, toApplication } from './headers.ts';
+import { MAX_CALL_MS } from './limits.ts';
 import { assertAllowed, type ChoiceDeps, findConnection, neededScope } from './permission.ts';
 import { type NamedCall, readCall, toLocation } from './target.ts';
 
 const PROXY_ROUTE = '/connections/:service/proxy/*';
-/** Milliseconds for a whole call, with both bodies. */
-const CALL_MS = 15 * 60_000;
 
 /** An application that calls, as its access token says. */
 export interface CallingApplication {
@@ -63,7 +62,7 @@ function followApplication({ res }: Context): { signal: AbortSignal; isGone(): b
   let gone = false;
   const late = setTimeout(
     () => controller.abort(new DOMException('The call took too long.', 'TimeoutError')),
-    CALL_MS,
+    MAX_CALL_MS,
   );
   res.once('close', () => {
     gone = !res.writableFinished;

@@ -1,7 +1,7 @@
+import { MAX_PAUSE_SECONDS } from './limits.ts';
+
 /** Pauses kept in memory. Above this, the oldest is dropped. */
 const MAX_PAUSES = 10_000;
-/** A longer one that a service asks for is shortened to this. */
-const MAX_PAUSE_SECONDS = 3600;
 
 /** Seconds, for a number or a date (RFC 9110 section 10.2.3). */
 export function readRetryAfter(value: string | string[] | undefined): number {

@@ -18,7 +18,7 @@ const PATH = /^[\w\-.~!$&'()*+,;=:@/%]*$/;
 /** Encoded controls, backslashes and DEL. No API names anything by them, and some servers decode a backslash to a slash. */
 const FORBIDDEN_ENCODED = /%(?:[01][0-9a-f]|5c|7f)/i;
 /** How often a chain of servers might decode a path. One that is encoded more often is refused: no API has any. */
-const MOST_DECODINGS = 3;
+const MAX_DECODINGS = 3;
 
 /** Whether a segment leads upwards or nowhere. Some servers ignore what follows a semicolon. */
 const isDotSegment = (segment: string) => /^\.{1,2}(?:;|$)/.test(segment);
@@ -37,7 +37,7 @@ function decode(path: string): string {
 /** Whether a path could name something outside of the base URL, for any server that decodes it, even repeatedly. */
 function leadsElsewhere(path: string): boolean {
   let read = path;
-  for (let times = 0; times <= MOST_DECODINGS; times += 1) {
+  for (let times = 0; times <= MAX_DECODINGS; times += 1) {
     const segments = read.split(/[/\\]/);
     if (read.includes('\\') || segments.some(isDotSegment)) return true;
     // Only the last segment may be empty: two slashes begin the name of a host.

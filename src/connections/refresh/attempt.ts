@@ -7,7 +7,7 @@ import { loadOAuthClient, toConfiguration } from '../services/oauth-client.ts';
 import type { Service } from '../services/service-config.ts';
 import { readTokenAnswer } from '../services/token-answer.ts';
 import type { UpstreamTokens, VaultCredential } from '../vault/credential-store.ts';
-import { describeFailure, pauseAfter, type RefreshFailure } from './failures.ts';
+import { describeFailure, pauseSecondsAfter, type RefreshFailure } from './failures.ts';
 import { beginAttempt, endAttempt, endLease, wasInterrupted } from './lease-store.ts';
 
 export interface AttemptDeps {
@@ -24,7 +24,7 @@ export interface AttemptDeps {
 }
 
 /** How long tokens that the service has answered with are kept in memory while the database cannot store them. */
-const STORE_MS = 5 * 60_000;
+const MAX_STORE_MS = 5 * 60_000;
 const STORE_PAUSE_MS = 500;
 
 /** Whether the access token ends within that time. */
@@ -47,7 +47,7 @@ export function createAttempt({ knex, vault, log, notifyBroken, ...deps }: Attem
    * given up. The lease may end before that. It is not needed: tokens are stored only for the version that was refreshed.
    */
   async function store(credential: VaultCredential, tokens: UpstreamTokens): Promise<boolean> {
-    const until = performance.now() + STORE_MS;
+    const until = performance.now() + MAX_STORE_MS;
     for (;;) {
       try {
         return await vault.replaceTokens(credential, tokens);
@@ -77,7 +77,7 @@ export function createAttempt({ knex, vault, log, notifyBroken, ...deps }: Attem
   async function fail(credential: VaultCredential, owner: string, failure: RefreshFailure): Promise<boolean> {
     const { connectionId, service } = credential;
     const failures = credential.failedRefreshes + 1;
-    const pause = failure.isPermanent ? undefined : pauseAfter(failures, failure.retryAfter) * 1000;
+    const pause = failure.isPermanent ? undefined : pauseSecondsAfter(failures, failure.retryAfter) * 1000;
     const retryAt = pause === undefined ? undefined : new Date(Date.now() + pause);
     const isHeld = await endLease(knex, credential, { owner, failures, retryAt });
     log.warn({ event: 'connection_refresh_failed', service, code: failure.code, failures, isHeld });

@@ -12,18 +12,18 @@ export interface RefreshDeps extends AttemptDeps {
 }
 
 /** A token that ends within this time is refreshed before it is used. */
-const SPARE_MS = 60_000;
+const REFRESH_BEFORE_END_MS = 60_000;
 /** How long a request waits for the refresh of another server. A request to a token endpoint takes at most five seconds. */
-const WAIT_MS = 8000;
+const MAX_WAIT_MS = 8000;
 const POLL_MS = 60;
 const HOUR_MS = 3_600_000;
 /** Connections that the job refreshes at once. */
-const AT_ONCE = 5;
+const MAX_REFRESHED_AT_ONCE = 5;
 
 /** Waits for work that goes on when the time is over. @throws LatchkeyError refresh_pending then */
 async function waitFor<T>(work: Promise<T>): Promise<T> {
   const stop = new AbortController();
-  const late = sleep(WAIT_MS, undefined, { signal: stop.signal, ref: false }).then(() => {
+  const late = sleep(MAX_WAIT_MS, undefined, { signal: stop.signal, ref: false }).then(() => {
     throw refreshPending();
   });
   return Promise.race([work, late]).finally(() => stop.abort());
@@ -54,7 +54,7 @@ export function createRefresh(deps: RefreshDeps) {
     isWanted: (credential: VaultCredential) => boolean,
     refused: number | undefined,
   ): Promise<VaultCredential> {
-    const until = performance.now() + WAIT_MS;
+    const until = performance.now() + MAX_WAIT_MS;
     const owner = uuidv7();
     let asked = false;
     while (performance.now() < until) {
@@ -105,7 +105,7 @@ export function createRefresh(deps: RefreshDeps) {
      */
     async getFresh(connectionId: string, options: { notVersion?: number } = {}): Promise<VaultCredential> {
       const isWanted = (credential: VaultCredential) =>
-        credential.version !== options.notVersion && !endsWithin(credential, SPARE_MS);
+        credential.version !== options.notVersion && !endsWithin(credential, REFRESH_BEFORE_END_MS);
       const credential = await vault.open(connectionId);
       if (!credential) throw notConnected('the service');
       if (isWanted(credential)) return credential;
@@ -116,7 +116,7 @@ export function createRefresh(deps: RefreshDeps) {
     async refreshDue(shouldContinue: () => boolean = () => true): Promise<number> {
       let tried = 0;
       while (shouldContinue()) {
-        const due = await listDue(knex, AT_ONCE);
+        const due = await listDue(knex, MAX_REFRESHED_AT_ONCE);
         if (due.length === 0) break;
         await Promise.all(
           due.map(async (connectionId) => {

@@ -1,7 +1,7 @@
 import { SCOPE_TOKEN } from '../../access/scopes.ts';
 
 /** A service that says more cannot mean it, and a date so far away has no form in a database. */
-const LONGEST_SECONDS = 10 * 365 * 86_400;
+const MAX_LIFETIME_SECONDS = 10 * 365 * 86_400;
 /** What can be sent in a header (RFC 6749 appendix A.12). */
 const TOKEN = /^[\x20-\x7e]+$/;
 /** Error codes are ASCII without quotation mark and backslash (RFC 6749 appendix A.7); all that are in use are shorter. */
@@ -33,7 +33,9 @@ export function readTokenAnswer(answer: TokenAnswer) {
       .filter((one) => SCOPE_TOKEN.test(one))
       .join(' '),
     expiresAt:
-      seconds === undefined ? undefined : new Date(Date.now() + Math.min(seconds, LONGEST_SECONDS) * 1000),
+      seconds === undefined
+        ? undefined
+        : new Date(Date.now() + Math.min(seconds, MAX_LIFETIME_SECONDS) * 1000),
   };
 }
 

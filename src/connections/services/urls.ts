@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isPublicAddress } from '../../kit/guarded-agent.ts';
 
-const MAX_LENGTH = 1000;
+const MAX_URL_LENGTH = 1000;
 /** Endings of names that are resolved inside a network alone (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`). */
 const PRIVATE_NAMES = /(^|\.)(localhost|local|internal|lan|home\.arpa)$/;
 
@@ -24,7 +24,7 @@ function findFault(
   options: { allowPrivate: boolean; mayHaveQuery: boolean },
 ): string | undefined {
   const { allowPrivate } = options;
-  if (text.length > MAX_LENGTH) return `has at most ${MAX_LENGTH} characters`;
+  if (text.length > MAX_URL_LENGTH) return `has at most ${MAX_URL_LENGTH} characters`;
   const url = URL.parse(text);
   if (!url) return 'is no URL such as https://api.example.com/v1';
   if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:'))

@@ -37,7 +37,7 @@ interface Answer {
 }
 
 /** Connections that the job reads, one after the other: each waits for its service. */
-const BATCH = 20;
+const MAX_SYNCED_AT_ONCE = 20;
 const DAY_MS = 86_400_000;
 /** A little different for each connection, so that they are not all due at once. */
 const nextDay = () => new Date(Date.now() + DAY_MS * (0.9 + Math.random() / 5));
@@ -145,7 +145,7 @@ export function createSync(deps: SyncDeps) {
     /** The job. Safe at several servers at once. @returns how many connections were read */
     async syncDue(shouldContinue: () => boolean = () => true): Promise<number> {
       let done = 0;
-      for (const id of await listDueSyncs(knex, BATCH)) {
+      for (const id of await listDueSyncs(knex, MAX_SYNCED_AT_ONCE)) {
         if (!shouldContinue()) break;
         const connection = await findSynced(knex, id);
         const service = connection && (await deps.findService(connection.service));

@@ -1,7 +1,7 @@
 /** How long before its end a job refreshes an access token: a tenth of its life, a little different for each. */
-const EARLY = 0.1;
+const EARLY_PART_OF_LIFETIME = 0.1;
 /** A job refreshes no tokens that are younger, so that it cannot do nothing else for a service whose tokens end at once. */
-const SOONEST_MS = 60_000;
+const MIN_AGE_MS = 60_000;
 
 /** @returns when a job refreshes the tokens; null: never, because they do not end or cannot be refreshed */
 export function refreshDue(
@@ -11,6 +11,6 @@ export function refreshDue(
   const { refreshToken, expiresAt } = tokens;
   if (refreshToken === undefined || !expiresAt) return null;
   const life = expiresAt.getTime() - now.getTime();
-  const early = life * EARLY * (1 + Math.random());
-  return new Date(Math.max(now.getTime() + SOONEST_MS, expiresAt.getTime() - early));
+  const early = life * EARLY_PART_OF_LIFETIME * (1 + Math.random());
+  return new Date(Math.max(now.getTime() + MIN_AGE_MS, expiresAt.getTime() - early));
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { Secrets } from '../../kit/secrets.ts';
 import { countSealed, listSealed, replaceSealed, sealAgain } from './sealed-store.ts';
 
-const BATCH = 200;
+const ROWS_PER_BATCH = 200;
 
 export interface Resealed {
   /** Credentials that were sealed again. */
@@ -38,7 +38,7 @@ export async function resealCredentials(
   onProgress.begin(await countSealed(knex));
   let after = '';
   for (;;) {
-    const rows = await listSealed(knex, after, BATCH);
+    const rows = await listSealed(knex, after, ROWS_PER_BATCH);
     if (rows.length === 0) return outcome;
     for (const row of rows) {
       const { id, access_token_sealed: access, refresh_token_sealed: refresh } = row;

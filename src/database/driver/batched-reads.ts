@@ -5,7 +5,7 @@ import { grouped } from './group-commit.ts';
 import { inSizes, type Step, toStep } from './steps.ts';
 
 /** How many reads are sent together at most. */
-const SIZE = 16;
+const MAX_BATCH_SIZE = 16;
 
 /**
  * Combines identical SELECTs of one event-loop tick into one query, because the driver's decoding of the column metadata
@@ -14,7 +14,7 @@ const SIZE = 16;
  */
 export function batchReads(engine: Engine, runSteps: (steps: Step[]) => Promise<Row[][]>): Driver['readOne'] {
   const readOne = grouped<Reading, Found>({
-    size: SIZE,
+    size: MAX_BATCH_SIZE,
     async attempt(reads) {
       const byStatement = Map.groupBy(reads, ({ statement }) => statement);
       const batches = [...byStatement.values()].flatMap(inSizes);

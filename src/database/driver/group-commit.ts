@@ -26,7 +26,7 @@ export interface Grouping<Job, Result> {
   isApart?(job: Job): boolean;
 }
 
-const TRIES = 6;
+const MAX_TRIES = 6;
 
 /** Another transaction was in the way, and nothing was done: try again after a random pause. */
 async function retried<T>(work: () => Promise<T>): Promise<T> {
@@ -38,7 +38,7 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
       const failure = failureOf(error);
       if (failure !== 'locked' && failure !== 'retry') throw toUnavailable(error);
       const waited = performance.now() - began;
-      if (tries === TRIES || (failure === 'locked' && waited > LOCK_WAIT_MS)) throw unavailable(error);
+      if (tries === MAX_TRIES || (failure === 'locked' && waited > LOCK_WAIT_MS)) throw unavailable(error);
       await sleep(Math.random() * 20 * tries);
     }
   }

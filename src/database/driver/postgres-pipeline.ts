@@ -17,7 +17,7 @@ import { setUpSession } from './postgres-session.ts';
 const LOCK_TRY_MS = LOCK_WAIT_MS / 4;
 
 /** How long no other connection is tried after the server refused one. */
-const FULL_MS = 1000;
+const POOL_FULL_MS = 1000;
 
 const POOLED_BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${LOCK_TRY_MS}`;
 
@@ -153,7 +153,7 @@ export class PostgresPipeline {
     error: unknown,
   ): Promise<Row[][]> {
     this.#drop(refused);
-    this.#fullUntil = performance.now() + FULL_MS;
+    this.#fullUntil = performance.now() + POOL_FULL_MS;
     if (performance.now() - began > LIMIT_WAIT_MS) throw unavailable(error);
     if (this.#open.length === 0) await pauseAtLimit();
     return this.send(queries, isTransaction, began);
@@ -161,7 +161,7 @@ export class PostgresPipeline {
 
   /** Keeps one connection: requests that find none would wait for Knex's. */
   shrink(): void {
-    this.#fullUntil = performance.now() + FULL_MS;
+    this.#fullUntil = performance.now() + POOL_FULL_MS;
     const index = this.#open.length > 1 ? this.#open.findIndex(({ inFlight }) => inFlight === 0) : -1;
     if (index >= 0) for (const { client } of this.#open.splice(index, 1)) client.end().catch(() => {});
   }

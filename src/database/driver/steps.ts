@@ -10,11 +10,11 @@ export interface Step {
 }
 
 /** Only so many rows or readings share a statement, so that few texts need to be prepared. */
-const SIZES = [8, 4, 2, 1];
+const BATCH_SIZES = [8, 4, 2, 1];
 
 /** Cuts what uses one statement into parts of those sizes, the largest first. */
 export function inSizes<T>(all: T[]): T[][] {
-  const size = SIZES.find((one) => one <= all.length);
+  const size = BATCH_SIZES.find((one) => one <= all.length);
   return size === undefined ? [] : [all.slice(0, size), ...inSizes(all.slice(size))];
 }
 

@@ -5,7 +5,7 @@ import { beginPage, beginTable, EMPTY, END, writeRow } from './readable-page.ts'
 import { listPersonalTables, type PersonalTable } from './tables.ts';
 
 /** Rows are read in pages, so that no account takes the memory of the server. */
-const PAGE_ROWS = 500;
+const ROWS_PER_READ = 500;
 
 /** The same on every engine: instants as ISO 8601, JSON as JSON, truth as true or false. */
 function toJson(column: string, value: unknown): unknown {
@@ -26,11 +26,11 @@ async function* readRows(knex: Knex, { name, owner, columns }: PersonalTable, ac
       .where(owner, accountId)
       .where('id', '>', last)
       .orderBy('id')
-      .limit(PAGE_ROWS)
+      .limit(ROWS_PER_READ)
       .select(Object.keys(columns));
     for (const row of rows)
       yield Object.fromEntries(Object.entries(row).map(([column, value]) => [column, toJson(column, value)]));
-    if (rows.length < PAGE_ROWS) return;
+    if (rows.length < ROWS_PER_READ) return;
     last = String(rows.at(-1)?.id);
   }
 }

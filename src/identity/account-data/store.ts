@@ -1,11 +1,9 @@
 import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
 import { uuidv7 } from '../../kit/ids.ts';
+import { ARCHIVE_LIFETIME_MS } from './archive-lifetime.ts';
 
 const TABLE = 'T_account_archives';
-const DAY_MS = 86_400_000;
-/** In words in `views/account/data.ejs`. */
-const LIFETIME_MS = 7 * DAY_MS;
 /** After this time without progress, another server takes the work over. */
 const LEASE_MS = 60_000;
 const MAX_ATTEMPTS = 3;
@@ -19,7 +17,7 @@ export interface ArchiveState {
   expiresAt: string;
 }
 
-/** Of an archive that has not expired. */
+/** Finds the archive of an account, or the request for one, that has not expired. */
 export async function findArchive(source: Knex, accountId: string): Promise<ArchiveState | undefined> {
   const row = await source(TABLE)
     .where({ account_id: accountId })
@@ -53,7 +51,7 @@ export async function insertRequest(
     parts_done: 0,
     parts,
     attempts: 0,
-    expires_at: new Date(now + LIFETIME_MS),
+    expires_at: new Date(now + ARCHIVE_LIFETIME_MS),
   });
   return true;
 }
@@ -86,7 +84,7 @@ export async function recordProgress(source: Knex, id: string, partsDone: number
 
 /** Stores the archive, unless it was requested again since. */
 export async function finishArchive(source: Knex, id: string, archive: Buffer): Promise<void> {
-  const expires_at = new Date(Date.now() + LIFETIME_MS);
+  const expires_at = new Date(Date.now() + ARCHIVE_LIFETIME_MS);
   await source(TABLE)
     .where({ id, status: 'waiting' })
     .update({ status: 'ready', archive: archive.toString('base64'), lease_until: null, expires_at });

@@ -10,6 +10,7 @@ import { accountNotFound } from './read-profile.ts';
 import { countReserved, isReserved, reserveUsername } from './reserved-usernames.ts';
 import { assertSignedIn } from './sign-out-everywhere.ts';
 import { type Account, findAccount, updateAccount } from './store.ts';
+import { MAX_RESERVED_USERNAMES } from './username-limits.ts';
 
 export interface OwnProfileDeps {
   knex: Knex;
@@ -26,8 +27,6 @@ interface Owner {
   sessionUid: string;
   origin: Origin;
 }
-
-const MAX_RESERVED = 5;
 
 /** Thrown inside the transaction, to roll it back. */
 const TAKEN = new Error('This username is taken. Choose another one');
@@ -69,7 +68,7 @@ export function createOwnProfile({ knex, renameCredential, tryAttempt, notify }:
         await renameCredential(trx, accountId, username);
         const { username: before } = await getAccount(trx, owner);
         if (before === username) return;
-        if ((await countReserved(trx, accountId)) >= MAX_RESERVED) throw changedOften();
+        if ((await countReserved(trx, accountId)) >= MAX_RESERVED_USERNAMES) throw changedOften();
         await updateAccount(trx, accountId, { username });
         if (await isReserved(trx, username, accountId)) throw TAKEN;
         await reserveUsername(trx, { accountId, before, after: username });

@@ -2,12 +2,10 @@ import type { Knex } from 'knex';
 import { selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import { USERNAME_RESERVED_MS } from './username-limits.ts';
 
 const TABLE = 'T_accounts';
 const CLOSED = 'T_closed_usernames';
-const DAY_MS = 86_400_000;
-/** As long as a username that was changed. */
-const RESERVED_MS = 90 * DAY_MS;
 
 /** @returns whether the account was not closing yet */
 export async function startClosing(trx: Knex.Transaction, id: string, closingAt: Date): Promise<boolean> {
@@ -47,7 +45,10 @@ export async function reserveClosedUsernames(trx: Knex.Transaction, id: string):
   const earlier = await trx('T_reserved_usernames')
     .where({ account_id: id })
     .select('username', 'expires_at');
-  const names = [...earlier, { username: account?.username ?? '', expires_at: new Date(now + RESERVED_MS) }];
+  const names = [
+    ...earlier,
+    { username: account?.username ?? '', expires_at: new Date(now + USERNAME_RESERVED_MS) },
+  ];
   for (const { username, expires_at } of names) {
     const username_hash = digest(username);
     await trx(CLOSED).where({ username_hash }).delete();

@@ -24,10 +24,10 @@ export interface ClosingDeps {
   findClockFault(): Promise<string | undefined>;
 }
 
-const DAYS = 7;
+const CLOSING_DAYS = 7;
 const DAY_MS = 86_400_000;
 /** How many accounts one run of the job deletes, each in a transaction of its own. */
-const AT_ONCE = 20;
+const MAX_DELETED_AT_ONCE = 20;
 
 /** Thrown inside the transaction, to roll it back: the owner has come back. */
 const KEPT = new Error('The account is no longer due.');
@@ -76,7 +76,7 @@ export function createClosing(deps: ClosingDeps) {
      */
     async close(owner: { accountId: string; sessionUid: string; origin: Origin }): Promise<Date> {
       const { accountId, sessionUid, origin } = owner;
-      const closingAt = new Date(Date.now() + DAYS * DAY_MS);
+      const closingAt = new Date(Date.now() + CLOSING_DAYS * DAY_MS);
       await inTransaction(knex, async (trx) => {
         const account = await findAccount(trx, { id: accountId });
         if (!account) throw accountNotFound('that id');
@@ -101,7 +101,7 @@ export function createClosing(deps: ClosingDeps) {
 
     /** The job that deletes accounts whose time is over. Safe at several servers at once. @returns how many it deleted */
     async deleteClosed(): Promise<number> {
-      const due = await listDue(knex, AT_ONCE);
+      const due = await listDue(knex, MAX_DELETED_AT_ONCE);
       // A server whose clock is days ahead would take away the time to come back.
       if (due.length === 0 || (await findClockFault()) !== undefined) return 0;
       let deleted = 0;

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { LatchkeyError } from '../../kit/errors.ts';
 
-/** A picture with more is not decoded: a small file can claim to be huge. How large a file may be is in `web/routes.ts`. */
+/** A picture with more is not decoded: a small file can claim to be huge. How large a file may be: `config/picture-size.ts`. */
 const MAX_PIXELS = 24_000_000;
-/** In bytes, so that a page with the picture weighs less than 30 kB. */
-const MAX_STORED = 6000;
+/** The largest stored picture: a page with the picture weighs less than 30 kB. */
+const MAX_STORED_BYTES = 6000;
 /** Edges in pixels, and qualities. The first picture that is small enough is stored, and the last one always is. */
 const ATTEMPTS = [
   [256, 80],
@@ -78,7 +78,7 @@ export async function encodePicture(upload: Buffer): Promise<{ webp: Buffer; dig
         .catch((error) => {
           throw unreadable(error);
         });
-      if (webp.length <= MAX_STORED || edge === ATTEMPTS.at(-1)?.[0])
+      if (webp.length <= MAX_STORED_BYTES || edge === ATTEMPTS.at(-1)?.[0])
         return { webp, digest: hash('sha256', webp, 'base64url') };
     }
     throw unreadable();

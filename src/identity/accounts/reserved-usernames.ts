@@ -1,10 +1,9 @@
 import type { Knex } from 'knex';
 import { uuidv7 } from '../../kit/ids.ts';
 import { isClosedUsername } from './closing-store.ts';
+import { USERNAME_RESERVED_MS } from './username-limits.ts';
 
 const TABLE = 'T_reserved_usernames';
-
-const RESERVED_MS = 90 * 86_400_000;
 
 /**
  * Whether another account had that username until a short while ago, or was closed with it. Call it after the username was written: the unique
@@ -47,6 +46,6 @@ export async function reserveUsername(
     created_at: new Date(now),
     username: names.before,
     account_id: names.accountId,
-    expires_at: new Date(now + RESERVED_MS),
+    expires_at: new Date(now + USERNAME_RESERVED_MS),
   });
 }

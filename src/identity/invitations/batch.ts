@@ -14,12 +14,12 @@ export const newBatchKey = () => `${uuidv7()}.${randomToken()}`;
 const MAX_COUNT = 0x1000;
 
 /** The part of its id that an invitation shares with the others of its batch. */
-export const BATCH_PREFIX = 33;
+export const BATCH_PREFIX_LENGTH = 33;
 
 /** The smallest and the largest id of the batch that an invitation belongs to. */
 export const batchRange = (id: string): [first: string, last: string] => [
-  `${id.slice(0, BATCH_PREFIX)}000`,
-  `${id.slice(0, BATCH_PREFIX)}fff`,
+  `${id.slice(0, BATCH_PREFIX_LENGTH)}000`,
+  `${id.slice(0, BATCH_PREFIX_LENGTH)}fff`,
 ];
 
 /** @param key of `newBatchKey` @returns invitations that can be created with it, always the same ones, in the order of their ids */
@@ -32,7 +32,7 @@ export function batchOf(
   const [firstId = ''] = key.split('.');
   const seed = secrets.csrfToken(`invitations ${key}`);
   return Array.from({ length: count }, (_, index) => ({
-    id: `${firstId.slice(0, BATCH_PREFIX)}${index.toString(16).padStart(3, '0')}`,
+    id: `${firstId.slice(0, BATCH_PREFIX_LENGTH)}${index.toString(16).padStart(3, '0')}`,
     ...hashedCode((bytes) => Buffer.from(hkdfSync('sha256', seed, 'latchkey', `invitation ${index}`, bytes))),
   }));
 }

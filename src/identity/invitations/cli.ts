@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
+import { DEFAULT_LIFETIME } from './default-lifetime.ts';
 import type { Invitations } from './index.ts';
 import type { CreatedInvitation, Invitation } from './invitation.ts';
-import { DEFAULT_LIFETIME } from './lifetime.ts';
 
 interface Options {
   scope?: string;

@@ -4,7 +4,7 @@ import { FORBIDDEN } from '../../kit/parse.ts';
 import { endOf, LIFETIME_PATTERN } from '../../kit/parse-lifetime.ts';
 import { isStorable, visibleText } from '../../kit/text.ts';
 import { emailField, roleField, scopesField } from '../fields.ts';
-import { DEFAULT_LIFETIME } from './lifetime.ts';
+import { DEFAULT_LIFETIME } from './default-lifetime.ts';
 
 const scopes = scopesField.refine((list) => list.length > 0, 'Name at least one scope');
 

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { z } from 'zod';
-import { BATCH_PREFIX, batchRange } from './batch.ts';
+import { BATCH_PREFIX_LENGTH, batchRange } from './batch.ts';
 import type { invitationQueryInput } from './input.ts';
 import { type Invitation, toInvitation } from './invitation.ts';
 import {
@@ -100,7 +100,7 @@ export async function listBatches(
     .select(
       knex.raw('min(i.id) as first_id, count(*) as count, sum(i.uses) as uses, sum(i.max_uses) as max_uses'),
     )
-    .groupByRaw(`substr(i.id, 1, ${BATCH_PREFIX})`)
+    .groupByRaw(`substr(i.id, 1, ${BATCH_PREFIX_LENGTH})`)
     .orderBy('first_id', 'desc')
     .limit(query.limit + 1);
   const page: { first_id: string; count: number; uses: number; max_uses: number }[] = rows.slice(

@@ -5,7 +5,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { hashedCode, invitationUrl } from './codes.ts';
 import { putInvitation, SET_UP_ID } from './store.ts';
 
-const LIFETIME_MS = 24 * 3_600_000;
+const SET_UP_LINK_LIFETIME_MS = 24 * 3_600_000;
 
 export interface SetUpDeps {
   knex: Knex;
@@ -25,7 +25,7 @@ export function createSetUp({ knex, issuer, hasAdministrator }: SetUpDeps) {
      */
     async createSetUpLink(actor: Actor): Promise<{ url: string; expires_at: string }> {
       const { code, hash } = hashedCode();
-      const expiresAt = new Date(Date.now() + LIFETIME_MS);
+      const expiresAt = new Date(Date.now() + SET_UP_LINK_LIFETIME_MS);
       const create = () =>
         inTransaction(knex, async (trx) => {
           await putInvitation(trx, {

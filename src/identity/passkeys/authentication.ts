@@ -7,7 +7,12 @@ import { isoBase64URL } from '@simplewebauthn/server/helpers';
 import type { Knex } from 'knex';
 import type { Authenticator } from './authenticator-names.ts';
 import { type AuthenticationResponse, CeremonyRefusal, readChallenge } from './ceremony-response.ts';
-import type { Challenge, ChallengePurpose, Challenges } from './challenges.ts';
+import {
+  CHALLENGE_LIFETIME_MS,
+  type Challenge,
+  type ChallengePurpose,
+  type Challenges,
+} from './challenges.ts';
 import type { RelyingParty } from './registration.ts';
 import {
   type CredentialUse,
@@ -17,8 +22,6 @@ import {
   type UsableCredential,
 } from './sign-in-store.ts';
 import type { CredentialKind } from './store.ts';
-
-const TIMEOUT_MS = 5 * 60_000;
 
 /** What to do when a signature counter does not go up, because the authenticator may have been copied. */
 export type CounterPolicy = 'warn' | 'second_factor' | 'block';
@@ -84,7 +87,7 @@ export async function startAuthentication(
   return generateAuthenticationOptions({
     rpID: rp.id,
     challenge: isoBase64URL.toBuffer(challenge),
-    timeout: TIMEOUT_MS,
+    timeout: CHALLENGE_LIFETIME_MS,
     allowCredentials: options.allowed ?? [],
     userVerification,
   });

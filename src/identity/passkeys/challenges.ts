@@ -5,7 +5,8 @@ import { notePartCommitted } from '../../database/unit-of-work.ts';
 import { digest, randomToken, uuidv7 } from '../../kit/ids.ts';
 
 const TABLE = 'T_webauthn_challenges';
-const LIFETIME_MS = 5 * 60_000;
+/** How long the user has to answer the browser's prompt. The browser gets the same time as its timeout. */
+export const CHALLENGE_LIFETIME_MS = 5 * 60_000;
 
 /** What the response to a challenge may be used for. */
 export type ChallengePurpose = 'registration' | 'authentication' | 'second_factor' | 'sign_key';
@@ -43,7 +44,7 @@ interface SignedChallenge {
 
 const TIME_BYTES = 6;
 const BODY_BYTES = 24;
-/** In characters of base64url. */
+/** The length of the body in characters of base64url. */
 const BODY_LENGTH = 32;
 
 /**
@@ -56,7 +57,7 @@ function createSignedChallenges(signer: ChallengeSigner) {
   return {
     issue(purpose: ChallengePurpose, boundTo: string): string {
       const bytes = randomBytes(BODY_BYTES);
-      bytes.writeUIntBE(Date.now() + LIFETIME_MS, 0, TIME_BYTES);
+      bytes.writeUIntBE(Date.now() + CHALLENGE_LIFETIME_MS, 0, TIME_BYTES);
       const body = bytes.toString('base64url');
       return `${body}${signer.csrfToken(signed(purpose, boundTo, body))}`;
     },
@@ -116,7 +117,7 @@ export function createChallenges(knex: Knex, signer: ChallengeSigner) {
         return signedChallenges.issue(purpose, boundTo);
       const challenge = randomToken();
       const now = new Date();
-      const expiresAt = new Date(now.getTime() + LIFETIME_MS);
+      const expiresAt = new Date(now.getTime() + CHALLENGE_LIFETIME_MS);
       await knex(TABLE).insert(toRow(challenge, options, { now, expiresAt }));
       return challenge;
     },

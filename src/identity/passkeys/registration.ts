@@ -12,11 +12,9 @@ import {
 } from './attestation.ts';
 import type { Authenticator } from './authenticator-names.ts';
 import { CeremonyRefusal, type RegistrationResponse, readChallenge } from './ceremony-response.ts';
-import type { Challenge, Challenges } from './challenges.ts';
+import { CHALLENGE_LIFETIME_MS, type Challenge, type Challenges } from './challenges.ts';
 import { ALGORITHMS, checkPublicKey } from './public-key.ts';
 import type { CredentialKind } from './store.ts';
-
-const TIMEOUT_MS = 5 * 60_000;
 
 /** `upgrade`: a passkey that the browser creates after a password sign-in without asking the user. */
 export type RegistrationCeremony = CredentialKind | 'upgrade';
@@ -85,7 +83,7 @@ export async function startRegistration(
     userDisplayName: options.displayName,
     userID: new TextEncoder().encode(options.userHandle),
     challenge: isoBase64URL.toBuffer(challenge),
-    timeout: TIMEOUT_MS,
+    timeout: CHALLENGE_LIFETIME_MS,
     attestationType: rp.allowedAaguids.length > 0 ? 'direct' : 'none',
     excludeCredentials: options.known,
     supportedAlgorithmIDs: ALGORITHMS,

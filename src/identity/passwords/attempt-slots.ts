@@ -11,12 +11,12 @@ import { ATTEMPTS_PER_LOCK } from '../lockout-rule.ts';
  */
 
 /** How many attempts may be under way plus failed since the last lock. */
-const SLOTS = ATTEMPTS_PER_LOCK;
+const SLOT_COUNT = ATTEMPTS_PER_LOCK;
 /** The length of a slot, and of the time in it. */
-const SLOT = 20;
-const TIME = 13;
-const FREE = `${'0'.repeat(TIME)}.${'0'.repeat(SLOT - TIME - 1)}`;
-export const ALL_FREE = FREE.repeat(SLOTS);
+const SLOT_LENGTH = 20;
+const TIME_LENGTH = 13;
+const FREE = `${'0'.repeat(TIME_LENGTH)}.${'0'.repeat(SLOT_LENGTH - TIME_LENGTH - 1)}`;
+export const ALL_FREE = FREE.repeat(SLOT_COUNT);
 
 /** How long an attempt keeps its slot. */
 export const SLOT_MS = 15_000;
@@ -29,7 +29,7 @@ export const ANSWER_MS = 10_000;
 /** How far the clock of another server may be ahead before its slots count as free. */
 const MAX_SKEW_MS = 60_000;
 
-const timeOf = (ms: number) => String(ms).padStart(TIME, '0');
+const timeOf = (ms: number) => String(ms).padStart(TIME_LENGTH, '0');
 
 /** The slot of a new attempt. */
 export const newSlot = (now: number) => `${timeOf(now + SLOT_MS)}.${randomBytes(3).toString('hex')}`;
@@ -42,7 +42,7 @@ export const slotValues = (slot: string, now: number) => ({
   slot_latest: timeOf(now + SLOT_MS + MAX_SKEW_MS),
 });
 
-const OLDEST = `SUBSTR(attempts_under_way, 1 + ${SLOT} * (failed_login_attempts % ${SLOTS}), ${TIME})`;
+const OLDEST = `SUBSTR(attempts_under_way, 1 + ${SLOT_LENGTH} * (failed_login_attempts % ${SLOT_COUNT}), ${TIME_LENGTH})`;
 
 /**
  * After `n` failures since the last lock, only the last `5 - n` slots may be used. The oldest of these is free
@@ -56,7 +56,10 @@ export const HAS_FREE_SLOT: Fragment<'slot_now' | 'slot_latest'> = sql(
 
 /** Drops the first slot and adds the new one. PostgreSQL cannot tell the type of an argument of CONCAT by itself. */
 export const TAKE_SLOT: Fragment<'slot'> = sql(
-  [`attempts_under_way = CONCAT(SUBSTR(attempts_under_way, ${SLOT + 1}), CAST(`, ` AS CHAR(${SLOT})))`],
+  [
+    `attempts_under_way = CONCAT(SUBSTR(attempts_under_way, ${SLOT_LENGTH + 1}), CAST(`,
+    ` AS CHAR(${SLOT_LENGTH})))`,
+  ],
   'slot',
 );
 

@@ -5,10 +5,10 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
 
 /** The work factor of bcrypt. docs/DATABASE.md names it. */
-export const COST = 12;
+export const BCRYPT_COST = 12;
 
 /** How a hash of the present cost begins. The salt follows, in the Base64 of bcrypt. */
-const CURRENT = `$2b$${COST}$`;
+const CURRENT = `$2b$${BCRYPT_COST}$`;
 const SALT_LENGTH = 22;
 const DIGEST_LENGTH = 31;
 
@@ -71,7 +71,7 @@ export function createPasswordHashing(secrets: Secrets, threads = 4): PasswordHa
   const noPepper = Buffer.alloc(32);
   // Has the cost of a real hash, so that an unknown account takes as long. It is put together, because making it would
   // take a fifth of a second of CPU at each start and in each command.
-  const decoy = bcrypt.genSaltSync(COST) + '.'.repeat(DIGEST_LENGTH);
+  const decoy = bcrypt.genSaltSync(BCRYPT_COST) + '.'.repeat(DIGEST_LENGTH);
 
   async function hashWith(password: string, costOrSalt: number | string): Promise<string> {
     const pepper = secrets.pepper(secrets.pepperId) as Buffer;
@@ -80,7 +80,7 @@ export function createPasswordHashing(secrets: Secrets, threads = 4): PasswordHa
   }
 
   return {
-    hash: (password) => hashWith(password, COST),
+    hash: (password) => hashWith(password, BCRYPT_COST),
     async renew(password, stored) {
       if (stored.startsWith(`${secrets.pepperId}:${CURRENT}`)) return stored;
       const salt = stored.split('$').at(-1)?.slice(0, SALT_LENGTH) ?? '';

@@ -19,8 +19,8 @@ const NO_FAILED_ATTEMPTS = { codes_locked_until: null, failed_code_attempts: 0 }
 const LOCK_CASES = LOCKING_COUNTS.map((count) => `WHEN ${count - 1} THEN ?`).join(' ');
 
 /**
- * Limits guesses at codes of authenticator apps and at recovery codes as guesses at passwords are limited: five, then a
- * lock that doubles, and none after 100. All codes of an account share one count. A browser that has completed a second
+ * Limits guesses at codes of authenticator apps and at recovery codes by the rule for passwords (`../lockout-rule.ts`).
+ * All codes of an account share one count. A browser that has completed a second
  * factor for the account has a count of its own, so that somebody who knows the password cannot lock its owner out.
  */
 export function createCodeAttempts(knex: Knex) {

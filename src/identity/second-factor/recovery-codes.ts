@@ -11,9 +11,9 @@ import type { CodeAttempts, CodeGuesser } from './code-attempts.ts';
 
 const TABLE = 'T_recovery_codes';
 /** Said in words by the security page, this room's README and `database/documentation/factors.ts`. */
-const COUNT = 10;
+const CODE_COUNT = 10;
 /** 100 random bits: too many to guess, so a digest without salt is enough. */
-const LENGTH = 20;
+const CODE_LENGTH = 20;
 
 /**
  * The uids of the session and of the authorization request that go on when a recovery code is used. All others end.
@@ -37,17 +37,17 @@ const SHOWN_AGAIN_MS = 300_000;
 
 /** @param key decides the codes: the same one gives the same ones */
 const codesOf = (key: string) =>
-  Array.from({ length: COUNT }, (_, index) =>
-    makeReadableCode(LENGTH, (bytes) =>
+  Array.from({ length: CODE_COUNT }, (_, index) =>
+    makeReadableCode(CODE_LENGTH, (bytes) =>
       Buffer.from(hkdfSync('sha256', key, 'latchkey', `recovery code ${index}`, bytes)),
     ),
   );
 
-const hashOf = (code: string) => digest(readReadableCode(code, LENGTH) as string);
+const hashOf = (code: string) => digest(readReadableCode(code, CODE_LENGTH) as string);
 
 /** Uses a code up. The row count of one UPDATE decides, so a code works once. @returns whether it was valid */
 async function consumeIn(trx: Knex.Transaction, accountId: string, typed: string): Promise<boolean> {
-  const code = readReadableCode(typed, LENGTH);
+  const code = readReadableCode(typed, CODE_LENGTH);
   if (code === undefined) return false;
   const consumed = await trx(TABLE)
     .where({ account_id: accountId, code_hash: digest(code) })
@@ -125,7 +125,7 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
      * @returns the account's id; undefined when no such account has that code unused
      */
     async consumeByName(trx: Knex.Transaction, name: string, typed: string): Promise<string | undefined> {
-      const code_hash = digest(readReadableCode(typed, LENGTH) ?? '');
+      const code_hash = digest(readReadableCode(typed, CODE_LENGTH) ?? '');
       const passkey = trx('T_webauthn_credentials as k')
         .whereRaw('k.account_id = a.id')
         .where({ 'k.kind': 'passkey' })

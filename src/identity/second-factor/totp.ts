@@ -13,7 +13,7 @@ import type { CodeAttempts } from './code-attempts.ts';
 const TABLE = 'T_totp_secrets';
 const PERIOD_SECONDS = 30;
 /** Accepts the code of one step earlier or later, because clocks differ (RFC 6238 section 5.2). */
-const WINDOW = 1;
+const ACCEPTED_STEPS_AROUND = 1;
 const SECRET_BYTES = 20;
 
 /** For how long a secret that waits for its first code is shown again: somebody may have seen it at an unattended browser. */
@@ -73,7 +73,7 @@ export function createTotp(deps: TotpDeps) {
     set: Record<string, unknown> = {},
   ): Promise<boolean> {
     const totp = toTotp(row.secret);
-    const delta = totp.validate({ token: typed.replace(/\s/g, ''), window: WINDOW });
+    const delta = totp.validate({ token: typed.replace(/\s/g, ''), window: ACCEPTED_STEPS_AROUND });
     if (delta === null) return false;
     const step = totp.counter() + delta;
     const consumed = await trx(TABLE)

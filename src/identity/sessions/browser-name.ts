@@ -1,10 +1,10 @@
 import Bowser from 'bowser';
 
-const MAX_LENGTH = 40;
+const MAX_NAME_LENGTH = 40;
 
 /** Only letters, digits and plain punctuation: for an unknown program, the parser returns a piece of what it sent. */
 const clean = (name: string | undefined) =>
-  name?.replaceAll(/[^\p{L}\p{N} ._+/-]/gu, '').slice(0, MAX_LENGTH);
+  name?.replaceAll(/[^\p{L}\p{N} ._+/-]/gu, '').slice(0, MAX_NAME_LENGTH);
 
 /**
  * Names the browser and its system, such as "Firefox on Windows". A program can claim to be any browser, so the name is

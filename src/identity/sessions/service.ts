@@ -20,7 +20,7 @@ import {
 } from './store.ts';
 
 /** A use is written once in this time, for each session and server. */
-const USE_MS = 5 * 60_000;
+const USE_RECORDED_AFTER_MS = 5 * 60_000;
 /** How many sessions a server remembers, so that it does not write their next use too soon. */
 const MAX_REMEMBERED = 10_000;
 
@@ -132,10 +132,10 @@ export function createSessions({ knex, driver, background, places, notifyClients
     /** Records that a session is in use, after the response and at most once in five minutes. */
     recordUse(uid: string): void {
       const now = Date.now();
-      if (now - (remembered.get(uid) ?? 0) < USE_MS) return;
+      if (now - (remembered.get(uid) ?? 0) < USE_RECORDED_AFTER_MS) return;
       if (remembered.size >= MAX_REMEMBERED) remembered.clear();
       remembered.set(uid, now);
-      const values = { uid, last_used_at: new Date(now), before: new Date(now - USE_MS) };
+      const values = { uid, last_used_at: new Date(now), before: new Date(now - USE_RECORDED_AFTER_MS) };
       background.run('session_use', async () => {
         const unit = new UnitOfWork(driver);
         unit.write({ statement: RECORD_USE, values });

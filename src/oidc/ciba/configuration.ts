@@ -2,11 +2,11 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { EngineClient } from '../clients/client-document.ts';
 import { countOpenRequests } from './store.ts';
 
-/** In seconds. How long the user has to answer, unless the application asks for another time, up to the longest. */
-const DEFAULT_TTL = 300;
-const LONGEST_TTL = 600;
-/** So many requests may wait for one account. Each sends a mail. */
-const MAX_OPEN = 5;
+/** How long the user has to answer, unless the application asks for another time, up to the longest. How often it may poll: `../poll-interval.ts`. */
+const DEFAULT_TTL_SECONDS = 300;
+const MAX_TTL_SECONDS = 600;
+/** How many requests may wait for one account. Each sends a mail. */
+const MAX_OPEN_REQUESTS = 5;
 /** Visible text of one line, which the user compares with that of the application (CIBA Core section 7.1). */
 const BINDING_MESSAGE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]{1,64}$/u;
 
@@ -27,7 +27,7 @@ export function createCiba(hooks: SignInRequestHooks) {
       /** @throws InvalidRequest for an account that has enough to answer, so that nobody floods a mailbox */
       async processLoginHint(_ctx: unknown, hint: string): Promise<string | undefined> {
         const account = await hooks.findByHint(hint);
-        if (account && (await countOpenRequests(account.id)) >= MAX_OPEN)
+        if (account && (await countOpenRequests(account.id)) >= MAX_OPEN_REQUESTS)
           throw new errors.InvalidRequest('too many requests wait for this user; try again in some minutes');
         return account?.id;
       },
@@ -68,7 +68,7 @@ export function createCiba(hooks: SignInRequestHooks) {
     /** Seconds. */
     ttl({ oidc }: KoaContextWithOIDC): number {
       const requested = oidc.params?.requested_expiry;
-      return requested === undefined ? DEFAULT_TTL : Math.min(Number(requested), LONGEST_TTL);
+      return requested === undefined ? DEFAULT_TTL_SECONDS : Math.min(Number(requested), MAX_TTL_SECONDS);
     },
   };
 }

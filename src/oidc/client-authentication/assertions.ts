@@ -6,13 +6,13 @@ import type { EngineClient } from '../clients/client-document.ts';
 import { FAPI_ALGS } from '../clients/fapi.ts';
 import { markAssertion } from '../storage/replay-detection.ts';
 
-/** In seconds. Its id is stored until it ends. */
-const MAX_LIFE = 3600;
+/** The longest lifetime of an assertion, whose id is stored until it ends. */
+const MAX_LIFETIME_SECONDS = 3600;
 /** How many seconds the clock of a client may be fast (FAPI 2.0 Security Profile section 5.3.2.1). */
-export const FAST_CLOCK = 10;
+export const FAST_CLOCK_SECONDS = 10;
 
 /** How many seconds in the future an assertion may say that it was made. */
-const MOST_FAST = 60;
+const MAX_FAST_CLOCK_SECONDS = 60;
 
 /** The explicit type of a client assertion (RFC 7523bis section 4), or none. A JWT of another type was made for something else. */
 const TYPES = ['client-authentication+jwt', 'jwt'];
@@ -43,7 +43,7 @@ function checkClaims(
   claims: Record<string, unknown>,
   header: Record<string, unknown>,
 ): void {
-  if (Number(claims.iat) > Date.now() / 1000 + MOST_FAST)
+  if (Number(claims.iat) > Date.now() / 1000 + MAX_FAST_CLOCK_SECONDS)
     throw new errors.InvalidClientAuth('the iat of a client assertion is in the future');
   if (ctx.oidc.isFapi('2.0') && (typeof claims.aud !== 'string' || !FAPI_ALGS.includes(String(header.alg))))
     throw new errors.InvalidClientAuth(
@@ -51,7 +51,7 @@ function checkClaims(
     );
   if (header.typ !== undefined && !TYPES.includes(String(header.typ).toLowerCase()))
     throw new errors.InvalidClientAuth(`the typ of a client assertion must be ${TYPES[0]}, JWT or left out`);
-  if (Number(claims.exp) > Date.now() / 1000 + MAX_LIFE + FAST_CLOCK)
+  if (Number(claims.exp) > Date.now() / 1000 + MAX_LIFETIME_SECONDS + FAST_CLOCK_SECONDS)
     throw new errors.InvalidClientAuth('a client assertion must expire within an hour (exp)');
 }
 

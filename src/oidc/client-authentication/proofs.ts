@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { errors } from 'oidc-provider';
 
 /** How many seconds in the future a proof may say that it was made (FAPI 2.0 Security Profile section 5.3.2.1). */
-const MOST_FAST = 60;
+const MAX_FAST_CLOCK_SECONDS = 60;
 
 function madeAt(proof: string): number | undefined {
   try {
@@ -20,7 +20,7 @@ function madeAt(proof: string): number | undefined {
  */
 export function requireNonce(ctx: { get(header: string): string }): true {
   const proof = ctx.get('DPoP');
-  if (proof !== '' && Number(madeAt(proof)) > Date.now() / 1000 + MOST_FAST)
+  if (proof !== '' && Number(madeAt(proof)) > Date.now() / 1000 + MAX_FAST_CLOCK_SECONDS)
     throw new errors.InvalidDpopProof('DPoP proof iat is in the future');
   return true;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { claimMappingFault, findRepeatedClaim, MAX_MAPPINGS } from '../../access/claim-mappings.ts';
 import { parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
-import { MAX_REFRESH_OVERLAP } from '../../config/settings.ts';
+import { MAX_REFRESH_OVERLAP_SECONDS } from '../../config/settings.ts';
 import { visibleText } from '../../kit/text.ts';
 import { authentication } from './auth-input.ts';
 import { GRANT_TYPES } from './grant-types.ts';
@@ -53,12 +53,19 @@ const scope = z
 
 const name = visibleText('A name').min(1, 'Enter a name');
 
-/** Ten years, after which every grant ends. */
-const MAX_TTL = 315_360_000;
-const TTL_RULE = `A lifetime is a whole number of seconds from 1 to ${MAX_TTL}`;
-const refreshTokenMaxTtl = z.number(TTL_RULE).int(TTL_RULE).min(1, TTL_RULE).max(MAX_TTL, TTL_RULE);
-const OVERLAP_RULE = `A refresh overlap is a whole number of seconds from 0 to ${MAX_REFRESH_OVERLAP}`;
-const refreshOverlap = z.int(OVERLAP_RULE).min(0, OVERLAP_RULE).max(MAX_REFRESH_OVERLAP, OVERLAP_RULE);
+/** The longest lifetime of refresh tokens: ten years, after which every grant ends. */
+const MAX_REFRESH_TTL_SECONDS = 315_360_000;
+const TTL_RULE = `A lifetime is a whole number of seconds from 1 to ${MAX_REFRESH_TTL_SECONDS}`;
+const refreshTokenMaxTtl = z
+  .number(TTL_RULE)
+  .int(TTL_RULE)
+  .min(1, TTL_RULE)
+  .max(MAX_REFRESH_TTL_SECONDS, TTL_RULE);
+const OVERLAP_RULE = `A refresh overlap is a whole number of seconds from 0 to ${MAX_REFRESH_OVERLAP_SECONDS}`;
+const refreshOverlap = z
+  .int(OVERLAP_RULE)
+  .min(0, OVERLAP_RULE)
+  .max(MAX_REFRESH_OVERLAP_SECONDS, OVERLAP_RULE);
 
 const grantTypes = z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`));
 

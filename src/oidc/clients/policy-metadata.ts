@@ -11,8 +11,8 @@ const RESPONSE_MODES = [
   'form_post.jwt',
 ] as const;
 
-const MAX_TTL = 31_536_000;
-const TTL_RULE = `The lifetime of access tokens is a whole number of seconds from 1 to ${MAX_TTL}`;
+const MAX_ACCESS_TTL_SECONDS = 31_536_000;
+const TTL_RULE = `The lifetime of access tokens is a whole number of seconds from 1 to ${MAX_ACCESS_TTL_SECONDS}`;
 
 export const SUBJECT_TYPES = ['public', 'pairwise'] as const;
 
@@ -23,7 +23,12 @@ export const policyFields = {
     .array(z.enum(RESPONSE_MODES, `A response mode is one of ${RESPONSE_MODES.join(', ')}`))
     .optional(),
   /** In seconds. Null: that of the server. */
-  accessTokenTtl: z.int(TTL_RULE).min(1, TTL_RULE).max(MAX_TTL, TTL_RULE).nullable().optional(),
+  accessTokenTtl: z
+    .int(TTL_RULE)
+    .min(1, TTL_RULE)
+    .max(MAX_ACCESS_TTL_SECONDS, TTL_RULE)
+    .nullable()
+    .optional(),
   /** Pairwise: it cannot recognize a user whom another application also knows (OpenID Connect Core section 8). */
   subjectType: z.enum(SUBJECT_TYPES, `A subject type is one of ${SUBJECT_TYPES.join(', ')}`).optional(),
   /** Services whose access tokens it is given (RFC 8693), by their names: `google`. */

@@ -4,7 +4,7 @@ import { markUsed } from './store.ts';
 
 const HOUR_MS = 3_600_000;
 /** Clients in one UPDATE: engines limit the bound values of a statement. */
-const BATCH = 200;
+const MAX_WRITTEN_AT_ONCE = 200;
 
 /**
  * When each client was last used (`T_oauth_clients.last_used_at`), to the hour. Requests only note a client in
@@ -30,10 +30,10 @@ export function createClientUsage(knex: Knex, registrationTtl: number) {
       let written = 0;
       try {
         while (noted.length > 0) {
-          const batch = noted.slice(0, BATCH);
+          const batch = noted.slice(0, MAX_WRITTEN_AT_ONCE);
           written += await markUsed(knex, batch, now, hourAgo);
           await extendRegistrations(knex, batch, new Date(now.getTime() + registrationTtl * 1000));
-          noted.splice(0, BATCH);
+          noted.splice(0, MAX_WRITTEN_AT_ONCE);
         }
       } catch (error) {
         for (const clientId of noted) used.add(clientId);

@@ -17,9 +17,9 @@ interface KeyedClient {
 }
 
 /** The least number of seconds between two reads of the same `jwks_uri`. */
-const BETWEEN_READS = 10;
+const SECONDS_BETWEEN_READS = 10;
 /** The most, whatever its Cache-Control says, so that a key that was removed there soon stops working. */
-const MAX_AGE = 300;
+const MAX_KEY_AGE_SECONDS = 300;
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -33,16 +33,16 @@ function readAgain(keys: ClientKeys): void {
   let last: { at: number; outcome: Promise<void> } | undefined;
   keys.selectForVerify = (options) => {
     const found = keys.fresh() ? selectForVerify.call(keys, options) : [];
-    if (found.length === 0 && last && now() - last.at >= BETWEEN_READS) keys.freshUntil = 0;
+    if (found.length === 0 && last && now() - last.at >= SECONDS_BETWEEN_READS) keys.freshUntil = 0;
     return found;
   };
   keys.refresh = () => {
     if (keys.fresh()) return Promise.resolve();
     // Also after a read that failed: anyone can name a client in a request with a made-up signature.
-    if (last && now() - last.at < BETWEEN_READS) return last.outcome;
+    if (last && now() - last.at < SECONDS_BETWEEN_READS) return last.outcome;
     const outcome = refresh.call(keys).then(
       () => {
-        keys.freshUntil = Math.min(keys.freshUntil ?? 0, now() + MAX_AGE);
+        keys.freshUntil = Math.min(keys.freshUntil ?? 0, now() + MAX_KEY_AGE_SECONDS);
       },
       (error) => {
         keys.freshUntil = 0;

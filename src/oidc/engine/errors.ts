@@ -32,7 +32,7 @@ export interface EngineError {
 const isWorded = (text: string | undefined, ...wordings: Wording[]) =>
   wordings.some((wording) => text === WORDING[wording][1]);
 
-const MAX_DETAIL = 300;
+const MAX_DETAIL_LENGTH = 300;
 
 /** Causes that only name the fault. Any other may quote what was sent. */
 const isHarmless = (cause: Error) =>
@@ -50,7 +50,7 @@ const isHarmless = (cause: Error) =>
 
 /** @returns the engine's text for the log, without what was sent */
 export function detailOf({ error_detail, cause }: EngineError & { cause?: unknown }): string | undefined {
-  if (cause === undefined) return error_detail?.slice(0, MAX_DETAIL);
+  if (cause === undefined) return error_detail?.slice(0, MAX_DETAIL_LENGTH);
   return cause instanceof Error && isHarmless(cause) ? cause.message : undefined;
 }
 

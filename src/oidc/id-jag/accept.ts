@@ -16,8 +16,8 @@ export interface IdentityAssertionDeps {
   findBySubject(kind: TrustedIssuer['subject'], subject: string): Promise<{ id: string } | undefined>;
 }
 
-/** In seconds: the user is not here, and the issuer decides again after that time. */
-const LONGEST_TTL = 3600;
+/** The longest lifetime of a token: the user is not here, and the issuer decides again after that time. */
+const MAX_TOKEN_TTL_SECONDS = 3600;
 
 /** What the assertion says about its user, if that names an account here without doubt. */
 function readSubject(claims: IdentityAssertion, { subject }: TrustedIssuer): string | undefined {
@@ -93,7 +93,7 @@ export function registerIdentityAssertions(
     const scope = (requested.length > 0 ? requested : available).join(' ');
     Object.assign(token, { resourceServer: target, scope });
     await bindToClientKey(ctx, token);
-    Object.assign(token, { expiresIn: Math.min(token.expiration, LONGEST_TTL) });
+    Object.assign(token, { expiresIn: Math.min(token.expiration, MAX_TOKEN_TTL_SECONDS) });
     // Each assertion works once (RFC 7523 section 3, number 7).
     const isNew = await provider.ReplayDetection.unique(issuer.issuer, claims.jti, claims.exp + 60);
     if (!isNew) throw new errors.InvalidGrant('the assertion was used before');

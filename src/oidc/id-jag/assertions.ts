@@ -8,9 +8,9 @@ import type { TrustedIssuer } from './store.ts';
 /** The `typ` of an identity assertion. Other JWTs of the same issuer, such as ID tokens, must not pass for one (RFC 8725 section 3.11). */
 export const ID_JAG_TYPE = 'oauth-id-jag+jwt';
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
-/** In seconds. */
-const OLDEST = 600;
-const CLOCK_TOLERANCE = 30;
+/** How long ago an assertion may have been issued. */
+const MAX_AGE_SECONDS = 600;
+const CLOCK_TOLERANCE_SECONDS = 30;
 
 export interface IdentityAssertion extends JWTPayload {
   sub: string;
@@ -29,8 +29,8 @@ export interface IdentityAssertion extends JWTPayload {
 /** The members that are compared or looked up. */
 const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'email', 'scope', 'resource', 'acr'];
 
-/** In seconds since 1970: the last time that every database can store. */
-const LATEST = 253_402_300_799;
+/** The last time that every database can store, in seconds since 1970. */
+const LAST_STORABLE_SECOND = 253_402_300_799;
 
 const isTime = (value: unknown) => value === undefined || Number.isSafeInteger(value);
 const isTextList = (value: unknown) =>
@@ -83,8 +83,8 @@ export function createAssertionVerifier(deps: {
         typ: ID_JAG_TYPE,
         algorithms: ALGORITHMS,
         requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id'],
-        maxTokenAge: OLDEST,
-        clockTolerance: CLOCK_TOLERANCE,
+        maxTokenAge: MAX_AGE_SECONDS,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
       });
     const verified = await verify(true)
       .catch((error) => {
@@ -97,7 +97,7 @@ export function createAssertionVerifier(deps: {
         throw refused('the keys of the issuer could not be read', error);
       });
     const { payload: claims } = verified;
-    if (claims.exp > LATEST || !isTime(claims.auth_time) || !isTextList(claims.amr))
+    if (claims.exp > LAST_STORABLE_SECOND || !isTime(claims.auth_time) || !isTextList(claims.amr))
       throw refused('the assertion has exp, auth_time or amr of another form');
     if (Array.isArray(claims.aud) && claims.aud.length > 1)
       throw refused('the assertion is for several servers');

@@ -11,8 +11,8 @@ import { findGrantedScopes } from './sign-ins.ts';
 
 export const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag';
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
-/** In seconds. It is presented at once. */
-const TTL = 300;
+/** How long an assertion can be presented, which applications do at once. */
+const ASSERTION_TTL_SECONDS = 300;
 
 /** What an ID token of ours says. */
 interface IdTokenClaims {
@@ -87,7 +87,7 @@ export async function issueIdentityAssertion(
     client_id: audience.clientId,
     jti: randomToken(),
     iat: now,
-    exp: now + TTL,
+    exp: now + ASSERTION_TTL_SECONDS,
     email,
     email_verified: email === undefined ? undefined : true,
     resource,
@@ -111,7 +111,7 @@ export async function issueIdentityAssertion(
     access_token: value,
     issued_token_type: ID_JAG,
     token_type: 'N_A',
-    expires_in: TTL,
+    expires_in: ASSERTION_TTL_SECONDS,
     scope,
   };
 }

@@ -3,7 +3,7 @@ import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
 
 /** Keys are read again after this time, or for a key that is not known, at most once in the shorter one. */
 const FRESH_MS = 10 * 60_000;
-const PAUSE_MS = 30_000;
+const RETRY_PAUSE_MS = 30_000;
 
 /** Reads the keys of trusted issuers, whose addresses operators have entered, and keeps them for some minutes. */
 export function createIssuerKeys(fetch: GuardedFetch) {
@@ -19,7 +19,7 @@ export function createIssuerKeys(fetch: GuardedFetch) {
   return (jwksUri: string, mayBeOld: boolean): Promise<JWTVerifyGetKey> => {
     const found = known.get(jwksUri);
     const age = found ? performance.now() - found.readAt : Number.POSITIVE_INFINITY;
-    if (found && age < (mayBeOld ? FRESH_MS : PAUSE_MS)) return found.keys;
+    if (found && age < (mayBeOld ? FRESH_MS : RETRY_PAUSE_MS)) return found.keys;
     const keys = read(jwksUri);
     known.set(jwksUri, { readAt: performance.now(), keys });
     keys.catch(() => known.delete(jwksUri));

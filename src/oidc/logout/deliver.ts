@@ -10,7 +10,7 @@ const RETRY_PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
 /** Longer than an attempt, which the engine ends after 2.5 seconds. */
 const LEASE_MS = 60_000;
 /** How many logout tokens are sent at once, in each run of each server. */
-const AT_ONCE = 8;
+const MAX_SENT_AT_ONCE = 8;
 
 /** Milliseconds until the next attempt, varied at random by up to a quarter; undefined after the last attempt. */
 function pauseMsAfter(attempts: number): number | undefined {
@@ -77,7 +77,7 @@ export function createLogoutDelivery(deps: {
     let attempts = 0;
     while (shouldContinue()) {
       await expandEndedSessions(knex, 100);
-      const claimed = await claimDueDeliveries(knex, { limit: AT_ONCE, leaseMs: LEASE_MS });
+      const claimed = await claimDueDeliveries(knex, { limit: MAX_SENT_AT_ONCE, leaseMs: LEASE_MS });
       if (claimed.length === 0) break;
       await Promise.all(claimed.map(attempt));
       attempts += claimed.length;

@@ -6,10 +6,10 @@ import { createFreshCache } from '../../kit/fresh-cache.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { SELECT_REGISTERED } from '../clients/registered-store.ts';
 
-/** Of the column `client_id`. */
-const MAX_LENGTH = 255;
-/** Seconds for which a document is kept in memory, whatever its headers say. */
-const CACHE = { min: 300, max: 86_400 };
+/** The length of the column `client_id`. */
+const MAX_URL_LENGTH = 255;
+/** How long a document is kept in memory at least and at most, whatever its headers say. */
+const CACHE_SECONDS = { min: 300, max: 86_400 };
 
 interface DocumentDeps {
   driver: Pick<Driver, 'readOne'>;
@@ -34,11 +34,11 @@ export function createMetadataDocuments({ driver, isEnabled, countFetch }: Docum
     enabled: isEnabled,
     // The engine implements draft-02. Documents of draft-00 and draft-03 have the same members.
     ack: 'draft-02',
-    cacheDuration: CACHE,
+    cacheDuration: CACHE_SECONDS,
 
     /** Whether a document that is not in memory may be fetched. Anyone can name one, so each address may name a limited number. */
     async allowFetch(_ctx: unknown, clientId: string): Promise<boolean> {
-      if (clientId.length > MAX_LENGTH) return false;
+      if (clientId.length > MAX_URL_LENGTH) return false;
       try {
         const unit = findUnit();
         // A job fetches only those that users have allowed.

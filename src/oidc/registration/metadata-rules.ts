@@ -67,16 +67,16 @@ function toMetadataError(error: unknown): Error {
   return new errors.InvalidClientMetadata(description);
 }
 
-/** In characters, as stored. Anyone can register so many (`who-may-register.ts`), and each stays for a week. */
-const MAX_SIZE = 4096;
+/** The longest metadata, in characters as stored. Anyone can register so much (`who-may-register.ts`), and it stays for a week. */
+const MAX_METADATA_LENGTH = 4096;
 
 /** @throws LatchkeyError invalid_input */
 function checkSize({ metadata, redirect_uris }: BoundedColumns): void {
   const size = metadata.length + redirect_uris.length;
-  if (size > MAX_SIZE)
+  if (size > MAX_METADATA_LENGTH)
     refuse(
       'registration_too_large',
-      `This description has ${size} characters. At most ${MAX_SIZE} are stored without an initial access token. Shorten it, for example by a jwks_uri in the place of jwks.`,
+      `This description has ${size} characters. At most ${MAX_METADATA_LENGTH} are stored without an initial access token. Shorten it, for example by a jwks_uri in the place of jwks.`,
     );
 }
 

@@ -17,9 +17,7 @@ import {
 import { placeOfSecret } from '../clients/secret-store.ts';
 import type { BoundedColumns } from './bounds.ts';
 import { findAdmission, findDescribed, findDocument } from './described.ts';
-
-/** Seconds for which an application stays registered that nobody has used. */
-const UNUSED_TTL = 7 * 86_400;
+import { UNUSED_TTL_SECONDS } from './unused-registrations.ts';
 
 const SECRET_SHOWN = 'registration.secret-shown';
 
@@ -81,7 +79,7 @@ export function createRegisteredClients(deps: {
         const { via = 'dynamic', tokenId } = findAdmission() ?? {};
         unit.write({
           statement: INSERT_CLIENT,
-          values: toRow(columns, clientId, { via, tokenId, seconds: UNUSED_TTL }),
+          values: toRow(columns, clientId, { via, tokenId, seconds: UNUSED_TTL_SECONDS }),
         });
         if (storage !== 'none') addSecret(clientId, method, secret);
       } else {

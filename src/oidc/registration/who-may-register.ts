@@ -6,14 +6,14 @@ import { digest } from '../../kit/ids.ts';
 import { findRoute } from '../../web/routes.ts';
 import { setAdmission } from './described.ts';
 import { SELECT_TOKEN, USE_TOKEN } from './token-store.ts';
+import { MAX_UNUSED } from './unused-registrations.ts';
 
-/** Whether nobody may register an application, only with a token of the operator, or anyone. */
+/** The people who may register an application: nobody, anyone with a token of the operator, or anyone. */
 type RegistrationMode = 'closed' | 'token' | 'open';
 
 export const REGISTRATION_PATH = '/register';
 
-/** The most applications that nobody has used yet. Further ones can register with a token only. */
-const MAX_UNUSED = 1000;
+/** How long the number of unused applications is remembered. */
 const FRESH_MS = 5000;
 
 export interface AdmissionDeps {

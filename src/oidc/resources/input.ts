@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { isBuiltIn, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { visibleText } from '../../kit/text.ts';
-import { SIGNED_TOKEN_TTL } from '../signing-keys/rotation-times.ts';
+import { SIGNED_TOKEN_TTL_SECONDS } from '../signing-keys/rotation-times.ts';
 import { SIGNING_ALGS, TOKEN_FORMATS } from './store.ts';
 
-/** Seconds. A JWT cannot be revoked, and a retired key stays published only long enough for tokens of this age. */
-export const MAX_JWT_TTL = SIGNED_TOKEN_TTL;
-const MAX_TTL = 86_400;
-const MIN_TTL = 30;
+/** The longest lifetime of a JWT access token. A JWT cannot be revoked, and a retired key stays published only long enough for tokens of this age. */
+export const MAX_JWT_TTL_SECONDS = SIGNED_TOKEN_TTL_SECONDS;
+const MAX_TOKEN_TTL_SECONDS = 86_400;
+const MIN_TOKEN_TTL_SECONDS = 30;
 
 /** RFC 8707 section 2: an absolute URI without a fragment. Requests must name it in exactly this form. */
 const IDENTIFIER = /^[a-z][a-z0-9+.-]*:[!-"$-~]{1,250}$/;
@@ -41,8 +41,8 @@ const scope = z
 
 const format = z.enum(TOKEN_FORMATS, `The format is one of ${TOKEN_FORMATS.join(', ')}`);
 const alg = z.enum(SIGNING_ALGS, `The algorithm is one of ${SIGNING_ALGS.join(', ')}`);
-const TTL_RULE = `A token lives a whole number of seconds from ${MIN_TTL} to ${MAX_TTL}`;
-const ttl = z.int(TTL_RULE).min(MIN_TTL, TTL_RULE).max(MAX_TTL, TTL_RULE);
+const TTL_RULE = `A token lives a whole number of seconds from ${MIN_TOKEN_TTL_SECONDS} to ${MAX_TOKEN_TTL_SECONDS}`;
+const ttl = z.int(TTL_RULE).min(MIN_TOKEN_TTL_SECONDS, TTL_RULE).max(MAX_TOKEN_TTL_SECONDS, TTL_RULE);
 
 const TYPE_RULE =
   'An authorization type has the form TYPE=WORDS, such as payment_initiation=Make the payment: a type of at most 100 characters without spaces, and what the consent page says';

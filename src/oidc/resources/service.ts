@@ -7,7 +7,7 @@ import { createFreshCache } from '../../kit/fresh-cache.ts';
 import { parse } from '../../kit/parse.ts';
 import {
   isIdentifier,
-  MAX_JWT_TTL,
+  MAX_JWT_TTL_SECONDS,
   type ResourceChange,
   type ResourceInput,
   resourceChange,
@@ -75,10 +75,10 @@ function checkLifetime({
   token_format,
   access_token_ttl,
 }: Pick<ResourceRow, 'token_format' | 'access_token_ttl'>) {
-  if (token_format === 'jwt' && (access_token_ttl ?? 0) > MAX_JWT_TTL)
+  if (token_format === 'jwt' && (access_token_ttl ?? 0) > MAX_JWT_TTL_SECONDS)
     refuse(
       'jwt_lifetime_too_long',
-      `A JWT lives at most ${MAX_JWT_TTL} seconds, because it cannot be revoked. Choose a shorter --ttl, or --format opaque.`,
+      `A JWT lives at most ${MAX_JWT_TTL_SECONDS} seconds, because it cannot be revoked. Choose a shorter --ttl, or --format opaque.`,
     );
 }
 

@@ -1,48 +1,48 @@
 import type { KeyRow } from './store.ts';
 
-/** When keys change their state. In milliseconds, unless the name says otherwise. */
+/** When keys change their state. */
 
-/** The longest life, in seconds, of what is signed: ID tokens, and access tokens that are JWTs. */
-export const SIGNED_TOKEN_TTL = 3600;
+/** The longest lifetime of what is signed: ID tokens, and access tokens that are JWTs. */
+export const SIGNED_TOKEN_TTL_SECONDS = 3600;
 
 /** About how often each server reads the keys. `runPeriodically` pauses half as long again at most. */
-export const REFRESH_MS = 5000;
+export const KEYS_READ_EVERY_MS = 5000;
 
-const MINUTE = 60_000;
-const DAY = 86_400_000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 /** The age at which the next key takes over. `app/doctor.ts` and the command's help say it in words. */
-const ROTATE_AFTER = 90 * DAY;
+const ROTATE_AFTER_MS = 90 * DAY_MS;
 /** A key that is this old means that no server rotates. */
-const TOO_OLD_AFTER = 100 * DAY;
+const TOO_OLD_AFTER_MS = 100 * DAY_MS;
 /** By then every server has read a new key, and jose's createRemoteJWKSet, which pauses 30 seconds, fetches it. */
-const LOADED_AFTER = MINUTE;
+const LOADED_AFTER_MS = MINUTE_MS;
 /** For how long a key is published before servers sign with it on their own. Clients may cache the JWKS for so long. */
-const PUBLISH_BEFORE = DAY;
+const PUBLISH_BEFORE_MS = DAY_MS;
 /** A retired key is published until its last token has expired. The 30 minutes more allow for late servers and wrong clocks. */
-const PUBLISH_AFTER = SIGNED_TOKEN_TTL * 1000 + 30 * MINUTE;
+const PUBLISH_AFTER_MS = SIGNED_TOKEN_TTL_SECONDS * 1000 + 30 * MINUTE_MS;
 
 const after = (instant: Date, ms: number) => new Date(instant.getTime() + ms);
 
-export const firstSigningTime = (now: Date) => after(now, PUBLISH_BEFORE);
-export const lastPublishedTime = (now: Date) => after(now, PUBLISH_AFTER);
+export const firstSigningTime = (now: Date) => after(now, PUBLISH_BEFORE_MS);
+export const lastPublishedTime = (now: Date) => after(now, PUBLISH_AFTER_MS);
 
 /**
  * Whether a server wrote it whose clock was far ahead: none writes a `created_at` in the future. If that was
  * the first start of all, nothing would rotate its keys before that time has come.
  */
-const isMisdated = ({ created_at }: KeyRow, now: Date) => after(now, DAY) < created_at;
+const isMisdated = ({ created_at }: KeyRow, now: Date) => after(now, DAY_MS) < created_at;
 
 /** Whether every server has the next key, so that one may sign with it. */
 export const isLoaded = (next: KeyRow, now: Date) =>
-  next.not_before <= now || after(next.created_at, LOADED_AFTER) <= now || isMisdated(next, now);
+  next.not_before <= now || after(next.created_at, LOADED_AFTER_MS) <= now || isMisdated(next, now);
 
-export const loadedTime = (next: KeyRow) => after(next.created_at, LOADED_AFTER);
+export const loadedTime = (next: KeyRow) => after(next.created_at, LOADED_AFTER_MS);
 
 export const isDue = (active: KeyRow, next: KeyRow, now: Date) =>
-  isMisdated(next, now) || (after(active.not_before, ROTATE_AFTER) <= now && next.not_before <= now);
+  isMisdated(next, now) || (after(active.not_before, ROTATE_AFTER_MS) <= now && next.not_before <= now);
 
-export const isTooOld = (active: KeyRow, now: Date) => after(active.not_before, TOO_OLD_AFTER) <= now;
+export const isTooOld = (active: KeyRow, now: Date) => after(active.not_before, TOO_OLD_AFTER_MS) <= now;
 
 /** Whether the operator has retired it as leaked. */
 const isRejected = ({ retired_at, expires_at }: KeyRow) =>

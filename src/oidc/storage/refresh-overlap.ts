@@ -5,11 +5,12 @@ import type { Write } from '../../database/writes.ts';
 import type { Payload } from './models.ts';
 
 /**
- * A refresh token works again for a few seconds after its first use (docs/decisions/0016), because the answer to that
- * use may be lost, and several tabs or processes of one application may refresh at once.
+ * A refresh token works again for some seconds after its first use (docs/decisions/0016), because the answer to that
+ * use may be lost, and several tabs or processes of one application may refresh at once. How many seconds is set by
+ * LATCHKEY_REFRESH_OVERLAP (`config/settings.ts`), and for one application by `--refresh-overlap`.
  */
 
-/** How often a refresh token works at most, its first use included. */
+/** How many times a refresh token works at most, its first use included. */
 export const MAX_USES = 10;
 
 /**

@@ -44,7 +44,7 @@ const INSERT_REVOKED = insertInto(
 );
 
 /** How long the record is kept: at least as long as any token that a request under way may still write. */
-const RECORD_MS = 365 * 86_400_000;
+const RECORD_LIFETIME_MS = 365 * 86_400_000;
 
 /** A code or token that was used twice, or that its application revoked. */
 export interface RevokedToken {
@@ -67,7 +67,7 @@ export function insertRevokedToken(unit: UnitOfWork, token: RevokedToken): void 
     account_id: token.accountId ?? null,
     family_id: token.familyId ?? null,
     revoked_at: now,
-    expires_at: new Date(now.getTime() + RECORD_MS),
+    expires_at: new Date(now.getTime() + RECORD_LIFETIME_MS),
   };
   unit.write({ statement: INSERT_REVOKED, values }, `T_revoked_tokens:${token.tokenHash}`);
 }

@@ -10,10 +10,10 @@ const LETTERS = {
   RefreshToken: 'r',
 } as const;
 
-const TIME = 8;
-const RANDOM = 43;
+const TIME_LENGTH = 8;
+const RANDOM_LENGTH = 43;
 /** A value that we made. Any other is only hashed, so none of its characters reach the database. */
-const OWN_VALUE = new RegExp(`^[acr][0-9a-z]{${TIME}}[\\w-]{${RANDOM}}$`);
+const OWN_VALUE = new RegExp(`^[acr][0-9a-z]{${TIME_LENGTH}}[\\w-]{${RANDOM_LENGTH}}$`);
 
 /**
  * Makes each code and token begin with its letter and the milliseconds since 1970 in base 36 (which sort as text
@@ -24,7 +24,7 @@ export function mintOrderedValues(provider: Provider): void {
     replaceTokenIds(
       provider,
       model as keyof typeof LETTERS,
-      (random) => letter + Date.now().toString(36).padStart(TIME, '0') + random,
+      (random) => letter + Date.now().toString(36).padStart(TIME_LENGTH, '0') + random,
     );
   }
 }
@@ -42,5 +42,5 @@ export function isOfOtherKind(model: string, value: string): boolean {
  */
 export function hashTokenValue(value: string): string {
   const hashed = digest(value);
-  return OWN_VALUE.test(value) ? value.slice(1, 1 + TIME) + hashed.slice(TIME) : hashed;
+  return OWN_VALUE.test(value) ? value.slice(1, 1 + TIME_LENGTH) + hashed.slice(TIME_LENGTH) : hashed;
 }

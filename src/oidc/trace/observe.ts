@@ -131,8 +131,8 @@ function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
 }
 
 /** So many addresses and tokens are remembered. The oldest are forgotten. */
-const REMEMBERED = 2000;
-const HINT_MS = 600_000;
+const MAX_REMEMBERED = 2000;
+const HINT_LIFETIME_MS = 600_000;
 /** A token that is older was used before, or its story is no longer of interest. */
 const FIRST_USE_MS = 3_600_000;
 
@@ -140,7 +140,7 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
   const [oldest] = map.keys();
-  if (map.size > REMEMBERED && oldest !== undefined) map.delete(oldest);
+  if (map.size > MAX_REMEMBERED && oldest !== undefined) map.delete(oldest);
 }
 
 /**
@@ -169,7 +169,7 @@ export function traceRequests(record: (observation: Observation) => void, log: L
     if (!observation) return;
     if (observation.steps[0]?.step === 'use' && !isFirstUse(observation, oidc)) return;
     const readAt = discoveries.get(address) ?? 0;
-    if (Date.now() - readAt < HINT_MS) observation.steps.unshift(stepAt('discovery', readAt));
+    if (Date.now() - readAt < HINT_LIFETIME_MS) observation.steps.unshift(stepAt('discovery', readAt));
     record(observation);
   }
 

@@ -1,18 +1,19 @@
 import type { Knex } from 'knex';
 import { uuidv7 } from '../../kit/ids.ts';
+import { TRACE_LIFETIME_MS } from './lifetime.ts';
 import { createAdmission } from './recording-limits.ts';
 import type { Observation, Outcome } from './steps.ts';
 import { addRows, findCodes, findKnownAttempts, type NewTrace, trim } from './store.ts';
 
 /** Observations that wait for the next write. Further ones are dropped. */
-const MOST_WAITING = 500;
+const MAX_WAITING = 500;
 /** After so many writes, a step is dropped if no server has recorded the beginning of its attempt. */
-const MOST_TRIES = 3;
-const DAY_MS = 86_400_000;
+const MAX_TRIES = 3;
+
 /** Steps are left out until the JSON of a row has at most so many characters, or one step is left. */
-const LONGEST_STEPS = 1500;
+const MAX_STEPS_LENGTH = 1500;
 /** After so many new rows the oldest are deleted, if there are too many. */
-const TRIM_AFTER = 50;
+const TRIM_AFTER_ROWS = 50;
 
 interface Waiting extends Observation {
   id: string;
@@ -28,7 +29,7 @@ const FINALITY: Record<Outcome, number> = { open: 0, connected: 1, refused: 2 };
 /** Leaves out the last steps if there are too many. */
 function toJson(steps: Observation['steps']): string {
   const kept = [...steps];
-  while (kept.length > 1 && JSON.stringify(kept).length > LONGEST_STEPS) kept.pop();
+  while (kept.length > 1 && JSON.stringify(kept).length > MAX_STEPS_LENGTH) kept.pop();
   return JSON.stringify(kept);
 }
 
@@ -44,7 +45,7 @@ function toRow(attemptId: string, observations: Waiting[], now: number): NewTrac
     account_id: observations.find((one) => one.accountId)?.accountId ?? null,
     status: final.outcome,
     steps: toJson(steps),
-    expires_at: new Date(now + DAY_MS),
+    expires_at: new Date(now + TRACE_LIFETIME_MS),
   };
 }
 
@@ -55,7 +56,7 @@ function toRow(attemptId: string, observations: Waiting[], now: number): NewTrac
 export function createRecorder(knex: Knex) {
   const admission = createAdmission();
   let waiting: Waiting[] = [];
-  let rowsSinceTrim = TRIM_AFTER;
+  let rowsSinceTrim = TRIM_AFTER_ROWS;
 
   /** Decides whether an observation is written, and names its attempt as far as this server knows it. */
   function decide(one: Observation): Waiting | undefined {
@@ -100,7 +101,7 @@ export function createRecorder(knex: Knex) {
       attempts.delete(attemptId);
       for (const one of all) {
         one.tries += 1;
-        if (one.tries < MOST_TRIES) waiting.push(one);
+        if (one.tries < MAX_TRIES) waiting.push(one);
       }
     }
     const rows = [...attempts].map(([attemptId, all]) => toRow(attemptId, all, now));
@@ -111,7 +112,7 @@ export function createRecorder(knex: Knex) {
   return {
     /** Takes what a request did. */
     record(observation: Observation): void {
-      if (waiting.length >= MOST_WAITING) return;
+      if (waiting.length >= MAX_WAITING) return;
       const decided = decide(observation);
       if (decided) waiting.push(decided);
     },
@@ -128,11 +129,11 @@ export function createRecorder(knex: Knex) {
       try {
         written = await writeAll(observations, now);
       } catch (error) {
-        waiting = [...observations, ...waiting].slice(0, MOST_WAITING);
+        waiting = [...observations, ...waiting].slice(0, MAX_WAITING);
         throw error;
       }
       rowsSinceTrim += written;
-      if (rowsSinceTrim >= TRIM_AFTER) {
+      if (rowsSinceTrim >= TRIM_AFTER_ROWS) {
         rowsSinceTrim = 0;
         await trim(knex);
       }

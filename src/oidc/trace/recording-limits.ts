@@ -1,7 +1,7 @@
 const MINUTE_MS = 60_000;
 
 /** So many keys of buckets and so many attempts are remembered. The oldest are forgotten. */
-const REMEMBERED = 5000;
+const MAX_REMEMBERED = 5000;
 
 /** How many can be taken at once, and how many more each minute. */
 interface Rate {
@@ -30,7 +30,7 @@ function addBounded<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
   const [oldest] = map.keys();
-  if (map.size > REMEMBERED && oldest !== undefined) map.delete(oldest);
+  if (map.size > MAX_REMEMBERED && oldest !== undefined) map.delete(oldest);
 }
 
 /** Token buckets: `canTake` whether one is left, `take` takes it. */

@@ -44,19 +44,19 @@ export interface Observation {
   begins: boolean;
 }
 
-const LONGEST_URI = 200;
-const LONGEST_TEXT = 200;
-const LONGEST_ID = 40;
+const MAX_URI_LENGTH = 200;
+const MAX_TEXT_LENGTH = 200;
+const MAX_ID_LENGTH = 40;
 
 /** @returns at most 200 characters in one line */
 export const shorten = (text: string | undefined) =>
-  text?.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ').slice(0, LONGEST_TEXT);
+  text?.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ').slice(0, MAX_TEXT_LENGTH);
 
 /** @returns the address without user name, query and fragment, which may have secrets; undefined for anything else */
 export function withoutQuery(uri: unknown): string | undefined {
   const url = typeof uri === 'string' ? URL.parse(uri) : null;
   if (!url) return undefined;
-  return `${url.protocol}//${url.host}${url.pathname}`.slice(0, LONGEST_URI);
+  return `${url.protocol}//${url.host}${url.pathname}`.slice(0, MAX_URI_LENGTH);
 }
 
 /**
@@ -66,7 +66,7 @@ export function withoutQuery(uri: unknown): string | undefined {
 export function unknownClientId(id: unknown): string | undefined {
   if (typeof id !== 'string') return undefined;
   if (/^https?:\/\/[^@]*$/.test(id)) return withoutQuery(id);
-  return id.length <= LONGEST_ID && /^[\w.:~-]+$/.test(id) ? id : undefined;
+  return id.length <= MAX_ID_LENGTH && /^[\w.:~-]+$/.test(id) ? id : undefined;
 }
 
 /** Why a request was refused. */

@@ -1,11 +1,10 @@
 import type { Knex } from 'knex';
 import { toDate } from '../../database/instants.ts';
 import { uuidv7 } from '../../kit/ids.ts';
+import { MAX_ROWS } from './lifetime.ts';
 import type { Outcome, TraceStep } from './steps.ts';
 
 const TRACES = 'T_traces';
-/** The most rows, each of refused attempts and of others: refused ones are what people look for. */
-const MOST_ROWS = 1000;
 
 export interface NewTrace {
   id: string;
@@ -63,7 +62,7 @@ export async function trim(knex: Knex): Promise<void> {
   for (const isRefused of [true, false]) {
     const kind = () =>
       isRefused ? knex(TRACES).where('status', 'refused') : knex(TRACES).whereNot('status', 'refused');
-    const [oldest] = await kind().orderBy('id', 'desc').offset(MOST_ROWS).limit(1).pluck('id');
+    const [oldest] = await kind().orderBy('id', 'desc').offset(MAX_ROWS).limit(1).pluck('id');
     if (oldest !== undefined) await kind().where('id', '<=', oldest).delete();
   }
 }

@@ -14,37 +14,8 @@ import { digest } from '../../kit/ids.ts';
 import type { Logger } from '../../kit/log.ts';
 import { networkOf } from '../ip-address.ts';
 import { createAttemptLimit, UNDER_WAY_SECONDS } from './attempt-limit.ts';
+import { LIMITS, type LimitSize, MAILBOX, REQUEST_MAILBOX } from './limits.ts';
 import { DatabaseLimiter } from './store.ts';
-
-/** How many attempts an address has in how many seconds. An address is an IPv4 address, or the /64 of an IPv6 one. */
-const LIMITS = {
-  /** Failed sign-ins: more than a whole office mistypes, and too few to try one password on ten thousand accounts. */
-  signIn: { points: 50, duration: 900 },
-  /** Unknown invitation codes. */
-  invitation: { points: 20, duration: 900 },
-  /** Started passkey ceremonies, each of which writes a row. A sign-in page starts one each time it is opened. */
-  ceremony: { points: 600, duration: 900 },
-  /** Visits of services to connect an account or to sign in. Each writes a row, and asks the service. */
-  connect: { points: 100, duration: 900 },
-  /** Pushed requests of public applications, whose name anyone can use. Each writes a row. */
-  push: { points: 100, duration: 900 },
-  /** Requests of devices, the same. */
-  deviceRequest: { points: 100, duration: 900 },
-  /** Applications that register themselves. Each writes a row. A run of a conformance suite registers some dozens. */
-  registration: { points: 100, duration: 3600 },
-  /** Documents in the place of a registration, which this server fetches from wherever a request says. */
-  metadataDocument: { points: 60, duration: 900 },
-  /** Codes of devices that do not exist: nobody types that many wrong (RFC 8628 section 5.1). */
-  userCode: { points: 20, duration: 900 },
-  /** Requested messages, to any account. */
-  reset: { points: 10, duration: 900 },
-};
-
-/** Messages to one mailbox, from any address, and whether an account has it or not. */
-const MAILBOX = { points: 5, duration: 3600 };
-
-/** Messages about sign-ins that an application started without a browser. Apart, so that they do not use up those of the owner. */
-const REQUEST_MAILBOX = { points: 5, duration: 3600 };
 
 /** The limit of one address. All requests whose address is unknown (`undefined`) share one. */
 export interface AddressLimit {
@@ -140,11 +111,12 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
   const redis = deps.redisUrl === undefined ? undefined : connect(deps.redisUrl, deps.log);
   const failed = (err: unknown) =>
     deps.log.warn({ err }, 'The database did not count an attempt: this server limits addresses by itself');
-  function limiterOf(name: string, size: { points: number; duration: number }): RateLimiterAbstract {
+  function limiterOf(name: string, { attempts: points, seconds: duration }: LimitSize): RateLimiterAbstract {
     const options = {
-      ...size,
+      points,
+      duration,
       keyPrefix: `latchkey:${name}`,
-      insuranceLimiter: new RateLimiterMemory({ ...size, keyPrefix: name }),
+      insuranceLimiter: new RateLimiterMemory({ points, duration, keyPrefix: name }),
     };
     return redis
       ? new RateLimiterRedis({ ...options, storeClient: redis, rejectIfRedisNotReady: true })
@@ -154,14 +126,14 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
   const requestMailbox = limiterOf('requestMailbox', REQUEST_MAILBOX);
   const signIns = limiterOf('signIn', LIMITS.signIn);
   const signInsUnderWay = limiterOf('signInUnderWay', {
-    points: LIMITS.signIn.points,
-    duration: UNDER_WAY_SECONDS,
+    attempts: LIMITS.signIn.attempts,
+    seconds: UNDER_WAY_SECONDS,
   });
   const trySignIn = createAttemptLimit(signIns, signInsUnderWay, refused);
   const callLimiters = new Map<string, RateLimiterAbstract>();
   function callLimiter({ requests, seconds }: { requests: number; seconds: number }): RateLimiterAbstract {
     const name = `call:${requests}/${seconds}`;
-    const limiter = callLimiters.get(name) ?? limiterOf(name, { points: requests, duration: seconds });
+    const limiter = callLimiters.get(name) ?? limiterOf(name, { attempts: requests, seconds });
     callLimiters.set(name, limiter);
     return limiter;
   }
@@ -175,7 +147,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     registration: limit(limiterOf('registration', LIMITS.registration)),
     metadataDocument: limit(limiterOf('metadataDocument', LIMITS.metadataDocument)),
     userCode: limit(limiterOf('userCode', LIMITS.userCode)),
-    reset: limit(limiterOf('reset', LIMITS.reset)),
+    mail: limit(limiterOf('mail', LIMITS.mail)),
     async countMessage(email) {
       await mailbox.consume(digest(email)).catch(refused);
     },
