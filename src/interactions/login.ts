@@ -2,8 +2,10 @@ import type { Context } from 'koa';
 import type { Service } from '../connections/services/service-config.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { MAX_PASSWORD_LENGTH } from '../identity/fields.ts';
+import { findFailedSignIn } from '../identity/passwords/authenticate.ts';
 import { uncertain } from '../identity/passwords/recent-outage.ts';
 import { OWN_CLIENT_ID } from '../oidc/clients/own-client.ts';
+import { setFailedSignIn } from '../oidc/trace/failed-sign-in.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
@@ -98,6 +100,9 @@ export function createLogin(deps: LoginDeps) {
     );
     if (!accountId) {
       const retryAfter = deps.secondsUncertain();
+      const failed = findFailedSignIn() ?? { accountId: undefined, reason: 'unknown_account' };
+      if (retryAfter === 0)
+        setFailedSignIn(currentUnit(), { interaction: details, says: SIGN_IN_FAILED, ...failed });
       const alert = retryAfter > 0 ? uncertain(retryAfter) : SIGN_IN_FAILED;
       return showLogin(ctx, details, { username, alert, retryAfter });
     }

@@ -5,7 +5,7 @@ import { UnsecuredJWT } from 'jose';
 import { pino } from 'pino';
 import { projectPath } from '../../src/kit/project-root.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
-import { Browser } from '../support/browser.ts';
+import { Browser, formOf } from '../support/browser.ts';
 import {
   answerOf,
   authorization,
@@ -57,6 +57,13 @@ async function open(t: Parameters<typeof startServer>[0]) {
   };
 }
 
+async function refusedSignIn(server: { issuer: string }, client: ClientDocument): Promise<Response> {
+  const browser = new Browser(server.issuer);
+  const page = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+  const { action, fields } = await formOf(page);
+  return browser.post(action, { ...fields, username: 'ada', password: 'a wrong password' });
+}
+
 describe('the page "It does not connect" quotes the server:', () => {
   test('the pages that a visitor stays on', async (t) => {
     const { server, ada, client, browser, request } = await open(t);
@@ -69,6 +76,7 @@ describe('the page "It does not connect" quotes the server:', () => {
         await request(client, { client_id: 'unknown' }),
         await request(client, { redirect_uri: 'https://fieldnotes.example/cb/' }),
         await request(client, { redirect_uri: undefined }),
+        await refusedSignIn(server, client),
         await browser().get('/interaction/gone'),
         await request(client, { state: 'x'.repeat(2100) }),
         await signedIn.browser.get(`/session/end?${target}`),

@@ -3,7 +3,15 @@ import { describe, test } from 'node:test';
 import { purge } from '../../src/maintenance/purge.ts';
 import { createRecorder } from '../../src/oidc/trace/recorder.ts';
 import { Browser } from '../support/browser.ts';
-import { answerOf, authorization, authorizeUrl, redeem, walk } from '../support/builders/authorization.ts';
+import {
+  answerOf,
+  authorization,
+  authorizeUrl,
+  call,
+  redeem,
+  walk,
+} from '../support/builders/authorization.ts';
+import { askForCode, connect, createDeviceClient, poll } from '../support/builders/device.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
 
@@ -35,6 +43,42 @@ for (const engine of engines) {
           [['connected', 'ada', 'token', 'use']],
         );
         assert.ok(stories[0]?.steps.some(({ step }) => step === 'consent'));
+      }
+    });
+
+    test('two servers tell one story of a pushed request and of a device', async (t) => {
+      const one = await startServer(t, engine);
+      const two = await startServer(t, engine, { storage: one.storage, config: { issuer: one.issuer } });
+      const elsewhere = { issuer: `http://127.0.0.1:${two.config.port}` };
+      const ada = await one.createAccount();
+      const client = await one.createClient({ requirePar: true });
+      const { params, verifier } = authorization(client);
+      const pushed = await call(elsewhere, client, '/request', params);
+      await two.services.traces.write();
+      const request = {
+        verifier,
+        params: { client_id: client.client_id, request_uri: String(pushed.body.request_uri) },
+      };
+      const code = answerOf(await walk(new Browser(one.issuer), request, ada)).get('code');
+      await one.services.traces.write();
+      const redirect = { redirect_uri: params.redirect_uri };
+      assert.equal((await redeem(elsewhere, client, request, code, redirect)).status, 200);
+
+      const device = await createDeviceClient(one);
+      const asked = await askForCode(elsewhere, device);
+      await connect(one, asked.user_code, ada);
+      assert.equal((await poll(elsewhere, device, asked.device_code)).status, 200);
+      for (const server of [two, one, two]) await server.services.traces.write();
+      const expected = [
+        [client, 'push, request, sign_in, consent, code, token'],
+        [device, 'request, sign_in, consent, device, token'],
+      ] as const;
+      for (const [{ client_id: clientId }, steps] of expected) {
+        const { stories } = await two.services.traces.list({ clientId, limit: 10 });
+        const names = stories.map((story) =>
+          story.steps.map(({ step }) => step).filter((step) => step !== 'registration'),
+        );
+        assert.deepEqual(names.map(String), [steps.replaceAll(' ', '')]);
       }
     });
 

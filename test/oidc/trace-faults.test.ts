@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 import type { Fault } from '../../src/oidc/trace/fault-types.ts';
 import { findFault } from '../../src/oidc/trace/find-fault.ts';
-import { PAGE_FAULTS, REQUEST_FAULTS } from '../../src/oidc/trace/request-faults.ts';
+import { PAGE_FAULTS, REQUEST_FAULTS, SIGN_IN_FAULTS } from '../../src/oidc/trace/request-faults.ts';
 import { unknownClientId, withoutQuery } from '../../src/oidc/trace/steps.ts';
 import { GRANT_FAULTS, TOKEN_FAULTS, USE_FAULTS } from '../../src/oidc/trace/token-faults.ts';
 
@@ -27,6 +27,7 @@ function rowsUnder(heading: string): string[][] {
 test('the causes and remedies are those of docs/connect/it-does-not-connect.md', () => {
   const tables: [string, Fault[]][] = [
     ['the page says', PAGE_FAULTS],
+    ['`latchkey trace` names', SIGN_IN_FAULTS],
     ['the application gets', REQUEST_FAULTS],
     ['`/token` answers', TOKEN_FAULTS],
     ['`detail` in the log', GRANT_FAULTS],

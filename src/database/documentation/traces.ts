@@ -8,7 +8,7 @@ export const traces: Record<string, TableDescription> = {
       'What happened in an attempt of an application to connect, for `latchkey trace` and `/admin/trace`. Written by a job some seconds after the request.',
     columns: {
       attempt_id:
-        'What the rows of one attempt have in common, whichever server wrote them: the id of its authorization request, else of its code, else made up.',
+        'What the rows of one attempt have in common, whichever server wrote them: the id of its authorization request, else of its code, else of the application that registered itself, else made up.',
       client_id:
         'The `client_id` of the application, also of one that is not registered; NULL if there was none.',
       account_id: 'The account, once it is known.',

@@ -1,5 +1,6 @@
 import { createEventLimit, FAILURES_PER_HOUR } from '../../audit/event-limit.ts';
 import { recordEvent } from '../../audit/index.ts';
+import { currentUnit } from '../../database/unit-of-work.ts';
 import { normalise } from '../fields.ts';
 import { type Attempt, assertTimely, beginAttempt, failAttempt, releaseAttempt } from './attempt-counters.ts';
 import type { PasswordHashing } from './hashing.ts';
@@ -41,7 +42,19 @@ function attemptCounter(stored: StoredPassword | undefined) {
     : { table: 'T_known_browsers' as const, id: browserId, isLocked };
 }
 
-/** For the audit log only: the user gets one constant sentence. */
+/** Why a sign-in failed. */
+interface FailedSignIn {
+  accountId: string | undefined;
+  reason: string;
+}
+
+const FAILED = 'passwords.failed-sign-in';
+
+/** Why the sign-in of this request failed, for operators only. Undefined if no password was compared. */
+export const findFailedSignIn = (): FailedSignIn | undefined =>
+  currentUnit().memory.get(FAILED) as FailedSignIn | undefined;
+
+/** For operators only: the user gets one constant sentence. */
 function failureCode(stored: StoredPassword | undefined, isAllowed: boolean, matches: boolean): string {
   if (!stored) return 'unknown_account';
   if (!isAllowed) return 'password_locked';
@@ -101,12 +114,11 @@ export function createAuthentication(deps: {
         release: () => releaseAttempt(attempted, outage.recordOutage),
       };
     }
+    const reason = failureCode(stored, attempted !== undefined, matches);
+    const failed: FailedSignIn = { accountId: stored?.accountId, reason };
+    currentUnit().memory.set(FAILED, failed);
     await failAttempt(attempted, () =>
-      recordFailure({
-        accountId: stored?.accountId ?? null,
-        clientId,
-        errorCode: failureCode(stored, attempted !== undefined, matches),
-      }),
+      recordFailure({ accountId: stored?.accountId ?? null, clientId, errorCode: reason }),
     ).catch(throwOutage);
     return undefined;
   }

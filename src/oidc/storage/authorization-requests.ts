@@ -10,6 +10,7 @@ import {
   findEndedInteraction,
   setBegunInteraction,
   setEndedInteraction,
+  setFoundRequest,
   setStoredRequest,
 } from './request-links.ts';
 import { createVisitorRequests, rowIdOf } from './visitor-requests.ts';
@@ -123,6 +124,7 @@ export class AuthorizationRequests {
   async find(id: string): Promise<Payload | undefined> {
     const known = await this.#find(id);
     if (!known) return undefined;
+    setFoundRequest(currentUnit(), known.id);
     const payload = JSON.parse(known.json);
     if (payload.sealed) {
       const opened = this.#secrets.open(payload.sealed, place(known.id));

@@ -84,6 +84,17 @@ export function findIssuedCode(unit: UnitOfWork): IssuedCode | undefined {
   return unit.memory.get(ISSUED) as IssuedCode | undefined;
 }
 
+const FOUND = 'oidc.found-request';
+
+/** Remembers the id that the row of the authorization request has or gets, whose interaction this request has found. */
+export function setFoundRequest(unit: UnitOfWork, id: string): void {
+  unit.memory.set(FOUND, id);
+}
+
+export function findFoundRequest(unit: UnitOfWork): string | undefined {
+  return unit.memory.get(FOUND) as string | undefined;
+}
+
 const STORED = 'oidc.stored-request';
 
 /** Remembers the row of the authorization request whose interaction this request stores. */

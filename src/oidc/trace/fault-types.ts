@@ -1,5 +1,13 @@
 /** Where something has to change. `either`: in the application or in its registration here. */
-export type Whose = 'application' | 'registration' | 'either' | 'account' | 'user' | 'clock' | 'unknown';
+export type Whose =
+  | 'application'
+  | 'registration'
+  | 'either'
+  | 'account'
+  | 'user'
+  | 'sign_in'
+  | 'clock'
+  | 'unknown';
 
 /** Why attempts stop, and what to change. In backquotes: what is typed or sent. */
 export interface Fault {

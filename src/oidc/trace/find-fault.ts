@@ -1,5 +1,5 @@
 import type { Fault, Whose } from './fault-types.ts';
-import { PAGE_FAULTS, REQUEST_FAULTS } from './request-faults.ts';
+import { PAGE_FAULTS, REQUEST_FAULTS, SIGN_IN_FAULTS } from './request-faults.ts';
 import type { StepName, TraceStep } from './steps.ts';
 import { GRANT_FAULTS, TOKEN_FAULTS, USE_FAULTS } from './token-faults.ts';
 
@@ -10,6 +10,7 @@ export const WHOSE: Record<Whose, string> = {
   account: 'the account, which may have too little',
   user: 'nobody: the user decided so, or started again',
   clock: 'the clock of the application’s computer',
+  sign_in: 'the user, or the account: the sign-in failed',
   unknown: 'not known',
 };
 
@@ -74,6 +75,23 @@ export const NEVER_EXCHANGED: Fault = {
   remedy: 'look into the log of the application, and open the discovery address from its computer',
 };
 
+/** A registration, or a pushed request, to which no browser came. */
+export const NEVER_ASKED: Fault = {
+  says: 'no authorization request',
+  whose: 'application',
+  cause:
+    'no user has signed in since. The application did not send its browser to `/auth`, or the user left the page',
+  remedy: 'look at the address to which the application sends the browser, and sign in there to the end',
+};
+
+/** A device that did not ask again. */
+export const NEVER_POLLED: Fault = {
+  says: 'no token request',
+  whose: 'application',
+  cause: 'the device did not ask `/token` again after its user had connected it',
+  remedy: 'start again on the device, and keep its program running until it is connected',
+};
+
 /** A page that waits for the user. */
 export const USER_AWAITED: Fault = {
   says: 'no answer',
@@ -89,7 +107,7 @@ const UNKNOWN: Fault = {
   remedy: 'compare it with docs/connect/it-does-not-connect.md, and look for the same time in the log',
 };
 
-const ABOUT_REQUESTS = [...PAGE_FAULTS, ...REQUEST_FAULTS];
+const ABOUT_REQUESTS = [...SIGN_IN_FAULTS, ...PAGE_FAULTS, ...REQUEST_FAULTS];
 const ABOUT_TOKENS = [...GRANT_FAULTS, ...TOKEN_FAULTS, ...USE_FAULTS];
 
 /** The same answer can have another cause at another endpoint. */

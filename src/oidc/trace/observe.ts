@@ -5,19 +5,18 @@ import type { Logger } from '../../kit/log.ts';
 import { addressOf } from '../../web/ip-address.ts';
 import { OWN_CLIENT_ID } from '../clients/own-client.ts';
 import { CODE_REPLAY } from '../engine/errors.ts';
-import {
-  findConsumedRow,
-  findEndedInteraction,
-  findIssuedCode,
-  findStoredRequest,
-} from '../storage/request-links.ts';
+import { findConsumedRow, findEndedInteraction, findIssuedCode } from '../storage/request-links.ts';
 import { findPresentedFamily } from '../storage/token-families.ts';
-import { hashTokenValue } from '../storage/token-values.ts';
+import { findPushName, idsOf, isDeviceRoute } from './attempt-ids.ts';
+import { observeBeginning } from './beginnings.ts';
+import { observeFailedSignIn } from './failed-sign-in.ts';
 import {
+  endOfSecond,
   type Observation,
   type RefusedRequest,
   type StepName,
   shorten,
+  stepAt,
   type TraceStep,
   unknownClientId,
   withoutQuery,
@@ -31,6 +30,8 @@ const STEP_OF_ROUTE: Record<string, StepName> = {
   resume: 'request',
   pushed_authorization_request: 'request',
   device_authorization: 'request',
+  code_verification: 'device',
+  device_resume: 'device',
   token: 'token',
   userinfo: 'use',
   introspection: 'use',
@@ -46,8 +47,6 @@ const FIRST_GRANTS = new Set([
   'urn:openid:params:grant-type:ciba',
 ]);
 
-const stepAt = (step: StepName, at = Date.now()): TraceStep => ({ at: new Date(at).toISOString(), step });
-
 /** The answer to a code or token that another request used at the same moment, which the engine knows nothing of. */
 const REPLAY: RefusedRequest = { error: 'invalid_grant', detail: CODE_REPLAY };
 
@@ -55,10 +54,11 @@ const REPLAY: RefusedRequest = { error: 'invalid_grant', detail: CODE_REPLAY };
 function authorizationSteps(oidc: OidcContext, unit: UnitOfWork): TraceStep[] {
   const ended = findEndedInteraction(unit);
   // The interaction knows the second in which it began.
-  const request = stepAt('request', ended && Math.min(Date.now(), ended.iat * 1000 + 999));
+  const request = stepAt('request', ended && endOfSecond(ended.iat));
   request.redirectUri = withoutQuery(oidc.params?.redirect_uri);
   const answered = oidc.result ?? {};
   return [
+    ...(findPushName(oidc) ? [stepAt('push', Date.parse(request.at))] : []),
     request,
     ...(answered.login ? [stepAt('sign_in')] : []),
     ...(answered.consent ? [stepAt('consent')] : []),
@@ -86,17 +86,20 @@ function findRefusal(ctx: Context, unit: UnitOfWork): RefusedRequest | undefined
   return ctx.path === '/token/introspection' && body?.active === false ? { error: 'inactive' } : undefined;
 }
 
-/** The ids by which every server recognizes the attempt. */
-function idsOf(name: StepName, oidc: OidcContext, unit: UnitOfWork) {
-  const issued = findIssuedCode(unit);
-  const code = name === 'token' ? oidc.body?.code : undefined;
-  const isOwn = name === 'token' || name === 'use';
-  return {
-    requestId: isOwn ? undefined : (findEndedInteraction(unit)?.id ?? findStoredRequest(unit)),
-    codeId:
-      issued?.id ?? (isOwn ? (findPresentedFamily(unit)?.id ?? findConsumedRow(unit)?.family) : undefined),
-    codeHash: issued?.key ?? (typeof code === 'string' ? hashTokenValue(code) : undefined),
-  };
+/** What the user of a device did, once they have signed in or answered: anyone can do what comes before. */
+function observeDevice(oidc: OidcContext, found: Omit<Observation, 'steps' | 'outcome' | 'begins'>) {
+  const code = oidc.deviceCode as
+    | { iat: number; clientId: string; accountId?: string; error?: string; errorDescription?: string }
+    | undefined;
+  const answered = oidc.result ?? {};
+  if (!code || !(answered.login || code.accountId || code.error)) return undefined;
+  const steps = [stepAt('request', endOfSecond(code.iat))];
+  if (answered.login) steps.push(stepAt('sign_in'));
+  if (answered.consent) steps.push(stepAt('consent'));
+  const { error, errorDescription: description } = code;
+  if (code.accountId || error) steps.push({ ...stepAt('device'), error, description });
+  const outcome = error ? ('refused' as const) : ('open' as const);
+  return { ...found, clientId: code.clientId, steps, outcome, begins: true };
 }
 
 /** @returns what the request did, or undefined when that is no step of an attempt */
@@ -112,6 +115,7 @@ function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
     clientId: clientId ?? unknownClientId(oidc.params?.client_id),
     accountId: family?.accountId ?? oidc.account?.accountId,
   };
+  if (isDeviceRoute(oidc.route)) return ctx.state.failedGuard ? undefined : observeDevice(oidc, found);
   const refusal = findRefusal(ctx, unit);
   const isBrowser = oidc.route === 'authorization' || oidc.route === 'resume';
   if (refusal) {
@@ -125,7 +129,8 @@ function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
     if (!found.requestId && !found.codeId) return undefined;
     return { ...found, steps: authorizationSteps(oidc, unit), outcome: 'open', begins: true };
   }
-  if (ctx.status !== 200 || name === 'request' || name === 'registration') return undefined;
+  if (name === 'request' || name === 'registration') return observeBeginning(ctx, oidc, found);
+  if (ctx.status !== 200) return undefined;
   if (name === 'token' && !FIRST_GRANTS.has(String(oidc.params?.grant_type))) return undefined;
   return { ...found, steps: [stepAt(name)], outcome: 'connected', begins: found.codeId === undefined };
 }
@@ -176,9 +181,11 @@ export function traceRequests(record: (observation: Observation) => void, log: L
   return async (ctx, next) => {
     await next();
     const { oidc } = ctx as unknown as Partial<KoaContextWithOIDC>;
-    if (!oidc || !ctx.state.unit) return;
+    if (!ctx.state.unit) return;
     try {
-      follow(ctx, oidc, ctx.state.unit);
+      const failed = observeFailedSignIn(ctx.state.unit);
+      if (failed) record(failed);
+      else if (oidc) follow(ctx, oidc, ctx.state.unit);
     } catch (error) {
       log.warn({ event: 'trace', err: error });
     }

@@ -3,7 +3,7 @@ import { uuidv7 } from '../../kit/ids.ts';
 import { TRACE_LIFETIME_MS } from './lifetime.ts';
 import { createAdmission } from './recording-limits.ts';
 import type { Observation, Outcome } from './steps.ts';
-import { addRows, findCodes, findKnownAttempts, type NewTrace, trim } from './store.ts';
+import { addRows, findCodes, findKnownAttempts, joinAttempts, type NewTrace, trim } from './store.ts';
 
 /** Observations that wait for the next write. Further ones are dropped. */
 const MAX_WAITING = 500;
@@ -33,6 +33,12 @@ function toJson(steps: Observation['steps']): string {
   return JSON.stringify(kept);
 }
 
+/** A request that was pushed has its own name until it leads to a sign-in, as a registration has until a request. */
+function lastName(names: Map<string, string>, name: string): string {
+  const next = names.get(name);
+  return next === undefined || next === name ? name : lastName(names, next);
+}
+
 /** One row for everything that was observed of one attempt since the last write. */
 function toRow(attemptId: string, observations: Waiting[], now: number): NewTrace {
   const steps = observations.flatMap((one) => one.steps).sort((a, b) => a.at.localeCompare(b.at));
@@ -58,39 +64,66 @@ export function createRecorder(knex: Knex) {
   let waiting: Waiting[] = [];
   let rowsSinceTrim = TRIM_AFTER_ROWS;
 
+  /** One that is not written decides nothing about the rest of its attempt. */
+  function decideBeginning(one: Waiting): Waiting | undefined {
+    // Anyone can register any number of applications.
+    const step = one.steps.at(-1)?.step;
+    const owner = step === 'registration' ? '' : one.clientId;
+    if (!admission.admitBeginning(`${owner} ${step}`)) return undefined;
+    admission.remember([one.requestId, one.codeHash], { isAdmitted: true, attemptId: one.requestId });
+    return one;
+  }
+
   /** Decides whether an observation is written, and names its attempt as far as this server knows it. */
   function decide(one: Observation): Waiting | undefined {
     const id = uuidv7();
     const ids = [one.requestId, one.codeId, one.codeHash];
     const known = admission.find(ids);
     const attemptId = one.requestId ?? known?.attemptId;
+    if (one.isBeginning) return decideBeginning({ ...one, id, attemptId, isUncertain: false, tries: 0 });
     const isUncertain = known === undefined && !one.begins && one.outcome !== 'refused';
     if (isUncertain) return { ...one, id, attemptId, isUncertain, tries: 0 };
     let isAdmitted = known?.isAdmitted;
     if (one.outcome === 'refused') {
       const { error, parameter } = one.steps.at(-1) ?? {};
-      isAdmitted = admission.admitFailure(known ? known.attemptId : `${one.clientId} ${error} ${parameter}`);
+      isAdmitted = admission.admitFailure(known?.attemptId ?? `${one.clientId} ${error} ${parameter}`);
     } else isAdmitted ??= admission.admitSuccess(`${one.clientId} ${one.accountId}`);
-    if (attemptId !== undefined || one.codeId !== undefined)
-      admission.remember(ids, { isAdmitted, attemptId: attemptId ?? String(one.codeId) });
+    const name = attemptId ?? one.codeId;
+    // A refused code of another server: the database knows its attempt.
+    if (name !== undefined || one.outcome !== 'refused')
+      admission.remember(ids, { isAdmitted, attemptId: name });
     return isAdmitted ? { ...one, id, attemptId, isUncertain, tries: 0 } : undefined;
   }
 
-  /** An attempt is named by its authorization request if it has one, which the row of the code names. */
-  async function groupByAttempt(observations: Waiting[]): Promise<Map<string, Waiting[]>> {
+  /**
+   * An attempt is named by its authorization request if it has one, which the row of the code names. What was observed earlier
+   * gets the same name.
+   */
+  async function groupByAttempt(
+    observations: Waiting[],
+  ): Promise<{ attempts: Map<string, Waiting[]>; names: Map<string, string> }> {
     const codes = await findCodes(
       knex,
       observations.filter((one) => one.attemptId === undefined),
     );
-    return Map.groupBy(observations, (one) => {
+    const names = new Map<string, string>();
+    const named = Map.groupBy(observations, (one) => {
       const code = codes.get(one.codeId ?? '') ?? codes.get(one.codeHash ?? '');
       one.accountId ??= code?.accountId;
-      return one.attemptId ?? code?.attemptId ?? one.codeId ?? one.id;
+      const name = one.attemptId ?? code?.attemptId ?? one.codeId ?? one.id;
+      for (const earlier of one.earlierIds ?? []) if (!names.has(earlier)) names.set(earlier, name);
+      return name;
     });
+    const attempts = new Map<string, Waiting[]>();
+    for (const [name, all] of named) {
+      const last = lastName(names, name);
+      attempts.set(last, [...(attempts.get(last) ?? []), ...all]);
+    }
+    return { attempts, names };
   }
 
   async function writeAll(observations: Waiting[], now: number): Promise<number> {
-    const attempts = await groupByAttempt(observations);
+    const { attempts, names } = await groupByAttempt(observations);
     const uncertain = [...attempts].filter(([, all]) => all.every((one) => one.isUncertain));
     const known = await findKnownAttempts(
       knex,
@@ -105,6 +138,7 @@ export function createRecorder(knex: Knex) {
       }
     }
     const rows = [...attempts].map(([attemptId, all]) => toRow(attemptId, all, now));
+    for (const [earlier, name] of names) await joinAttempts(knex, earlier, lastName(names, name));
     await addRows(knex, rows);
     return rows.length;
   }

@@ -18,12 +18,14 @@ const RATES = {
   fault: { burst: 10, perMinute: 1 },
   successes: { burst: 100, perMinute: 60 },
   failures: { burst: 100, perMinute: 60 },
+  beginning: { burst: 10, perMinute: 1 },
+  beginnings: { burst: 50, perMinute: 10 },
 } satisfies Record<string, Rate>;
 
-/** Whether an attempt is recorded, and its id. */
+/** Whether an attempt is recorded, and its id; undefined if only the database knows it. */
 interface Decision {
   isAdmitted: boolean;
-  attemptId: string;
+  attemptId: string | undefined;
 }
 
 function addBounded<T>(map: Map<string, T>, key: string, value: T): void {
@@ -57,10 +59,16 @@ export function createAdmission(now: () => number = Date.now) {
     fault: createBuckets(RATES.fault, now),
     successes: createBuckets(RATES.successes, now),
     failures: createBuckets(RATES.failures, now),
+    beginning: createBuckets(RATES.beginning, now),
+    beginnings: createBuckets(RATES.beginnings, now),
   };
   const decided = new Map<string, Decision>();
 
-  function tryTake(kind: 'account' | 'fault', key: string, all: 'successes' | 'failures'): boolean {
+  function tryTake(
+    kind: 'account' | 'fault' | 'beginning',
+    key: string,
+    all: 'successes' | 'failures' | 'beginnings',
+  ): boolean {
     if (!buckets[kind].canTake(key) || !buckets[all].canTake('')) return false;
     buckets[kind].take(key);
     buckets[all].take('');
@@ -84,5 +92,7 @@ export function createAdmission(now: () => number = Date.now) {
     admitSuccess: (owner: string) => tryTake('account', owner, 'successes'),
     /** @param fault the attempt, or if it is not known the application, the error and the parameter */
     admitFailure: (fault: string) => tryTake('fault', fault, 'failures'),
+    /** @param step the application and the step */
+    admitBeginning: (step: string) => tryTake('beginning', step, 'beginnings'),
   };
 }

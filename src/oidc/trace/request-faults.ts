@@ -27,6 +27,13 @@ export const PAGE_FAULTS: Fault[] = [
     pattern: /^invalid_request: missing required parameter 'redirect_uri'$/,
   },
   {
+    says: 'That username and password do not match. Check both and try again.',
+    whose: 'sign_in',
+    cause:
+      'the password is wrong or locked, or no account that is active has that username or confirmed address',
+    remedy: '`latchkey trace` says which',
+  },
+  {
     says: 'This sign-in has ended',
     whose: 'user',
     cause: 'it was completed already, the page was open for too long, or its cookies are missing',
@@ -40,6 +47,34 @@ export const PAGE_FAULTS: Fault[] = [
     cause: 'the application puts its own data into `state`',
     remedy: "keep the data in the application's session",
     pattern: /a state of \d+ characters/,
+  },
+];
+
+/** Why a username and a password do not match. Only the log, the audit log and the trace say it. */
+export const SIGN_IN_FAULTS: Fault[] = [
+  {
+    says: 'wrong_password',
+    whose: 'sign_in',
+    cause: 'the password is wrong',
+    remedy: 'try again, or reset it at `/forgot`',
+  },
+  {
+    says: 'unknown_account',
+    whose: 'sign_in',
+    cause: 'no account with a password has that username or confirmed address',
+    remedy: '`latchkey account list` shows the usernames. People without a password sign in with a passkey',
+  },
+  {
+    says: 'password_locked',
+    whose: 'sign_in',
+    cause: 'the password is locked after too many failed attempts in a row',
+    remedy: 'wait 15 minutes, or reset it at `/forgot`. `latchkey db report locked` lists locked accounts',
+  },
+  {
+    says: 'disabled_account',
+    whose: 'sign_in',
+    cause: 'the account is disabled',
+    remedy: '`latchkey account enable USERNAME`',
   },
 ];
 
@@ -118,6 +153,7 @@ export const REQUEST_FAULTS: Fault[] = [
   },
   {
     says: 'access_denied: the user denied access',
+    pattern: /^access_denied/,
     whose: 'user',
     cause: 'the user chose not to allow it',
     remedy: 'nothing',

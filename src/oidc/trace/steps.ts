@@ -2,10 +2,12 @@
 export type StepName =
   | 'discovery'
   | 'registration'
+  | 'push'
   | 'request'
   | 'sign_in'
   | 'consent'
   | 'code'
+  | 'device'
   | 'token'
   | 'use'
   | 'refresh';
@@ -42,7 +44,22 @@ export interface Observation {
   accountId?: string | undefined;
   /** Whether the request begins an attempt. */
   begins: boolean;
+  /**
+   * Whether it is a step before the user has signed in, such as a wrong password or a pushed request. The story is complete
+   * without it, and it is recorded less often: most of these requests can be sent by anyone.
+   */
+  isBeginning?: boolean;
+  /** Names of attempts, if there are any, that are the beginning of this one. */
+  earlierIds?: string[];
 }
+
+/** The time of something of which only the second is known, in milliseconds since 1970. */
+export const endOfSecond = (seconds: number) => Math.min(Date.now(), seconds * 1000 + 999);
+
+export const stepAt = (step: StepName, at = Date.now()): TraceStep => ({
+  at: new Date(at).toISOString(),
+  step,
+});
 
 const MAX_URI_LENGTH = 200;
 const MAX_TEXT_LENGTH = 200;

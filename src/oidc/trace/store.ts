@@ -21,7 +21,8 @@ export interface NewTrace {
 /** What the rows of codes tell about the attempts that led to them. */
 export interface CodeAttempt {
   attemptId: string;
-  accountId: string;
+  /** Undefined until the user of a device has answered. */
+  accountId: string | undefined;
 }
 
 /** @returns by the id of each row and by its key */
@@ -44,7 +45,18 @@ export async function findCodes(
     const attempt = { attemptId: authorization_request_id ?? id, accountId: account_id };
     found.set(id, attempt).set(code_hash, attempt);
   }
+  const devices = await knex('T_device_codes')
+    .whereIn('code_hash', hashes)
+    .select('id', 'code_hash', 'account_id');
+  for (const { id, code_hash, account_id } of devices)
+    found.set(code_hash, { attemptId: id, accountId: account_id ?? undefined });
   return found;
+}
+
+/** Gives what is stored of an attempt another name: it has turned out to be the beginning of that one. */
+export async function joinAttempts(knex: Knex, earlier: string, attemptId: string): Promise<void> {
+  if (earlier !== attemptId)
+    await knex(TRACES).where('attempt_id', earlier).update({ attempt_id: attemptId });
 }
 
 /** @returns those of these attempts of which something is stored */

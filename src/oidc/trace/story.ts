@@ -1,5 +1,13 @@
 import type { Fault } from './fault-types.ts';
-import { answerOf, findFault, NEVER_EXCHANGED, USER_AWAITED, WHOSE } from './find-fault.ts';
+import {
+  answerOf,
+  findFault,
+  NEVER_ASKED,
+  NEVER_EXCHANGED,
+  NEVER_POLLED,
+  USER_AWAITED,
+  WHOSE,
+} from './find-fault.ts';
 import type { StepName, TraceStep } from './steps.ts';
 import type { TraceRow } from './store.ts';
 
@@ -41,10 +49,12 @@ const NEW_MS = 3_600_000;
 export const STEP_NAMES: Record<StepName, string> = {
   discovery: 'discovery',
   registration: 'registration',
+  push: 'push',
   request: 'authorize',
   sign_in: 'sign-in',
   consent: 'consent',
   code: 'code',
+  device: 'device',
   token: 'token',
   use: 'first use',
   refresh: 'refresh',
@@ -53,10 +63,12 @@ export const STEP_NAMES: Record<StepName, string> = {
 const DONE: Record<StepName, string> = {
   discovery: 'The discovery document was read from this address, perhaps by the application.',
   registration: 'The application was registered.',
+  push: 'The application pushed its request.',
   request: 'The authorization request was accepted.',
   sign_in: 'The user signed in.',
   consent: 'The user allowed it.',
   code: 'The browser was sent back with a code.',
+  device: 'The user connected the device.',
   token: 'The application got its tokens.',
   use: 'The access token was used here, and accepted.',
   refresh: 'The tokens were refreshed.',
@@ -92,6 +104,13 @@ function orderSteps(rows: TraceRow[]): TraceStep[] {
     });
 }
 
+/** What was awaited after these steps. After any other, it is the user. */
+const AWAITED: Partial<Record<StepName, Fault>> = {
+  registration: NEVER_ASKED,
+  push: NEVER_ASKED,
+  device: NEVER_POLLED,
+};
+
 function findEnding(steps: TraceStep[], now: number): { ending: Ending; fault?: Fault } {
   const last = steps.at(-1);
   if (!last) return { ending: 'waiting' };
@@ -102,7 +121,9 @@ function findEnding(steps: TraceStep[], now: number): { ending: Ending; fault?: 
   const age = now - Date.parse(last.at);
   if (last.step === 'code')
     return age > CODE_MS ? { ending: 'stopped', fault: NEVER_EXCHANGED } : { ending: 'waiting' };
-  return age > PAGE_MS ? { ending: 'stopped', fault: USER_AWAITED } : { ending: 'waiting' };
+  return age > PAGE_MS
+    ? { ending: 'stopped', fault: AWAITED[last.step] ?? USER_AWAITED }
+    : { ending: 'waiting' };
 }
 
 /** @param redirectUris the registered ones, which are named if another was sent */
@@ -130,7 +151,8 @@ export function toStory(rows: TraceRow[], now = Date.now()): Story {
   const began = steps[0]?.at ?? new Date(now).toISOString();
   const registeredAt = first?.registeredAt;
   const described = steps.map(describeStep);
-  if (registeredAt && Date.parse(began) - registeredAt.getTime() < NEW_MS)
+  const isRecorded = steps.some(({ step }) => step === 'registration');
+  if (!isRecorded && registeredAt && Date.parse(began) - registeredAt.getTime() < NEW_MS)
     described.unshift(describeStep({ at: registeredAt.toISOString(), step: 'registration' }));
   described.sort((a, b) => a.at.localeCompare(b.at));
   const { ending, fault } = findEnding(steps, now);
