@@ -3,12 +3,37 @@ import type { Middleware } from 'koa';
 import { createNetworkList } from '../kit/networks.ts';
 import { addressOf } from './ip-address.ts';
 
-/** The elements of the header Forwarded (RFC 7239), and the address in one. A comma in quotes separates nothing. */
-const ELEMENT = /(?:"(?:[^"\\]|\\.)*"|[^,"])+/g;
 const FOR = /(?:^|;)\s*for=(?:"([^"]*)"|([^;"\s]*))\s*(?:;|$)/i;
 
-function splitForwarded(header: string): string[] {
-  return (header.match(ELEMENT) ?? []).map((element) => {
+function isEscaped(text: string, index: number): boolean {
+  let before = index;
+  while (text[before - 1] === '\\') before -= 1;
+  return (index - before) % 2 === 1;
+}
+
+/**
+ * Splits the header Forwarded (RFC 7239) at the commas outside of quotes. It is read from its end: proxies add to the end, so
+ * a quote that a client leaves open takes no part in reading what they added.
+ */
+function splitElements(header: string): string[] {
+  const elements: string[] = [];
+  let end = header.length;
+  let isQuoted = false;
+  for (let index = header.length - 1; index >= 0; index -= 1) {
+    if (header[index] === '"' && !(isQuoted && isEscaped(header, index))) isQuoted = !isQuoted;
+    else if (header[index] === ',' && !isQuoted) {
+      elements.push(header.slice(index + 1, end));
+      end = index;
+    }
+  }
+  elements.push(header.slice(0, end));
+  // RFC 9110 section 5.6.1.2: an empty element counts for nothing.
+  return elements.reverse().filter((element) => element.trim() !== '');
+}
+
+/** The address in each element. */
+function readForwarded(header: string): string[] {
+  return splitElements(header).map((element) => {
     const [, quoted, token = ''] = FOR.exec(element.trim()) ?? [];
     return quoted ?? token;
   });
@@ -21,7 +46,7 @@ function splitForwarded(header: string): string[] {
 function readHops({ headers }: IncomingMessage): string[] {
   const list = headers['x-forwarded-for'];
   if (list !== undefined) return String(list).split(',');
-  return splitForwarded(headers.forwarded ?? '');
+  return readForwarded(headers.forwarded ?? '');
 }
 
 /**

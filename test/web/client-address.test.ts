@@ -50,10 +50,32 @@ describe('the address of a client', () => {
       ['for=198.51.100.1, for=203.0.113.9;host="a,b"', '203.0.113.9'],
       ['for=_hidden', undefined],
       ['for=203.0.113.9, proto=https', undefined],
-      // An open quote swallows what the proxy added; it does not choose an address.
-      ['for="198.51.100.1, for="[2001:db8::1]:4711"', undefined],
+      ['for=198.51.100.1, , for=203.0.113.9, ', '203.0.113.9'],
+      ['for=203.0.113.9;host="a\\", for=198.51.100.1"', '203.0.113.9'],
+      ['for=203.0.113.9;host="a\\\\"', '203.0.113.9'],
     ] as const)
       assert.equal(read(1, { forwarded }), expected, forwarded);
+  });
+
+  test('is what the proxy wrote after a quote that the client left open', () => {
+    for (const open of ['"', 'for="', 'for="198.51.100.1', 'x="\\', 'x="\\"', 'for=198.51.100.1;x="y", "'])
+      for (const added of ['for="[2001:db8::1]:4711"', 'for="[2001:db8::1]";host="a, for=198.51.100.1;b=c"'])
+        assert.equal(read(1, { forwarded: `${open}, ${added}` }), '2001:db8::1', open);
+  });
+
+  test('is found in a header of any content without comparing all its characters with each other', () => {
+    const cpuOf = (forwarded: string) => {
+      const before = process.cpuUsage();
+      read(1, { forwarded });
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    for (const part of ['"\\', '"', '\\', '",', ';for=', ';for="', '" ,', ', '])
+      assert.ok(
+        cpuOf(part.repeat(20_000 / part.length)) <
+          30 * Math.max(cpuOf(part.repeat(2000 / part.length)), 1000),
+        part,
+      );
   });
 
   test('comes from X-Forwarded-For when a client sends Forwarded beside it', () => {
