@@ -50,6 +50,12 @@ export interface ProxyDeps extends ChoiceDeps {
 /** A method that the service would answer with the credential, or that opens a tunnel. */
 const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
 
+/** Nobody is left to answer. The request is in the log with 499, the status that nginx uses for this. */
+function leaveUnanswered(ctx: Context): void {
+  ctx.respond = false;
+  if (!ctx.res.headersSent) ctx.res.statusCode = 499;
+}
+
 /** How a call ended that was answered with an error of ours. */
 const refusedEnd = (error: unknown): EndOfUse =>
   error instanceof LatchkeyError
@@ -59,16 +65,15 @@ const refusedEnd = (error: unknown): EndOfUse =>
 /** Aborts the call when the application ends its connection, or after the longest time. */
 function followApplication({ res }: Context): { signal: AbortSignal; isGone(): boolean; stop(): void } {
   const controller = new AbortController();
-  let gone = false;
   const late = setTimeout(
     () => controller.abort(new DOMException('The call took too long.', 'TimeoutError')),
     MAX_CALL_MS,
   );
+  const isGone = () => res.destroyed && !res.writableFinished;
   res.once('close', () => {
-    gone = !res.writableFinished;
-    if (gone) controller.abort(new DOMException('The application ended its connection.', 'AbortError'));
+    if (isGone()) controller.abort(new DOMException('The application ended its connection.', 'AbortError'));
   });
-  return { signal: controller.signal, isGone: () => gone, stop: () => clearTimeout(late) };
+  return { signal: controller.signal, isGone, stop: () => clearTimeout(late) };
 }
 
 /**
@@ -119,8 +124,9 @@ export function createProxy(
       begin(ctx, response, location);
       use.end(await passOn(res, response));
     } catch (error) {
-      use.end(following.isGone() ? { status: 'cancelled' } : refusedEnd(error));
-      throw error;
+      if (!following.isGone()) throw error;
+      use.end({ status: 'cancelled' });
+      leaveUnanswered(ctx);
     } finally {
       following.stop();
     }
