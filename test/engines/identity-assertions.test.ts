@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { call } from '../support/builders/authorization.ts';
+import type { Key } from '../support/builders/client-assertions.ts';
 import { type IdentityProvider, startIdentityProvider } from '../support/builders/identity-provider.ts';
+import { createSlowKey } from '../support/builders/slow-key.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { latchkey } from '../support/warm-command.ts';
@@ -10,9 +12,9 @@ const OPERATOR = { accountId: null };
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const TOOLS = 'https://tools.example/mcp';
 
-async function begin(t: Parameters<typeof startServer>[0], engine: EngineName) {
+async function begin(t: Parameters<typeof startServer>[0], engine: EngineName, key?: Key) {
   const server = await startServer(t, engine, { config: { allowPrivateServices: true } });
-  const provider = await startIdentityProvider(t);
+  const provider = await startIdentityProvider(t, key);
   const agent = await server.createClient({
     name: 'Agent',
     redirectUris: [],
@@ -130,6 +132,12 @@ describe('an identity assertion', () => {
     const foreign = await server.createClient();
     assert.notEqual((await send(server, foreign, await provider.sign(good))).status, 200);
     assert.equal((await present()).status, 200);
+  });
+
+  test('is refused when it is signed with a key that an application could not register', async (t) => {
+    const { present } = await begin(t, 'sqlite', await createSlowKey('slow'));
+    const { status, body } = await present();
+    assert.deepEqual([status, body.error], [400, 'invalid_grant']);
   });
 
   test('of an issuer that an operator removes is refused; the command adds, lists and removes', async (t) => {

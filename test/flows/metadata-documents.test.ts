@@ -11,6 +11,7 @@ import {
 } from '../support/builders/authorization.ts';
 import { createKey, sign } from '../support/builders/client-assertions.ts';
 import { arriveInNewBrowser, decide } from '../support/builders/consent.ts';
+import { createSlowKey } from '../support/builders/slow-key.ts';
 import { type DocumentServer, DRAFT_00, startDocumentServer } from '../support/document-server.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { shareServer } from '../support/shared-server.ts';
@@ -107,6 +108,20 @@ describe('an application whose client_id is the URL of a document', () => {
       assert.equal(withoutKey.body.error, 'invalid_client', path);
       assert.equal((await redeem(server, clientOf(id), request, String(code), assertion)).status, 200, path);
     }
+    // The rules of registered keys.
+    const slow = await createSlowKey('two');
+    documents.documents.set('/slow.json', { keys: [slow.jwk, key.jwk] });
+    const signed = documents.publish('/slow-key.json', {
+      ...rest,
+      jwks_uri: `${documents.origin}/slow.json`,
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'PS256',
+    });
+    const slowAnswer = await redeem(server, clientOf(signed), authorization(clientOf(signed)), 'x', {
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await sign(server, signed, slow),
+    });
+    assert.equal(slowAnswer.body.error, 'invalid_client');
     // Without a method that it shares with the server but `none`.
     const id = documents.publish('/public.json', {
       ...rest,

@@ -36,6 +36,7 @@ export const BAD_KEYS: Record<string, Map<number, unknown>> = {
   'SHA-1': with1(rsa(2048), 3, -65_535),
   'an algorithm of another kind of key': with1(good, 3, -8),
   'RSA of 1024 bits': rsa(1024),
+  'RSA of 16384 bits': with1(rsa(2048), -1, bytes(2048, 255)),
   'RSA with the exponent 3': rsa(2048, 3),
   'Ed25519 all zero': okp(bytes(32)),
   'Ed25519 of small order': okp(new Uint8Array(Buffer.from(`01${'00'.repeat(31)}`, 'hex'))),

@@ -1,11 +1,10 @@
 import { type AsymmetricKeyDetails, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
+import { rsaFault } from '../../kit/public-keys.ts';
 import { CeremonyRefusal } from './ceremony-response.ts';
 
 /** ES256, EdDSA and RS256 by their numbers in the COSE Algorithms registry, the preferred first. */
 export const ALGORITHMS = [-7, -8, -257];
-
-const MIN_RSA_BITS = 2048;
 
 /** Ed25519 points of small order. With one of them as public key, anybody can make a valid signature (RFC 7748 section 7). */
 const SMALL_ORDER = new Set([
@@ -36,7 +35,7 @@ function toJwk(key: Map<number, unknown>): JsonWebKey | undefined {
  * `none` the new key has not signed anything yet.
  * @param encoded COSE_Key (RFC 9052 section 7)
  * @throws CeremonyRefusal for an algorithm that was not offered, a point that is not on its curve or is of small order,
- *   or an RSA key that is short or has another exponent than 65537
+ *   or an RSA key that is too short or too long, or has another exponent than 65537
  */
 export function checkPublicKey(encoded: Uint8Array<ArrayBuffer>): void {
   const jwk = toJwk(decodeCredentialPublicKey(encoded) as unknown as Map<number, unknown>);
@@ -48,9 +47,9 @@ export function checkPublicKey(encoded: Uint8Array<ArrayBuffer>): void {
     throw new CeremonyRefusal('public_key', error);
   }
   if (jwk.kty === 'RSA') {
-    const { modulusLength = 0, publicExponent } = details ?? {};
-    // With exponent 1, every signature is the message itself.
-    if (modulusLength < MIN_RSA_BITS || publicExponent !== 65_537n) throw new CeremonyRefusal('public_key');
+    const { publicExponent, ...rest } = details ?? {};
+    if (publicExponent !== 65_537n || rsaFault({ publicExponent, ...rest }) !== undefined)
+      throw new CeremonyRefusal('public_key');
   }
   if (jwk.kty !== 'OKP') return;
   const point = Buffer.from(jwk.x ?? '', 'base64url');

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { keySetFault } from '../../kit/public-keys.ts';
 import { ASSERTION_ALGS, AUTH_METHODS, SUBJECT_MEMBERS, type SubjectKind } from './auth-methods.ts';
 import { parseDistinguishedName } from './certificate-names.ts';
-import { type ClientKeySet, keySetFault } from './key-sets.ts';
+import type { ClientKeySet } from './key-sets.ts';
 import { webAddress } from './web-address.ts';
 
 const SUBJECT_RULE = `A certificate subject is ${Object.keys(SUBJECT_MEMBERS).join(', ')}, then = and a name, such as dns=reports.example`;

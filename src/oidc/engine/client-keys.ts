@@ -1,8 +1,9 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { findUsableKeys } from '../../kit/public-keys.ts';
 import { findState } from './keys.ts';
 
 /** The engine's keys of a client: those of its `jwks`, or those that it last read from its `jwks_uri`. */
-interface ClientKeys {
+interface ClientKeys extends Iterable<object> {
   jwksUri?: string;
   /** In seconds since 1970. */
   freshUntil?: number;
@@ -54,10 +55,22 @@ function readAgain(keys: ClientKeys): void {
   };
 }
 
+/**
+ * Verifies with no key that may not be registered. Anyone can publish keys and name them in a request with a made-up
+ * signature, and the engine tries every key that the signature may be of.
+ */
+function limitKeys(keys: ClientKeys): void {
+  const { selectForVerify } = keys;
+  keys.selectForVerify = (options) => {
+    const known = new Set(findUsableKeys([...keys]));
+    return selectForVerify.call(keys, options).filter((key) => known.has(key));
+  };
+}
+
 const completed = new WeakSet<object>();
 
 /**
- * Completes the keys of a client that the engine has just made of a document.
+ * Completes the keys of a client that the engine has just made.
  * @param document with `earlier_secret`, the one before the latest, which a client of `client_secret_jwt` may still use
  */
 export function completeClientKeys(client: object, document: object): void {
@@ -65,6 +78,7 @@ export function completeClientKeys(client: object, document: object): void {
   completed.add(client);
   const { asymmetricKeyStore, symmetricKeyStore } = client as KeyedClient;
   const { earlier_secret } = document as { earlier_secret?: string };
+  limitKeys(asymmetricKeyStore);
   if (asymmetricKeyStore.jwksUri) readAgain(asymmetricKeyStore);
   if (earlier_secret !== undefined)
     symmetricKeyStore.add({

@@ -195,7 +195,11 @@ export function cacheClientsByDocument(
   const { find } = model;
   const clients = new WeakMap<object, object>();
   // The engine keeps these documents, and would validate them in every request.
-  const findFetched = createFreshCache((clientId) => find.call(model, clientId));
+  const findFetched = createFreshCache(async (clientId) => {
+    const client = await find.call(model, clientId);
+    if (client) complete(client, {});
+    return client;
+  });
   model.find = async function (clientId) {
     const document = await this.adapter.find(clientId);
     // Once in a request, also if it fails: the engine looks again for the client that its error is about.

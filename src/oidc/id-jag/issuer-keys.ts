@@ -1,5 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
+import { findUsableKeys } from '../../kit/public-keys.ts';
 
 /** Keys are read again after this time, or for a key that is not known, at most once in the shorter one. */
 const FRESH_MS = 10 * 60_000;
@@ -12,7 +13,8 @@ export function createIssuerKeys(fetch: GuardedFetch) {
   async function read(jwksUri: string): Promise<JWTVerifyGetKey> {
     const response = await fetch(jwksUri, { headers: { accept: 'application/json' } });
     if (response.status !== 200) throw new Error(`${jwksUri} answered ${response.status}`);
-    return createLocalJWKSet((await response.json()) as JSONWebKeySet);
+    const { keys } = (await response.json()) as JSONWebKeySet;
+    return createLocalJWKSet({ keys: findUsableKeys(keys) });
   }
 
   /** @param mayBeOld false: to be read again, unless that was done just now */

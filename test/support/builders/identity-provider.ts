@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { SignJWT } from 'jose';
+import { createKey, type Key } from './client-assertions.ts';
 
 export interface IdentityProvider {
   issuer: string;
@@ -12,15 +13,17 @@ export interface IdentityProvider {
   sign(claims: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
 }
 
-/** A company's own sign-in, which issues identity assertions. */
-export async function startIdentityProvider(t: Pick<TestContext, 'after'>): Promise<IdentityProvider> {
+/** A company's own sign-in, which issues identity assertions. @param other the key that it has instead of one of ES256 */
+export async function startIdentityProvider(
+  t: Pick<TestContext, 'after'>,
+  other?: Key,
+): Promise<IdentityProvider> {
   let reads = 0;
-  const keys = await generateKeyPair('ES256');
-  const kid = 'first';
-  const server = createServer(async (_req, res) => {
+  const { privateKey, kid, alg, jwk } = other ?? (await createKey('ES256', 'first'));
+  const server = createServer((_req, res) => {
     reads += 1;
-    const jwk = { ...(await exportJWK(keys.publicKey)), kid, alg: 'ES256', use: 'sig' };
-    res.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
+    const keys = [{ ...jwk, use: 'sig' }];
+    res.setHeader('content-type', 'application/json').end(JSON.stringify({ keys }));
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.after(() => {
@@ -36,8 +39,8 @@ export async function startIdentityProvider(t: Pick<TestContext, 'after'>): Prom
       const now = Math.floor(Date.now() / 1000);
       const payload = { iss: issuer, iat: now, exp: now + 300, jti: `${Math.random()}`, ...claims };
       return new SignJWT(payload)
-        .setProtectedHeader({ alg: 'ES256', typ: 'oauth-id-jag+jwt', kid, ...header })
-        .sign(keys.privateKey);
+        .setProtectedHeader({ alg, typ: 'oauth-id-jag+jwt', kid, ...header })
+        .sign(privateKey);
     },
   };
 }
