@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { seeOther } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import {
   type EngineError,
   isGrantTypeRefused,
@@ -78,8 +79,23 @@ function answerSignedOut(ctx: Context, engineContext: KoaContextWithOIDC): void 
   seeOther(ctx, target?.href ?? '/session/end/success');
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * Names a request for the logs of both sides, as FAPI 1.0 Baseline section 6.2.1 asks of the APIs of a FAPI application, and
+ * the CIBA profile through it: by the id that the application has sent, or else by that of the request. The request log has it.
+ */
+function nameInteraction(ctx: Context): void {
+  const { client } = (ctx as unknown as KoaContextWithOIDC).oidc ?? {};
+  if (!(client as EngineClient | undefined)?.fapi) return;
+  const sent = ctx.get('x-fapi-interaction-id');
+  if (UUID.test(sent)) ctx.state.interactionId = sent;
+  ctx.set('x-fapi-interaction-id', ctx.state.interactionId ?? ctx.state.requestId);
+}
+
 /**
  * Corrects what the engine answers:
+ * - `/me`: the header `x-fapi-interaction-id` for FAPI applications.
  * - `/token…`: no caching, and 401 for missing credentials.
  * - A page that submits itself after a sign-out without a session: redirect to where signing out ends.
  * - A page that submits itself to sign out another account: our own page.
@@ -90,6 +106,7 @@ export function correctEngineResponses(deps: ResponseDeps): Middleware {
     await next();
     if (/^\/token(\/|$)/.test(ctx.path)) return correctTokenResponse(ctx);
     const { body, path } = ctx;
+    if (path === '/me') return nameInteraction(ctx);
     if (!/^\/(auth|device|session)(\/|$)/.test(path) || typeof body !== 'string' || !ctx.response.is('html'))
       return;
     if (!isSubmittingPage(body)) return;

@@ -25,6 +25,7 @@ export function logRequests(log: Logger): Middleware {
     await next();
     log.info({
       request_id: requestId,
+      interaction_id: ctx.state.interactionId,
       method: ctx.method,
       path: maskIds(ctx.path),
       status: ctx.status,

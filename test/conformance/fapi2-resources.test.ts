@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeProtectedHeader } from 'jose';
 import * as oidc from 'openid-client';
-import { createFapiClient } from '../support/builders/fapi-client.ts';
+import { createFapiClient, redeemFapi } from '../support/builders/fapi-client.ts';
 import { startServer } from '../support/server.ts';
 
 test('a JWT of a FAPI application is never signed with RS256, whatever its API asks for', async (t) => {
@@ -30,4 +30,34 @@ test('a JWT of a FAPI application is never signed with RS256, whatever its API a
   });
   const other = await oidc.clientCredentialsGrant(config, fields);
   assert.equal(decodeProtectedHeader(other.access_token).alg, 'RS256');
+});
+
+test('userinfo answers a FAPI application with its x-fapi-interaction-id, or else with the id of the request', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const app = await createFapiClient(server);
+  const arrived = await app.signIn(await server.createAccount());
+  const { access_token } = await redeemFapi(app, arrived);
+  const url = new URL(`${server.issuer}/me`);
+  const ask = async (id?: string) => {
+    const headers = new Headers(id === undefined ? {} : { 'x-fapi-interaction-id': id });
+    const options = { DPoP: app.dpop };
+    const answer = await oidc.fetchProtectedResource(
+      app.config,
+      access_token,
+      url,
+      'GET',
+      null,
+      headers,
+      options,
+    );
+    return answer.headers;
+  };
+  const id = '11e14845-E079-4b27-B4eB-4516c53036C7';
+  assert.equal((await ask(id)).get('x-fapi-interaction-id'), id);
+  for (const unfit of [undefined, 'forged line', `${id}0`]) {
+    const headers = await ask(unfit);
+    assert.equal(headers.get('x-fapi-interaction-id'), headers.get('x-request-id'));
+  }
+  const refused = await fetch(url, { headers: { 'x-fapi-interaction-id': id } });
+  assert.equal(refused.headers.get('x-fapi-interaction-id'), null);
 });
