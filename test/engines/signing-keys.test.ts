@@ -187,5 +187,19 @@ for (const engine of engines) {
       await assert.rejects(signingKeys.rotate(OPERATOR, after(59_000)), { code: 'signing_key_too_new' });
       assert.equal((await signingKeys.rotate(OPERATOR, after(61_000))).length, 3);
     });
+
+    test('of one algorithm are rotated alone', async (t) => {
+      const { signingKeys } = (await startServer(t, engine)).services;
+      const listActive = async () => (await signingKeys.list()).filter(({ status }) => status === 'active');
+      const before = await listActive();
+      const next = (await signingKeys.list()).find((key) => key.alg === 'RS256' && key.status === 'next');
+      assert.deepEqual(await signingKeys.rotate(OPERATOR, after(61_000), 'RS256'), [next?.kid]);
+      for (const { alg, kid } of await listActive())
+        assert.equal(
+          before.some((key) => key.kid === kid),
+          alg !== 'RS256',
+          alg,
+        );
+    });
   });
 }

@@ -58,6 +58,8 @@ test('latchkey signing-key rotates and retires keys under two running servers', 
 
   const early = await latchkey(['signing-key', 'rotate'], world.storage);
   assert.equal(early.code, 1);
+  const unknown = await latchkey(['signing-key', 'rotate', '--alg', 'none'], world.storage);
+  assert.match(unknown.stderr, /Allowed choices are RS256, ES256, EdDSA/);
   assert.match(early.stderr, /^The next \w+ key was published at .*Rotate after .*signing-key retire KID\n$/);
 
   const retired = await command('retire', kidOf(rotated, 'active'));

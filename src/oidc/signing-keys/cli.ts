@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { print, printTable } from '../../kit/terminal.ts';
+import { ALGORITHMS, type Algorithm } from './generate.ts';
 import type { SigningKey, SigningKeys } from './index.ts';
 
 type KeyCommands = Pick<SigningKeys, 'list' | 'rotate' | 'retire'>;
@@ -45,7 +46,10 @@ export function signingKeyCommands(
     .command('rotate')
     .description('let the next key of each algorithm sign; the servers do so every 90 days')
     .option(...json)
-    .action((args: { json?: boolean }) => showAfter((keys) => keys.rotate(OPERATOR), args));
+    .addOption(new Option('--alg <algorithm>', 'rotate the key of this algorithm alone').choices(ALGORITHMS))
+    .action((args: { json?: boolean; alg?: Algorithm }) =>
+      showAfter((keys) => keys.rotate(OPERATOR, undefined, args.alg), args),
+    );
   signingKey
     .command('retire <kid>')
     .description('reject a leaked key and what it signed; the next key signs from now on')

@@ -146,11 +146,13 @@ export function createSigningKeys(deps: {
 
     /**
      * Lets the next keys sign.
+     * @param only that of one algorithm; otherwise that of each
      * @returns the kids that sign now; empty when another server has rotated at the same time
      * @throws LatchkeyError conflict as long as a server may not have loaded the next keys
      */
-    async rotate(actor: Actor, now = new Date()): Promise<string[]> {
-      const pairs = pairsOf(await listComplete(now));
+    async rotate(actor: Actor, now = new Date(), only?: Algorithm): Promise<string[]> {
+      const complete = pairsOf(await listComplete(now));
+      const pairs = complete.filter(({ active }) => only === undefined || active.alg === only);
       const early = pairs.find(({ next }) => !isLoaded(next, now));
       if (early) {
         const message = `The next ${early.next.alg} key was published at ${early.next.created_at.toISOString()}, and some servers may not have loaded it. Rotate after ${loadedTime(early.next).toISOString()}. If a key leaked, retire it: latchkey signing-key retire KID`;
