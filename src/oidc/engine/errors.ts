@@ -14,6 +14,12 @@ export const WORDING = {
   unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
   unregisteredTarget: ['actions/end_session.js', 'post_logout_redirect_uri not registered'],
   promptsBeforeScope: ['actions/authorization/scopes.js', 'const { prompts, client } = ctx.oidc;'],
+  renderError: ['shared/error_handler.js', 'return async function errorHandler'],
+  renderAuthorizationError: [
+    'shared/authorization_error_handler.js',
+    'export default async function authorizationErrorHandler',
+  ],
+  renderDeviceError: ['actions/authorization/device.js', 'export async function deviceUserFlowErrors'],
   submittingPage: ['response_modes/form_post.js', '<title>Submitting Callback</title>'],
 } satisfies Record<string, [file: string, text: string]>;
 

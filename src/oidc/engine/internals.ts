@@ -7,6 +7,7 @@ import { WORDING } from './errors.ts';
 import { findMissingGrantHelper } from './grants.ts';
 import { hasKeys } from './keys.ts';
 import { findMissingMode } from './messages.ts';
+import { findMissingRouter } from './thrown-errors.ts';
 
 /** Members of the provider that are replaced or called in this room. */
 const MEMBERS = [
@@ -73,6 +74,7 @@ export function checkEngine(provider: object): void {
     (hasKeys(provider) ? undefined : 'keystore') ??
     findMissingGrantHelper() ??
     findMissingTokenStep() ??
+    findMissingRouter() ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
   if (missing === undefined) return;
   const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };

@@ -12,6 +12,11 @@ declare module 'oidc-provider/lib/helpers/weak_cache.js' {
   export default readState;
 }
 
+declare module 'oidc-provider/lib/helpers/router.js' {
+  const Router: { prototype: object };
+  export default Router;
+}
+
 declare module 'oidc-provider/lib/helpers/jwt.js' {
   export function header(jwt: string): object;
   export function verify(
