@@ -148,11 +148,21 @@ ORDER BY p.updated_at DESC, p.id DESC`,
   },
   'connection-calls': {
     description:
-      'calls of applications with connected accounts, and hand-outs of tokens, in the last 24 hours, by service, application and outcome',
+      'calls of applications with connected accounts in the last 24 hours, by service, application and outcome',
     sql: `SELECT l.provider AS service, l.client_id, c.client_name, l.status, COUNT(*) AS calls,
   COALESCE(SUM(l.data_size), 0) AS bytes, MAX(l.started_at) AS last_at
 FROM T_sync_logs l LEFT JOIN T_oauth_clients c ON c.client_id = l.client_id
-WHERE l.action_type IN ('api_call', 'token_handout') AND l.started_at > {1 day ago}
+WHERE l.action_type = 'api_call' AND l.started_at > {1 day ago}
+GROUP BY l.provider, l.client_id, c.client_name, l.status
+ORDER BY l.provider, l.client_id, l.status`,
+  },
+  'connection-handouts': {
+    description:
+      'tokens of connected accounts that applications were given in the last 24 hours, by service, application and outcome',
+    sql: `SELECT l.provider AS service, l.client_id, c.client_name, l.status, COUNT(*) AS handouts,
+  MAX(l.started_at) AS last_at
+FROM T_sync_logs l LEFT JOIN T_oauth_clients c ON c.client_id = l.client_id
+WHERE l.action_type = 'token_handout' AND l.started_at > {1 day ago}
 GROUP BY l.provider, l.client_id, c.client_name, l.status
 ORDER BY l.provider, l.client_id, l.status`,
   },

@@ -193,7 +193,7 @@ describe('latchkey service', () => {
   test('is in the report of connections, which has no connection yet', async () => {
     const { url } = shared.server.storage;
     const { stdout } = await latchkey(['connection', 'report', '--json'], { url });
-    const none = { connections: [], errors: [], calls: [], syncs: [] };
+    const none = { connections: [], errors: [], calls: [], handouts: [], syncs: [] };
     assert.deepEqual(JSON.parse(stdout), { active: 0, expiring: 0, in_error: 0, ...none });
     const lines = (await latchkey(['connection', 'report'], { url })).stdout;
     assert.match(

@@ -71,6 +71,7 @@ const EXPECTED: Record<string, Expected> = {
   ],
   'connection-errors': () => [['the-id-of-the-connection', 'mei', 'google', 'invalid_grant', '…']],
   'connection-calls': () => [['google', app, 'Fieldnotes', 'completed', '2', '123', '…']],
+  'connection-handouts': () => [['google', app, 'Fieldnotes', 'completed', '1', '…']],
   'connection-syncs': () => [['google', 'full_sync', 'completed', '1', '7', '…']],
   history: () => [
     ['…', 'passkey.counter_regressed', '', '192.0.2.9', ''],

@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 const later = (milliseconds: number) => new Date(Date.now() + milliseconds);
 
 for (const engine of engines) {
-  test(`the report of connections on ${engine} counts states, and calls and syncs of the last 24 hours`, async (t) => {
+  test(`the report of connections on ${engine} counts states, and calls, hand-outs and syncs of the last 24 hours`, async (t) => {
     const { database } = await openWorld(t, engine);
     const account_id = uuidv7();
     await fill(database, 'T_accounts', { id: account_id, username: 'ada' });
@@ -45,6 +45,11 @@ for (const engine of engines) {
     await log({ ...call, data_size: 23 });
     await log({ ...call, status: 'failed' });
     await log({ ...call, started_at: later(-25 * HOUR) });
+    const handout = { ...call, action_type: 'token_handout' };
+    await log(handout);
+    await log(handout);
+    await log({ ...handout, status: 'failed' });
+    await log({ ...handout, started_at: later(-25 * HOUR) });
     const sync = { action_type: 'full_sync', status: 'completed', started_at: later(-HOUR) };
     await log({ ...sync, items_processed: 7 });
     await log({ ...sync, items_processed: 5 });
@@ -78,6 +83,13 @@ for (const engine of engines) {
           calls: 1,
           bytes: 0,
         },
+      ],
+    );
+    assert.deepEqual(
+      report.handouts.map(({ client_name, status, handouts }) => [client_name, status, handouts]),
+      [
+        ['Fieldnotes', 'completed', 2],
+        ['Fieldnotes', 'failed', 1],
       ],
     );
     assert.deepEqual(

@@ -23,6 +23,7 @@ export function connectionReportCommand(
         ['Connected accounts', report.connections],
         ['Need their owner', report.errors],
         ['Calls of the last 24 hours', report.calls],
+        ['Tokens handed out in the last 24 hours', report.handouts],
         ['Syncs of the last 24 hours', report.syncs],
       ] as const;
       for (const [title, rows] of parts) {

@@ -18,6 +18,8 @@ export interface ConnectionReport {
   errors: Row[];
   /** Calls of applications in the last 24 hours. */
   calls: Row[];
+  /** Tokens of services that applications were given in the last 24 hours, or tried to get. */
+  handouts: Row[];
   /** Syncs of the last 24 hours. */
   syncs: Row[];
 }
@@ -36,6 +38,7 @@ export function createConnectionReport(database: Database) {
       connections,
       errors: await read('connection-errors'),
       calls: await read('connection-calls'),
+      handouts: await read('connection-handouts'),
       syncs: await read('connection-syncs'),
     };
   };

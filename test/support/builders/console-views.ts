@@ -180,9 +180,10 @@ function serviceViews(room: object, bad: string): [name: string, data: Record<st
     connections: [row],
     errors: [{ ...row, error: bad, updated_at: at }],
     calls: [{ ...row, last_at: at }],
+    handouts: [{ ...row, last_at: at }],
     syncs: [{ ...row, last_at: at }],
   };
-  const empty = { connections: [], errors: [], calls: [], syncs: [] };
+  const empty = { connections: [], errors: [], calls: [], handouts: [], syncs: [] };
   return [
     ['console/services/list', { ...room, services: [service, withKeys], report, mayWrite: true }],
     ['console/services/list', { ...room, services: [service], report: empty }],

@@ -127,6 +127,7 @@ export async function knownRows(database: Database): Promise<void> {
   await log({ action_type: 'api_call', client_id, data_size: 100 });
   await log({ action_type: 'api_call', client_id, data_size: 23 });
   await log({ action_type: 'api_call', client_id, started_at: ago(25 * HOUR) });
+  await log({ action_type: 'token_handout', client_id });
   await log({ action_type: 'full_sync', items_processed: 7 });
   await put('T_rate_limits', { expires_at: ago(HOUR) });
 }
