@@ -3,7 +3,6 @@ import { createHistory } from '../audit/history.ts';
 import type { Config } from '../config/settings.ts';
 import { describeWithNames } from '../connections/services/scopes-with-service-names.ts';
 import { endSignIns } from '../connections/sign-in/store.ts';
-import { removeAllConnections } from '../connections/vault/connection-store.ts';
 import { findClockFault } from '../database/clock.ts';
 import type { Database } from '../database/open.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
@@ -129,6 +128,7 @@ export function createServices(deps: ServiceDeps) {
 
   const allowsMailRecovery = createMailRecovery({ config, database, secondFactor, secondFactorPolicy });
   const { addIn: addCredential } = passkeys.credentials;
+  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken, background });
   const recovery = createRecovery({
     knex,
     issuer,
@@ -149,7 +149,8 @@ export function createServices(deps: ServiceDeps) {
     unsignCredential,
     stopClosing,
     removeAllCodes: secondFactor.removeAll,
-    removeAllConnections,
+    removeAllConnections: connections.removeAll,
+    prepareRevocation: connections.prepareRevocation,
     endConnectionSignIns: endSignIns,
     canSignInHere,
     revokeInvitationsBy,
@@ -183,7 +184,6 @@ export function createServices(deps: ServiceDeps) {
     mailVerificationLink: recovery.mailVerificationLink,
     countMessage: limits.countMessage,
   });
-  const connections = createConnections({ config, database, secrets, notify, log, notifyBroken, background });
   const accounts = createAccounts({
     knex,
     issuer,

@@ -37,6 +37,11 @@ export interface PasswordResetDeps {
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Mails the owner of the account, after the response. */
   notify(accountId: string, event: 'password_reset'): void;
+  /**
+   * Reads what is to be revoked at the services where the account is connected.
+   * @returns what revokes it, after the response: called once the connections are deleted
+   */
+  prepareRevocation(accountId: string): Promise<() => void>;
   /** Ends everything of an account that was set up before anybody had shown its mailbox. */
   endEarlierCredentials: EndEarlierCredentials;
   /** Whether the policy lets a confirmed mailbox open this account, which has no password. */
@@ -128,7 +133,8 @@ export function createPasswordReset(deps: PasswordResetDeps) {
       const found = await findLink(knex, token, 'reset_password');
       if (!found) throw linkExpired();
       const passwordHash = await deps.hashPassword(password);
-      const reset = async (trx: Knex.Transaction) => {
+      const revoke = await deps.prepareRevocation(found.accountId);
+      const reset = async (trx: Knex.Transaction): Promise<boolean> => {
         // First: a sign-in with the old password that is committed before this point is ended below.
         await deps.setPassword(trx, found.accountId, passwordHash);
         // Until the link is used up, the account could get another address, which this mailbox does not show.
@@ -142,9 +148,10 @@ export function createPasswordReset(deps: PasswordResetDeps) {
         if (isFirst) await deps.endEarlierCredentials(trx, accountId, origin);
         else await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'reset.done', accountId }, origin);
+        return isFirst;
       };
       try {
-        await inTransaction(knex, reset);
+        if (await inTransaction(knex, reset)) revoke();
       } catch (error) {
         throw isDuplicate(error) ? linkExpired() : error;
       }
