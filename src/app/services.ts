@@ -11,6 +11,7 @@ import * as roleStore from '../identity/accounts/application-role-store.ts';
 import { stopClosing } from '../identity/accounts/closing-store.ts';
 import * as emailStore from '../identity/accounts/email-store.ts';
 import { createAccounts } from '../identity/accounts/index.ts';
+import { keepAdministrator } from '../identity/accounts/last-administrator.ts';
 import {
   assertSignedIn,
   createSignOutEverywhere,
@@ -171,6 +172,7 @@ export function createServices(deps: ServiceDeps) {
     insertAccount: accountStore.insertAccount,
     confirmEmail: emailStore.confirmEmail,
     releaseEmail: emailStore.releaseEmail,
+    keepAdministrator,
     replaceScopes: accountStore.replaceScopes,
     usernameTaken: accountStore.usernameTaken,
     listGlobalRoles: roleStore.listGlobalRoles,
@@ -201,9 +203,7 @@ export function createServices(deps: ServiceDeps) {
     prepareRevocation: connections.prepareRevocation,
     findClockFault: () => findClockFault(database),
   });
-
   const accountData = createAccountData({ knex, issuer, background, findAccount, assertSignedIn });
-
   const places = createPlaces({ file: config.geoipFile, log });
   const sessions = createSessions({ knex, driver, background, places, notifyClients: addDeliveriesOf });
 

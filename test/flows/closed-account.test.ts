@@ -110,7 +110,7 @@ describe('closing an account', () => {
     const { browser } = await visit(server, boss, PATH);
     const refused = await close(browser, 'boss');
     assert.equal(refused.status, 403);
-    assert.match(await textOf(refused), /You are the last administrator of this server/);
+    assert.match(await textOf(refused), /This is the last administrator of this server/);
     await server.createAccount('deputy', 'openid latchkey:*');
     assert.equal((await close(browser, 'boss')).status, 303);
     const deputy = await visit(server, { username: 'deputy', password: boss.password }, PATH);

@@ -7,13 +7,11 @@ import { USERNAME_RESERVED_MS } from './username-limits.ts';
 const TABLE = 'T_accounts';
 const CLOSED = 'T_closed_usernames';
 
-/** @returns whether the account was not closing yet */
-export async function startClosing(trx: Knex.Transaction, id: string, closingAt: Date): Promise<boolean> {
-  const started = await trx(TABLE)
+export async function startClosing(trx: Knex.Transaction, id: string, closingAt: Date): Promise<void> {
+  await trx(TABLE)
     .where({ id, is_active: true })
     .whereNull('closing_at')
     .update({ closing_at: closingAt, updated_at: new Date() });
-  return started === 1;
 }
 
 /** @returns whether the account was closing */

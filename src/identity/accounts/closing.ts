@@ -2,11 +2,10 @@ import type { Knex } from 'knex';
 import { recordEvent, recordEventIn } from '../../audit/index.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
-import { invalidFields, LatchkeyError } from '../../kit/errors.ts';
+import { invalidFields } from '../../kit/errors.ts';
 import { normalise } from '../fields.ts';
 import { deleteDue, keepAccount, listDue, reserveClosedUsernames, startClosing } from './closing-store.ts';
-import { assertNotLastAdministrator } from './last-administrator.ts';
-import { accountNotFound } from './read-profile.ts';
+import { keepAdministrator } from './last-administrator.ts';
 import { assertSignedIn, type SignOutEverywhere } from './sign-out-everywhere.ts';
 import { findAccount, lockAccount } from './store.ts';
 
@@ -71,23 +70,21 @@ export function createClosing(deps: ClosingDeps) {
     /**
      * Ends every session, token, grant and consent of the account, and has it deleted in seven days.
      * @returns when it is deleted
-     * @throws LatchkeyError forbidden for the last administrator; conflict when it is closing already; unauthenticated when
-     *   the session has ended
+     * @throws LatchkeyError forbidden for the last administrator; unauthenticated when the session has ended, or the account
+     *   is closing already
      */
     async close(owner: { accountId: string; sessionUid: string; origin: Origin }): Promise<Date> {
       const { accountId, sessionUid, origin } = owner;
       const closingAt = new Date(Date.now() + CLOSING_DAYS * DAY_MS);
-      await inTransaction(knex, async (trx) => {
-        const account = await findAccount(trx, { id: accountId });
-        if (!account) throw accountNotFound('that id');
-        await assertNotLastAdministrator(trx, account);
-        await assertSignedIn(trx, accountId, { session: sessionUid });
-        if (!(await startClosing(trx, accountId, closingAt)))
-          throw new LatchkeyError('conflict', 'account_closing', 'Your account is being closed already.');
-        await signOutEverywhere(trx, accountId, { revokeGrants: true });
-        const details = { closing_at: closingAt.toISOString() };
-        await recordEventIn(trx, { action: 'account.closing', accountId, sessionUid, details }, origin);
-      });
+      await inTransaction(knex, (trx) =>
+        keepAdministrator(trx, owner, [], async () => {
+          await assertSignedIn(trx, accountId, { session: sessionUid });
+          await startClosing(trx, accountId, closingAt);
+          await signOutEverywhere(trx, accountId, { revokeGrants: true });
+          const details = { closing_at: closingAt.toISOString() };
+          await recordEventIn(trx, { action: 'account.closing', accountId, sessionUid, details }, origin);
+        }),
+      );
       notify(accountId, 'account_closing');
       return closingAt;
     },

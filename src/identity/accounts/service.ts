@@ -7,6 +7,7 @@ import { parse } from '../../kit/parse.ts';
 import { normalise } from '../fields.ts';
 import { findRequestedEmail, releaseEmail } from './email-store.ts';
 import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
+import { keepAdministrator } from './last-administrator.ts';
 import { toDetailColumns } from './personal-details.ts';
 import { accountNotFound, describeFilter, type Profile, type Profiles } from './read-profile.ts';
 import { isReserved, reserveUsername } from './reserved-usernames.ts';
@@ -57,18 +58,21 @@ const refusePhone = () => refuse('phone_missing', 'Only a phone number can be co
 export function createAccountService(deps: AccountServiceDeps) {
   const { knex, passwords } = deps;
 
-  /** Runs a change of one account, with its row locked. @throws LatchkeyError not_found */
+  /** Runs a change of one account, with its row locked. @throws LatchkeyError not_found, and as `keepAdministrator` */
   function change(
+    actor: Actor,
     which: AccountReference,
     apply: (trx: Knex.Transaction, account: Account) => Promise<Account>,
   ): Promise<Account> {
     const filter = typeof which === 'string' ? { username: normalise(which) } : which;
-    return inTransaction(knex, async (trx) => {
-      await lockAccount(trx, filter);
-      const account = await findAccount(trx, filter);
-      if (!account) throw accountNotFound(describeFilter(filter));
-      return apply(trx, account);
-    });
+    return inTransaction(knex, (trx) =>
+      keepAdministrator(trx, actor, [filter], async () => {
+        await lockAccount(trx, filter);
+        const account = await findAccount(trx, filter);
+        if (!account) throw accountNotFound(describeFilter(filter));
+        return apply(trx, account);
+      }),
+    );
   }
 
   /** Nobody else can take the earlier username for a while. @throws LatchkeyError conflict when the new one is reserved */
@@ -144,7 +148,7 @@ export function createAccountService(deps: AccountServiceDeps) {
         scopes: input.scope,
       };
       try {
-        return await change(name, async (trx, account) => {
+        return await change(actor, name, async (trx, account) => {
           const columns = Object.fromEntries(
             Object.entries(fields).filter(([, value]) => value !== undefined),
           ) as Partial<Account>;
@@ -191,7 +195,7 @@ export function createAccountService(deps: AccountServiceDeps) {
 
     /** Also ends every session, code, token and grant of the account. @throws LatchkeyError not_found */
     disable: (actor: Actor, which: AccountReference): Promise<Account> =>
-      change(which, async (trx, account) => {
+      change(actor, which, async (trx, account) => {
         await setAccountActive(trx, account.id, false);
         await deps.signOutEverywhere(trx, account.id, { revokeGrants: true });
         await recordEventIn(trx, {
@@ -205,7 +209,7 @@ export function createAccountService(deps: AccountServiceDeps) {
 
     /** @throws LatchkeyError not_found */
     enable: (actor: Actor, which: AccountReference): Promise<Account> =>
-      change(which, async (trx, account) => {
+      change(actor, which, async (trx, account) => {
         await setAccountActive(trx, account.id, true);
         await recordEventIn(trx, {
           action: 'account.enabled',
@@ -224,7 +228,7 @@ export function createAccountService(deps: AccountServiceDeps) {
     async delete(actor: Actor, username: string): Promise<Account> {
       const found = await findAccount(knex, { username: normalise(username) });
       const revoke = found && (await deps.prepareRevocation(found.id));
-      const deleted = await change(username, async (trx, account) => {
+      const deleted = await change(actor, username, async (trx, account) => {
         await deleteAccount(trx, account.id);
         await recordEventIn(trx, {
           action: 'account.deleted',

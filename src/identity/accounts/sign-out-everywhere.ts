@@ -35,6 +35,13 @@ export type SignOutEverywhere = (
 /** What lets a user act: a session, or a sign-in under way, each by its uid. */
 export type SignedInBy = { session: string } | { request: string };
 
+export const signedOutConcurrently = () =>
+  new LatchkeyError(
+    'unauthenticated',
+    'signed_out_concurrently',
+    'You were signed out in the meantime. Nothing was changed. Sign in again.',
+  );
+
 /** Locks the row of an account until the transaction ends, without changing it. */
 const lockRow = (trx: Knex.Transaction, id: string) =>
   trx('T_accounts')
@@ -61,12 +68,7 @@ export async function assertSignedIn(
       : await trx('T_authorization_requests')
           .where({ account_id: accountId, uid_hash: digest(by.request), status: 'pending' })
           .first('id');
-  if (found) return;
-  throw new LatchkeyError(
-    'unauthenticated',
-    'signed_out_concurrently',
-    'You were signed out in the meantime. Nothing was changed. Sign in again.',
-  );
+  if (!found) throw signedOutConcurrently();
 }
 
 /**

@@ -9,6 +9,13 @@ import { findInvitation, listUnrevokedIds, markRevoked } from './store.ts';
 export interface RevocationDeps {
   knex: Knex;
   authority: Authority;
+  /** @throws LatchkeyError unauthenticated, forbidden when nobody could administer the server afterwards */
+  keepAdministrator(
+    trx: Knex.Transaction,
+    actor: Actor,
+    accounts: { id: string }[],
+    change: () => Promise<void>,
+  ): Promise<void>;
   /** @throws LatchkeyError conflict when another request changed them concurrently */
   replaceScopes(
     trx: Knex.Transaction,
@@ -26,14 +33,21 @@ export function createRevocation(deps: RevocationDeps) {
    * Takes the scopes and roles that an invitation added from the accounts that used it, and revokes their access tokens.
    * @returns their usernames
    */
-  async function withdrawGrants(trx: Knex.Transaction, invitationId: string): Promise<string[]> {
+  async function withdrawGrants(
+    trx: Knex.Transaction,
+    actor: Actor,
+    invitationId: string,
+  ): Promise<string[]> {
     const redeemers = await listRedeemers(trx, invitationId);
-    for (const { accountId, scopes, roles } of redeemers) {
-      const withdrawn = new Set(scopes);
-      await deps.replaceScopes(trx, accountId, (held) => held.filter((scope) => !withdrawn.has(scope)));
-      await deps.deleteGlobalRoles(trx, accountId, roles);
-      await deps.revokeAccessTokens(trx, accountId);
-    }
+    const filters = redeemers.map(({ accountId }) => ({ id: accountId }));
+    await deps.keepAdministrator(trx, actor, filters, async () => {
+      for (const { accountId, scopes, roles } of redeemers) {
+        const withdrawn = new Set(scopes);
+        await deps.replaceScopes(trx, accountId, (held) => held.filter((scope) => !withdrawn.has(scope)));
+        await deps.deleteGlobalRoles(trx, accountId, roles);
+        await deps.revokeAccessTokens(trx, accountId);
+      }
+    });
     return redeemers.map(({ username }) => username);
   }
 
@@ -42,7 +56,7 @@ export function createRevocation(deps: RevocationDeps) {
      * Revokes an invitation, so that nobody else can use it.
      * @param options `withdraw`: also withdraws what it granted to accounts that have used it
      * @returns the invitation, and the usernames of those accounts
-     * @throws LatchkeyError forbidden, not_found
+     * @throws LatchkeyError forbidden, not_found; unauthenticated when the actor's own account was disabled concurrently
      */
     async revoke(
       actor: Actor,
@@ -56,7 +70,7 @@ export function createRevocation(deps: RevocationDeps) {
         const invitation = await findInvitation(trx, { id });
         if (!invitation) throw invitationNotFound(id);
         if (options.withdraw) await authority.checkMayWithdraw(trx, invitation, actor, actorScopes);
-        const withdrawn_from = options.withdraw ? await withdrawGrants(trx, id) : [];
+        const withdrawn_from = options.withdraw ? await withdrawGrants(trx, actor, id) : [];
         await recordEventIn(trx, {
           action: 'invitation.revoked',
           actorId: actor.accountId,
