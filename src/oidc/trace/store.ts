@@ -45,6 +45,7 @@ export async function findCodes(
     const attempt = { attemptId: authorization_request_id ?? id, accountId: account_id };
     found.set(id, attempt).set(code_hash, attempt);
   }
+  if (hashes.length === 0) return found;
   const devices = await knex('T_device_codes')
     .whereIn('code_hash', hashes)
     .select('id', 'code_hash', 'account_id');
