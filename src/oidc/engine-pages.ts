@@ -45,8 +45,9 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
       return showError(ctx as unknown as Context, showPage, unregisteredTarget(ctx));
     const isExpired = cause instanceof errors.SessionNotFound;
     const koaContext = ctx as unknown as Context;
+    const isSignOut = koaContext.path.startsWith('/session/end');
     showError(koaContext, showPage, {
-      ...textOf(isExpired ? 'expired' : out.error, out.error_description),
+      ...textOf(isExpired ? 'expired' : out.error, out.error_description, isSignOut),
       back: isExpired ? await wayBack.find(koaContext, ctx.oidc.provider) : undefined,
     });
   };

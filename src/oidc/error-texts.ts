@@ -6,6 +6,7 @@ export interface ErrorText {
 }
 
 const NOTHING_CHANGED = 'Nothing was changed, and nobody was signed in.';
+const NOT_SIGNED_OUT = 'Nothing was changed, and nobody was signed out.';
 
 /** What to say for a protocol error: what happened, whether anything changed, and what to do next. */
 const ERROR_TEXTS: Record<string, ErrorText> = {
@@ -26,16 +27,19 @@ const ERROR_TEXTS: Record<string, ErrorText> = {
   },
 };
 
-/** @param error its code @param description the sentence that the application would get */
-export function textOf(error: string, description: string | undefined): ErrorText {
+/**
+ * @param error its code
+ * @param description the sentence that the application would get
+ * @param isSignOut whether the request was to sign out
+ */
+export function textOf(error: string, description: string | undefined, isSignOut: boolean): ErrorText {
   const advice = 'Go back to the application and start again.';
-  return (
-    ERROR_TEXTS[error] ?? {
-      heading: 'This request could not be completed',
-      lede: NOTHING_CHANGED,
-      advice: description
-        ? `${advice} If it happens again, tell the people who make it: ${error}, ${description}.`
-        : advice,
-    }
-  );
+  const text = ERROR_TEXTS[error] ?? {
+    heading: 'This request could not be completed',
+    lede: NOTHING_CHANGED,
+    advice: description
+      ? `${advice} If it happens again, tell the people who make it: ${error}, ${description}.`
+      : advice,
+  };
+  return isSignOut ? { ...text, lede: NOT_SIGNED_OUT } : text;
 }

@@ -81,6 +81,7 @@ describe('the RP-initiated and back-channel logout plans', () => {
     for (const hint of [new UnsecuredJWT(claims).encode(), forged]) {
       const answer = await end(signedIn.browser, { ...withHint(signedIn), id_token_hint: hint });
       assert.deepEqual([answer.status, answer.headers.get('location')], [400, null]);
+      assert.match(await answer.text(), /nobody was signed out/);
     }
     assert.ok(!(await isSignedOut(signedIn.browser)));
   });
