@@ -1,23 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import type { Services } from '../src/app/services.ts';
-import { LatchkeyError } from '../src/kit/errors.ts';
-import type { ClientInput } from '../src/oidc/clients/input.ts';
-import { generateKey } from '../src/oidc/signing-keys/generate.ts';
-import type {
-  CibaConfiguration,
-  CibaSuiteClient,
-  FapiConfiguration,
-  FapiSuiteClient,
-  SuiteClient,
-  SuiteConfiguration,
-} from './suite-configuration.ts';
+import type { AccountInput } from '../src/identity/accounts/input.ts';
+import { browserTasks, leaveFirstSignIn } from './suite-browser.ts';
+import {
+  ACTOR,
+  backchannelClient,
+  basicClient,
+  cibaClient,
+  fapiClient,
+  isMissing,
+  register,
+  registerBoundPair,
+  registerFapi,
+  SCOPE,
+} from './suite-clients.ts';
+import type { CibaConfiguration, FapiConfiguration, SuiteConfiguration } from './suite-configuration.ts';
 
-/** The operator. */
-const ACTOR = { accountId: null };
 const USERNAME = 'conformance';
-/** Where the suite runs by default, and the alias of its test plans. */
-const SUITE = 'https://localhost.emobix.co.uk:8443/test/a/latchkey';
-const SCOPE = 'openid profile email address phone';
+/** This user allows nothing, so the consent page comes whatever the suite was allowed before. */
+const DENYING_USERNAME = 'conformance-denies';
 
 /** A user with a value for every claim. */
 const PERSON = {
@@ -45,172 +46,108 @@ const PERSON = {
   scope: SCOPE,
 };
 
-/**
- * The suite sends requests without PKCE, and without a nonce in one module. It warns of claims in the ID token that only a
- * scope asked for.
- */
-const client = (clientId: string): ClientInput => ({
-  clientId,
-  name: `OpenID conformance suite (${clientId})`,
-  redirectUris: [`${SUITE}/callback`, `${SUITE}/callback?dummy1=lorem&dummy2=ipsum`],
-  postLogoutRedirectUris: [`${SUITE}/post_logout_redirect`],
-  backchannelLogoutUri: `${SUITE}/backchannel_logout`,
-  scope: SCOPE,
-  pkce: 'off',
-  idTokenClaims: 'requested',
-  firstParty: true,
-});
+/** One pixel. */
+const PICTURE = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
 
-const isMissing = (error: unknown) => error instanceof LatchkeyError && error.kind === 'not_found';
-
-/** The clients of FAPI 2.0 push their requests, use PKCE, and bind their tokens to a key. The user is asked, and denies once. */
-const fapiClient = (clientId: string): ClientInput => ({
-  ...client(clientId),
-  pkce: 'always',
-  fapi: true,
-  firstParty: false,
-  authMethod: 'private_key_jwt',
-});
-
-/** Those of CIBA poll. The suite binds their tokens by mutual TLS. */
-const cibaClient = (clientId: string): ClientInput => ({
-  ...fapiClient(clientId),
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  backchannelLogoutUri: undefined,
-  grantTypes: ['urn:openid:params:grant-type:ciba', 'refresh_token'],
-  requireMtls: true,
-});
-
-/** Registers a client with a new key, or gives it to the earlier one. */
-async function registerFapi(
-  { clients }: Pick<Services, 'clients'>,
-  clientId: string,
-  made: ClientInput = fapiClient(clientId),
-): Promise<FapiSuiteClient> {
-  const { publicJwk, privateJwk } = await generateKey('ES256');
-  const input = { ...made, jwks: { keys: [publicJwk] } as ClientInput['jwks'] };
-  const { clientId: _, ...changes } = input;
-  await clients.update(ACTOR, clientId, changes).catch((error) => {
-    if (isMissing(error)) return clients.create(ACTOR, input);
-    throw error;
-  });
-  return { client_id: clientId, scope: 'openid profile offline_access', jwks: { keys: [privateJwk] } };
-}
-
-/** @returns undefined where the server takes no client certificates, without which the suite cannot test CIBA */
-async function registerCiba(deps: Pick<Services, 'clients'>): Promise<CibaSuiteClient[] | undefined> {
-  const registered: CibaSuiteClient[] = [];
-  for (const clientId of ['conformance-ciba', 'conformance-ciba-2']) {
-    const made = await registerFapi(deps, clientId, cibaClient(clientId)).catch((error) => {
-      if (error instanceof LatchkeyError && error.code === 'mutual_tls_off') return undefined;
-      throw error;
-    });
-    if (!made) return undefined;
-    registered.push({ ...made, hint_type: 'login_hint', hint_value: USERNAME });
-  }
-  return registered;
-}
-
-/** Registers a client, or gives the earlier one another secret. @returns what the suite needs of it */
-async function register({ clients }: Pick<Services, 'clients'>, clientId: string): Promise<SuiteClient> {
-  const { clientId: _, ...changes } = client(clientId);
-  const document = await clients.update(ACTOR, clientId, changes).then(
-    () => clients.rotateSecret(ACTOR, clientId),
-    (error) => {
-      if (isMissing(error)) return clients.create(ACTOR, client(clientId));
-      throw error;
-    },
-  );
-  return { client_id: clientId, client_secret: String(document.client_secret) };
-}
-
-/** Creates the user, in place of an earlier one. */
-async function createPerson({ accounts }: Pick<Services, 'accounts'>, password: string): Promise<void> {
-  await accounts.delete(ACTOR, USERNAME).catch((error) => {
+/** Creates a user, in place of an earlier one. */
+async function createPerson({ accounts }: Pick<Services, 'accounts'>, person: AccountInput): Promise<void> {
+  await accounts.delete(ACTOR, person.username).catch((error) => {
     if (!isMissing(error)) throw error;
   });
-  await accounts.create(ACTOR, { ...PERSON, password });
+  const { id } = await accounts.create(ACTOR, person);
+  await accounts.pictures.setPictureOf(ACTOR, id, PICTURE);
 }
-
-/** What the suite's browser types and presses: it signs in, and allows, where it is asked to. */
-const browserTasks = (issuer: string, password: string, decision: 'allow' | 'deny' = 'allow') => [
-  {
-    match: `${issuer}/auth*`,
-    tasks: [
-      {
-        task: 'Sign in',
-        optional: true,
-        match: `${issuer}/interaction/*`,
-        commands: [
-          ['text', 'id', 'username', USERNAME],
-          ['text', 'id', 'password', password],
-          ['click', 'css', 'form button.primary'],
-        ],
-      },
-      {
-        task: decision === 'allow' ? 'Allow' : 'Deny',
-        optional: true,
-        match: `${issuer}/interaction/*`,
-        commands: [['click', 'css', `button[value=${decision}]`]],
-      },
-      { task: 'Finish', match: `${SUITE}/callback*`, commands: [['wait', 'id', 'submission_complete', 10]] },
-    ],
-  },
-  {
-    match: `${issuer}/session/end*`,
-    tasks: [
-      {
-        task: 'Sign out',
-        optional: true,
-        match: `${issuer}/session/end*`,
-        commands: [['click', 'css', 'form button.primary']],
-      },
-    ],
-  },
-];
 
 /**
  * Makes the user and the clients that the suite needs. Running it again gives them another password and other secrets.
- * @param deps services of the server, and its issuer
+ * @param deps services of the server, its issuer, and where it takes certificates of applications if not there
  * @returns the configurations to paste into the suite, and the password of the user
  */
 export async function seedConformance(
-  deps: Pick<Services, 'accounts' | 'clients'> & { issuer: string },
+  deps: Pick<Services, 'accounts' | 'clients'> & { issuer: string; mtlsUrl?: string | undefined },
 ): Promise<{
   username: string;
   password: string;
   configuration: SuiteConfiguration;
+  backchannelConfiguration: SuiteConfiguration;
   fapiConfiguration: FapiConfiguration;
+  /** Undefined where the server takes no certificates of applications, like the next one. */
+  mtlsConfiguration: FapiConfiguration | undefined;
   cibaConfiguration: CibaConfiguration | undefined;
 }> {
   const password = randomBytes(24).toString('base64url');
-  await createPerson(deps, password);
-  const first = await register(deps, 'conformance');
-  const browser = browserTasks(deps.issuer, password);
+  await createPerson(deps, { ...PERSON, password });
+  await createPerson(deps, { username: DENYING_USERNAME, password, scope: SCOPE });
+  const first = await register(deps, basicClient('conformance'));
+  const user = { username: USERNAME, password };
+  const browser = browserTasks(deps.issuer, user);
   const server = { discoveryUrl: `${deps.issuer}/.well-known/openid-configuration` };
   const common = { alias: 'latchkey', description: 'Latchkey', server, browser };
   const resource = { resourceUrl: `${deps.issuer}/me` };
+  const showing = (what: 'showSignIn' | 'showConsent' | 'showSignOut') => ({
+    browser: browserTasks(deps.issuer, user, { [what]: true }),
+  });
   const configuration = {
     ...common,
     client: first,
-    client2: await register(deps, 'conformance-2'),
+    client2: await register(deps, basicClient('conformance-2')),
     // client_secret_basic includes client_secret_post here.
     client_secret_post: first,
+    override: {
+      'oidcc-prompt-login': showing('showSignIn'),
+      'oidcc-max-age-1': showing('showSignIn'),
+      'oidcc-registration-logo-uri': showing('showConsent'),
+      'oidcc-registration-policy-uri': showing('showConsent'),
+      'oidcc-registration-tos-uri': showing('showConsent'),
+      'oidcc-rp-initiated-logout-no-id-token-hint': showing('showSignOut'),
+    },
+  };
+  const backchannelConfiguration = {
+    ...configuration,
+    client: await register(deps, backchannelClient('conformance-backchannel')),
   };
   const fapiConfiguration = {
     ...common,
-    client: await registerFapi(deps, 'conformance-fapi'),
-    client2: await registerFapi(deps, 'conformance-fapi-2'),
+    client: await registerFapi(deps, fapiClient('conformance-fapi')),
+    client2: await registerFapi(deps, fapiClient('conformance-fapi-2')),
     resource,
     override: {
+      'fapi2-security-profile-final-par-ensure-reused-request-uri-prior-to-auth-completion-succeeds': {
+        browser: [leaveFirstSignIn(deps.issuer), ...browser],
+      },
       'fapi2-security-profile-final-user-rejects-authentication': {
-        browser: browserTasks(deps.issuer, password, 'deny'),
+        browser: browserTasks(deps.issuer, { username: DENYING_USERNAME, password }, { denies: true }),
       },
     },
   };
-  const [ciba, ciba2] = (await registerCiba(deps)) ?? [];
+  // With a certificate, as the suite sends requests to an API whose tokens are bound to it.
+  const boundResource = { resourceUrl: `${deps.mtlsUrl ?? deps.issuer}/me` };
+  const bound = await registerBoundPair(deps, ['conformance-mtls', 'conformance-mtls-2'], fapiClient);
+  const mtlsConfiguration = bound && {
+    ...fapiConfiguration,
+    client: bound[0],
+    client2: bound[1],
+    resource: boundResource,
+  };
+  const ciba = await registerBoundPair(deps, ['conformance-ciba', 'conformance-ciba-2'], cibaClient);
+  const hint = { hint_type: 'login_hint', hint_value: USERNAME, acr_value: 'pwd' } as const;
   const { browser: _, ...withoutBrowser } = common;
-  const cibaConfiguration = ciba && ciba2 && { ...withoutBrowser, client: ciba, client2: ciba2, resource };
-  return { username: USERNAME, password, configuration, fapiConfiguration, cibaConfiguration };
+  const cibaConfiguration = ciba && {
+    ...withoutBrowser,
+    client: { ...ciba[0], ...hint },
+    client2: { ...ciba[1], ...hint },
+    resource: boundResource,
+  };
+  return {
+    username: USERNAME,
+    password,
+    configuration,
+    backchannelConfiguration,
+    fapiConfiguration,
+    mtlsConfiguration,
+    cibaConfiguration,
+  };
 }

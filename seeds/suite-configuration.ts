@@ -1,4 +1,5 @@
 import type { PrivateJwk } from '../src/oidc/signing-keys/generate.ts';
+import type { BrowserScript } from './suite-browser.ts';
 
 /** What the OpenID Foundation's conformance suite needs of this server. The names of its members are those of the suite. */
 export interface SuiteConfiguration {
@@ -9,7 +10,9 @@ export interface SuiteConfiguration {
   client2: SuiteClient;
   client_secret_post: SuiteClient;
   /** What the suite's own browser does on our pages. */
-  browser: object[];
+  browser: BrowserScript[];
+  /** What it does in single modules instead. */
+  override: Record<string, { browser: BrowserScript[] }>;
 }
 
 /** The same for the plans of FAPI 2.0, whose clients authenticate with a key. */
@@ -20,9 +23,8 @@ export interface FapiConfiguration {
   client: FapiSuiteClient;
   client2: FapiSuiteClient;
   resource: { resourceUrl: string };
-  browser: object[];
-  /** What the browser does in single modules instead. */
-  override: Record<string, { browser: object[] }>;
+  browser: BrowserScript[];
+  override: Record<string, { browser: BrowserScript[] }>;
 }
 
 /** The same for the plans of CIBA, in which the suite asks to sign in the user that the hint names. */
@@ -34,6 +36,7 @@ export interface CibaConfiguration extends Omit<FapiConfiguration, 'browser' | '
 export interface CibaSuiteClient extends FapiSuiteClient {
   hint_type: 'login_hint';
   hint_value: string;
+  acr_value: string;
 }
 
 export interface FapiSuiteClient {

@@ -5,7 +5,7 @@ import { createEnds, openSuite, type Suite } from '../support/builders/conforman
 /** The claims of each scope (OpenID Connect Core section 5.4). */
 const CLAIMS: Record<string, string[]> = {
   profile:
-    'name family_name given_name middle_name nickname preferred_username profile website gender birthdate zoneinfo locale updated_at'.split(
+    'name family_name given_name middle_name nickname preferred_username profile picture website gender birthdate zoneinfo locale updated_at'.split(
       ' ',
     ),
   email: ['email', 'email_verified'],

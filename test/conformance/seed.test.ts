@@ -42,7 +42,7 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
     [true, 'always', 'private_key_jwt'],
   );
   // The services here see no certificates, so only the command has made the clients of CIBA.
-  assert.equal(second.cibaConfiguration, undefined);
+  assert.deepEqual([second.mtlsConfiguration, second.cibaConfiguration], [undefined, undefined]);
   const till = await services.clients.show('conformance-ciba');
   assert.deepEqual(
     [till.fapi, till.tls_client_certificate_bound_access_tokens, till.grant_types],
@@ -52,9 +52,12 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
   assert.ok(key && 'd' in key, 'the suite signs with the private key');
   const [registeredKey] = (fapi.jwks as { keys: Record<string, unknown>[] }).keys;
   assert.deepEqual([registeredKey?.kid, registeredKey?.d], [key.kid, undefined]);
-  assert.equal((await database.knex('T_accounts')).length, 1);
+  assert.deepEqual((await database.knex('T_accounts').pluck('username')).sort(), [
+    'conformance',
+    'conformance-denies',
+  ]);
   assert.equal(
     (await database.knex('T_oauth_clients')).filter(({ client_id }) => /^conf/.test(client_id)).length,
-    6,
+    9,
   );
 });
