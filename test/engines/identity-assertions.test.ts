@@ -67,6 +67,11 @@ async function refusedOnes(provider: IdentityProvider, good: Record<string, unkn
     'one without an id': await provider.sign({ ...good, jti: undefined }),
     'an unknown user': await provider.sign({ ...good, email: 'nobody@harbour.example' }),
     'an address that is not verified': await provider.sign({ ...good, email_verified: false }),
+    'one that is said so by a text': await provider.sign({ ...good, email_verified: 'false' }),
+    'one that is said so by a number': await provider.sign({ ...good, email_verified: 0 }),
+    'one of which nothing is known': await provider.sign({ ...good, email_verified: null }),
+    'an address in wide letters': await provider.sign({ ...good, email: '\uff41da@harbour.example' }),
+    'an address with a space': await provider.sign({ ...good, email: ' ada@harbour.example' }),
     'a user by subject alone': await provider.sign({ ...good, email: undefined, sub: 'ada' }),
     'a username in the place of an address': await provider.sign({ ...good, email: 'ada' }),
     'no JWT': 'x.y.z',
@@ -104,6 +109,11 @@ for (const engine of engines) {
         .knex('T_auth_audit_log')
         .where({ action: 'identity_assertion.accepted' });
       assert.equal(JSON.parse(event.details).issuer, provider.issuer);
+      const accounts = server.database.knex('T_accounts').where({ id: ada.id });
+      await accounts.clone().update({ closing_at: new Date(Date.now() + 60_000) });
+      assert.equal((await send(server, agent, await provider.sign(good))).body.error, 'invalid_grant');
+      await accounts.clone().update({ closing_at: null });
+      assert.equal((await send(server, agent, await provider.sign(good))).status, 200);
       await server.accounts.disable(OPERATOR, 'ada');
       assert.equal((await introspect()).body.active, false);
       assert.equal((await send(server, agent, await provider.sign(good))).body.error, 'invalid_grant');
@@ -155,5 +165,7 @@ describe('an identity assertion', () => {
     assert.equal((await present()).body.error, 'invalid_grant');
     const byName = await send(server, agent, await provider.sign({ ...good, sub: 'ada', email: undefined }));
     assert.equal(byName.body.scope, 'tools:write');
+    for (const sub of ['Ada', ' ada ', 'ada\n', '\uff41da', 'ad\u00e0'])
+      assert.equal((await present({ sub, email: undefined })).body.error, 'invalid_grant', sub);
   });
 });

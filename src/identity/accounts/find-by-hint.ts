@@ -10,14 +10,24 @@ export async function findByHint(source: Knex, hint: string): Promise<Account | 
   return found === byName || found?.email_verified ? found : undefined;
 }
 
-/** Finds the active account that has this confirmed e-mail address, or this username, and no other. */
+const inSmallLetters = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
+/**
+ * Finds the active account, not closing, that has this confirmed e-mail address, or this username, and no other. Another spelling
+ * may be another person at the issuer that says so: a username is compared exactly (RFC 7519 section 4.1.2), an address without
+ * the case of its letters.
+ */
 export async function findBySubject(
   source: Knex,
   kind: 'email' | 'username',
   subject: string,
 ): Promise<Account | undefined> {
-  const value = normalise(subject);
-  if (kind === 'username') return findAccount(source, { username: value, is_active: true });
-  const found = await findAccount(source, { email: value, is_active: true });
-  return found?.email_verified ? found : undefined;
+  const usable = { is_active: true, closing_at: null } as const;
+  if (kind === 'username') {
+    const found = await findAccount(source, { username: subject, ...usable });
+    return found?.username === subject ? found : undefined;
+  }
+  const email = inSmallLetters(subject);
+  const found = await findAccount(source, { email, ...usable });
+  return found?.email === email && found.email_verified ? found : undefined;
 }

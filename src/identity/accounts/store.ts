@@ -27,9 +27,10 @@ export interface Account extends PersonalDetails {
   is_active: boolean;
 }
 
-/** Selects one account by a unique column, on request only while it is active. */
+/** Selects one account by a unique column, on request only while it is active, or not closing. */
 export type AccountFilter = ({ id: string } | { username: string } | { email: string }) & {
   is_active?: true;
+  closing_at?: null;
 };
 
 interface AccountRow

@@ -12,7 +12,7 @@ import type { TrustedIssuer } from './store.ts';
 
 export interface IdentityAssertionDeps {
   findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
-  /** Finds the active account that has this confirmed e-mail address, or this username. */
+  /** Finds the account that has this confirmed e-mail address, or this username, unless it is disabled or closing. */
   findBySubject(kind: TrustedIssuer['subject'], subject: string): Promise<{ id: string } | undefined>;
 }
 
@@ -22,7 +22,9 @@ const MAX_TOKEN_TTL_SECONDS = 3600;
 /** What the assertion says about its user, if that names an account here without doubt. */
 function readSubject(claims: IdentityAssertion, { subject }: TrustedIssuer): string | undefined {
   if (subject === 'username') return claims.sub;
-  return typeof claims.email === 'string' && claims.email_verified !== false ? claims.email : undefined;
+  const { email, email_verified: isVerified } = claims;
+  // Some issuers say it as a text, others leave it out.
+  return typeof email === 'string' && (isVerified === undefined || isVerified === true) ? email : undefined;
 }
 
 /** The grant type `jwt-bearer` (RFC 7523), for identity assertions of trusted issuers. */
