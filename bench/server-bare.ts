@@ -133,7 +133,7 @@ await serve(async (origin) => {
     },
     log,
     pages: { error: fail, signOut: fail, signedOut: fail, deviceRefused: fail, deviceConnected: fail },
-    signInRequests: { findByHint: async () => undefined, announce() {} },
+    signInRequests: { findByHint: async () => undefined, isClosing: async () => false, announce() {} },
     identityAssertions: { findTrustedIssuer: fail, findBySubject: fail },
     findUnconnected: async () => [],
     handOut: fail,

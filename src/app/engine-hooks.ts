@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config/settings.ts';
+import { isClosing } from '../identity/accounts/closing-store.ts';
 import { findByHint, findBySubject } from '../identity/accounts/find-by-hint.ts';
 import { wantsMail } from '../identity/accounts/preferences.ts';
 import { findAccount } from '../identity/accounts/store.ts';
@@ -34,6 +35,7 @@ export function createEngineHooks(deps: {
     fetch: createGuardedFetch({ allowPrivate: allowPrivateServices }),
     signInRequests: {
       findByHint: (hint) => findByHint(knex, hint),
+      isClosing,
       announce: (id, request) => background.run('sign_in_request', () => mailRequest(id, request)),
     },
     identityAssertions: {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
+import { signInWith } from '../support/builders/authorization.ts';
 import {
   answerRequest,
   askForSignIn,
+  CIBA,
   createTill,
   pollForTokens,
   REQUESTS,
@@ -40,6 +42,22 @@ for (const engine of engines) {
         assert.equal(polls.filter(({ status }) => status === 200).length, approved ? 1 : 0);
         if (!approved) assert.ok(polls.some(({ body: { error } }) => error === 'access_denied'));
       }
+    });
+
+    test('is refused for an account that is closing, however it is named', async (t) => {
+      const server = await startServer(t, engine);
+      const till = await server.createClient({ grantTypes: ['authorization_code', CIBA] });
+      const ada = await server.createAccount();
+      const { tokens } = await signInWith(server, till, ada, { scope: 'openid' });
+      const hints = [{ login_hint: 'ada' }, { id_token_hint: String(tokens.body.id_token) }];
+      const ask = async () => {
+        const answers = [];
+        for (const hint of hints) answers.push((await askForSignIn(server, till, hint)).body.error);
+        return answers;
+      };
+      assert.deepEqual(await ask(), [undefined, undefined]);
+      await server.database.knex('T_accounts').update({ closing_at: new Date(Date.now() + 60_000) });
+      assert.deepEqual(await ask(), ['unknown_user_id', 'unknown_user_id']);
     });
 
     test('ends with the account, and with signing out everywhere', async (t) => {

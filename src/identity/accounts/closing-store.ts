@@ -23,10 +23,14 @@ export async function stopClosing(trx: Knex.Transaction, id: string): Promise<bo
 const SELECT_CLOSING = selectOne({ columns: 'closing_at', from: TABLE, where: sql`id = ${'id'}` });
 const KEEP = update(TABLE, { set: ['closing_at'], where: sql`id = ${'id'}` });
 
+export async function isClosing(id: string): Promise<boolean> {
+  const row = await currentUnit().readOne(SELECT_CLOSING, { id });
+  return Boolean(row?.closing_at);
+}
+
 /** Keeps an account that is closing, in the commit of the current request. @returns whether it was closing */
 export async function keepAccount(id: string): Promise<boolean> {
-  const row = await currentUnit().readOne(SELECT_CLOSING, { id });
-  if (!row?.closing_at) return false;
+  if (!(await isClosing(id))) return false;
   currentUnit().write({ statement: KEEP, values: { id, closing_at: null } });
   return true;
 }

@@ -13,6 +13,8 @@ const BINDING_MESSAGE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]{1,64}$/u;
 export interface SignInRequestHooks {
   /** Finds an active account by its username or its confirmed e-mail address. */
   findByHint(hint: string): Promise<{ id: string } | undefined>;
+  /** Whether its owner has closed the account, and can still come back. */
+  isClosing(accountId: string): Promise<boolean>;
   /** Mails the user that an application asks for a sign-in. Called once the request is committed. */
   announce(accountId: string, request: { clientName: string; bindingMessage: string | undefined }): void;
 }
@@ -24,12 +26,8 @@ export function createCiba(hooks: SignInRequestHooks) {
       enabled: true,
       deliveryModes: ['poll', 'ping'],
 
-      /** @throws InvalidRequest for an account that has enough to answer, so that nobody floods a mailbox */
       async processLoginHint(_ctx: unknown, hint: string): Promise<string | undefined> {
-        const account = await hooks.findByHint(hint);
-        if (account && (await countOpenRequests(account.id)) >= MAX_OPEN_REQUESTS)
-          throw new errors.InvalidRequest('too many requests wait for this user; try again in some minutes');
-        return account?.id;
+        return (await hooks.findByHint(hint))?.id;
       },
       async processLoginHintToken(): Promise<never> {
         throw new errors.InvalidRequest('login_hint_token is not supported; use login_hint or id_token_hint');
@@ -49,8 +47,17 @@ export function createCiba(hooks: SignInRequestHooks) {
             'an application of the FAPI profile sends its request as a signed request object (request)',
           );
       },
-      // Users approve at a page that they sign in to, so they need no code for each request.
-      async verifyUserCode(): Promise<void> {},
+      /**
+       * Called with the account of each kind of hint. Users approve at a page that they sign in to, so they need no code for
+       * each request.
+       * @throws UnknownUserId for an account that is closing; InvalidRequest for one that has enough to answer, so that nobody
+       *   floods a mailbox
+       */
+      async verifyUserCode(_ctx: unknown, { accountId }: { accountId: string }): Promise<void> {
+        if (await hooks.isClosing(accountId)) throw new errors.UnknownUserId('could not identify end-user');
+        if ((await countOpenRequests(accountId)) >= MAX_OPEN_REQUESTS)
+          throw new errors.InvalidRequest('too many requests wait for this user; try again in some minutes');
+      },
       async triggerAuthenticationDevice(
         ctx: KoaContextWithOIDC,
         request: { params?: { binding_message?: string } },
