@@ -35,7 +35,7 @@ function send(
 
 describe('the process', () => {
   test('does not start with secrets that cannot decrypt the signing keys, and says why', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const server = await world.start();
     await server.kill('SIGTERM');
     await assert.rejects(world.start({ LATCHKEY_SECRETS: OTHER_SECRET }), (error: Error) => {
@@ -52,7 +52,7 @@ describe('the process', () => {
 for (const engine of engines) {
   describe(`the process on ${engine}`, () => {
     test('stopped under load, it answers every request that it accepted, and exits with 0', async (t) => {
-      const world = await openWorld(t, engine);
+      const world = await openWorld(t, engine, { fresh: true });
       const server = await world.start();
       const client = await world.createClient({ grantTypes: ['client_credentials'], redirectUris: [] });
       const headers = {
@@ -151,7 +151,7 @@ describe('the process', () => {
   });
 
   test('slow, endless and huge requests do not delay other requests', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const server = await world.start();
     const client = await world.createClient({ firstParty: true });
     const { tokens } = await signInWith(server, client, await world.createAccount());
@@ -201,7 +201,7 @@ describe('the process', () => {
   });
 
   test('a server starts again after a rollback and a migration', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     await rollBackAll(world.database, world.storage.url);
     await migrateLatest(world.database, world.storage.url);
     await world.start();

@@ -16,7 +16,7 @@ import { openWorld } from '../support/world.ts';
 
 describe('a server that gets SIGTERM', () => {
   test('is not ready at once, still answers for LATCHKEY_DRAIN seconds, and ends kept connections', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const server = await world.start({ LATCHKEY_DRAIN: '2' });
     assert.equal((await fetch(`${server.issuer}/readyz`)).status, 200);
     const began = performance.now();
@@ -35,7 +35,7 @@ describe('a server that gets SIGTERM', () => {
   });
 
   test('ends silent and slow connections soon after the drain, and exits with 0', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const server = await world.start();
     const head = 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n';
     const sent = ['', 'GET / HT', head, `${head}Content-Length: 5000\r\n\r\na=`];
@@ -50,7 +50,7 @@ describe('a server that gets SIGTERM', () => {
   });
 
   test('ends at once at a second signal', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const server = await world.start({ LATCHKEY_DRAIN: '60' });
     const began = performance.now();
     const first = server.kill('SIGTERM');
@@ -61,7 +61,7 @@ describe('a server that gets SIGTERM', () => {
   });
 
   test('stores the tokens of a refresh under way, though nobody waits for it any more', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const server = await world.start({ LATCHKEY_ALLOW_PRIVATE_SERVICES: 'true' });
     const google = await startGoogle(t);
     google.knobs.rotates = true;
@@ -87,7 +87,7 @@ describe('a server that gets SIGTERM', () => {
   });
 
   test('gets it through npm start', async (t) => {
-    const world = await openWorld(t, 'sqlite');
+    const world = await openWorld(t, 'sqlite', { fresh: true });
     const port = String(await freePort());
     const npm = spawn('npm', ['start'], {
       cwd: projectPath('.'),

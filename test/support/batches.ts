@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 
 /** How many files of a folder share a process, so that a long batch of one folder leaves work for the other processes. */
 const SIZES: Record<string, number> = {
-  'test/engines': 5,
+  'test/engines': 8,
   'test/browser': 6,
   'test/applications': 4,
   'test/flows': 32,

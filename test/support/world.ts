@@ -13,9 +13,11 @@ import { createDatabase, createMigratedDatabase, SECRETS, type TestDatabase } fr
 import type { EngineName } from './engines.ts';
 import { freePort } from './free-port.ts';
 import { cheapHashes, PASSWORD } from './server.ts';
+import { release, startInHost } from './server-host.ts';
 import { accountsWithoutRules, servicesOn } from './services.ts';
 
 const main = resolve(import.meta.dirname, '../../src/main.js');
+const host = resolve(import.meta.dirname, 'server-host-process.js');
 const OPERATOR = { accountId: null };
 const READY = 'Latchkey is ready at';
 
@@ -32,14 +34,22 @@ export interface ServerProcess {
   kill(signal: NodeJS.Signals): Promise<number | null>;
   /** Starts again on the same port, after `kill`. */
   restart(): Promise<void>;
+  /** Ends the server, if it runs. */
+  end(): Promise<void>;
 }
 
-function spawnServer(env: NodeJS.ProcessEnv, onOutput: (text: string) => void): ChildProcess {
-  const child = spawn(process.execPath, [...QUICK_LOADING, '--import', cheapHashes, main], {
-    cwd: projectPath('.'),
-    env: childEnvironment({ LATCHKEY_HOST: '127.0.0.1', ...env }),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/** @param isFresh whether no other server may have run in the process */
+function spawnServer(
+  settings: NodeJS.ProcessEnv,
+  onOutput: (text: string) => void,
+  isFresh: boolean,
+): ChildProcess {
+  const env = childEnvironment({ LATCHKEY_HOST: '127.0.0.1', ...settings });
+  const preload = [...QUICK_LOADING, '--import', cheapHashes];
+  const options = { cwd: projectPath('.'), env };
+  const child = isFresh
+    ? spawn(process.execPath, [...preload, main], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    : startInHost([...preload, host], options);
   child.stdout?.on('data', (chunk) => onOutput(String(chunk)));
   child.stderr?.on('data', (chunk) => onOutput(String(chunk)));
   return child;
@@ -48,42 +58,46 @@ function spawnServer(env: NodeJS.ProcessEnv, onOutput: (text: string) => void): 
 /** Runs a server that is expected to exit at its start. */
 export async function runToExit(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
   let output = '';
-  const child = spawnServer(env, (text) => {
+  const add = (text: string) => {
     output += text;
-  });
+  };
+  const child = spawnServer(env, add, true);
   const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
   const code = await new Promise<number | null>((done) => child.once('close', done));
   clearTimeout(late);
   return { code, output };
 }
 
-async function startProcess(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
+async function startProcess(env: NodeJS.ProcessEnv, isFresh: boolean): Promise<ServerProcess> {
   const issuer = `http://127.0.0.1:${env.LATCHKEY_PORT}`;
   let output = '';
   let child: ChildProcess;
   const start = () =>
     new Promise<void>((done, reject) => {
       const before = output.length;
-      child = spawnServer(env, (text) => {
+      const add = (text: string) => {
         output += text;
         if (output.indexOf(READY, before) >= 0) done();
-      });
+      };
+      child = spawnServer(env, add, isFresh);
       child.once('exit', (code) =>
         reject(new Error(`the server ended with ${code}: ${output.slice(before)}`)),
       );
     });
   await start();
+  const kill = (signal: NodeJS.Signals) =>
+    new Promise<number | null>((done) => {
+      if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode);
+      child.once('close', (code) => done(code));
+      child.kill(signal);
+    });
   return {
     issuer,
     pid: () => child.pid,
     output: () => output,
-    kill: (signal) =>
-      new Promise((done) => {
-        if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode);
-        child.once('close', (code) => done(code));
-        child.kill(signal);
-      }),
+    kill,
     restart: start,
+    end: async () => void (await (isFresh ? kill('SIGKILL') : release(child))),
   };
 }
 
@@ -101,7 +115,12 @@ export interface World {
 export async function openWorld(
   t: Pick<TestContext, 'after'>,
   engine: EngineName,
-  options: { empty?: boolean; storage?: TestDatabase } = {},
+  options: {
+    empty?: boolean;
+    storage?: TestDatabase;
+    /** For tests of how a server starts, ends or uses memory: each gets a process that has run no other. */
+    fresh?: boolean;
+  } = {},
 ): Promise<World> {
   await import(cheapHashes);
   const storage =
@@ -109,7 +128,7 @@ export async function openWorld(
   const database = openDatabase(storage.url, 3);
   const servers: ServerProcess[] = [];
   t.after(async () => {
-    await Promise.all(servers.map((server) => server.kill('SIGKILL')));
+    await Promise.all(servers.map((server) => server.end()));
     await database.close();
     await storage.drop();
   });
@@ -122,7 +141,9 @@ export async function openWorld(
     async start(env = {}) {
       const port = await freePort();
       issuer ??= `http://127.0.0.1:${port}`;
-      const server = await startProcess({
+      // A server may read other variables only when its process starts.
+      const isFresh = options.fresh || Object.keys(env).some((name) => !name.startsWith('LATCHKEY_'));
+      const settings = {
         LATCHKEY_PORT: String(port),
         LATCHKEY_ISSUER: issuer,
         LATCHKEY_DATABASE_URL: storage.url,
@@ -131,7 +152,8 @@ export async function openWorld(
         LATCHKEY_LOG_LEVEL: 'warn',
         LATCHKEY_DRAIN: '0',
         ...env,
-      });
+      };
+      const server = await startProcess(settings, isFresh);
       servers.push(server);
       return server;
     },
