@@ -43,7 +43,7 @@ test('the audit log grows by a bounded number of rows an hour, whoever sends how
   const kinds = anonymousRequests(server, client, { username, email: String(email) });
   const before = await countRows(server.database);
   const refused = kinds.find(({ name }) => name === 'an authorization request with prompt=none');
-  const unknown = kinds.find(({ name }) => name === 'an invented passkey');
+  const unknown = kinds.find(({ name }) => name === 'the same answer of a passkey, again and again');
   assert.ok(refused && unknown);
   for (let index = 0; index < REFUSALS_PER_HOUR + 5; index += 1) await refused.send(`192.0.2.${index}`);
   assert.deepEqual(await growth(server, before), { T_auth_audit_log: REFUSALS_PER_HOUR });

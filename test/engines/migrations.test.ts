@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { migrateLatest, readSchemaStatus } from '../../src/database/migrate.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
+import { rollBack } from '../../src/database/rollback.ts';
 import { uuidv7 } from '../../src/kit/ids.ts';
-import { createDatabase } from '../support/databases.ts';
+import { createDatabase, createMigratedDatabase } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { rollBackAll } from '../support/roll-back-all.ts';
 import { fill, tableNames } from '../support/rows.ts';
@@ -93,16 +94,15 @@ for (const engine of engines) {
     });
 
     test('a lock left by a server that died is taken over, and a pool of one connection is enough', async (t) => {
-      const { url, drop } = await createDatabase(engine);
+      const { url, drop } = await createMigratedDatabase(engine);
       const database = openDatabase(url, 1);
       t.after(async () => {
         await database.close();
         await drop();
       });
-      await migrateLatest(database, url);
-      await rollBackAll(database, url);
+      const undone = [await rollBack(database, url), await rollBack(database, url)].toReversed();
       await database.knex('T_migrations_lock').update({ is_locked: 1 });
-      assert.ok((await migrateLatest(database, url)).length >= 3);
+      assert.deepEqual(await migrateLatest(database, url), undone);
       assert.equal((await readSchemaStatus(database)).current, true);
     });
   });

@@ -77,6 +77,22 @@ export function anonymousRequests(
     await (await visitor.post(action, { ...fields, email })).arrayBuffer();
   }
 
+  async function inventKey(from: string) {
+    const visitor = at(from);
+    const place = await placeOf(await visitor.open(client));
+    const { body } = await visitor.postJson('authentication/options', place);
+    const key = new Authenticator(server.issuer);
+    key.create({ ...body, user: { id: random(16) } } as never);
+    return { cookies: visitor.cookies, answer: { ...place, response: key.get(body) } };
+  }
+  let invented: ReturnType<typeof inventKey> | undefined;
+
+  async function sendKey(from: string, { cookies, answer }: Awaited<ReturnType<typeof inventKey>>) {
+    const visitor = at(from);
+    for (const [name, cookie] of cookies) visitor.cookies.set(name, cookie);
+    await visitor.postJson('authentication/verify', answer);
+  }
+
   const [audit, limits] = ['T_auth_audit_log', 'T_rate_limits'];
   return [
     {
@@ -135,13 +151,14 @@ export function anonymousRequests(
     },
     {
       name: 'an invented passkey',
+      send: async (from) => sendKey(from, await inventKey(from)),
+      writes: [audit, limits],
+    },
+    {
+      name: 'the same answer of a passkey, again and again',
       async send(from) {
-        const visitor = at(from);
-        const place = await placeOf(await visitor.open(client));
-        const { body } = await visitor.postJson('authentication/options', place);
-        const key = new Authenticator(server.issuer);
-        key.create({ ...body, user: { id: random(16) } } as never);
-        await visitor.postJson('authentication/verify', { ...place, response: key.get(body) });
+        invented ??= inventKey(from);
+        await sendKey(from, await invented);
       },
       writes: [audit, limits],
     },
