@@ -46,7 +46,9 @@ export async function createMigratedDatabase(engine: EngineName): Promise<TestDa
   }
   const name = randomName('latchkey_test');
   const from = basename(template, '.sqlite');
-  if (engine === 'postgres') await administer(engine, `CREATE DATABASE ${name} TEMPLATE ${from}`);
+  // Otherwise PostgreSQL writes each page of the template to its log, which takes twice as long.
+  if (engine === 'postgres')
+    await administer(engine, `CREATE DATABASE ${name} TEMPLATE ${from} STRATEGY FILE_COPY`);
   else await administer(engine, await copyStatements(engine, from, name));
   return serverDatabase(engine, name);
 }
@@ -109,7 +111,7 @@ async function withMysql<T>(
   return work(connection).finally(() => connection.end());
 }
 
-type Tables = { name: string; create: string }[];
+type Tables = { name: string; create: string; isEmpty: boolean }[];
 const templateTables = new Map<EngineName, Promise<Tables>>();
 
 function readTables(engine: 'mariadb' | 'mysql', from: string): Promise<Tables> {
@@ -118,7 +120,8 @@ function readTables(engine: 'mariadb' | 'mysql', from: string): Promise<Tables> 
     const read: Tables = [];
     for (const name of tables.flatMap((row) => Object.values(row))) {
       const [[row]] = await connection.query<mysql.RowDataPacket[]>(`SHOW CREATE TABLE ${from}.${name}`);
-      read.push({ name, create: row?.['Create Table'] });
+      const [rows] = await connection.query<mysql.RowDataPacket[]>(`SELECT 1 FROM ${from}.${name} LIMIT 1`);
+      read.push({ name, create: row?.['Create Table'], isEmpty: rows.length === 0 });
     }
     return read;
   });
@@ -128,9 +131,8 @@ function readTables(engine: 'mariadb' | 'mysql', from: string): Promise<Tables> 
 async function copyStatements(engine: 'mariadb' | 'mysql', from: string, to: string): Promise<string> {
   const reading = templateTables.get(engine) ?? readTables(engine, from);
   templateTables.set(engine, reading);
-  const copied = (await reading).flatMap(({ name, create }) => [
-    create,
-    `INSERT INTO ${name} SELECT * FROM ${from}.${name}`,
-  ]);
+  const copied = (await reading).flatMap(({ name, create, isEmpty }) =>
+    isEmpty ? [create] : [create, `INSERT INTO ${name} SELECT * FROM ${from}.${name}`],
+  );
   return ['SET foreign_key_checks = 0', `CREATE DATABASE ${to}`, `USE ${to}`, ...copied].join(';\n');
 }
