@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { IssuerScope } from '../web/issuer-scope.ts';
 import { createSealedCookie } from '../web/sealed-cookie.ts';
@@ -16,7 +17,7 @@ export interface WayBack {
   label: string;
 }
 
-type Application = Pick<EngineClient, 'clientId' | 'clientName'> & ApplicationPages;
+type Application = Pick<EngineClient, 'clientId' | 'clientName' | 'registered_via'> & ApplicationPages;
 
 /** Remembers in the browser which application asked last, for the page that says that its sign-in has ended. */
 export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: IssuerScope }) {
@@ -29,7 +30,8 @@ export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: I
     /**
      * The application that the address of the page names comes first: the cookie has the last one, and several sign-ins may be
      * open. Another one could be put into the address, but only one that is registered here.
-     * @returns undefined if it is unknown, gone or has no page
+     * @returns undefined if it is unknown or gone, has no page, or if nobody has checked its name and its page: anyone could make
+     *   the page of this server lead to theirs, in their words
      */
     async find(ctx: Context, provider: Provider): Promise<WayBack | undefined> {
       const named = ctx.query.client_id;
@@ -39,8 +41,11 @@ export function createWayBack(deps: { issuer: string; secrets: Secrets; scope: I
       const client =
         (await find(typeof named === 'string' ? named : undefined)) ?? (await find(cookie.read(ctx)));
       if (client?.clientId === OWN_CLIENT_ID) return { url: '/', label: 'Go to the home page' };
-      const url = client && startOf(client as unknown as Application, deps.issuer);
-      return url ? { url, label: `Start again at ${client.clientName ?? client.clientId}` } : undefined;
+      const application = client as unknown as Application | undefined;
+      const url = application && isVetted(application) ? startOf(application, deps.issuer) : undefined;
+      return url
+        ? { url, label: `Start again at ${application?.clientName ?? application?.clientId}` }
+        : undefined;
     },
   };
 }

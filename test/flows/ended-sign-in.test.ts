@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
+import { DESCRIPTION, register } from '../support/builders/registration.ts';
 import { PASSWORD, startServer } from '../support/server.ts';
 
 const linkIn = (html: string) => /<a class="btn primary" href="([^"]+)">([^<]+)</.exec(html)?.slice(1);
@@ -79,6 +80,36 @@ describe('a sign-in that has ended', () => {
       const ended = await browser.get('/interaction/AAAAAAAAAAAAAAAAAAAAA');
       assert.equal(linkIn(await ended.text()), undefined);
     });
+
+  test('of an application that has registered itself shows neither its words nor a link to it', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const description = {
+      ...DESCRIPTION,
+      client_name: 'Latchkey, where your session was interrupted',
+      client_uri: 'https://evil.example/sign-in',
+      redirect_uris: ['https://evil.example/cb'],
+    };
+    const { body: client } = await register(server, description);
+    const browser = new Browser(server.issuer);
+    const login = await browser.follow(await browser.get(authorizeUrl(authorization(client))));
+    assert.equal(login.status, 200);
+    for (const [visitor, query] of [
+      [browser, ''],
+      [new Browser(server.issuer), `?client_id=${client.client_id}`],
+    ] as const) {
+      const ended = await visitor.get(`/interaction/AAAAAAAAAAAAAAAAAAAAA${query}`);
+      const html = await ended.text();
+      assert.match(html, /has ended/);
+      assert.doesNotMatch(html, /evil|interrupted/);
+    }
+    await server.database
+      .knex('T_oauth_clients')
+      .where({ client_id: client.client_id })
+      .update({ registered_via: 'registration_token' });
+    await new Promise((done) => setTimeout(done, 1100));
+    const verified = await browser.get('/interaction/AAAAAAAAAAAAAAAAAAAAA');
+    assert.equal(linkIn(await verified.text())?.[0], 'https://evil.example/sign-in');
+  });
 
   test('leads to the application that the address names, beside another one that asked later', async (t) => {
     const server = await startServer(t, 'sqlite');
