@@ -28,7 +28,7 @@ export interface ConnectionsPageDeps {
   disconnect: Disconnect;
   signInSwitch: SignInFormDeps['signInSwitch'];
   freshSignIn: SignInFormDeps['freshSignIn'];
-  cookie: { begin(ctx: Context): string };
+  browserCookie: { recognize(ctx: Context): string };
   listApplications(accountId: string): Promise<AllowedApplication[]>;
   listUses(filter: { accountId: string; service: string; limit: number }): Promise<ConnectionUse[]>;
   /** Each visit of a service writes a row. @throws LatchkeyError rate_limited */
@@ -168,7 +168,7 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
         );
       await deps.countVisit(currentUnit().origin.ip);
       if (service.authType === 'api_key') return connectByKey(ctx, user, service, key);
-      const browser = deps.cookie.begin(ctx);
+      const browser = deps.browserCookie.recognize(ctx);
       const destination = { kind: 'account' } as const;
       seeOther(ctx, await connect.begin(service, { accountId: user.accountId, browser, destination }));
     }),

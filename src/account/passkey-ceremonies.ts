@@ -8,7 +8,7 @@ import type { Passkeys } from '../identity/passkeys/index.ts';
 import { type Factors, hasShownEnough } from '../identity/second-factor/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import { isRecent } from './fresh-sign-in.ts';
@@ -17,7 +17,7 @@ export interface AccountCeremoniesDeps {
   provider: Provider;
   secrets: Secrets;
   passkeys: Passkeys;
-  ceremonyCookie: CeremonyCookie;
+  browserCookie: Pick<BrowserCookie, 'find' | 'recognize'>;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
   /** The session as our own pages see it: without an account when the user has to sign in again. */
   sessionOf(ctx: Context): Promise<{ accountId?: string }>;
@@ -44,7 +44,7 @@ export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(
 export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCeremonies & {
   standing(ctx: Context): Promise<Standing | undefined>;
 } {
-  const { passkeys, ceremonyCookie } = deps;
+  const { passkeys, browserCookie } = deps;
   const { credentials: keys } = passkeys;
 
   async function standing(ctx: Context): Promise<Standing | undefined> {
@@ -116,7 +116,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         username,
         displayName: username,
         known,
-        boundTo: ceremonyCookie.begin(ctx, bindingOf(here)),
+        boundTo: `${bindingOf(here)} ${browserCookie.recognize(ctx)}`,
         ceremony: request.ceremony,
       });
     },
@@ -131,7 +131,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         origin,
         ceremony: request.ceremony,
         response: request.response,
-        boundTo: ceremonyCookie.resume(ctx, bindingOf(here)),
+        boundTo: `${bindingOf(here)} ${browserCookie.find(ctx)}`,
       });
       const cameByKey = amr.includes('hwk') || amr.includes('swk');
       const signerId = cameByKey ? await keys.findSigner(accountId, fromEpoch(here.loginTs)) : undefined;
@@ -158,7 +158,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         );
       return passkeys.startAuthentication({
         purpose: 'sign_key',
-        boundTo: `${request.key} ${ceremonyCookie.begin(ctx, bindingOf(here))}`,
+        boundTo: `${request.key} ${bindingOf(here)} ${browserCookie.recognize(ctx)}`,
         accountId: here.accountId,
       });
     },
@@ -173,7 +173,7 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
         accountId,
         response: request.response,
         origin,
-        boundTo: `${request.key} ${ceremonyCookie.resume(ctx, bindingOf(here))}`,
+        boundTo: `${request.key} ${bindingOf(here)} ${browserCookie.find(ctx)}`,
         at: new Date(),
       });
       const { id, name } = await keys.sign(

@@ -4,10 +4,9 @@ import { createConnectionPages } from '../account/connections.ts';
 import type { FreshSignIn } from '../account/fresh-sign-in.ts';
 import { createNavigation } from '../account/navigation.ts';
 import type { Config } from '../config/settings.ts';
-import { createConnectCookie } from '../connections/connect/browser.ts';
 import { createConnectCallback } from '../connections/connect/callback.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
-import { issuerScope } from '../web/issuer-scope.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import type { ShowPage } from '../web/respond.ts';
 import type { SignedInPages } from '../web/signed-in-pages.ts';
 import type { Services } from './services.ts';
@@ -17,6 +16,7 @@ export interface ConnectionPagesDeps {
   services: Services;
   signedIn: SignedInPages;
   showPage: ShowPage;
+  browserCookie: BrowserCookie;
   sessionOf(ctx: Context): Promise<{ accountId?: string; uid: string }>;
   freshSignIn: FreshSignIn;
   mayAdminister(scopes: string[]): boolean;
@@ -26,11 +26,10 @@ export interface ConnectionPagesDeps {
 export function registerConnectionPages(router: Router, deps: ConnectionPagesDeps): void {
   const { config, services, signedIn, showPage } = deps;
   const { connections, consents, limits } = services;
-  const cookie = createConnectCookie(issuerScope(config.issuer));
   createConnectionPages(router, {
     signedIn,
     showPage,
-    cookie,
+    browserCookie: deps.browserCookie,
     services: connections.services,
     vault: connections.vault,
     connect: connections.connect,
@@ -45,7 +44,7 @@ export function registerConnectionPages(router: Router, deps: ConnectionPagesDep
   });
   createConnectCallback(router, {
     connect: connections.connect,
-    cookie,
+    browserCookie: deps.browserCookie,
     showPage,
     sessionOf: deps.sessionOf,
     findService: connections.services.find,

@@ -3,14 +3,12 @@ import type { Provider } from 'oidc-provider';
 import { limitToCeiling } from '../access/scopes.ts';
 import { PURPOSES } from '../account/fresh-sign-in.ts';
 import type { Config } from '../config/settings.ts';
-import { createConnectCookie } from '../connections/connect/browser.ts';
 import { isTooLong } from '../identity/passwords/rules.ts';
 import { createInteractionPages, type InteractionPagesDeps } from '../interactions/index.ts';
 import type { FindAccount } from '../oidc/claims.ts';
 import { addToConsent } from '../oidc/consents/store.ts';
 import { keepDocumentClient } from '../oidc/registration/registered-clients.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
-import { issuerScope } from '../web/issuer-scope.ts';
 import type { PendingActions } from '../web/pending-action.ts';
 import type { ShowPage } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
@@ -67,12 +65,11 @@ export function registerInteractionPages(
     connection: {
       findUnconnected: services.connections.findUnconnected,
       connect: services.connections.connect,
-      cookie: createConnectCookie(issuerScope(config.issuer)),
+      browserCookie: deps.browserCookie,
       countVisit: limits.connect.countAttempt,
     },
     connectedSignIn: {
       signIn: services.connections.signIn,
-      cookie: createConnectCookie(issuerScope(config.issuer)),
       countVisit: limits.connect.countAttempt,
       canSignInHere: services.connections.canSignInHere,
       signUpWithIdentity: invitations.signUpWithIdentity,

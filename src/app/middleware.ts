@@ -4,6 +4,7 @@ import type { Provider } from 'oidc-provider';
 import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { createReadiness } from '../database/readiness.ts';
+import { TRUST_DAYS } from '../identity/passwords/trusted-browsers.ts';
 import type { Logger } from '../kit/log.ts';
 import { countUnusedRegistrations } from '../oidc/clients/registered-store.ts';
 import { completeDiscovery } from '../oidc/discovery.ts';
@@ -18,10 +19,12 @@ import { traceRequests } from '../oidc/trace/observe.ts';
 import { refuseOtherMethods } from '../web/allowed-methods.ts';
 import type { Assets } from '../web/assets.ts';
 import { limitBodies } from '../web/body-limit.ts';
+import { createBrowserCookie } from '../web/browser-cookie.ts';
 import { findClientAddress } from '../web/client-address.ts';
 import { answerErrors } from '../web/errors.ts';
 import { answerHealthChecks } from '../web/health.ts';
 import { redirectToIssuer } from '../web/issuer-address.ts';
+import { issuerScope } from '../web/issuer-scope.ts';
 import { leaveByNavigation } from '../web/leave-by-navigation.ts';
 import { parseQueriesInOnePass } from '../web/parse-queries.ts';
 import { redirectPostToGet } from '../web/post-as-get.ts';
@@ -101,6 +104,7 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     requestUnit({
       driver: database.driver,
       secure: issuer.startsWith('https:'),
+      browserCookie: createBrowserCookie({ scope: issuerScope(issuer), days: TRUST_DAYS }),
       findWayBack: (ctx) => deps.services.wayBack.find(ctx, deps.provider),
     }),
     // Rejects authorization requests that are too large.

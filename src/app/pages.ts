@@ -26,7 +26,6 @@ import { createOwnSessions, createSignInFacts } from '../oidc/own-session.ts';
 import { createResourceMetadata } from '../oidc/resources/metadata.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
-import { createCeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createCsrfTokens } from '../web/csrf.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { createPendingActions } from '../web/pending-action.ts';
@@ -61,14 +60,13 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     secrets,
   });
   const browserCookie = createBrowserCookie({ scope, days: TRUST_DAYS });
-  const ceremonyCookie = createCeremonyCookie(scope);
   const forms = createCsrfTokens({ secrets, scope });
   const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
   const accountCeremonies = createAccountCeremonies({
     provider,
     secrets,
     passkeys: services.passkeys,
-    ceremonyCookie,
+    browserCookie,
     findAccount,
     sessionOf,
     getFactors: secondFactor.getFactors,
@@ -107,7 +105,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     browserCookie,
     invitationCookie,
     recoveryCookie,
-    ceremonies: { cookie: ceremonyCookie, account: accountCeremonies },
+    ceremonies: { account: accountCeremonies },
   });
   createEntryPages(router, { issuer, invitationCookie });
   createRecoveryPages(router, {
@@ -199,6 +197,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     services,
     signedIn,
     showPage,
+    browserCookie,
     sessionOf,
     freshSignIn,
     mayAdminister,

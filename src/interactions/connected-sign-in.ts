@@ -1,6 +1,5 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import type { ConnectCookie } from '../connections/connect/browser.ts';
 import { tellFault, UpstreamFault } from '../connections/connect/faults.ts';
 import type { OpenVisit } from '../connections/connect/states.ts';
 import type { Service } from '../connections/services/service-config.ts';
@@ -9,6 +8,7 @@ import type { UpstreamIdentity } from '../connections/vault/connection-store.ts'
 import { currentUnit } from '../database/unit-of-work.ts';
 import { recordSignIn } from '../identity/accounts/store.ts';
 import { LatchkeyError } from '../kit/errors.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { showError } from '../web/errors.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
@@ -21,7 +21,7 @@ export interface ConnectedSignInDeps {
   authentication: Pick<AuthenticationState, 'continueAfter'>;
   showPage: ShowPage;
   signIn: ConnectionSignIn;
-  cookie: ConnectCookie;
+  browserCookie: Pick<BrowserCookie, 'find' | 'recognize'>;
   /** The limit on failed sign-ins of one IP address. */
   failedSignIns: FailureLimit;
   /** @throws LatchkeyError rate_limited */
@@ -45,7 +45,7 @@ const backTo = (details: Details) => ({ url: `/interaction/${details.uid}`, labe
 
 /** Signing in with an account of another service, as a step of an authorization request. */
 export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps, finishSignUp: FinishSignUp) {
-  const { interactions, signIn, cookie } = deps;
+  const { interactions, signIn, browserCookie } = deps;
   const path = '/interaction/:uid/sign-in-with';
 
   /**
@@ -82,7 +82,7 @@ export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps,
     destination: Parameters<ConnectionSignIn['begin']>[1]['destination'],
   ): Promise<void> {
     await deps.countVisit(currentUnit().origin.ip);
-    seeOther(ctx, await signIn.begin(service, { browser: cookie.begin(ctx), destination }));
+    seeOther(ctx, await signIn.begin(service, { browser: browserCookie.recognize(ctx), destination }));
   }
 
   router.post(path, async (ctx) => {
@@ -102,7 +102,7 @@ export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps,
       typeof state === 'string' &&
       (destination?.kind === 'sign-in' || destination?.kind === 'sign-up') &&
       destination.interaction === details.uid &&
-      cookie.isOf(ctx, visit.browser)
+      visit.browser === browserCookie.find(ctx)
     )
       return { ...visit, destination, state };
     throw new LatchkeyError(

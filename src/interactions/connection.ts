@@ -16,7 +16,7 @@ export interface ConnectionStepDeps {
   /** Those of the services of these scopes at which the account has no connection that works. */
   findUnconnected(accountId: string, scopes: string[]): Promise<{ service: Service; isBroken: boolean }[]>;
   connect: Pick<Connect, 'begin' | 'keepKey'>;
-  cookie: { begin(ctx: Context): string };
+  browserCookie: { recognize(ctx: Context): string };
   /** @throws LatchkeyError rate_limited */
   countVisit(ip: string | undefined): Promise<void>;
 }
@@ -86,7 +86,7 @@ export function createConnectionStep(deps: ConnectionStepDeps) {
     if (fields.decision === 'skip') return skip(ctx, details, service.name);
     await deps.countVisit(currentUnit().origin.ip);
     if (service.authType === 'api_key') return connectByKey(ctx, details, service, fields.api_key ?? '');
-    const browser = deps.cookie.begin(ctx);
+    const browser = deps.browserCookie.recognize(ctx);
     const destination = { kind: 'request', interaction: details.uid } as const;
     seeOther(ctx, await connect.begin(service, { accountId, browser, destination }));
   }

@@ -4,7 +4,6 @@ import type { SecondFactor } from '../identity/second-factor/index.ts';
 import type { Secrets } from '../kit/secrets.ts';
 import type { SecondFactorPolicy } from '../oidc/second-factor-policy.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
-import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import { createPasskeyEndpoints, type PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import type { AddressLimit } from '../web/rate-limits/index.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
@@ -60,7 +59,7 @@ export interface InteractionPagesDeps {
     | 'keepClient'
   >;
   connection: Omit<ConnectionStepDeps, 'interactions' | 'showPage'>;
-  connectedSignIn: Pick<ConnectedSignInDeps, 'signIn' | 'cookie' | 'countVisit' | 'canSignInHere'> &
+  connectedSignIn: Pick<ConnectedSignInDeps, 'signIn' | 'countVisit' | 'canSignInHere'> &
     Pick<ConnectedSignUpDeps, 'signUpWithIdentity'>;
   invitation: Pick<InvitationDeps, 'signUp' | 'addToAccount' | 'passwordFault' | 'unknownCodes'>;
   secondFactorStep: Pick<SecondFactorStepDeps, 'notifyRecoveryUsed'> & {
@@ -73,7 +72,6 @@ export interface InteractionPagesDeps {
     'passkeys' | 'signUpWithPasskey' | 'recoverWithPasskey' | 'refuseTaken' | 'secondAfterRegress'
   >;
   ceremonies: {
-    cookie: CeremonyCookie;
     /** The limit on ceremonies that one IP address starts. */
     limit: Pick<AddressLimit, 'countAttempt'>;
     /** The ceremonies of the account's pages, which share the endpoints. */
@@ -119,7 +117,14 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
   });
   const services = createConnectedSignIn(
     router,
-    { interactions, authentication, showPage, failedSignIns: loginDeps.failedSignIns, ...connectedSignIn },
+    {
+      interactions,
+      authentication,
+      showPage,
+      browserCookie,
+      failedSignIns: loginDeps.failedSignIns,
+      ...connectedSignIn,
+    },
     connectedSignUp.finish(signUpPage),
   );
   const login = createLogin({
@@ -174,7 +179,6 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
   const interaction = createInteractionCeremonies({
     interactions,
     authentication,
-    ceremonyCookie: ceremonies.cookie,
     browserCookie,
     failedSignIns: deps.login.failedSignIns,
     invitationCookie,

@@ -11,7 +11,6 @@ import { hasShownEnough, type SecondFactor } from '../identity/second-factor/ind
 import { invalidFields, LatchkeyError } from '../kit/errors.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
-import type { CeremonyCookie } from '../web/ceremony-cookie.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
 import type { FailureLimit } from '../web/rate-limits/index.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
@@ -26,7 +25,6 @@ export interface PasskeyRegistrationDeps {
   interactions: Interactions;
   authentication: AuthenticationState;
   passkeys: Passkeys;
-  ceremonyCookie: CeremonyCookie;
   getFactors: SecondFactor['getFactors'];
   findOffer: InvitationDeps['findOffer'];
   findRecoveryLink: RecoverDeps['findRecoveryLink'];
@@ -66,7 +64,7 @@ const ceremonyOf = ({ ceremony }: CeremonyRequest): CredentialKind =>
 export function createPasskeyRegistration(
   deps: PasskeyRegistrationDeps,
 ): Pick<PasskeyCeremonies, 'startRegistration' | 'finishRegistration'> {
-  const { interactions, authentication, passkeys, ceremonyCookie } = deps;
+  const { interactions, authentication, passkeys, browserCookie } = deps;
 
   /**
    * Finds the account that must set up a second factor now. An account that has one must use it instead, because a
@@ -114,7 +112,7 @@ export function createPasskeyRegistration(
   return {
     async startRegistration(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.begin(ctx, bindingOf(details));
+      const boundTo = `${bindingOf(details)} ${browserCookie.recognize(ctx)}`;
       if (request.purpose === 'recovery') {
         const { accountId, username } = await getRecovering(ctx);
         const who = { accountId, userHandle: accountId, username, displayName: username };
@@ -141,7 +139,7 @@ export function createPasskeyRegistration(
 
     async finishRegistration(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.resume(ctx, bindingOf(details));
+      const boundTo = `${bindingOf(details)} ${browserCookie.find(ctx)}`;
       const { origin } = currentUnit();
       const { response } = request;
       if (request.purpose === 'recovery') {
@@ -149,7 +147,7 @@ export function createPasskeyRegistration(
         const registration = { boundTo, ceremony: 'passkey' as const, response, accountId, origin };
         const key = await passkeys.finishRegistration(registration);
         const { end, code: recoveryCode } = request.fields;
-        const { hash: browserHash } = deps.browserCookie.read(ctx);
+        const { hash: browserHash } = browserCookie.read(ctx);
         const options = { endOthers: end === 'on', recoveryCode, browserHash, origin };
         const owner = await deps.failedSignIns.tryAttempt(origin.ip, () =>
           deps.recoverWithPasskey(token, key, options),
@@ -166,7 +164,7 @@ export function createPasskeyRegistration(
         const key = await passkeys.finishRegistration(registration);
         const by = { request: details.uid };
         await passkeys.credentials.add({ accountId, credential: key, mustBeSigned: true, by, origin });
-        recordSecondFactor(accountId, deps.browserCookie.read(ctx).hash);
+        recordSecondFactor(accountId, browserCookie.read(ctx).hash);
         const method = methodOf(key.authenticator);
         return { location: await authentication.completeEnrolment(details, first, method) };
       }

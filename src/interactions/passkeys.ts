@@ -21,14 +21,14 @@ export interface InteractionCeremoniesDeps extends PasskeyRegistrationDeps {
 
 /** Passkey ceremonies as steps of an authorization request. */
 export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): PasskeyCeremonies {
-  const { interactions, authentication, passkeys, ceremonyCookie } = deps;
+  const { interactions, authentication, passkeys, browserCookie } = deps;
 
   return {
     ...createPasskeyRegistration(deps),
 
     async startAuthentication(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.begin(ctx, bindingOf(details));
+      const boundTo = `${bindingOf(details)} ${browserCookie.recognize(ctx)}`;
       if (request.purpose === 'authentication')
         return passkeys.startAuthentication({ purpose: 'authentication', boundTo });
       const first = authentication.findFirstFactor(details);
@@ -39,7 +39,7 @@ export function createInteractionCeremonies(deps: InteractionCeremoniesDeps): Pa
 
     async finishAuthentication(ctx, request) {
       const details = await interactions.loadByFormToken(request.interaction ?? '', request.csrf);
-      const boundTo = ceremonyCookie.resume(ctx, bindingOf(details));
+      const boundTo = `${bindingOf(details)} ${browserCookie.find(ctx)}`;
       const { origin } = currentUnit();
       const at = now();
       const common = { boundTo, origin, response: request.response, at: fromEpoch(at) };

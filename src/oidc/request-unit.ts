@@ -3,6 +3,7 @@ import type { Driver } from '../database/driver/contract.ts';
 import { toUnavailable } from '../database/driver/failures.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { isOutcomeUnknown, LatchkeyError, outcomeUnknown, toRepeatable } from '../kit/errors.ts';
+import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { addressOf } from '../web/ip-address.ts';
 import { UNEXPECTED_ERROR } from './events.ts';
 import { answerFailedGuard, withdrawResponse } from './failed-guards.ts';
@@ -42,7 +43,12 @@ function discardBroken(ctx: Context, unit: UnitOfWork): void {
  * there after a crash, and what was not committed was never sent.
  * @param deps `secure`: whether the issuer is https
  */
-export function requestUnit(deps: { driver: Driver; secure: boolean; findWayBack: FindWayBack }): Middleware {
+export function requestUnit(deps: {
+  driver: Driver;
+  secure: boolean;
+  browserCookie: Pick<BrowserCookie, 'find' | 'recognize'>;
+  findWayBack: FindWayBack;
+}): Middleware {
   return async (ctx, next) => {
     const unit = new UnitOfWork(deps.driver, {
       ip: addressOf(ctx.ip),
@@ -55,6 +61,8 @@ export function requestUnit(deps: { driver: Driver; secure: boolean; findWayBack
         const options = { httpOnly: true, sameSite: 'lax', secure: deps.secure, signed: false } as const;
         ctx.cookies.set(name, value, { ...options, path, maxAge: seconds * 1000, overwrite: true });
       },
+      findBrowser: () => deps.browserCookie.find(ctx),
+      recognizeBrowser: () => deps.browserCookie.recognize(ctx),
     });
     ctx.state.unit = unit;
     await withUnit(unit, async () => {

@@ -3,29 +3,43 @@ import { digest, randomToken } from '../kit/ids.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
 /**
- * The cookie by which a browser is recognized. It signs nobody in: a trusted browser has its own count of wrong passwords,
- * so that attempts from elsewhere do not lock it out.
- * @param options `days`: how long the browser keeps the cookie
+ * The cookie by which a browser is recognized. It signs nobody in. A sign-in is finished in the browser in which it
+ * began, and a trusted browser has its own count of wrong passwords, so that attempts from elsewhere do not lock it out.
+ * Sites on neighbouring hosts cannot set it where its name begins with `__Host-`.
+ * @param options `days`: how long a browser is recognized after a sign-in
  */
 export function createBrowserCookie({ scope, days }: { scope: IssuerScope; days: number }) {
-  const name = `${scope.cookiePrefix}latchkey_browser`;
+  const { cookiePrefix, cookiePath, secure } = scope;
+  const name = `${cookiePrefix}latchkey_browser`;
+  const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
+  function findToken(ctx: Context): string | undefined {
+    const kept = ctx.state.newBrowser ?? ctx.cookies.get(name, { signed: false }) ?? '';
+    return /^[\w-]{43}$/.test(kept) ? kept : undefined;
+  }
   return {
-    /** The token of this browser, or a new one for `set`, and its hash, which the database stores. */
+    /** The hash of this browser's token, which the database stores. */
+    find(ctx: Context): string | undefined {
+      const token = findToken(ctx);
+      return token && digest(token);
+    },
+    /** The same. A browser without a token gets one until it is closed. */
+    recognize(ctx: Context): string {
+      let token = findToken(ctx);
+      if (!token) {
+        token = randomToken();
+        ctx.state.newBrowser = token;
+        ctx.cookies.set(name, token, options);
+      }
+      return digest(token);
+    },
+    /** The token of this browser, or a new one for `set`, and its hash. */
     read(ctx: Context): { token: string; hash: string } {
-      const kept = ctx.cookies.get(name, { signed: false }) ?? '';
-      const token = /^[\w-]{43}$/.test(kept) ? kept : randomToken();
+      const token = findToken(ctx) ?? randomToken();
       return { token, hash: digest(token) };
     },
-    /** Call this after a sign-in only, so that a failed attempt sets no cookie that would reveal something. */
+    /** Recognizes the browser also after it was closed. Call this after a sign-in only. */
     set(ctx: Context, token: string): void {
-      ctx.cookies.set(name, token, {
-        httpOnly: true,
-        sameSite: 'lax',
-        secure: scope.secure,
-        path: scope.cookiePath,
-        signed: false,
-        maxAge: days * 86_400_000,
-      });
+      ctx.cookies.set(name, token, { ...options, maxAge: days * 86_400_000 });
     },
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Browser, formOf } from '../support/browser.ts';
+import { Browser, formOf } from '../support/browser.ts';
 import {
   addSignInGoogle,
   createLinked,
@@ -51,7 +51,7 @@ describe('an attack on signing in with a connected account', () => {
     const query = (await allow(first.target)).split('?')[1];
     assert.equal((await browser.get(`${second.at}/sign-in-with?${query}`)).status, 400);
     const kept = [...browser.cookies];
-    for (const [name] of kept) if (name.includes('latchkey_connect')) browser.cookies.delete(name);
+    for (const [name] of kept) if (name.includes('latchkey_browser')) browser.cookies.delete(name);
     assert.equal((await browser.get(`${first.at}/sign-in-with?${query}`)).status, 400);
     assert.equal(await isSignedIn(browser), false);
     for (const [name, cookie] of kept) browser.cookies.set(name, cookie);
@@ -133,9 +133,11 @@ describe('an attack on signing in with a connected account', () => {
     const cy = await createLinked(server, google, 'cy', { service: 'fourth' });
     const before = JSON.stringify(await rows('T_oauth_tokens').where({ is_active: true }));
     const connecting = await leaveFor(cy.browser, 'fourth');
-    const { at, browser } = await leaveToSignIn(server, { service: 'fourth' });
+    // The browser in which the connection began, after its user signed out.
+    const browser = new Browser(server.issuer);
     for (const [name, cookie] of cy.browser.cookies)
-      if (name.includes('latchkey_connect')) browser.cookies.set(name, cookie);
+      if (name.includes('latchkey_browser')) browser.cookies.set(name, cookie);
+    const { at } = await leaveToSignIn(server, { service: 'fourth', browser });
     const query = (await allow(connecting)).split('?')[1];
     const page = await browser.get(`${at}/sign-in-with?${query}`);
     assert.equal(page.status, 400);

@@ -124,16 +124,19 @@ describe('the return from a service', () => {
     // Somebody else has signed in since, in the same browser.
     const first = await begin(browser);
     const noor = await server.createAccount('noor');
-    const cookies = new Map(browser.cookies);
-    const second = new Browser(server.issuer);
+    /** The same browser without a session. */
+    const withoutSession = () => {
+      const copy = new Browser(server.issuer);
+      for (const [name, cookie] of browser.cookies)
+        if (name.includes('browser')) copy.cookies.set(name, cookie);
+      return copy;
+    };
+    const second = withoutSession();
     await visit(server, noor, '/account/connections', second);
-    for (const [name, cookie] of cookies) if (name.includes('connect')) second.cookies.set(name, cookie);
     await refused(second, first, /Another account is signed in now/);
     // The session has ended.
     const ended = await begin(browser);
-    const signedOut = new Browser(server.issuer);
-    for (const [name, cookie] of cookies) if (name.includes('connect')) signedOut.cookies.set(name, cookie);
-    await refused(signedOut, ended, /You were signed out while you were at Google/);
+    await refused(withoutSession(), ended, /You were signed out while you were at Google/);
     // Another service.
     const mixed = await begin(browser, 'other');
     await refused(browser, mixed.replace('/other/', '/google/'), /completed already, or it took too long/);

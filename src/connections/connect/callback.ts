@@ -3,17 +3,17 @@ import type { Context } from 'koa';
 import { recordEvent } from '../../audit/index.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
+import type { BrowserCookie } from '../../web/browser-cookie.ts';
 import { showError } from '../../web/errors.ts';
 import { type ShowPage, seeOther } from '../../web/respond.ts';
 import type { Service } from '../services/service-config.ts';
-import type { ConnectCookie } from './browser.ts';
 import { type Connect, connectEnded, pageOf } from './connect.ts';
 import { tellFault, UpstreamFault } from './faults.ts';
 import type { ConnectDestination, OpenVisit } from './states.ts';
 
 export interface CallbackDeps {
   connect: Connect;
-  cookie: ConnectCookie;
+  browserCookie: Pick<BrowserCookie, 'find'>;
   showPage: ShowPage;
   findService(name: string): Promise<Service | undefined>;
   /** The session of this browser. */
@@ -43,7 +43,7 @@ const otherBrowser = (back: { url: string; label: string }) =>
  * is checked: the state is known and for this service, the browser is the one that left, and the same account is signed in.
  */
 export function createConnectCallback(router: Router, deps: CallbackDeps): void {
-  const { connect, cookie } = deps;
+  const { connect, browserCookie } = deps;
 
   /** @returns the visit that ends here @throws LatchkeyError */
   async function findVisit(ctx: Context, service: Service): Promise<OpenVisit & { state: string }> {
@@ -57,7 +57,8 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
       );
     const visit = await connect.findVisit(state);
     if (!visit || visit.service !== service.name) throw connectEnded(service);
-    if (!cookie.isOf(ctx, visit.browser)) throw otherBrowser({ url: pageOf(service), label: 'Begin again' });
+    if (visit.browser !== browserCookie.find(ctx))
+      throw otherBrowser({ url: pageOf(service), label: 'Begin again' });
     return { ...visit, state };
   }
 

@@ -13,7 +13,7 @@ import {
   setFoundRequest,
   setStoredRequest,
 } from './request-links.ts';
-import { createVisitorRequests, rowIdOf } from './visitor-requests.ts';
+import { createVisitorRequests, findRequestCookies, rowIdOf } from './visitor-requests.ts';
 
 const TABLE = 'T_authorization_requests';
 /** Together with the account, once it is known: the engine asks for it next. */
@@ -121,11 +121,18 @@ export class AuthorizationRequests {
       : { id: rowIdOf(id, Number(JSON.parse(json).iat)), json, isVisitor: true };
   }
 
+  /**
+   * Finds it only for the browser in which it began. Its cookies have a path, so a site on a neighbouring host could set
+   * those of its own sign-in in a visitor's browser, and have the visitor finish it.
+   */
   async find(id: string): Promise<Payload | undefined> {
     const known = await this.#find(id);
     if (!known) return undefined;
     setFoundRequest(currentUnit(), known.id);
     const payload = JSON.parse(known.json);
+    // None was kept when an earlier version began it, so an upgrade ends no sign-in.
+    const { browser } = payload;
+    if (browser && browser !== findRequestCookies(currentUnit())?.findBrowser()) return undefined;
     if (payload.sealed) {
       const opened = this.#secrets.open(payload.sealed, place(known.id));
       Object.assign(payload, JSON.parse(opened), { sealed: undefined });
@@ -140,6 +147,7 @@ export class AuthorizationRequests {
     const stored: Payload = Object.assign({}, payload, {
       jti: undefined,
       returnTo: undefined,
+      browser: findRequestCookies(currentUnit())?.recognizeBrowser(),
       deviceCode: undefined,
       parJti: undefined,
       session: session && Object.assign({}, session, { cookie: undefined }),

@@ -14,6 +14,10 @@ export interface RequestCookies {
   read(name: string): string | undefined;
   /** @param seconds 0 removes the cookie */
   write(name: string, value: string, options: { path: string; seconds: number }): void;
+  /** The hash by which this browser is recognized. */
+  findBrowser(): string | undefined;
+  /** The same. A new browser gets a cookie. */
+  recognizeBrowser(): string;
 }
 
 const COOKIES = 'oidc.cookies';
@@ -22,7 +26,8 @@ export function setRequestCookies(unit: UnitOfWork, cookies: RequestCookies): vo
   unit.memory.set(COOKIES, cookies);
 }
 
-const findCookies = (unit: UnitOfWork) => unit.memory.get(COOKIES) as RequestCookies | undefined;
+export const findRequestCookies = (unit: UnitOfWork) =>
+  unit.memory.get(COOKIES) as RequestCookies | undefined;
 
 const presentedKey = (uid: string) => `oidc.visitor-request:${uid}`;
 
@@ -52,18 +57,18 @@ export function createVisitorRequests(secrets: Secrets, { partPrefix, base }: Is
   const pathOf = (uid: string) => `${base}/interaction/${uid}`;
   return {
     /** Whether the interaction can be kept in a cookie: only requests of browsers have cookies. */
-    canKeep: (unit: UnitOfWork) => findCookies(unit) !== undefined,
+    canKeep: (unit: UnitOfWork) => findRequestCookies(unit) !== undefined,
 
     /** @param json the interaction @param seconds its life @throws Error when it is too long for a cookie */
     keep(unit: UnitOfWork, uid: string, json: string, seconds: number): void {
       const sealed = secrets.seal(pack(json), place(uid));
       if (sealed.length > MAX_SEALED_LENGTH) throw new Error(`A sealed request has ${sealed.length} bytes.`);
-      findCookies(unit)?.write(name, sealed, { path: pathOf(uid), seconds });
+      findRequestCookies(unit)?.write(name, sealed, { path: pathOf(uid), seconds });
     },
 
     /** @returns the interaction as JSON, if this browser has it */
     find(unit: UnitOfWork, uid: string): string | undefined {
-      const sealed = findPresentedRequest(unit, uid) ?? findCookies(unit)?.read(name);
+      const sealed = findPresentedRequest(unit, uid) ?? findRequestCookies(unit)?.read(name);
       if (!sealed) return undefined;
       try {
         const json = unpack(secrets.openBytes(sealed, place(uid)));
@@ -79,7 +84,7 @@ export function createVisitorRequests(secrets: Secrets, { partPrefix, base }: Is
     /** Removes it from the browser: from now on, the database has it. */
     forget(unit: UnitOfWork, uid: string): void {
       unit.memory.delete(presentedKey(uid));
-      findCookies(unit)?.write(name, '', { path: pathOf(uid), seconds: 0 });
+      findRequestCookies(unit)?.write(name, '', { path: pathOf(uid), seconds: 0 });
     },
   };
 }
