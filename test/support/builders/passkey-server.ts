@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import type { Authenticator, Tweaks } from '../authenticator.ts';
+import type { Browser } from '../browser.ts';
 import type { EngineName } from '../engines.ts';
 import { startServer, type TestServer } from '../server.ts';
 import { type Answer, authenticate, newcomer, signInPage } from './passkey.ts';
@@ -45,7 +46,7 @@ export function sharePasskeyServer(engine: EngineName) {
     get server() {
       return server;
     },
-    openSignIn: () => signInPage(server, client),
+    openSignIn: (browser?: Browser) => signInPage(server, client, {}, browser),
     person,
     refused,
     reasons,
