@@ -10,8 +10,15 @@ const MAX_SCOPES_LENGTH = 4000;
 /** The longest password in characters. NIST SP 800-63B section 3.1.1.2 requires that at least 64 are accepted. */
 export const MAX_PASSWORD_LENGTH = 256;
 
-/** The form in which usernames and e-mail addresses are stored and compared. */
-export const normalise = (value: string) => value.trim().normalize('NFKC').toLowerCase();
+/**
+ * Normalising takes time that grows with the square of the length. Four characters at most become one (U+1F82), so a
+ * longer text has more than MAX_FIELD_LENGTH of them.
+ */
+const MAX_TYPED_LENGTH = 1024;
+
+/** The form in which usernames and e-mail addresses are stored and compared. What is too long for both stays too long. */
+export const normalise = (value: string) =>
+  value.trim().slice(0, MAX_TYPED_LENGTH).normalize('NFKC').toLowerCase();
 
 /** Invisible characters would make two different usernames look the same. */
 const NOT_INVISIBLE = /^[^\p{Cc}\p{Cs}\ufffd\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
