@@ -108,8 +108,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'scope: ID tokens have the claims of the granted scopes (default); requested: only those that the parameter claims names, the others are at userinfo',
   ],
   ['--userinfo-alg <alg>', 'responses of userinfo are signed JWTs; "none": they are JSON (default)'],
-  ['--response-alg <alg>', 'of signed authorization responses (JARM); default: RS256'],
-  ['--introspection-alg <alg>', 'of signed introspection responses (RFC 9701); default: RS256'],
+  ['--response-alg <alg>', 'of signed authorization responses (JARM); default: RS256, or ES256 with --fapi'],
+  [
+    '--introspection-alg <alg>',
+    'of signed introspection responses (RFC 9701); default: RS256, or ES256 with --fapi',
+  ],
   ['--require-signed-request', 'its authorization requests must be signed (JAR, RFC 9101)'],
   ['--request-alg <alg>', 'of its signed requests; "any": each that the server knows (default)'],
   [

@@ -26,6 +26,12 @@ const GRANTS = new Set([
   'urn:openid:params:grant-type:ciba',
 ]);
 
+const RESPONSE_ALGS = [
+  'authorization_signed_response_alg',
+  'introspection_signed_response_alg',
+  'userinfo_signed_response_alg',
+] as const;
+
 interface Stated {
   requirePar?: boolean | undefined;
   requireDpop?: boolean | undefined;
@@ -66,6 +72,10 @@ export function findFapiFaults(client: {
     [
       !FAPI_ALGS.includes(metadata.id_token_signed_response_alg),
       'Its ID tokens are signed with ES256 or EdDSA (--id-token-alg).',
+    ],
+    [
+      RESPONSE_ALGS.some((name) => metadata[name] && !FAPI_ALGS.includes(metadata[name])),
+      'Its signed responses are signed with ES256 or EdDSA (--response-alg, --introspection-alg, --userinfo-alg).',
     ],
     [
       metadata.token_endpoint_auth_signing_alg !== undefined &&

@@ -61,12 +61,17 @@ export const toMessageMetadata = (input: MessageInput, earlier: MessageMetadata 
   };
 };
 
-/** The members of the document that pages, the engine and the command get. */
-export const toMessageMembers = (metadata: MessageMetadata) => ({
+/**
+ * The members of the document that pages, the engine and the command get.
+ * @param metadata `fapi`: FAPI 2.0 section 5.4.1 does not allow RS256
+ */
+export const toMessageMembers = (metadata: MessageMetadata & { fapi?: boolean | undefined }) => ({
   id_token_claims: metadata.id_token_claims ?? 'scope',
   userinfo_signed_response_alg: metadata.userinfo_signed_response_alg ?? undefined,
-  authorization_signed_response_alg: metadata.authorization_signed_response_alg ?? 'RS256',
-  introspection_signed_response_alg: metadata.introspection_signed_response_alg ?? 'RS256',
+  authorization_signed_response_alg:
+    metadata.authorization_signed_response_alg ?? (metadata.fapi ? 'ES256' : 'RS256'),
+  introspection_signed_response_alg:
+    metadata.introspection_signed_response_alg ?? (metadata.fapi ? 'ES256' : 'RS256'),
   require_signed_request_object: metadata.require_signed_request_object ?? false,
   request_object_signing_alg: metadata.request_object_signing_alg ?? undefined,
 });
