@@ -20,6 +20,9 @@ type Limits = Record<
   { countAttempt(ip: string | undefined): Promise<void> }
 >;
 
+/** What authenticates the application is no part of its request, and is not stored. */
+const CREDENTIALS = ['client_assertion', 'client_assertion_type', 'client_secret'];
+
 /**
  * Refuses those that are larger than other requests may be (`request-size.ts`), before the engine works with them: JSON in a
  * parameter that is nested some thousand times would end in a stack overflow.
@@ -27,7 +30,9 @@ type Limits = Record<
 export function refuseLargeRequests(provider: Provider): void {
   onParameters(provider, ({ route, ctx }) => {
     if (!Object.hasOwn(ROUTES, route)) return;
-    const { length } = new URLSearchParams(ctx.oidc.body as Record<string, string>).toString();
+    const params = Object.entries(ctx.oidc.body as Record<string, string>);
+    const stored = params.filter(([name]) => !CREDENTIALS.includes(name));
+    const { length } = new URLSearchParams(stored).toString();
     if (length > MAX_REQUEST_LENGTH)
       throw new errors.InvalidRequest(
         `The application sent a request of ${length} characters. At most ${MAX_REQUEST_LENGTH} are allowed.`,

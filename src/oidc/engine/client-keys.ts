@@ -90,8 +90,8 @@ export function completeClientKeys(client: object, document: object): void {
 }
 
 /**
- * Lets the clock of a client be that many seconds fast when it signs an assertion, and at no other time: the engine has one
- * tolerance for assertions and for the end of codes and tokens.
+ * Lets the clock of a client be that many seconds fast when it signs an assertion or a request object, and at no other time:
+ * the engine has one tolerance for these and for the end of codes and tokens.
  */
 export function tolerateFastClocks(provider: Provider, seconds: number): void {
   const { configuration } = findState(provider) as { configuration: { clockTolerance: number } };
@@ -109,9 +109,23 @@ export function tolerateFastClocks(provider: Provider, seconds: number): void {
     found.delete(this);
     return clientJwtAuthExpectedAudience.call(this);
   };
+  // For a request object the engine reads the tolerance right after the audience that it must have.
+  const issuer = Object.getOwnPropertyDescriptor(prototype, 'issuer');
+  let isOfRequestObject = false;
+  Object.defineProperty(prototype, 'issuer', {
+    configurable: true,
+    get(this: KoaContextWithOIDC['oidc']) {
+      isOfRequestObject = this.params?.request !== undefined;
+      queueMicrotask(() => {
+        isOfRequestObject = false;
+      });
+      return issuer?.get?.call(this);
+    },
+  });
   const { clockTolerance } = configuration;
   Object.defineProperty(configuration, 'clockTolerance', {
-    get: () => (Provider.ctx && found.has(Provider.ctx.oidc) ? seconds : clockTolerance),
+    get: () =>
+      isOfRequestObject || (Provider.ctx && found.has(Provider.ctx.oidc)) ? seconds : clockTolerance,
   });
 }
 
