@@ -20,6 +20,7 @@ try {
     oidcc: made.configuration,
     backchannel: made.backchannelConfiguration,
     fapi2: made.fapiConfiguration,
+    'fapi2-signed': made.signedConfiguration,
     'fapi2-mtls': made.mtlsConfiguration,
     ciba: made.cibaConfiguration,
   };

@@ -13,6 +13,7 @@ import {
   registerBoundPair,
   registerFapi,
   SCOPE,
+  signedClient,
 } from './suite-clients.ts';
 import type { CibaConfiguration, FapiConfiguration, SuiteConfiguration } from './suite-configuration.ts';
 
@@ -74,6 +75,7 @@ export async function seedConformance(
   configuration: SuiteConfiguration;
   backchannelConfiguration: SuiteConfiguration;
   fapiConfiguration: FapiConfiguration;
+  signedConfiguration: FapiConfiguration;
   /** Undefined where the server takes no certificates of applications, like the next one. */
   mtlsConfiguration: FapiConfiguration | undefined;
   cibaConfiguration: CibaConfiguration | undefined;
@@ -123,6 +125,11 @@ export async function seedConformance(
       },
     },
   };
+  const signedConfiguration = {
+    ...fapiConfiguration,
+    client: await registerFapi(deps, signedClient('conformance-signed')),
+    client2: await registerFapi(deps, signedClient('conformance-signed-2')),
+  };
   // With a certificate, as the suite sends requests to an API whose tokens are bound to it.
   const boundResource = { resourceUrl: `${deps.mtlsUrl ?? deps.issuer}/me` };
   const bound = await registerBoundPair(deps, ['conformance-mtls', 'conformance-mtls-2'], fapiClient);
@@ -147,6 +154,7 @@ export async function seedConformance(
     configuration,
     backchannelConfiguration,
     fapiConfiguration,
+    signedConfiguration,
     mtlsConfiguration,
     cibaConfiguration,
   };

@@ -44,6 +44,12 @@ export const fapiClient = (clientId: string): ClientInput => ({
   authMethod: 'private_key_jwt',
 });
 
+/** Those of FAPI 2.0 Message Signing also sign their requests. */
+export const signedClient = (clientId: string): ClientInput => ({
+  ...fapiClient(clientId),
+  requireSignedRequest: true,
+});
+
 /** Those of CIBA poll. */
 export const cibaClient = (clientId: string): ClientInput => ({
   ...fapiClient(clientId),

@@ -58,6 +58,6 @@ test('npm run conformance:seed prints what to paste into the suite, and another 
   ]);
   assert.equal(
     (await database.knex('T_oauth_clients')).filter(({ client_id }) => /^conf/.test(client_id)).length,
-    9,
+    11,
   );
 });
