@@ -23,7 +23,7 @@ export interface ClaimMapping {
   /** The claim that the application gets. */
   name: string;
   places: readonly ClaimPlace[];
-  /** Undefined: it has the same value for everyone. */
+  /** Undefined for a fixed value, which is the same for everyone. */
   source?: { claim: string; scope: string; ifVerified: boolean };
   value?: unknown;
 }

@@ -1,19 +1,10 @@
-import { describeConnectionGrant, describeConnectionScope } from './connection-scopes.ts';
+import { describeConnectionScope } from './connection-scopes.ts';
 
-/** What an account has by these scopes, for the person who gets them. Applications are described otherwise. */
-const GRANTS: Record<string, string> = {
-  '*:*': 'Full access to this server and to every application',
-  'latchkey:*': 'Administer this server',
-  'connections:*': 'Letting applications use your accounts at other services',
-  profile: 'A name that applications may ask you for',
-  email: 'An e-mail address that applications may ask you for',
-  address: 'A postal address that applications may ask you for',
-  phone: 'A phone number that applications may ask you for',
-  offline_access: 'Staying signed in to applications',
-};
-
-/** Without `offline_access`, for which the consent page has a section (`views/interactions/consent.ejs`). */
-const DESCRIPTIONS: Record<string, string> = {
+/**
+ * What the consent page says about scopes. The words for `offline_access` are in the view `interactions/consent.ejs`, which has a
+ * section for it; those for scopes of APIs are set with `latchkey scope describe`.
+ */
+export const SCOPE_DESCRIPTIONS: Record<string, string> = {
   profile: 'See your profile, such as your name, username, picture, language and time zone',
   email: 'See your e-mail address',
   address: 'See your postal address',
@@ -32,7 +23,7 @@ export const SIGN_IN_DESCRIPTION = 'Know who you are when you sign in, and your 
 
 /** @returns what the scope lets an application do, for the consent page. For unknown scopes the name is taken apart */
 export function describeScope(scope: string): string {
-  const known = DESCRIPTIONS[scope] ?? describeConnectionScope(scope);
+  const known = SCOPE_DESCRIPTIONS[scope] ?? describeConnectionScope(scope);
   if (known) return known;
   const [, thing = scope, verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
   const name = thing.replaceAll(/[-_]/g, ' ');
@@ -42,19 +33,8 @@ export function describeScope(scope: string): string {
   return `Use “${scope}”`;
 }
 
-/** @returns what an account with this scope may do, for a person who is invited */
-export function describeGrant(scope: string): string {
-  const known = GRANTS[scope] ?? DESCRIPTIONS[scope] ?? describeConnectionGrant(scope);
-  if (known) return known;
-  const [, thing = '', verb] = /^(.+?)[.:](.+)$/.exec(scope) ?? [];
-  const name = thing.replaceAll(/[-_]/g, ' ');
-  if (verb === '*') return `Full use of ${name}`;
-  if (verb === 'read') return `Reading ${name}`;
-  if (verb === 'write') return `Adding to and changing ${name}`;
-  return `Use of “${scope}”`;
-}
-
-const CLAIMS: Record<string, string> = {
+/** What the consent page says about claims. */
+const CLAIM_DESCRIPTIONS: Record<string, string> = {
   name: 'See your name',
   given_name: 'See your given name',
   family_name: 'See your family name',
@@ -81,7 +61,7 @@ const CLAIMS: Record<string, string> = {
  *   includes it
  */
 export function describeClaim(claim: string): string {
-  return CLAIMS[claim] ?? `See “${claim}”`;
+  return CLAIM_DESCRIPTIONS[claim] ?? `See “${claim}”`;
 }
 
 /** @returns the words on the consent page for a claim that an operator gives the application, the same for everyone */

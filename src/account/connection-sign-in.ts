@@ -24,11 +24,11 @@ export function createSignInSwitchForm(router: Router, deps: SignInFormDeps): vo
       const service = await deps.getService(ctx);
       const { displayName: name } = service;
       const isOn = fields.sign_in === 'on';
-      const says = isOn
+      const purpose = isOn
         ? `sign in with your account at ${name}`
         : `no longer sign in with your account at ${name}`;
       const change = freshSignIn.requireFactors(
-        () => says,
+        () => purpose,
         async (_ctx, { accountId, sessionUid }, { connection = '' }, origin) => {
           const owner = { accountId, sessionUid, origin };
           await (isOn ? signInSwitch.allow : signInSwitch.end)(owner, service, connection);

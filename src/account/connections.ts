@@ -19,7 +19,7 @@ export interface ConnectionsPageDeps {
   signedIn: SignedInPages;
   showPage: ShowPage;
   services: {
-    /** Also a disabled one. */
+    /** Finds a service, even a disabled one. */
     findAny(name: string): Promise<Service | undefined>;
     listActive(): Promise<Service[]>;
   };
@@ -31,7 +31,7 @@ export interface ConnectionsPageDeps {
   browserCookie: { recognize(ctx: Context): string };
   listApplications(accountId: string): Promise<AllowedApplication[]>;
   listUses(filter: { accountId: string; service: string; limit: number }): Promise<ConnectionUse[]>;
-  /** Each visit of a service writes a row. @throws LatchkeyError rate_limited */
+  /** Counts a visit to a service, because each visit writes a row. @throws LatchkeyError rate_limited */
   countVisit(ip: string | undefined): Promise<void>;
   /** Ends the use of a service by an application. @returns whether it was allowed */
   withdraw(

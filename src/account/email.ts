@@ -86,7 +86,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
     });
   }
 
-  const says = (_user: SignedInUser, { email = '' }: Record<string, string>) =>
+  const purpose = (_user: SignedInUser, { email = '' }: Record<string, string>) =>
     `change your e-mail address to ${email}`;
 
   async function sendLink(ctx: Context, user: SignedInUser, email: string): Promise<void> {
@@ -114,7 +114,7 @@ export function createEmailPage(router: Router, deps: EmailPageDeps): void {
         if (hasPassword && current === '') faults.current = 'Enter your current password';
         if (!email.success || Object.keys(faults).length > 0) return show(ctx, user, typed, faults);
         const send = () => sendLink(ctx, user, email.data);
-        if (!hasPassword) return deps.freshSignIn.requireFactors(says, send)(ctx, user, { email: typed });
+        if (!hasPassword) return deps.freshSignIn.requireFactors(purpose, send)(ctx, user, { email: typed });
         const browserHash = deps.browserCookie.read(ctx).hash;
         if (!(await deps.isOwnPassword({ accountId, username, password: current, browserHash })))
           return show(ctx, user, typed, {

@@ -22,9 +22,9 @@ export interface FactorPagesDeps {
   browserCookie: { read(ctx: Context): { hash: string } };
   /** The limit on failed sign-ins of one IP address, to which wrong codes count too. */
   failedSignIns: FailureLimit;
-  /** The session has shown one factor more: a code of the app that was just set up. */
+  /** Adds a method to the session's `amr`: the user has just shown a code of the new app. */
   addMethod(ctx: Context, method: string): Promise<void>;
-  /** What the script of the page needs to be answered. */
+  /** The form token of the page's script. The passkey endpoints refuse requests without it. */
   scriptToken(sessionUid: string): string;
   notify(accountId: string, event: 'recovery_codes_created'): void;
   qrImage(text: string): Promise<string>;

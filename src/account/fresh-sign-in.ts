@@ -11,15 +11,16 @@ import type { FormHandler, SignedInPages, SignedInUser } from '../web/signed-in-
 const FRESH_SECONDS = 300;
 
 /** Whether the sign-in was so recent that the same person is still at the browser. @param loginTs in seconds */
-export const isRecent = ({ loginTs }: { loginTs: number }) => toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
+export const isFreshSignIn = ({ loginTs }: { loginTs: number }) =>
+  toEpoch(new Date()) - loginTs <= FRESH_SECONDS;
 
 export interface FreshSignInDeps {
   signedIn: SignedInPages;
   showPage: ShowPage;
   pendingActions: PendingActions;
   getFactors(accountId: string): Promise<Factors>;
-  /** How this session came to be. */
-  standing(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
+  /** By which methods the user of this session signed in (RFC 8176), and whether that was recently. */
+  getSignIn(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
   /** @returns the URL of a new sign-in with these parameters, which then opens that page */
   signInAgain(page: string, params: Record<string, string>): string;
   nav(user: SignedInUser): unknown;
@@ -59,9 +60,9 @@ export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
 
   /** @returns whether the session is fresh, and whether it has shown the factors that the account has */
   async function assess(ctx: Context, accountId: string) {
-    const { amr, isFresh: isRecent } = await deps.standing(ctx);
+    const { amr, isFresh } = await deps.getSignIn(ctx);
     const factors = await deps.getFactors(accountId);
-    return { amr, factors, isFresh: isRecent, hasShown: hasShownEnough(factors, amr) };
+    return { amr, factors, isFresh, hasShown: hasShownEnough(factors, amr) };
   }
 
   const signInUrl = (page: string, hasShown: boolean) =>
@@ -72,19 +73,19 @@ export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
       ...(hasShown ? {} : { acr_values: 'mfa' }),
     });
 
-  /** @param says what the form does, as the end of "Confirm it is you to …" */
+  /** @param purpose what the form does, as the end of "Confirm it is you to …" */
   function requireFactors(
-    says: (user: SignedInUser, fields: Record<string, string>) => Promise<string> | string,
+    purpose: (user: SignedInUser, fields: Record<string, string>) => Promise<string> | string,
     work: Action,
   ): FormHandler {
     return async (ctx, user, fields) => {
       const { accountId } = user;
-      const { isFresh: isRecent, hasShown } = await assess(ctx, accountId);
-      if (isRecent && hasShown) {
+      const { isFresh, hasShown } = await assess(ctx, accountId);
+      if (isFresh && hasShown) {
         pendingActions.forget(ctx);
         return work(ctx, user, fields, currentUnit().origin);
       }
-      pendingActions.keep(ctx, { accountId, path: ctx.path, fields, says: await says(user, fields) });
+      pendingActions.keep(ctx, { accountId, path: ctx.path, fields, purpose: await purpose(user, fields) });
       seeOther(ctx, signInUrl(CONFIRM, hasShown));
     };
   }
@@ -94,7 +95,7 @@ export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {
     signedIn.page((ctx, user) => {
       const action = pendingActions.find(ctx, user.accountId);
       if (!action) return seeOther(ctx, SECURITY);
-      const label = `${action.says.charAt(0).toUpperCase()}${action.says.slice(1)}`;
+      const label = `${action.purpose.charAt(0).toUpperCase()}${action.purpose.slice(1)}`;
       deps.showPage(ctx, 'account/confirm', {
         title: `${label}?`,
         label,

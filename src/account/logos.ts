@@ -6,7 +6,7 @@ const DATA_URL = /^data:(image\/[a-z+]+);base64,(.+)$/s;
 /** Where the logo of an application is. A page that lists many loads only those that are seen. */
 export const logoPath = (clientId: string) => `${PATH}?${new URLSearchParams({ client_id: clientId })}`;
 
-/** The logos of applications, which the consent page shows to everyone, too. */
+/** Serves the logo of an application. Nobody needs to be signed in: the consent page shows the same logo to everyone. */
 export function createLogoRoute(
   router: Router,
   deps: {

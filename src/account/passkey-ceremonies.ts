@@ -11,7 +11,7 @@ import type { Secrets } from '../kit/secrets.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
 import { formExpired } from '../web/csrf.ts';
 import type { CeremonyRequest, PasskeyCeremonies } from '../web/passkey-endpoints.ts';
-import { isRecent } from './fresh-sign-in.ts';
+import { isFreshSignIn } from './fresh-sign-in.ts';
 
 export interface AccountCeremoniesDeps {
   provider: Provider;
@@ -27,7 +27,7 @@ export interface AccountCeremoniesDeps {
 }
 
 /** The parts of a session that decide whether factors may be changed. */
-export interface Standing {
+export interface SessionSignIn {
   accountId: string;
   uid: string;
   amr: string[];
@@ -42,12 +42,12 @@ export const accountCsrf = (secrets: Secrets, uid: string) => secrets.csrfToken(
 
 /** Passkey ceremonies on the account's pages: adding a key, and approving one with another key. */
 export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCeremonies & {
-  standing(ctx: Context): Promise<Standing | undefined>;
+  findSignIn(ctx: Context): Promise<SessionSignIn | undefined>;
 } {
   const { passkeys, browserCookie } = deps;
   const { credentials: keys } = passkeys;
 
-  async function standing(ctx: Context): Promise<Standing | undefined> {
+  async function findSignIn(ctx: Context): Promise<SessionSignIn | undefined> {
     const session = (await deps.provider.Session.get(ctx as never)) as {
       accountId?: string;
       uid: string;
@@ -58,15 +58,15 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
     if (accountId === undefined) return undefined;
     // A sign-in by another service alone does not show that the owner is here: that service may have asked for nothing.
     const isProof = !isByOtherServiceAlone(amr) || !(await deps.canSignInHere(accountId));
-    return { accountId, uid, amr, loginTs, isFresh: isProof && isRecent({ loginTs }) };
+    return { accountId, uid, amr, loginTs, isFresh: isProof && isFreshSignIn({ loginTs }) };
   }
 
   /** @throws LatchkeyError forbidden, unauthenticated when the sign-in is too long ago */
   async function currentUser(
     ctx: Context,
     request: CeremonyRequest,
-  ): Promise<Standing & { username: string }> {
-    const here = await standing(ctx);
+  ): Promise<SessionSignIn & { username: string }> {
+    const here = await findSignIn(ctx);
     const { accountId } = await deps.sessionOf(ctx);
     const account = accountId === undefined ? undefined : await deps.findAccount(accountId);
     if (
@@ -91,16 +91,16 @@ export function createAccountCeremonies(deps: AccountCeremoniesDeps): PasskeyCer
    * already, which then has to approve it.
    * @throws LatchkeyError forbidden
    */
-  async function checkMayAdd({ accountId, amr }: Standing): Promise<void> {
+  async function checkMayAdd({ accountId, amr }: SessionSignIn): Promise<void> {
     const factors = await deps.getFactors(accountId);
     if (!hasShownEnough(factors, amr) && factors.keys === 0) factorRequired();
   }
 
-  const bindingOf = ({ uid }: Standing) => `session:${uid}`;
+  const bindingOf = ({ uid }: SessionSignIn) => `session:${uid}`;
   const wrong = () => new LatchkeyError('invalid_input', 'key_missing', 'Choose a key.');
 
   return {
-    standing,
+    findSignIn,
 
     async startRegistration(ctx, request) {
       const here = await currentUser(ctx, request);

@@ -24,7 +24,10 @@ export interface KeyFormsDeps {
 
 export const KEYS = `${SECURITY}/keys`;
 
-/** A user who has not shown a factor can add a key if the account has one. It works once an earlier key has approved it. */
+/**
+ * Whether somebody may add a key. Without having shown a second factor they may if the account has a key already: the new one
+ * cannot sign in before an earlier one approves it.
+ */
 export const mayAddKey = ({ hasShown, factors }: { hasShown: boolean; factors: Factors }): boolean =>
   hasShown || factors.keys > 0;
 
@@ -59,8 +62,8 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
   async function remove(ctx: Context, user: SignedInUser, fields: Record<string, string>): Promise<void> {
     const { accountId } = user;
     const { key = '' } = fields;
-    const says = async () => `remove “${(await keys.get(accountId, key)).name}”`;
-    await requireFactors(says, async (_ctx, _user, _fields, from) => {
+    const purpose = async () => `remove “${(await keys.get(accountId, key)).name}”`;
+    await requireFactors(purpose, async (_ctx, _user, _fields, from) => {
       await keys.remove(accountId, key, accountId, from);
       back(ctx, 'removed');
     })(ctx, user, fields);
@@ -69,11 +72,11 @@ export function createKeyForms(router: Router, deps: KeyFormsDeps) {
   /** Returns to the security page, where the script runs the ceremony; after another sign-in where one is needed. */
   async function start(ctx: Context, { accountId }: SignedInUser, act: string, key: string): Promise<void> {
     const name = act === 'approve' ? (await keys.get(accountId, key)).name : '';
-    const says = CEREMONIES.get(act)?.(name) ?? '';
-    pendingActions.keep(ctx, { accountId, path: KEYS, fields: { act, key }, says });
-    const standing = await assess(ctx, accountId);
-    const isEnough = mayAddKey(standing);
-    seeOther(ctx, standing.isFresh && isEnough ? SECURITY : signInUrl(SECURITY, isEnough));
+    const purpose = CEREMONIES.get(act)?.(name) ?? '';
+    pendingActions.keep(ctx, { accountId, path: KEYS, fields: { act, key }, purpose });
+    const signIn = await assess(ctx, accountId);
+    const isEnough = mayAddKey(signIn);
+    seeOther(ctx, signIn.isFresh && isEnough ? SECURITY : signInUrl(SECURITY, isEnough));
   }
 
   router.post(

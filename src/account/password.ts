@@ -35,9 +35,9 @@ export function createPasswordPage(router: Router, deps: PasswordPageDeps): void
   const { signedIn, freshSignIn } = deps;
 
   /** @returns whether the sign-in is recent; otherwise redirects to a new one, which leads back to the page */
-  async function isFresh(ctx: Context, { accountId }: SignedInUser): Promise<boolean> {
-    const { isFresh: isRecent, hasShown } = await freshSignIn.assess(ctx, accountId);
-    if (isRecent && hasShown) return true;
+  async function requireFresh(ctx: Context, { accountId }: SignedInUser): Promise<boolean> {
+    const { isFresh, hasShown } = await freshSignIn.assess(ctx, accountId);
+    if (isFresh && hasShown) return true;
     seeOther(ctx, freshSignIn.signInUrl(PASSWORD, hasShown));
     return false;
   }
@@ -87,7 +87,7 @@ export function createPasswordPage(router: Router, deps: PasswordPageDeps): void
     PASSWORD,
     signedIn.page(async (ctx, user) => {
       if ((await deps.profile(user.accountId)).has_password) return seeOther(ctx, SECURITY);
-      if (await isFresh(ctx, user)) await show(ctx, user);
+      if (await requireFresh(ctx, user)) await show(ctx, user);
     }),
   );
 
@@ -96,7 +96,7 @@ export function createPasswordPage(router: Router, deps: PasswordPageDeps): void
     signedIn.form(
       async (ctx, user, fields) => {
         if (fields.act === 'remove') return remove(ctx, user, fields);
-        if (await isFresh(ctx, user)) await add(ctx, user, fields.password ?? '');
+        if (await requireFresh(ctx, user)) await add(ctx, user, fields.password ?? '');
       },
       { page: ({ act }) => (act === 'remove' ? SECURITY : PASSWORD) },
     ),

@@ -28,7 +28,7 @@ export interface PictureDeps {
 export const PICTURE = `${PROFILE}/picture`;
 
 /** The form that changes the picture of an account, and the picture itself, which anyone can load. */
-export function createPicturePages(router: Router, deps: PictureDeps): void {
+export function createPictureRoutes(router: Router, deps: PictureDeps): void {
   const { signedIn, pictures } = deps;
 
   router.post(

@@ -14,7 +14,7 @@ import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SignedInPages, SignedInUser } from '../web/signed-in-pages.ts';
 import type { FreshSignIn } from './fresh-sign-in.ts';
 import { LANGUAGES } from './languages.ts';
-import { createPicturePages, PICTURE, type PictureDeps } from './picture-routes.ts';
+import { createPictureRoutes, PICTURE, type PictureDeps } from './picture-routes.ts';
 import {
   createPreferencesForm,
   describePreferences,
@@ -88,8 +88,8 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
       faults,
       typed,
       isMoreOpen: PERSONAL_DETAILS.some((detail) => typed[detail] || faults[detail]),
-      // No application gets the others of this account.
-      shown: limitToCeiling(['phone', 'address'], profile.scopes),
+      // The ceiling of this account keeps the other details from every application.
+      detailScopes: limitToCeiling(['phone', 'address'], profile.scopes),
       // A language that an operator set, and that our list lacks, stays.
       languages: hasOther(
         locale,
@@ -165,7 +165,7 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
   );
 
   const showProfile: PreferencesDeps['showProfile'] = (ctx, user, faults) => show(ctx, user, { faults });
-  createPicturePages(router, { ...deps, showProfile });
+  createPictureRoutes(router, { ...deps, showProfile });
   createPreferencesForm(router, { ...deps, showProfile });
 
   const changeUsername = freshSignIn.requireFactors(
@@ -178,7 +178,7 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
     USERNAME,
     signedIn.form(
       async (ctx, user, fields) => {
-        // Refused before anybody signs in again for it.
+        // Checked first, so that nobody signs in again for a username that is then refused.
         const username = usernameField.safeParse(fields.username ?? '');
         if (username.success) return changeUsername(ctx, user, { ...fields, username: username.data });
         ctx.status = 400;

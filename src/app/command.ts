@@ -41,7 +41,8 @@ export async function withDatabase<T>(
 export function withCurrentSchema<T>(work: (database: Database, config: Config) => Promise<T>): Promise<T> {
   return withDatabase(async (database, config) => {
     const { advice } = await readSchemaStatus(database);
-    if (advice) {
+    // Undefined when the schema is current.
+    if (advice !== undefined) {
       if (config.production)
         throw new LatchkeyError('conflict', 'schema_not_current', `The schema is not current. ${advice}`);
       await migrateLatest(database, config.databaseUrl);
@@ -90,16 +91,19 @@ export function withServices<T>(work: (services: Services) => Promise<T>): Promi
   });
 }
 
+/** What `latchkey passkey` needs of the services. */
 export function passkeyCommandServices({ accounts, passkeys }: Services): PasskeyCommands {
   const { credentials } = passkeys;
   return {
     list: async (username) => credentials.list((await accounts.show(username)).id),
+    // A key is looked up among those of its owner, whose list says which of them can sign in.
     async get(id) {
       const owned = await credentials.list(await credentials.getOwner(id));
       const credential = owned.find((one) => one.id === id);
       if (!credential) throw new LatchkeyError('not_found', 'passkey_not_found', `There is no key ${id}.`);
       return credential;
     },
+    // Null: the operator removes it, not an account.
     remove: async (id) => credentials.remove(await credentials.getOwner(id), id, null),
   };
 }

@@ -16,11 +16,13 @@ export async function describeHandOuts(knex: Knex): Promise<string> {
     })
     .filter(({ names }) => names.length > 0);
   for (const { application, clientId, names } of named) {
-    const useless = names.find((name) => services.get(name) !== 'oauth2');
-    if (useless === undefined) continue;
-    const why = services.has(useless) ? 'has keys, which are never handed out' : 'is not a service here';
+    const neverHandedOut = names.find((name) => services.get(name) !== 'oauth2');
+    if (neverHandedOut === undefined) continue;
+    const why = services.has(neverHandedOut)
+      ? 'has keys, which are never handed out'
+      : 'is not a service here';
     throw new Error(
-      `${application} is to be given tokens of ${useless}, which ${why}. Name its services again: npx latchkey client update ${clientId} --hand-out …`,
+      `${application} is to be given tokens of ${neverHandedOut}, which ${why}. Name its services again: npx latchkey client update ${clientId} --hand-out …`,
     );
   }
   if (named.length === 0) return 'no application is given tokens of connected accounts';

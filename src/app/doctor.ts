@@ -67,7 +67,7 @@ async function countActive({ knex }: Database, table: string): Promise<string> {
   return `${row?.n} active`;
 }
 
-async function findMissingAdministrator({ knex }: Database): Promise<string> {
+async function checkAdministrators({ knex }: Database): Promise<string> {
   return (await hasAdministrator(knex))
     ? 'at least one'
     : `nobody administers this server yet. ${SET_UP_ADVICE}`;
@@ -94,8 +94,8 @@ async function findWeakApplications({ knex }: Database): Promise<Finding[]> {
   return says.map((sentence) => ({ check: 'oauth 2.1', ok: true, says: sentence }));
 }
 
-/** Applications whose codes nothing protects from being injected into another browser. */
-async function findUnprotected({ knex }: Database): Promise<string> {
+/** Names the applications that use no PKCE: a stolen code of theirs works in another browser. */
+async function checkPkce({ knex }: Database): Promise<string> {
   const clients: { client_id: string; client_name: string }[] = await knex('T_oauth_clients')
     .where({ is_active: true, pkce: 'off', client_type: 'confidential' })
     .orderBy('id')
@@ -196,10 +196,10 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('connections', () => checkCredentials(config, database)),
     await runCheck('hand-outs', () => describeHandOuts(database.knex)),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
-    await runCheck('administrators', () => findMissingAdministrator(database)),
+    await runCheck('administrators', () => checkAdministrators(database)),
     await runCheck('usernames', () => checkUsernames(database)),
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
-    await runCheck('pkce', () => findUnprotected(database)),
+    await runCheck('pkce', () => checkPkce(database)),
     ...(await findWeakApplications(database)),
   );
   return findings;

@@ -46,11 +46,12 @@ export function registerInteractionPages(
     secondFactor: services.secondFactor,
     login: {
       signIn: passwords.signIn,
-      secondsUncertain: passwords.secondsUncertain,
+      outageSecondsLeft: passwords.outageSecondsLeft,
       isTooLong,
       failedSignIns: limits.signIn,
       recoversByEmail: config.recoverByEmail,
-      findPurpose: (ctx, accountId, page) => pendingActions.find(ctx, accountId)?.says ?? PURPOSES.get(page),
+      findPurpose: (ctx, accountId, page) =>
+        pendingActions.find(ctx, accountId)?.purpose ?? PURPOSES.get(page),
       isFormKept: (ctx, page) => pendingActions.findForm(ctx)?.page === page,
     },
     consent: {
@@ -85,7 +86,7 @@ export function registerInteractionPages(
       cancelClosing: services.accounts.closing.cancelClosing,
       notifyRecoveryUsed: (accountId) => services.notify(accountId, 'recovery_used'),
     },
-    recovery: { issuer: config.issuer, openWithRecoveryCode: recovery.openWithRecoveryCode },
+    recovery: { issuer: config.issuer, exchangeRecoveryCode: recovery.exchangeRecoveryCode },
     passkeys: {
       passkeys: services.passkeys,
       signUpWithPasskey: invitations.signUpWithPasskey,

@@ -174,8 +174,8 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     pendingActions,
     freshSignIn: {
       signInAgain: (page, params) => signInUrl(issuer, page, params),
-      async standing(ctx) {
-        const session = await accountCeremonies.standing(ctx);
+      async getSignIn(ctx) {
+        const session = await accountCeremonies.findSignIn(ctx);
         return { amr: session?.amr ?? [], isFresh: session?.isFresh ?? false };
       },
     },

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { describeGrant } from '../access/consent-descriptions.ts';
+import { describeGrant } from '../access/invitation-descriptions.ts';
 import { newBatchKey } from '../identity/invitations/batch.ts';
 import { DEFAULT_LIFETIME } from '../identity/invitations/default-lifetime.ts';
 import type { InvitationInput, InvitationQuery } from '../identity/invitations/input.ts';

@@ -85,7 +85,7 @@ export function createConsoleLayout(router: Router, { signedIn, showPage, covers
   router.get(
     '/admin',
     signedIn.page((ctx, { scopes }) => {
-      // With no open section the first one answers: it shows why the console is closed.
+      // Someone who may open no section is sent to the first one, whose page says what they lack.
       seeOther(ctx, (openTo(covers, scopes)[0] ?? INVITATIONS).path);
     }),
   );

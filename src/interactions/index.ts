@@ -41,7 +41,7 @@ export interface InteractionPagesDeps {
   login: Pick<
     LoginDeps,
     | 'signIn'
-    | 'secondsUncertain'
+    | 'outageSecondsLeft'
     | 'isTooLong'
     | 'failedSignIns'
     | 'recoversByEmail'
@@ -66,7 +66,7 @@ export interface InteractionPagesDeps {
     policy: SecondFactorPolicy;
     cancelClosing(accountId: string): Promise<void>;
   };
-  recovery: Pick<RecoverDeps, 'issuer'> & Pick<CodeRecoveryStepDeps, 'openWithRecoveryCode'>;
+  recovery: Pick<RecoverDeps, 'issuer'> & Pick<CodeRecoveryStepDeps, 'exchangeRecoveryCode'>;
   passkeys: Pick<
     InteractionCeremoniesDeps,
     'passkeys' | 'signUpWithPasskey' | 'recoverWithPasskey' | 'refuseTaken' | 'secondAfterRegress'
@@ -174,7 +174,7 @@ export function createInteractionPages(deps: InteractionPagesDeps): Router {
     showPage,
     recoveryCookie,
     failedSignIns: deps.login.failedSignIns,
-    openWithRecoveryCode: deps.recovery.openWithRecoveryCode,
+    exchangeRecoveryCode: deps.recovery.exchangeRecoveryCode,
   });
   const interaction = createInteractionCeremonies({
     interactions,

@@ -3,7 +3,7 @@ import type { Provider } from 'oidc-provider';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
-import { findPresentedRequest, presentVisitorRequest } from '../oidc/storage/visitor-requests.ts';
+import { findSealedRequest, rememberSealedRequest } from '../oidc/storage/visitor-requests.ts';
 import type { WayBackService } from '../oidc/way-back.ts';
 import { formExpired } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
@@ -87,7 +87,7 @@ export function createInteractions({ provider, secrets, wayBack }: InteractionsD
     async loadByFormToken(action: string, csrf: string): Promise<Details> {
       const [, uid = '', sealed] = /^\/interaction\/([\w-]{1,100})(?:#([\w.-]+))?$/.exec(action) ?? [];
       if (!secrets.csrfMatches(csrfOf(uid), csrf)) throw formExpired();
-      if (sealed) presentVisitorRequest(currentUnit(), uid, sealed);
+      if (sealed) rememberSealedRequest(currentUnit(), uid, sealed);
       const details = (await provider.Interaction.find(uid)) as Details | undefined;
       if (!details) throw interactionEnded();
       requireSignInPrompt(details);
@@ -104,7 +104,7 @@ export function createInteractions({ provider, secrets, wayBack }: InteractionsD
       const action = `/interaction/${details.uid}`;
       const csrf = secrets.csrfToken(csrfOf(details.uid));
       // The cookie with a visitor's request is not sent to the script's endpoints, which have another path.
-      const sealed = findPresentedRequest(currentUnit(), details.uid);
+      const sealed = findSealedRequest(currentUnit(), details.uid);
       return {
         client,
         action,

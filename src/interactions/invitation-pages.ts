@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { describeGrant } from '../access/consent-descriptions.ts';
+import { describeGrant } from '../access/invitation-descriptions.ts';
 import type { Service } from '../connections/services/service-config.ts';
 import type { Offer } from '../identity/invitations/offer.ts';
 import { digest } from '../kit/ids.ts';

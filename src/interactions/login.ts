@@ -27,7 +27,7 @@ export interface LoginDeps {
     browserHash: string;
   }): Promise<string | undefined>;
   /** For how many seconds a failure says nothing about the password, because of an outage; 0 if it does. */
-  secondsUncertain(): number;
+  outageSecondsLeft(): number;
   /** Whether no account can have this password, because it is longer than the rules allow. */
   isTooLong(password: string): boolean;
   /** The limit on failed sign-ins of one IP address. */
@@ -99,7 +99,7 @@ export function createLogin(deps: LoginDeps) {
         : undefined,
     );
     if (!accountId) {
-      const retryAfter = deps.secondsUncertain();
+      const retryAfter = deps.outageSecondsLeft();
       const failed = findFailedSignIn() ?? { accountId: undefined, reason: 'unknown_account' };
       if (retryAfter === 0)
         setFailedSignIn(currentUnit(), { interaction: details, says: SIGN_IN_FAILED, ...failed });

@@ -13,7 +13,7 @@ export interface CodeRecoveryStepDeps {
   /** The limit on failed sign-ins of one IP address, to which wrong codes count too. */
   failedSignIns: FailureLimit;
   /** @returns the token of a link that creates a passkey; undefined for any failure */
-  openWithRecoveryCode(input: { name: string; code: string }, origin: Origin): Promise<string | undefined>;
+  exchangeRecoveryCode(input: { name: string; code: string }, origin: Origin): Promise<string | undefined>;
 }
 
 const PATH = '/interaction/:uid/recovery-code';
@@ -48,7 +48,7 @@ export function createCodeRecoveryStep(router: Router, deps: CodeRecoveryStepDep
     const { uid } = await load(ctx);
     const { origin } = currentUnit();
     const token = await deps.failedSignIns.tryAttempt(origin.ip, async () =>
-      username.length <= 255 ? deps.openWithRecoveryCode({ name: username, code }, origin) : undefined,
+      username.length <= 255 ? deps.exchangeRecoveryCode({ name: username, code }, origin) : undefined,
     );
     if (token === undefined) return show(ctx, { username, alert: WRONG });
     deps.recoveryCookie.set(ctx, token);

@@ -34,7 +34,7 @@ async function refuseReplay(ctx: Context, failed: UnitOfWork): Promise<void> {
   await withUnit(unit, async () => {
     const reason = consumed.model === 'RefreshToken' ? 'refresh_token_reuse' : 'code_replay';
     if (family && grantId && accountId) {
-      revokeFamily(unit, { id: family, accountId, clientId, grantId, key }, reason);
+      revokeFamily(unit, { id: family, accountId, clientId, grantId, tokenHash: key }, reason);
     } else if (grantId && accountId) {
       // A token of an earlier version, which did not name its family.
       revokeGrant(unit, grantId, accountId);

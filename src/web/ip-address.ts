@@ -8,7 +8,7 @@ function groupsOf(ip: string): number[] {
   return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));
 }
 
-/** Some proxies add the port: `192.0.2.1:80`, `[2001:db8::1]:443`. In brackets, an IPv6 address may have none. */
+/** Some proxies add the port: `192.0.2.1:80`, `[2001:db8::1]:443`. An IPv6 address in brackets may be without a port. */
 const WITH_PORT = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/;
 
 /**
@@ -31,8 +31,8 @@ export function addressOf(ip: string): string | undefined {
 }
 
 /**
- * @returns the key under which an address is limited: an IPv4 address, or the /64 of an IPv6 one, because a network gets a
- *   /64 or more. Everything that is not an address shares one key, so that nothing is unlimited.
+ * @returns the key under which an address is limited: an IPv4 address, or the /64 of an IPv6 one, because one subscriber
+ *   usually has a whole /64. Everything that is not an address shares one key, so that nothing is unlimited.
  */
 export function networkOf(ip: string | undefined): string {
   const address = ip === undefined ? undefined : addressOf(ip);

@@ -17,7 +17,7 @@ interface KeptForm {
 /** It is offered to its user on a page of its own, as one button. */
 interface PendingAction extends KeptForm {
   /** What it does, as the end of "Confirm it is you to …". */
-  says: string;
+  purpose: string;
 }
 
 /** Its session had ended, so nobody could tell whether it came from our page. It is shown again, to be pressed again. */
@@ -30,7 +30,10 @@ interface EndedForm extends KeptForm {
 export interface PendingActions {
   /** @returns a mark of a form that was sent to an account, in any of its sessions. Nobody else can make it */
   ownerOf(accountId: string, form: Pick<KeptForm, 'path' | 'idempotencyKey'>): string;
-  keep(ctx: Context, action: Pick<PendingAction, 'path' | 'fields' | 'says'> & { accountId: string }): void;
+  keep(
+    ctx: Context,
+    action: Pick<PendingAction, 'path' | 'fields' | 'purpose'> & { accountId: string },
+  ): void;
   keepForm(ctx: Context, form: EndedForm): void;
   /** @returns undefined when this account has asked for nothing in this browser */
   find(ctx: Context, accountId: string | undefined): PendingAction | undefined;
@@ -70,9 +73,9 @@ export function createPendingActions(deps: {
   };
   return {
     ownerOf,
-    keep(ctx, { accountId, path, fields: { csrf: _csrf, ...fields }, says }) {
+    keep(ctx, { accountId, path, fields: { csrf: _csrf, ...fields }, purpose }) {
       const form = { path, idempotencyKey: fields.idempotency_key ?? '' };
-      const action: PendingAction = { ...form, owner: ownerOf(accountId, form), fields, says };
+      const action: PendingAction = { ...form, owner: ownerOf(accountId, form), fields, purpose };
       // What our own forms send is shorter.
       if (!isShort(action)) return cookie.clear(ctx);
       cookie.set(ctx, JSON.stringify(action));
@@ -80,7 +83,7 @@ export function createPendingActions(deps: {
     keepForm: (ctx, form) => cookie.set(ctx, JSON.stringify(shorten(form))),
     find(ctx, accountId) {
       const kept = read(ctx);
-      if (kept === undefined || !('says' in kept) || accountId === undefined) return undefined;
+      if (kept === undefined || !('purpose' in kept) || accountId === undefined) return undefined;
       return isOwn(kept, accountId) ? kept : undefined;
     },
     findForm(ctx, accountId) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { describeGrant, describeScope } from '../../src/access/consent-descriptions.ts';
+import { describeScope } from '../../src/access/consent-descriptions.ts';
+import { describeGrant } from '../../src/access/invitation-descriptions.ts';
 import { covers, isBuiltIn, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
 import { createAccessTokenLife } from '../../src/oidc/token-scope.ts';
 

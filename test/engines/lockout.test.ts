@@ -63,9 +63,9 @@ for (const engine of engines) {
       });
 
     test('are called uncertain after an outage, until the slots of its attempts have passed', async (t) => {
-      const { attempt, person, hooks, secondsUncertain, credential } = await openPasswordAttempts(t, engine);
+      const { attempt, person, hooks, outageSecondsLeft, credential } = await openPasswordAttempts(t, engine);
       assert.equal(await attempt('wrong'), undefined);
-      assert.equal(secondsUncertain(), 0);
+      assert.equal(outageSecondsLeft(), 0);
       hooks.afterVerification = () => {
         hooks.beforeCommit = () => {
           throw unavailable(new Error('the database went away after the password was verified'));
@@ -79,14 +79,14 @@ for (const engine of engines) {
       // Of an account and of none alike: the answer does not tell which exist.
       for (const username of [person.username, 'nobody']) {
         assert.equal(await attempt(RIGHT, { username }), undefined);
-        assert.ok(secondsUncertain() > SLOT_MS / 1000 - 5, username);
+        assert.ok(outageSecondsLeft() > SLOT_MS / 1000 - 5, username);
       }
       assert.equal(Number((await credential()).failed_login_attempts), 1);
       const now = performance.now.bind(performance);
       const [later, date] = [SLOT_MS + 1, Date.now];
       t.mock.method(performance, 'now', () => now() + later);
       t.mock.method(Date, 'now', () => date() + later);
-      assert.equal(secondsUncertain(), 0);
+      assert.equal(outageSecondsLeft(), 0);
       assert.equal(await attempt(RIGHT), person.id);
     });
 

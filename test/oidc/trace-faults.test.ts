@@ -6,7 +6,7 @@ import type { Fault } from '../../src/oidc/trace/fault-types.ts';
 import { findFault } from '../../src/oidc/trace/find-fault.ts';
 import { PAGE_FAULTS, REQUEST_FAULTS, SIGN_IN_FAULTS } from '../../src/oidc/trace/request-faults.ts';
 import { unknownClientId, withoutQuery } from '../../src/oidc/trace/steps.ts';
-import { GRANT_FAULTS, TOKEN_FAULTS, USE_FAULTS } from '../../src/oidc/trace/token-faults.ts';
+import { GRANT_FAULTS, TOKEN_FAULTS, USERINFO_FAULTS } from '../../src/oidc/trace/token-faults.ts';
 
 const page = readFileSync(projectPath('docs/connect/it-does-not-connect.md'), 'utf8');
 /** Rows about signing out, and one that only points to another table. */
@@ -31,11 +31,11 @@ test('the causes and remedies are those of docs/connect/it-does-not-connect.md',
     ['the application gets', REQUEST_FAULTS],
     ['`/token` answers', TOKEN_FAULTS],
     ['`detail` in the log', GRANT_FAULTS],
-    ['`/me` answers', USE_FAULTS],
+    ['`/me` answers', USERINFO_FAULTS],
   ];
   for (const [heading, faults] of tables)
     assert.deepEqual(
-      faults.map(({ says, cause, remedy }) => [says, cause, remedy]),
+      faults.map(({ answer, cause, remedy }) => [answer, cause, remedy]),
       rowsUnder(heading),
       heading,
     );
@@ -44,12 +44,12 @@ test('the causes and remedies are those of docs/connect/it-does-not-connect.md',
 test('each answer that the document quotes finds its own row', () => {
   const answers = [
     ...REQUEST_FAULTS.map((fault) => ({ fault, step: 'request' as const })),
-    ...[...TOKEN_FAULTS, ...USE_FAULTS].map((fault) => ({ fault, step: 'token' as const })),
+    ...[...TOKEN_FAULTS, ...USERINFO_FAULTS].map((fault) => ({ fault, step: 'token' as const })),
   ];
   for (const { fault, step } of answers) {
-    const [error = '', ...rest] = fault.says.split(': ');
+    const [error = '', ...rest] = fault.answer.split(': ');
     const found = findFault({ at: '', step, error, description: rest.join(': ') });
-    assert.equal(found.cause, fault.cause, fault.says);
+    assert.equal(found.cause, fault.cause, fault.answer);
   }
   for (const fault of GRANT_FAULTS)
     assert.equal(
@@ -58,7 +58,7 @@ test('each answer that the document quotes finds its own row', () => {
         step: 'token',
         error: 'invalid_grant',
         description: 'grant request is invalid',
-        detail: fault.says,
+        detail: fault.answer,
       }).cause,
       fault.cause,
     );

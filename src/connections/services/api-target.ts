@@ -1,20 +1,20 @@
 /**
  * The base URL to which a path belongs: the longest whose own path it begins with, or else the first.
  * @param bases each ends with a slash
- * @returns `includesBase`: the path has the base's path in it already
+ * @returns `pathHasBase`: the path has the base's path in it already
  */
-function findBase(bases: URL[], path: string): { base: URL; includesBase: boolean } | undefined {
-  const beginning = bases
+function findBase(bases: URL[], path: string): { base: URL; pathHasBase: boolean } | undefined {
+  const matching = bases
     .filter(({ pathname }) => pathname !== '/' && `/${path}/`.startsWith(pathname))
     .sort((a, b) => b.pathname.length - a.pathname.length);
-  if (beginning[0]) return { base: beginning[0], includesBase: true };
-  return bases[0] && { base: bases[0], includesBase: false };
+  if (matching[0]) return { base: matching[0], pathHasBase: true };
+  return bases[0] && { base: bases[0], pathHasBase: false };
 }
 
 /**
- * Where a call goes. The origin and the beginning of the path are those of a base URL, whatever the application sent.
+ * Where a call goes. The origin and the matching of the path are those of a base URL, whatever the application sent.
  * @param apiBaseUrls of the service
- * @param call `path` without a slash at the beginning, `query` with its question mark
+ * @param call `path` without a slash at the matching, `query` with its question mark
  * @returns the origin, and path with query; undefined for a service without an API
  */
 export function findTarget(
@@ -26,10 +26,10 @@ export function findTarget(
     path,
   );
   if (!found) return undefined;
-  const { base, includesBase } = found;
-  const target = `${includesBase ? '/' : base.pathname}${path}`;
+  const { base, pathHasBase } = found;
+  const target = `${pathHasBase ? '/' : base.pathname}${path}`;
   const parsed = new URL(`${base.origin}${target}${query}`);
-  // The proxy has refused every path for which this is so. A credential must not depend on that alone.
+  // `proxy/target.ts` has already refused such paths. Checked again, so that a credential never depends on that alone.
   if (parsed.origin !== base.origin || parsed.pathname !== target)
     throw new Error('The path of a call leads away from the base URL of its API.');
   return { origin: base.origin, path: `${target}${query}` };

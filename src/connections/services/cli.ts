@@ -149,7 +149,7 @@ export function serviceCommands(
 
   const actions = [
     ['disable', 'nobody can connect to it or use it, on every server within a second'],
-    ['enable', 'undo that'],
+    ['enable', 'let people connect to it and use it again'],
   ] as const;
   for (const [verb, description] of actions)
     noun

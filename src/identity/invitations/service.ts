@@ -23,8 +23,9 @@ export interface InvitationServiceDeps {
 /** Creating and seeing invitations. Each change and its audit rows are one transaction. */
 export function createInvitationService({ knex, issuer, authority, secrets }: InvitationServiceDeps) {
   /**
-   * Does nothing if the first invitation is there already, with the code that it would have now.
-   * @throws LatchkeyError conflict when there is another one with its id
+   * Runs `work`. If it fails because this very batch was inserted before (a form was sent twice), does nothing.
+   * @param first the first invitation of the batch: the same id and code show that it is the same batch
+   * @throws LatchkeyError conflict when another invitation has its id
    */
   async function insertOnce(
     first: { id: string; hash: string } | undefined,

@@ -142,7 +142,7 @@ export function createAuthentication(deps: {
     verifyAgain,
 
     /** For how many seconds a failed sign-in says nothing about the password, because of an outage; 0 if it does. */
-    secondsUncertain: outage.secondsLeft,
+    outageSecondsLeft: outage.secondsLeft,
 
     /**
      * Asks a signed-in user for their password again. A right one is not counted as an attempt.

@@ -24,12 +24,12 @@ export function createCodeRecovery(deps: CodeRecoveryDeps) {
 
   return {
     /**
-     * Uses a code up, and creates a link with which its owner can create a passkey within an hour: a ceremony that fails
-     * costs no second code. Failures take the same statements whether or not somebody has that name, and are the same.
+     * Uses up a recovery code and creates a link that can add a passkey for an hour, so that a failed ceremony costs no
+     * second code. A failure runs the same SQL and returns the same whether or not the account exists.
      * @param input `name`: the username or confirmed address, `code`: both as they were typed
      * @returns the token of the link; undefined when the code is not one of that account, or the account has a password
      */
-    async openWithRecoveryCode(
+    async exchangeRecoveryCode(
       input: { name: string; code: string },
       origin?: Origin,
     ): Promise<string | undefined> {
@@ -37,8 +37,8 @@ export function createCodeRecovery(deps: CodeRecoveryDeps) {
         const accountId = await deps.recoveryCodes.consumeByName(trx, normalise(input.name), input.code);
         if (accountId === undefined) {
           const event = { action: 'recovery_code.refused', success: false, actorId: null };
-          const addition = limit({ action: event.action });
-          if (addition) await recordEventIn(trx, { ...event, ...addition }, origin);
+          const toRecord = limit({ action: event.action });
+          if (toRecord) await recordEventIn(trx, { ...event, ...toRecord }, origin);
           return undefined;
         }
         const email = (await deps.findAccount(trx, { id: accountId }))?.email ?? '';

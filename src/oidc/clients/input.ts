@@ -69,7 +69,7 @@ const refreshOverlap = z
 
 const grantTypes = z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`));
 
-/** Without `:`, which ends it in HTTP Basic, and without what an address would need to escape. */
+/** It has no `:` (HTTP Basic ends the client_id there), and nothing that a URL would have to escape. */
 const clientId = z
   .string()
   .regex(
@@ -113,7 +113,7 @@ const loginAddress = webAddress.refine(
   'An initiate_login_uri begins with https://',
 );
 
-/** CIBA Core section 4. */
+/** It begins with https:// (CIBA Core section 4). */
 const cibaNotificationUri = webAddress.refine(
   (address) => address.startsWith('https:'),
   'A CIBA notification address begins with https://',
@@ -184,7 +184,7 @@ export const clientInput = z.strictObject({
   requireDpop: z.boolean().default(false),
   /** The resources for which it may exchange tokens. */
   exchangeResources: exchangeResources.default([]),
-  /** The servers for which it may get identity assertions. */
+  /** The other authorization servers for which it may get identity assertions (ID-JAG). */
   assertionAudiences: assertionAudiences.default([]),
   /** Null: it polls for the answer (CIBA). */
   cibaNotificationUri: cibaNotificationUri.nullable().default(null),

@@ -19,7 +19,7 @@ export interface AllowedApplication {
   fixedClaims: { name: string; value?: unknown }[];
   /** What was allowed of each resource (RFC 8707). */
   resources: ResourceScopes;
-  /** ISO 8601; undefined when nothing was asked. */
+  /** ISO 8601; undefined for an application that people are not asked about. */
   allowedAt?: string;
   /** ISO 8601: when it last got a code or a token. */
   lastUsedAt: string;

@@ -130,16 +130,17 @@ export function tolerateFastClocks(provider: Provider, seconds: number): void {
 }
 
 /**
- * Accepts further audiences of client assertions, before our own check of them.
- * @param more for the addresses that the engine accepts: the issuer, and the endpoints of the request and of tokens
+ * Accepts further audiences in client assertions. Our own check runs afterwards.
+ * @param moreFor returns further audiences, given those that the engine accepts: the issuer, and the endpoints of the
+ *   request and of tokens
  */
-export function acceptAudiences(provider: Provider, more: (urls: string[]) => string[]): void {
+export function acceptAudiences(provider: Provider, moreFor: (urls: string[]) => string[]): void {
   const { prototype } = provider.OIDCContext as unknown as {
     prototype: { clientJwtAuthExpectedAudience(): Set<string> };
   };
   const { clientJwtAuthExpectedAudience } = prototype;
   prototype.clientJwtAuthExpectedAudience = function () {
     const accepted = [...clientJwtAuthExpectedAudience.call(this)];
-    return new Set([...accepted, ...more(accepted)]);
+    return new Set([...accepted, ...moreFor(accepted)]);
   };
 }

@@ -114,7 +114,7 @@ export function resourceCommands(
 
   const actions = [
     ['disable', 'end its opaque tokens and issue no new tokens for it, on every server within a second'],
-    ['enable', 'undo that'],
+    ['enable', 'issue tokens for it again'],
   ] as const;
   for (const [verb, description] of actions)
     resource

@@ -101,7 +101,7 @@ export class Adapter {
     if (!payload) return undefined;
     const { accountId, clientId, grantId } = payload;
     if (known.family && accountId && clientId && grantId)
-      setPresentedFamily(currentUnit(), { id: known.family, accountId, clientId, grantId, key });
+      setPresentedFamily(currentUnit(), { id: known.family, accountId, clientId, grantId, tokenHash: key });
     if (this.#name === 'RefreshToken' && isInOverlap(payload, this.#refreshOverlap)) delete payload.consumed;
     return withoutForeignGrant(payload);
   }

@@ -12,8 +12,8 @@ export interface Family {
   accountId: string;
   clientId: string;
   grantId: string;
-  /** The key under which the code or token that was presented is stored. */
-  key: string;
+  /** The digest of the code or token that was presented, under which it is stored. */
+  tokenHash: string;
 }
 
 const PRESENTED = 'oidc.presented-family';
@@ -81,11 +81,11 @@ const REMOVE_CODE = deleteFrom(
 );
 
 /**
- * Deletes the code and the tokens of a family. The row in T_revoked_tokens stays as its tombstone: a request that lost
- * a race may still write tokens of the family, and every read of a token looks for the tombstone.
+ * Deletes the code and the tokens of a family. The row in T_revoked_tokens stays and marks the family as ended: a request
+ * that lost a race may still write tokens of the family, and every read of a token looks for that row.
  */
 export function revokeFamily(unit: UnitOfWork, family: Family, reason: RevokedToken['reason']): void {
-  const { id: familyId, accountId, clientId, key: tokenHash } = family;
+  const { id: familyId, accountId, clientId, tokenHash } = family;
   insertRevokedToken(unit, { tokenHash, reason, clientId, accountId, familyId });
   for (const [index, statement] of [...REMOVE_TOKENS, REMOVE_CODE].entries())
     unit.write(

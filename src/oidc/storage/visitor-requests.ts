@@ -32,21 +32,21 @@ export const findRequestCookies = (unit: UnitOfWork) =>
 const presentedKey = (uid: string) => `oidc.visitor-request:${uid}`;
 
 /** Remembers the sealed request that a script sent, because the cookie belongs to the path of the page. */
-export function presentVisitorRequest(unit: UnitOfWork, uid: string, sealed: string): void {
+export function rememberSealedRequest(unit: UnitOfWork, uid: string, sealed: string): void {
   unit.memory.set(presentedKey(uid), sealed);
 }
 
-/** The sealed request by which `find` found this interaction; undefined when it was found in the database. */
-export function findPresentedRequest(unit: UnitOfWork, uid: string): string | undefined {
+/** The sealed request that `find` read for this interaction; undefined if the interaction is in the database. */
+export function findSealedRequest(unit: UnitOfWork, uid: string): string | undefined {
   return unit.memory.get(presentedKey(uid)) as string | undefined;
 }
 
 /** Longer requests are refused before they come here (request-size.ts). A cookie has 4,096 bytes at most, with its name. */
 const MAX_SEALED_LENGTH = 4000;
-/** In bytes. Longer JSON is compressed, because it would be too long when sealed. Most is shorter, and compressing costs CPU. */
-const MAX_PLAIN_LENGTH = 2800;
+/** Longer JSON is compressed, because it would be too long when sealed. Most is shorter, and compressing costs CPU. */
+const MAX_PLAIN_BYTES = 2800;
 
-const pack = (json: string) => (Buffer.byteLength(json) > MAX_PLAIN_LENGTH ? deflateSync(json) : json);
+const pack = (json: string) => (Buffer.byteLength(json) > MAX_PLAIN_BYTES ? deflateSync(json) : json);
 /** JSON begins with a brace, which a zlib stream never does (RFC 1950 section 2.2). */
 const unpack = (bytes: Buffer) => String(bytes[0] === 0x7b ? bytes : inflateSync(bytes));
 
@@ -68,11 +68,11 @@ export function createVisitorRequests(secrets: Secrets, { partPrefix, base }: Is
 
     /** @returns the interaction as JSON, if this browser has it */
     find(unit: UnitOfWork, uid: string): string | undefined {
-      const sealed = findPresentedRequest(unit, uid) ?? findRequestCookies(unit)?.read(name);
+      const sealed = findSealedRequest(unit, uid) ?? findRequestCookies(unit)?.read(name);
       if (!sealed) return undefined;
       try {
         const json = unpack(secrets.openBytes(sealed, place(uid)));
-        presentVisitorRequest(unit, uid, sealed);
+        rememberSealedRequest(unit, uid, sealed);
         return json;
       } catch {
         // Of another interaction, of a retired secret, or made up.

@@ -12,10 +12,10 @@ export type Whose =
 /** Why attempts stop, and what to change. In backquotes: what is typed or sent. */
 export interface Fault {
   /** The answer of the server. */
-  says: string;
+  answer: string;
   whose: Whose;
   cause: string;
   remedy: string;
-  /** Answers that it is about, if `says` is only an example. */
+  /** Answers that it is about, if `answer` is only an example. */
   pattern?: RegExp;
 }

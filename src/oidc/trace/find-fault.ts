@@ -1,7 +1,7 @@
 import type { Fault, Whose } from './fault-types.ts';
 import { PAGE_FAULTS, REQUEST_FAULTS, SIGN_IN_FAULTS } from './request-faults.ts';
 import type { StepName, TraceStep } from './steps.ts';
-import { GRANT_FAULTS, TOKEN_FAULTS, USE_FAULTS } from './token-faults.ts';
+import { GRANT_FAULTS, TOKEN_FAULTS, USERINFO_FAULTS } from './token-faults.ts';
 
 export const WHOSE: Record<Whose, string> = {
   application: 'the application',
@@ -17,27 +17,27 @@ export const WHOSE: Record<Whose, string> = {
 /** Faults that the document describes in a sentence, or that show only in a whole attempt. */
 const OTHERS: Fault[] = [
   {
-    says: 'jwt expired',
+    answer: 'jwt expired',
     whose: 'clock',
     cause: 'the client assertion is older than its own end, or the clock there is behind',
     remedy: 'set the clock of the application’s computer by NTP, and make a new assertion for each request',
     pattern: /^(jwt expired|jwt not active yet)$|iat is not recent enough/,
   },
   {
-    says: 'authorization code is expired',
+    answer: 'authorization code is expired',
     whose: 'application',
     cause: 'the code is older than a minute',
     remedy: 'exchange the code at once. Check the clocks of both computers',
   },
   {
-    says: 'invalid_token: token expired',
+    answer: 'invalid_token: token expired',
     whose: 'application',
     cause: 'the token was sent after its end, or the clock there is behind',
     remedy: 'read `expires_in` of the token response, and refresh in time',
     pattern: /token (is )?expired$/,
   },
   {
-    says: 'missing DPoP proof JWT',
+    answer: 'missing DPoP proof JWT',
     whose: 'application',
     cause:
       'the application is registered with `--require-dpop`, or began with DPoP, and this request has no proof',
@@ -45,20 +45,20 @@ const OTHERS: Fault[] = [
     pattern: /DPoP|jkt verification/,
   },
   {
-    says: 'insufficient_scope: access token missing openid scope',
+    answer: 'insufficient_scope: access token missing openid scope',
     whose: 'either',
     cause: 'the token has no scope `openid`, which userinfo needs',
     remedy: 'request `openid`, and allow it with `latchkey client update CLIENT_ID --scope "…"`',
     pattern: /^insufficient_scope/,
   },
   {
-    says: 'inactive',
+    answer: 'inactive',
     whose: 'either',
     cause: 'the token is no longer valid, or the application is not a resource server for its scopes',
     remedy: '`latchkey client update CLIENT_ID --resource-server` for the API, and send it fresh tokens',
   },
   {
-    says: 'client assertion',
+    answer: 'client assertion',
     whose: 'application',
     cause: 'the assertion of `private_key_jwt` or `client_secret_jwt` is not accepted',
     remedy: 'often `aud`: it must be the issuer alone, not the address of the token endpoint',
@@ -68,7 +68,7 @@ const OTHERS: Fault[] = [
 
 /** A code that nobody exchanged. */
 export const NEVER_EXCHANGED: Fault = {
-  says: 'no token request',
+  answer: 'no token request',
   whose: 'application',
   cause:
     'it got a code and never sent it to `/token`. Often its server cannot reach this one: a name, a port or a certificate',
@@ -77,7 +77,7 @@ export const NEVER_EXCHANGED: Fault = {
 
 /** A registration, or a pushed request, to which no browser came. */
 export const NEVER_ASKED: Fault = {
-  says: 'no authorization request',
+  answer: 'no authorization request',
   whose: 'application',
   cause:
     'no user has signed in since. The application did not send its browser to `/auth`, or the user left the page',
@@ -86,7 +86,7 @@ export const NEVER_ASKED: Fault = {
 
 /** A device that did not ask again. */
 export const NEVER_POLLED: Fault = {
-  says: 'no token request',
+  answer: 'no token request',
   whose: 'application',
   cause: 'the device did not ask `/token` again after its user had connected it',
   remedy: 'start again on the device, and keep its program running until it is connected',
@@ -94,21 +94,21 @@ export const NEVER_POLLED: Fault = {
 
 /** A page that waits for the user. */
 export const USER_AWAITED: Fault = {
-  says: 'no answer',
+  answer: 'no answer',
   whose: 'user',
   cause: 'the user has not answered the page that Latchkey showed last',
   remedy: 'sign in again, and go on to the end',
 };
 
 const UNKNOWN: Fault = {
-  says: '',
+  answer: '',
   whose: 'unknown',
   cause: 'the answer of the server says what is wrong',
   remedy: 'compare it with docs/connect/it-does-not-connect.md, and look for the same time in the log',
 };
 
 const ABOUT_REQUESTS = [...SIGN_IN_FAULTS, ...PAGE_FAULTS, ...REQUEST_FAULTS];
-const ABOUT_TOKENS = [...GRANT_FAULTS, ...TOKEN_FAULTS, ...USE_FAULTS];
+const ABOUT_TOKENS = [...GRANT_FAULTS, ...TOKEN_FAULTS, ...USERINFO_FAULTS];
 
 /** The same answer can have another cause at another endpoint. */
 const faultsOf = (step: StepName) =>
@@ -126,7 +126,8 @@ export function findFault(step: TraceStep): Fault {
   const texts = [step.detail, `${answer} (${step.parameter})`, answer];
   const known = faultsOf(step.step);
   for (const text of texts.filter((one) => one !== undefined)) {
-    const found = known.find(({ says }) => says === text) ?? known.find(({ pattern }) => pattern?.test(text));
+    const found =
+      known.find(({ answer }) => answer === text) ?? known.find(({ pattern }) => pattern?.test(text));
     if (found) return found;
   }
   return UNKNOWN;

@@ -5,14 +5,14 @@ import type { Fault } from './fault-types.ts';
 /** What a page of Latchkey says. */
 export const PAGE_FAULTS: Fault[] = [
   {
-    says: 'This application is not registered here',
+    answer: 'This application is not registered here',
     whose: 'either',
     cause: 'the `client_id` is unknown, or the application is disabled',
     remedy: 'copy it from `latchkey client list`, or `latchkey client enable CLIENT_ID`',
     pattern: /^invalid_client: client is invalid/,
   },
   {
-    says: 'This application sent you here with an address that is not registered',
+    answer: 'This application sent you here with an address that is not registered',
     whose: 'either',
     cause:
       'the redirect URI is not exactly the registered one: compare `http` and `https`, the host, the port and the last slash',
@@ -20,21 +20,21 @@ export const PAGE_FAULTS: Fault[] = [
     pattern: /^invalid_redirect_uri/,
   },
   {
-    says: "invalid_request, missing required parameter 'redirect_uri'",
+    answer: "invalid_request, missing required parameter 'redirect_uri'",
     whose: 'application',
     cause: 'the application sends none, even though it has only one',
     remedy: "the application's redirect or callback URL",
     pattern: /^invalid_request: missing required parameter 'redirect_uri'$/,
   },
   {
-    says: 'That username and password do not match. Check both and try again.',
+    answer: 'That username and password do not match. Check both and try again.',
     whose: 'sign_in',
     cause:
       'the password is wrong or locked, or no account that is active has that username or confirmed address',
     remedy: '`latchkey trace` says which',
   },
   {
-    says: 'This sign-in has ended',
+    answer: 'This sign-in has ended',
     whose: 'user',
     cause: 'it was completed already, the page was open for too long, or its cookies are missing',
     remedy:
@@ -42,7 +42,7 @@ export const PAGE_FAULTS: Fault[] = [
     pattern: /^invalid_request: (authorization request has expired|interaction session)/,
   },
   {
-    says: 'The application sent a state of 2100 characters. At most 2048 are allowed.',
+    answer: 'The application sent a state of 2100 characters. At most 2048 are allowed.',
     whose: 'application',
     cause: 'the application puts its own data into `state`',
     remedy: "keep the data in the application's session",
@@ -53,25 +53,25 @@ export const PAGE_FAULTS: Fault[] = [
 /** Why a username and a password do not match. Only the log, the audit log and the trace say it. */
 export const SIGN_IN_FAULTS: Fault[] = [
   {
-    says: 'wrong_password',
+    answer: 'wrong_password',
     whose: 'sign_in',
     cause: 'the password is wrong',
     remedy: 'try again, or reset it at `/forgot`',
   },
   {
-    says: 'unknown_account',
+    answer: 'unknown_account',
     whose: 'sign_in',
     cause: 'no account with a password has that username or confirmed address',
     remedy: '`latchkey account list` shows the usernames. People without a password sign in with a passkey',
   },
   {
-    says: 'password_locked',
+    answer: 'password_locked',
     whose: 'sign_in',
     cause: 'the password is locked after too many failed attempts in a row',
     remedy: 'wait 15 minutes, or reset it at `/forgot`. `latchkey db report locked` lists locked accounts',
   },
   {
-    says: 'disabled_account',
+    answer: 'disabled_account',
     whose: 'sign_in',
     cause: 'the account is disabled',
     remedy: '`latchkey account enable USERNAME`',
@@ -81,141 +81,148 @@ export const SIGN_IN_FAULTS: Fault[] = [
 /** What the application gets instead of a code. */
 export const REQUEST_FAULTS: Fault[] = [
   {
-    says: 'invalid_request: add code_challenge with code_challenge_method=S256 (PKCE, RFC 7636), or a nonce (OpenID Connect): this request has neither',
+    answer:
+      'invalid_request: add code_challenge with code_challenge_method=S256 (PKCE, RFC 7636), or a nonce (OpenID Connect): this request has neither',
     whose: 'application',
     cause: 'OAuth without PKCE and without a nonce',
     remedy:
       'turn on PKCE in the application. If it has no such setting: `latchkey client update CLIENT_ID --pkce off`',
   },
   {
-    says: 'invalid_request: add code_challenge with code_challenge_method=S256 (PKCE, RFC 7636), or the scope openid and a nonce (OpenID Connect): this request has neither',
+    answer:
+      'invalid_request: add code_challenge with code_challenge_method=S256 (PKCE, RFC 7636), or the scope openid and a nonce (OpenID Connect): this request has neither',
     whose: 'application',
     cause: 'the same, and the scope `openid` is missing',
     remedy: 'turn on PKCE, or add the scope `openid`',
   },
   {
-    says: 'invalid_request: add code_challenge with code_challenge_method=S256 (PKCE, RFC 7636): this application must use it',
+    answer:
+      'invalid_request: add code_challenge with code_challenge_method=S256 (PKCE, RFC 7636): this application must use it',
     whose: 'application',
     cause: 'the application is public, or registered with `--pkce always`',
     remedy: 'turn on PKCE in the application',
   },
   {
-    says: 'invalid_request: not supported value of code_challenge_method',
+    answer: 'invalid_request: not supported value of code_challenge_method',
     whose: 'application',
     cause: '`plain`, which protects nothing',
     remedy: '`S256` in the application',
   },
   {
-    says: 'invalid_request: the nonce was used before',
+    answer: 'invalid_request: the nonce was used before',
     whose: 'application',
     cause:
       'the application sends the same nonce twice, or the user went back in the browser and sent the request again',
     remedy: 'start again in the application; a nonce must be random',
   },
   {
-    says: 'unsupported_response_type: unsupported response_type requested',
+    answer: 'unsupported_response_type: unsupported response_type requested',
     whose: 'application',
     cause: 'the implicit or hybrid flow, which OAuth 2.1 removes',
     remedy:
       "`response_type=code`. In express-openid-connect: `authorizationParams: { response_type: 'code' }` and a `clientSecret`",
   },
   {
-    says: 'unsupported_response_mode: unsupported response_mode requested',
+    answer: 'unsupported_response_mode: unsupported response_mode requested',
     whose: 'application',
     cause: 'a mode such as `web_message` or `jwt`',
     remedy: '`query`, `fragment` or `form_post`',
   },
   {
-    says: 'invalid_scope: none of the requested scopes is allowed; this application may request: openid profile email',
+    answer:
+      'invalid_scope: none of the requested scopes is allowed; this application may request: openid profile email',
     whose: 'either',
     cause: 'the application requests only scopes that it is not registered for',
     remedy: 'request others, or `latchkey client update CLIENT_ID --scope "…"`',
     pattern: /^invalid_scope: none of the requested scopes is allowed; this/,
   },
   {
-    says: 'invalid_scope: add a scope; this application may request: calendar:read',
+    answer: 'invalid_scope: add a scope; this application may request: calendar:read',
     whose: 'either',
     cause: 'no scope in the request, and the application may not have `openid`',
     remedy: 'the scope in the application, or `--default-scope`',
     pattern: /^invalid_scope: add a scope/,
   },
   {
-    says: 'invalid_scope: this account may use none of the requested scopes; an administrator can extend its ceiling',
+    answer:
+      'invalid_scope: this account may use none of the requested scopes; an administrator can extend its ceiling',
     whose: 'account',
     cause: 'the account may have none of the scopes',
     remedy: '`latchkey account update USERNAME --scope "…"`',
   },
   {
-    says: 'invalid_request: openid scope must be requested when using the nonce parameter',
+    answer: 'invalid_request: openid scope must be requested when using the nonce parameter',
     whose: 'either',
     cause: 'OpenID Connect without its scope, or the application is not registered for `openid`',
     remedy: 'add `openid` to both',
   },
   {
-    says: 'access_denied: the user denied access',
+    answer: 'access_denied: the user denied access',
     pattern: /^access_denied/,
     whose: 'user',
     cause: 'the user chose not to allow it',
     remedy: 'nothing',
   },
   {
-    says: 'login_required: End-User authentication is required',
+    answer: 'login_required: End-User authentication is required',
     whose: 'application',
     cause: '`prompt=none`, and nobody is signed in',
     remedy: 'send the user to sign in without `prompt=none`',
   },
   {
-    says: 'consent_required: requested scopes not granted',
+    answer: 'consent_required: requested scopes not granted',
     whose: 'application',
     cause: '`prompt=none`, and the user was not asked yet',
     remedy: 'send the user to sign in without `prompt=none`. If the application is yours: `--first-party`',
   },
   {
-    says: 'unmet_authentication_requirements: a stronger sign-in is requested',
+    answer: 'unmet_authentication_requirements: a stronger sign-in is requested',
     whose: 'application',
     cause: '`prompt=none` with `acr_values`, and the sign-in was weaker',
     remedy: 'send the user to sign in without `prompt=none`',
   },
   {
-    says: 'invalid_request: Pushed Authorization Request must be used',
+    answer: 'invalid_request: Pushed Authorization Request must be used',
     whose: 'application',
     cause: 'the application is registered with `--require-par`',
     remedy:
       'turn on pushed authorization requests (PAR) in the application, or `latchkey client update CLIENT_ID --no-require-par`',
   },
   {
-    says: 'invalid_target: the resource is unknown or disabled, or serves no scope of this application',
+    answer: 'invalid_target: the resource is unknown or disabled, or serves no scope of this application',
     whose: 'either',
     cause: '`resource` names an API that is not registered, or the application may have none of its scopes',
     remedy:
       '`latchkey resource list` shows the exact identifiers; `latchkey client update CLIENT_ID --scope "…"`',
   },
   {
-    says: 'invalid_authorization_details: this application may not use the type of an entry of authorization_details',
+    answer:
+      'invalid_authorization_details: this application may not use the type of an entry of authorization_details',
     whose: 'registration',
     cause: 'the application is registered for other types',
     remedy: '`latchkey client update CLIENT_ID --authorization-type …`, once for each type',
   },
   {
-    says: 'invalid_authorization_details: no resource that the request names has registered the type of an entry of authorization_details',
+    answer:
+      'invalid_authorization_details: no resource that the request names has registered the type of an entry of authorization_details',
     whose: 'either',
     cause: '`resource` is missing or names another API, or the API has no such type',
     remedy: '`latchkey resource show IDENTIFIER` lists its types; `--authorization-type` adds one',
   },
   {
-    says: 'invalid_request_object: unsupported signed request alg',
+    answer: 'invalid_request_object: unsupported signed request alg',
     whose: 'application',
     cause: 'the JWT in `request` is not signed',
     remedy: 'sign it with a registered key, or turn off request objects in the application',
   },
   {
-    says: 'invalid_request_object: could not validate Request Object',
+    answer: 'invalid_request_object: could not validate Request Object',
     whose: 'either',
     cause: 'the JWT in `request` is signed with a key that is not registered',
     remedy: 'register the key with `--jwks` or `--jwks-uri`',
   },
   {
-    says: 'invalid_request: Request Object must be used by this client',
+    answer: 'invalid_request: Request Object must be used by this client',
     whose: 'application',
     cause: 'the application is registered with `--require-signed-request`',
     remedy:

@@ -14,16 +14,16 @@ interface Points {
   expires_at: unknown;
 }
 
-/** The difference between the clocks of two servers that is put up with. */
+/** How far the clocks of two servers may differ. */
 const CLOCK_SLACK_MS = 3_600_000;
 
-/** A time further ahead than its limit lasts was set while the clock was wrong, and counts as over. */
-const latest = (expiresAt: Date) => new Date(expiresAt.getTime() + CLOCK_SLACK_MS);
+/** If `expires_at` is further away than the limit is long, a wrong clock wrote it. Such rows count as expired. */
+const latestExpiry = (expiresAt: Date) => new Date(expiresAt.getTime() + CLOCK_SLACK_MS);
 
 /** Adds to the count, or starts it again if its time is over. MySQL assigns from left to right, so the time comes last. */
 function counted(source: Knex, { points, expires_at }: { points: number; expires_at: Date }, now: Date) {
   const over = `CASE WHEN ${TABLE}.expires_at <= ? OR ${TABLE}.expires_at > ?`;
-  const times = [now, latest(expires_at)];
+  const times = [now, latestExpiry(expires_at)];
   return {
     points: source.raw(`${over} THEN ? ELSE ${TABLE}.points + ? END`, [...times, points, points]),
     expires_at: source.raw(`${over} THEN ? ELSE ${TABLE}.expires_at END`, [...times, expires_at]),
@@ -84,7 +84,7 @@ export class DatabaseLimiter extends RateLimiterStoreAbstract {
     const found = this.#knex(TABLE)
       .where({ key_hash: digest(key) })
       .where('expires_at', '>', new Date())
-      .where('expires_at', '<=', latest(new Date(Date.now() + this.msDuration)))
+      .where('expires_at', '<=', latestExpiry(new Date(Date.now() + this.msDuration)))
       .first('points', 'expires_at');
     return (await this.#timely(found)) ?? null;
   }

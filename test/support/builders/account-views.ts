@@ -78,8 +78,8 @@ export function accountViews(all: Record<string, unknown>, bad: string): [string
       choices: [{ name: bad, displayName: bad, connections: [{ id: bad, label: bad }], chosen: bad }],
     },
   };
-  const shown = ['phone', 'address'];
-  const profile = { ...all, ...pairs, ...forms, typed, shown, isMoreOpen: true };
+  const detailScopes = ['phone', 'address'];
+  const profile = { ...all, ...pairs, ...forms, typed, detailScopes, maxPictureMb: 5, isMoreOpen: true };
   const faults = { name: bad, locale: bad, zoneinfo: bad, theme: bad, username: bad };
   const ends = { createdAt: at, expiresAt: at, partsDone: 1, parts: 2 };
   const data = {

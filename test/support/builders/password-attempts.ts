@@ -39,7 +39,7 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
       return hash !== undefined && password === RIGHT;
     },
   };
-  const { signIn, secondsUncertain } = createAuthentication({
+  const { signIn, outageSecondsLeft } = createAuthentication({
     hashing,
     recordSignIn,
     limitFailures: (attempt) => attempt(),
@@ -59,7 +59,7 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
     world,
     person,
     verified: () => verified,
-    secondsUncertain,
+    outageSecondsLeft,
     durable: () => durable,
     /** What happens after each verification and before each commit; both may throw. */
     hooks,
