@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { blocksOf } from '../support/database-document.ts';
 
-/** 150 MB with its dependencies, so it is not among our packages; .ci/run installs it in a temporary folder. */
+/** 84 MB, so it is not among our packages; .ci/run unpacks it in a temporary folder. */
 const where = process.env.LATCHKEY_TEST_MERMAID;
 
-/** Mermaid's packages are not found with the options of this process (QUICK_LOADING), so it runs in one of its own. */
+/** In a process of its own, because Mermaid is large and other tests share this one. */
 const PARSE = `
   const { default: mermaid } = await import(process.argv[1]);
   const types = [];
@@ -16,7 +16,7 @@ const PARSE = `
 describe('the diagrams of docs/DATABASE.md', () => {
   test("are read by Mermaid's own parser", (t) => {
     assert.ok(where || !process.env.CI, 'with CI=true mermaid must be installed');
-    if (!where) return t.skip('set LATCHKEY_TEST_MERMAID to the mermaid.core.mjs of mermaid');
+    if (!where) return t.skip('set LATCHKEY_TEST_MERMAID to the mermaid.esm.min.mjs of mermaid');
     const diagrams = blocksOf('mermaid').map(({ body }) => body);
     const output = execFileSync(
       process.execPath,
