@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digest } from '../../src/kit/ids.ts';
 import { openRefreshing } from '../support/builders/refreshing.ts';
+import { QUICK_LOADING } from '../support/child-environment.ts';
 import { type EngineName, engines } from '../support/engines.ts';
 import { connectGoogle } from '../support/upstream/connected.ts';
 import type { GoogleLike } from '../support/upstream/google.ts';
@@ -25,7 +26,9 @@ type Moment = (typeof MOMENTS)[number];
 
 /** Refreshes a connection in a process of its own, and kills it at that moment. */
 async function refreshAndKill(google: GoogleLike, url: string, id: string, moment: Moment): Promise<void> {
-  const running = spawn(process.execPath, [child, url, id], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const running = spawn(process.execPath, [...QUICK_LOADING, child, url, id], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const closed = once(running, 'close');
   const kill = () => running.kill('SIGKILL');
   const killAfter = (ms: number) => setTimeout(kill, Math.random() * ms);

@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from '../support/browser.ts';
 import { OPERATOR, open, signUp } from '../support/builders/invitation.ts';
+import { QUICK_LOADING } from '../support/child-environment.ts';
 import { engines } from '../support/engines.ts';
 import { servicesOn } from '../support/services.ts';
 import { openWorld, rounds, type ServerProcess, type World } from '../support/world.ts';
@@ -65,7 +66,7 @@ after(() => {
 
 /** Starts a process that redeems invitations: it reads a line and answers with a line. */
 async function startRedeemer() {
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [...QUICK_LOADING, program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);

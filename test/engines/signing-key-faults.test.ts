@@ -24,6 +24,7 @@ import {
   publishedKids,
   startTwo,
 } from '../support/builders/signing-keys.ts';
+import { QUICK_LOADING } from '../support/child-environment.ts';
 import { SECRETS } from '../support/databases.ts';
 import { engines } from '../support/engines.ts';
 import { startServer } from '../support/server.ts';
@@ -78,7 +79,12 @@ for (const engine of engines) {
       let now = Date.now() + 2 * MINUTE;
       let rotations = 0;
       for (let round = 0; round < rounds(2); round += 1) {
-        const child = spawn(process.execPath, [rotateProcess, server.storage.url, String(now)]);
+        const child = spawn(process.execPath, [
+          ...QUICK_LOADING,
+          rotateProcess,
+          server.storage.url,
+          String(now),
+        ]);
         let output = '';
         child.stdout.on('data', (chunk) => {
           output += chunk;

@@ -23,7 +23,8 @@ export async function makeCertificates(parent: string): Promise<Certificates> {
     string,
     string,
   ];
-  const create = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+  const create = ['req', '-x509', ...curve, '-nodes', '-days', '2'];
   await runProgram(
     'openssl',
     [...create, '-subj', '/CN=Test authority', '-keyout', caKey, '-out', ca],

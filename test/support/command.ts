@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { projectPath } from '../../src/kit/project-root.ts';
-import { childEnvironment } from './child-environment.ts';
+import { childEnvironment, QUICK_LOADING } from './child-environment.ts';
 
 const bin = projectPath('bin/latchkey.js');
 
@@ -29,9 +29,14 @@ export const commandEnvironment = ({ url, env }: CommandOptions) =>
 export function latchkey(args: string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((done) => {
     const env = commandEnvironment(options);
-    const child = execFile(process.execPath, [bin, ...args], { env }, (error, stdout, stderr) => {
-      done({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
-    });
+    const child = execFile(
+      process.execPath,
+      [...QUICK_LOADING, bin, ...args],
+      { env },
+      (error, stdout, stderr) => {
+        done({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      },
+    );
     child.stdin?.end(options.input ?? '');
   });
 }

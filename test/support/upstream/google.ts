@@ -50,6 +50,13 @@ interface Knobs {
   onRefresh(): unknown;
 }
 
+let key: ReturnType<typeof generateKeyPair> | undefined;
+/** One for the whole process, because it takes a tenth of a second to make. */
+function signingKey() {
+  key ??= generateKeyPair('RS256');
+  return key;
+}
+
 const DENIED = { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' };
 
 /** A service that behaves like Google: https://developers.google.com/identity/protocols/oauth2/web-server */
@@ -63,7 +70,7 @@ export async function startGoogle(t: Pick<TestContext, 'after'>) {
   };
   const clientId = `client-${randomBytes(6).toString('hex')}.apps.example`;
   const clientSecret = token('secret');
-  const { privateKey } = await generateKeyPair('RS256');
+  const { privateKey } = await signingKey();
   const knobs: Knobs = {
     user: { sub: '100000000000000000001', email: 'ada@gmail.example', name: 'Ada at Google' },
     showsConsent: false,
