@@ -36,19 +36,19 @@ function isReadOfConnection(held: string, scope: string): boolean {
   return read?.access === 'read' && write?.access === 'write' && read.service === write.service;
 }
 
-/** Those of the requested scopes that are held. A wildcard can be held, but not requested: no token carries one. */
+/** Returns the requested scopes that are held. A wildcard can be held, but not requested: no token carries one. */
 function limitTo(requested: Iterable<string>, held: string[]): string[] {
   return [...requested].filter((scope) => !scope.includes('*') && covers(held, scope));
 }
 
-/** Those of the requested scopes that a client may have. @param mayRefresh whether that includes `offline_access` */
+/** Returns the requested scopes that a client may have. @param mayRefresh whether that includes `offline_access` */
 export function limitToClient(requested: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
   const scopes = [...requested];
   const limited = new Set(limitTo(scopes, allowed));
   return scopes.filter((scope) => (scope === 'offline_access' ? mayRefresh : limited.has(scope)));
 }
 
-/** Those of the requested scopes that an account's ceiling allows. */
+/** Returns the requested scopes that an account's ceiling allows. */
 export function limitToCeiling(requested: Iterable<string>, ceiling: string[]): string[] {
   const scopes = [...requested];
   const limited = new Set(limitTo(scopes, ceiling));

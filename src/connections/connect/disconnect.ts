@@ -5,7 +5,7 @@ import type { Vault } from '../vault/index.ts';
 import type { Revocation } from './revocation.ts';
 
 export interface DisconnectDeps {
-  /** Also a disabled service: people can always disconnect. */
+  /** Finds a service, even a disabled one: people can always disconnect. */
   findService(name: string): Promise<Service | undefined>;
   vault: Pick<Vault, 'find' | 'remove'>;
   revocation: Pick<Revocation, 'prepare'>;

@@ -5,7 +5,7 @@ import type { Vault } from '../vault/index.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface UpstreamRevocationDeps {
-  /** Also a disabled service: people can always disconnect. */
+  /** Finds a service, even a disabled one: people can always disconnect. */
   findService(name: string): Promise<Service | undefined>;
   vault: Pick<Vault, 'list' | 'open'>;
   upstream: Pick<Upstream, 'revoke'>;

@@ -74,7 +74,7 @@ export function createCredentials(deps: CredentialsDeps) {
     /** Oldest first. */
     list: (accountId: string): Promise<Credential[]> => store.listCredentials(knex, accountId),
 
-    /** Those that can be used to sign in, oldest first. */
+    /** Returns the credentials that can be used to sign in, oldest first. */
     listSigned: (accountId: string): Promise<Credential[]> => store.listSignedCredentials(knex, accountId),
 
     /** @throws LatchkeyError not_found */

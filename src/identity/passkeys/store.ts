@@ -54,7 +54,7 @@ export async function listCredentials(source: Knex, accountId: string): Promise<
   return (await ownedBy(source, accountId).orderBy('id')).map(toCredential);
 }
 
-/** Those that can be used to sign in, oldest first. */
+/** Returns the credentials that can be used to sign in, oldest first. */
 export async function listSignedCredentials(source: Knex, accountId: string): Promise<Credential[]> {
   return (await ownedBy(source, accountId).whereNotNull('signed_at').orderBy('id')).map(toCredential);
 }

@@ -1,9 +1,9 @@
 import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
 
-/** Of devices without a browser (RFC 8628). */
+/** The grant type of devices without a browser (RFC 8628). */
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
-/** Those that an application can register. */
+/** The grant types that an application can register. */
 export const GRANT_TYPES = [
   'authorization_code',
   'refresh_token',

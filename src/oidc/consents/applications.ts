@@ -41,7 +41,7 @@ function findFixedClaims(metadata: string | undefined): ClaimMapping[] {
   return claims.map(parseClaimMapping).filter(({ source }) => source === undefined);
 }
 
-/** Those that have a remembered consent or live tokens, the last used first. */
+/** Lists the applications that have a remembered consent or live tokens, the last used first. */
 export async function listApplications(source: Knex, accountId: string): Promise<AllowedApplication[]> {
   const found = new Map<string, Found>();
   for (const row of await listConsents(source, { accountId }))
