@@ -9,6 +9,7 @@ import { signOutNow, signOutState } from './engine/internals.ts';
 import type { EnginePages } from './engine-deps.ts';
 import { type ErrorText, textOf } from './error-texts.ts';
 import { findStoredAccount } from './storage/accounts.ts';
+import { describeUntrusted } from './untrusted-redirects.ts';
 import type { WayBackService } from './way-back.ts';
 
 /**
@@ -49,6 +50,7 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
     showError(koaContext, showPage, {
       ...textOf(isExpired ? 'expired' : out.error, out.error_description, isSignOut),
       back: isExpired ? await wayBack.find(koaContext, ctx.oidc.provider) : undefined,
+      ...describeUntrusted(ctx, out, cause),
     });
   };
   return {

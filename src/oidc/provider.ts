@@ -46,6 +46,7 @@ import { mintOrderedValues } from './storage/token-values.ts';
 import { refuseLargeRequests } from './stored-requests.ts';
 import { registerTokenExchange } from './token-exchange/exchange.ts';
 import { createAccessTokenLife, keepOfflineAccess, limitScopes } from './token-scope.ts';
+import { keepUntrustedErrors } from './untrusted-redirects.ts';
 
 /** A private-use scheme has the origin `null`, which any sandboxed page has too. */
 const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin : undefined);
@@ -218,6 +219,7 @@ export function createProvider(deps: EngineDeps): Provider {
   replaceUriComparison<EngineClient>(provider, ({ any_port }, uri, registered) =>
     isRegistered(uri, registered, any_port),
   );
+  keepUntrustedErrors(provider);
   forgiveEmptySecrets(provider);
   completeDeviceFlow(provider);
   slowDownPolls(provider);

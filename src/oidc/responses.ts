@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { seeOther } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
 import type { EngineClient } from './clients/client-document.ts';
@@ -69,12 +70,14 @@ export interface ResponseDeps {
 
 /**
  * Nobody is signed in, so there is nothing to sign out of: the browser goes at once where it would go afterwards. The
- * engine has compared the URI with the registered ones. Its form would need a session to be stored first.
+ * engine has compared the URI with the registered ones. Its form would need a session to be stored first. An address that
+ * anyone could register is not visited: this would be an open redirector (RFC 9700 section 4.11).
  */
 function answerSignedOut(ctx: Context, engineContext: KoaContextWithOIDC): void {
   const { postLogoutRedirectUri, state } = signOutState(engineContext) ?? {};
   ctx.remove('Set-Cookie');
-  const target = URL.parse(postLogoutRedirectUri ?? '');
+  const client = engineContext.oidc.client as unknown as EngineClient | undefined;
+  const target = client && isVetted(client) ? URL.parse(postLogoutRedirectUri ?? '') : null;
   if (target && state !== undefined) target.searchParams.set('state', state);
   seeOther(ctx, target?.href ?? '/session/end/success');
 }

@@ -3,9 +3,9 @@ import { BlockList, isIPv4 } from 'node:net';
 /** The three ways to name the own device. None of them stands for another one. */
 const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?((?:\/.*)?)$/;
 
-/** Schemes that a browser or the system answers itself, so that no application can own them. */
+/** Schemes that a browser or the system answers itself, so that no application can own them. Those of one letter are drives. */
 const RESERVED_SCHEMES =
-  /^(about|blob|chrome|content|data|file|filesystem|ftp|intent|jar|javascript|mailto|sms|tel|urn|vbscript|view-source|wss?):$/;
+  /^([a-z]|about|blob|chrome|content|data|file|filesystem|ftp|intent|jar|javascript|ldap|mailto|ms-.*|search|search-ms|shell|smb|sms|ssh|tel|telnet|urn|vbscript|view-source|wss?):$/;
 
 /** RFC 1918, 6598 and 4193. */
 const PRIVATE_ADDRESSES = new BlockList();

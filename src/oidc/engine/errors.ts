@@ -1,3 +1,5 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+
 /** Wording by which errors, pages and steps are recognized, and the file below lib/ that contains it. */
 export const WORDING = {
   codeReplay: ['helpers/grant_source.js', 'already consumed'],
@@ -13,6 +15,7 @@ export const WORDING = {
   forgedSignOut: ['shared/xsrf.js', 'xsrf token invalid'],
   unexpectedSignOut: ['actions/end_session.js', 'could not find logout details'],
   unregisteredTarget: ['actions/end_session.js', 'post_logout_redirect_uri not registered'],
+  redirectedErrors: ['shared/authorization_error_handler.js', '!err.allow_redirect'],
   promptsBeforeScope: ['actions/authorization/scopes.js', 'const { prompts, client } = ctx.oidc;'],
   renderError: ['shared/error_handler.js', 'return async function errorHandler'],
   renderAuthorizationError: [
@@ -86,3 +89,15 @@ export const isSubmittingPage = (body: string) => body.includes(WORDING.submitti
 /** Whether a sign-out named an address to go on to that the application has not registered. */
 export const isUnregisteredTarget = ({ error_description }: EngineError) =>
   isWorded(error_description, 'unregisteredTarget');
+
+/**
+ * Runs before an error of the authorization endpoint is answered: by a redirect to the application, unless `allow_redirect` is
+ * set to false.
+ */
+export function beforeErrorRedirect(
+  provider: Provider,
+  run: (ctx: KoaContextWithOIDC, error: Error & { allow_redirect?: boolean }) => void,
+): void {
+  for (const event of ['authorization.error', 'server_error'])
+    provider.on(event as never, (ctx: KoaContextWithOIDC, error: Error) => run(ctx, error));
+}
