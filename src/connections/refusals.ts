@@ -42,6 +42,15 @@ export const callRateLimited = (retryAfter: number) =>
     { retryAfter },
   );
 
+/** Other calls to the same server of the service are running, and did not end in time. */
+export const serviceBusy = () =>
+  new LatchkeyError(
+    'unavailable',
+    'service_busy',
+    'Too many calls to the service are running. Send the call again.',
+    { retryAfter: 2 },
+  );
+
 /** @param connections among which the application has to choose */
 export const connectionRequired = (connections: { id: string; email?: string | null | undefined }[]) =>
   new LatchkeyError(

@@ -3,7 +3,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { assertScheme, createGuardedAgent } from '../../kit/guarded-agent.ts';
 import { upstreamTimeout, upstreamUnreachable } from '../refusals.ts';
 import type { CallBody } from './body.ts';
-import { MAX_CONNECTIONS, TIMEOUTS_MS } from './limits.ts';
+import { SLOTS_OF_ORIGIN, TIMEOUTS_MS } from './limits.ts';
 
 export interface UpstreamCall {
   origin: string;
@@ -46,7 +46,7 @@ export function createApiClient({
       agent: {
         headersTimeout: times.headers,
         bodyTimeout: times.idle,
-        connections: MAX_CONNECTIONS,
+        connections: SLOTS_OF_ORIGIN.running,
         pipelining: 1,
       },
     });

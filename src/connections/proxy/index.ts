@@ -3,7 +3,7 @@ import { LatchkeyError } from '../../kit/errors.ts';
 import { closeConnection } from '../../web/body-limit.ts';
 import { findRoute } from '../../web/routes.ts';
 import type { EndOfUse, RunningUse, UseLog } from '../log/index.ts';
-import { notConnected, upstreamUnreachable } from '../refusals.ts';
+import { callRateLimited, notConnected, serviceBusy, upstreamUnreachable } from '../refusals.ts';
 import { findTarget } from '../services/api-target.ts';
 import type { Service } from '../services/service-config.ts';
 import { passOn } from './answer.ts';
@@ -11,8 +11,9 @@ import type { ApiClient, UpstreamResponse as ApiResponse } from './api-client.ts
 import { takeBody } from './body.ts';
 import { type CallCredential, createCaller } from './caller.ts';
 import { methodsOf, toApplication } from './headers.ts';
-import { MAX_CALL_MS } from './limits.ts';
+import { MAX_CALL_MS, SLOTS_OF_ORIGIN, SLOTS_OF_PERSON } from './limits.ts';
 import { assertAllowed, type ChoiceDeps, findConnection, neededScope } from './permission.ts';
+import { createSlots } from './slots.ts';
 import { type NamedCall, readCall, toLocation } from './target.ts';
 
 const PROXY_ROUTE = '/connections/:service/proxy/*';
@@ -86,6 +87,8 @@ export function createProxy(
   authenticate: (ctx: Context) => Promise<CallingApplication | undefined>,
 ): Middleware {
   const call = createCaller(deps);
+  const takePersonSlot = createSlots(SLOTS_OF_PERSON);
+  const takeOriginSlot = createSlots(SLOTS_OF_ORIGIN);
 
   /** Sends the headers. @throws LatchkeyError when the service sent some that cannot be passed on */
   function begin(ctx: Context, response: ApiResponse, location: Record<string, string>): void {
@@ -109,7 +112,14 @@ export function createProxy(
     const connection = await findConnection(deps, service, choice);
     use.setConnection(connection.id);
     const following = followApplication(ctx);
+    const slots: (() => void)[] = [];
     try {
+      const ofPerson = await takePersonSlot(`${accountId} ${service.name}`, following.signal);
+      if (!ofPerson) throw callRateLimited(1);
+      slots.push(ofPerson);
+      const ofOrigin = await takeOriginSlot(target.origin, following.signal);
+      if (!ofOrigin) throw serviceBusy();
+      slots.push(ofOrigin);
       const response = await call(service, connection.id, scope, {
         ...target,
         method: ctx.method,
@@ -128,6 +138,7 @@ export function createProxy(
       use.end({ status: 'cancelled' });
       leaveUnanswered(ctx);
     } finally {
+      for (const giveBack of slots) giveBack();
       following.stop();
     }
   }
