@@ -52,11 +52,8 @@ export function showError(
   });
 }
 
-/** Whether no person opens that path: health checks, and the API of a connected service. */
-function isForProgram({ path }: Context): boolean {
-  const route = findRoute(path);
-  return route?.servedBy === 'middleware' && route.audience === 'endpoint';
-}
+/** Whether no person opens that path: health checks, documents, pictures, and the API of a connected service. */
+const isForProgram = ({ path }: Context): boolean => findRoute(path)?.audience === 'endpoint';
 
 /** Whether the URL has a NUL or a broken percent-encoding, which no browser or application sends by mistake. */
 function isMalformed(url: string): boolean {

@@ -24,18 +24,25 @@ const PAGE_HEADERS = Object.entries({
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
 });
 
+function setPageHeaders(ctx: Context): void {
+  for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
+}
+
 /** HSTS, for two years (RFC 6797). */
 export const STRICT_TRANSPORT_SECURITY = 'max-age=63072000; includeSubDomains';
 
 /** @param options `secure`: whether the issuer is https, so that browsers may insist on it */
 export function setSecurityHeaders({ secure }: { secure: boolean }): Middleware {
-  return (ctx, next) => {
+  return async (ctx, next) => {
     ctx.set('X-Content-Type-Options', 'nosniff');
     const route = findRoute(ctx.path);
-    if (route?.audience !== 'endpoint') for (const [name, value] of PAGE_HEADERS) ctx.set(name, value);
+    const isEndpoint = route?.audience === 'endpoint';
+    if (!isEndpoint) setPageHeaders(ctx);
     if (route?.isIsolated) ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     if (secure) ctx.set('Strict-Transport-Security', STRICT_TRANSPORT_SECURITY);
-    return next();
+    await next();
+    // A redirect, for example, has a short page for browsers.
+    if (isEndpoint && ctx.response.is('html')) setPageHeaders(ctx);
   };
 }
 

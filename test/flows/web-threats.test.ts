@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
+import { ROUTES } from '../../src/web/routes.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
 import { invite, open } from '../support/builders/invitation.ts';
@@ -53,6 +54,21 @@ for (const trustProxy of [0, 1]) {
     }
   });
 }
+
+test('every answer in HTML has the headers of a page, at endpoints, too', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  const found: string[] = [];
+  const paths = ROUTES.map(({ path }) => path.replace(/:\w+/, 'abc').replace('*', 'x'));
+  for (const path of [...new Set([...paths, '/nothing'])])
+    for (const method of ['GET', 'POST', 'PUT']) {
+      const headers = { accept: 'text/html' };
+      const response = await fetch(server.issuer + path, { method, headers, redirect: 'manual' });
+      const policy = response.headers.get('content-security-policy') ?? '';
+      if (!response.headers.get('content-type')?.startsWith('text/html')) continue;
+      if (!/frame-ancestors 'none'/.test(policy)) found.push(`${method} ${path}`);
+    }
+  assert.deepEqual(found, []);
+});
 
 test('sign-in continues only to one of our own pages', async (t) => {
   const server = await startServer(t, 'sqlite');
