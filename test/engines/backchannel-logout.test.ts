@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import type { ClientDocument } from '../../src/oidc/clients/client-document.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, signInWith } from '../support/builders/authorization.ts';
@@ -135,6 +136,35 @@ for (const engine of engines) {
         .knex('T_auth_audit_log')
         .where({ action: 'backchannel_logout.failed' });
       assert.equal(events.length, 1);
+    });
+
+    test('an application that cannot be reached or is slow delays no other', async (t) => {
+      const server = await startServer(t, engine, ALLOWED);
+      const [gone, receiver] = [await receiveLogouts(t), await receiveLogouts(t)];
+      const dead = await server.createClient({ firstParty: true, backchannelLogoutUri: gone.url });
+      const notes = await server.createClient({ firstParty: true, backchannelLogoutUri: receiver.url });
+      const { browser } = await signInWith(server, notes, await server.createAccount());
+      await signOut(browser);
+      await server.deliverLogouts();
+      const [delivered] = await deliveries(server);
+      // Another person's sign-out comes after a thousand of the other application.
+      const earlier = new Date(Date.now() - 60_000);
+      const due = { ...delivered, status: 'pending', attempts: 0, finished_at: null };
+      const row = (client_id: string, due_at: Date) => ({ ...due, id: uuidv7(), client_id, due_at });
+      const many = Array.from({ length: 1000 }, () => row(dead.client_id, earlier));
+      await server.database.knex.batchInsert('T_logout_deliveries', many, 50);
+      await server.database
+        .knex('T_logout_deliveries')
+        .insert(row(notes.client_id, new Date(earlier.getTime() + 1000)));
+      gone.answers = Array(1000).fill(500);
+      assert.equal(await server.deliverLogouts(), 5, 'four of the one, at once with the other');
+      assert.deepEqual([gone.tokens.length, receiver.tokens.length], [4, 2]);
+      await passTime(server);
+      // While it answers, it has its turns.
+      gone.answers = [];
+      const rounds: number[] = [];
+      await server.deliverLogouts(() => rounds.push(gone.tokens.length) <= 2);
+      assert.deepEqual(rounds, [4, 12, 20]);
     });
 
     test('an address in our own network is not called, unless the operator allows it', async (t) => {

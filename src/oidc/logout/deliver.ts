@@ -3,7 +3,14 @@ import type { Provider } from 'oidc-provider';
 import { recordEventIn } from '../../audit/index.ts';
 import type { Logger } from '../../kit/log.ts';
 import { deferLogoutTokens } from './sign-outs.ts';
-import { claimDueDeliveries, type Delivery, expandEndedSessions, writeOutcome } from './store.ts';
+import {
+  claimDueDeliveries,
+  type Delivery,
+  expandEndedSessions,
+  listDueClients,
+  putOffDeliveries,
+  writeOutcome,
+} from './store.ts';
 
 /** The pause after each failed attempt: nine attempts in about eight hours. */
 const RETRY_PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
@@ -11,6 +18,8 @@ const RETRY_PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
 const LEASE_MS = 60_000;
 /** How many logout tokens are sent at once, in each run of each server. */
 const MAX_SENT_AT_ONCE = 8;
+/** Among how many clients the next ones are chosen. */
+const MAX_CLIENTS = 1000;
 
 /** Milliseconds until the next attempt, varied at random by up to a quarter; undefined after the last attempt. */
 function pauseMsAfter(attempts: number): number | undefined {
@@ -30,7 +39,8 @@ export type LogoutDelivery = (shouldContinue?: () => boolean) => Promise<number>
 
 /**
  * Sends logout tokens that are due. A client that cannot be reached is tried again, ever more rarely, and given up after
- * nine attempts. From this call on, sign-outs at the engine leave their logout tokens to it.
+ * nine attempts. Clients take turns, and after a failure all that is due for a client waits, so one that answers slowly
+ * delays no other. From this call on, sign-outs at the engine leave their logout tokens to it.
  */
 export function createLogoutDelivery(deps: {
   provider: Provider;
@@ -40,6 +50,8 @@ export function createLogoutDelivery(deps: {
   const { log } = deps;
   const { knex } = deps.database;
   const send = deferLogoutTokens(deps.provider);
+  /** When each client was last chosen, while anything is due for it. */
+  let turns = new Map<string, number>();
 
   async function giveUp(delivery: Delivery, error: string): Promise<void> {
     const { account_id, client_id, session_uid } = delivery;
@@ -70,14 +82,29 @@ export function createLogoutDelivery(deps: {
       if (pause === undefined) return giveUp(delivery, text);
       const dueAt = new Date(Date.now() + pause);
       await writeOutcome(knex, delivery, { status: 'pending', error: text, dueAt });
+      await putOffDeliveries(knex, delivery.client_id, dueAt);
     }
+  }
+
+  /** Takes what is due for the clients whose last turn is longest ago. */
+  async function claimInTurn(): Promise<Delivery[]> {
+    const due = await listDueClients(knex, MAX_CLIENTS);
+    turns = new Map(due.map((id) => [id, turns.get(id) ?? 0]));
+    const next = due.sort((a, b) => (turns.get(a) ?? 0) - (turns.get(b) ?? 0)).slice(0, MAX_SENT_AT_ONCE);
+    const limit = Math.floor(MAX_SENT_AT_ONCE / Math.max(1, next.length));
+    const claimed: Delivery[] = [];
+    for (const id of next) {
+      turns.set(id, performance.now());
+      claimed.push(...(await claimDueDeliveries(knex, id, { limit, leaseMs: LEASE_MS })));
+    }
+    return claimed;
   }
 
   return async (shouldContinue = () => true) => {
     let attempts = 0;
     while (shouldContinue()) {
       await expandEndedSessions(knex, 100);
-      const claimed = await claimDueDeliveries(knex, { limit: MAX_SENT_AT_ONCE, leaseMs: LEASE_MS });
+      const claimed = await claimInTurn();
       if (claimed.length === 0) break;
       await Promise.all(claimed.map(attempt));
       attempts += claimed.length;

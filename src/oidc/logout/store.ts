@@ -123,16 +123,28 @@ export async function expandEndedSessions(knex: Knex, limit: number): Promise<nu
   return ended.length;
 }
 
+/** The clients for which deliveries are due, the one that has waited longest first. */
+export async function listDueClients(knex: Knex, limit: number): Promise<string[]> {
+  return knex(DELIVERIES)
+    .where('due_at', '<=', new Date())
+    .groupBy('client_id')
+    .orderByRaw('MIN(due_at)')
+    .limit(limit)
+    .pluck('client_id');
+}
+
 /**
- * Takes deliveries whose time has come. Nobody else takes them before the lease ends; a server that is killed so only
- * delays them.
+ * Takes deliveries of a client whose time has come. Nobody else takes them before the lease ends; a server that is killed
+ * so only delays them.
  */
 export async function claimDueDeliveries(
   knex: Knex,
+  clientId: string,
   options: { limit: number; leaseMs: number },
 ): Promise<Delivery[]> {
   const now = new Date();
   const due: Delivery[] = await knex(DELIVERIES)
+    .where({ client_id: clientId })
     .where('due_at', '<=', now)
     .orderBy('due_at')
     .limit(options.limit)
@@ -147,6 +159,14 @@ export async function claimDueDeliveries(
     if (rows > 0) claimed.push({ ...delivery, attempts: attempts + 1 });
   }
   return claimed;
+}
+
+/** Lets the deliveries of a client that are due now, and that nobody has claimed, wait. */
+export async function putOffDeliveries(knex: Knex, clientId: string, dueAt: Date): Promise<void> {
+  await knex(DELIVERIES)
+    .where({ client_id: clientId, status: 'pending' })
+    .where('due_at', '<=', new Date())
+    .update({ due_at: dueAt });
 }
 
 /** @param outcome `dueAt` undefined: it is not tried again */
