@@ -77,7 +77,7 @@ export function createClosing(deps: ClosingDeps) {
       const { accountId, sessionUid, origin } = owner;
       const closingAt = new Date(Date.now() + CLOSING_DAYS * DAY_MS);
       await inTransaction(knex, (trx) =>
-        keepAdministrator(trx, owner, [], async () => {
+        keepAdministrator(trx, owner, [{ id: accountId }], async () => {
           await assertSignedIn(trx, accountId, { session: sessionUid });
           await startClosing(trx, accountId, closingAt);
           await signOutEverywhere(trx, accountId, { revokeGrants: true });
