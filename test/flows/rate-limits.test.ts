@@ -6,6 +6,7 @@ import { purge } from '../../src/maintenance/purge.ts';
 import { Browser, formOf } from '../support/browser.ts';
 import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
 import { invite, open } from '../support/builders/invitation.ts';
+import { openProxy } from '../support/database-proxy.ts';
 import { engines } from '../support/engines.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -159,6 +160,20 @@ describe('failed sign-ins, limited in Redis', () => {
     assert.deepEqual(await send(await guesser(first), times(60, address)), { 401: FAILURES, 429: 10 });
     assert.equal((await (await guesser(second))(address)).status, 429);
     assert.equal((await first.database.knex('T_rate_limits')).length, 0);
+  });
+
+  test('wait once for a Redis that stands still, and not each time', { skip }, async (t) => {
+    const proxy = await openProxy(t, String(REDIS));
+    const server = await startWith(t, { redisUrl: proxy.url });
+    const guess = await guesser(server);
+    const other = address.replace('2001', '2002');
+    assert.equal((await guess(other)).status, 401);
+    proxy.pause();
+    assert.equal((await guess(other)).status, 401);
+    const start = performance.now();
+    for (let times = 0; times < 10; times += 1) assert.equal((await guess(other)).status, 401);
+    // Three commands of each attempt would wait for 1.5 seconds.
+    assert.ok(performance.now() - start < 15_000);
   });
 
   test('are counted by each server alone while Redis is unavailable', async (t) => {

@@ -89,6 +89,8 @@ function connect(url: string, log: Logger): Redis {
     maxRetriesPerRequest: 0,
     connectTimeout: DEADLINE_MS,
     commandTimeout: DEADLINE_MS,
+    // Gives up a connection without an answer. Until another one is ready, no attempt waits for Redis.
+    socketTimeout: DEADLINE_MS,
   });
   // Without a listener, ioredis prints every error. One line for each outage is enough.
   let unavailable = false;
