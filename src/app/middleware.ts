@@ -26,6 +26,7 @@ import { answerHealthChecks } from '../web/health.ts';
 import { redirectToIssuer } from '../web/issuer-address.ts';
 import { issuerScope } from '../web/issuer-scope.ts';
 import { leaveByNavigation } from '../web/leave-by-navigation.ts';
+import { serveOneSpelling } from '../web/one-spelling.ts';
 import { parseQueriesInOnePass } from '../web/parse-queries.ts';
 import { redirectPostToGet } from '../web/post-as-get.ts';
 import { logRequests } from '../web/request-log.ts';
@@ -79,6 +80,8 @@ export function createMiddleware(deps: MiddlewareDeps): Middleware[] {
     setSecurityHeaders({ secure: issuer.startsWith('https:') }),
     // Turns every error of the following steps into a response.
     answerErrors({ log, showPage, answerEndpointError }),
+    // Redirects to the small letters of a path.
+    serveOneSpelling(issuer),
     // Refuses methods that a path does not have.
     refuseOtherMethods((route, path) =>
       route.servedBy === 'pages' ? methodsOfPage(deps.pages, path) : route.methods,

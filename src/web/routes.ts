@@ -208,3 +208,15 @@ export function findRoute(path: string): Route | undefined {
   const canonical = path.replace(/(?<=[^/])\/$/, '').toLowerCase();
   return fixed.get(canonical) ?? patterns.find(({ pattern }) => pattern.test(canonical))?.route;
 }
+
+/** A path in the spelling of its route. A path without a route stays as it is. */
+export function spell(path: string): string {
+  const parts = path.split('/');
+  const route = findRoute(path)?.path.split('/') ?? [];
+  return parts
+    .map((part, index) => {
+      const own = route[index];
+      return own === undefined || own === '*' || own.startsWith(':') || part === '' ? part : own;
+    })
+    .join('/');
+}
