@@ -167,6 +167,32 @@ for (const engine of engines) {
       assert.deepEqual(rounds, [4, 12, 20]);
     });
 
+    test('applications that register themselves delay no other, however many they are', async (t) => {
+      const server = await startServer(t, engine, ALLOWED);
+      const [slow, receiver] = [await receiveLogouts(t), await receiveLogouts(t)];
+      const notes = await server.createClient({ firstParty: true, backchannelLogoutUri: receiver.url });
+      const { browser } = await signInWith(server, notes, await server.createAccount());
+      await signOut(browser);
+      await server.deliverLogouts();
+      const { knex } = server.database;
+      const [{ id: _, ...delivered }] = await deliveries(server);
+      const { id: __, ...client } = await knex('T_oauth_clients')
+        .where({ client_id: notes.client_id })
+        .first();
+      const metadata = client.metadata.replace(receiver.url, slow.url);
+      const due = { ...delivered, status: 'pending', attempts: 0, finished_at: null };
+      for (let index = 0; index < 20; index += 1) {
+        const own = { id: uuidv7(), client_id: `self-${index}`, registered_via: 'dynamic', metadata };
+        await knex('T_oauth_clients').insert({ ...client, ...own });
+        const row = { id: uuidv7(), client_id: own.client_id, due_at: new Date(Date.now() - 60_000) };
+        await knex('T_logout_deliveries').insert({ ...due, ...row });
+      }
+      await knex('T_logout_deliveries').insert({ ...due, id: uuidv7(), due_at: new Date(Date.now() - 1000) });
+      const rounds: number[] = [];
+      await server.deliverLogouts(() => rounds.push(receiver.tokens.length) <= 1);
+      assert.deepEqual([rounds, slow.tokens.length], [[1, 2], 7]);
+    });
+
     test('an address in our own network is not called, unless the operator allows it', async (t) => {
       const server = await startServer(t, engine);
       const receiver = await receiveLogouts(t);

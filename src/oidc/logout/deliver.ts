@@ -1,11 +1,13 @@
 import type { Knex } from 'knex';
 import type { Provider } from 'oidc-provider';
+import { isVetted } from '../../access/registered-via.ts';
 import { recordEventIn } from '../../audit/index.ts';
 import type { Logger } from '../../kit/log.ts';
 import { deferLogoutTokens } from './sign-outs.ts';
 import {
   claimDueDeliveries,
   type Delivery,
+  type DueClient,
   expandEndedSessions,
   listDueClients,
   putOffDeliveries,
@@ -86,16 +88,21 @@ export function createLogoutDelivery(deps: {
     }
   }
 
-  /** Takes what is due for the clients whose last turn is longest ago. */
+  /** Takes what is due for the clients whose last turn is longest ago. Anyone can register many slow ones. */
   async function claimInTurn(): Promise<Delivery[]> {
     const due = await listDueClients(knex, MAX_CLIENTS);
-    turns = new Map(due.map((id) => [id, turns.get(id) ?? 0]));
-    const next = due.sort((a, b) => (turns.get(a) ?? 0) - (turns.get(b) ?? 0)).slice(0, MAX_SENT_AT_ONCE);
+    const turnOf = ({ client_id }: DueClient) => turns.get(client_id) ?? 0;
+    due.sort((a, b) => turnOf(a) - turnOf(b));
+    turns = new Map(due.map((client) => [client.client_id, turnOf(client)]));
+    const vetted = due.filter(isVetted).slice(0, MAX_SENT_AT_ONCE);
+    const maxOthers = MAX_SENT_AT_ONCE - Math.min(vetted.length, MAX_SENT_AT_ONCE / 2);
+    const others = due.filter((client) => !isVetted(client)).slice(0, maxOthers);
+    const next = [...vetted.slice(0, MAX_SENT_AT_ONCE - others.length), ...others];
     const limit = Math.floor(MAX_SENT_AT_ONCE / Math.max(1, next.length));
     const claimed: Delivery[] = [];
-    for (const id of next) {
-      turns.set(id, performance.now());
-      claimed.push(...(await claimDueDeliveries(knex, id, { limit, leaseMs: LEASE_MS })));
+    for (const { client_id } of next) {
+      turns.set(client_id, performance.now());
+      claimed.push(...(await claimDueDeliveries(knex, client_id, { limit, leaseMs: LEASE_MS })));
     }
     return claimed;
   }

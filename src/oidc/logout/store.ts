@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { RegisteredVia } from '../../access/registered-via.ts';
 import { insertInto } from '../../database/statement-builders.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
@@ -123,15 +124,21 @@ export async function expandEndedSessions(knex: Knex, limit: number): Promise<nu
   return ended.length;
 }
 
-/** The clients for which deliveries are due, the one that has waited longest first. */
-export async function listDueClients(knex: Knex, limit: number): Promise<string[]> {
-  return knex(DELIVERIES)
-    .where('due_at', '<=', new Date())
-    .groupBy('client_id')
-    .orderByRaw('MIN(due_at)')
-    .limit(limit)
-    .pluck('client_id');
+/** A client for which deliveries are due. */
+export interface DueClient {
+  client_id: string;
+  registered_via: RegisteredVia;
 }
+
+/** The one that has waited longest comes first. */
+export const listDueClients = (knex: Knex, limit: number): Promise<DueClient[]> =>
+  knex(`${DELIVERIES} as d`)
+    .join('T_oauth_clients as c', 'c.client_id', 'd.client_id')
+    .where('d.due_at', '<=', new Date())
+    .groupBy('c.client_id', 'c.registered_via')
+    .orderByRaw('MIN(d.due_at)')
+    .limit(limit)
+    .select('c.client_id', 'c.registered_via');
 
 /**
  * Takes deliveries of a client whose time has come. Nobody else takes them before the lease ends; a server that is killed
