@@ -6,7 +6,7 @@ import { spell } from './routes.ts';
 
 /**
  * Serves each path in one spelling. The routers ignore the case of letters, and a proxy in front does not: `/ADMIN` would go
- * around its rule for `/admin`. Who types `/Device` is led to `/device`.
+ * around its rule for `/admin`. A browser that is sent to `/Device` is led to `/device`.
  */
 export function serveOneSpelling(issuer: string): Middleware {
   const { base } = issuerScope(issuer);
