@@ -41,7 +41,9 @@ function limitTo(requested: Iterable<string>, held: string[]): string[] {
   return [...requested].filter((scope) => !scope.includes('*') && covers(held, scope));
 }
 
-/** Returns the requested scopes that a client may have. @param mayRefresh whether that includes `offline_access` */
+/**
+ * Returns the requested scopes that a client may have. `offline_access` is not looked up in `allowed`: `mayRefresh` decides.
+ */
 export function limitToClient(requested: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
   const scopes = [...requested];
   const limited = new Set(limitTo(scopes, allowed));

@@ -67,9 +67,8 @@ function isHandedOut({ hand_out_services }: ClientScopes, scope: string): boolea
 }
 
 /**
- * Those of the scopes that the application is allowed to request. Of one that describes itself, what it says limits only the
- * scopes that have a meaning here: which scopes an API serves it learns from the API, often after it was registered. Those
- * count only in requests that name the API (`token-scope.ts`).
+ * The scopes that the application may request. An application that describes itself is limited only in the scopes of this
+ * server, because it learns those of APIs later. Those count only in requests that name the API (`token-scope.ts`).
  */
 export function limitToApplication(client: ClientScopes, scopes: string[]): string[] {
   const allowed = parseScopes(client.allowed_scopes);

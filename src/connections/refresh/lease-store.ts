@@ -82,7 +82,10 @@ export async function beginAttempt(source: Knex, tokenId: string, refreshToken: 
   return id;
 }
 
-/** Whether nothing is known of the end of an earlier attempt with that refresh token, which the service may have replaced then. */
+/**
+ * Whether an earlier attempt with this refresh token was begun and its end never recorded. The service may have replaced
+ * the token then.
+ */
 export async function wasInterrupted(
   source: Knex,
   now: { attempt: string; tokenId: string; refreshToken: string | undefined },
