@@ -109,23 +109,25 @@ export function tolerateFastClocks(provider: Provider, seconds: number): void {
     found.delete(this);
     return clientJwtAuthExpectedAudience.call(this);
   };
-  // For a request object the engine reads the tolerance right after the audience that it must have.
+  // For a request object the engine reads the tolerance right after the audience that it must have, in the same request.
   const issuer = Object.getOwnPropertyDescriptor(prototype, 'issuer');
-  let isOfRequestObject = false;
+  let reader: object | undefined;
   Object.defineProperty(prototype, 'issuer', {
     configurable: true,
     get(this: KoaContextWithOIDC['oidc']) {
-      isOfRequestObject = this.params?.request !== undefined;
+      reader = this.params?.request === undefined ? undefined : this;
       queueMicrotask(() => {
-        isOfRequestObject = false;
+        reader = undefined;
       });
       return issuer?.get?.call(this);
     },
   });
   const { clockTolerance } = configuration;
   Object.defineProperty(configuration, 'clockTolerance', {
-    get: () =>
-      isOfRequestObject || (Provider.ctx && found.has(Provider.ctx.oidc)) ? seconds : clockTolerance,
+    get() {
+      const current = Provider.ctx?.oidc;
+      return current && (current === reader || found.has(current)) ? seconds : clockTolerance;
+    },
   });
 }
 

@@ -42,7 +42,7 @@ const convertRefusals: Step = async (ctx, next) => {
 const withConversion = (steps: Step[]): Step[] =>
   steps.flatMap((step) => (RENDERERS.includes(step.name) ? [step, convertRefusals] : [step]));
 
-// The engine's functions call ours at dozens of places, and keeps its routes to itself once a provider is made.
+// The engine calls our functions at dozens of places, and keeps its routes to itself once a provider is made.
 for (const method of METHODS) {
   const register = router?.[method];
   if (!router || !register) continue;

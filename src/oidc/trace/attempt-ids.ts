@@ -22,7 +22,7 @@ export function toPushName(jti: unknown): string | undefined {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** Of a request that was pushed here, or of the sign-in that it led to; undefined for any other. */
+/** The name of the attempt that began with a request that was pushed; undefined for any other. */
 export const findPushName = ({ entities }: OidcContext): string | undefined =>
   toPushName(
     entities.PushedAuthorizationRequest?.jti ??

@@ -12,7 +12,7 @@ export interface FailedSignIn {
     params: Record<string, unknown>;
     /** When it began, in seconds since 1970. */
     iat: number;
-    /** Of the sign-in for a device: its code. */
+    /** The code of the device that the sign-in is for. */
     deviceCode?: unknown;
     /** The id of the request, if it was pushed. */
     parJti?: unknown;

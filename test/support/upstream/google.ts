@@ -224,7 +224,6 @@ export async function startGoogle(t: Pick<TestContext, 'after'>) {
     }
     return true;
   });
-
   return {
     ...google,
     clientId,
