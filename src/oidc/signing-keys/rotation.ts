@@ -57,7 +57,8 @@ const changed = () =>
   new LatchkeyError('conflict', 'signing_key_changed', 'The signing keys changed at this moment. Try again.');
 
 /**
- * Rejects a leaked key: it is neither published nor accepted. If it was the active one, the next key signs from now on.
+ * Rejects a leaked key: from now on it is neither published nor accepted. If it was the active key, the next key becomes active.
+ * A new key takes the place that is free then: that of the next key, or of the active one if there was no next key.
  * @throws LatchkeyError conflict when the key changed its state at the same time
  */
 export async function rejectKey(
@@ -70,14 +71,14 @@ export async function rejectKey(
   const retired_at = key.retired_at ?? now;
   await inTransaction(knex, async (trx) => {
     if (!(await retireKey(trx, key, { retired_at, expires_at: retired_at }))) throw changed();
-    const wasActive = key.status === 'active';
+    let status: 'next' | 'active' = 'next';
+    if (key.status === 'active') {
+      const hasSuccessor = await promoteNextKey(trx, { alg: key.alg }, now);
+      if (!hasSuccessor) status = 'active';
+    }
     if (created) {
-      const isNext = !wasActive || (await promoteNextKey(trx, { alg: key.alg }, now));
-      await insertKey(trx, created, {
-        status: isNext ? 'next' : 'active',
-        created_at: now,
-        not_before: isNext ? firstSigningTime(now) : now,
-      });
+      const not_before = status === 'next' ? firstSigningTime(now) : now;
+      await insertKey(trx, created, { status, created_at: now, not_before });
     }
     await recordEventIn(trx, {
       action: 'signing_key.retired',
