@@ -1,5 +1,5 @@
 import { describeConnectionScope, parseConnectionScope, tokenScopeOf } from '../access/connection-scopes.ts';
-import { describeGrant, describeMissing } from '../connections/connect/grant.ts';
+import { describeMissingScopes, describeServiceScopes } from '../access/service-scope-descriptions.ts';
 import type { ConnectionUse } from '../connections/connect/uses.ts';
 import type { Service } from '../connections/services/service-config.ts';
 import { maySignIn as isSignInAllowed } from '../connections/sign-in/service.ts';
@@ -24,7 +24,7 @@ const LEVELS = {
 /** What applications can do with a connection, as a sentence. */
 function describeAccess({ isActive, scope, accessLevel }: Connection): string {
   if (!isActive) return 'Applications cannot use it.';
-  const granted = describeGrant(scope);
+  const granted = describeServiceScopes(scope);
   return granted.length > 0 ? `${granted.join('; ')}.` : `${LEVELS[accessLevel]}.`;
 }
 
@@ -41,7 +41,7 @@ export function describeConnection(connection: Connection, service: Service | un
     isForApplications: isActive,
     maySignIn: connection.maySignIn,
     isSignInOffered: service !== undefined && isSignInAllowed(service),
-    missing: service && isActive ? describeMissing(service.scopes, scope) : [],
+    missing: service && isActive ? describeMissingScopes(service.scopes, scope) : [],
     connectedAt: connection.createdAt.toISOString(),
     lastUsedAt: connection.lastUsedAt?.toISOString(),
     isBroken,

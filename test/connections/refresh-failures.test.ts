@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { describeFailure, pauseSecondsAfter } from '../../src/connections/refresh/failures.ts';
+import { describeFailure } from '../../src/connections/refresh/failures.ts';
+import { pauseSecondsAfter } from '../../src/connections/refresh-times.ts';
 import { startServer } from '../support/server.ts';
 import { addGoogle, connectGoogle } from '../support/upstream/connected.ts';
 import { startGoogle } from '../support/upstream/google.ts';

@@ -30,14 +30,20 @@ const INNER_FLOORS: Record<string, string[][]> = {
     ['accounts'],
     ['fields.ts', 'lockout-rule.ts'],
   ],
-  oidc: [['*'], ['clients', 'signing-keys', 'storage'], ['presets'], ['endpoints.ts'], ['engine']],
+  oidc: [
+    ['*'],
+    ['clients', 'signing-keys', 'storage'],
+    ['presets'],
+    ['endpoints.ts', 'fixed-lifetimes.ts'],
+    ['engine'],
+  ],
   connections: [
     ['handout', 'report', 'sign-in'],
     ['proxy', 'sync', 'connect'],
     ['refresh'],
     ['vault'],
     ['services', 'log'],
-    ['refusals.ts'],
+    ['refusals.ts', 'refresh-times.ts'],
   ],
   web: [['*'], ['rate-limits'], ['ip-address.ts']],
   database: [

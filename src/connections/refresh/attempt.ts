@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { GuardedFetch } from '../../kit/guarded-fetch.ts';
 import type { Logger } from '../../kit/log.ts';
+import { pauseSecondsAfter } from '../refresh-times.ts';
 import { needsReconnect, upstreamUnreachable } from '../refusals.ts';
 import { loadOAuthClient, toConfiguration } from '../services/oauth-client.ts';
 import type { Service } from '../services/service-config.ts';
 import { readTokenAnswer } from '../services/token-answer.ts';
 import type { UpstreamTokens, VaultCredential } from '../vault/credential-store.ts';
-import { describeFailure, pauseSecondsAfter, type RefreshFailure } from './failures.ts';
+import { describeFailure, type RefreshFailure } from './failures.ts';
 import { beginAttempt, endAttempt, endLease, wasInterrupted } from './lease-store.ts';
 
 export interface AttemptDeps {

@@ -57,12 +57,3 @@ export function describeFailure(error: unknown): RefreshFailure {
           : 'no_answer';
   return { code, message: message || 'the service did not answer', isPermanent: false, retryAfter };
 }
-
-const FIRST_PAUSE_SECONDS = 30;
-const LONGEST_PAUSE_SECONDS = 3600;
-
-/** Seconds until the next try: twice as long after each failure, at most an hour, between 75 % and 125 % of it. */
-export function pauseSecondsAfter(failures: number, retryAfter = 0): number {
-  const pause = Math.min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** Math.min(failures - 1, 10));
-  return Math.max(retryAfter, pause * (0.75 + Math.random() / 2));
-}

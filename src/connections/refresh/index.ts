@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from '../../kit/ids.ts';
+import { REFRESH_BEFORE_END_MS } from '../refresh-times.ts';
 import { needsReconnect, notConnected, refreshPending, upstreamUnreachable } from '../refusals.ts';
 import type { Service } from '../services/service-config.ts';
 import type { VaultCredential } from '../vault/credential-store.ts';
@@ -11,8 +12,6 @@ export interface RefreshDeps extends AttemptDeps {
   findService(name: string): Promise<Service | undefined>;
 }
 
-/** A token that ends within this time is refreshed before it is used. */
-const REFRESH_BEFORE_END_MS = 60_000;
 /** How long a request waits for the refresh of another server. A request to a token endpoint takes at most five seconds. */
 const MAX_WAIT_MS = 8000;
 const POLL_MS = 60;

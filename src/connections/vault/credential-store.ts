@@ -4,7 +4,7 @@ import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statement-builders.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { refreshDue } from './job-refresh-time.ts';
+import { jobRefreshTime } from '../refresh-times.ts';
 
 const TABLE = 'T_oauth_tokens';
 
@@ -140,7 +140,7 @@ export async function insertCredential(
     ...sealTokens(secrets, { id, ...owner }, tokens),
     is_active: true,
     version: 1,
-    refresh_due_at: refreshDue(tokens),
+    refresh_due_at: jobRefreshTime(tokens),
     failed_refreshes: 0,
     usage_count: 0,
   });
@@ -168,7 +168,7 @@ export async function replaceTokens(
       ...columns,
       ...(scope !== null && { scope }),
       version: version + 1,
-      refresh_due_at: refreshDue(kept),
+      refresh_due_at: jobRefreshTime(kept),
       failed_refreshes: 0,
       lease_owner: null,
       lease_expires_at: null,
