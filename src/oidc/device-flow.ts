@@ -5,10 +5,7 @@ import { randomToken } from '../kit/ids.ts';
 import { onParameters } from './engine/requests.ts';
 import { POLL_INTERVAL_SECONDS } from './poll-interval.ts';
 
-/** How long the user has to type the code. How often the device may poll: `poll-interval.ts`. */
-export const DEVICE_CODE_TTL_SECONDS = 600;
-
-/** The code that the user types: eight of 20 consonants, which are 34 bits and make no words. */
+/** The code that the user types: eight of 20 consonants, which are 34 bits and make no words. Its lifetime: `fixed-lifetimes.ts`. */
 export const USER_CODE = { charset: 'base-20', mask: '****-****' } as const;
 
 /** The device that asked, for the page that asks its user. */

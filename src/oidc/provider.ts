@@ -15,7 +15,7 @@ import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
-import { completeDeviceFlow, DEVICE_CODE_TTL_SECONDS, readDeviceInfo, USER_CODE } from './device-flow.ts';
+import { completeDeviceFlow, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import { acceptAudiences, completeClientKeys, tolerateFastClocks } from './engine/client-keys.ts';
 import { addSidToIdTokens } from './engine/id-tokens.ts';
@@ -24,10 +24,16 @@ import { replaceSigningKeys } from './engine/keys.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
+import {
+  CODE_TTL_SECONDS,
+  DEVICE_CODE_TTL_SECONDS,
+  GRANT_TTL_SECONDS,
+  INTERACTION_TTL_SECONDS,
+  SIGNED_TOKEN_TTL_SECONDS,
+} from './fixed-lifetimes.ts';
 import { registerIdentityAssertions } from './id-jag/accept.ts';
 import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
-import { CODE_TTL_SECONDS, GRANT_TTL_SECONDS, INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 import { pinIssuer } from './pin-issuer.ts';
 import { requirePkce } from './pkce.ts';
 import { slowDownPolls } from './poll-interval.ts';
@@ -39,7 +45,6 @@ import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import { signedMessages } from './signed-messages.ts';
-import { SIGNED_TOKEN_TTL_SECONDS } from './signing-keys/rotation-times.ts';
 import { refuseUnstorableParameters } from './storable-parameters.ts';
 import { findPresentedFamily } from './storage/token-families.ts';
 import { mintOrderedValues } from './storage/token-values.ts';

@@ -4,7 +4,7 @@ import { limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { FAPI_ALGS } from './clients/fapi.ts';
 import { beforeCodeUse } from './engine/requests.ts';
-import { DEFAULT_JWT_TTL_SECONDS } from './lifetimes.ts';
+import { DEFAULT_JWT_TTL_SECONDS } from './fixed-lifetimes.ts';
 import { mayUseResource } from './resource-access.ts';
 import { MAX_JWT_TTL_SECONDS } from './resources/input.ts';
 import type { FindResource } from './resources/service.ts';

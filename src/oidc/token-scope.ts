@@ -10,7 +10,7 @@ import {
   replaceRequestedScopes,
 } from './engine/internals.ts';
 import { beforeScopeCheck, onClientFound } from './engine/requests.ts';
-import { LATCHKEY_TOKEN_TTL_SECONDS } from './lifetimes.ts';
+import { LATCHKEY_TOKEN_TTL_SECONDS } from './fixed-lifetimes.ts';
 import { mayUseResource } from './resource-access.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isBuiltIn, parseScopes, SCOPE_TOKEN } from '../../access/scopes.ts';
 import { visibleText } from '../../kit/text.ts';
-import { SIGNED_TOKEN_TTL_SECONDS } from '../signing-keys/rotation-times.ts';
+import { SIGNED_TOKEN_TTL_SECONDS } from '../fixed-lifetimes.ts';
 import { SIGNING_ALGS, TOKEN_FORMATS } from './store.ts';
 
 /** The longest lifetime of a JWT access token. A JWT cannot be revoked, and a retired key stays published only long enough for tokens of this age. */

@@ -1,9 +1,7 @@
+import { SIGNED_TOKEN_TTL_SECONDS } from '../fixed-lifetimes.ts';
 import type { KeyRow } from './store.ts';
 
 /** When keys change their state. */
-
-/** The longest lifetime of what is signed: ID tokens, and access tokens that are JWTs. */
-export const SIGNED_TOKEN_TTL_SECONDS = 3600;
 
 /** About how often each server reads the keys. `runPeriodically` pauses half as long again at most. */
 export const KEYS_READ_EVERY_MS = 5000;
