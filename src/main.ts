@@ -3,6 +3,7 @@ import { createApp } from './app/index.ts';
 import { finishWork, startJobs } from './app/jobs.ts';
 import { stopOnSignal } from './app/lifecycle.ts';
 import type { Services } from './app/services.ts';
+import { OPERATOR } from './audit/operator.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import type { Config } from './config/settings.ts';
 import { countUnreadable, describeUnreadable } from './connections/vault/sealed-store.ts';
@@ -26,7 +27,7 @@ import { createHttpServer } from './web/http-server.ts';
 async function describeSetUp({ production }: Config, { invitations }: Services): Promise<string | undefined> {
   if (await invitations.isAdministered()) return undefined;
   if (production) return `Nobody administers this server yet. ${SET_UP_ADVICE}`;
-  const { url } = await invitations.createSetUpLink({ accountId: null });
+  const { url } = await invitations.createSetUpLink(OPERATOR);
   return `Nobody administers this server yet. Become its administrator at ${url}`;
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { OPERATOR } from '../../audit/operator.ts';
 import { readJsonFile } from '../../kit/json-file.ts';
 import { collect, print, readSecret } from '../../kit/terminal.ts';
 import type { ServiceChange } from './changes.ts';
@@ -25,8 +26,6 @@ interface ServiceArguments {
   allowSignIn?: boolean;
   json?: boolean;
 }
-
-const OPERATOR = { accountId: null };
 
 /** `none` removes a value. */
 const orNull = (text: string | undefined) => (text === 'none' ? null : text);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { refuse } from '../../kit/errors.ts';
 import { confirmLoss, print, readSecret, YES } from '../../kit/terminal.ts';
 import { addDetailOptions, type DetailOptions } from './cli-options.ts';
@@ -26,8 +27,6 @@ export interface AccountCommands {
   };
   invitations: { createSetUpLink(actor: Actor): Promise<{ url: string; expires_at: string }> };
 }
-
-const OPERATOR: Actor = { accountId: null };
 
 const UNCONFIRMED =
   'Warning: The e-mail address is not confirmed, and oauth2-proxy, django-allauth and other applications refuse it. Add --email-verified if you know that it is theirs, or let them confirm it at /account/email.';

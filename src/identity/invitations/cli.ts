@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { refuse } from '../../kit/errors.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import { DEFAULT_LIFETIME } from './default-lifetime.ts';
@@ -28,8 +29,6 @@ export interface InviteCommands {
   /** Unset without a mail server. @throws LatchkeyError unavailable */
   send?(invitation: CreatedInvitation): Promise<void>;
 }
-
-const OPERATOR: Actor = { accountId: null };
 
 const summary = ({ id, label, email, state, uses, max_uses, scopes, expires_at }: Invitation) => ({
   id,

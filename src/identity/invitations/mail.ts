@@ -1,12 +1,11 @@
 import type { Knex } from 'knex';
 import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { messages } from '../mail/messages.ts';
 import type { MailSender } from '../mail/send.ts';
 import type { CreatedInvitation } from './invitation.ts';
 import { markMailed } from './store.ts';
-
-const OPERATOR: Actor = { accountId: null };
 
 export interface InvitationMailDeps {
   knex: Knex;

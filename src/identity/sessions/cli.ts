@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { OPERATOR } from '../../audit/operator.ts';
 import { refuse } from '../../kit/errors.ts';
 import { print } from '../../kit/terminal.ts';
 import type { UserSession, UserSessions } from './service.ts';
@@ -13,8 +14,6 @@ interface SessionArguments {
   account?: string;
   json?: boolean;
 }
-
-const OPERATOR = { accountId: null };
 
 const summary = ({ id, username, browser, place, ip_address, last_used_at }: UserSession) => ({
   id,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import { checkInstructions, toInstructions, toRegistration } from '../presets/fill.ts';
 import type { Presets } from '../presets/library.ts';
@@ -16,8 +16,6 @@ import {
 } from './cli-output.ts';
 import type { Clients } from './service.ts';
 import type { Refusal } from './store.ts';
-
-const OPERATOR: Actor = { accountId: null };
 
 async function create({ clients, presets }: ClientServices, args: ClientArguments): Promise<void> {
   const preset = args.preset === undefined ? undefined : presets.get(args.preset);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { OPERATOR } from '../../audit/operator.ts';
 import { print } from '../../kit/terminal.ts';
 import type { ScopeDescriptions } from './api-scope-descriptions.ts';
 
@@ -19,7 +20,7 @@ export function scopeCommands(
     .option(...json)
     .action(async (name: string, description: string, args: ScopeArguments) => {
       const input = { scope: name, description };
-      print(await withScopes((scopes) => scopes.describe({ accountId: null }, input)), args.json);
+      print(await withScopes((scopes) => scopes.describe(OPERATOR, input)), args.json);
     });
   scope
     .command('list')

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { OPERATOR } from '../../audit/operator.ts';
 import { refuse } from '../../kit/errors.ts';
 import { print } from '../../kit/terminal.ts';
 import type { Consents, GrantedAccess } from './service.ts';
@@ -71,7 +72,7 @@ export function grantCommands(
   addVerb('revoke', 'end the access of applications; people are asked again').action(
     async (args: GrantArguments) => {
       const ended = await withServices(async (commands) =>
-        commands.consents.withdraw({ accountId: null }, await readFilter(commands, args)),
+        commands.consents.withdraw(OPERATOR, await readFilter(commands, args)),
       );
       const lines = ended.map(({ username, client_id }) => ({ username, client_id }));
       print(args.json ? ended : lines, args.json, 'No application had access.');

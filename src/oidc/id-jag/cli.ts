@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { OPERATOR } from '../../audit/operator.ts';
 import { print } from '../../kit/terminal.ts';
 import type { TrustedIssuerInput, TrustedIssuers } from './trusted-issuers.ts';
 
@@ -8,8 +9,6 @@ interface IssuerArguments {
   scope: string;
   json?: boolean;
 }
-
-const OPERATOR = { accountId: null };
 
 /** `latchkey trusted-issuer …` */
 export function trustedIssuerCommands(

@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
-import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { print } from '../../kit/terminal.ts';
 import type { RegistrationToken, RegistrationTokenInput, RegistrationTokens } from './tokens.ts';
 
 interface TokenArguments extends RegistrationTokenInput {
   json?: boolean;
 }
-
-const OPERATOR: Actor = { accountId: null };
 
 const summarize = ({ id, state, uses, max_uses, description, expires_at }: RegistrationToken) => ({
   id,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { collect, print } from '../../kit/terminal.ts';
 import type { ResourceChange, ResourceInput } from './input.ts';
 import type { ResourceDocument, Resources } from './service.ts';
@@ -17,8 +17,6 @@ interface ResourceArguments {
   authorizationType?: string[] | false;
   json?: boolean;
 }
-
-const OPERATOR: Actor = { accountId: null };
 
 /** `default` goes back to the server's own setting; the schema refuses what is no number. */
 const toSeconds = (text: string | undefined) =>

@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
+import { OPERATOR } from '../../audit/operator.ts';
 import { print, printTable } from '../../kit/terminal.ts';
 import { ALGORITHMS, type Algorithm } from './generate.ts';
 import type { SigningKey, SigningKeys } from './index.ts';
 
 type KeyCommands = Pick<SigningKeys, 'list' | 'rotate' | 'retire'>;
-
-const OPERATOR = { accountId: null };
 
 const toRow = (key: SigningKey) => ({
   kid: key.kid,

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Actor } from '../../audit/index.ts';
+import { OPERATOR } from '../../audit/operator.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import type { Secrets } from '../../kit/secrets.ts';
@@ -8,9 +9,6 @@ import { isSameSet, type KeySet, openKey, sealedAt, toKeySet } from './key-set.t
 import { type KeyPair, rejectKey, rotatePairs } from './rotation.ts';
 import { firstSigningTime, isDue, isLoaded, isPublished, isTooOld, loadedTime } from './rotation-times.ts';
 import { deleteKeysRetiredBefore, insertKey, type KeyRow, listKeys, type NewKey } from './store.ts';
-
-/** The servers rotate on their own, for no account. */
-const SERVER: Actor = { accountId: null };
 
 /** A key as the command shows it. Instants are in ISO 8601. */
 export interface SigningKey {
@@ -121,7 +119,7 @@ export function createSigningKeys(deps: {
       // What a server with a wrong clock wrote would keep the right ones from rotating until that time had come.
       const isWrong = (due.length > 0 || isAnyOver) && (await deps.findClockFault?.()) !== undefined;
       if (isWrong) [due, isAnyOver] = [[], false];
-      if (due.length > 0) await rotatePairs({ knex, createKey }, SERVER, due, now);
+      if (due.length > 0) await rotatePairs({ knex, createKey }, OPERATOR, due, now);
       if (isAnyOver) await deleteKeysRetiredBefore(knex, oldest);
       if (due.length > 0 || isAnyOver) rows = await listKeys(knex);
       const loaded = toKeySet(rows, now, (row) => openOrKeep(row, onFault));
