@@ -4,6 +4,7 @@ import { toUnavailable } from '../database/driver/failures.ts';
 import { UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { isOutcomeUnknown, LatchkeyError, outcomeUnknown, toRepeatable } from '../kit/errors.ts';
 import type { BrowserCookie } from '../web/browser-cookie.ts';
+import { COOKIE_FLAGS } from '../web/cookie-flags.ts';
 import { addressOf } from '../web/ip-address.ts';
 import { UNEXPECTED_ERROR } from './events.ts';
 import { answerFailedGuard, withdrawResponse } from './failed-guards.ts';
@@ -58,7 +59,7 @@ export function requestUnit(deps: {
     setRequestCookies(unit, {
       read: (name) => ctx.cookies.get(name, { signed: false }),
       write(name, value, { path, seconds }) {
-        const options = { httpOnly: true, sameSite: 'lax', secure: deps.secure, signed: false } as const;
+        const options = { ...COOKIE_FLAGS, secure: deps.secure, signed: false };
         ctx.cookies.set(name, value, { ...options, path, maxAge: seconds * 1000, overwrite: true });
       },
       findBrowser: () => deps.browserCookie.find(ctx),

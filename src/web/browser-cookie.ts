@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { digest, randomToken } from '../kit/ids.ts';
+import { COOKIE_FLAGS } from './cookie-flags.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { IssuerScope } from './issuer-scope.ts';
 export function createBrowserCookie({ scope, days }: { scope: IssuerScope; days: number }) {
   const { cookiePrefix, cookiePath, secure } = scope;
   const name = `${cookiePrefix}latchkey_browser`;
-  const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
+  const options = { ...COOKIE_FLAGS, secure, path: cookiePath, signed: false };
   function findToken(ctx: Context): string | undefined {
     const kept = ctx.state.newBrowser ?? ctx.cookies.get(name, { signed: false }) ?? '';
     return /^[\w-]{43}$/.test(kept) ? kept : undefined;

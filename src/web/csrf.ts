@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { LatchkeyError } from '../kit/errors.ts';
 import { randomToken } from '../kit/ids.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import { COOKIE_FLAGS } from './cookie-flags.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
 export const formExpired = () =>
@@ -29,7 +30,7 @@ export function createCsrfTokens(deps: { secrets: Secrets; scope: IssuerScope })
       let browser = cookieOf(ctx);
       if (!browser) {
         browser = randomToken();
-        const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
+        const options = { ...COOKIE_FLAGS, secure, path: cookiePath, signed: false };
         ctx.cookies.set(name, browser, options);
       }
       return secrets.csrfToken(`${form}:${browser}`);

@@ -1,3 +1,5 @@
+import { COOKIE_FLAGS } from './cookie-flags.ts';
+
 /** Where pages and cookies of this server belong on its host. */
 export interface IssuerScope {
   /** Whether the issuer is https. */
@@ -11,7 +13,7 @@ export interface IssuerScope {
   /** The prefix of the names of cookies for a part of our paths. */
   partPrefix: '__Secure-' | '';
   /** The flags of the session's cookie. */
-  sessionCookie: { httpOnly: true; sameSite: 'lax'; secure: boolean; signed: true; path: string };
+  sessionCookie: typeof COOKIE_FLAGS & { secure: boolean; signed: true; path: string };
 }
 
 export function issuerScope(issuer: string): IssuerScope {
@@ -25,6 +27,6 @@ export function issuerScope(issuer: string): IssuerScope {
     cookiePath: base || '/',
     cookiePrefix: secure && base === '' ? '__Host-' : partPrefix,
     partPrefix,
-    sessionCookie: { httpOnly: true, sameSite: 'lax', secure, signed: true, path: base || '/' },
+    sessionCookie: { ...COOKIE_FLAGS, secure, signed: true, path: base || '/' },
   };
 }

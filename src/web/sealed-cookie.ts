@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Secrets } from '../kit/secrets.ts';
+import { COOKIE_FLAGS } from './cookie-flags.ts';
 import type { IssuerScope } from './issuer-scope.ts';
 
 const DEFAULT_MINUTES = 60;
@@ -28,7 +29,7 @@ export function createSealedCookie(
   const { cookiePrefix, cookiePath, secure } = deps.scope;
   const name = `${cookiePrefix}latchkey_${purpose}`;
   const at = { table: 'cookie', column: purpose, id: '' };
-  const options = { httpOnly: true, sameSite: 'lax', secure, path: cookiePath, signed: false } as const;
+  const options = { ...COOKIE_FLAGS, secure, path: cookiePath, signed: false };
   return {
     set(ctx, value) {
       ctx.cookies.set(name, deps.secrets.seal(value.slice(0, maxLength), at), {
