@@ -5,15 +5,6 @@
  * (`id-jag/`), and applications that registered themselves (`registration/unused-registrations.ts`).
  */
 
-/** Authorization codes. */
-export const CODE_TTL_SECONDS = 60;
-/** How long the user has to type the code of a device. How often the device may poll: `poll-interval.ts`. */
-export const DEVICE_CODE_TTL_SECONDS = 600;
-/** How long a sign-in page can be answered. */
-export const INTERACTION_TTL_SECONDS = 3600;
-/** A session or refresh token ends with its grant at the latest, so grants live long. */
-export const GRANT_TTL_SECONDS = 10 * 365 * 86_400;
-
 /** ID tokens, and the longest lifetime of a JWT access token: a retired signing key stays published for tokens of this age. */
 export const SIGNED_TOKEN_TTL_SECONDS = 3600;
 /**
@@ -23,3 +14,15 @@ export const SIGNED_TOKEN_TTL_SECONDS = 3600;
 export const DEFAULT_JWT_TTL_SECONDS = 600;
 /** The longest lifetime of a token with a scope over Latchkey itself. */
 export const LATCHKEY_TOKEN_TTL_SECONDS = 3600;
+
+/** Seconds, by the engine's names. */
+export const FIXED_TTL = {
+  AuthorizationCode: 60,
+  /** How long the user has to type the code of a device. How often the device may poll: `poll-interval.ts`. */
+  DeviceCode: 600,
+  IdToken: SIGNED_TOKEN_TTL_SECONDS,
+  /** How long a sign-in page can be answered. */
+  Interaction: 3600,
+  /** A session or refresh token ends with its grant at the latest, so grants live long. */
+  Grant: 10 * 365 * 86_400,
+};

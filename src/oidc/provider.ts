@@ -24,13 +24,7 @@ import { replaceSigningKeys } from './engine/keys.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
-import {
-  CODE_TTL_SECONDS,
-  DEVICE_CODE_TTL_SECONDS,
-  GRANT_TTL_SECONDS,
-  INTERACTION_TTL_SECONDS,
-  SIGNED_TOKEN_TTL_SECONDS,
-} from './fixed-lifetimes.ts';
+import { FIXED_TTL } from './fixed-lifetimes.ts';
 import { registerIdentityAssertions } from './id-jag/accept.ts';
 import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
@@ -190,16 +184,12 @@ function configuration(
     renderError: async (ctx: KoaContextWithOIDC, out: { error: string }, error: Error) =>
       pages.error(ctx, out, error),
     ttl: {
+      ...FIXED_TTL,
       AccessToken: accessTokenLife,
       ClientCredentials: accessTokenLife,
-      AuthorizationCode: CODE_TTL_SECONDS,
-      DeviceCode: DEVICE_CODE_TTL_SECONDS,
       BackchannelAuthenticationRequest: ciba.ttl,
-      IdToken: SIGNED_TOKEN_TTL_SECONDS,
-      Interaction: INTERACTION_TTL_SECONDS,
       RefreshToken: refreshTokens.ttl,
       Session: sessionTtl(config.ttl),
-      Grant: GRANT_TTL_SECONDS,
     },
   };
   return settings as unknown as Configuration;

@@ -7,10 +7,10 @@ import { parse } from '../../kit/parse.ts';
 import { type ProfileChange, profileChange, usernameChange } from './input.ts';
 import { changePreferences, type PreferencesChange } from './preferences.ts';
 import { accountNotFound } from './read-profile.ts';
+import { MAX_RESERVED_USERNAMES } from './rename-limits.ts';
 import { countReserved, isReserved, reserveUsername } from './reserved-usernames.ts';
 import { assertSignedIn } from './sign-out-everywhere.ts';
 import { type Account, findAccount, updateAccount } from './store.ts';
-import { MAX_RESERVED_USERNAMES } from './username-limits.ts';
 
 export interface OwnProfileDeps {
   knex: Knex;

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
-import { USERNAME_RESERVED_MS } from './username-limits.ts';
+import { USERNAME_RESERVED_MS } from './rename-limits.ts';
 
 const TABLE = 'T_accounts';
 const CLOSED = 'T_closed_usernames';

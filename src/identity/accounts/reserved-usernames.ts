@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { uuidv7 } from '../../kit/ids.ts';
 import { isClosedUsername } from './closing-store.ts';
-import { USERNAME_RESERVED_MS } from './username-limits.ts';
+import { USERNAME_RESERVED_MS } from './rename-limits.ts';
 
 const TABLE = 'T_reserved_usernames';
 

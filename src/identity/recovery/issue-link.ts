@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 import { recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
-import { createLink, type LinkPurpose } from './links.ts';
+import type { LinkPurpose } from './link-lifetimes.ts';
+import { createLink } from './links.ts';
 
 /**
  * Creates a link and its audit row in one transaction.

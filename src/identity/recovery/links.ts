@@ -2,28 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import { LINK_LIFETIMES_MS, type LinkPurpose } from './link-lifetimes.ts';
 
-/**
- * `verify_email`: confirms an e-mail address. `reset_password`: sets a new password. `enrol_passkey` and
- * `recover_passkey`: add a passkey to an account, by a link of an administrator or by mail. `recovery_code`: the same, after
- * one of its recovery codes; nobody sees that link.
- */
-export type LinkPurpose =
-  | 'verify_email'
-  | 'reset_password'
-  | 'enrol_passkey'
-  | 'recover_passkey'
-  | 'recovery_code';
-
-const HOUR_MS = 3_600_000;
-/** Said in words by `mail/messages.ts` and `views/recovery/link-sent.ejs`. */
-export const LIFETIMES_MS: Record<LinkPurpose, number> = {
-  verify_email: 24 * HOUR_MS,
-  reset_password: HOUR_MS,
-  enrol_passkey: HOUR_MS,
-  recover_passkey: HOUR_MS,
-  recovery_code: HOUR_MS,
-};
 const TABLE = 'T_account_links';
 
 /** 144 random bits: short enough that the link is not broken over two lines of a plain-text mail. */
@@ -69,7 +49,7 @@ export async function createLink(
     purpose: link.purpose,
     token_hash: digest(token),
     email: link.email,
-    expires_at: new Date(now.getTime() + LIFETIMES_MS[link.purpose]),
+    expires_at: new Date(now.getTime() + LINK_LIFETIMES_MS[link.purpose]),
   });
   return token;
 }

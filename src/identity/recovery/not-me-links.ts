@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { digest, uuidv7 } from '../../kit/ids.ts';
+import { NOT_ME_LIFETIME_MS } from './link-lifetimes.ts';
 
 const TABLE = 'T_security_notices';
-const DAY_MS = 86_400_000;
-/** In words in `mail/security-notices.ts`. */
-const LIFETIME_MS = 7 * DAY_MS;
 /** 144 random bits, as in other links. */
 const TOKEN_BYTES = 18;
 
@@ -35,7 +33,7 @@ export async function createNoticeLink(
     key_id: notice.keyId,
     email: notice.email,
     token_hash: digest(token),
-    expires_at: new Date(now + LIFETIME_MS),
+    expires_at: new Date(now + NOT_ME_LIFETIME_MS),
   });
   return token;
 }

@@ -5,7 +5,8 @@ import type { Origin } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import { normalise } from '../fields.ts';
 import type { NewCredential } from '../passkeys/registration.ts';
-import { consumeLink, createLink, findLink, LIFETIMES_MS, type LinkOwner, linkExpired } from './links.ts';
+import { LINK_LIFETIMES_MS } from './link-lifetimes.ts';
+import { consumeLink, createLink, findLink, type LinkOwner, linkExpired } from './links.ts';
 
 const PURPOSES = ['enrol_passkey', 'recover_passkey', 'recovery_code'] as const;
 
@@ -88,7 +89,7 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
         await recordEventIn(trx, event);
         return created;
       });
-      const expires_at = new Date(Date.now() + LIFETIMES_MS.enrol_passkey).toISOString();
+      const expires_at = new Date(Date.now() + LINK_LIFETIMES_MS.enrol_passkey).toISOString();
       return { url: `${deps.issuer}/recover?token=${token}`, expires_at };
     },
 

@@ -9,28 +9,13 @@ import { checkLogoUri } from './logo.ts';
 import { messageFields } from './message-metadata.ts';
 import { OWN_CLIENT_ID } from './own-client.ts';
 import { policyFields } from './policy-metadata.ts';
-import { redirectUriFault } from './redirect-uris.ts';
+import { redirectUris } from './redirect-uris.ts';
 import { webAddress } from './web-address.ts';
 
 const PKCE_LEVELS = ['always', 'or-nonce', 'off'] as const;
 
 /** How an application must protect its codes (OAuth 2.1 section 7.5.1). */
 export type PkceLevel = (typeof PKCE_LEVELS)[number];
-
-const redirectUri = z
-  .string()
-  .max(2000, 'A redirect URI has at most 2000 characters')
-  .check((context) => {
-    const fault = redirectUriFault(context.value);
-    if (fault)
-      context.issues.push({
-        code: 'custom',
-        input: context.value,
-        message: `The redirect URI ${context.value} ${fault}`,
-      });
-  });
-
-const redirectUris = z.array(redirectUri).max(50, 'An application has at most 50 redirect URIs of a kind');
 
 /** An origin as browsers send it (RFC 6454 section 6.2), such as `https://app.example` or `capacitor://localhost`. */
 const corsOrigin = z

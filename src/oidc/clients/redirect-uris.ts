@@ -1,4 +1,5 @@
 import { BlockList, isIPv4 } from 'node:net';
+import { z } from 'zod';
 
 /** The three ways to name the own device. None of them stands for another one. */
 const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?((?:\/.*)?)$/;
@@ -41,7 +42,7 @@ const isHttpInPrivateNetwork = (url: URL) => url.protocol === 'http:' && isPriva
  * Requests must name a redirect URI byte for byte (RFC 9700 section 2.1), so a careless one can be stopped only here.
  * @returns what is wrong with the URI, to follow the URI in a sentence; undefined when nothing is
  */
-export function redirectUriFault(uri: string): string | undefined {
+function redirectUriFault(uri: string): string | undefined {
   const url = URL.parse(uri);
   if (
     !url ||
@@ -89,3 +90,21 @@ export function isRegistered(uri: string, registered: readonly string[], anyPort
     return match?.[1] === host && match[3] === rest;
   });
 }
+
+const redirectUri = z
+  .string()
+  .max(2000, 'A redirect URI has at most 2000 characters')
+  .check((context) => {
+    const fault = redirectUriFault(context.value);
+    if (fault)
+      context.issues.push({
+        code: 'custom',
+        input: context.value,
+        message: `The redirect URI ${context.value} ${fault}`,
+      });
+  });
+
+/** The redirect URIs of one kind, as an operator or an application gives them. */
+export const redirectUris = z
+  .array(redirectUri)
+  .max(50, 'An application has at most 50 redirect URIs of a kind');

@@ -1,3 +1,4 @@
+import { FIXED_TTL } from '../fixed-lifetimes.ts';
 import type { Fault } from './fault-types.ts';
 import {
   answerOf,
@@ -39,8 +40,7 @@ export interface Story {
   fault?: { whose: string; cause: string; remedy: string };
 }
 
-/** How long a code lives. */
-const CODE_MS = 60_000;
+const CODE_MS = FIXED_TTL.AuthorizationCode * 1000;
 /** After so long without an answer, a page of ours counts as left. */
 const PAGE_MS = 600_000;
 /** An application that was registered at most so long before its attempt probably registered itself for it. */
