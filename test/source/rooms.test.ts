@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { projectPath } from '../../src/kit/project-root.ts';
 
@@ -27,6 +27,17 @@ describe('every room', () => {
       rooms.filter((room) => !text.includes(`(../src/${room}/README.md)`)),
       [],
     );
+  });
+
+  test('has a README that names each of its files', () => {
+    const unnamed = files
+      .filter((file) => file.endsWith('.ts') && dirname(file) !== '.')
+      .filter((file) => {
+        const text = readFileSync(projectPath(`src/${dirname(file)}/README.md`), 'utf8');
+        const name = basename(file);
+        return ![name, name.replace(/\.ts$/, '')].some((one) => text.includes(`\`${one}\``));
+      });
+    assert.deepEqual(unnamed, []);
   });
 
   test('has a README that names only files that are there', () => {
