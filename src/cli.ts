@@ -9,7 +9,7 @@ import { accountCommands } from './identity/accounts/cli.ts';
 import { inviteCommands } from './identity/invitations/cli.ts';
 import { passkeyCommands } from './identity/passkeys/cli.ts';
 import { sessionCommands } from './identity/sessions/cli.ts';
-import { ignoreClosedPipes, NOT_CONFIRMED, print } from './kit/terminal.ts';
+import { ignoreClosedPipes, NOT_CONFIRMED, print, printError, withoutControls } from './kit/terminal.ts';
 import { maintenanceCommands } from './maintenance/cli.ts';
 import { clientCommands } from './oidc/clients/cli.ts';
 import { scopeCommands } from './oidc/clients/scope-cli.ts';
@@ -28,6 +28,7 @@ const load = () => import('./app/command.ts');
 export function createProgram(): Command {
   const program = new Command('latchkey')
     .description('Latchkey, an OAuth 2.1 and OpenID Connect authorization server')
+    .configureOutput({ writeErr: (text) => process.stderr.write(withoutControls(text)) })
     .exitOverride();
   const db = databaseCommands(program, async (work, options) => {
     const { withDatabase } = await load();
@@ -149,7 +150,7 @@ export async function run(argv: string[]): Promise<void> {
     }
     const error = thrown as Error;
     const known = EXPECTED.includes(error.name);
-    process.stderr.write(`${known ? error.message : `The command failed: ${error.message}`}\n`);
+    printError(known ? error.message : `The command failed: ${error.message}`);
     process.exitCode = (error as { code?: string }).code === NOT_CONFIRMED ? 2 : 1;
   }
 }

@@ -17,6 +17,7 @@ import { restrictFiles } from './database/sqlite-files.ts';
 import { LatchkeyError } from './kit/errors.ts';
 import { createLog } from './kit/log.ts';
 import { releaseMemory } from './kit/memory.ts';
+import { printError } from './kit/terminal.ts';
 import { createKeyRefresh } from './oidc/signing-keys/refresh.ts';
 import { createHttpServer } from './web/http-server.ts';
 
@@ -125,9 +126,8 @@ function describeListenFault(error: NodeJS.ErrnoException, { host, port }: Confi
 
 function exitWith(error: unknown): never {
   const isExpected = error instanceof ConfigError || error instanceof LatchkeyError;
-  process.stderr.write(
-    `${isExpected || !(error instanceof Error) ? (error as Error).message : error.stack}\n`,
-  );
+  const { message, stack } = error as Error;
+  printError(isExpected || !(error instanceof Error) ? message : (stack ?? message));
   process.exit(1);
 }
 
@@ -143,6 +143,6 @@ const config = readConfig();
 start(config).catch((error: Error) => {
   const fault = describeListenFault(error, config);
   if (fault === undefined) exitWith(explainFault(error, config.databaseUrl));
-  process.stderr.write(`${fault}\n`);
+  printError(fault);
   process.exit(1);
 });

@@ -9,6 +9,7 @@ import type { PasskeyCommands } from '../identity/passkeys/cli.ts';
 import type { Background } from '../kit/background.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { createLog } from '../kit/log.ts';
+import { printError } from '../kit/terminal.ts';
 import { createPresets } from '../oidc/presets/library.ts';
 import type { Services } from './services.ts';
 
@@ -20,8 +21,7 @@ export async function withDatabase<T>(
   options: { mayCreate?: boolean } = {},
 ): Promise<T> {
   const config = loadConfig();
-  for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
-    process.stderr.write(`${notice}\n`);
+  for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)]) printError(notice);
   if (config.production && !options.mayCreate) await requireDatabase(config.databaseUrl);
   let database: Database | undefined;
   try {
@@ -58,7 +58,7 @@ function createForeground(): Background {
     run(_name, work) {
       running.push(
         work().catch((error: Error) => {
-          process.stderr.write(`The change was made, but no mail about it was sent: ${error.message}\n`);
+          printError(`The change was made, but no mail about it was sent: ${error.message}`);
         }),
       );
     },

@@ -43,6 +43,14 @@ const toLine = (row: object) =>
 const toCell = (value: unknown) =>
   (Array.isArray(value) ? value.join(' ') : String(value)).replace(/\p{Cc}/gu, ' ');
 
+/** Without control characters but the ends of lines: an error names what was typed, and a name may come from anyone. */
+export const withoutControls = (text: string) => text.replace(/[^\P{Cc}\n]/gu, ' ');
+
+/** Prints an error, or a notice beside the result of a command, on standard error. */
+export function printError(text: string): void {
+  process.stderr.write(`${withoutControls(text)}\n`);
+}
+
 /** A reader such as `head` may close the pipe before everything is printed. That is no fault, and the work goes on. */
 export function ignoreClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr])
@@ -91,7 +99,7 @@ export async function confirmLoss(
       'confirmation_missing',
       `${lines.join('\n')}\nNothing was changed. To do it without a question, add --yes.`,
     );
-  process.stderr.write(`${lines.join('\n')}\n`);
+  printError(lines.join('\n'));
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
   const typed = terminal.question(`Type ${what}, ${expected}, to go on: `);

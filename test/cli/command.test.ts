@@ -189,3 +189,24 @@ test('a database that cannot be reached is one line on standard error, and nothi
     assert.match(stderr, /^[^\n]+\n$/);
   }
 });
+
+test('an error repeats what was typed without its control characters', async (t) => {
+  const { url, drop } = await createMigratedDatabase('sqlite');
+  t.after(drop);
+  const typed = 'a\u001b[31mb\u009b2Jc\u0007d\re';
+  const commands = [
+    ['client', 'show', typed],
+    ['client', typed],
+    ['client', 'list', `--${typed}`],
+    ['account', 'show', typed],
+    ['resource', 'show', typed],
+    ['account', 'delete', typed],
+    ['db', 'purge', '--table', typed],
+  ];
+  for (const args of commands) {
+    const { code, stderr } = await latchkey(args, { url });
+    assert.notEqual(code, 0, args.join(' '));
+    assert.match(stderr, /a \[31mb 2Jc d e/i, args.join(' '));
+    assert.doesNotMatch(stderr, /[^\P{Cc}\n]/u, args.join(' '));
+  }
+});

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Actor } from '../../audit/index.ts';
 import { OPERATOR } from '../../audit/operator.ts';
 import { refuse } from '../../kit/errors.ts';
-import { confirmLoss, print, readSecret, YES } from '../../kit/terminal.ts';
+import { confirmLoss, print, printError, readSecret, YES } from '../../kit/terminal.ts';
 import { addDetailOptions, type DetailOptions } from './cli-options.ts';
 import type { Accounts } from './index.ts';
 import type { Profile } from './read-profile.ts';
@@ -71,7 +71,7 @@ export function accountCommands(
       const password = await readSecret('password');
       const input = { ...options, username: options.username ?? '', password };
       const created = await withServices(({ accounts }) => accounts.create(OPERATOR, input));
-      if (created.email !== null && !created.email_verified) process.stderr.write(`${UNCONFIRMED}\n`);
+      if (created.email !== null && !created.email_verified) printError(UNCONFIRMED);
       print(created, asJson);
     });
 
@@ -86,7 +86,7 @@ export function accountCommands(
     .option(...json)
     .action(async (name: string, { json: asJson, ...changes }: Options) => {
       const updated = await withServices(({ accounts }) => accounts.update(OPERATOR, name, changes));
-      if (changes.email && !updated.email_verified) process.stderr.write(`${UNCONFIRMED}\n`);
+      if (changes.email && !updated.email_verified) printError(UNCONFIRMED);
       print(updated, asJson);
     });
 

@@ -1,4 +1,4 @@
-import { print } from '../../kit/terminal.ts';
+import { print, printError } from '../../kit/terminal.ts';
 import type { Endpoints } from '../endpoints.ts';
 import type { Instructions } from '../presets/fill.ts';
 import type { ClientDocument } from './client-document.ts';
@@ -49,7 +49,7 @@ export function printDocument(
   { warnings = [], ...document }: ClientDocument,
   asJson: boolean | undefined,
 ): void {
-  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  for (const warning of warnings) printError(`Warning: ${warning}`);
   const json = warnings.length > 0 ? { ...document, warnings } : document;
   print(asJson ? json : toReadable(document), asJson);
 }
