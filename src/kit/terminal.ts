@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { LatchkeyError } from './errors.ts';
 
 /**
@@ -59,13 +59,30 @@ export function ignoreClosedPipes(): void {
     });
 }
 
+/** @returns undefined when the bytes are not UTF-8 */
+function decode(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Reads a secret from standard input, without the newline at its end.
+ * Reads a secret from standard input, without the line break at its end. Nobody could type another line break, or other
+ * bytes than UTF-8, into the field of a page.
  * @param name `password`
- * @throws LatchkeyError when it is empty
+ * @throws LatchkeyError when it is empty, has several lines or is not UTF-8
  */
 export async function readSecret(name: string): Promise<string> {
-  const secret = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
+  const bytes = process.stdin.isTTY ? Buffer.alloc(0) : await buffer(process.stdin);
+  const secret = decode(bytes)?.replace(/\r?\n$/, '');
+  if (secret === undefined)
+    throw new LatchkeyError(
+      'invalid_input',
+      'standard_input_encoding',
+      `The ${name} on standard input is not UTF-8. Convert it first: iconv -f latin1 -t utf-8`,
+    );
   if (secret === '') {
     const variable = name.toUpperCase().replaceAll(' ', '_');
     throw new LatchkeyError(
@@ -74,6 +91,12 @@ export async function readSecret(name: string): Promise<string> {
       `There is no ${name} on standard input. Pipe it in: printf %s "$${variable}" | latchkey …`,
     );
   }
+  if (/[\r\n]/.test(secret))
+    throw new LatchkeyError(
+      'invalid_input',
+      'standard_input_lines',
+      `The ${name} on standard input has more than one line. Pass the ${name} alone, on one line.`,
+    );
   return secret;
 }
 
