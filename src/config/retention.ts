@@ -48,6 +48,7 @@ export const retentionRules: RetentionRule[] = [
   { table: 'T_invitations', column: 'expires_at', days: 365, only: 'uses = 0' },
   { table: 'T_invitation_redemptions', column: 'redeemed_at', days: 3650 },
   { table: 'T_traces', column: 'expires_at', days: 0 },
+  { table: 'T_unrecorded_requests', column: 'expires_at', days: 0 },
   { table: 'T_upstream_states', column: 'expires_at', days: 0 },
   { table: 'T_oauth_tokens', column: 'ended_at', days: 30 },
   { table: 'T_token_refresh_log', column: 'created_at', days: 90 },

@@ -4,6 +4,7 @@ import { parse } from '../kit/parse.ts';
 import type { Traces } from '../oidc/trace/index.ts';
 import { STEP_NAMES } from '../oidc/trace/story.ts';
 import { HEADINGS } from '../oidc/trace/story-lines.ts';
+import { describeUnrecorded } from '../oidc/trace/unrecorded.ts';
 import type { ConsoleDeps, ConsoleLayout } from './sections.ts';
 
 export interface TracePagesDeps extends ConsoleDeps {
@@ -38,7 +39,7 @@ export function createTracePages(router: Router, layout: ConsoleLayout, deps: Tr
         show: ctx.query.show || undefined,
         after: ctx.query.after || undefined,
       });
-      const { stories, next } = await deps.traces.list({
+      const { stories, unrecorded, next } = await deps.traces.list({
         clientId: client,
         account,
         show,
@@ -50,6 +51,7 @@ export function createTracePages(router: Router, layout: ConsoleLayout, deps: Tr
         title: 'Attempts to connect',
         action: PATH,
         stories,
+        omitted: describeUnrecorded(unrecorded),
         headings: HEADINGS,
         stepNames: STEP_NAMES,
         filters: FILTERS,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import { purge } from '../../src/maintenance/purge.ts';
 import { createRecorder } from '../../src/oidc/trace/recorder.ts';
+import { addRows, trim } from '../../src/oidc/trace/store.ts';
+import { sumUnrecorded } from '../../src/oidc/trace/unrecorded.ts';
 import { Browser } from '../support/browser.ts';
 import {
   answerOf,
@@ -139,6 +142,53 @@ for (const engine of engines) {
         recorder.record({ steps: [step], outcome: 'open', clientId: 'client', requestId, begins });
       assert.equal(await recorder.write(), 1);
       assert.equal((await knex('T_traces')).length, 1);
+    });
+
+    test('what every server left out of the last day is counted', async (t) => {
+      const { database } = await startServer(t, engine);
+      const { knex } = database;
+      const now = Date.now();
+      const servers = [createRecorder(knex), createRecorder(knex)];
+      const flood = async (time: number) => {
+        for (const server of servers) {
+          for (const standing of ['unknown', undefined] as const)
+            for (let index = 0; index < 200; index += 1)
+              server.record({
+                steps: [{ at: new Date().toISOString(), step: 'request', error: 'invalid_client' }],
+                outcome: 'refused',
+                clientId: `client ${index}`,
+                standing,
+                begins: true,
+              });
+          await server.write(time);
+        }
+      };
+      for (const time of [now, now + 2000, now + 1_000_000]) await flood(time);
+      const { length: written } = await knex('T_traces');
+      const { from_registered, from_unknown } = await sumUnrecorded(knex);
+      assert.equal(written + from_registered + from_unknown, 2400);
+      assert.ok(from_registered >= 900 && from_unknown >= 1000, `${from_registered} ${from_unknown}`);
+      // One row for each server, and another one a quarter of an hour later.
+      assert.equal((await knex('T_unrecorded_requests')).length, 4);
+
+      await knex('T_unrecorded_requests').update({ expires_at: new Date(Date.now() - 1000) });
+      assert.deepEqual(await sumUnrecorded(knex), { from_registered: 0, from_unknown: 0 });
+      await purge(database, { retention: {}, table: 'T_unrecorded_requests' });
+      assert.deepEqual(await knex('T_unrecorded_requests'), []);
+    });
+
+    test('rows of applications that nobody has checked push out none of the others', async (t) => {
+      const server = await startServer(t, engine);
+      const { knex } = server.database;
+      const client = await server.createClient();
+      await new Browser(server.issuer).get(authorizeUrl(authorization(client, { scope: 'groups' })));
+      await server.services.traces.write();
+      const [{ id: _id, ...row }] = await knex('T_traces');
+      const rows = Array.from({ length: 1200 }, () => ({ ...row, client_id: 'made up', id: uuidv7() }));
+      await addRows(knex, rows);
+      await trim(knex);
+      const count = async (clientId: string) => (await knex('T_traces').where('client_id', clientId)).length;
+      assert.deepEqual([await count(client.client_id), await count('made up')], [1, 500]);
     });
 
     test('the table stays small, whoever sends how much', async (t) => {

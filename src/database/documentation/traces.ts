@@ -41,9 +41,25 @@ export const traces: Record<string, TableDescription> = {
     },
     security: [
       'It has no code, token, secret, verifier or e-mail address, and no parameter but the redirect URI.',
-      'About a thousand rows of refused attempts are kept, and a thousand others, whoever sends how much.',
+      'Whoever sends how much, about a thousand rows are kept of refused attempts, 500 of those of applications that nobody has checked or that are not registered, and a thousand others.',
     ],
     lifetime: 'A day after it was written, unless LATCHKEY_RETENTION sets another time.',
+    initialContent: 'Empty.',
+  },
+  T_unrecorded_requests: {
+    part: 'audit',
+    purpose:
+      'How many refused requests are missing in `T_traces`, because a server got too many. Each server adds to a row of its own, and begins another after a quarter of an hour.',
+    columns: {
+      from_registered: 'Requests of applications that are registered, and failed sign-ins.',
+      from_unknown: 'Requests that named no registered application.',
+      expires_at: 'When the row is deleted: a day after the last request that it can count.',
+    },
+    indices: {
+      I_unrecorded_requests_expires_at: 'The sum of the last day, and the clean-up.',
+    },
+    security: ['It has numbers alone.'],
+    lifetime: 'A day after its quarter of an hour, unless LATCHKEY_RETENTION sets another time.',
     initialContent: 'Empty.',
   },
 };

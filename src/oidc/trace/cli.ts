@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { LatchkeyError } from '../../kit/errors.ts';
-import { print } from '../../kit/terminal.ts';
+import { print, printError } from '../../kit/terminal.ts';
 import { follow } from './follow.ts';
 import type { Traces } from './index.ts';
 import { storyLines } from './story-lines.ts';
+import { describeUnrecorded } from './unrecorded.ts';
 
 interface TraceArguments {
   client?: string;
@@ -19,7 +20,9 @@ async function list(reader: Reader, args: TraceArguments): Promise<void> {
   const limit = Number(args.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > 200)
     throw new LatchkeyError('invalid_input', 'limit_invalid', '--limit is a number from 1 to 200.');
-  const { stories } = await reader.list({ clientId: args.client, account: args.account, limit });
+  const { stories, unrecorded } = await reader.list({ clientId: args.client, account: args.account, limit });
+  const omitted = describeUnrecorded(unrecorded);
+  if (omitted) printError(omitted);
   if (args.json) return print(stories, true);
   const lines = stories
     .toReversed()

@@ -2,9 +2,12 @@ import type { Knex } from 'knex';
 import { createRecorder } from './recorder.ts';
 import { listAttempts, listRowsSince, type TraceQuery } from './store.ts';
 import { type Story, toStory } from './story.ts';
+import { sumUnrecorded, type Unrecorded } from './unrecorded.ts';
 
 export interface StoryPage {
   stories: Story[];
+  /** What was not recorded in the last day, by all servers and whatever the filter. */
+  unrecorded: Unrecorded;
   /** The `after` of the next page; unset on the last page. */
   next?: string;
 }
@@ -18,7 +21,8 @@ export function createTraces(knex: Knex) {
     async list(query: TraceQuery): Promise<StoryPage> {
       const { attempts, next } = await listAttempts(knex, query);
       const stories = attempts.map((rows) => toStory(rows));
-      return next === undefined ? { stories } : { stories, next };
+      const unrecorded = await sumUnrecorded(knex);
+      return next === undefined ? { stories, unrecorded } : { stories, unrecorded, next };
     },
 
     /** @param since in milliseconds since 1970 @returns the rows that were written since then, for a command that follows */

@@ -1,8 +1,10 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { isVetted } from '../../access/registered-via.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Logger } from '../../kit/log.ts';
-import { addressOf } from '../../web/ip-address.ts';
+import { addressOf, networkOf } from '../../web/ip-address.ts';
+import type { EngineClient } from '../clients/client-document.ts';
 import { OWN_CLIENT_ID } from '../clients/own-client.ts';
 import { CODE_REPLAY } from '../engine/errors.ts';
 import { findConsumedRow, findEndedInteraction, findIssuedCode } from '../storage/request-links.ts';
@@ -102,6 +104,11 @@ function observeDevice(oidc: OidcContext, found: Omit<Observation, 'steps' | 'ou
   return { ...found, clientId: code.clientId, steps, outcome, begins: true };
 }
 
+function standingOf(clientId: string | undefined, { client }: OidcContext): Observation['standing'] {
+  if (clientId === undefined) return 'unknown';
+  return client && !isVetted(client as unknown as EngineClient) ? 'unvetted' : undefined;
+}
+
 /** @returns what the request did, or undefined when that is no step of an attempt */
 function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
   const { oidc } = ctx as unknown as KoaContextWithOIDC;
@@ -113,6 +120,7 @@ function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
   const found = {
     ...idsOf(name, oidc, unit),
     clientId: clientId ?? unknownClientId(oidc.params?.client_id),
+    standing: standingOf(clientId, oidc),
     accountId: family?.accountId ?? oidc.account?.accountId,
   };
   if (isDeviceRoute(oidc.route)) return ctx.state.failedGuard ? undefined : observeDevice(oidc, found);
@@ -172,6 +180,7 @@ export function traceRequests(record: (observation: Observation) => void, log: L
     if (oidc.route === 'discovery') remember(discoveries, address, Date.now());
     const observation = observe(ctx, unit);
     if (!observation) return;
+    observation.network = networkOf(ctx.ip);
     if (observation.steps[0]?.step === 'use' && !isFirstUse(observation, oidc)) return;
     const readAt = discoveries.get(address) ?? 0;
     if (Date.now() - readAt < HINT_LIFETIME_MS) observation.steps.unshift(stepAt('discovery', readAt));
@@ -184,7 +193,7 @@ export function traceRequests(record: (observation: Observation) => void, log: L
     if (!ctx.state.unit) return;
     try {
       const failed = observeFailedSignIn(ctx.state.unit);
-      if (failed) record(failed);
+      if (failed) record({ ...failed, network: networkOf(ctx.ip) });
       else if (oidc) follow(ctx, oidc, ctx.state.unit);
     } catch (error) {
       log.warn({ event: 'trace', err: error });

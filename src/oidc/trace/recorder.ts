@@ -4,6 +4,7 @@ import { TRACE_LIFETIME_MS } from './lifetime.ts';
 import { createAdmission } from './recording-limits.ts';
 import type { Observation, Outcome } from './steps.ts';
 import { addRows, findCodes, findKnownAttempts, joinAttempts, type NewTrace, trim } from './store.ts';
+import { createUnrecordedCount } from './unrecorded.ts';
 
 /** Observations that wait for the next write. Further ones are dropped. */
 const MAX_WAITING = 500;
@@ -61,6 +62,7 @@ function toRow(attemptId: string, observations: Waiting[], now: number): NewTrac
  */
 export function createRecorder(knex: Knex) {
   const admission = createAdmission();
+  const unrecorded = createUnrecordedCount(knex);
   let waiting: Waiting[] = [];
   let rowsSinceTrim = TRIM_AFTER_ROWS;
 
@@ -69,7 +71,7 @@ export function createRecorder(knex: Knex) {
     // Anyone can register any number of applications.
     const step = one.steps.at(-1)?.step;
     const owner = step === 'registration' ? '' : one.clientId;
-    if (!admission.admitBeginning(`${owner} ${step}`)) return undefined;
+    if (!admission.admitBeginning(`${owner} ${step}`, one)) return undefined;
     admission.remember([one.requestId, one.codeHash], { isAdmitted: true, attemptId: one.requestId });
     return one;
   }
@@ -86,8 +88,9 @@ export function createRecorder(knex: Knex) {
     let isAdmitted = known?.isAdmitted;
     if (one.outcome === 'refused') {
       const { error, parameter } = one.steps.at(-1) ?? {};
-      isAdmitted = admission.admitFailure(known?.attemptId ?? `${one.clientId} ${error} ${parameter}`);
-    } else isAdmitted ??= admission.admitSuccess(`${one.clientId} ${one.accountId}`);
+      const fault = known?.attemptId ?? `${one.clientId} ${error} ${parameter}`;
+      isAdmitted = admission.admitRefused(fault, one.standing ?? 'vetted', one);
+    } else isAdmitted ??= admission.admitSuccess(`${one.clientId} ${one.accountId}`, one);
     const name = attemptId ?? one.codeId;
     // A refused code of another server: the database knows its attempt.
     if (name !== undefined || one.outcome !== 'refused')
@@ -146,16 +149,18 @@ export function createRecorder(knex: Knex) {
   return {
     /** Takes what a request did. */
     record(observation: Observation): void {
-      if (waiting.length >= MAX_WAITING) return;
-      const decided = decide(observation);
+      const decided = waiting.length < MAX_WAITING ? decide(observation) : undefined;
       if (decided) waiting.push(decided);
+      else if (observation.steps.some(({ error }) => error !== undefined))
+        unrecorded.add(observation.standing === 'unknown' ? 'from_unknown' : 'from_registered');
     },
 
     /**
-     * Writes what was recorded since the last call, one row for each attempt.
+     * Writes what was recorded since the last call, one row for each attempt, and how much was not.
      * @returns how many rows were written; if it throws, what was not written waits for the next call
      */
     async write(now = Date.now()): Promise<number> {
+      await unrecorded.write(now);
       if (waiting.length === 0) return 0;
       const observations = waiting;
       waiting = [];

@@ -1,6 +1,6 @@
 const MINUTE_MS = 60_000;
 
-/** So many keys of buckets and so many attempts are remembered. The oldest are forgotten. */
+/** So many keys of each limit and so many attempts are remembered. The oldest are forgotten. */
 const MAX_REMEMBERED = 5000;
 
 /** How many can be taken at once, and how many more each minute. */
@@ -10,17 +10,39 @@ interface Rate {
 }
 
 /**
- * What one server records. A busy application must not fill the table, and a client_id is no secret: anyone can send
- * refused requests in the name of an application.
+ * What one server records of each kind. A busy application must not fill the table, and a client_id is no secret: anyone can
+ * send refused requests in the name of an application. One address, and one application, gets at most half of a kind. So
+ * nobody alone hides the attempts of others.
  */
-const RATES = {
-  account: { burst: 5, perMinute: 1 },
-  fault: { burst: 10, perMinute: 1 },
-  successes: { burst: 100, perMinute: 60 },
-  failures: { burst: 100, perMinute: 60 },
-  beginning: { burst: 10, perMinute: 1 },
-  beginnings: { burst: 50, perMinute: 10 },
+const KINDS = {
+  success: { burst: 100, perMinute: 60 },
+  beginning: { burst: 50, perMinute: 10 },
+  /** Refused requests of applications that an operator has registered. */
+  vetted: { burst: 100, perMinute: 60 },
+  /** Refused requests of those that anyone could register. */
+  unvetted: { burst: 40, perMinute: 10 },
+  /** Refused requests that name no registered application. Anyone can make up a `client_id`. */
+  unknown: { burst: 20, perMinute: 5 },
 } satisfies Record<string, Rate>;
+
+type Kind = keyof typeof KINDS;
+
+/** How often the same thing is recorded: an account at an application, a step of an application, an error. */
+const SAME = {
+  success: { burst: 5, perMinute: 1 },
+  beginning: { burst: 10, perMinute: 1 },
+  refused: { burst: 10, perMinute: 1 },
+} satisfies Record<string, Rate>;
+
+/** Whose refused request it is. */
+export type Standing = 'vetted' | 'unvetted' | 'unknown';
+
+/** The sender of a request. */
+export interface Source {
+  clientId?: string | undefined;
+  /** The address, as it is limited elsewhere (`networkOf`). Undefined in a test alone. */
+  network?: string | undefined;
+}
 
 /** Whether an attempt is recorded, and its id; undefined if only the database knows it. */
 interface Decision {
@@ -49,31 +71,40 @@ function createBuckets({ burst, perMinute }: Rate, now: () => number) {
   };
 }
 
+const half = ({ burst, perMinute }: Rate): Rate => ({ burst: burst / 2, perMinute: perMinute / 2 });
+
+/** The limits of one kind. `tryTake` takes from each of them, or from none. */
+function createLimits(kind: Rate, same: Rate, now: () => number) {
+  const bySame = createBuckets(same, now);
+  const byApplication = createBuckets(half(kind), now);
+  const byNetwork = createBuckets(half(kind), now);
+  const all = createBuckets(kind, now);
+  return {
+    tryTake(key: string, { clientId, network }: Source): boolean {
+      const taken = [[bySame, key] as const, [all, ''] as const];
+      if (clientId !== undefined) taken.push([byApplication, clientId]);
+      if (network !== undefined) taken.push([byNetwork, network]);
+      if (!taken.every(([buckets, one]) => buckets.canTake(one))) return false;
+      for (const [buckets, one] of taken) buckets.take(one);
+      return true;
+    },
+  };
+}
+
 /**
  * Decides once which attempts are recorded: of a recorded one every step, of any other none, because a story without its
  * last step would name a wrong fault.
  */
 export function createAdmission(now: () => number = Date.now) {
-  const buckets = {
-    account: createBuckets(RATES.account, now),
-    fault: createBuckets(RATES.fault, now),
-    successes: createBuckets(RATES.successes, now),
-    failures: createBuckets(RATES.failures, now),
-    beginning: createBuckets(RATES.beginning, now),
-    beginnings: createBuckets(RATES.beginnings, now),
+  const limitsOf = (kind: Kind, same: Rate) => createLimits(KINDS[kind], same, now);
+  const success = limitsOf('success', SAME.success);
+  const beginning = limitsOf('beginning', SAME.beginning);
+  const refused = {
+    vetted: limitsOf('vetted', SAME.refused),
+    unvetted: limitsOf('unvetted', SAME.refused),
+    unknown: limitsOf('unknown', SAME.refused),
   };
   const decided = new Map<string, Decision>();
-
-  function tryTake(
-    kind: 'account' | 'fault' | 'beginning',
-    key: string,
-    all: 'successes' | 'failures' | 'beginnings',
-  ): boolean {
-    if (!buckets[kind].canTake(key) || !buckets[all].canTake('')) return false;
-    buckets[kind].take(key);
-    buckets[all].take('');
-    return true;
-  }
 
   return {
     /** @returns what was decided about the attempt with one of these ids; undefined if this server does not know it */
@@ -89,10 +120,11 @@ export function createAdmission(now: () => number = Date.now) {
       for (const id of ids) if (id !== undefined) addBounded(decided, id, decision);
     },
     /** @param owner the application and the account */
-    admitSuccess: (owner: string) => tryTake('account', owner, 'successes'),
+    admitSuccess: (owner: string, source: Source) => success.tryTake(owner, source),
     /** @param fault the attempt, or if it is not known the application, the error and the parameter */
-    admitFailure: (fault: string) => tryTake('fault', fault, 'failures'),
+    admitRefused: (fault: string, standing: Standing, source: Source) =>
+      refused[standing].tryTake(fault, source),
     /** @param step the application and the step */
-    admitBeginning: (step: string) => tryTake('beginning', step, 'beginnings'),
+    admitBeginning: (step: string, source: Source) => beginning.tryTake(step, source),
   };
 }

@@ -33,6 +33,10 @@ export type Outcome = 'open' | 'connected' | 'refused';
 
 /** What one request did in an attempt. */
 export interface Observation {
+  /** What its address is limited by. */
+  network?: string | undefined;
+  /** Unset for an application that an operator has registered. `unknown`: it is not registered, or not named. */
+  standing?: 'unvetted' | 'unknown' | undefined;
   steps: TraceStep[];
   outcome: Outcome;
   /** The id of the row of the authorization request, and of the row of the code. Each names the attempt on every server. */

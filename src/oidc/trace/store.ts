@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
+import { VETTED_WAYS } from '../../access/registered-via.ts';
 import { toDate } from '../../database/instants.ts';
 import { uuidv7 } from '../../kit/ids.ts';
-import { MAX_ROWS } from './lifetime.ts';
+import { MAX_ROWS, MAX_UNVETTED_ROWS } from './lifetime.ts';
 import type { Outcome, TraceStep } from './steps.ts';
 
 const TRACES = 'T_traces';
@@ -72,10 +73,16 @@ export async function addRows(knex: Knex, rows: NewTrace[]): Promise<void> {
 
 /** Deletes the oldest rows that are too many. */
 export async function trim(knex: Knex): Promise<void> {
-  for (const isRefused of [true, false]) {
-    const kind = () =>
-      isRefused ? knex(TRACES).where('status', 'refused') : knex(TRACES).whereNot('status', 'refused');
-    const [oldest] = await kind().orderBy('id', 'desc').offset(MAX_ROWS).limit(1).pluck('id');
+  const vetted = knex('T_oauth_clients')
+    .whereIn('registered_via', VETTED_WAYS)
+    .whereRaw('T_oauth_clients.client_id = T_traces.client_id');
+  const refused = () => knex(TRACES).where('status', 'refused');
+  for (const [kind, most] of [
+    [() => refused().whereExists(vetted), MAX_ROWS],
+    [() => refused().whereNotExists(vetted), MAX_UNVETTED_ROWS],
+    [() => knex(TRACES).whereNot('status', 'refused'), MAX_ROWS],
+  ] as const) {
+    const [oldest] = await kind().orderBy('id', 'desc').offset(most).limit(1).pluck('id');
     if (oldest !== undefined) await kind().where('id', '<=', oldest).delete();
   }
 }
