@@ -115,6 +115,7 @@ await serve(async (origin) => {
       authorizationTypes: {},
     }),
     fetch: createGuardedFetch({ allowPrivate: true }),
+    countReference: async () => {},
     findPairwiseSubject: (_sector, accountId) => accountId,
     registration: createRegistration({
       config: { issuer: origin, registration: { documents: true } },

@@ -17,9 +17,12 @@ export function createEngineHooks(deps: {
   config: Pick<Config, 'issuer' | 'allowPrivateServices'>;
   mail: MailSender;
   background: Background;
-  limits: { countRequestMessage(email: string): Promise<void> };
+  limits: {
+    countRequestMessage(email: string): Promise<void>;
+    requestObject: { countAttempt(ip: string | undefined): Promise<void> };
+  };
   trustedIssuers: Pick<TrustedIssuers, 'find'>;
-}): Pick<EngineDeps, 'fetch' | 'signInRequests' | 'identityAssertions'> {
+}): Pick<EngineDeps, 'fetch' | 'countReference' | 'signInRequests' | 'identityAssertions'> {
   const { knex, mail, background } = deps;
   const { issuer, allowPrivateServices } = deps.config;
   const countMessage = deps.limits.countRequestMessage;
@@ -33,6 +36,7 @@ export function createEngineHooks(deps: {
   });
   return {
     fetch: createGuardedFetch({ allowPrivate: allowPrivateServices }),
+    countReference: deps.limits.requestObject.countAttempt,
     signInRequests: {
       findByHint: (hint) => findByHint(knex, hint),
       isClosing,

@@ -46,6 +46,9 @@ export function completeDiscovery(deps: {
       ...registration,
       scopes_supported: scopes,
       protected_resources,
+      // The engine reads none. `request-references.ts` does.
+      request_uri_parameter_supported: true,
+      require_request_uri_registration: true,
       // The engine says that it takes one. Our page needs none (oidc/ciba/).
       backchannel_user_code_parameter_supported: false,
       authorization_details_types_supported: types.length > 0 ? types : undefined,

@@ -50,6 +50,8 @@ export interface EngineDeps {
   log: Logger;
   /** Every request of the engine to a URL of an application. */
   fetch: GuardedFetch;
+  /** Counts a request object that is to be fetched for an address. @throws LatchkeyError rate_limited */
+  countReference(ip: string | undefined): Promise<void>;
   findPairwiseSubject: FindPairwiseSubject;
   /** Of applications that register themselves. */
   registration: Pick<Registration, 'checkMetadata' | 'features' | 'isSectorRead'>;

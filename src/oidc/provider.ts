@@ -35,6 +35,7 @@ import { createPromptPolicy } from './prompts.ts';
 import { createRefreshTokenRules, expiresWithSession } from './refresh-tokens.ts';
 import { READ_METADATA } from './registration/metadata-rules.ts';
 import { REGISTRATION_PATH } from './registration/who-may-register.ts';
+import { readRequestsByReference } from './request-references.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
 import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
@@ -215,6 +216,7 @@ export function createProvider(deps: EngineDeps): Provider {
     isRegistered(uri, registered, any_port),
   );
   keepUntrustedErrors(provider);
+  readRequestsByReference(provider, deps);
   forgiveEmptySecrets(provider);
   completeDeviceFlow(provider);
   slowDownPolls(provider);

@@ -162,7 +162,7 @@ for (const mode of ['default', 'form_post'] as const) {
 
     test('oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported: refused', async () => {
       const { callback } = await suite.authorize({ request_uri: `${CALLBACK}/request.jwt` });
-      assert.equal(callback.error, 'request_uri_not_supported');
+      assert.equal(callback.error, 'invalid_request_uri');
     });
   });
 }

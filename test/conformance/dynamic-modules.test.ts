@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify, SignJWT } from 'jose';
 import { createKey, type Key, sign } from '../support/builders/client-assertions.ts';
 import { CALLBACK, createEnds, openSuite, type Suite } from '../support/builders/conformance.ts';
 import { manage, type RegistrationAnswer, register } from '../support/builders/registration.ts';
@@ -14,8 +14,8 @@ interface Registered {
 
 /**
  * The modules of the dynamic plan, in which every application registers itself and authenticates with `private_key_jwt`. The
- * suite names the token endpoint as the audience of its assertions, which a setting allows. The modules
- * `oidcc-discovery-endpoint-verification` and `oidcc-request-uri-*` want what OAuth 2.1 or the engine has removed.
+ * suite names the token endpoint as the audience of its assertions, which a setting allows. The module
+ * `oidcc-discovery-endpoint-verification` wants what OAuth 2.1 has removed.
  */
 describe('the dynamic plan', () => {
   const { t, close } = createEnds();
@@ -108,7 +108,7 @@ describe('the dynamic plan', () => {
     const metadata = (await response.json()) as Record<string, string[]>;
     assert.ok(!metadata.id_token_signing_alg_values_supported?.includes('none'));
     assert.ok(!metadata.request_object_signing_alg_values_supported?.includes('none'));
-    assert.equal(metadata.request_uri_parameter_supported, false);
+    assert.equal(metadata.request_uri_parameter_supported, true);
     const unsigned = await ask({ id_token_signed_response_alg: 'none' });
     assert.deepEqual([unsigned.status, unsigned.body.error], [400, 'invalid_client_metadata']);
   });
@@ -201,6 +201,26 @@ describe('the dynamic plan', () => {
       const { status, body } = await ask(sector(path));
       assert.deepEqual([status, body.error], [400, 'invalid_client_metadata'], path);
     }
+  });
+
+  test('oidcc-request-uri-signed-rs256: the request object at a registered address is the request', async () => {
+    const request_uri = `${documents.origin}/request#fragment`;
+    const app = await enrol({ request_uris: [request_uri], request_object_signing_alg: 'RS256' });
+    const { privateKey } = app.key;
+    const inside = suite.request({ client_id: app.client.client_id, nonce: 'of the object' });
+    const object = await new SignJWT(inside)
+      .setProtectedHeader({ alg: 'RS256' })
+      .setIssuer(app.client.client_id)
+      .setAudience(suite.server.issuer)
+      .sign(privateKey);
+    documents.documents.set('/request', (_request, response) => response.end(object));
+    const outside = { client_id: app.client.client_id, nonce: 'beside it', request_uri };
+    const { callback } = await suite.authorize(outside);
+    const redirect_uri = String(inside.redirect_uri);
+    const fields = { grant_type: 'authorization_code', code: String(callback.code), redirect_uri };
+    const { body } = await token(app, fields);
+    const { payload } = await jwtVerify(String(body.id_token), keys, { audience: app.client.client_id });
+    assert.equal(payload.nonce, inside.nonce);
   });
 
   test('oidcc-ensure-request-object-with-redirect-uri: skipped or refused, and never the address beside the object', async () => {

@@ -147,7 +147,7 @@ test('an unsigned request and a request_uri are refused, and nothing is fetched'
   await new Promise<void>((resolve) => canary.listen(0, '127.0.0.1', resolve));
   t.after(() => canary.close());
   const request_uri = `http://127.0.0.1:${(canary.address() as AddressInfo).port}/r`;
-  assert.equal(await refused(server, client, { request_uri }), 'request_uri_not_supported');
+  assert.equal(await refused(server, client, { request_uri }), 'invalid_request_uri');
   assert.equal(
     await refused(server, client, { request: 'eyJhbGciOiJub25lIn0.e30.' }),
     'invalid_request_object',

@@ -62,6 +62,8 @@ export interface ClientArguments {
   introspectionAlg?: ClientInput['introspectionSignedResponseAlg'];
   requireSignedRequest?: boolean;
   requestAlg?: string;
+  /** False: `--no-request-uri`. */
+  requestUri?: string[] | false;
   refreshTokenMaxTtl?: string;
   refreshOverlap?: string;
   json?: boolean;
@@ -143,6 +145,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   authorizationSignedResponseAlg: args.responseAlg,
   introspectionSignedResponseAlg: args.introspectionAlg,
   requireSignedRequest: args.requireSignedRequest,
+  requestUris: args.requestUri === false ? [] : args.requestUri,
   requestObjectSigningAlg: orNull(args.requestAlg, 'any') as ClientChange['requestObjectSigningAlg'],
   refreshTokenMaxTtl: toSeconds(args.refreshTokenMaxTtl),
   refreshOverlap: toSeconds(args.refreshOverlap),

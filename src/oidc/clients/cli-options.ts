@@ -114,6 +114,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'of signed introspection responses (RFC 9701); default: RS256, or ES256 with --fapi',
   ],
   ['--require-signed-request', 'its authorization requests must be signed (JAR, RFC 9101)'],
+  ['--request-uri <url>', 'where its signed requests may be read (request_uri); may be repeated', true],
   ['--request-alg <alg>', 'of its signed requests; "any": each that the server knows (default)'],
   [
     '--refresh-token-max-ttl <seconds>',

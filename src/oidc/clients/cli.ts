@@ -120,6 +120,7 @@ export function clientCommands(
     .option('--no-hand-out', 'it is given the tokens of no service')
     .option('--no-authorization-type', 'it may use each type that a user allows again, and none by itself')
     .option('--no-require-mtls')
+    .option('--no-request-uri', 'its requests are read at no address')
     .option('--no-response-mode', 'it may use any response mode again')
     .option('--no-fapi', 'it keeps what it got with --fapi, but may change it')
     .option('--no-claim', 'it gets only the claims of its scopes again')

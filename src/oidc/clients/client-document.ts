@@ -42,6 +42,9 @@ export const OWN_METADATA = [
   'registered_via',
 ];
 
+/** Members of OpenID Connect that the engine does not know. */
+export const OWN_STANDARD_METADATA = ['request_uris'];
+
 /** The engine's client, as far as we use it. */
 export interface EngineClient {
   clientId: string;
@@ -83,6 +86,9 @@ export interface EngineClient {
   allowed_details_types?: string[];
   /** Undefined for the client of our own pages. */
   registered_via?: RegisteredVia;
+  /** Where its request objects may be read. */
+  request_uris?: string[];
+  requirePushedAuthorizationRequests?: boolean;
   grantTypeAllowed(type: string): boolean;
 }
 

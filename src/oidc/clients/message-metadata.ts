@@ -10,6 +10,12 @@ const ID_TOKEN_CLAIMS = ['scope', 'requested'] as const;
 /** `scope`: the claims of the granted scopes; `requested`: only those that the parameter `claims` names. */
 export type IdTokenClaims = (typeof ID_TOKEN_CLAIMS)[number];
 
+/** OpenID Connect Registration section 2 also allows http. Whoever could change the answer there could ask in the name of the application. */
+const requestUri = z
+  .string()
+  .max(512, 'A request_uri has at most 512 characters')
+  .refine((uri) => URL.parse(uri)?.protocol === 'https:', 'A request_uri begins with https://');
+
 /** The members of a client's input about the messages between it and this server. */
 export const messageFields = {
   /** Which claims about the user its ID tokens have (docs/decisions/0030). */
@@ -23,6 +29,8 @@ export const messageFields = {
   introspectionSignedResponseAlg: alg.optional(),
   /** Whether its authorization requests must be signed (RFC 9101 section 10.5). */
   requireSignedRequest: z.boolean().optional(),
+  /** Where its request objects may be read (OpenID Connect Core section 6.2). Empty: nowhere. */
+  requestUris: z.array(requestUri).max(10, 'An application has at most 10 request_uris').optional(),
   /** By a registered key, or with the secret of `client_secret_jwt` (HS256). Null: by any algorithm that this server knows. */
   requestObjectSigningAlg: z
     .enum(ASSERTION_ALGS, `A request object is signed with one of ${ASSERTION_ALGS.join(', ')}`)
@@ -39,6 +47,7 @@ export interface MessageMetadata {
   authorization_signed_response_alg?: Alg | undefined;
   introspection_signed_response_alg?: Alg | undefined;
   require_signed_request_object?: boolean | undefined;
+  request_uris?: string[] | undefined;
   request_object_signing_alg?: AssertionAlg | null | undefined;
 }
 
@@ -57,6 +66,7 @@ export const toMessageMetadata = (input: MessageInput, earlier: MessageMetadata 
     introspection_signed_response_alg:
       input.introspectionSignedResponseAlg ?? earlier.introspection_signed_response_alg,
     require_signed_request_object: input.requireSignedRequest ?? earlier.require_signed_request_object,
+    request_uris: input.requestUris ?? earlier.request_uris,
     request_object_signing_alg: orEarlier(input.requestObjectSigningAlg, earlier.request_object_signing_alg),
   };
 };
@@ -73,5 +83,6 @@ export const toMessageMembers = (metadata: MessageMetadata & { fapi?: boolean | 
   introspection_signed_response_alg:
     metadata.introspection_signed_response_alg ?? (metadata.fapi ? 'ES256' : 'RS256'),
   require_signed_request_object: metadata.require_signed_request_object ?? false,
+  request_uris: metadata.request_uris?.length ? metadata.request_uris : undefined,
   request_object_signing_alg: metadata.request_object_signing_alg ?? undefined,
 });

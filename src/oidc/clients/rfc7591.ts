@@ -50,6 +50,7 @@ const MEMBERS: Record<string, Member> = {
   authorization_signed_response_alg: { input: 'authorizationSignedResponseAlg', type: 'text' },
   introspection_signed_response_alg: { input: 'introspectionSignedResponseAlg', type: 'text' },
   require_signed_request_object: { input: 'requireSignedRequest', type: 'flag' },
+  request_uris: { input: 'requestUris', type: 'list' },
   request_object_signing_alg: { input: 'requestObjectSigningAlg', type: 'text' },
   require_pushed_authorization_requests: { input: 'requirePar', type: 'flag' },
   response_modes: { input: 'responseModes', type: 'list' },

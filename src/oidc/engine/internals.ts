@@ -3,6 +3,7 @@ import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { findUnit } from '../../database/unit-of-work.ts';
 import { createFreshCache } from '../../kit/fresh-cache.ts';
 import { findMissingTokenStep } from './access-tokens.ts';
+import { findMissingAuthorizationStep } from './authorization-steps.ts';
 import { WORDING } from './errors.ts';
 import { findMissingGrantHelper } from './grants.ts';
 import { hasKeys } from './keys.ts';
@@ -75,6 +76,7 @@ export function checkEngine(provider: object): void {
     findMissingGrantHelper() ??
     findMissingTokenStep() ??
     findMissingRouter() ??
+    findMissingAuthorizationStep() ??
     Object.values(WORDING).find((wording) => !hasWording(wording as [string, string]))?.[1];
   if (missing === undefined) return;
   const { version } = JSON.parse(readEngineFile('package.json')) as { version: string };

@@ -3,6 +3,12 @@ declare module 'oidc-provider/lib/response_modes/*.js' {
   export default mode;
 }
 
+declare module 'oidc-provider/lib/actions/authorization/index.js' {
+  export default function stepsOf(
+    endpoint: 'authorization',
+  ): ((ctx: never, next: () => Promise<void>) => unknown)[];
+}
+
 declare module 'oidc-provider/lib/actions/end_session.js' {
   export const confirm: ((ctx: object) => Promise<void>)[];
 }

@@ -3,7 +3,12 @@ import type { RegisteredVia } from '../../access/registered-via.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { AUTH_METHODS } from '../clients/auth-methods.ts';
 import type { EngineClient } from '../clients/client-document.ts';
-import { isDocumentUrl, OWN_METADATA, toEngineDocument } from '../clients/client-document.ts';
+import {
+  isDocumentUrl,
+  OWN_METADATA,
+  OWN_STANDARD_METADATA,
+  toEngineDocument,
+} from '../clients/client-document.ts';
 import { type BoundedColumns, toBoundedColumns } from './bounds.ts';
 import { findAdmission, setDescribed, setDocument } from './described.ts';
 
@@ -18,7 +23,7 @@ const ROUTES = ['registration', 'client_update'];
  */
 const METHOD_CHOICES = 'token_endpoint_auth_methods_supported';
 
-export const READ_METADATA = [...OWN_METADATA, METHOD_CHOICES];
+export const READ_METADATA = [...OWN_METADATA, ...OWN_STANDARD_METADATA, METHOD_CHOICES];
 
 /** The methods for an application without a secret, the strongest first. */
 const METHODS_WITHOUT_SECRET = ['private_key_jwt', 'none'];

@@ -148,6 +148,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     deviceRequest: limit(limiterOf('deviceRequest', LIMITS.deviceRequest)),
     registration: limit(limiterOf('registration', LIMITS.registration)),
     metadataDocument: limit(limiterOf('metadataDocument', LIMITS.metadataDocument)),
+    requestObject: limit(limiterOf('requestObject', LIMITS.requestObject)),
     userCode: limit(limiterOf('userCode', LIMITS.userCode)),
     mail: limit(limiterOf('mail', LIMITS.mail)),
     async countMessage(email) {

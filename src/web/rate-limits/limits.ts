@@ -22,6 +22,8 @@ export const LIMITS = {
   registration: { attempts: 100, seconds: 3600 },
   /** Documents in the place of a registration, which this server fetches from wherever a request says. */
   metadataDocument: { attempts: 60, seconds: 900 },
+  /** Request objects at an address of an application that nobody has checked: this server fetches each. */
+  requestObject: { attempts: 60, seconds: 900 },
   /** Codes of devices that do not exist: nobody types that many wrong (RFC 8628 section 5.1). */
   userCode: { attempts: 20, seconds: 900 },
   /** Requests for a mail, to any account: to set a password, recover a passkey or confirm an address. */
