@@ -119,7 +119,7 @@ const SENTENCES: Record<ActivityGroup, Record<string, Words>> = {
 };
 const WORDS = new Map(GROUPS.flatMap((group) => Object.entries(SENTENCES[group])));
 
-/** Of these, address and browser are those of the application's own server. */
+/** Events of an application. Their address and browser are those of the application's own server. */
 const BY_APPLICATION = new Set([
   'token.exchanged',
   'token.handed_out',

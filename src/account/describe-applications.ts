@@ -17,7 +17,7 @@ export interface DescriptionDeps {
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
 }
 
-/** Not listed as scopes: the page says both in sentences of its own. */
+/** Scopes that are not listed, because the page says both in sentences of its own. */
 const UNLISTED = ['openid', 'offline_access'];
 
 /** Leaves out APIs that are disabled: no tokens are issued for them. */

@@ -19,7 +19,7 @@ export interface FreshSignInDeps {
   showPage: ShowPage;
   pendingActions: PendingActions;
   getFactors(accountId: string): Promise<Factors>;
-  /** By which methods the user of this session signed in (RFC 8176), and whether that was recently. */
+  /** The methods by which the user of this session signed in (RFC 8176), and whether that was recently. */
   getSignIn(ctx: Context): Promise<{ amr: string[]; isFresh: boolean }>;
   /** @returns the URL of a new sign-in with these parameters, which then opens that page */
   signInAgain(page: string, params: Record<string, string>): string;

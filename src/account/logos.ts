@@ -10,7 +10,7 @@ export const logoPath = (clientId: string) => `${PATH}?${new URLSearchParams({ c
 export function createLogoRoute(
   router: Router,
   deps: {
-    /** As a `data:` URL; null without one. */
+    /** The logo as a `data:` URL; null if the application has no logo. */
     findLogo(clientId: string): Promise<string | null>;
   },
 ): void {

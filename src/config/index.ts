@@ -59,7 +59,7 @@ function findUnknownVariables(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env).filter((name) => /^LATCHKEY_(?!TEST_)/.test(name) && !known.has(name));
 }
 
-/** With the absolute path of a SQLite file, so that it is the same file in whatever folder a command is run. */
+/** Makes the path of a SQLite file absolute, so that it is the same file in whatever folder a command is run. */
 function resolveDatabaseUrl(url: string, home: string): string {
   const [, path] = /^sqlite:(?:\/\/)?(.+)$/.exec(url) ?? [];
   return path === undefined ? url : `sqlite:${resolve(home, path)}`;
@@ -119,7 +119,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   let secrets = values.LATCHKEY_SECRETS?.split(',').map((secret) => secret.trim());
   if (secrets) faults.push(...checkSecrets(secrets));
   else if (production) faults.push(secretsMissing);
-  // Not created for a configuration that is refused anyway.
+  // No file is created for a configuration that is refused anyway.
   else if (faults.length === 0 || existsSync(secretsFile))
     secrets = readOrCreateSecrets(secretsFile, faults, notices);
   if (faults.length > 0 || !secrets) throw new ConfigError(faults);

@@ -129,7 +129,7 @@ export interface Config {
   };
   /** Where rate limits are counted. Without it, they are counted in the database. */
   redisUrl?: string;
-  /** In code points. */
+  /** The shortest password, in code points. */
   passwordMinLength: number;
   /** The number of proxies in front, or a list of their addresses and networks. */
   trustProxy: number | string[];

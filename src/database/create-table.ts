@@ -17,7 +17,7 @@ export const hasColumn = (knex: Knex, table: string, column: string): Promise<bo
 
 export interface Columns {
   table: Knex.CreateTableBuilder;
-  /** In UTC with milliseconds, on every engine. */
+  /** A column for an instant, in UTC with milliseconds on every engine. */
   instant(name: string): Knex.ColumnBuilder;
   /** A foreign key, as VARCHAR(36). @param onDelete what happens to this row when the other is deleted */
   reference(name: string, table: string, onDelete?: 'CASCADE' | 'SET NULL'): Knex.ColumnBuilder;

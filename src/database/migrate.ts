@@ -158,7 +158,7 @@ async function withMigrationLock<T>(database: Database, url: string, work: () =>
   return engine === 'postgres' ? withPostgresLock(knex, work) : withMysqlLock(knex, work);
 }
 
-/** Of a transaction, not of a session: a pooler may end that on another connection than it began on. */
+/** Locks for a transaction, because a pooler may use several connections of the server for one session. */
 function withPostgresLock<T>(knex: Knex, work: () => Promise<T>): Promise<T> {
   return knex.transaction(async (trx) => {
     await trx.raw('SET LOCAL lock_timeout = 60000; SELECT pg_advisory_xact_lock(7203401)');

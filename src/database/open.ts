@@ -49,7 +49,7 @@ export function openDatabase(url: string, poolSize = 10): Database {
       return driver;
     }));
   const driver: Driver = {
-    // Not `await open()` each time: that would add two turns of the microtask queue to every statement.
+    // `await open()` each time would add two turns of the microtask queue to every statement.
     readOne: (statement, values) =>
       opened ? opened.readOne(statement, values) : open().then((first) => first.readOne(statement, values)),
     commit: (writes) =>

@@ -33,7 +33,7 @@ export function createMigrationLock(database: string): string {
   return file;
 }
 
-/** Not so where its folder cannot be read: the error is for whoever opens the database. */
+/** Whether there is no such file. If its folder cannot be read, this is false: opening the database then reports that error. */
 function isMissing(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false }) === undefined;
@@ -84,7 +84,7 @@ export async function returnFreePages({ engine, knex }: { engine: Engine; knex: 
   if (engine !== 'sqlite') return;
   const connection: { exec(sql: string): void } = await knex.client.acquireConnection();
   try {
-    // Not by Knex, which would take one step of this statement only: one page.
+    // Knex would take one step of this statement only, and so free one page.
     connection.exec(`PRAGMA incremental_vacuum(${FREE_PAGES_AT_ONCE})`);
   } finally {
     await knex.client.releaseConnection(connection);

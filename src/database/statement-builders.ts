@@ -34,11 +34,11 @@ const list = (parts: (string | Fragment)[], separator: string) =>
  */
 export interface Statement<Name extends string = string> {
   readonly kind: 'select' | 'insert' | 'update' | 'delete';
-  /** Of the values, in the order of their places. */
+  /** The names of the values, in the order of their places. */
   readonly names: readonly Name[];
-  /** Of an UPDATE: the table, and the names of the values that say which row. */
+  /** For an UPDATE: its table, and the names of the values that say which row. */
   readonly updates?: { table: string; names: readonly Name[] };
-  /** Of an INSERT: the table. */
+  /** For an INSERT: its table. */
   readonly insertsInto?: string;
   /** Whether a row that a unique index refuses counts as a row that was not touched. */
   readonly skipsDuplicates?: boolean;

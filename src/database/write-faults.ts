@@ -61,7 +61,7 @@ export class CommitOutcomes {
 
 export type FindWriteFault = () => Promise<string | undefined>;
 
-/** Of the file that is open: another one of the same name may take its place, and is not written to. */
+/** Finds faults of the file that is open. Another file of the same name may take its place, and is not written to. */
 export function watchSqliteFile(file: string): FindWriteFault {
   const folder = dirname(file);
   const findMoved = watchIdentity(file);

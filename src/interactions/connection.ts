@@ -13,7 +13,7 @@ import { type Details, type Interactions, interactionEnded } from './interaction
 export interface ConnectionStepDeps {
   interactions: Pick<Interactions, 'common' | 'conclude'>;
   showPage: ShowPage;
-  /** Those of the services of these scopes at which the account has no connection that works. */
+  /** Finds the services of these scopes at which the account has no connection that works. */
   findUnconnected(accountId: string, scopes: string[]): Promise<{ service: Service; isBroken: boolean }[]>;
   connect: Pick<Connect, 'begin' | 'keepKey'>;
   browserCookie: { recognize(ctx: Context): string };
@@ -80,7 +80,7 @@ export function createConnectionStep(deps: ConnectionStepDeps) {
 
   async function decide(ctx: Context, details: Details, fields: Record<string, string>): Promise<void> {
     const { accountId, next } = await findNext(details);
-    // Of a page in another tab, whose question is answered.
+    // The form is of a page in another tab, whose question was answered already.
     if (!next || next.service.name !== fields.service) return show(ctx, details);
     const { service } = next;
     if (fields.decision === 'skip') return skip(ctx, details, service.name);

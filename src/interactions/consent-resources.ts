@@ -9,7 +9,7 @@ type Grant = InstanceType<Provider['Grant']>;
 export interface RequestedResource {
   identifier: string;
   name: string;
-  /** With `RESOURCE_ITSELF`. */
+  /** The requested scopes, and `RESOURCE_ITSELF`. */
   scopes: string[];
 }
 
@@ -18,7 +18,7 @@ export interface ConsentResourceDeps {
   findResource(
     identifier: string,
   ): Promise<{ name: string; scopes: string[]; authorizationTypes: Record<string, string> } | undefined>;
-  /** Those of the scopes that the account's ceiling allows. */
+  /** Returns the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];
 }
 

@@ -32,7 +32,7 @@ interface DeviceRequest {
   userCode: string;
   client: EngineClient;
   scopes: string[];
-  /** In words. */
+  /** What the device asks for, in words. */
   access: string[];
   device: DeviceInfo;
 }

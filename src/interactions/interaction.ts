@@ -131,7 +131,7 @@ export function createInteractions({ provider, secrets, wayBack }: InteractionsD
       seeOther(ctx, returnTo);
     },
 
-    /** The same for an interaction that was loaded. @returns where the browser goes then */
+    /** Records what a step led to, for an interaction that was loaded. @returns where the browser goes then */
     async conclude(details: Details, result: object): Promise<string> {
       details.result = { ...details.lastSubmission, ...result } as never;
       await details.persist();

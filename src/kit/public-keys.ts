@@ -20,7 +20,7 @@ export function rsaFault(details: AsymmetricKeyDetails): string | undefined {
   const { modulusLength: bits = 0, publicExponent: exponent = 0n } = details;
   if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)
     return `has ${bits} bits. RSA keys have between ${MIN_RSA_BITS} and ${MAX_RSA_BITS}`;
-  // With exponent 1, every signature is the message itself.
+  // If the exponent is 1, every signature is the message itself.
   if (exponent < 3n || exponent > MAX_RSA_EXPONENT)
     return 'has another exponent than RSA keys have. It is usually 65537';
   return undefined;

@@ -32,7 +32,7 @@ export interface Secrets {
   seal(plain: string | Uint8Array, at: SealedAt): string;
   /** @throws Error when the key is not in the ring, the value was changed, or it belongs to another place. */
   open(sealed: string, at: SealedAt): string;
-  /** The same for what was sealed as bytes. */
+  /** Opens what was sealed as bytes. */
   openBytes(sealed: string, at: SealedAt): Buffer;
   /** Whether the key of a sealed value is in the ring. */
   hasKeyOf(sealed: string): boolean;

@@ -81,7 +81,7 @@ export async function purge(
   return purged;
 }
 
-/** By how much the clocks of several servers, and the times at which they run, may differ. */
+/** How much the clocks of several servers, and the times at which they run, may differ. */
 const OVERLAP_MS = 3_600_000;
 
 /**

@@ -85,7 +85,7 @@ export function auditRefusals(provider: Provider, log: Logger): void {
         errorCode: code,
         errorMessage: description,
       };
-      // Those of all applications that anyone may have registered are counted as one.
+      // Refusals of applications that anyone may have registered are counted together.
       const counted = isVetted(client as unknown as EngineClient) ? clientId : 'unvetted';
       const addition = limit({ ...event, clientId: counted }, parameter);
       if (!addition) return;

@@ -15,7 +15,7 @@ interface Source {
 
 type Params = KoaContextWithOIDC['oidc']['params'];
 
-/** Of a token that a service gets for itself. */
+/** Whether the request is for a token that a service gets for itself. */
 const isForService = (params: Params) => params?.grant_type === 'client_credentials';
 
 /** Whether the client may use the type at all (RFC 9396 section 10). Where no user is asked, an operator has to name it. */

@@ -110,7 +110,7 @@ function claimsOf(account: StoredAccount, client: ClientScopes): Claims {
   return claims;
 }
 
-/** Those of the personal details that this application may get. */
+/** The claims for the personal details that this application may get. */
 async function detailClaims(account: StoredAccount, client: ClientScopes): Promise<Omit<Claims, 'sub'>> {
   const isAllowed = (scope: string) => isReleasable(scope, client, account.scopes);
   const [hasProfile, hasAddress, hasPhone] = ['profile', 'address', 'phone'].map(isAllowed);

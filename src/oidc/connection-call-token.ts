@@ -14,9 +14,9 @@ import type { EngineError } from './engine/errors.ts';
 export interface ConnectionAccess {
   accountId: string;
   clientId: string;
-  /** Those over connections: `connections:google.read`. */
+  /** The scopes over connections, such as `connections:google.read`. */
   scopes: string[];
-  /** Those that the token has, and that the person has withdrawn since. */
+  /** Scopes that the token has, and that the person has withdrawn since. */
   withdrawn: string[];
 }
 

@@ -53,7 +53,7 @@ export interface EngineDeps {
   /** Counts a request object that is to be fetched for an address. @throws LatchkeyError rate_limited */
   countReference(ip: string | undefined): Promise<void>;
   findPairwiseSubject: FindPairwiseSubject;
-  /** Of applications that register themselves. */
+  /** What the engine needs for applications that register themselves. */
   registration: Pick<Registration, 'checkMetadata' | 'features' | 'isSectorRead'>;
   signInRequests: SignInRequestHooks;
   identityAssertions: IdentityAssertionDeps;

@@ -41,7 +41,7 @@ async function isAllowed({ client_id, act }: AccessTokenClaims, accountId?: stri
   return (await currentUnit().readOne(SELECT_GRANT, { account_id: accountId, client_id })) !== undefined;
 }
 
-/** The same as the members of an access token that is stored. */
+/** The claims of a JWT, by the names that they have in a stored access token. */
 function toMembers({ client_id, cnf, ...claims }: AccessTokenClaims, accountId?: string): object {
   const { aud, exp, iat, jti, scope, auth_time, acr, amr, act, authorization_details: rar } = claims;
   const extra = { auth_time, acr, amr, act };

@@ -39,7 +39,7 @@ const BY_WORDS: [words: RegExp, parameter: string][] = [
   [/access token/, 'access_token'],
 ];
 
-/** In a token exchange, some of these errors are about another parameter. */
+/** Parameters of a token exchange that some of these errors are about instead. */
 const EXCHANGED = /\b(requested_token_type|connection_id)\b/;
 
 /** Without `request`, which descriptions use as a word. */

@@ -175,7 +175,7 @@ const connectionMade = (findUnconnected: PromptDeps['findUnconnected']) =>
   );
 
 export interface PromptDeps {
-  /** Those of the services of these scopes at which the account has no connection that works. */
+  /** Finds the services of these scopes at which the account has no connection that works. */
   findUnconnected(accountId: string, scopes: string[]): Promise<unknown[]>;
   secondFactorPolicy: SecondFactorPolicy;
   refreshTokens: Pick<RefreshTokenRules, 'isSignInTooOld'>;

@@ -114,7 +114,7 @@ function configuration(
     cookies: {
       keys: secrets.cookieKeys,
       long: sessionCookie,
-      // Of an unfinished sign-in: their value is 256 random bits, and a signature would be a cookie more for each.
+      // The cookies of an unfinished sign-in hold 256 random bits. A signature would need one more cookie for each.
       short: { ...shortCookie, signed: false },
       // The engine limits the short-lived cookies to a path, which the prefix __Host- does not allow.
       names: {

@@ -4,9 +4,9 @@ import { currentUnit, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { findRoute } from '../web/routes.ts';
 
-/** In characters. Every response of the request carries it back in the address, of which browsers and proxies take about 8 KB. */
+/** The longest `state`, in characters. The response to the request carries it back in an address, of which browsers and proxies take about 8 KB. */
 const MAX_STATE_LENGTH = 2048;
-/** In characters, as sent. With this limit, an unfinished request fits into one cookie (storage/visitor-requests.ts). */
+/** The longest request, in characters as sent. With this limit, an unfinished request fits into one cookie (storage/visitor-requests.ts). */
 export const MAX_REQUEST_LENGTH = 3072;
 
 /**

@@ -31,7 +31,7 @@ export const createAccessTokenLife =
 
 const OFFLINE = 'offline_access';
 
-/** Of an application that describes itself, scopes of APIs count only for the API that a request or token names. */
+/** Removes the scopes of APIs if the application describes itself and the request or token names no API. */
 const forNamedApi = (client: EngineClient | undefined, scopes: string[], resource: unknown): string[] =>
   client && describesItself(client) && resource === undefined ? scopes.filter(isBuiltIn) : scopes;
 

@@ -4,7 +4,7 @@ import type { Logger } from '../kit/log.ts';
 import type { ShowPage } from './respond.ts';
 import { findRoute } from './routes.ts';
 
-/** By the code of the error, or else by its status. */
+/** The heading of an error page, by the code of the error, or else by its status. */
 const HEADINGS: Record<number | string, string> = {
   interaction_ended: 'This sign-in has ended',
   outcome_unknown: 'It is not known whether this was saved',

@@ -42,7 +42,7 @@ export interface PendingActions {
   forget(ctx: Context): void;
 }
 
-/** In bytes of UTF-8: sealed, it is a third longer, and browsers keep cookies of 4096 bytes. */
+/** The largest action, in bytes of UTF-8. Sealing makes it a third longer, and browsers keep cookies of 4096 bytes. */
 const MAX_BYTES = 2400;
 
 const isShort = (kept: KeptForm) => Buffer.byteLength(JSON.stringify(kept)) <= MAX_BYTES;

@@ -46,7 +46,7 @@ export function toFault(error: unknown): UpstreamFault {
       cause: error,
       reason: toReason(cause?.error),
     });
-  // Of fetch: the service could not be reached, or broke off.
+  // An error of fetch: the service could not be reached, or broke off.
   if (isTimeout(error) || (error instanceof TypeError && code === undefined) || code === 'OAUTH_TIMEOUT')
     return new UpstreamFault('upstream_unreachable', { cause: error });
   return new UpstreamFault('upstream_answer_invalid', { cause: error });

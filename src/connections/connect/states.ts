@@ -55,7 +55,7 @@ export interface UpstreamVisit {
   /** Digest of the cookie of the browser. */
   browser: string;
   destination: Destination;
-  /** Of PKCE (RFC 7636). */
+  /** The code verifier of PKCE (RFC 7636). */
   verifier: string;
   /** Expected in the ID token (OpenID Connect Core section 3.1.2.1). */
   nonce: string;

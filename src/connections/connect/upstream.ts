@@ -45,7 +45,7 @@ export function createUpstream(deps: { issuer: string; fetch: GuardedFetch; allo
     });
   }
 
-  /** With tokens that were just issued. @param claims of the ID token */
+  /** Finds whose account it is, with tokens that were just issued. @param claims of the ID token */
   async function findIdentity(
     service: Service,
     tokens: UpstreamTokens,

@@ -28,7 +28,7 @@ interface HandoutRequest {
   scopes: string[];
 }
 
-/** Of one application with one connection. A token lives for an hour at most services, so an application asks rarely. */
+/** How often one application can get the token of one connection. A token lives for an hour at most services, so an application asks rarely. */
 const LIMIT = { requests: 60, seconds: 60 };
 
 const keysStay = (service: string) =>

@@ -17,7 +17,7 @@ export interface BegunUse {
 /** How it ended. */
 export interface EndOfUse {
   status: 'completed' | 'failed' | 'cancelled';
-  /** Of the answer. */
+  /** The size of the answer. */
   bytes?: number | undefined;
   items?: number | undefined;
   itemsTotal?: number | undefined;
@@ -29,7 +29,7 @@ export interface EndOfUse {
 export interface RunningUse {
   /** Names the connection, once it is known. */
   setConnection(id: string): void;
-  /** To be called once. Later calls change nothing. */
+  /** Records how the use ended. Later calls change nothing. */
   end(outcome: EndOfUse): void;
 }
 

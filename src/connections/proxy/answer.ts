@@ -37,7 +37,7 @@ export async function passOn(
     stalled = setTimeout(() => res.destroy(), stallMs);
   });
   res.on('drain', () => clearTimeout(stalled));
-  // Like the pipeline, it is attached at once, and loses nothing.
+  // The listener is attached at once, like the pipeline, so it loses nothing.
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > MAX_ANSWER_BYTES) body.destroy(tooLarge());

@@ -7,7 +7,7 @@ import { SLOTS_OF_ORIGIN, TIMEOUTS_MS } from './limits.ts';
 
 export interface UpstreamCall {
   origin: string;
-  /** With the query. */
+  /** The path, with its query. */
   path: string;
   method: string;
   headers: Record<string, string | string[]>;

@@ -108,7 +108,7 @@ export function createCaller(deps: CallerDeps) {
       const renewed = await deps.getCredential(connectionId, { notVersion: credential.version });
       if (!call.body.isRepeatable) throw credentialRenewed();
       response = await send(renewed);
-      // Not the credential is at fault, so the connection is not marked: an application could break it by choosing a path.
+      // The credential is not at fault, so the connection is not marked: an application could break it by choosing a path.
       if (response.statusCode === 401) refusedAnyway.add(connectionId, renewed.version);
     }
     const refusal = findRefusal(service, connectionId, response);

@@ -1,7 +1,7 @@
 /** Headers by their names in small letters, as Node and undici have them. */
 export type Headers = Record<string, string | string[] | undefined>;
 
-/** Of one connection, not of the message (RFC 9110 section 7.6.1). */
+/** Headers of one network connection, not of the message (RFC 9110 section 7.6.1). */
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',

@@ -23,7 +23,7 @@ export interface CallingApplication {
   accountId: string;
   clientId: string;
   scopes: string[];
-  /** Those of its token that the person has withdrawn. */
+  /** Scopes of its token that the person has withdrawn. */
   withdrawn: string[];
 }
 

@@ -9,7 +9,7 @@ export interface NamedCall {
   service: string;
   /** Below the base URL of the API, as it was sent, without a slash at the beginning. */
   path: string;
-  /** As it was sent, with its question mark; empty for a URL without one. */
+  /** The query as it was sent, with its question mark; empty for a URL without one. */
   query: string;
 }
 
@@ -27,7 +27,7 @@ function decode(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {
-    // Not UTF-8. The dots and slashes, which matter here, are ASCII.
+    // The path is not UTF-8. The dots and slashes, which matter here, are ASCII.
     return path.replace(/%([2-7][0-9a-f])/gi, (_, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );

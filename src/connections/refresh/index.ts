@@ -35,7 +35,7 @@ async function waitFor<T>(work: Promise<T>): Promise<T> {
 export function createRefresh(deps: RefreshDeps) {
   const { knex, vault } = deps;
   const attempt = createAttempt(deps);
-  /** Of this process, by connection. */
+  /** The refreshes of this process, by connection. */
   const underWay = new Map<string, Promise<VaultCredential>>();
 
   /** The service has refused for good: it is not asked again. */

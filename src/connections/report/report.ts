@@ -8,11 +8,11 @@ type Row = Record<string, Cell>;
 export interface ConnectionReport {
   /** Connections that work. */
   active: number;
-  /** Those of them whose access token expires within the hour. Most services issue tokens for one hour. */
+  /** Working connections whose access token expires within the hour. Most services issue tokens for one hour. */
   expiring: number;
   /** Connections that need their owner. */
   in_error: number;
-  /** By service. */
+  /** The numbers of each service. */
   connections: Row[];
   /** The connections that need their owner, and why. */
   errors: Row[];

@@ -11,7 +11,7 @@ import { serviceUrl } from './urls.ts';
 /** A service that an operator adds. */
 export interface NewService {
   name: string;
-  /** By default the preset with the name of the service, unless there is `metadata`. */
+  /** Its preset. Default: the one with the name of the service, unless there is `metadata`. */
   preset?: string | undefined;
   /** Replaces the origin of every URL of the preset. */
   baseUrl?: string | undefined;

@@ -5,7 +5,7 @@ import { listServiceRows, openSecret, replaceSecret } from './store.ts';
 /** What sealing again did with the secrets of clients. */
 export interface ResealedServices {
   resealed: number;
-  /** They had the newest key already. */
+  /** How many had the newest key already. */
   unchanged: number;
   /** The names of services whose secret does not open. It is left as it is. */
   damaged: string[];

@@ -45,7 +45,7 @@ export interface ServiceSettings {
 
 /** A service at which people can connect an account, as requests use it. */
 export interface Service {
-  /** As in paths and scopes: `google`. */
+  /** Its name in paths and scopes, such as `google`. */
   name: string;
   displayName: string;
   authType: (typeof AUTH_TYPES)[number];

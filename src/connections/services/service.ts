@@ -98,7 +98,7 @@ export function createConnectionServices(deps: ConnectionServicesDeps) {
   return {
     findAny,
 
-    /** The same for an active one; undefined when it is disabled. */
+    /** Finds a service that is active; undefined when it is disabled. */
     async find(name: string): Promise<Service | undefined> {
       const service = await findAny(name);
       return service?.isActive ? service : undefined;

@@ -21,7 +21,7 @@ export interface ConnectionSignInDeps {
   upstream: Upstream;
 }
 
-/** For the audit log only: the page is the same for each. */
+/** Why the sign-in failed, for the audit log only: the page is the same for each reason. */
 function failureCode(link: Link | undefined): string | undefined {
   if (!link) return 'unknown_identity';
   if (!link.maySignIn) return 'sign_in_not_allowed';

@@ -35,7 +35,7 @@ interface Owner {
 export function createSignInSwitch(deps: SignInSwitchDeps) {
   const { knex } = deps;
 
-  /** Not inside a transaction, which would need a second connection to the database. */
+  /** The services with which people can sign in. Call it before a transaction: inside, it would need a second connection. */
   const listAllowed = async () => new Set((await deps.listServices()).map(({ name }) => name));
 
   /**

@@ -7,14 +7,14 @@ interface Page {
 
 /** One kind of data that a sync reads. Each page is small: only counts are kept. */
 export interface SyncReading {
-  /** As the log names it, and the key of its state. */
+  /** Its name in the log, and the key of its state. */
   resource: string;
   /** A scope of the service that allows it ends with one of these; unset: always allowed. */
   scopes?: RegExp;
   path: string;
   /** Parameters of a first read. */
   full: Record<string, string>;
-  /** Of a later one. Unset: it is always read as the first time. */
+  /** The request of a later read. Unset: it is always read as the first time. */
   incremental?: { path?: string; params(state: string): Record<string, string> };
   /** Whether an answer means that the state is too old, so that everything has to be read again. */
   isStale?(status: number, body: string): boolean;

@@ -30,7 +30,7 @@ export async function findSynced(knex: Knex, id: string): Promise<SyncedConnecti
 export const listDueSyncs = (knex: Knex, limit: number, now = new Date()): Promise<string[]> =>
   knex(TABLE).where('sync_due_at', '<=', now).orderBy('sync_due_at').limit(limit).pluck('id');
 
-/** Of several servers, one gets a connection that is due. @returns whether it was this one */
+/** Takes a connection that is due, which one of several servers gets. @returns whether this one got it */
 export async function claimSync(
   knex: Knex,
   id: string,

@@ -118,7 +118,7 @@ export interface ConnectionFilter {
   externalId?: string;
 }
 
-/** With the scope and the last use of the active credential, the oldest first. */
+/** Connections with the scope and the last use of their active credential, the oldest first. */
 export async function listConnections(source: Knex, filter: ConnectionFilter): Promise<Connection[]> {
   const columns = {
     id: filter.id,

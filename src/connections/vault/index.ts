@@ -89,14 +89,14 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
     list: (accountId: string, service?: string): Promise<Connection[]> =>
       listConnections(knex, service === undefined ? { accountId } : { accountId, service }),
 
-    /** The same for calls: with a prepared statement, since most people have one account at each service. */
+    /** The connections of an account, for a call. Most people have one at each service, and a prepared statement reads that. */
     async listCallable(accountId: string, service: string): Promise<CallableConnection[]> {
       const first = await findFirstConnection(driver, accountId, service);
       if (!first) return [];
       return first.total === 1 ? [first] : listConnections(knex, { accountId, service });
     },
 
-    /** For the operator: those of every account. */
+    /** The connections of every account, for the operator. */
     listAll: (): Promise<Connection[]> => listConnections(knex, {}),
 
     /** @returns undefined when it does not exist, or belongs to another account */

@@ -12,7 +12,7 @@ export const PARTS = {
 /** How a column stores a value that is a secret or derived from one. */
 export interface StoredSecret {
   stored: 'plain' | 'hashed' | 'sealed';
-  /** In a JSON column, the member that holds the value. */
+  /** The member that holds the value, in a JSON column. */
   member?: string;
   /** What someone with a copy of the database could do with it. */
   ifStolen: string;

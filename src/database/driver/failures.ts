@@ -85,10 +85,10 @@ const MISSING = /\bno such (table|column): |\bhas no column named /;
 /** What the client libraries add to an error of a server. */
 interface ServerError extends Error {
   code?: unknown;
-  /** By mysql2. */
+  /** Set by mysql2. */
   sqlState?: string;
   fatal?: boolean;
-  /** By pg. */
+  /** Set by pg. */
   severity?: string;
   /** The function in PostgreSQL that raised the error. */
   routine?: string;

@@ -17,7 +17,7 @@ import { MYSQL_SESSION, mysqlConnection } from './mysql-session.ts';
 import type { Step } from './steps.ts';
 
 type Connection = mysql.PoolConnection & {
-  /** As `performance.now()` counts. */
+  /** When the connection was last given back, by `performance.now()`. */
   releasedAt?: number;
 };
 

@@ -7,7 +7,7 @@ import type { Step } from './steps.ts';
 
 const NOT_A_NUMBER = '22P02';
 
-/** By statement: with a guard, then by the number of rows or readings. */
+/** The prepared queries of each statement: at index 0 the one with a guard, then one for each number of rows or readings. */
 const prepared = new WeakMap<Statement, Pick<Query, 'name' | 'text'>[]>();
 let count = 0;
 

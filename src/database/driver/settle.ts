@@ -64,7 +64,7 @@ export function settled(driver: Driver): Driver {
     throw unknown;
   }
 
-  /** Not longer than SETTLE_MS, whatever the last attempt is doing. */
+  /** Waits at most SETTLE_MS, whatever the last attempt is doing. */
   const inTime = (work: Promise<string | undefined>, unknown: unknown) =>
     new Promise<string | undefined>((resolve, reject) => {
       const timer = setTimeout(() => reject(unknown), SETTLE_MS);

@@ -20,7 +20,7 @@ export function watchIdentity(file: string): () => string | undefined {
   const opened = statSync(file);
   /** The write-ahead log. SQLite creates it when the first connection reads, and removes it with the last one. */
   let log: { ino: number } | undefined;
-  /** As of the last look at which the file was whole. */
+  /** The size of the file when it was last seen whole. */
   let { size } = opened;
   function findMoved(): string | undefined {
     const found = find(file);

@@ -7,7 +7,7 @@ import { listPersonalTables, type PersonalTable } from './tables.ts';
 /** Rows are read in pages, so that no account takes the memory of the server. */
 const ROWS_PER_READ = 500;
 
-/** The same on every engine: instants as ISO 8601, JSON as JSON, truth as true or false. */
+/** A value as JSON, the same on every engine: instants as ISO 8601, JSON as JSON, truth as true or false. */
 function toJson(column: string, value: unknown): unknown {
   if (value === null || value === undefined) return null;
   if (/_(at|until)$/.test(column)) return toDate(value).toISOString();

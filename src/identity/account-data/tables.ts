@@ -3,7 +3,7 @@ import { descriptions } from '../../database/documentation/index.ts';
 /** Columns that name the account a row belongs to. */
 const OWNER_COLUMNS = ['account_id', 'created_by', 'redeemed_by'];
 
-/** Not in the archive, and why. A test compares this list with the schema. */
+/** Tables that the archive leaves out, and why. A test compares this list with the schema. */
 export const LEFT_OUT: Record<string, string> = {
   T_account_archives: 'It is the archive.',
 };
@@ -11,7 +11,7 @@ export const LEFT_OUT: Record<string, string> = {
 /** A table with rows of an account. */
 export interface PersonalTable {
   name: string;
-  /** Of its JSON document: `user-sessions` for T_user_sessions. */
+  /** The name of its JSON document: `user-sessions` for T_user_sessions. */
   title: string;
   purpose: string;
   owner: string;

@@ -193,7 +193,7 @@ export function createAccountService(deps: AccountServiceDeps) {
     /** @throws LatchkeyError not_found */
     getProfile: (id: string): Promise<Profile> => deps.getProfile(knex, { id }),
 
-    /** Also ends every session, code, token and grant of the account. @throws LatchkeyError not_found */
+    /** Disables an account, and ends all its sessions, codes, tokens and grants. @throws LatchkeyError not_found */
     disable: (actor: Actor, which: AccountReference): Promise<Account> =>
       change(actor, which, async (trx, account) => {
         await setAccountActive(trx, account.id, false);

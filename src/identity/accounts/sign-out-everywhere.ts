@@ -22,7 +22,7 @@ interface SignOutExceptions {
 
 interface SignOutOptions {
   except?: SignOutExceptions;
-  /** Also revokes what the user has allowed applications, and forgets it. For an account that is disabled or taken over. */
+  /** Whether to revoke and forget what the user has allowed applications: for an account that is disabled or taken over. */
   revokeGrants?: boolean;
 }
 

@@ -31,7 +31,7 @@ export interface RedeemInput {
 export interface RedeemResult {
   accountId: string;
   email: string | null;
-  /** Of a link that confirms the address. */
+  /** The token of the link that confirms the address. */
   verificationToken: string | undefined;
 }
 

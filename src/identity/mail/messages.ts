@@ -3,7 +3,7 @@
  * mail program shows them.
  */
 export interface Message {
-  /** For the audit log. */
+  /** How the audit log names the message. */
   kind: string;
   subject: string;
   /** Paragraphs before the link. */
@@ -40,7 +40,10 @@ interface LinkInput {
   token: string;
 }
 
-/** Every message that Latchkey sends, but for notices about ways to sign in (`security-notices.ts`). */
+/**
+ * Messages about passwords, passkeys, addresses and invitations. Notices about changes are in `security-notices.ts`, those
+ * about connections in `connection-notices.ts`, and requests of applications in `sign-in-requests.ts`.
+ */
 export const messages = {
   resetPassword: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'reset',

@@ -20,7 +20,7 @@ const FORMATS = ['none', 'packed', 'fido-u2f'];
 export function checkAttestationObject(attestationObject: string, allowedAaguids: string[]): void {
   const bytes = isoBase64URL.toBuffer(attestationObject);
   const object = isoCBOR.decodeFirst(bytes) as Map<string, unknown>;
-  // With bytes after the object, another parser could read another object.
+  // If bytes follow the object, another parser could read another object.
   if (isoCBOR.encode(object as never).length !== bytes.length) throw new CeremonyRefusal('encoding');
   const [format, statement] = [object.get('fmt'), object.get('attStmt')];
   if (!FORMATS.includes(String(format))) throw new CeremonyRefusal('attestation_format');

@@ -17,7 +17,7 @@ export const NO_FAILED_ATTEMPTS = { failed_login_attempts: 0, locked_until: null
 export interface AttemptCounter {
   table: 'T_credentials' | 'T_known_browsers';
   id: string;
-  /** As of when the row was read. */
+  /** Whether the account was locked when the row was read. */
   isLocked: boolean;
 }
 
@@ -88,7 +88,7 @@ async function countRefused(isRefused: boolean, now: Date): Promise<void> {
 export interface Attempt {
   counter: AttemptCounter;
   slot: string;
-  /** As `performance.now()` counts. */
+  /** When the attempt began, by `performance.now()`. */
   beganAt: number;
 }
 

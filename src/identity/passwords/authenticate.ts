@@ -54,7 +54,7 @@ const FAILED = 'passwords.failed-sign-in';
 export const findFailedSignIn = (): FailedSignIn | undefined =>
   currentUnit().memory.get(FAILED) as FailedSignIn | undefined;
 
-/** For operators only: the user gets one constant sentence. */
+/** Why a sign-in failed, for operators only: the user gets one constant sentence. */
 function failureCode(stored: StoredPassword | undefined, isAllowed: boolean, matches: boolean): string {
   if (!stored) return 'unknown_account';
   if (!isAllowed) return 'password_locked';
@@ -130,10 +130,10 @@ export function createAuthentication(deps: {
     else clearFailedAttempts(credentialId);
   }
 
-  /** As `verify`, for a signed-in user on a page of the account. The sign-in page has a limit of its own. */
+  /** Verifies like `verify`, for a signed-in user on a page of the account. The sign-in page has a limit of its own. */
   async function verifyAgain(attempt: PasswordAttempt): Promise<VerifiedPassword | undefined> {
     const verified = await deps.limitFailures(() => verify(attempt));
-    // Not inside the limit, which counts no attempt that throws.
+    // This is outside the limit, because the limit counts no attempt that throws.
     if (!verified) outage.assertOver();
     return verified;
   }

@@ -11,7 +11,7 @@ import { renewTrust } from './trusted-browsers.ts';
 export interface PasswordChangeDeps {
   knex: Knex;
   hash(password: string): Promise<string>;
-  /** As at sign-in, with everything that slows guessing there. */
+  /** Verifies a password as a sign-in does, with everything that slows guessing there. */
   verify(attempt: PasswordAttempt): Promise<VerifiedPassword | undefined>;
   /** Why a password may not be set, in a sentence; undefined when it may. */
   fault(password: string, owner: PasswordOwner): string | undefined;

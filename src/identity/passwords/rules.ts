@@ -5,7 +5,7 @@ import { MAX_PASSWORD_LENGTH } from '../fields.ts';
 /** NFKC shortens text a little, when it composes letters and accents. Longer text is rejected without normalising it. */
 const MAX_RAW_LENGTH = 4 * MAX_PASSWORD_LENGTH;
 
-/** On zxcvbn's scale of 0 to 4. From 3 on, an attacker needs more than 10^8 guesses. */
+/** The least score, on zxcvbn's scale of 0 to 4. From 3 on, an attacker needs more than 10^8 guesses. */
 const MIN_SCORE = 3;
 /** Judging takes time that grows with the square of the length, and a longer password is never weaker. */
 const MAX_JUDGED_LENGTH = 64;
@@ -23,7 +23,7 @@ export interface PasswordRules {
   fault(password: string, owner: PasswordOwner): string | undefined;
 }
 
-/** In code points of the normal form, which is also what is hashed. */
+/** The length in code points of the normal form, which is also what is hashed. */
 function lengthOf(password: string): number {
   return [...password.normalize('NFKC')].length;
 }

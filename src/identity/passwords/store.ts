@@ -84,7 +84,7 @@ const selectPassword = (account: Fragment<'name'>) =>
   });
 
 const SELECT_BY_USERNAME = selectPassword(sql`a.username = ${'name'}`);
-/** Not before it is confirmed: anyone could give an account the address of somebody else. */
+/** Finds an address only once it is confirmed: anyone could give an account the address of somebody else. */
 const SELECT_BY_EMAIL = selectPassword(sql`a.email = ${'name'} AND a.email_verified = true`);
 
 export interface StoredPassword {
@@ -94,7 +94,7 @@ export interface StoredPassword {
   passwordHash: string;
   /** Set when the user has signed in with this browser before. */
   browserId: string | undefined;
-  /** Of the browser's own counter, where it has one. */
+  /** Whether the account is locked, by the browser's own counter where it has one. */
   isLocked: boolean;
 }
 

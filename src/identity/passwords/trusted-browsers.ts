@@ -4,11 +4,11 @@ import { currentUnit } from '../../database/unit-of-work.ts';
 import { uuidv7 } from '../../kit/ids.ts';
 import { COUNTER_COLUMNS, NO_FAILED_ATTEMPTS } from './attempt-counters.ts';
 
-/** Trusted browsers were called known browsers when the table was made. */
+/** The table of trusted browsers, which were called known browsers when it was made. */
 const TABLE = 'T_known_browsers';
 const DAY_MS = 86_400_000;
 
-/** How many days after its last sign-in a browser is trusted. */
+/** How long a browser is trusted after a sign-in in it. Each sign-in begins the time again. */
 export const TRUST_DAYS = 180;
 
 const nextExpiry = (now: Date) => new Date(now.getTime() + TRUST_DAYS * DAY_MS);

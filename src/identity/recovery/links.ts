@@ -9,7 +9,7 @@ const TABLE = 'T_account_links';
 /** 144 random bits: short enough that the link is not broken over two lines of a plain-text mail. */
 const TOKEN_BYTES = 18;
 
-/** The same sentence for every link that is not valid, so that it does not reveal why. */
+/** What people read about every link that is not valid. It does not reveal why. */
 export const LINK_EXPIRED =
   'This link no longer works: it has expired, was used, or was replaced by a newer one. Nothing was changed, and nobody was signed in.';
 

@@ -10,7 +10,7 @@ import type { SignedInBy } from '../accounts/sign-out-everywhere.ts';
 import type { CodeAttempts, CodeGuesser } from './code-attempts.ts';
 
 const TABLE = 'T_recovery_codes';
-/** Said in words by the security page, this room's README and `database/documentation/factors.ts`. */
+/** How many codes there are. To change it, change the word "ten" too: in `views/`, this room's README and `database/documentation/factors.ts`. */
 const CODE_COUNT = 10;
 /** 100 random bits: too many to guess, so a digest without salt is enough. */
 const CODE_LENGTH = 20;

@@ -29,10 +29,10 @@ export interface UserSession {
   id: string;
   username: string;
   account_id: string;
-  /** Such as "Firefox on Windows"; what the browser claimed when the session began. */
+  /** The browser, such as "Firefox on Windows", by what it claimed when the session began. */
   browser: string;
   ip_address: string | null;
-  /** Of the address, if the operator has a GeoIP file. */
+  /** The city and country of the address, if the operator has a GeoIP file. */
   place: string | null;
   /** How the user signed in (RFC 8176); empty for a session of an earlier version. */
   amr: string[];
@@ -91,7 +91,7 @@ export function createSessions({ knex, driver, background, places, notifyClients
     list: async (accountId?: string): Promise<UserSession[]> =>
       Promise.all((await listSessions(knex, accountId)).map(toSession)),
 
-    /** Those of an account, each with whether it is the one with that uid. */
+    /** The sessions of an account. `isCurrent` marks the one with that uid. */
     listOwn: async (accountId: string, uid: string): Promise<(UserSession & { isCurrent: boolean })[]> =>
       Promise.all(
         (await listSessions(knex, accountId)).map(async (row) => ({

@@ -19,7 +19,7 @@ const TYPES = ['client-authentication+jwt', 'jwt'];
 
 type AudienceConfig = Pick<Config, 'issuer' | 'mtlsUrl' | 'tokenEndpointAudience'>;
 
-/** The same endpoints at the address for requests with certificates, if there is one (RFC 8705 section 5). */
+/** Endpoints at the address for requests with certificates, if there is one (RFC 8705 section 5). */
 export const toAliases = (
   urls: string[],
   { issuer, mtlsUrl }: Pick<Config, 'issuer' | 'mtlsUrl'>,

@@ -102,7 +102,7 @@ async function toLogo(logoUri: string | undefined): Promise<string | null | unde
   return (await import('./logo-file.ts')).readLogo(logoUri);
 }
 
-/** Those without an option are undefined, and keep their value or default. */
+/** The members that the options state. The others are undefined, and keep their value or default. */
 const toStated = (args: ClientArguments): ClientChange => ({
   name: args.name,
   public: toKind(args),

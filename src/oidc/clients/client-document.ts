@@ -58,7 +58,7 @@ export interface EngineClient {
   pkce: PkceLevel;
   /** Whether it follows the FAPI 2.0 Security Profile. */
   fapi?: boolean;
-  /** In seconds; undefined: that of the server. */
+  /** The lifetime of its access tokens in seconds; undefined: the server's setting. */
   access_token_ttl?: number;
   is_first_party: boolean;
   /** Origins that may call the endpoints from a browser, beside those of its redirect URIs. */
@@ -71,7 +71,7 @@ export interface EngineClient {
   display_code: boolean;
   /** Seconds; undefined: the server's own setting. */
   refresh_token_max_ttl?: number;
-  /** In seconds; undefined: that of the server. */
+  /** How many seconds a used refresh token still works; undefined: the server's setting. */
   refresh_overlap?: number;
   /** Mappings (`access/claim-mappings.ts`). */
   claims?: string[];

@@ -58,7 +58,7 @@ function toMetadata(input: z.output<typeof clientInput>, grantTypes: string[]): 
   };
 }
 
-/** The same after a change: members that it does not name stay. */
+/** The metadata after a change. Members that the change does not name stay. */
 function changeMetadata(earlier: ClientMetadata, input: z.output<typeof clientChange>): ClientMetadata {
   const { defaultScope } = input;
   return {

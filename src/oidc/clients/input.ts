@@ -155,13 +155,13 @@ export const clientInput = z.strictObject({
   /** An API. `scope` is what it serves. */
   resourceServer: z.boolean().default(false),
   corsOrigins: corsOrigins.default([]),
-  /** By default what its kind and its redirect URIs suggest. */
+  /** Web or native. Default: what its kind and its redirect URIs suggest. */
   applicationType: applicationType.optional(),
-  /** By default `openid profile email`, or nothing for a service without users. */
+  /** Scopes that it may request. Default: `openid profile email`, or none for a service without users. */
   scope: scope.optional(),
   defaultScope: scope.optional(),
   grantTypes: grantTypes.optional(),
-  /** By default `always` for public applications, and `or-nonce` for those with a secret. */
+  /** How it protects its codes. Default: `always` for public applications, and `or-nonce` for those with a secret. */
   pkce: pkce.optional(),
   /** Whether its authorization requests must be pushed (RFC 9126 section 6). */
   requirePar: z.boolean().default(false),

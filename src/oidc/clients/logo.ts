@@ -1,6 +1,6 @@
 import { refuse } from '../../kit/errors.ts';
 
-/** In bytes. The logo is part of the page that shows it. */
+/** The largest logo. It is small because the logo is part of the page that shows it. */
 export const MAX_LOGO_BYTES = 32 * 1024;
 
 /** No comment is read as a part of a longer one: there would be as many readings as there are ways to group comments. */

@@ -31,7 +31,7 @@ export const messageFields = {
   requireSignedRequest: z.boolean().optional(),
   /** Where its request objects may be read (OpenID Connect Core section 6.2). Empty: nowhere. */
   requestUris: z.array(requestUri).max(10, 'An application has at most 10 request_uris').optional(),
-  /** By a registered key, or with the secret of `client_secret_jwt` (HS256). Null: by any algorithm that this server knows. */
+  /** How its requests are signed: by a registered key, or with the secret of `client_secret_jwt` (HS256). Null: by any algorithm that this server knows. */
   requestObjectSigningAlg: z
     .enum(ASSERTION_ALGS, `A request object is signed with one of ${ASSERTION_ALGS.join(', ')}`)
     .nullable()

@@ -22,7 +22,7 @@ export const policyFields = {
   responseModes: z
     .array(z.enum(RESPONSE_MODES, `A response mode is one of ${RESPONSE_MODES.join(', ')}`))
     .optional(),
-  /** In seconds. Null: that of the server. */
+  /** The lifetime in seconds. Null: the server's setting. */
   accessTokenTtl: z
     .int(TTL_RULE)
     .min(1, TTL_RULE)

@@ -76,7 +76,7 @@ const OWN_MEMBERS: Record<string, Member> = {
   access_token_ttl: { input: 'accessTokenTtl', type: 'number' },
   refresh_overlap: { input: 'refreshOverlap', type: 'number' },
   hand_out_services: { input: 'handOutServices', type: 'list' },
-  // Of RFC 9396, but a service needs nobody's consent for these types.
+  // RFC 9396 defines this member. An operator decides all the same, because a service needs nobody's consent for these types.
   authorization_details_types: { input: 'authorizationTypes', type: 'list' },
 };
 

@@ -145,7 +145,7 @@ export function createClients(deps: {
       return (await listClients(knex)).map((row) => toDocument(row, issuer));
     },
 
-    /** With `last_refused`, its latest request that was refused, or null. @throws LatchkeyError not_found */
+    /** An application. `last_refused` is its latest request that was refused, or null. @throws LatchkeyError not_found */
     async show(clientId: string): Promise<ClientDocument> {
       const row = await getClient(knex, clientId);
       const lastRefused: Refusal | null = row.last_refused ? JSON.parse(row.last_refused) : null;

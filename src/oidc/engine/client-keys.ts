@@ -5,7 +5,7 @@ import { findState } from './keys.ts';
 /** The engine's keys of a client: those of its `jwks`, or those that it last read from its `jwks_uri`. */
 interface ClientKeys extends Iterable<object> {
   jwksUri?: string;
-  /** In seconds since 1970. */
+  /** Until when the keys are used without reading them again, in seconds since 1970. */
   freshUntil?: number;
   fresh(): boolean;
   refresh(): Promise<void>;
@@ -39,7 +39,7 @@ function readAgain(keys: ClientKeys): void {
   };
   keys.refresh = () => {
     if (keys.fresh()) return Promise.resolve();
-    // Also after a read that failed: anyone can name a client in a request with a made-up signature.
+    // This counts reads that failed, too: anyone can name a client in a request with a made-up signature.
     if (last && now() - last.at < SECONDS_BETWEEN_READS) return last.outcome;
     const outcome = refresh.call(keys).then(
       () => {

@@ -61,7 +61,7 @@ export function replaceSigningKeys(
   if (!state) return;
   const own = new Set(signing.map(({ kid }) => kid));
   state.keystore.clear();
-  // Of several keys of an algorithm, the engine signs with the first.
+  // If an algorithm has several keys, the engine signs with the first.
   for (const jwk of [...signing, ...accepted.filter(({ kid }) => !own.has(kid))]) state.keystore.add(jwk);
   state.jwks = { keys: published };
 }

@@ -50,7 +50,7 @@ async function readSignIn(ctx: KoaContextWithOIDC): Promise<IdTokenClaims> {
     )) as unknown as { payload: IdTokenClaims };
     if (payload.exp > toEpoch(new Date())) return payload;
   } catch {
-    // The same answer, whatever is wrong with it.
+    // The answer is the same, whatever is wrong with the token.
   }
   throw new errors.InvalidRequest('the subject_token is no ID token of this application, or has expired');
 }

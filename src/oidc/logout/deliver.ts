@@ -16,11 +16,11 @@ import {
 
 /** The pause after each failed attempt: nine attempts in about eight hours. */
 const RETRY_PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 7200, 14_400];
-/** Longer than an attempt, which the engine ends after 2.5 seconds. */
+/** How long a server has the right to send to a client. It is longer than an attempt, which the engine ends after 2.5 seconds. */
 const LEASE_MS = 60_000;
 /** How many logout tokens are sent at once, in each run of each server. */
 const MAX_SENT_AT_ONCE = 8;
-/** Among how many clients the next ones are chosen. */
+/** How many clients with waiting tokens are read, to choose from them the ones to send to next. */
 const MAX_CLIENTS = 1000;
 
 /** Milliseconds until the next attempt, varied at random by up to a quarter; undefined after the last attempt. */

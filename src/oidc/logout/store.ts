@@ -64,7 +64,7 @@ export function addEndedSession(unit: UnitOfWork, uid: string): void {
 
 type Authorizations = Record<string, { sid?: string } | null>;
 
-/** Those of the clients that have an address for logout tokens. */
+/** Finds which of these clients have an address for logout tokens. */
 async function listClientsToNotify(trx: Knex, clientIds: string[]): Promise<Set<string>> {
   const rows: { client_id: string; metadata: string }[] = await trx('T_oauth_clients')
     .whereIn('client_id', clientIds)

@@ -9,7 +9,7 @@ import { toClientInput } from '../clients/rfc7591.ts';
 /** All of these ask a user. With any other grant type, an application would act without one. */
 const GRANT_TYPES: readonly string[] = ['authorization_code', 'refresh_token'];
 
-/** Of OpenID Connect. None over Latchkey itself, and no wildcard. */
+/** The scopes of OpenID Connect. No scope over Latchkey itself is here, and no wildcard. */
 const SCOPES = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access'];
 
 const mayState = (scope: string) => SCOPES.includes(scope) || (!isBuiltIn(scope) && !scope.includes('*'));

@@ -1,7 +1,7 @@
 import { currentUnit } from '../../database/unit-of-work.ts';
 import type { BoundedColumns } from './bounds.ts';
 
-/** By what a request may register an application. */
+/** What lets a request register an application: open registration, or an initial access token. */
 export interface Admission {
   via: 'dynamic' | 'registration_token';
   /** The row of the token. */

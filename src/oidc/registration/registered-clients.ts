@@ -90,7 +90,7 @@ export function createRegisteredClients(deps: {
           metadata: String(earlier.metadata),
         });
         const kept = secretStorageOf(before);
-        // Of a digest, nobody can make the secret that an HMAC needs.
+        // An HMAC needs the secret itself, which nobody can make from its digest.
         if (kept !== storage && kept !== 'none' && storage !== 'none')
           throw new errors.InvalidClientMetadata(
             `token_endpoint_auth_method cannot change from ${before} to ${method}; register again`,

@@ -67,7 +67,7 @@ const authorizationTypes = z
 
 export const resourceInput = z.strictObject({
   identifier,
-  /** By default the identifier. */
+  /** The name on pages. Default: the identifier. */
   name: name.optional(),
   scope,
   format: format.default('opaque'),

@@ -15,7 +15,7 @@ export type Algorithm = keyof typeof GENERATORS;
 export const ALGORITHMS = Object.keys(GENERATORS) as Algorithm[];
 
 export type PublicJwk = Record<string, unknown> & { kid: string; alg: string; use: string };
-/** The same with the private members. */
+/** A key with its private members. */
 export type PrivateJwk = PublicJwk;
 
 /** The key id: RFC 7638's digest of the required members, in their order. */

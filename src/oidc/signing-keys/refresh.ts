@@ -3,7 +3,7 @@ import type { Logger } from '../../kit/log.ts';
 import { reloadBeforeRefusal, replaceSigningKeys } from '../engine/keys.ts';
 import type { SigningKeys } from './index.ts';
 
-/** In milliseconds. The keys are read at most once in this time, however many forged tokens are sent. */
+/** The keys are read at most once in this time, however many forged tokens are sent. */
 const FRESH_MS = 1000;
 
 /** @returns the job of a server: it rotates keys that are due, and uses what this or another server has changed */

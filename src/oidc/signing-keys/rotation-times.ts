@@ -3,7 +3,7 @@ import type { KeyRow } from './store.ts';
 
 /** When keys change their state. */
 
-/** About how often each server reads the keys. `runPeriodically` pauses half as long again at most. */
+/** How often each server reads the keys. `runPeriodically` varies its pauses, so one can last up to half as long again. */
 export const KEYS_READ_EVERY_MS = 5000;
 
 const MINUTE_MS = 60_000;
@@ -13,11 +13,11 @@ const DAY_MS = 86_400_000;
 const ROTATE_AFTER_MS = 90 * DAY_MS;
 /** A key that is this old means that no server rotates. */
 const TOO_OLD_AFTER_MS = 100 * DAY_MS;
-/** By then every server has read a new key, and jose's createRemoteJWKSet, which pauses 30 seconds, fetches it. */
+/** After this time every server has read a new key. Clients fetch it by then too: jose's createRemoteJWKSet pauses 30 seconds between fetches. */
 const LOADED_AFTER_MS = MINUTE_MS;
 /** For how long a key is published before servers sign with it on their own. Clients may cache the JWKS for so long. */
 const PUBLISH_BEFORE_MS = DAY_MS;
-/** A retired key is published until its last token has expired. The 30 minutes more allow for late servers and wrong clocks. */
+/** How long a retired key is published: until its last token has expired, and 30 minutes more for late servers and wrong clocks. */
 const PUBLISH_AFTER_MS = SIGNED_TOKEN_TTL_SECONDS * 1000 + 30 * MINUTE_MS;
 
 const after = (instant: Date, ms: number) => new Date(instant.getTime() + ms);

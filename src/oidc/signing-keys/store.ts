@@ -11,10 +11,10 @@ export interface KeyRow {
   public_jwk: string;
   private_jwk_sealed: string;
   created_at: Date;
-  /** Of the next key: when the servers may begin to sign with it on their own. Of the others: when they began. */
+  /** When servers may begin to sign with the key on their own, for the next key. For the others: when they began. */
   not_before: Date;
   retired_at: Date | null;
-  /** Until then a retired key is published. */
+  /** The time until which a retired key is published. */
   expires_at: Date | null;
 }
 

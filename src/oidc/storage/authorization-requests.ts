@@ -41,7 +41,7 @@ const COLUMNS = [
   'code_challenge_method',
 ] as const;
 const INSERT = insertInto(TABLE, COLUMNS);
-/** Of several requests that begin the same interaction, one writes the row, and the guard stops the others. */
+/** Begins an interaction. If several requests begin the same one, one writes the row, and the guard stops the others. */
 const BEGIN = insertInto(TABLE, COLUMNS, { onConflict: 'nothing' });
 /**
  * A new password ends every sign-in begun with the old one. A concurrent request that continues one of them must write

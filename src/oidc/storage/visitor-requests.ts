@@ -75,7 +75,7 @@ export function createVisitorRequests(secrets: Secrets, { partPrefix, base }: Is
         rememberSealedRequest(unit, uid, sealed);
         return json;
       } catch {
-        // Of another interaction, of a retired secret, or made up.
+        // The cookie is of another interaction, was sealed with a retired secret, or is made up.
         unit.memory.delete(presentedKey(uid));
         return undefined;
       }

@@ -19,9 +19,9 @@ interface HandedOutToken {
   connectionId: string;
   accessToken: string;
   tokenType: string;
-  /** As granted there, if the service has said so. */
+  /** The scopes that the service granted, if it has said so. */
   scope: string | undefined;
-  /** In seconds. */
+  /** How many seconds the token still works; undefined if the service does not say. */
   expiresIn: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export type HandOut = (request: {
   clientId: string;
   service: string;
   connectionId: string | undefined;
-  /** Those of the service that the token must have. */
+  /** The scopes of the service that the token must have. */
   scopes: string[];
 }) => Promise<HandedOutToken>;
 

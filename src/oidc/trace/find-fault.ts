@@ -110,7 +110,7 @@ const UNKNOWN: Fault = {
 const ABOUT_REQUESTS = [...SIGN_IN_FAULTS, ...PAGE_FAULTS, ...REQUEST_FAULTS];
 const ABOUT_TOKENS = [...GRANT_FAULTS, ...TOKEN_FAULTS, ...USERINFO_FAULTS];
 
-/** The same answer can have another cause at another endpoint. */
+/** The faults in the order in which they fit a step: one answer has other causes at other endpoints. */
 const faultsOf = (step: StepName) =>
   step === 'request' || step === 'consent'
     ? [...OTHERS, ...ABOUT_REQUESTS, ...ABOUT_TOKENS]

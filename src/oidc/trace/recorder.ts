@@ -24,7 +24,7 @@ interface Waiting extends Observation {
   tries: number;
 }
 
-/** Of several outcomes of an attempt, the one with the highest number counts. */
+/** If one attempt has several outcomes, the one with the highest number counts. */
 const FINALITY: Record<Outcome, number> = { open: 0, connected: 1, refused: 2 };
 
 /** Leaves out the last steps if there are too many. */

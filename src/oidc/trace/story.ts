@@ -90,7 +90,7 @@ function toSentence(text: string, clientId: string | null): string {
   return `${named.charAt(0).toUpperCase()}${named.slice(1)}${/[.…]$/.test(named) ? '' : '.'}`;
 }
 
-/** Of several reports of the same success, such as those of two servers, the earliest counts. */
+/** Sorts the steps by time. If two servers report one success, the earlier report counts. */
 function orderSteps(rows: TraceRow[]): TraceStep[] {
   const seen = new Set<StepName>();
   return rows

@@ -38,7 +38,7 @@ export interface Limits extends Record<Exclude<keyof typeof LIMITS, 'signIn'>, A
   signIn: FailureLimit;
   /** Counts a message to that mailbox. @throws LatchkeyError rate_limited */
   countMessage(email: string): Promise<void>;
-  /** The same for a message that an application caused. @throws LatchkeyError rate_limited */
+  /** Counts a message to that mailbox that an application caused. @throws LatchkeyError rate_limited */
   countRequestMessage(email: string): Promise<void>;
   /**
    * Counts a call with a connection. @param size as its service allows
