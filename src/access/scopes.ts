@@ -42,9 +42,14 @@ function limitTo(requested: Iterable<string>, held: string[]): string[] {
 }
 
 /**
- * Returns the requested scopes that a client may have. `offline_access` is not looked up in `allowed`: `mayRefresh` decides.
+ * Returns the requested scopes that are in a client's list of allowed scopes.
+ * @param mayRefresh whether `offline_access` stays: the client's grant types decide about it, not its list
  */
-export function limitToClient(requested: Iterable<string>, allowed: string[], mayRefresh: boolean): string[] {
+export function limitToAllowed(
+  requested: Iterable<string>,
+  allowed: string[],
+  mayRefresh: boolean,
+): string[] {
   const scopes = [...requested];
   const limited = new Set(limitTo(scopes, allowed));
   return scopes.filter((scope) => (scope === 'offline_access' ? mayRefresh : limited.has(scope)));

@@ -59,7 +59,10 @@ const groupsClaim = z
   .regex(/^[A-Za-z][\w.:/-]{0,127}$/, { error: 'must be a name of letters, digits and _ . : / -' })
   .refine((name) => !TAKEN_CLAIMS.has(name), { error: 'must not be a claim with another meaning' });
 
-/** Every variable of the server, with its form and default. `.env.example` explains each one; a test compares the two. */
+/**
+ * Every variable of the server, with its form and default. Each can also be set as NAME_FILE, to a file that has the value
+ * (`config/index.ts`). `.env.example` explains each one; a test compares the two.
+ */
 export const variables = z.object({
   LATCHKEY_HOME: z.string().optional(),
   LATCHKEY_ISSUER: z.string().default('http://localhost:3000'),

@@ -2,7 +2,7 @@ import { Provider } from 'oidc-provider';
 import { parseConnectionScope, tokenScopeOf } from '../access/connection-scopes.ts';
 import { toAddressClaim } from '../access/personal-details.ts';
 import { describesItself } from '../access/registered-via.ts';
-import { isBuiltIn, limitToCeiling, limitToClient, parseScopes } from '../access/scopes.ts';
+import { isBuiltIn, limitToAllowed, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { toEpoch } from '../database/instants.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { replaceRequestedClaims } from './engine/internals.ts';
@@ -67,14 +67,15 @@ function isHandedOut({ hand_out_services }: ClientScopes, scope: string): boolea
 }
 
 /**
- * The scopes that the application may request. An application that describes itself is limited only in the scopes of this
- * server, because it learns those of APIs later. Those count only in requests that name the API (`token-scope.ts`).
+ * Returns those of the scopes that the application may request: the ones that it is registered for, and those of services whose
+ * tokens it is given. If it registered itself, it may also request every scope of an API: at its registration it did not know
+ * them yet. They count only in requests that name the API (`token-scope.ts`).
  */
 export function limitToApplication(client: ClientScopes, scopes: string[]): string[] {
   const allowed = parseScopes(client.allowed_scopes);
   const ofApis = describesItself(client) ? scopes.filter((scope) => !isBuiltIn(scope)) : [];
   const ofTokens = client.hand_out_services.map(tokenScopeOf);
-  return limitToClient(
+  return limitToAllowed(
     scopes.filter((scope) => isHandedOut(client, scope)),
     [...allowed, ...ofApis, ...ofTokens],
     client.grantTypeAllowed('refresh_token'),

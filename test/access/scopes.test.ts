@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { describeScope } from '../../src/access/consent-descriptions.ts';
 import { describeGrant } from '../../src/access/invitation-descriptions.ts';
-import { covers, isBuiltIn, limitToCeiling, limitToClient } from '../../src/access/scopes.ts';
+import { covers, isBuiltIn, limitToAllowed, limitToCeiling } from '../../src/access/scopes.ts';
 import { createAccessTokenLife } from '../../src/oidc/token-scope.ts';
 
 describe('scopes', () => {
@@ -34,14 +34,14 @@ describe('scopes', () => {
   }
 
   test('that are wildcards are never in a token', () => {
-    assert.deepEqual(limitToClient(['openid', '*:*', 'calendar:*'], ['*:*'], true), ['openid']);
+    assert.deepEqual(limitToAllowed(['openid', '*:*', 'calendar:*'], ['*:*'], true), ['openid']);
   });
 
   test('include offline_access for a client with the refresh token grant only, whatever its list contains', () => {
-    assert.deepEqual(limitToClient(['openid', 'offline_access'], ['openid', 'offline_access'], false), [
+    assert.deepEqual(limitToAllowed(['openid', 'offline_access'], ['openid', 'offline_access'], false), [
       'openid',
     ]);
-    assert.deepEqual(limitToClient(['openid', 'offline_access'], ['openid'], true), [
+    assert.deepEqual(limitToAllowed(['openid', 'offline_access'], ['openid'], true), [
       'openid',
       'offline_access',
     ]);

@@ -83,8 +83,9 @@ export async function beginAttempt(source: Knex, tokenId: string, refreshToken: 
 }
 
 /**
- * Whether an earlier attempt with this refresh token was begun and its end never recorded. The service may have replaced
- * the token then.
+ * Whether an earlier attempt with this refresh token has no outcome in the log. A process was then killed while it waited for
+ * the service, which may have replaced the token and sent the new one to nobody.
+ * @param now the attempt that was just refused
  */
 export async function wasInterrupted(
   source: Knex,

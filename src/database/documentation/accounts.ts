@@ -178,13 +178,14 @@ export const accounts: Record<string, TableDescription> = {
     },
     values: {
       purpose: {
-        verify_email: 'confirm the account’s address, or a new one; valid for a day',
-        reset_password: 'set a new password; valid for an hour',
+        verify_email: 'confirms the account’s address, or a new one; valid for a day',
+        reset_password: 'sets a new password; valid for an hour',
         enrol_passkey:
-          'made by an administrator, to register a passkey after losing every key; valid for an hour',
+          'adds a passkey for someone who has lost every key; created by an administrator; valid for an hour',
         recover_passkey:
-          'the same, mailed to the confirmed address if LATCHKEY_RECOVER_BY_EMAIL allows it; valid for an hour',
-        recovery_code: 'the same, after a recovery code of an account without a password; valid for an hour',
+          'adds a passkey too; mailed to the confirmed address if LATCHKEY_RECOVER_BY_EMAIL allows it; valid for an hour',
+        recovery_code:
+          'adds a passkey too; created when someone without a password typed a recovery code; valid for an hour',
       },
     },
     indices: {

@@ -155,7 +155,7 @@ export const authorization: Record<string, TableDescription> = {
     },
     secrets: { code_hash: TIMED_DIGEST, code_challenge: CHALLENGE },
     security: [
-      'One conditional statement exchanges it, in the commit that writes the tokens (RFC 9700 section 2.1.1).',
+      'A code is exchanged once: a conditional statement marks it as used, in the commit that writes the tokens (RFC 9700 section 2.1.1).',
     ],
     lifetime:
       'A minute. The row then stays for a week: for that time a second use is detected and its nonce is not accepted again.',

@@ -70,7 +70,7 @@ export const polledRequests: Record<string, TableDescription> = {
         },
       },
       security: [
-        'One conditional statement exchanges it, in the commit that writes the tokens. Another one records the user’s answer and sets `user_code_hash` to NULL: a code is answered once.',
+        'A code is answered once and exchanged once. A conditional statement records the user’s answer and sets `user_code_hash` to NULL. Another one marks the code as used, in the commit that writes the tokens.',
         'An address may try 20 unknown codes in 15 minutes. An application without a secret can request at most 100 from one address in that time.',
       ],
       lifetime: 'Ten minutes.',

@@ -1,5 +1,5 @@
 import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
-import { limitToClient, parseScopes } from '../../access/scopes.ts';
+import { limitToAllowed, parseScopes } from '../../access/scopes.ts';
 import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
 import { type AuthMethod, canSignWith, needsKeys } from './auth-methods.ts';
@@ -146,7 +146,7 @@ export function checkCombination(
   checkProfile(row, client.redirectUris);
   checkSubjects(row, client.redirectUris);
   const { defaultScope, scope: allowed } = client;
-  if (limitToClient(defaultScope, allowed, true).length < defaultScope.length)
+  if (limitToAllowed(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');
   if (client.resourceServer && client.public)
     refuse(

@@ -39,7 +39,7 @@ export interface FrontPage {
   hasLogo: boolean;
 }
 
-/** The applications that people can open in a browser, by name. */
+/** Lists the applications that have a page to open and that people sign in to, sorted by name. The home page links them. */
 export async function listFrontPages(knex: Knex, issuer: string): Promise<FrontPage[]> {
   const withLogo = new Set(await listClientsWithLogo(knex));
   const found: FrontPage[] = [];
