@@ -11,7 +11,7 @@ import type { SignedInUser } from '../web/signed-in-pages.ts';
 import { logoPath } from './logos.ts';
 
 export interface DescriptionDeps {
-  /** Finds an active API, as it was within the last second. */
+  /** Finds an active API, from a cache that is at most one second old. */
   findResource(identifier: string): Promise<{ name: string; scopes: string[] } | undefined>;
   /** Returns the scopes that the account's ceiling allows. */
   limitToCeiling(scopes: string[], ceiling: string[]): string[];

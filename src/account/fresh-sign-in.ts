@@ -52,7 +52,7 @@ type Action = (
 /**
  * Requires a recent sign-in with the account's factors before something is changed, so that neither the password alone
  * nor an open browser is enough to take the account over. Otherwise the user signs in again on a page that says why,
- * and then confirms the action on a page of its own. That page does nothing without a click, because another site could
+ * and then confirms the action on a separate page. That page does nothing without a click, because another site could
  * open it.
  */
 export function createFreshSignIn(router: Router, deps: FreshSignInDeps) {

@@ -14,7 +14,7 @@ export interface RequestedResource {
 }
 
 export interface ConsentResourceDeps {
-  /** An active API, as it was within the last second. */
+  /** Finds an active API, from a cache that is at most one second old. */
   findResource(
     identifier: string,
   ): Promise<{ name: string; scopes: string[]; authorizationTypes: Record<string, string> } | undefined>;

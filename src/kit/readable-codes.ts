@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /**
- * @param random gives that many unpredictable bytes
+ * @param random returns the requested number of unpredictable bytes
  * @returns a code of `length` characters in groups of five. Each character has five random bits
  */
 export function makeReadableCode(length: number, random: (bytes: number) => Buffer = randomBytes): string {

@@ -102,7 +102,7 @@ function sameInteraction({ path }: Context): WayBack | undefined {
 
 /**
  * Answers a request whose commit was refused because another request was faster. What has to be recorded is committed
- * in a unit of its own, so that the failed one does not take it along.
+ * in a separate unit of work, so that it is not rolled back with the failed one.
  * @param findWayBack to the application that asked for the sign-in
  * @throws LatchkeyError conflict, Error for a guard that is not known here
  */

@@ -11,8 +11,8 @@ export const MAX_REQUEST_LENGTH = 3072;
 
 /**
  * Refuses authorization requests that are too large, with an error page: the redirect URI has not been compared yet.
- * The refusal is recorded like one of the engine, which is not reached, in a unit of its own: that of the request is
- * discarded. `stored-requests.ts` limits those that are stored.
+ * The engine never sees the request, so the refusal is recorded here, in a separate unit of work: the unit of the request
+ * is discarded. `stored-requests.ts` limits stored requests.
  */
 export function limitRequestSize(provider: Provider): Middleware {
   async function refuseSize(ctx: Context, what: string, length: number, maximum: number): Promise<never> {

@@ -103,7 +103,7 @@ export function createStates(secrets: Pick<Secrets, 'seal' | 'open'>) {
       return { ...kept, id, accountId, service: String(row.provider) };
     },
 
-    /** Uses the state up, at once and whatever comes after. @returns false when another request has done so */
+    /** Marks the state as used at once, even if a later step fails. @returns false if another request has done so */
     async consume({ id }: OpenVisit): Promise<boolean> {
       const write = { statement: CONSUME, values: { id, consumed_at: new Date() }, guard: 'state' };
       return (await currentUnit().commitNow([write])) === undefined;

@@ -100,7 +100,7 @@ const NOT_RETURNED = new Set([
 const NOT_RETURNED_BEGINNINGS = /^(?:access-control-|sec-|x-accel-|x-sendfile)/;
 
 /**
- * Opened in a browser, an answer is a document of this server's origin. In a sandbox it has an origin of its own, runs no
+ * Opened in a browser, an answer is a document of this server's origin. In a sandbox it has its own origin, runs no
  * script, sends no form and loads nothing. Nothing keeps it: the next person has the same URL.
  */
 const FORCED = {

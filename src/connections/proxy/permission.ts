@@ -19,7 +19,9 @@ export function neededScope(service: Service | string, methods: string[]): strin
 }
 
 /**
- * @param application `withdrawn`: scopes of its token that the person has withdrawn, as if they had never connected
+ * Checks that an application's token has the scope. A scope that the user has withdrawn is refused like a service that
+ * was never connected.
+ * @param application `withdrawn`: scopes of its token that the user has withdrawn
  * @throws LatchkeyError forbidden when the token does not have the scope
  */
 export function assertAllowed(

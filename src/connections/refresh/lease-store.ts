@@ -31,8 +31,8 @@ export async function takeLease(source: Knex, credential: Version, owner: string
 
 /**
  * Gives the lease back after a refresh that failed.
- * @param outcome `retryAt`: when a job tries again; undefined: never
- * @returns false when it is another's by now, or the credential has changed
+ * @param outcome `owner`: the id with which the lease was taken; `retryAt`: when the job tries again, or undefined for never
+ * @returns false if another request or job has since taken the lease, or if the credential has changed
  */
 export async function endLease(
   source: Knex,

@@ -58,7 +58,7 @@ export function createConnectionServices(deps: ConnectionServicesDeps) {
     }
   });
 
-  /** A service as it was within the last second, also a disabled one: for what must work then too, such as disconnecting. */
+  /** Finds a service, from a cache that is at most one second old. Includes disabled ones, so that users can still disconnect. */
   const findAny = (name: string): Promise<Service | undefined> =>
     SERVICE_NAME.test(name) ? findFresh(name) : Promise.resolve(undefined);
 

@@ -56,7 +56,7 @@ export function createConnectionSignIn({ services, states, upstream }: Connectio
   }
 
   return {
-    /** The services with which people can sign in, as they were within the last second. */
+    /** Lists the services with which users can sign in, from a cache that is at most one second old. */
     list: async (): Promise<Service[]> => (await listFresh('all')) ?? [],
 
     /** @returns undefined for a service that does not exist, is disabled, or does not allow it */

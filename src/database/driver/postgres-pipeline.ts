@@ -38,8 +38,8 @@ interface Open {
 }
 
 /**
- * What is sent for those queries. Through a pooler a transaction carries its own settings, and statements have no name:
- * the connection that prepared them may be another one by now.
+ * Turns queries into the messages to send. Through a pooler, a transaction carries its own settings and statements have no
+ * name, because the pooler may switch to a connection that has not prepared them.
  */
 function toMessages(queries: Query[], isTransaction: boolean, isPooled: boolean): (Query | string)[] {
   const [begin, sent] = isPooled

@@ -25,7 +25,7 @@ export interface ClosingDeps {
 
 const CLOSING_DAYS = 7;
 const DAY_MS = 86_400_000;
-/** How many accounts one run of the job deletes, each in a transaction of its own. */
+/** How many accounts one run of the job deletes, each in a separate transaction. */
 const MAX_DELETED_AT_ONCE = 20;
 
 /** Thrown inside the transaction, to roll it back: the owner has come back. */

@@ -48,7 +48,7 @@ export function createInvitationService({ knex, issuer, authority, secrets }: In
 
   return {
     /**
-     * Creates `count` equal invitations, each with a code of its own.
+     * Creates `count` equal invitations, each with its own code.
      * @param key of `newBatchKey`: with the same one, a repeated request creates nothing twice and returns the same codes
      * @throws LatchkeyError invalid_input; forbidden when the actor may not invite, or grants what they do not hold;
      *   conflict when the key was used for other invitations

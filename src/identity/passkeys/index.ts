@@ -54,7 +54,7 @@ export function createPasskeys(deps: PasskeysDeps) {
   const limit = createEventLimit(FAILURES_PER_HOUR);
 
   /**
-   * Records a refusal in the audit log, in a transaction of its own.
+   * Records a refusal in the audit log, in a separate transaction.
    * @returns the error for the user. An error that is no refusal is returned unchanged
    */
   async function recordRefusal(
@@ -121,7 +121,8 @@ export function createPasskeys(deps: PasskeysDeps) {
     },
 
     /**
-     * @param options `accountId`: only its signed credentials may respond. Unset for a sign-in without a username
+     * Starts an authentication with a passkey or security key.
+     * @param options `accountId`: only signed credentials of this account can respond; unset for a sign-in without a username
      * @returns the options that the browser passes to the authenticator (PublicKeyCredentialRequestOptionsJSON)
      */
     async startAuthentication(options: Omit<AuthenticationStart, 'allowed'>) {

@@ -93,7 +93,7 @@ export interface Attempt {
 }
 
 /**
- * Takes a slot for an attempt before the password is verified, in a commit of its own. The row count of one UPDATE
+ * Takes a slot for an attempt before the password is verified, in a separate commit. The row count of one UPDATE
  * decides: of a thousand attempts at once, on any number of servers, five are allowed.
  * @param counter undefined for an unknown account, which costs as much
  * @returns undefined when the password may not be verified
@@ -130,7 +130,7 @@ export function assertTimely(attempt: Attempt | undefined): void {
 }
 
 /**
- * Counts a failure, sets the lock at each fifth one and frees the slot, in a commit of its own: nothing that happens to
+ * Counts a failure, sets the lock at each fifth one and frees the slot, in a separate commit: nothing that happens to
  * the request later can take it back, and it is counted before anyone gets to know that the password is wrong.
  * @param attempt undefined for one that was refused, which costs as much
  * @param record adds what is to be committed with it

@@ -130,7 +130,7 @@ export function createAuthentication(deps: {
     else clearFailedAttempts(credentialId);
   }
 
-  /** Verifies like `verify`, for a signed-in user on a page of the account. The sign-in page has a limit of its own. */
+  /** Verifies like `verify`, for a signed-in user on a page of the account. The sign-in page has a separate limit. */
   async function verifyAgain(attempt: PasswordAttempt): Promise<VerifiedPassword | undefined> {
     const verified = await deps.limitFailures(() => verify(attempt));
     // This is outside the limit, because the limit counts no attempt that throws.
@@ -171,7 +171,7 @@ export function createAuthentication(deps: {
       deps.recordSignIn(accountId);
       recordPasswordSignIn(verified, {
         renewedHash: await hashing.renew(attempt.password, passwordHash),
-        // Failed attempts from elsewhere stay counted: a trusted browser has a counter of its own.
+        // Failed attempts from elsewhere stay counted: a trusted browser has a separate counter.
         clearFailedAttempts: browserId === undefined,
       });
       recordEvent({

@@ -99,7 +99,7 @@ export function createPasskeyRecovery(deps: PasskeyRecoveryDeps) {
     /**
      * Uses the link up and adds the passkey that its owner created, in one transaction.
      * @param options `endOthers`: ends every other session, token and link of the account; `recoveryCode`: as it was typed
-     * @returns the account's id; undefined when a recovery code is needed and this is none, or one attempt too many
+     * @returns the account's id; undefined if a recovery code is needed and the code is wrong, or after too many attempts
      * @throws LatchkeyError invalid_input when the link is not valid; conflict when the passkey is registered already
      */
     async recoverWithPasskey(

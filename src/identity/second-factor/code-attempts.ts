@@ -21,7 +21,7 @@ const LOCK_CASES = LOCKING_COUNTS.map((count) => `WHEN ${count - 1} THEN ?`).joi
 /**
  * Limits guesses at codes of authenticator apps and at recovery codes by the rule for passwords (`../lockout-rule.ts`).
  * All codes of an account share one count. A browser that has completed a second
- * factor for the account has a count of its own, so that somebody who knows the password cannot lock its owner out.
+ * factor for the account has a separate count, so that somebody who knows the password cannot lock its owner out.
  */
 export function createCodeAttempts(knex: Knex) {
   const now = () => new Date();

@@ -154,7 +154,7 @@ export function createRecoveryCodes(deps: RecoveryCodesDeps) {
     prepareConsume,
 
     /**
-     * Uses a code up, in a transaction of its own.
+     * Uses a code up, in a separate transaction.
      * @param options `endOthers`: signs the user out everywhere in the same transaction, with these exceptions
      * @returns whether the code was valid, and this not one attempt too many
      */

@@ -49,7 +49,7 @@ function parseParts(parts: string[]): string | undefined {
 export const parseDistinguishedName = (name: string): string | undefined =>
   parseParts(name.match(/(?:\\.|[^\\,])+/gs) ?? []);
 
-/** Node writes each part on a line of its own, in the order of the certificate, with the escapes of RFC 4514. */
+/** Node writes each part on its own line, in the order of the certificate, with the escapes of RFC 4514. */
 const subjectOf = ({ subject }: X509Certificate) => parseParts((subject ?? '').split('\n').toReversed());
 
 /** The URIs of the extension subjectAltName. Node puts a value that has a comma or a quotation mark in quotation marks. */

@@ -54,7 +54,7 @@ export function printDocument(
   print(asJson ? json : toReadable(document), asJson);
 }
 
-/** What every application asks for, each value on a line of its own. */
+/** What every application asks for, each value on its own line. */
 export function printEndpoints(document: ClientDocument, endpoints: Endpoints): void {
   const { client_id, client_secret, scope } = document;
   process.stdout.write('\nWhat the application asks for:\n\n');

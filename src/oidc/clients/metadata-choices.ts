@@ -4,7 +4,7 @@ import { SUBJECT_TYPES } from './policy-metadata.ts';
 
 const ALGS = ['RS256', 'ES256', 'EdDSA'];
 
-/** The members that name what an application can do, the one that each is a choice for, and what this server can do. */
+/** Members that list what an application supports, the member that holds the chosen value, and the values of this server. */
 const CHOICES: [choices: string, member: string, supported: readonly string[]][] = [
   ['subject_types_supported', 'subject_type', SUBJECT_TYPES],
   ['token_endpoint_auth_methods_supported', 'token_endpoint_auth_method', ['none', ...AUTH_METHODS]],

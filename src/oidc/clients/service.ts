@@ -59,8 +59,9 @@ export function createClients(deps: {
   }
 
   /**
-   * @param changesOf returns the columns to change, given the row as it is
-   * @param details of the audit event
+   * Changes a client, and records it in the audit log in the same transaction.
+   * @param changesOf computes the columns to change from the current row
+   * @param details for the audit event
    */
   function change(
     actor: Actor,

@@ -29,7 +29,7 @@ const now = () => Math.floor(Date.now() / 1000);
  * Connect Core section 10.1.1). The engine itself does so only for a signature that it cannot verify, so a key that the
  * client has removed would stay valid; and it would wait for the end of the cache time before it learned a new one.
  */
-function readAgain(keys: ClientKeys): void {
+function keepKeysFresh(keys: ClientKeys): void {
   const { selectForVerify, refresh } = keys;
   let last: { at: number; outcome: Promise<void> } | undefined;
   keys.selectForVerify = (options) => {
@@ -70,8 +70,10 @@ function limitKeys(keys: ClientKeys): void {
 const completed = new WeakSet<object>();
 
 /**
- * Completes the keys of a client that the engine has just made.
- * @param document with `earlier_secret`, the one before the latest, which a client of `client_secret_jwt` may still use
+ * Prepares the keys of a client that the engine has just loaded: verifies only with permitted keys, reads the key set at a
+ * URL again when needed, and adds the earlier secret.
+ * @param document the client's metadata. `earlier_secret` is the secret before the latest one; with `client_secret_jwt` a
+ *   client may still sign with it
  */
 export function completeClientKeys(client: object, document: object): void {
   if (completed.has(client)) return;
@@ -79,7 +81,7 @@ export function completeClientKeys(client: object, document: object): void {
   const { asymmetricKeyStore, symmetricKeyStore } = client as KeyedClient;
   const { earlier_secret } = document as { earlier_secret?: string };
   limitKeys(asymmetricKeyStore);
-  if (asymmetricKeyStore.jwksUri) readAgain(asymmetricKeyStore);
+  if (asymmetricKeyStore.jwksUri) keepKeysFresh(asymmetricKeyStore);
   if (earlier_secret !== undefined)
     symmetricKeyStore.add({
       kty: 'oct',
@@ -90,7 +92,7 @@ export function completeClientKeys(client: object, document: object): void {
 }
 
 /**
- * Lets the clock of a client be that many seconds fast when it signs an assertion or a request object, and at no other time:
+ * Lets a client's clock be up to `seconds` fast when it signs an assertion or a request object, and at no other time:
  * the engine has one tolerance for these and for the end of codes and tokens.
  */
 export function tolerateFastClocks(provider: Provider, seconds: number): void {

@@ -160,7 +160,7 @@ export function replaceTokenIds(
   };
 }
 
-/** @param matches gets the secret that was stored and the one that was presented */
+/** Replaces the engine's comparison of client secrets. @param matches compares the stored secret with the presented one */
 export function replaceSecretComparison(
   provider: Provider,
   matches: (stored: string | undefined, presented: string) => boolean,

@@ -48,7 +48,7 @@ export function createTrustedIssuers(deps: { knex: Knex; driver: Driver; issuer:
   const findFresh = createFreshCache<TrustedIssuer>((issuer) => findTrustedIssuer(deps.driver, issuer));
 
   return {
-    /** A trusted issuer, as it was within the last second. */
+    /** Finds a trusted issuer, from a cache that is at most one second old. */
     find: (issuer: string): Promise<TrustedIssuer | undefined> =>
       issuer.length > 255 ? Promise.resolve(undefined) : findFresh(issuer),
 
@@ -81,7 +81,7 @@ export function createTrustedIssuers(deps: { knex: Knex; driver: Driver; issuer:
       });
     },
 
-    /** Tokens that it has led to stay valid until they expire. @throws LatchkeyError not_found */
+    /** Access tokens that its assertions have obtained stay valid until they expire. @throws LatchkeyError not_found */
     remove: (actor: Actor, issuer: string): Promise<void> =>
       inTransaction(knex, async (trx) => {
         if ((await deleteTrustedIssuer(trx, issuer)) === 0)

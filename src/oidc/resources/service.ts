@@ -111,7 +111,7 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
       );
   }
 
-  /** @param changesOf returns the columns to change, given the row as it is */
+  /** Changes a resource. @param changesOf computes the columns to change from the current row */
   const change = (
     actor: Actor,
     identifier: string,
@@ -125,7 +125,7 @@ export function createResources({ knex, driver, issuer, findClient }: ResourceDe
     });
 
   return {
-    /** An active resource, as it was within the last second. */
+    /** Finds an active resource, from a cache that is at most one second old. */
     find: (identifier: string): Promise<Resource | undefined> =>
       isIdentifier(identifier) ? findFresh(identifier) : Promise.resolve(undefined),
 

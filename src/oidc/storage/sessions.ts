@@ -86,7 +86,7 @@ export function rememberSession(uid: string, json?: string, authorizations = '{}
 
 /**
  * Makes the commit of the current request fail if this session is ended before. A session that this request starts is not
- * in the database yet: the authorization request that it comes from has a guard of its own.
+ * in the database yet: the authorization request that it comes from has its own guard.
  */
 export function guardSession(unit: UnitOfWork, uid: Value | undefined): void {
   if (typeof uid !== 'string' || unit.findKnown(asRead(uid)) === undefined) return;

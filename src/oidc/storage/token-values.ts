@@ -37,8 +37,8 @@ export function isOfOtherKind(model: string, value: string): boolean {
 
 /**
  * The key under which a presented value is stored: its digest, of which the first 48 bits are replaced by the time
- * in the value. With a random place in the index for every token, each commit would write that many more pages,
- * and a large database would have to read them first.
+ * in the value. Tokens that are issued together are then neighbors in the index. With random keys, each token would
+ * change another page of the index, and a large database would have to read that page first.
  */
 export function hashTokenValue(value: string): string {
   const hashed = digest(value);

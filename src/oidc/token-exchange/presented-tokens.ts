@@ -63,7 +63,7 @@ export async function getSubjectToken(ctx: KoaContextWithOIDC): Promise<SubjectT
 }
 
 /**
- * The client shows that it acts itself, with a token of its own. Without one, it would ask for a token that names the user alone
+ * The client shows that it acts itself, with its own token. Without one, it would ask for a token that names the user alone
  * (RFC 8693 section 1.1: impersonation).
  * @throws InvalidRequest
  */

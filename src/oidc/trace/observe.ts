@@ -88,7 +88,7 @@ function findRefusal(ctx: Context, unit: UnitOfWork): RefusedRequest | undefined
   return ctx.path === '/token/introspection' && body?.active === false ? { error: 'inactive' } : undefined;
 }
 
-/** What the user of a device did, once they have signed in or answered: anyone can do what comes before. */
+/** Returns what the user of a device did, once they have signed in or answered. Earlier steps are open to anyone. */
 function observeDevice(oidc: OidcContext, found: Omit<Observation, 'steps' | 'outcome' | 'begins'>) {
   const code = oidc.deviceCode as
     | { iat: number; clientId: string; accountId?: string; error?: string; errorDescription?: string }
