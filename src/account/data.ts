@@ -35,7 +35,7 @@ const PATH = '/account/data';
 const ARCHIVE = `${PATH}/archive`;
 const CLOSE = `${PATH}/close`;
 const CLOSED = '/account/closed';
-/** While an archive is made, the page loads itself again after so many seconds. */
+/** While an archive is made, the page reloads itself after this number of seconds. */
 const REFRESH_SECONDS = 3;
 
 const NOTICES = new Map([['requested', 'We are putting your data together.']]);

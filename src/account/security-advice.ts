@@ -20,7 +20,7 @@ export interface Protection {
   email: { address: string | null; isConfirmed: boolean; sendsMail: boolean };
 }
 
-/** The page advises new recovery codes when so many, or fewer, are left. */
+/** The page advises new recovery codes when this number of codes, or fewer, is left. */
 const FEW_CODES = 2;
 
 /** For how many days after a recovery the page points at keys that were not used since. */

@@ -20,7 +20,7 @@ export interface Route {
   methods?: string[] | undefined;
   /** The heading of the error page when its form was refused. */
   failure?: string;
-  /** Its form has a file (multipart/form-data), and its body at most so many bytes. Other bodies are smaller. */
+  /** Its form has a file (multipart/form-data), and its body has at most this number of bytes. Other bodies are smaller. */
   maxUpload?: number;
   /** Whether sign-in may continue to this page. */
   afterSignIn?: true;

@@ -62,7 +62,7 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
     return { ...visit, state };
   }
 
-  /** @throws LatchkeyError when the account that began is not signed in any more */
+  /** @throws LatchkeyError if the account that began the visit is no longer signed in */
   async function findUser(ctx: Context, visit: OpenVisit, service: Service) {
     const { accountId, uid } = await deps.sessionOf(ctx);
     if (accountId !== undefined && accountId === visit.accountId) return { accountId, sessionUid: uid };

@@ -41,7 +41,7 @@ export function createRefresh(deps: RefreshDeps) {
   /** The service has refused for good: it is not asked again. */
   const hasEnded = ({ failedRefreshes, refreshDueAt }: VaultCredential) =>
     failedRefreshes > 0 && refreshDueAt === undefined;
-  /** What another server has just refreshed is not due any more. */
+  /** A connection that another server has just refreshed is no longer due. */
   const isNotDue = ({ refreshDueAt }: VaultCredential) =>
     refreshDueAt === undefined || refreshDueAt.getTime() > Date.now();
   const isPaused = ({ failedRefreshes, refreshDueAt }: VaultCredential) =>

@@ -1,7 +1,7 @@
 import type { Engine, Statement } from '../statement-builders.ts';
 import { type Bound, bindValues, inOrder, type Reading, type Write } from '../writes.ts';
 
-/** A statement to send, with so many sets of values in a row. */
+/** A statement to send, and the number of sets of values that it takes. */
 export interface Step {
   statement: Statement;
   times: number;
@@ -9,7 +9,7 @@ export interface Step {
   guard?: string;
 }
 
-/** Only so many rows or readings share a statement, so that few texts need to be prepared. */
+/** The numbers of rows or reads that can share a statement: few, so that few statements need to be prepared. */
 const BATCH_SIZES = [8, 4, 2, 1];
 
 /** Cuts what uses one statement into parts of those sizes, the largest first. */

@@ -18,7 +18,7 @@ export interface DisputesDeps {
   unsignCredential(trx: Knex.Transaction, accountId: string, id: string): Promise<boolean>;
   /** Whether a password or a passkey signs the account in. */
   canSignInHere(source: Knex, accountId: string): Promise<boolean>;
-  /** Lets no connected account of another service sign in any more. @returns how many could */
+  /** Stops every connected account of another service from signing in. @returns how many could sign in before */
   endConnectionSignIns(trx: Knex.Transaction, accountId: string): Promise<number>;
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Keeps an account that is closing. @returns whether it was */

@@ -74,7 +74,7 @@ async function listClientsToNotify(trx: Knex, clientIds: string[]): Promise<Set<
   return new Set(notified.map(({ client_id }) => client_id));
 }
 
-/** Adds a delivery for each client of sessions that end in this transaction. Nothing changes their clients any more. */
+/** Adds a delivery for each client of sessions that end in this transaction. Their clients no longer change. */
 export async function addDeliveriesOf(trx: Knex.Transaction, sessions: EndedSession[]): Promise<void> {
   const entries = sessions.flatMap(({ uid, account_id, authorizations }) =>
     Object.entries(JSON.parse(authorizations) as Authorizations).map(([client_id, authorization]) => ({

@@ -8,12 +8,12 @@ import { createUnrecordedCount } from './unrecorded.ts';
 
 /** Observations that wait for the next write. Further ones are dropped. */
 const MAX_WAITING = 500;
-/** After so many writes, a step is dropped if no server has recorded the beginning of its attempt. */
+/** The number of writes after which a step is dropped if no server has recorded the beginning of its attempt. */
 const MAX_TRIES = 3;
 
-/** Steps are left out until the JSON of a row has at most so many characters, or one step is left. */
+/** The maximum length of a row's JSON, in characters. Steps are left out until it fits, or until one step is left. */
 const MAX_STEPS_LENGTH = 1500;
-/** After so many new rows the oldest are deleted, if there are too many. */
+/** The number of new rows after which the oldest rows are deleted, if there are too many. */
 const TRIM_AFTER_ROWS = 50;
 
 interface Waiting extends Observation {

@@ -1,6 +1,6 @@
 const MINUTE_MS = 60_000;
 
-/** So many keys of each limit and so many attempts are remembered. The oldest are forgotten. */
+/** The maximum number of keys of each limit, and of attempts, in memory. The oldest are forgotten. */
 const MAX_REMEMBERED = 5000;
 
 /** How many can be taken at once, and how many more each minute. */

@@ -1,4 +1,4 @@
-/** So many attempts in so many seconds. */
+/** A limit: the number of attempts allowed in a number of seconds. */
 export interface LimitSize {
   attempts: number;
   seconds: number;
