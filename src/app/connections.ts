@@ -15,7 +15,6 @@ import { createConnectionSignIn } from '../connections/sign-in/service.ts';
 import { createSignInSwitch } from '../connections/sign-in/switch.ts';
 import { createSync } from '../connections/sync/index.ts';
 import { createChoices } from '../connections/vault/choices.ts';
-import { removeAllConnections } from '../connections/vault/connection-store.ts';
 import { createConnectionUsage, createVault } from '../connections/vault/index.ts';
 import type { Database } from '../database/open.ts';
 import { assertSignedIn } from '../identity/accounts/sign-out-everywhere.ts';
@@ -111,8 +110,7 @@ export function createConnections(deps: ConnectionsDeps) {
       prepareRemoval: signInSwitch.prepareRemoval,
       notify,
     }),
-    prepareRevocation: revocation.prepareAll,
-    removeAll: removeAllConnections,
+    removeAll: revocation.removeAll,
     signIn,
     canSignInHere: (accountId: string) => canSignInHere(knex, accountId),
     signInSwitch,

@@ -151,7 +151,6 @@ export function createServices(deps: ServiceDeps) {
     stopClosing,
     removeAllCodes: secondFactor.removeAll,
     removeAllConnections: connections.removeAll,
-    prepareRevocation: connections.prepareRevocation,
     endConnectionSignIns: endSignIns,
     canSignInHere,
     revokeInvitationsBy,
@@ -200,7 +199,7 @@ export function createServices(deps: ServiceDeps) {
     notify,
     voidLinks,
     signOutEverywhere,
-    prepareRevocation: connections.prepareRevocation,
+    removeAllConnections: connections.removeAll,
     findClockFault: () => findClockFault(database),
   });
   const accountData = createAccountData({ knex, issuer, background, findAccount, assertSignedIn });

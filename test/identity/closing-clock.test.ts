@@ -13,7 +13,7 @@ test('no account is deleted by a server whose clock differs from the database', 
     knex,
     signOutEverywhere: async () => assert.fail(),
     notify: () => assert.fail(),
-    prepareRevocation: async () => () => undefined,
+    removeAllConnections: async () => ({ revoke: () => undefined }),
     findClockFault: async () => fault,
   });
   assert.equal(await closing.deleteClosed(), 0);

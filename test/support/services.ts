@@ -38,7 +38,7 @@ export function accountsWithoutRules(services: Services, { knex }: Database): Ac
     tryAttempt: limits.signIn.tryAttempt,
     notify,
     signOutEverywhere,
-    prepareRevocation: services.connections.prepareRevocation,
+    removeAllConnections: services.connections.removeAll,
     findClockFault: async () => undefined,
   });
 }

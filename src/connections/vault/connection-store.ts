@@ -3,6 +3,7 @@ import type { Driver } from '../../database/driver/contract.ts';
 import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statement-builders.ts';
 import { uuidv7 } from '../../kit/ids.ts';
+import { type CredentialRow, lockCredentials } from './credential-store.ts';
 
 const TABLE = 'T_user_providers';
 
@@ -215,6 +216,19 @@ export async function deleteConnection(
   return (await trx(TABLE).where({ id: owner.id, account_id: owner.accountId }).delete()) > 0;
 }
 
-/** Deletes every connection of an account. @returns how many there were */
-export const removeAllConnections = (trx: Knex.Transaction, accountId: string): Promise<number> =>
-  trx(TABLE).where({ account_id: accountId }).delete();
+/**
+ * Deletes every connection of an account, whose row the caller has locked: so none is added before the end of the transaction.
+ * @returns how many there were, and their credentials as they were last: another server may just have refreshed one
+ */
+export async function deleteAllConnections(
+  trx: Knex.Transaction,
+  accountId: string,
+): Promise<{ count: number; credentials: CredentialRow[] }> {
+  const connections: Pick<Row, 'id' | 'account_id' | 'provider'>[] = await trx(TABLE)
+    .where({ account_id: accountId })
+    .forUpdate()
+    .select('id', 'account_id', 'provider');
+  const credentials = await lockCredentials(trx, connections);
+  await trx(TABLE).where({ account_id: accountId }).delete();
+  return { count: connections.length, credentials };
+}

@@ -88,6 +88,23 @@ export async function readCredential(
     | undefined;
 }
 
+/** @returns the active credentials of these connections, locked: a refresh that is being stored is waited for */
+export async function lockCredentials(
+  trx: Knex.Transaction,
+  connections: { id: string; account_id: string; provider: string }[],
+): Promise<CredentialRow[]> {
+  const byId = new Map(connections.map((one) => [one.id, one]));
+  const rows: Omit<CredentialRow, 'account_id' | 'provider'>[] = await trx(TABLE)
+    .whereIn('active_slot', [...byId.keys()])
+    .forUpdate()
+    .select('id', 'user_provider_id', 'access_token_sealed', 'refresh_token_sealed', 'token_type', 'scope')
+    .select('expires_at', 'refresh_due_at', 'failed_refreshes', 'version');
+  return rows.flatMap((row) => {
+    const connection = byId.get(row.user_provider_id);
+    return connection ? [{ ...row, account_id: connection.account_id, provider: connection.provider }] : [];
+  });
+}
+
 /** @throws Error when a token was changed or moved, or its key is not in LATCHKEY_SECRETS */
 export function openCredential(row: CredentialRow, secrets: Pick<Secrets, 'open'>): VaultCredential {
   const place = { id: row.id, connectionId: row.user_provider_id, accountId: row.account_id };

@@ -11,6 +11,7 @@ import {
   addOrLock,
   type CallableConnection,
   type Connection,
+  deleteAllConnections,
   deleteConnection,
   findFirstConnection,
   listConnections,
@@ -168,6 +169,22 @@ export function createVault({ knex, driver, secrets }: VaultDeps) {
     /** Seals every credential with the newest key. Resumable. */
     reseal: (onProgress: Parameters<typeof resealCredentials>[2]): Promise<Resealed> =>
       resealCredentials(knex, secrets, onProgress),
+
+    /**
+     * Deletes every connection of an account and destroys their credentials.
+     * @returns how many there were, and what they were, with `credential` unset if it does not open
+     */
+    async removeAll(trx: Knex.Transaction, accountId: string) {
+      const { count, credentials } = await deleteAllConnections(trx, accountId);
+      const opened = credentials.map((row) => {
+        try {
+          return { service: row.provider, credential: openCredential(row, secrets) };
+        } catch {
+          return { service: row.provider, credential: undefined };
+        }
+      });
+      return { count, removed: opened };
+    },
 
     /**
      * Deletes a connection and destroys its credentials.

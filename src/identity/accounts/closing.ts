@@ -15,10 +15,10 @@ export interface ClosingDeps {
   /** Mails the owner of the account, after the response. */
   notify(accountId: string, event: 'account_closing' | 'account_kept'): void;
   /**
-   * Reads what has to be ended at other services, before it is deleted here.
-   * @returns what ends it there: called once the account is deleted
+   * Deletes the connections of an account to other services, and destroys their credentials.
+   * @returns what revokes them there: called once the account is deleted
    */
-  prepareRevocation(accountId: string): Promise<() => void>;
+  removeAllConnections(trx: Knex.Transaction, accountId: string): Promise<{ revoke(): void }>;
   /** Compares this clock with the database's. @returns a sentence if they differ */
   findClockFault(): Promise<string | undefined>;
 }
@@ -36,13 +36,13 @@ export function createClosing(deps: ClosingDeps) {
   const { knex, signOutEverywhere, notify, findClockFault } = deps;
 
   async function deleteOne(accountId: string): Promise<boolean> {
-    const revoke = await deps.prepareRevocation(accountId);
     try {
-      await inTransaction(knex, async (trx) => {
+      const { revoke } = await inTransaction(knex, async (trx) => {
         // Another server may be deleting it: its username would be reserved twice.
         if (!(await lockAccount(trx, { id: accountId }))) throw KEPT;
         const account = await findAccount(trx, { id: accountId });
         await reserveClosedUsernames(trx, accountId);
+        const connections = await deps.removeAllConnections(trx, accountId);
         if (!(await deleteDue(trx, accountId))) throw KEPT;
         const details = { id: accountId, closed_by_owner: true };
         await recordEventIn(trx, {
@@ -51,6 +51,7 @@ export function createClosing(deps: ClosingDeps) {
           target: account?.username,
           details,
         });
+        return connections;
       });
       revoke();
       return true;

@@ -43,10 +43,10 @@ export interface AccountServiceDeps extends Profiles {
   voidLinks(trx: Knex.Transaction, accountId: string): Promise<void>;
   signOutEverywhere: SignOutEverywhere;
   /**
-   * Reads what has to be ended at other services, before it is deleted here.
-   * @returns what ends it there: called once the account is deleted
+   * Deletes the connections of an account to other services, and destroys their credentials.
+   * @returns what revokes them there: called once the account is deleted
    */
-  prepareRevocation(accountId: string): Promise<() => void>;
+  removeAllConnections(trx: Knex.Transaction, accountId: string): Promise<{ revoke(): void }>;
 }
 
 /** A username as somebody typed it, or an id: a form names the account of its page by id, because a username can change hands. */
@@ -226,9 +226,9 @@ export function createAccountService(deps: AccountServiceDeps) {
      * @throws LatchkeyError not_found
      */
     async delete(actor: Actor, username: string): Promise<Account> {
-      const found = await findAccount(knex, { username: normalise(username) });
-      const revoke = found && (await deps.prepareRevocation(found.id));
+      let revoke = () => {};
       const deleted = await change(actor, username, async (trx, account) => {
+        ({ revoke } = await deps.removeAllConnections(trx, account.id));
         await deleteAccount(trx, account.id);
         await recordEventIn(trx, {
           action: 'account.deleted',
@@ -238,7 +238,7 @@ export function createAccountService(deps: AccountServiceDeps) {
         });
         return account;
       });
-      if (found?.id === deleted.id) revoke?.();
+      revoke();
       return deleted;
     },
   };

@@ -37,11 +37,6 @@ export interface PasswordResetDeps {
   signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Mails the owner of the account, after the response. */
   notify(accountId: string, event: 'password_reset'): void;
-  /**
-   * Reads what is to be revoked at the services where the account is connected.
-   * @returns what revokes it, after the response: called once the connections are deleted
-   */
-  prepareRevocation(accountId: string): Promise<() => void>;
   /** Ends everything of an account that was set up before anybody had shown its mailbox. */
   endEarlierCredentials: EndEarlierCredentials;
   /** Whether the policy lets a confirmed mailbox open this account, which has no password. */
@@ -133,8 +128,7 @@ export function createPasswordReset(deps: PasswordResetDeps) {
       const found = await findLink(knex, token, 'reset_password');
       if (!found) throw linkExpired();
       const passwordHash = await deps.hashPassword(password);
-      const revoke = await deps.prepareRevocation(found.accountId);
-      const reset = async (trx: Knex.Transaction): Promise<boolean> => {
+      const reset = async (trx: Knex.Transaction) => {
         // First: a sign-in with the old password that is committed before this point is ended below.
         await deps.setPassword(trx, found.accountId, passwordHash);
         // Until the link is used up, the account could get another address, which this mailbox does not show.
@@ -145,13 +139,14 @@ export function createPasswordReset(deps: PasswordResetDeps) {
         const isFirst =
           (await deps.confirmEmail(trx, accountId, email)) ||
           (await deps.confirmRequestedEmail(trx, accountId, email));
-        if (isFirst) await deps.endEarlierCredentials(trx, accountId, origin);
-        else await deps.signOutEverywhere(trx, accountId);
+        const ended = isFirst ? await deps.endEarlierCredentials(trx, accountId, origin) : undefined;
+        if (!ended) await deps.signOutEverywhere(trx, accountId);
         await recordEventIn(trx, { action: 'reset.done', accountId }, origin);
-        return isFirst;
+        return ended;
       };
       try {
-        if (await inTransaction(knex, reset)) revoke();
+        const ended = await inTransaction(knex, reset);
+        ended?.revoke();
       } catch (error) {
         throw isDuplicate(error) ? linkExpired() : error;
       }
