@@ -33,21 +33,22 @@ export function keepUntrustedErrors(provider: Provider): void {
 
 /**
  * What the page of an error that is kept here says of the application, and a link by which its user goes on all the same. It
- * names the host.
+ * names the host, and is no button: nobody should follow it because it is what the page offers.
  * @returns undefined for other errors
  */
 export function describeUntrusted(
   { oidc }: KoaContextWithOIDC,
   answer: object,
   error: Error,
-): { lede: string; back: { url: string; label: string } | undefined } | undefined {
+): { lede: string; back: { url: string; label: string; isQuiet: true } | undefined } | undefined {
   if (!refused.has(error) || error instanceof errors.InvalidRedirectUri) return undefined;
-  const lede = 'The people who run this server have not checked the application that sent you here.';
+  const lede =
+    'The people who run this server have not checked the application that sent you here. If you did not open it yourself, close this page.';
   const { redirect_uri: uri, response_mode: mode = 'query' } = oidc.params ?? {};
   const target = URL.parse(String(uri));
   // Other modes need more than a link, and other schemes may start any program.
   if (!target || isPrivateUse(target.href) || mode !== 'query') return { lede, back: undefined };
   for (const [name, value] of Object.entries({ ...answer, state: oidc.params?.state }))
     if (value !== undefined) target.searchParams.set(name, String(value));
-  return { lede, back: { url: target.href, label: `Go on to ${target.host}` } };
+  return { lede, back: { url: target.href, label: `Go on to ${target.host}`, isQuiet: true } };
 }

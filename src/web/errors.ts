@@ -38,11 +38,14 @@ function wayOn({ path, status }: Context): { url: string; label: string } | unde
   return status === 404 || status === 405 ? { url: '/', label: 'Go to the home page' } : undefined;
 }
 
+/** `isQuiet`: a link among the text, because the page does not advise it. */
+type Back = LatchkeyError['back'] & { isQuiet?: boolean };
+
 /** A page that says what happened and what to do next, with the id that finds the request in the log. */
 export function showError(
   ctx: Context,
   showPage: ShowPage,
-  words: { heading: string; lede: string; advice?: string; back?: LatchkeyError['back'] },
+  words: { heading: string; lede: string; advice?: string; back?: Back },
 ): void {
   showPage(ctx, 'error', {
     ...words,

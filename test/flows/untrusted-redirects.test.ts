@@ -48,7 +48,8 @@ describe('an application that has registered itself', () => {
       assert.deepEqual([response.status, response.headers.get('location')], [400, null]);
       const html = await response.text();
       assert.match(html, /have not checked the application/);
-      const link = /<a class="btn primary" href="([^"]+)">Go on to evil\.example</.exec(html)?.[1];
+      assert.doesNotMatch(html, /class="btn/);
+      const link = /<a class="act" href="([^"]+)">Go on to evil\.example</.exec(html)?.[1];
       assert.equal(link !== undefined, params.response_mode === undefined);
       if (link) assert.ok(URL.parse(link.replaceAll('&amp;', '&'))?.searchParams.get('error'));
       const scheme = await refusedAt(client, { redirect_uri: 'org.evil:/cb', ...params });
