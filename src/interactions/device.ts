@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { parseScopes } from '../access/scopes.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
@@ -97,6 +98,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
       csrf: forms.issue(ctx, 'device'),
       userCode: asShown(userCode),
       clientName: client.clientName ?? client.clientId,
+      isUnchecked: !isVetted(client),
       place: await deps.findPlace(device.ip ?? null),
       ip: device.ip,
       accountName: account?.username,

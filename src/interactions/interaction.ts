@@ -1,8 +1,10 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import type { Secrets } from '../kit/secrets.ts';
+import type { EngineClient } from '../oidc/clients/client-document.ts';
 import { findSealedRequest, rememberSealedRequest } from '../oidc/storage/visitor-requests.ts';
 import type { WayBackService } from '../oidc/way-back.ts';
 import { formExpired } from '../web/csrf.ts';
@@ -111,6 +113,7 @@ export function createInteractions({ provider, secrets, wayBack }: InteractionsD
         csrf,
         passkeys: { csrf, interaction: sealed ? `${action}#${sealed}` : action },
         clientName: client.clientName ?? client.clientId,
+        isUnchecked: !isVetted(client as unknown as EngineClient),
       };
     },
 
