@@ -2,7 +2,8 @@
  * How long the protocol's codes, tokens and pages are valid, where no setting changes it. Operators set the lifetimes of access
  * tokens, refresh tokens and sessions: LATCHKEY_ACCESS_TOKEN_TTL and its neighbours, with defaults in `config/settings.ts`.
  * A few lifetimes are with their subject: sign-ins without a browser (`ciba/configuration.ts`), identity assertions
- * (`id-jag/`), and applications that registered themselves (`registration/unused-registrations.ts`).
+ * (`id-jag/`), and applications that registered themselves (`registration/unused-registrations.ts`). Pushed requests are valid
+ * for a minute: the engine decides that.
  */
 
 /** ID tokens, and the longest lifetime of a JWT access token: a retired signing key stays published for tokens of this age. */

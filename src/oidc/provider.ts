@@ -15,6 +15,7 @@ import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
+import { allowsOrigin } from './cors.ts';
 import { completeDeviceFlow, readDeviceInfo, USER_CODE } from './device-flow.ts';
 import { forgiveEmptySecrets } from './empty-secrets.ts';
 import { acceptAudiences, completeClientKeys, tolerateFastClocks } from './engine/client-keys.ts';
@@ -47,9 +48,6 @@ import { refuseLargeRequests } from './stored-requests.ts';
 import { registerTokenExchange } from './token-exchange/exchange.ts';
 import { createAccessTokenLife, keepOfflineAccess, limitScopes } from './token-scope.ts';
 import { keepUntrustedErrors } from './untrusted-redirects.ts';
-
-/** A private-use scheme has the origin `null`, which any sandboxed page has too. */
-const originOf = (uri: string) => (/^https?:/.test(uri) ? URL.parse(uri)?.origin : undefined);
 
 function configuration(
   deps: EngineDeps,
@@ -109,8 +107,7 @@ function configuration(
     },
     extraClientMetadata: { properties: READ_METADATA, validator: deps.registration.checkMetadata },
     routes: { registration: REGISTRATION_PATH },
-    clientBasedCORS: (_ctx: unknown, origin: string, client: EngineClient) =>
-      client.cors_origins.includes(origin) || client.redirectUris.some((uri) => originOf(uri) === origin),
+    clientBasedCORS: allowsOrigin,
     cookies: {
       keys: secrets.cookieKeys,
       long: sessionCookie,

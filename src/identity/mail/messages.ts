@@ -41,8 +41,8 @@ interface LinkInput {
 }
 
 /**
- * Messages about passwords, passkeys, addresses and invitations. Notices about changes are in `security-notices.ts`, those
- * about connections in `connection-notices.ts`, and requests of applications in `sign-in-requests.ts`.
+ * Messages about passwords, passkeys and addresses. Notices about changes are in `security-notices.ts`, those about connections
+ * in `connection-notices.ts`, requests of applications in `sign-in-requests.ts`, and the invitation in `invitations/mail.ts`.
  */
 export const messages = {
   resetPassword: ({ issuer, username, token }: LinkInput): Message => ({
@@ -98,27 +98,4 @@ export const messages = {
     link: { label: 'Set a new password', url: `${issuer}/forgot` },
     closing: [NOT_YOU],
   }),
-
-  invitation: (input: {
-    url: string;
-    inviter: string | null;
-    label: string | null;
-    expiresAt: Date | null;
-  }): Message => ({
-    kind: 'invitation',
-    subject: 'You are invited',
-    lines: [
-      `${input.inviter === null ? 'The people who run this server have' : `${harmless(input.inviter)} has`} invited you to create an account.`,
-      ...(input.label === null ? [] : [`The invitation is for: ${harmless(input.label)}`]),
-    ],
-    link: { label: 'View the invitation', url: input.url },
-    closing: [
-      input.expiresAt === null
-        ? 'The invitation does not expire.'
-        : `You can use the invitation until ${toMinute(input.expiresAt)} UTC.`,
-      'If you do not know who sent this, you can ignore this message.',
-    ],
-  }),
 };
-
-const toMinute = (instant: Date) => instant.toISOString().slice(0, 16).replace('T', ' ');
