@@ -54,14 +54,16 @@ export function withCurrentSchema<T>(work: (database: Database, config: Config) 
 /** A command answers nobody before it ends, so it sends mail at once and waits for it. */
 function createForeground(): Background {
   const running: Promise<unknown>[] = [];
+  const run: Background['run'] = (_name, work) => {
+    running.push(
+      work().catch((error: Error) => {
+        printError(`The change was made, but no mail about it was sent: ${error.message}`);
+      }),
+    );
+  };
   return {
-    run(_name, work) {
-      running.push(
-        work().catch((error: Error) => {
-          printError(`The change was made, but no mail about it was sent: ${error.message}`);
-        }),
-      );
-    },
+    run,
+    runMail: run,
     async drain() {
       await Promise.all(running);
     },

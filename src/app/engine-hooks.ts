@@ -40,7 +40,7 @@ export function createEngineHooks(deps: {
     signInRequests: {
       findByHint: (hint) => findByHint(knex, hint),
       isClosing,
-      announce: (id, request) => background.run('sign_in_request', () => mailRequest(id, request)),
+      announce: (id, request) => background.runMail('sign_in_request', () => mailRequest(id, request)),
     },
     identityAssertions: {
       findTrustedIssuer: deps.trustedIssuers.find,

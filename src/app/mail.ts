@@ -41,9 +41,9 @@ export function createMail({ knex, config, background, fallbackMailer }: MailDep
     mail,
     /** Mails the owner of a connection that has to be made again. @param service its name on pages */
     notifyBroken: (accountId: string, service: string, code: string): void =>
-      background.run('connection_broken', () => mailBroken(accountId, service, code)),
+      background.runMail('connection_broken', () => mailBroken(accountId, service, code)),
     /** Mails the owner of an account that a way to sign in was added, changed, removed or used. */
     notify: (accountId: string, event: SecurityEvent, about?: NoticeDetails): void =>
-      background.run(event, () => mailNotice(accountId, event, about)),
+      background.runMail(event, () => mailNotice(accountId, event, about)),
   };
 }

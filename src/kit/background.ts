@@ -15,15 +15,14 @@ interface Job {
 export interface Background {
   /** Runs `work` a little later. An error is logged and reaches nobody else. */
   run(name: string, work: () => Promise<unknown>): void;
+  /** The same for work that may wait for the mail server: one that does not respond delays mail alone. */
+  runMail(name: string, work: () => Promise<unknown>): void;
   /** Starts all waiting work at once. @returns when it is done, or after `ms`; then the number of dropped jobs is logged */
   drain(ms: number): Promise<void>;
 }
 
-/**
- * Work that a response must not wait for, such as mail. It is kept in memory, so a process that is killed loses it. It
- * starts at a random moment, so that the time of the next response does not reveal whether there was any.
- */
-export function createBackground(log: Logger): Background {
+/** Jobs that share the places in which they run, and the limit on those that wait. */
+function createQueue(log: Logger) {
   const later = new Map<NodeJS.Timeout, Job>();
   const ready: Job[] = [];
   const running = new Set<Promise<void>>();
@@ -49,9 +48,12 @@ export function createBackground(log: Logger): Background {
   }
 
   return {
-    run(name, work) {
+    run(name: string, work: () => Promise<unknown>): void {
       // A mail server that does not respond must not fill the memory.
-      if (later.size + ready.length >= MAX_QUEUE_LENGTH) return log.error({ job: name, dropped: true });
+      if (later.size + ready.length >= MAX_QUEUE_LENGTH) {
+        log.error({ job: name, dropped: true });
+        return;
+      }
       const timer = setTimeout(
         () => {
           later.delete(timer);
@@ -62,17 +64,40 @@ export function createBackground(log: Logger): Background {
       );
       later.set(timer, { name, work });
     },
-    async drain(ms) {
+    startAll(): void {
       for (const [timer, job] of later) {
         clearTimeout(timer);
         ready.push(job);
       }
       later.clear();
       startReady();
+    },
+    listRunning: () => [...running],
+    countLeft: () => running.size + ready.length,
+  };
+}
+
+/**
+ * Work that a response must not wait for, such as mail. It is kept in memory, so a process that is killed loses it. It
+ * starts at a random moment, so that the time of the next response does not reveal whether there was any.
+ */
+export function createBackground(log: Logger): Background {
+  const mail = createQueue(log);
+  const other = createQueue(log);
+  const queues = [mail, other];
+  return {
+    run: other.run,
+    runMail: mail.run,
+    async drain(ms) {
       const end = sleep(ms, 'late', { ref: false });
-      while (running.size > 0) {
+      for (;;) {
+        // Jobs may add others: an archive that is ready is followed by a mail.
+        for (const queue of queues) queue.startAll();
+        const running = queues.flatMap((queue) => queue.listRunning());
+        if (running.length === 0) return;
         if ((await Promise.race([Promise.all(running), end])) !== 'late') continue;
-        log.error({ job: 'drain', dropped: running.size + ready.length });
+        const dropped = queues.reduce((sum, queue) => sum + queue.countLeft(), 0);
+        log.error({ job: 'drain', dropped });
         return;
       }
     },

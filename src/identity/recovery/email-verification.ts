@@ -75,7 +75,7 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
      * @param token of that link
      */
     mailVerificationLink(accountId: string, email: string, token: string): void {
-      background.run('welcome', async () => {
+      background.runMail('welcome', async () => {
         const account = await deps.findAccount(knex, { id: accountId, is_active: true });
         if (account) await mailLink(account, email, token);
       });
@@ -103,7 +103,7 @@ export function createEmailVerification(deps: EmailVerificationDeps) {
       });
       if (!token) return;
       if (account.email !== null && account.email !== email) deps.notify(accountId, 'email_change_requested');
-      background.run('change', () => mailLink(account, email, token));
+      background.runMail('change', () => mailLink(account, email, token));
     },
 
     /**

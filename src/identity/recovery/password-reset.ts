@@ -110,7 +110,7 @@ export function createPasswordReset(deps: PasswordResetDeps) {
      * @param email in its normal form
      */
     requestReset(email: string, origin?: Origin): void {
-      deps.background.run('reset', () => mailLinks(email, origin));
+      deps.background.runMail('reset', () => mailLinks(email, origin));
     },
 
     /** Does not use the link up. */
