@@ -13,7 +13,7 @@ const SOURCES = {
   username: { claim: 'preferred_username', scope: 'profile' },
   name: { claim: 'name', scope: 'profile' },
   email: { claim: 'email', scope: 'email' },
-  /** Only a confirmed address: the application sees no `email_verified` beside a claim of another name. */
+  /** A confirmed address only: the application sees no `email_verified` beside a claim of another name. */
   verified_email: { claim: 'email', scope: 'email' },
 } as const;
 type SourceName = keyof typeof SOURCES;

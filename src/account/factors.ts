@@ -39,7 +39,7 @@ export interface FactorPagesDeps {
 const APP = `${SECURITY}/app`;
 const CODES = `${SECURITY}/recovery-codes`;
 
-/** For the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
+/** What a page tells the browser, for the browser's own list of passkeys (Signal API, Web Authentication Level 3 section 5.1.10). */
 function signals(rpId: string, user: SignedInUser, keys: Credential[]): string {
   const userId = Buffer.from(user.accountId).toString('base64url');
   const { username: name } = user;

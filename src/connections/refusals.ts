@@ -73,7 +73,7 @@ export const upstreamUnreachable = (cause: unknown) =>
 export const upstreamTimeout = (cause: unknown) =>
   new LatchkeyError('gateway_timeout', 'upstream_timeout', 'The service did not answer in time.', { cause });
 
-/** Another request, perhaps of another server, refreshes the credential and is not done yet. */
+/** The error while another request, perhaps of another server, refreshes the credential. */
 export const refreshPending = () =>
   new LatchkeyError(
     'unavailable',

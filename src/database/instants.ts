@@ -9,7 +9,7 @@ export function toDate(value: unknown): Date {
   return value instanceof Date ? value : new Date(`${String(value).replace(' ', 'T')}Z`);
 }
 
-/** From seconds since 1970, as JWTs count (RFC 7519 section 2). */
+/** Converts seconds since 1970, as JWTs count (RFC 7519 section 2). */
 export function fromEpoch(seconds: number): Date {
   return new Date(seconds * 1000);
 }

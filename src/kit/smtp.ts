@@ -12,7 +12,7 @@ const MAX_STEP_MS = 10_000;
 const MAX_WHOLE_MS = 30_000;
 
 export interface Mail {
-  /** One address, without a name. */
+  /** The address of the recipient, without a name. */
   to: string;
   subject: string;
   text: string;

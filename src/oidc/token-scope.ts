@@ -98,7 +98,7 @@ export function keepOfflineAccess({ oidc }: { oidc: Oidc }): void {
   if (scope !== undefined && oidc.params) oidc.params.scope = scope;
 }
 
-/** Only spaces separate scopes, so that other characters are still refused. */
+/** Splits a scope at spaces only, so that other characters are still refused. */
 function parseSpaces(scope: string | undefined): string | undefined {
   return scope?.split(' ').filter(Boolean).join(' ') || undefined;
 }

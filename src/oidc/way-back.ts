@@ -8,7 +8,7 @@ import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { type ApplicationPages, startOf } from './clients/front-pages.ts';
 import { OWN_CLIENT_ID } from './clients/own-client.ts';
 
-/** Longer than any sign-in: the page may be opened again from the history a week later. */
+/** How long an application is remembered. This is longer than any sign-in: the page may be opened from the history a week later. */
 const REMEMBERED_MINUTES = 7 * 24 * 60;
 
 /** A link to the application that asked for a sign-in. */

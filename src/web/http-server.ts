@@ -12,7 +12,7 @@ import { isTooLong } from './body-limit.ts';
 import { STRICT_TRANSPORT_SECURITY } from './security-headers.ts';
 
 const MAX_HEADER_BYTES = 16_384;
-/** A client has so long for the headers of a request, and for all of it. */
+/** How long a client has for the headers of a request, and for all of it. */
 const MAX_HEADERS_MS = 10_000;
 const MAX_REQUEST_MS = 30_000;
 

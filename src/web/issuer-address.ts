@@ -6,7 +6,7 @@ import { findRoute } from './routes.ts';
 
 /** A browser that asks again within this time was redirected to where it already is. */
 const REPEAT_MS = 5000;
-/** For so long, a host counts as one that a proxy makes up. */
+/** How long a host counts as one that a proxy makes up. */
 const REMEMBER_MS = 600_000;
 const MAX_REMEMBERED = 1000;
 

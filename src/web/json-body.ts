@@ -37,7 +37,7 @@ export async function readBody(ctx: Context, limit: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** More than our pages send. A deeper document could overflow the stack of a recursive parser or validator. */
+/** How deep JSON may be nested. Our pages send less, and a deeper document could overflow the stack of a recursive parser or validator. */
 const MAX_DEPTH = 12;
 
 /** Whether services can work with a value, and every database can store its texts. */

@@ -14,7 +14,7 @@ interface KeptForm {
   fields: Record<string, string>;
 }
 
-/** It is offered to its user on a separate page, as one button. */
+/** The action is offered to its user on a separate page, as one button. */
 interface PendingAction extends KeptForm {
   /** What it does, as the end of "Confirm it is you to …". */
   purpose: string;

@@ -6,7 +6,7 @@ export interface RefreshFailure {
   code: string;
   /** The status and the error code of the service. Nothing else that it said, which may repeat secrets of the request. */
   message: string;
-  /** Only the person can mend it, by connecting again. */
+  /** Whether only the person can mend it, by connecting again. */
   isPermanent: boolean;
   /** Seconds after which the service allows another try. */
   retryAfter?: number | undefined;

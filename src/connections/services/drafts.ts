@@ -24,7 +24,7 @@ export interface NewService {
 interface DraftDeps {
   /** Whether URLs may use http and lead into private networks. */
   allowPrivate: boolean;
-  /** For the metadata that an issuer publishes. */
+  /** Fetches the metadata that an issuer publishes. */
   fetch: GuardedFetch;
 }
 

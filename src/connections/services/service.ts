@@ -34,7 +34,7 @@ export interface ConnectionServicesDeps {
   issuer: string;
   /** Whether URLs may use http and lead into private networks. */
   allowPrivate: boolean;
-  /** For the metadata that an issuer publishes. */
+  /** Fetches the metadata that an issuer publishes. */
   fetch: GuardedFetch;
 }
 

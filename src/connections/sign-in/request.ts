@@ -1,6 +1,6 @@
 import type { Service } from '../services/service-config.ts';
 
-/** These say who the person is, and give no access to their data. */
+/** Scopes that say who the person is, and give no access to their data. */
 const IDENTITY_SCOPES = ['openid', 'email', 'profile'];
 
 /**

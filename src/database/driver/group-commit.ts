@@ -112,7 +112,7 @@ export function groupCommit(options: Grouping<Write[], string | undefined>): Dri
     });
 }
 
-/** On a server units also share the INSERTs that are alike. @param run does all of the steps or none */
+/** Commits units together. On a database server they also share INSERTs of the same statement. @param run does all of the steps or none */
 export function commitSteps(
   engine: Engine,
   run: (steps: [Step, ...Step[]]) => Promise<unknown>,

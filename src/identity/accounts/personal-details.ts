@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { visibleText } from '../../kit/text.ts';
 
-/** Only https and http: an application may show the address as a link. */
+/** A web address, with https or http only: an application may show the address as a link. */
 const webAddress = (what: string) =>
   visibleText(what, 1000).refine(
     (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),

@@ -39,7 +39,7 @@ const tooManyPixels = () => {
   });
 };
 
-/** One at a time: each takes memory by its pixels. */
+/** Pictures are encoded one at a time: each takes memory by its pixels. */
 let queue: Promise<unknown> = Promise.resolve();
 
 function inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -47,7 +47,7 @@ export function createAuthority(deps: AuthorityDeps) {
       );
     },
 
-    /** Only administrators with full access see the set-up link. @throws LatchkeyError not_found for others */
+    /** Hides the set-up link from everyone but administrators with full access. @throws LatchkeyError not_found for others */
     checkVisible(id: string, actorScopes: string[]): void {
       if (id === SET_UP_ID && !actorScopes.includes('*:*')) throw invitationNotFound(id);
     },

@@ -53,7 +53,7 @@ export const messages = {
     closing: [ONE_HOUR, NOT_YOU],
   }),
 
-  /** To the address of an account that nobody has confirmed: somebody else may have created it with this address. */
+  /** Goes to an address that nobody has confirmed: somebody else may have created it with this address. */
   takeOver: ({ issuer, username, token }: LinkInput): Message => ({
     kind: 'reset',
     subject: 'Set a new password',
@@ -87,7 +87,7 @@ export const messages = {
     ],
   }),
 
-  /** To the owner of an address that somebody else entered, who does not learn that it belongs to an account. */
+  /** Goes to the owner of an address that somebody else entered. The other person does not learn that it belongs to an account. */
   addressKnown: ({ issuer }: { issuer: string }): Message => ({
     kind: 'known',
     subject: 'You already have an account',

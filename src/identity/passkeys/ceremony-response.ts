@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LatchkeyError } from '../../kit/errors.ts';
 
-/** Longer than the response of any authenticator, attestation certificates included. */
+/** The longest object that is read. No authenticator's response is longer, attestation certificates included. */
 const MAX_OBJECT_LENGTH = 16_384;
 const base64url = (maximum: number) =>
   z

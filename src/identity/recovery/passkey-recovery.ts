@@ -46,7 +46,7 @@ export interface RecoveryLinkOwner extends LinkOwner {
   needsRecoveryCode: boolean;
 }
 
-/** For a user whose recovery code was wrong. */
+/** The error for a user whose recovery code was wrong. */
 export const recoveryCodeWrong = () =>
   new LatchkeyError(
     'unauthenticated',

@@ -2,7 +2,7 @@ import Bowser from 'bowser';
 
 const MAX_NAME_LENGTH = 40;
 
-/** Only letters, digits and plain punctuation: for an unknown program, the parser returns a piece of what it sent. */
+/** Keeps only letters, digits and plain punctuation: for an unknown program, the parser returns a piece of what it sent. */
 const clean = (name: string | undefined) =>
   name?.replaceAll(/[^\p{L}\p{N} ._+/-]/gu, '').slice(0, MAX_NAME_LENGTH);
 

@@ -30,7 +30,7 @@ function trimValue(text: string): string {
   return backslashes % 2 === 0 ? trimmed : text.trimStart().slice(0, trimmed.length + 1);
 }
 
-/** One expression for type and value would take minutes for a value of a thousand spaces, which a certificate can have. */
+/** Splits an attribute into type and value. One regular expression for both would take minutes for a thousand spaces, which a certificate can have. */
 function parseAttribute(text: string): Attribute | undefined {
   const end = text.indexOf('=');
   const type = text.slice(0, Math.max(0, end)).trim().toUpperCase();

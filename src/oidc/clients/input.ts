@@ -54,7 +54,7 @@ const refreshOverlap = z
 
 const grantTypes = z.array(z.enum(GRANT_TYPES, `A grant type is one of ${GRANT_TYPES.join(', ')}`));
 
-/** It has no `:` (HTTP Basic ends the client_id there), and nothing that a URL would have to escape. */
+/** A client_id. It has no `:` (HTTP Basic ends the client_id there), and nothing that a URL would have to escape. */
 const clientId = z
   .string()
   .regex(
@@ -98,7 +98,7 @@ const loginAddress = webAddress.refine(
   'An initiate_login_uri begins with https://',
 );
 
-/** It begins with https:// (CIBA Core section 4). */
+/** Where the application is pinged. The address begins with https:// (CIBA Core section 4). */
 const cibaNotificationUri = webAddress.refine(
   (address) => address.startsWith('https:'),
   'A CIBA notification address begins with https://',

@@ -14,7 +14,7 @@ const MAX_WRITTEN_AT_ONCE = 200;
 export function createClientUsage(knex: Knex, registrationTtl: number) {
   const used = new Set<string>();
   return {
-    /** To be called when a client was given a code or a token. */
+    /** Notes that a client was given a code or a token. */
     recordUse(clientId: string): void {
       used.add(clientId);
     },

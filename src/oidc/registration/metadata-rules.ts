@@ -72,7 +72,7 @@ function toMetadataError(error: unknown): Error {
   return new errors.InvalidClientMetadata(description);
 }
 
-/** The longest metadata, in characters as stored. Anyone can register so much (`who-may-register.ts`), and it stays for a week. */
+/** The longest metadata, in characters as stored. It is bounded because anyone can register an application (`who-may-register.ts`), which stays for a week. */
 const MAX_METADATA_LENGTH = 4096;
 
 /** @throws LatchkeyError invalid_input */

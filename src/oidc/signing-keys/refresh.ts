@@ -27,7 +27,7 @@ export function createKeyRefresh(
     if (changed) replaceSigningKeys(provider, changed);
   }
 
-  /** One at a time, so that the later of two never brings back what the earlier one has read. */
+  /** The refresh under way. They run one at a time, so that a later one never brings back what an earlier one has read. */
   function refresh(now?: Date): Promise<void> {
     running = running.catch(() => {}).then(() => read(now));
     return running;

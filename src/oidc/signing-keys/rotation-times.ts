@@ -15,7 +15,7 @@ const ROTATE_AFTER_MS = 90 * DAY_MS;
 const TOO_OLD_AFTER_MS = 100 * DAY_MS;
 /** After this time every server has read a new key. Clients fetch it by then too: jose's createRemoteJWKSet pauses 30 seconds between fetches. */
 const LOADED_AFTER_MS = MINUTE_MS;
-/** For how long a key is published before servers sign with it on their own. Clients may cache the JWKS for so long. */
+/** How long a key is published before servers sign with it on their own, and so how long clients may cache the JWKS. */
 const PUBLISH_BEFORE_MS = DAY_MS;
 /** How long a retired key is published: until its last token has expired, and 30 minutes more for late servers and wrong clocks. */
 const PUBLISH_AFTER_MS = SIGNED_TOKEN_TTL_SECONDS * 1000 + 30 * MINUTE_MS;

@@ -117,7 +117,7 @@ export class Adapter {
     return payload;
   }
 
-  /** Only sessions are found by uid, and they have their own adapter. */
+  /** Finds nothing: only sessions are found by uid, and they have their own adapter. */
   async findByUid(): Promise<undefined> {}
 
   async upsert(id: string, payload: Payload): Promise<void> {

@@ -39,7 +39,7 @@ const INSERT = insertInto(TABLE, [
   'is_active',
 ]);
 
-/** Only while the row has the id that it was read with: a request under way must not bring back an earlier id. */
+/** Updates the row only while it has the id that it was read with: a request under way must not bring back an earlier id. */
 const AS_READ = sql`uid = ${'uid'} AND token_hash = ${'read_hash'} AND is_active = true`;
 const CHANGE = update(TABLE, { set: CHANGED, where: AS_READ });
 const CHANGE_AND_MERGE = update(TABLE, {

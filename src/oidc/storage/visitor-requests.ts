@@ -41,9 +41,9 @@ export function findSealedRequest(unit: UnitOfWork, uid: string): string | undef
   return unit.memory.get(presentedKey(uid)) as string | undefined;
 }
 
-/** Longer requests are refused before they come here (request-size.ts). A cookie has 4,096 bytes at most, with its name. */
+/** The longest value of the cookie, which has 4,096 bytes at most with its name. `request-size.ts` refuses longer requests earlier. */
 const MAX_SEALED_LENGTH = 4000;
-/** Longer JSON is compressed, because it would be too long when sealed. Most is shorter, and compressing costs CPU. */
+/** The longest JSON that is stored as it is. Longer JSON is compressed, because it would be too long when sealed. Most is shorter, and compressing costs CPU. */
 const MAX_PLAIN_BYTES = 2800;
 
 const pack = (json: string) => (Buffer.byteLength(json) > MAX_PLAIN_BYTES ? deflateSync(json) : json);

@@ -10,7 +10,7 @@ type Query = Parameters<Traces['listSince']>[0];
 const POLL_MS = 1000;
 /** Each server writes with the time of its own clock, so a row may appear behind the newest one. */
 const OVERLAP_MS = 10_000;
-/** An attempt that has not gone on for so long is forgotten. */
+/** How long an attempt without a new step is remembered. */
 const FORGET_MS = 900_000;
 
 /** What was printed of an attempt that may go on. */

@@ -143,7 +143,7 @@ function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
   return { ...found, steps: [stepAt(name)], outcome: 'connected', begins: found.codeId === undefined };
 }
 
-/** So many addresses and tokens are remembered. The oldest are forgotten. */
+/** How many addresses and tokens are remembered. The oldest are forgotten. */
 const MAX_REMEMBERED = 2000;
 const HINT_LIFETIME_MS = 600_000;
 /** A token that is older was used before, or its story is no longer of interest. */

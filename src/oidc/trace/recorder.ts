@@ -66,7 +66,7 @@ export function createRecorder(knex: Knex) {
   let waiting: Waiting[] = [];
   let rowsSinceTrim = TRIM_AFTER_ROWS;
 
-  /** One that is not written decides nothing about the rest of its attempt. */
+  /** Decides about the beginning of an attempt. A beginning that is not written decides nothing about the rest. */
   function decideBeginning(one: Waiting): Waiting | undefined {
     // Anyone can register any number of applications.
     const step = one.steps.at(-1)?.step;

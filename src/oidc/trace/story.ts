@@ -41,9 +41,9 @@ export interface Story {
 }
 
 const CODE_MS = FIXED_TTL.AuthorizationCode * 1000;
-/** After so long without an answer, a page of ours counts as left. */
+/** How long a page of ours may stay without an answer. After that it counts as left. */
 const PAGE_MS = 600_000;
-/** An application that was registered at most so long before its attempt probably registered itself for it. */
+/** How old a registration may be to count as part of the attempt: the application probably registered itself for it. */
 const NEW_MS = 3_600_000;
 
 export const STEP_NAMES: Record<StepName, string> = {

@@ -3,13 +3,13 @@ import { uuidv7 } from '../../kit/ids.ts';
 import { TRACE_LIFETIME_MS } from './lifetime.ts';
 
 const TABLE = 'T_unrecorded_requests';
-/** A server counts for so long in one row. The sum of a day is off by at most so much. */
+/** How long a server counts in one row. The sum of a day may be off by as much. */
 const ROW_MS = 900_000;
 
 /** Refused requests, failed sign-ins among them, that were not recorded because there were too many. */
 export interface Unrecorded {
   from_registered: number;
-  /** They named no application that is registered. */
+  /** Requests that named no registered application. */
   from_unknown: number;
 }
 
