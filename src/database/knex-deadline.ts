@@ -13,6 +13,8 @@ interface Connection {
   end(): unknown;
   /** Set, Knex does not use the connection again. */
   __knex__disposed?: unknown;
+  /** It was closed because a statement missed its deadline. */
+  isGivenUp?: boolean;
   /** When it last answered, as `performance.now()` counts. */
   answeredAt?: number;
 }
@@ -66,6 +68,8 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () =>
     override _query(connection: Connection, query: Query): Promise<unknown> {
       // A pooler may give the transaction a connection with other settings than ours.
       if (name === 'postgres' && query.sql === 'BEGIN;') query.sql = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
+      // The server rolls back when a connection is closed. Knex would report that this one is closed, and not why.
+      if (connection.isGivenUp && query.sql === 'ROLLBACK') return Promise.resolve(query);
       const work = super._query(connection, query).finally(() => {
         connection.answeredAt = performance.now();
       });
@@ -73,6 +77,7 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () =>
       return withDeadline(work, () => {
         lostAt = performance.now();
         connection.__knex__disposed = true;
+        connection.isGivenUp = true;
         if (connection.destroy) connection.destroy();
         else connection.end();
       }).catch((error) => {
