@@ -1,4 +1,4 @@
-import { type DescribedDetail, describeDetails } from '../access/authorization-details.ts';
+import { type DescribedDetail, describeDetails } from '../access/authorization-detail-descriptions.ts';
 import { readDetails } from '../oidc/authorization-details.ts';
 import type { ConsentResourceDeps } from './consent-resources.ts';
 

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
-import { listTypes } from '../access/authorization-details.ts';
+import { listTypes } from '../access/authorization-detail-descriptions.ts';
 import {
   describeClaim,
   describeFixedClaim,

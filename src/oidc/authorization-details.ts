@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import type { AuthorizationDetail } from '../access/authorization-details.ts';
+import type { AuthorizationDetail } from '../access/authorization-detail-descriptions.ts';
 import { JWT_BEARER } from '../access/grant-type-names.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { acceptAuthorizationTypes } from './engine/requests.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { visibleText } from '../../kit/text.ts';
 import { displayNameField, emailField, passwordField, scopesField, usernameField } from '../fields.ts';
-import { detailFields, detailOptions } from './personal-details.ts';
+import { detailFields, detailOptions } from './personal-detail-fields.ts';
 import { THEMES } from './preferences.ts';
 import { isTimeZone } from './time-zones.ts';
 

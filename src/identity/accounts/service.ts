@@ -8,7 +8,7 @@ import { normalise } from '../fields.ts';
 import { findRequestedEmail, releaseEmail } from './email-store.ts';
 import { type AccountChange, type AccountInput, accountChange, accountInput } from './input.ts';
 import { keepAdministrator } from './last-administrator.ts';
-import { toDetailColumns } from './personal-details.ts';
+import { toDetailColumns } from './personal-detail-fields.ts';
 import { accountNotFound, describeFilter, type Profile, type Profiles } from './read-profile.ts';
 import { isReserved, reserveUsername } from './reserved-usernames.ts';
 import { revokeAccessTokens, type SignOutEverywhere } from './sign-out-everywhere.ts';

@@ -1,5 +1,9 @@
 import type { Provider } from 'oidc-provider';
-import { type DescribedDetail, describeDetails, listTypes } from '../../access/authorization-details.ts';
+import {
+  type DescribedDetail,
+  describeDetails,
+  listTypes,
+} from '../../access/authorization-detail-descriptions.ts';
 import { isBuiltIn, limitToCeiling, parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';

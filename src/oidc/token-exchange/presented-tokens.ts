@@ -1,5 +1,5 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import type { AuthorizationDetail } from '../../access/authorization-details.ts';
+import type { AuthorizationDetail } from '../../access/authorization-detail-descriptions.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import type { BoundToken } from '../engine/grants.ts';
 import { findSourceFamily, setSourceFamily } from '../storage/exchanged-tokens.ts';
