@@ -24,30 +24,5 @@ export function parseConnectionScope(scope: string): ConnectionScope | undefined
 export const isConnectionScope = (scope: string): boolean => scope.startsWith(GROUP);
 
 /** The name of a service where its display name is not known: `google` is Google. */
-const nameOf = (service: string) =>
+export const guessServiceName = (service: string) =>
   `${service.charAt(0).toUpperCase()}${service.slice(1).replaceAll('-', ' ')}`;
-
-/**
- * @param displayName of the service, if it is known
- * @returns the words on the consent page; undefined for every other scope
- */
-export function describeConnectionScope(scope: string, displayName?: string): string | undefined {
-  const parsed = parseConnectionScope(scope);
-  if (!parsed) return undefined;
-  const { service, access } = parsed;
-  const name = displayName ?? nameOf(service);
-  if (access === 'token')
-    return `Hold a key to the account that you connect at ${name}. It opens everything that you allow there, without going through this server`;
-  const verbs = access === 'read' ? 'See' : 'See, add, change and delete';
-  return `${verbs} your data at ${name}, with the account that you connect`;
-}
-
-/** @returns what an account with this scope may do, for a person who is invited; undefined for every other scope */
-export function describeConnectionGrant(scope: string): string | undefined {
-  const parsed = parseConnectionScope(scope);
-  if (!parsed) return undefined;
-  if (parsed.access === 'token')
-    return `Letting applications hold a key to your account at ${nameOf(parsed.service)}`;
-  const verbs = parsed.access === 'read' ? 'see' : 'see and change';
-  return `Letting applications ${verbs} your data at ${nameOf(parsed.service)}`;
-}

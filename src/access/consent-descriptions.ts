@@ -1,4 +1,4 @@
-import { describeConnectionScope } from './connection-scopes.ts';
+import { guessServiceName, parseConnectionScope } from './connection-scopes.ts';
 
 /**
  * What the consent page says about scopes. The words for `offline_access` are in the view `interactions/consent.ejs`, which has a
@@ -20,6 +20,21 @@ export const SCOPE_DESCRIPTIONS: Record<string, string> = {
 
 /** What every application gets that people sign in to, for the consent page. */
 export const SIGN_IN_DESCRIPTION = 'Know who you are when you sign in, and your roles in this application';
+
+/**
+ * @param displayName of the service, if it is known
+ * @returns what a scope for connected accounts lets an application do; undefined for every other scope
+ */
+export function describeConnectionScope(scope: string, displayName?: string): string | undefined {
+  const parsed = parseConnectionScope(scope);
+  if (!parsed) return undefined;
+  const { service, access } = parsed;
+  const name = displayName ?? guessServiceName(service);
+  if (access === 'token')
+    return `Hold a key to the account that you connect at ${name}. It opens everything that you allow there, without going through this server`;
+  const verbs = access === 'read' ? 'See' : 'See, add, change and delete';
+  return `${verbs} your data at ${name}, with the account that you connect`;
+}
 
 /** @returns what the scope lets an application do, for the consent page. For unknown scopes the name is taken apart */
 export function describeScope(scope: string): string {

@@ -1,4 +1,4 @@
-import { describeConnectionGrant } from './connection-scopes.ts';
+import { guessServiceName, parseConnectionScope } from './connection-scopes.ts';
 import { SCOPE_DESCRIPTIONS } from './consent-descriptions.ts';
 
 /**
@@ -15,6 +15,16 @@ const GRANT_DESCRIPTIONS: Record<string, string> = {
   phone: 'A phone number that applications may ask you for',
   offline_access: 'Staying signed in to applications',
 };
+
+/** @returns what an account with this scope may do, for a person who is invited; undefined for every other scope */
+function describeConnectionGrant(scope: string): string | undefined {
+  const parsed = parseConnectionScope(scope);
+  if (!parsed) return undefined;
+  if (parsed.access === 'token')
+    return `Letting applications hold a key to your account at ${guessServiceName(parsed.service)}`;
+  const verbs = parsed.access === 'read' ? 'see' : 'see and change';
+  return `Letting applications ${verbs} your data at ${guessServiceName(parsed.service)}`;
+}
 
 /** @returns what an account with this scope may do, for a person who is invited */
 export function describeGrant(scope: string): string {

@@ -35,7 +35,7 @@ export const PERSONAL_DETAILS = [
 ] as const satisfies (keyof PersonalDetails)[];
 
 /** @param row of T_accounts, or what was just written there */
-export const readDetails = (
+export const readPersonalDetails = (
   row: Partial<Record<keyof PersonalDetails, string | null | undefined>>,
 ): PersonalDetails => ({
   middle_name: row.middle_name ?? null,

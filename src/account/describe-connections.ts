@@ -1,4 +1,5 @@
-import { describeConnectionScope, parseConnectionScope, tokenScopeOf } from '../access/connection-scopes.ts';
+import { parseConnectionScope, tokenScopeOf } from '../access/connection-scopes.ts';
+import { describeConnectionScope } from '../access/consent-descriptions.ts';
 import { describeMissingScopes, describeServiceScopes } from '../access/service-scope-descriptions.ts';
 import type { ConnectionUse } from '../connections/connect/uses.ts';
 import type { Service } from '../connections/services/service-config.ts';

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { PERSONAL_DETAILS, readDetails } from '../access/personal-details.ts';
+import { PERSONAL_DETAILS, readPersonalDetails } from '../access/personal-details.ts';
 import { limitToCeiling } from '../access/scopes.ts';
 import { MAX_PICTURE_MB } from '../config/picture-size.ts';
 import { currentUnit } from '../database/unit-of-work.ts';
@@ -78,7 +78,7 @@ export function createProfilePage(router: Router, deps: ProfilePageDeps): void {
     const { theme = '' } = await deps.findPreferences(user.accountId);
     const { username, name, given_name, family_name, locale, zoneinfo } = profile;
     const stored = { username, name, given_name, family_name, locale, zoneinfo, theme };
-    const typed: Record<string, string | null> = { ...stored, ...readDetails(profile), ...fields };
+    const typed: Record<string, string | null> = { ...stored, ...readPersonalDetails(profile), ...fields };
     deps.showPage(ctx, 'account/profile', {
       title: 'Profile',
       bodyClass: 'wide',

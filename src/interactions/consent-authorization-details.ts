@@ -1,5 +1,5 @@
 import { type DescribedDetail, describeDetails } from '../access/authorization-detail-descriptions.ts';
-import { readDetails } from '../oidc/authorization-details.ts';
+import { readAuthorizationDetails } from '../oidc/authorization-details.ts';
 import type { ConsentResourceDeps } from './consent-resources.ts';
 
 /**
@@ -11,5 +11,8 @@ export async function describeRequestedDetails(
   params: Record<string, unknown>,
 ): Promise<DescribedDetail[]> {
   const identifiers = [(params.resource ?? []) as string | string[]].flat();
-  return describeDetails(readDetails(params) ?? [], await Promise.all(identifiers.map(findResource)));
+  return describeDetails(
+    readAuthorizationDetails(params) ?? [],
+    await Promise.all(identifiers.map(findResource)),
+  );
 }

@@ -11,7 +11,7 @@ import { isVetted } from '../access/registered-via.ts';
 import { isBuiltIn, parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { recordEvent } from '../audit/index.ts';
 import { LatchkeyError } from '../kit/errors.ts';
-import { readDetails } from '../oidc/authorization-details.ts';
+import { readAuthorizationDetails } from '../oidc/authorization-details.ts';
 import { claimsToGrant } from '../oidc/claims.ts';
 import { grantedMappings } from '../oidc/client-claims.ts';
 import { type EngineClient, isDocumentUrl } from '../oidc/clients/client-document.ts';
@@ -185,7 +185,7 @@ export function createConsent(deps: ConsentDeps) {
       details: {
         scope: allowed.join(' '),
         claims: claims.join(' ') || undefined,
-        authorization_details: listTypes(readDetails(details.params)),
+        authorization_details: listTypes(readAuthorizationDetails(details.params)),
         resources: rest.resources.length > 0 ? resources : undefined,
       },
     });

@@ -25,7 +25,7 @@ function mayUse(client: EngineClient, type: string, params: Params): boolean {
 }
 
 /** @returns the details of an authorization request; undefined if it has none */
-export const readDetails = (params: {
+export const readAuthorizationDetails = (params: {
   authorization_details?: unknown;
 }): AuthorizationDetail[] | undefined =>
   typeof params.authorization_details === 'string' ? JSON.parse(params.authorization_details) : undefined;
@@ -87,7 +87,7 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
       if (identifier === undefined || !mayUse(client, detail.type, params)) continue;
       if (await findOwner(detail.type, [identifier])) allowed.push(detail);
     }
-    const named = readDetails(params ?? {});
+    const named = readAuthorizationDetails(params ?? {});
     if (!named) return allowed;
     if (named.every((one) => allowed.some((detail) => isDeepStrictEqual(one, detail)))) return named;
     throw new errors.InvalidAuthorizationDetails('authorization_details name more than was allowed');
@@ -99,7 +99,7 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
       types: {},
       // The user has just allowed them: the engine asks for consent whenever a request has authorization details.
       authorizationDetailsForGrantSource: async (ctx: KoaContextWithOIDC) =>
-        readDetails(ctx.oidc.params ?? {}),
+        readAuthorizationDetails(ctx.oidc.params ?? {}),
       authorizationDetailsForAccessToken: (
         ctx: KoaContextWithOIDC,
         token: Source,
@@ -107,7 +107,7 @@ export function createAuthorizationDetails({ findResource }: { findResource: Fin
       ): Promise<AuthorizationDetail[]> => {
         const { params } = ctx.oidc;
         // A service has no code or grant: what it asks for was validated by what its operator allows.
-        const granted = isForService(params) ? readDetails(params ?? {}) : source?.rar;
+        const granted = isForService(params) ? readAuthorizationDetails(params ?? {}) : source?.rar;
         return narrow(ctx, token.resourceServer?.identifier(), granted);
       },
       authorizationDetailsForIntrospection: async (_ctx: KoaContextWithOIDC, token: Source) => token.rar,

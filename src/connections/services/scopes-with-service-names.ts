@@ -1,4 +1,5 @@
-import { describeConnectionScope, parseConnectionScope } from '../../access/connection-scopes.ts';
+import { parseConnectionScope } from '../../access/connection-scopes.ts';
+import { describeConnectionScope } from '../../access/consent-descriptions.ts';
 
 /**
  * Adds words for scopes of connections, with the names that services have on pages.

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { readDetails } from '../../access/personal-details.ts';
+import { readPersonalDetails } from '../../access/personal-details.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
 import { inTransaction, isDuplicate } from '../../database/transaction.ts';
 import { invalidFields, refuse } from '../../kit/errors.ts';
@@ -95,7 +95,7 @@ export function createAccountService(deps: AccountServiceDeps) {
       const { emailVerified: email_verified } = parsed;
       if (email_verified && email === null)
         refuse('address_missing', 'Only an e-mail address can be confirmed. Add one.');
-      const details = readDetails(toDetailColumns(parsed));
+      const details = readPersonalDetails(toDetailColumns(parsed));
       const { phoneNumberVerified: phone_number_verified } = parsed;
       if (phone_number_verified && details.phone_number === null) refusePhone();
       const claims = {

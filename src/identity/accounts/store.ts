@@ -1,5 +1,9 @@
 import type { Knex } from 'knex';
-import { PERSONAL_DETAILS, type PersonalDetails, readDetails } from '../../access/personal-details.ts';
+import {
+  PERSONAL_DETAILS,
+  type PersonalDetails,
+  readPersonalDetails,
+} from '../../access/personal-details.ts';
 import { sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
@@ -68,7 +72,7 @@ function toAccount(row: AccountRow): Account {
     family_name: row.family_name,
     locale: row.locale,
     zoneinfo: row.zoneinfo,
-    ...readDetails(row),
+    ...readPersonalDetails(row),
     phone_number_verified: Boolean(row.phone_number_verified),
     scopes: JSON.parse(row.scopes),
     is_active: Boolean(row.is_active),
@@ -152,7 +156,7 @@ export async function insertAccount(
     family_name: account.family_name ?? null,
     locale: account.locale ?? null,
     zoneinfo: account.zoneinfo ?? null,
-    ...readDetails(account),
+    ...readPersonalDetails(account),
     phone_number_verified: account.phone_number_verified ?? false,
     auth_provider: 'native',
     scopes: JSON.stringify(scopes),

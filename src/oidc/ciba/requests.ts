@@ -9,7 +9,7 @@ import { recordEvent } from '../../audit/index.ts';
 import { toDate } from '../../database/instants.ts';
 import { LatchkeyError } from '../../kit/errors.ts';
 import type { Secrets } from '../../kit/secrets.ts';
-import { readDetails } from '../authorization-details.ts';
+import { readAuthorizationDetails } from '../authorization-details.ts';
 import { claimsToGrant, limitToApplication } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../resource-access.ts';
@@ -92,7 +92,7 @@ export function createSignInRequests(deps: SignInRequestDeps) {
       const scopes = allowed.filter((scope) => found.scopes.includes(scope));
       resources.push({ identifier, name: found.name, scopes: [RESOURCE_ITSELF, ...scopes] });
     }
-    const rar = readDetails(params);
+    const rar = readAuthorizationDetails(params);
     const request: SignInRequest = {
       id: row.id,
       clientId: client.clientId,

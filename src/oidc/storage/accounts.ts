@@ -1,4 +1,8 @@
-import { PERSONAL_DETAILS, type PersonalDetails, readDetails } from '../../access/personal-details.ts';
+import {
+  PERSONAL_DETAILS,
+  type PersonalDetails,
+  readPersonalDetails,
+} from '../../access/personal-details.ts';
 import { toDate } from '../../database/instants.ts';
 import { type Row, selectOne, sql } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
@@ -104,7 +108,7 @@ export async function findPersonalDetails(
   return unit.readOnce(`details:${id}`, async () => {
     const row = await unit.readOne(SELECT_DETAILS, { id });
     return {
-      ...readDetails((row ?? {}) as Partial<PersonalDetails>),
+      ...readPersonalDetails((row ?? {}) as Partial<PersonalDetails>),
       phone_number_verified: Boolean(row?.phone_number_verified),
     };
   });
