@@ -98,6 +98,7 @@ await serve(async (origin) => {
       ttl: TTL,
       secondFactor: { everyone: false, scopes: [], roles: [] },
       tokenEndpointAudience: false,
+      implicitGrant: false,
       mtlsUrl: undefined,
       trustProxy: 0,
       groupsClaim: 'groups',
@@ -118,7 +119,7 @@ await serve(async (origin) => {
     countReference: async () => {},
     findPairwiseSubject: (_sector, accountId) => accountId,
     registration: createRegistration({
-      config: { issuer: origin, registration: { documents: true } },
+      config: { issuer: origin, implicitGrant: false, registration: { documents: true } },
       driver: { readOne: async () => undefined, commit: fail, close: fail },
       secrets: createSecrets(SECRETS),
       limits: { metadataDocument: { countAttempt: async () => {} } },

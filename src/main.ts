@@ -37,6 +37,12 @@ async function start(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   for (const notice of [...config.notices, ...restrictFiles(config.databaseUrl)])
     log.warn({ event: 'configuration', notice });
+  if (config.implicitGrant)
+    log.warn({
+      event: 'configuration',
+      notice:
+        'LATCHKEY_IMPLICIT_GRANT is on: applications can get tokens in an address, which OAuth 2.1 has removed.',
+    });
   if (config.unknownVariables.length > 0) log.warn({ unknown_variables: config.unknownVariables });
   if (config.production) await requireDatabase(config.databaseUrl);
   const database = openDatabase(config.databaseUrl, config.databasePool);

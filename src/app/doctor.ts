@@ -10,7 +10,7 @@ import { describePoolerOrCluster } from '../database/pooler-or-cluster.ts';
 import { hasAdministrator } from '../identity/accounts/store.ts';
 import { createSecrets } from '../kit/secrets.ts';
 import { createMailer } from '../kit/smtp.ts';
-import { findWeaknesses } from '../oidc/clients/weaknesses.ts';
+import { findWeaknesses, listImplicitApplications } from '../oidc/clients/weaknesses.ts';
 import { createSigningKeys } from '../oidc/signing-keys/index.ts';
 import { describeHandOuts } from './doctor-handouts.ts';
 
@@ -104,6 +104,15 @@ async function checkPkce({ knex }: Database): Promise<string> {
   if (clients.length === 0) return 'on for every application';
   const names = clients.map(({ client_id, client_name }) => `${client_name} (${client_id})`);
   return `off for ${names.join(', ')}. Prefer: npx latchkey client update CLIENT_ID --pkce or-nonce`;
+}
+
+/** Names the applications that get tokens in the address of a browser, or could if the server had the setting. */
+async function describeImplicitGrant({ implicitGrant }: Config, { knex }: Database): Promise<string> {
+  const names = await listImplicitApplications(knex);
+  const users =
+    names.length > 0 ? `registered for ${names.join(', ')}` : 'no application is registered for it';
+  if (!implicitGrant) return `off; ${users}`;
+  return `on (LATCHKEY_IMPLICIT_GRANT), though OAuth 2.1 has removed it; ${users}`;
 }
 
 /** Reads the whole file, which takes about a second for each gigabyte. */
@@ -200,6 +209,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('usernames', () => checkUsernames(database)),
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
     await runCheck('pkce', () => checkPkce(database)),
+    await runCheck('implicit grant', () => describeImplicitGrant(config, database)),
     ...(await findWeakApplications(database)),
   );
   return findings;

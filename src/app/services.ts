@@ -88,7 +88,7 @@ export function createServices(deps: ServiceDeps) {
     findClockFault: () => findClockFault(database),
   });
   const scopeDescriptions = createScopeDescriptions(knex);
-  const clients = createClients({ knex, issuer, secrets, clientCertificates: config.clientCertificates });
+  const clients = createClients({ knex, issuer, secrets, settings: config });
   const clientUsage = createClientUsage(knex, config.registration.ttl);
   const consents = createConsents(knex);
   const trustedIssuers = createTrustedIssuers({ knex, driver, issuer });

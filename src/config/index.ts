@@ -174,6 +174,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       documents: values.LATCHKEY_METADATA_DOCUMENTS,
     },
     tokenEndpointAudience: values.LATCHKEY_TOKEN_ENDPOINT_AUDIENCE,
+    implicitGrant: values.LATCHKEY_IMPLICIT_GRANT,
     allowPrivateServices: values.LATCHKEY_ALLOW_PRIVATE_SERVICES,
     geoipFile,
     passkeys: {

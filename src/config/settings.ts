@@ -102,6 +102,7 @@ export const variables = z.object({
   LATCHKEY_REGISTRATION_TTL: wholeNumber(3600, 10 * YEAR_SECONDS).default(7_776_000),
   LATCHKEY_METADATA_DOCUMENTS: flag.default(true),
   LATCHKEY_TOKEN_ENDPOINT_AUDIENCE: flag.default(false),
+  LATCHKEY_IMPLICIT_GRANT: flag.default(false),
   LATCHKEY_ALLOW_PRIVATE_SERVICES: flag.default(false),
   LATCHKEY_GEOIP_FILE: z.string().optional(),
 });
@@ -173,6 +174,8 @@ export interface Config {
   };
   /** Whether the assertion of any client may have the token endpoint as its audience. */
   tokenEndpointAudience: boolean;
+  /** Whether applications can be registered for tokens from the authorization endpoint. */
+  implicitGrant: boolean;
   /** Whether requests to URLs of others may use http and private addresses. */
   allowPrivateServices: boolean;
   /** A database in the MaxMind DB format, for the places of sessions. Absolute. */

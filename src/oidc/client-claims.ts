@@ -2,6 +2,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { type ClaimMapping, type ClaimPlace, parseClaimMapping } from '../access/claim-mappings.ts';
 import { SCOPE_OF_CLAIM } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { isImplicit } from './clients/response-types.ts';
 import { changeReleasedClaims } from './engine/claims.ts';
 import type { EngineToken } from './engine/internals.ts';
 
@@ -41,11 +42,18 @@ function addMappedClaims(
   return Object.fromEntries([...kept, ...added.filter(([, value]) => value !== undefined)]);
 }
 
-/** Whether this is an ID token with no other claims about the user than those that the request names for it. */
-const hasOnlyRequested = (
+/**
+ * Whether this is an ID token with no other claims about the user than those that the request names for it. In an address, that
+ * is so beside each access token: the application asks at userinfo, and no history of a browser has the rest.
+ */
+function hasOnlyRequested(
   client: Pick<EngineClient, 'id_token_claims'>,
   ctx: KoaContextWithOIDC | undefined,
-) => client.id_token_claims === 'requested' && ctx?.oidc.route !== 'userinfo';
+): boolean {
+  const type = ctx?.oidc.params?.response_type;
+  if (isImplicit(type)) return type !== 'id_token';
+  return client.id_token_claims === 'requested' && ctx?.oidc.route !== 'userinfo';
+}
 
 /**
  * The claims that the request names for the ID token and whose scope was granted. The engine gives it those that were granted
@@ -53,9 +61,10 @@ const hasOnlyRequested = (
  */
 function namedClaims(available: Claims, scopes: Set<string>, ctx: KoaContextWithOIDC | undefined): Claims {
   const { AuthorizationCode, RefreshToken, DeviceCode } = ctx?.oidc.entities ?? {};
-  const { claims } = (AuthorizationCode ?? RefreshToken ?? DeviceCode ?? {}) as {
-    claims?: { id_token?: Record<string, unknown> };
-  };
+  // With the implicit grant, the request is the source.
+  const request = isImplicit(ctx?.oidc.params?.response_type) ? ctx?.oidc : undefined;
+  const source = AuthorizationCode ?? RefreshToken ?? DeviceCode ?? request ?? {};
+  const { claims } = source as { claims?: { id_token?: Record<string, unknown> } };
   const names = Object.keys(claims?.id_token ?? {}).filter((name) =>
     scopes.has(String(SCOPE_OF_CLAIM.get(name))),
   );

@@ -36,6 +36,7 @@ export interface EngineDeps {
     | 'ttl'
     | 'secondFactor'
     | 'tokenEndpointAudience'
+    | 'implicitGrant'
     | 'mtlsUrl'
     | 'groupsClaim'
   >;

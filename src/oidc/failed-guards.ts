@@ -5,6 +5,7 @@ import { type UnitOfWork, withUnit } from '../database/unit-of-work.ts';
 import { LatchkeyError } from '../kit/errors.ts';
 import { seeOther, toAddress } from '../web/respond.ts';
 import { findRoute } from '../web/routes.ts';
+import { defaultResponseMode } from './clients/response-types.ts';
 import { findResponseMode } from './engine/messages.ts';
 import { refuseToken } from './registration/who-may-register.ts';
 import { recordReplay } from './replays.ts';
@@ -67,7 +68,9 @@ async function refuseCode(
     iss: provider.issuer,
   };
   if (params?.state !== undefined) error.state = String(params.state);
-  const respond = findResponseMode(params?.response_mode as string | undefined);
+  const respond = findResponseMode(
+    (params?.response_mode as string | undefined) ?? defaultResponseMode(params?.response_type),
+  );
   await respond?.call(provider, ctx, String(params?.redirect_uri), error);
 }
 

@@ -14,6 +14,7 @@ import { giveClientClaims } from './client-claims.ts';
 import { ASSERTION_ALGS, AUTH_METHODS } from './clients/auth-methods.ts';
 import { type EngineClient, isDocumentUrl } from './clients/client-document.ts';
 import { isRegistered } from './clients/redirect-uris.ts';
+import { RESPONSE_TYPES } from './clients/response-types.ts';
 import { compareSecretsByDigest } from './compare-secrets.ts';
 import { allowsOrigin } from './cors.ts';
 import { completeDeviceFlow, readDeviceInfo, USER_CODE } from './device-flow.ts';
@@ -27,6 +28,7 @@ import { auditEngineEvents } from './events.ts';
 import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
 import { FIXED_TTL } from './fixed-lifetimes.ts';
 import { registerIdentityAssertions } from './id-jag/accept.ts';
+import { completeImplicitGrant } from './implicit-grant.ts';
 import { introspectJwts } from './introspected-jwts.ts';
 import { createIntrospectionPolicy } from './introspection.ts';
 import { pinIssuer } from './pin-issuer.ts';
@@ -70,7 +72,7 @@ function configuration(
     findAccount: (_ctx: unknown, accountId: string) => deps.findAccount(accountId),
     claims: { ...claimsByScope, openid: [...claimsByScope.openid, config.groupsClaim] },
     scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone'],
-    responseTypes: ['code'],
+    responseTypes: config.implicitGrant ? RESPONSE_TYPES : ['code'],
     subjectTypes: ['public', 'pairwise'],
     sectorIdentifierUriValidate: deps.registration.isSectorRead,
     pairwiseIdentifier: async (_ctx: unknown, accountId: string, client: { sectorIdentifier: string }) =>
@@ -223,6 +225,7 @@ export function createProvider(deps: EngineDeps): Provider {
   introspectJwts(provider, secrets);
   refuseUnstorableParameters(provider);
   limitScopes(provider);
+  completeImplicitGrant(provider);
   limitClaims(provider);
   giveClientClaims(provider);
   mintOrderedValues(provider);

@@ -1,6 +1,7 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { parseScopes } from '../access/scopes.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { isImplicit } from './clients/response-types.ts';
 
 /** Lifetimes in seconds (LATCHKEY_REFRESH_TOKEN_TTL and LATCHKEY_REFRESH_TOKEN_MAX_TTL, with defaults in `config/settings.ts`). */
 export interface RefreshTokenTtl {
@@ -89,6 +90,7 @@ export function createRefreshTokenRules(ttl: RefreshTokenTtl) {
     isSignInTooOld({ oidc }: KoaContextWithOIDC): boolean {
       const client = oidc.client as unknown as EngineClient;
       const authTime = oidc.session?.loginTs;
+      if (isImplicit(oidc.params?.response_type)) return false;
       if (authTime === undefined || !mayRefresh(client, [...oidc.requestParamOIDCScopes])) return false;
       return remaining({ authTime }, client) <= 0;
     },

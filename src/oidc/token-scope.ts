@@ -3,6 +3,7 @@ import { describesItself } from '../access/registered-via.ts';
 import { isBuiltIn, isLatchkeyScope, limitToCeiling, parseScopes } from '../access/scopes.ts';
 import { type EngineAccount, limitToApplication } from './claims.ts';
 import type { EngineClient } from './clients/client-document.ts';
+import { isImplicit } from './clients/response-types.ts';
 import {
   beforeAccessTokenSave,
   type EngineToken,
@@ -75,7 +76,9 @@ function completeAuthorizationScope(oidc: Oidc): void {
   const completed = completeRequestedScope(engineClient, parseSpaces(params.scope), params.resource);
   params.scope = completed;
   const requested = limitToApplication(engineClient, parseScopes(completed));
-  if (requested.includes(OFFLINE)) offlineScopes.set(oidc, requested.join(' '));
+  // OpenID Connect Core section 11: it counts only in requests for a code. A device sends no response type.
+  if (requested.includes(OFFLINE) && !isImplicit(params.response_type))
+    offlineScopes.set(oidc, requested.join(' '));
 }
 
 function completeTokenScope({ route, params, client }: Oidc): void {

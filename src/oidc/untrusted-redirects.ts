@@ -2,6 +2,7 @@ import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { isVetted } from '../access/registered-via.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { isLoopback, isPrivateUse } from './clients/redirect-uris.ts';
+import { defaultResponseMode } from './clients/response-types.ts';
 import { beforeErrorRedirect } from './engine/errors.ts';
 
 type RedirectedError = Parameters<Parameters<typeof beforeErrorRedirect>[1]>[1];
@@ -44,7 +45,8 @@ export function describeUntrusted(
   if (!refused.has(error) || error instanceof errors.InvalidRedirectUri) return undefined;
   const lede =
     'The people who run this server have not checked the application that sent you here. If you did not open it yourself, close this page.';
-  const { redirect_uri: uri, response_mode: mode = 'query' } = oidc.params ?? {};
+  const { redirect_uri: uri, response_mode, response_type } = oidc.params ?? {};
+  const mode = response_mode ?? defaultResponseMode(response_type);
   const target = URL.parse(String(uri));
   // Other modes need more than a link, and other schemes may start any program.
   if (!target || isPrivateUse(target.href) || mode !== 'query') return { lede, back: undefined };

@@ -80,6 +80,40 @@ describe('a form that leads to an application', { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  test('an application with the implicit grant gets its tokens in the fragment', async (t) => {
+    const server = await startServer(t, 'sqlite', { config: { implicitGrant: true } });
+    const person = await server.createAccount();
+    const client = await server.createClient({
+      redirectUris: ['https://fieldnotes.example/cb'],
+      grantTypes: ['implicit'],
+      responseTypes: ['id_token token'],
+    });
+    const { context, complaints } = await watch(await launch(t));
+    const page = await context.newPage();
+    const sent: string[] = [];
+    await page.route('https://fieldnotes.example/**', async (route) => {
+      sent.push(route.request().url());
+      await route.fulfill({ contentType: 'text/html', body: '<h1>Landed</h1>' });
+    });
+    const overrides = {
+      response_type: 'id_token token',
+      code_challenge: undefined,
+      code_challenge_method: undefined,
+    };
+    await page.goto(server.issuer + authorizeUrl(authorization(client, overrides)));
+    await signIn(page, person);
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await page.getByRole('heading', { name: 'Landed' }).waitFor();
+    const answer = new URL(page.url());
+    assert.equal(answer.search, '');
+    assert.match(answer.hash, /#id_token=ey.*&access_token=/);
+    assert.deepEqual(
+      sent.map((url) => new URL(url).search),
+      [''],
+    );
+    assert.deepEqual(complaints, []);
+  });
+
   test('the browser goes on to the scheme of a native application', async (t) => {
     const server = await startServer(t, 'sqlite');
     const person = await server.createAccount();

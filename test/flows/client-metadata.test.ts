@@ -65,7 +65,8 @@ test('latchkey client takes client metadata from a file, and names what it canno
       /software_statement, client_name#de/,
     ],
     [{ ...metadata, redirect_uris: 'https://ledger.example/cb' }, /redirect_uris must be a list/],
-    [{ ...metadata, response_types: ['token'] }, /response_types/],
+    [{ ...metadata, response_types: ['token'] }, /response type is one of/],
+    [{ ...metadata, response_types: ['id_token'] }, /LATCHKEY_IMPLICIT_GRANT/],
     [{ ...metadata, token_endpoint_auth_method: 'tls' }, /authentication method/],
     [{ ...metadata, jwks: { keys: [await exportJWK(privateKey)] } }, /private member "d"/],
     [{ ...metadata, jwks_uri: 'https://ledger.example/jwks' }, /Leave out one/],
@@ -140,5 +141,11 @@ test('metadata that no operator wrote sets no member of ours, and unknown member
     },
     { ignoreUnknown: true },
   );
-  assert.deepEqual(input, { name: 'X', redirectUris: ['https://x.example/cb'], public: true });
+  assert.deepEqual(input, {
+    name: 'X',
+    redirectUris: ['https://x.example/cb'],
+    public: true,
+    // Bounded by registration/bounds.ts.
+    responseTypes: ['code', 'id_token'],
+  });
 });

@@ -30,7 +30,7 @@ export const authorization: Record<string, TableDescription> = {
       scope: 'The requested scopes.',
       state: 'The application’s `state`, returned to it.',
       nonce: 'The application’s `nonce`, copied to the ID token.',
-      response_type: 'Always `code`.',
+      response_type: '`code`. With LATCHKEY_IMPLICIT_GRANT also `id_token` or `id_token token`.',
       code_challenge: 'The PKCE challenge (RFC 7636).',
       code_challenge_method: '`S256`, or NULL without PKCE.',
       prompt: 'The page the user is on: `login`, `consent`, …',

@@ -12,9 +12,13 @@ const CLIENT_ID = /^[\x21-\x7e]{1,255}$/;
 type Document = Record<string, unknown>;
 
 /** Clients for the engine, which asks for one in every request, from memory while they are fresh. */
-export function createClientCache(deps: { driver: Driver; issuer: string; secrets: Pick<Secrets, 'open'> }) {
-  const { driver, issuer, secrets } = deps;
-  const own = Promise.resolve(ownClient(issuer));
+export function createClientCache(deps: {
+  driver: Driver;
+  server: { issuer: string; implicitGrant: boolean };
+  secrets: Pick<Secrets, 'open'>;
+}) {
+  const { driver, server, secrets } = deps;
+  const own = Promise.resolve(ownClient(server.issuer));
   const findStored = createFreshCache<Document>(async (clientId) => {
     const client = await findActiveClient(driver, clientId);
     if (!client) return undefined;
@@ -23,7 +27,7 @@ export function createClientCache(deps: { driver: Driver; issuer: string; secret
       hashes: client.secrets.map(({ hash }) => hash),
       opened: opened.filter((secret) => secret !== undefined),
     };
-    return toEngineDocument(client.row, used, issuer);
+    return toEngineDocument(client.row, used, server);
   });
 
   return {

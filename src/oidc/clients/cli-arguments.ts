@@ -49,6 +49,7 @@ export interface ClientArguments {
   certificateSubject?: string;
   requireMtls?: boolean;
   fapi?: boolean;
+  responseType?: string[];
   /** False: `--no-response-mode`. */
   responseMode?: ClientInput['responseModes'] | false;
   accessTokenTtl?: string;
@@ -135,6 +136,7 @@ const toStated = (args: ClientArguments): ClientChange => ({
   certificateSubject: args.certificateSubject,
   requireMtls: args.requireMtls,
   fapi: args.fapi,
+  responseTypes: args.responseType,
   responseModes: args.responseMode === false ? [] : args.responseMode,
   accessTokenTtl: toSeconds(args.accessTokenTtl),
   subjectType: args.subjectType,

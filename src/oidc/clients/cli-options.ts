@@ -40,7 +40,7 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
   ],
   [
     '--grant-type <type>',
-    'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange , urn:openid:params:grant-type:ciba or urn:ietf:params:oauth:grant-type:jwt-bearer; may be repeated',
+    'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange , urn:openid:params:grant-type:ciba, urn:ietf:params:oauth:grant-type:jwt-bearer or implicit; may be repeated',
     true,
   ],
   ['--pkce <level>', 'always, or-nonce (an OpenID Connect nonce may take the place of PKCE) or off'],
@@ -90,6 +90,11 @@ const OPTIONS: [flags: string, description: string, repeatable?: true][] = [
     'what its certificate must have, for tls_client_auth: dns=, uri=, ip=, email= or dn=, such as dns=reports.example',
   ],
   ['--fapi', 'it follows the FAPI 2.0 Security Profile: pushed requests, PKCE, bound tokens, and no secret'],
+  [
+    '--response-type <type>',
+    'code, id_token or "id_token token"; default: code; others need the grant type implicit; may be repeated',
+    true,
+  ],
   [
     '--response-mode <mode>',
     'a response mode that it may use: query, fragment, form_post, or one of them with .jwt; default: any; may be repeated',

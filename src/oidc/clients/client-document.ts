@@ -8,6 +8,7 @@ import type { PkceLevel } from './input.ts';
 import { type IdTokenClaims, toMessageMembers } from './message-metadata.ts';
 import { toPolicyMembers } from './policy-metadata.ts';
 import { isLoopbackWithoutPort, isPrivateUse } from './redirect-uris.ts';
+import { usableTypes } from './response-types.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
 /** A client with the members of RFC 7591 section 3.2.1, and ours. */
@@ -135,7 +136,7 @@ export function toDocument(row: ClientRow, issuer: string): ClientDocument {
     cors_origins: metadata.cors_origins ?? [],
     post_logout_redirect_uris: metadata.post_logout_redirect_uris,
     grant_types: metadata.grant_types,
-    response_types: metadata.grant_types.includes('authorization_code') ? ['code'] : [],
+    response_types: usableTypes(metadata, { implicitGrant: true }).response_types,
     token_endpoint_auth_method: authMethodOf(row),
     token_endpoint_auth_signing_alg: metadata.token_endpoint_auth_signing_alg,
     jwks: metadata.jwks,
@@ -208,15 +209,20 @@ function toEngineSecrets(
 export function toEngineDocument(
   row: ClientRow,
   secrets: UsedSecrets,
-  issuer: string,
+  server: { issuer: string; implicitGrant: boolean },
 ): Record<string, unknown> {
   // The engine accepts no `data:` URL as a logo, and shows none.
-  const { scope, is_active, client_id_issued_at, require_pkce, logo_uri, ...rest } = toDocument(row, issuer);
+  const { scope, is_active, client_id_issued_at, require_pkce, logo_uri, ...rest } = toDocument(
+    row,
+    server.issuer,
+  );
   const { registration_token_id, last_used_at, expires_at, authorization_details_types, ...document } = rest;
   const metadata: ClientMetadata = JSON.parse(row.metadata);
   const uris: string[] = [...JSON.parse(row.redirect_uris), ...metadata.post_logout_redirect_uris];
   return {
     ...document,
+    // The engine would not load an application with a type that the server no longer has.
+    ...usableTypes(metadata, server),
     allowed_scopes: scope,
     allowed_details_types: authorization_details_types,
     is_native: document.application_type === 'native',

@@ -1,4 +1,4 @@
-import { CIBA, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
+import { CIBA, IMPLICIT, JWT_BEARER, TOKEN_EXCHANGE } from '../../access/grant-type-names.ts';
 import { limitToAllowed, parseScopes } from '../../access/scopes.ts';
 import type { Config } from '../../config/settings.ts';
 import { refuse } from '../../kit/errors.ts';
@@ -8,7 +8,11 @@ import { findFapiFaults } from './fapi.ts';
 import { hasUsers } from './grant-types.ts';
 import type { PkceLevel } from './input.ts';
 import { isLoopback, isPrivateUse } from './redirect-uris.ts';
+import { checkResponseTypes, isImplicit } from './response-types.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
+
+/** The settings of the server on which it depends what a client can be. */
+export type ClientSettings = Pick<Config, 'clientCertificates' | 'implicitGrant'>;
 
 /** What a client is checked by. */
 export type CheckedColumns = Pick<
@@ -116,9 +120,20 @@ function checkSubjects(row: CheckedColumns, redirectUris: string[]): void {
 
 /** Refuses what needs a setting that the server does not have. @throws LatchkeyError invalid_input */
 export function checkServer(
-  { authMethod, requireMtls }: { authMethod?: AuthMethod | undefined; requireMtls?: boolean | undefined },
-  certificates: Config['clientCertificates'],
+  input: {
+    authMethod?: AuthMethod | undefined;
+    requireMtls?: boolean | undefined;
+    grantTypes?: string[] | undefined;
+    responseTypes?: string[] | undefined;
+  },
+  { clientCertificates: certificates, implicitGrant }: ClientSettings,
 ): void {
+  const { authMethod, requireMtls } = input;
+  if (!implicitGrant && (input.grantTypes?.includes(IMPLICIT) || input.responseTypes?.some(isImplicit)))
+    refuse(
+      'implicit_grant_off',
+      'This server sends codes alone (response_type=code). OAuth 2.1 has no implicit grant. For applications that cannot do without, set LATCHKEY_IMPLICIT_GRANT first.',
+    );
   if (certificates === undefined && (requireMtls || authMethod?.endsWith('tls_client_auth')))
     refuse(
       'mutual_tls_off',
@@ -145,6 +160,7 @@ export function checkCombination(
   checkAuthMethod(row, stated.authMethod);
   checkProfile(row, client.redirectUris);
   checkSubjects(row, client.redirectUris);
+  checkResponseTypes(JSON.parse(row.metadata), client.redirectUris);
   const { defaultScope, scope: allowed } = client;
   if (limitToAllowed(defaultScope, allowed, true).length < defaultScope.length)
     refuse('default_scope_not_allowed', 'The default scope has scopes that the application may not request.');
@@ -207,7 +223,10 @@ export function checkCombination(
       'public_client_with_client_credentials',
       'A public application cannot use client_credentials: it has no secret.',
     );
-  if (client.grantTypes.includes('refresh_token') && !hasUsers(client.grantTypes))
+  if (
+    client.grantTypes.includes('refresh_token') &&
+    !hasUsers(client.grantTypes.filter((type) => type !== IMPLICIT))
+  )
     refuse(
       'refresh_token_without_code',
       'The grant type refresh_token works only together with authorization_code or that of devices. Add one, or leave out refresh_token.',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { responseTypes, toStoredTypes } from './response-types.ts';
 import { webAddress } from './web-address.ts';
 
 const RESPONSE_MODES = [
@@ -18,6 +19,8 @@ export const SUBJECT_TYPES = ['public', 'pairwise'] as const;
 
 /** The members of a client's input that limit what it may do, beside its grants, its authentication, PKCE, PAR and DPoP. */
 export const policyFields = {
+  /** By default what the grant types suggest. */
+  responseTypes: responseTypes.optional(),
   /** Empty: any that this server knows. */
   responseModes: z
     .array(z.enum(RESPONSE_MODES, `A response mode is one of ${RESPONSE_MODES.join(', ')}`))
@@ -60,6 +63,8 @@ type PolicyInput = z.output<z.ZodObject<typeof policyFields>>;
 
 /** What is stored of them. */
 export interface PolicyMetadata {
+  /** Undefined: `code`, with the grant type authorization_code. */
+  response_types?: string[] | undefined;
   response_modes?: string[] | undefined;
   access_token_ttl?: number | undefined;
   subject_type?: (typeof SUBJECT_TYPES)[number] | undefined;
@@ -76,6 +81,7 @@ const changeLimit = (limit: string[] | undefined, earlier: string[] | undefined)
 export function toPolicyMetadata(input: PolicyInput, earlier: PolicyMetadata = {}): PolicyMetadata {
   const { accessTokenTtl } = input;
   return {
+    response_types: input.responseTypes ? toStoredTypes(input.responseTypes) : earlier.response_types,
     response_modes: changeLimit(input.responseModes, earlier.response_modes),
     access_token_ttl: accessTokenTtl === undefined ? earlier.access_token_ttl : (accessTokenTtl ?? undefined),
     subject_type: input.subjectType ?? earlier.subject_type,

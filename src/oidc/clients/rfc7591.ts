@@ -53,6 +53,7 @@ const MEMBERS: Record<string, Member> = {
   request_uris: { input: 'requestUris', type: 'list' },
   request_object_signing_alg: { input: 'requestObjectSigningAlg', type: 'text' },
   require_pushed_authorization_requests: { input: 'requirePar', type: 'flag' },
+  response_types: { input: 'responseTypes', type: 'list' },
   response_modes: { input: 'responseModes', type: 'list' },
   subject_type: { input: 'subjectType', type: 'text' },
   sector_identifier_uri: { input: 'sectorIdentifierUri', type: 'text' },
@@ -83,7 +84,6 @@ const OWN_MEMBERS: Record<string, Member> = {
 /** Members that `toClientInput` reads itself. */
 const READ: Record<string, Type> = {
   token_endpoint_auth_method: 'text',
-  response_types: 'list',
   ...Object.fromEntries(Object.values(SUBJECT_MEMBERS).map((member) => [member, 'text' as const])),
 };
 
@@ -143,8 +143,6 @@ export function toClientInput(
     if (type) checkType(name, value, type);
     if (member) input[member.input] = value;
     if (name === 'token_endpoint_auth_method') Object.assign(input, readMethod(String(value)));
-    if (name === 'response_types' && (value as string[]).some((one) => one !== 'code') && !ignoreUnknown)
-      refuse('response_type_unsupported', 'Latchkey supports no other response_types than code.');
   }
   if (ignoreUnknown && !String(input.logoUri).startsWith('data:')) delete input.logoUri;
   return input as Partial<ClientInput>;

@@ -1,7 +1,6 @@
 import type { Knex } from 'knex';
 import { parseScopes } from '../../access/scopes.ts';
 import { type Actor, recordEventIn } from '../../audit/index.ts';
-import type { Config } from '../../config/settings.ts';
 import { isDuplicate } from '../../database/transaction.ts';
 import { LatchkeyError, refuse } from '../../kit/errors.ts';
 import { parse } from '../../kit/parse.ts';
@@ -10,7 +9,7 @@ import { endpointsOf } from '../endpoints.ts';
 import { secretStorageOf } from './auth-methods.ts';
 import { type ClientDocument, toDocument } from './client-document.ts';
 import { authMethodOf, changeColumns, toColumns } from './client-metadata.ts';
-import { checkCombination, checkServer } from './combinations.ts';
+import { type ClientSettings, checkCombination, checkServer } from './combinations.ts';
 import { listFrontPages } from './front-pages.ts';
 import { hasUsers } from './grant-types.ts';
 import { type ClientChange, type ClientInput, clientChange, clientInput } from './input.ts';
@@ -38,9 +37,9 @@ export function createClients(deps: {
   knex: Knex;
   issuer: string;
   secrets: Pick<Secrets, 'seal'>;
-  clientCertificates?: Config['clientCertificates'];
+  settings?: ClientSettings;
 }) {
-  const { knex, issuer, secrets } = deps;
+  const { knex, issuer, secrets, settings = { implicitGrant: false } } = deps;
 
   async function getClient(source: Knex, clientId: string): Promise<ClientRow> {
     const row = await findClient(source, clientId);
@@ -98,8 +97,8 @@ export function createClients(deps: {
       const grantTypes = input.grantTypes ?? (isOnlyApi ? [] : ['authorization_code', 'refresh_token']);
       const scope = input.scope ?? (hasUsers(grantTypes) ? ['openid', 'profile', 'email'] : []);
       const columns = toColumns(input, { grantTypes, scope });
+      checkServer(input, settings);
       checkCombination(columns, input);
-      checkServer(input, deps.clientCertificates);
       const method = authMethodOf(columns);
       return knex
         .transaction(async (trx) => {
@@ -167,8 +166,8 @@ export function createClients(deps: {
         'client.updated',
         async (row, trx) => {
           const columns = changeColumns(row, input);
+          checkServer(input, settings);
           checkCombination(columns, input);
-          checkServer(input, deps.clientCertificates);
           const method = authMethodOf(columns);
           if (secretStorageOf(method) !== secretStorageOf(authMethodOf(row))) {
             await disableSecrets(trx, row.id);

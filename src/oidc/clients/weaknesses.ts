@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { IMPLICIT } from '../../access/grant-type-names.ts';
 import { isLoopback, isPrivateUse } from './redirect-uris.ts';
 import { type ClientMetadata, type ClientRow, listClients } from './store.ts';
 
@@ -9,10 +10,15 @@ function weaknessesOf(row: ClientRow): string[] {
   const update = `npx latchkey client update ${row.client_id}`;
   const plain = redirectUris.find((uri) => uri.startsWith('http:') && !isLoopback(uri));
   const claimed = redirectUris.find((uri) => isPrivateUse(uri) && !uri.split(':')[0]?.includes('.'));
+  const isImplicit = metadata.grant_types.includes(IMPLICIT);
   const rules: [isWeak: boolean, sentence: string][] = [
     [
       row.client_type === 'confidential' && row.pkce === 'off',
       `nothing protects its codes from being used in another browser (section 7.5.1): ${update} --pkce or-nonce`,
+    ],
+    [
+      isImplicit,
+      `its tokens come in the address of a browser, where its history and other programs can read them (section 10.1): ${update} --grant-type authorization_code --response-type code`,
     ],
     [
       plain !== undefined,
@@ -42,4 +48,14 @@ function weaknessesOf(row: ClientRow): string[] {
 export async function findWeaknesses(source: Knex): Promise<string[]> {
   const rows = await listClients(source);
   return rows.filter(({ is_active }) => Boolean(is_active)).flatMap(weaknessesOf);
+}
+
+/** @returns the name and the client_id of each active application with the implicit grant */
+export async function listImplicitApplications(source: Knex): Promise<string[]> {
+  const rows = await listClients(source);
+  return rows
+    .filter(
+      (row) => row.is_active && (JSON.parse(row.metadata) as ClientMetadata).grant_types.includes(IMPLICIT),
+    )
+    .map(({ client_name, client_id }) => `${client_name} (${client_id})`);
 }

@@ -10,7 +10,7 @@ import { createMetadataRules } from './metadata-rules.ts';
 import { createRegisteredClients } from './registered-clients.ts';
 
 interface RegistrationDeps {
-  config: { issuer: string; registration: { documents: boolean } };
+  config: { issuer: string; implicitGrant: boolean; registration: { documents: boolean } };
   driver: Driver;
   secrets: Pick<Secrets, 'seal' | 'open'>;
   limits: {
@@ -28,12 +28,11 @@ const isSectorRead = (client: EngineClient): boolean =>
 
 /** What the engine needs for applications that register themselves. */
 export function createRegistration({ config, driver, secrets, limits }: RegistrationDeps) {
-  const { issuer } = config;
-  const cache = createClientCache({ driver, issuer, secrets });
+  const cache = createClientCache({ driver, server: config, secrets });
   return {
     /** The storage of clients: those that are registered, and those that register themselves. */
     clients: { find: cache.find, ...createRegisteredClients({ secrets, forget: cache.forget }) },
-    checkMetadata: createMetadataRules(issuer),
+    checkMetadata: createMetadataRules(config),
     isSectorRead,
     features: {
       registration: {

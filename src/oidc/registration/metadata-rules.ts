@@ -100,9 +100,9 @@ function viaOf({ oidc }: KoaContextWithOIDC): RegisteredVia {
  * The engine's `extraClientMetadata.validator`, which it calls for each member of ours before its own checks of a client.
  * What an application says about itself is replaced by what it may be, in the form in which stored clients have it: a member
  * of ours in a registration or document, such as `is_first_party`, has no effect.
- * @param issuer of this server
+ * @param server its address, and whether applications may have the implicit grant
  */
-export function createMetadataRules(issuer: string) {
+export function createMetadataRules(server: { issuer: string; implicitGrant: boolean }) {
   return (ctx: KoaContextWithOIDC | undefined, member: string, _value: unknown, metadata: Metadata): void => {
     if (member !== OWN_METADATA[0]) return;
     const clientId = String(metadata.client_id);
@@ -110,7 +110,9 @@ export function createMetadataRules(issuer: string) {
     if (!isRegistration && !isDocumentUrl(clientId)) return;
     const via = isRegistration ? viaOf(ctx) : 'metadata_document';
     try {
-      const columns = toBoundedColumns(isRegistration ? ctx.oidc.body : withoutDefaults(metadata));
+      const columns = isRegistration
+        ? toBoundedColumns(ctx.oidc.body, server)
+        : toBoundedColumns(withoutDefaults(metadata), { implicitGrant: false });
       if (via === 'dynamic') checkSize(columns);
       if (isRegistration) setDescribed(clientId, columns);
       else setDocument(clientId, columns);
@@ -122,7 +124,7 @@ export function createMetadataRules(issuer: string) {
         registered_via: via,
       };
       const { client_secret, client_id_issued_at, client_secret_expires_at } = metadata;
-      const document = toEngineDocument(row, { hashes: [], opened: [] }, issuer);
+      const document = toEngineDocument(row, { hashes: [], opened: [] }, server);
       replaceMembers(metadata, { ...document, client_id_issued_at, client_secret_expires_at });
       if (columns.client_type === 'confidential') metadata.client_secret = client_secret;
     } catch (error) {

@@ -84,6 +84,10 @@ export function findIssuedCode(unit: UnitOfWork): IssuedCode | undefined {
   return unit.memory.get(ISSUED) as IssuedCode | undefined;
 }
 
+/** Whether this request answers the ended one by tokens, and not by a code. */
+export const isAnsweredByTokens = (unit: UnitOfWork): boolean =>
+  findEndedInteraction(unit)?.values.status === 'approved' && findIssuedCode(unit) === undefined;
+
 const FOUND = 'oidc.found-request';
 
 /** Remembers the id that the row of the authorization request has or gets, whose interaction this request has found. */

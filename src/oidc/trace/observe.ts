@@ -7,7 +7,12 @@ import { addressOf, networkOf } from '../../web/ip-address.ts';
 import type { EngineClient } from '../clients/client-document.ts';
 import { OWN_CLIENT_ID } from '../clients/own-client.ts';
 import { CODE_REPLAY } from '../engine/errors.ts';
-import { findConsumedRow, findEndedInteraction, findIssuedCode } from '../storage/request-links.ts';
+import {
+  findConsumedRow,
+  findEndedInteraction,
+  findIssuedCode,
+  isAnsweredByTokens,
+} from '../storage/request-links.ts';
 import { findPresentedFamily } from '../storage/token-families.ts';
 import { findPushName, idsOf, isDeviceRoute } from './attempt-ids.ts';
 import { observeBeginning } from './beginnings.ts';
@@ -65,6 +70,7 @@ function authorizationSteps(oidc: OidcContext, unit: UnitOfWork): TraceStep[] {
     ...(answered.login ? [stepAt('sign_in')] : []),
     ...(answered.consent ? [stepAt('consent')] : []),
     ...(findIssuedCode(unit) ? [stepAt('code')] : []),
+    ...(isAnsweredByTokens(unit) ? [stepAt('token')] : []),
   ];
 }
 
@@ -135,7 +141,8 @@ function observe(ctx: Context, unit: UnitOfWork): Observation | undefined {
   if (isBrowser) {
     // A visitor who has done nothing yet leaves no trace: anyone can send these requests.
     if (!found.requestId && !found.codeId) return undefined;
-    return { ...found, steps: authorizationSteps(oidc, unit), outcome: 'open', begins: true };
+    const outcome = isAnsweredByTokens(unit) ? 'connected' : 'open';
+    return { ...found, steps: authorizationSteps(oidc, unit), outcome, begins: true };
   }
   if (name === 'request' || name === 'registration') return observeBeginning(ctx, oidc, found);
   if (ctx.status !== 200) return undefined;
