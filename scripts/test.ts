@@ -5,7 +5,6 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeBatches } from '../test/support/batches.ts';
 import { QUICK_LOADING } from '../test/support/child-environment.ts';
 import { prepareTemplates } from '../test/support/databases.ts';
 import { type EngineName, urlVariable } from '../test/support/engines.ts';
@@ -17,6 +16,7 @@ import {
   temporaryFolder,
 } from '../test/support/throwaway/index.ts';
 import { findProgram } from '../test/support/throwaway/program.ts';
+import { writeQueue } from '../test/support/work-queue.ts';
 
 /**
  * `npm test -- [options] [file…]` runs the tests on SQLite and on throw-away servers of every engine whose programs are
@@ -38,11 +38,7 @@ const { values, positionals } = parseArgs({
 /** In milliseconds, for a test. Races that are repeated by hand take as long as they take. */
 const TIMEOUT = values.rounds ? Number.POSITIVE_INFINITY : 300_000;
 /** For a process with all of its tests. Several take turns on a core. */
-const BATCH_TIMEOUT = 4 * TIMEOUT;
-/** The folders with the longest batches. They start first, so that no long one runs alone at the end. */
-const FIRST = ['test/flows/', 'test/browser/'];
-/** Its batches are many and short, and use both cores. */
-const LAST = 'test/engines/';
+const PROCESS_TIMEOUT = 4 * TIMEOUT;
 
 const SERVERS: ServerName[] = ['postgres', 'mariadb', 'redis'];
 const PACKAGES = {
@@ -110,12 +106,15 @@ Object.assign(process.env, {
 });
 process.stdout.write(`Engines: ${engines.join(', ')}.\n`);
 
-const isWhole = positionals.length === 0;
+/** A name selects too few tests of a file to wait for the others. */
+const isWhole = positionals.length === 0 && !values.name;
+const files = positionals.length > 0 ? positionals : allFiles();
+const concurrency = Number(values.concurrency);
 const tests = run({
-  files: isWhole ? writeBatches(allFiles(), folder, compiled) : positionals.map(compiled),
-  execArgv: isWhole ? batchArguments() : [],
-  concurrency: Number(values.concurrency),
-  timeout: isWhole ? BATCH_TIMEOUT : TIMEOUT,
+  files: isWhole ? writeQueue(files, folder, concurrency, compiled) : files.map(compiled),
+  execArgv: isWhole ? processArguments() : [],
+  concurrency,
+  timeout: isWhole ? PROCESS_TIMEOUT : TIMEOUT,
   signal: cancel.signal,
   ...(values.name ? { testNamePatterns: [new RegExp(values.name)] } : {}),
 });
@@ -128,19 +127,14 @@ await templates.drop();
 await Promise.all(servers.map((server) => server.stop()));
 
 function allFiles(): string[] {
-  const rank = (file: string) => {
-    const index = FIRST.findIndex((folder) => file.startsWith(folder));
-    if (index >= 0) return index;
-    return FIRST.length + (file.startsWith(LAST) ? 1 : 0);
-  };
   return readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => `test/${file}`)
-    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    .sort();
 }
 
 /** Options of Node.js for a process with several files. A later limit replaces the runner's, which is for the process. */
-function batchArguments(): string[] {
+function processArguments(): string[] {
   const limit = Number.isFinite(TIMEOUT) ? [`--test-timeout=${TIMEOUT}`] : [];
   const preload = pathToFileURL(compiled('test/support/without-async-hooks.ts')).href;
   return [...limit, ...QUICK_LOADING, '--import', preload];
