@@ -5,6 +5,8 @@ import { createAssets } from '../../src/web/assets.ts';
 import { createRenderer } from '../../src/web/render.ts';
 
 test('a view that others include is read once, not at every page', (t) => {
+  // Tests of other files have used the same views.
+  ejs.clearCache();
   const reads = t.mock.method(ejs, 'fileLoader');
   const render = createRenderer({
     assets: createAssets(),

@@ -93,6 +93,8 @@ export async function lockCredentials(
   trx: Knex.Transaction,
   connections: { id: string; account_id: string; provider: string }[],
 ): Promise<CredentialRow[]> {
+  // For no ids, knex writes `1 = 0`, and the plan is a scan of the table.
+  if (connections.length === 0) return [];
   const byId = new Map(connections.map((one) => [one.id, one]));
   const rows: Omit<CredentialRow, 'account_id' | 'provider'>[] = await trx(TABLE)
     .whereIn('active_slot', [...byId.keys()])
