@@ -1,8 +1,10 @@
 import type { Context } from 'koa';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { showError } from '../web/errors.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { allowFormTarget } from '../web/security-headers.ts';
+import type { EngineClient } from './clients/client-document.ts';
 import { createDeviceResultPages } from './device-pages.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine/errors.ts';
 import { signOutNow, signOutState } from './engine/internals.ts';
@@ -68,6 +70,7 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
         action: '/session/end/confirm',
         xsrf: state?.secret,
         clientName: client?.clientName,
+        isUnchecked: client !== undefined && !isVetted(client as unknown as EngineClient),
         accountName: account?.username,
       });
     },

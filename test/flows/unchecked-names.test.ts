@@ -36,5 +36,8 @@ test('pages that show the name of an application say when nobody has checked it'
     const choice = await open({ prompt: 'select_account' });
     assert.match(choice, /Continue to Fieldnotes/);
     assert.equal(NOT_CHECKED.test(choice), isMarked, choice);
+    const signOut = await textOf(await browser.get(`/session/end?client_id=${client.client_id}`));
+    assert.match(signOut, /Fieldnotes asked to sign you out/);
+    assert.equal(NOT_CHECKED.test(signOut), isMarked, signOut);
   }
 });
