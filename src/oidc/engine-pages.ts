@@ -9,7 +9,7 @@ import { createDeviceResultPages } from './device-pages.ts';
 import { type EngineError, isForgedSignOut, isUnregisteredTarget } from './engine/errors.ts';
 import { signOutNow, signOutState } from './engine/internals.ts';
 import type { EnginePages } from './engine-deps.ts';
-import { type ErrorText, textOf } from './error-texts.ts';
+import { type ErrorText, textOf } from './error-page-texts.ts';
 import { findStoredAccount } from './storage/accounts.ts';
 import { describeUntrusted } from './untrusted-redirects.ts';
 import type { WayBackService } from './way-back.ts';
