@@ -24,7 +24,7 @@ export interface ConnectionsPageDeps {
     listActive(): Promise<Service[]>;
   };
   vault: Pick<Vault, 'list'>;
-  connect: Pick<Connect, 'begin' | 'keepKey'>;
+  connect: Pick<Connect, 'beginVisit' | 'connectWithKey'>;
   disconnect: Disconnect;
   signInSwitch: SignInFormDeps['signInSwitch'];
   freshSignIn: SignInFormDeps['freshSignIn'];
@@ -144,7 +144,7 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
   ): Promise<void> {
     if (key.trim() === '') return show(ctx, user, service, 'Enter your API key');
     try {
-      const { isNew } = await connect.keepKey(service, user, key, currentUnit().origin);
+      const { isNew } = await connect.connectWithKey(service, user, key, currentUnit().origin);
       seeOther(ctx, `${CONNECTIONS}/${service.name}?done=${isNew ? 'connected' : 'renewed'}`);
     } catch (error) {
       const back = { url: `${CONNECTIONS}/${service.name}`, label: 'Try again' };
@@ -170,7 +170,7 @@ export function createConnectionPages(router: Router, deps: ConnectionsPageDeps)
       if (service.authType === 'api_key') return connectByKey(ctx, user, service, key);
       const browser = deps.browserCookie.recognize(ctx);
       const destination = { kind: 'account' } as const;
-      seeOther(ctx, await connect.begin(service, { accountId: user.accountId, browser, destination }));
+      seeOther(ctx, await connect.beginVisit(service, { accountId: user.accountId, browser, destination }));
     }),
   );
 

@@ -79,10 +79,10 @@ export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps,
   async function leave(
     ctx: Context,
     service: Service,
-    destination: Parameters<ConnectionSignIn['begin']>[1]['destination'],
+    destination: Parameters<ConnectionSignIn['beginVisit']>[1]['destination'],
   ): Promise<void> {
     await deps.countVisit(currentUnit().origin.ip);
-    seeOther(ctx, await signIn.begin(service, { browser: browserCookie.recognize(ctx), destination }));
+    seeOther(ctx, await signIn.beginVisit(service, { browser: browserCookie.recognize(ctx), destination }));
   }
 
   router.post(path, async (ctx) => {

@@ -15,7 +15,7 @@ export interface ConnectionStepDeps {
   showPage: ShowPage;
   /** Finds the services of these scopes at which the account has no connection that works. */
   findUnconnected(accountId: string, scopes: string[]): Promise<{ service: Service; isBroken: boolean }[]>;
-  connect: Pick<Connect, 'begin' | 'keepKey'>;
+  connect: Pick<Connect, 'beginVisit' | 'connectWithKey'>;
   browserCookie: { recognize(ctx: Context): string };
   /** @throws LatchkeyError rate_limited */
   countVisit(ip: string | undefined): Promise<void>;
@@ -67,7 +67,12 @@ export function createConnectionStep(deps: ConnectionStepDeps) {
     const { accountId, uid: sessionUid = '' } = details.session ?? {};
     if (key.trim() === '') return show(ctx, details, 'Enter your API key');
     try {
-      await connect.keepKey(service, { accountId: String(accountId), sessionUid }, key, currentUnit().origin);
+      await connect.connectWithKey(
+        service,
+        { accountId: String(accountId), sessionUid },
+        key,
+        currentUnit().origin,
+      );
       await goOn(ctx, details);
     } catch (error) {
       const back = { url: `/interaction/${details.uid}`, label: 'Continue' };
@@ -88,7 +93,7 @@ export function createConnectionStep(deps: ConnectionStepDeps) {
     if (service.authType === 'api_key') return connectByKey(ctx, details, service, fields.api_key ?? '');
     const browser = deps.browserCookie.recognize(ctx);
     const destination = { kind: 'request', interaction: details.uid } as const;
-    seeOther(ctx, await connect.begin(service, { accountId, browser, destination }));
+    seeOther(ctx, await connect.beginVisit(service, { accountId, browser, destination }));
   }
 
   return { show: (ctx: Context, details: Details) => show(ctx, details), decide };

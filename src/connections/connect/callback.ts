@@ -7,7 +7,7 @@ import type { BrowserCookie } from '../../web/browser-cookie.ts';
 import { showError } from '../../web/errors.ts';
 import { type ShowPage, seeOther } from '../../web/respond.ts';
 import type { Service } from '../services/service-config.ts';
-import { type Connect, connectEnded, pageOf } from './connect.ts';
+import { type Connect, connectEnded, connectionPageOf } from './connect.ts';
 import { tellFault, UpstreamFault } from './faults.ts';
 import type { ConnectDestination, OpenVisit } from './states.ts';
 
@@ -27,7 +27,7 @@ const MAX_QUERY_LENGTH = 8192;
 /** Where the person goes on. */
 const backTo = (destination: ConnectDestination, service: Service): { url: string; label: string } =>
   destination.kind === 'account'
-    ? { url: pageOf(service), label: 'Try again' }
+    ? { url: connectionPageOf(service), label: 'Try again' }
     : { url: `/interaction/${destination.interaction}`, label: 'Continue' };
 
 const otherBrowser = (back: { url: string; label: string }) =>
@@ -53,12 +53,12 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
         'invalid_input',
         'connect_answer_malformed',
         `${service.displayName} sent you back with an answer that we cannot read. Nothing was connected.`,
-        { back: { url: pageOf(service), label: 'Begin again' } },
+        { back: { url: connectionPageOf(service), label: 'Begin again' } },
       );
     const visit = await connect.findVisit(state);
     if (!visit || visit.service !== service.name) throw connectEnded(service);
     if (visit.browser !== browserCookie.find(ctx))
-      throw otherBrowser({ url: pageOf(service), label: 'Begin again' });
+      throw otherBrowser({ url: connectionPageOf(service), label: 'Begin again' });
     return { ...visit, state };
   }
 
@@ -71,13 +71,13 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
         'unauthenticated',
         'connect_signed_out',
         `You were signed out while you were at ${service.displayName}. Nothing was connected. Sign in, then connect again.`,
-        { back: { url: deps.signInUrl(pageOf(service)), label: 'Sign in' } },
+        { back: { url: deps.signInUrl(connectionPageOf(service)), label: 'Sign in' } },
       );
     throw new LatchkeyError(
       'forbidden',
       'connect_other_account',
       'Another account is signed in now than the one that began this. Nothing was connected.',
-      { back: { url: pageOf(service), label: 'Begin again with this account' } },
+      { back: { url: connectionPageOf(service), label: 'Begin again with this account' } },
     );
   }
 
@@ -89,10 +89,10 @@ export function createConnectCallback(router: Router, deps: CallbackDeps): void 
   ): Promise<void> {
     const response = new URLSearchParams(ctx.querystring);
     const user = await findUser(ctx, visit, service);
-    const grant = await connect.end(service, visit, response);
-    const { isNew } = await connect.keep(service, user, grant, currentUnit().origin);
+    const grant = await connect.endVisit(service, visit, response);
+    const { isNew } = await connect.saveConnection(service, user, grant, currentUnit().origin);
     if (destination.kind === 'request') return seeOther(ctx, backTo(destination, service).url);
-    seeOther(ctx, `${pageOf(service)}?done=${isNew ? 'connected' : 'renewed'}`);
+    seeOther(ctx, `${connectionPageOf(service)}?done=${isNew ? 'connected' : 'renewed'}`);
   }
 
   router.get('/connections/:service/callback', async (ctx) => {

@@ -17,22 +17,25 @@ export interface ConnectDeps {
   notify(accountId: string, event: 'connection_added', details: { service: string }): void;
 }
 
-/** The signed-in user who connects, in whose session it happens. */
+/** The signed-in user who connects an account, and the session in which they do so. */
 export interface ConnectingUser {
   accountId: string;
   sessionUid: string;
 }
 
-/** A connection that was made. */
+/** A connection that was stored. */
 export interface Connected {
   id: string;
-  /** Whether the account there was not connected before. */
+  /** False when that account at the service was connected already, and has new credentials now. */
   isNew: boolean;
 }
 
-/** Connecting an account of a person at another service. */
+/**
+ * Connecting an account of a person at another service. To allow it, the person visits the service: the browser goes there and
+ * comes back (`states.ts`). A service with keys needs no visit.
+ */
 export function createConnect({ states, upstream, vault, assertSignedIn, notify }: ConnectDeps) {
-  async function keep(
+  async function saveConnection(
     service: Service,
     { accountId, sessionUid }: ConnectingUser,
     { identity, tokens }: UpstreamGrant,
@@ -49,11 +52,11 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
 
   return {
     /**
-     * Begins a visit at a service, in the current unit of work.
+     * Begins a visit to a service, in the current unit of work.
      * @param visit `browser`: the digest of the cookie
      * @returns the URL to which the browser goes
      */
-    begin(
+    beginVisit(
       service: Service,
       visit: { accountId: string; browser: string; destination: ConnectDestination },
     ): Promise<string> {
@@ -61,8 +64,8 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
       return upstream.authorizationUrl(service, begun);
     },
 
-    /** Ends a visit: nobody else can end it afterwards. @returns what the service granted @throws UpstreamFault, LatchkeyError */
-    async end(
+    /** Ends a visit, which works once. @returns what the service granted @throws UpstreamFault, LatchkeyError */
+    async endVisit(
       service: Service,
       visit: OpenVisit & { state: string },
       response: URLSearchParams,
@@ -74,29 +77,29 @@ export function createConnect({ states, upstream, vault, assertSignedIn, notify 
     findVisit: states.find,
 
     /** Stores what the service granted. @throws LatchkeyError connection_taken; unauthenticated when the user was signed out */
-    keep,
+    saveConnection,
 
-    /** Connects with a key that the user entered. @throws UpstreamFault; LatchkeyError as for `keep` */
-    async keepKey(
+    /** Connects with a key that the user entered. @throws UpstreamFault; LatchkeyError as for `saveConnection` */
+    async connectWithKey(
       service: Service,
       user: ConnectingUser,
       apiKey: string,
       origin: Origin,
     ): Promise<Connected> {
-      return keep(service, user, await upstream.checkKey(service, apiKey.trim()), origin);
+      return saveConnection(service, user, await upstream.checkKey(service, apiKey.trim()), origin);
     },
   };
 }
 
-/** The page on which the person can connect. */
-export const pageOf = ({ name }: Pick<Service, 'name'>): string => `/account/connections/${name}`;
+/** The path of the page on which the user connects that service. */
+export const connectionPageOf = ({ name }: Pick<Service, 'name'>): string => `/account/connections/${name}`;
 
 export const connectEnded = (service: Service) =>
   new LatchkeyError(
     'invalid_input',
     'connect_ended',
     'This was completed already, or it took too long. Nothing was connected now.',
-    { back: { url: pageOf(service), label: `Your account at ${service.displayName}` } },
+    { back: { url: connectionPageOf(service), label: `Your account at ${service.displayName}` } },
   );
 
 export type Connect = ReturnType<typeof createConnect>;

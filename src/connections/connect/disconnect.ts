@@ -28,7 +28,7 @@ export function createDisconnect(deps: DisconnectDeps) {
 
   /**
    * @param actorId the user, or null for the operator
-   * @returns whether the service has confirmed it; undefined when the account has no such connection
+   * @returns whether the service confirmed the revocation; undefined when the account has no such connection
    * @throws LatchkeyError conflict when its owner could not sign in without it
    */
   return async (
@@ -37,7 +37,7 @@ export function createDisconnect(deps: DisconnectDeps) {
   ): Promise<{ isRevoked: boolean; service: string } | undefined> => {
     const connection = await vault.find(owner.accountId, owner.id);
     if (!connection) return undefined;
-    // Before the service is asked: its grant must not end for a connection that stays.
+    // Before the tokens are revoked: a connection that may not be removed must keep working.
     const prepare = await deps.prepareRemoval(connection);
     const service = await findService(connection.service).catch(() => undefined);
     const revoke = await revocation.prepare(connection);

@@ -66,11 +66,14 @@ export function createConnectionSignIn({ services, states, upstream }: Connectio
     },
 
     /**
-     * Begins a visit of the service, in the current unit of work.
+     * Begins a visit to the service (`../connect/states.ts`), in the current unit of work.
      * @param visit `browser`: the digest of the cookie
      * @returns the URL to which the browser goes
      */
-    begin(service: Service, visit: { browser: string; destination: SignInDestination }): Promise<string> {
+    beginVisit(
+      service: Service,
+      visit: { browser: string; destination: SignInDestination },
+    ): Promise<string> {
       const begun = states.begin({ service: service.name, accountId: undefined, ...visit });
       return upstream.authorizationUrl(forSignIn(service), begun);
     },
@@ -78,7 +81,7 @@ export function createConnectionSignIn({ services, states, upstream }: Connectio
     findVisit: states.find,
 
     /**
-     * Ends a visit: nobody else can end it afterwards. What the service issued is not kept.
+     * Ends a visit, which works once. What the service issued is not kept.
      * @returns who the person is there @throws UpstreamFault; LatchkeyError when another request ended it
      */
     async identify(

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 
 const TABLE = 'T_user_providers';
 
-/** A connection that is to be read. */
+/** A connection as the reader of its data needs it. */
 export interface SyncedConnection {
   id: string;
   accountId: string;
@@ -30,7 +30,11 @@ export async function findSynced(knex: Knex, id: string): Promise<SyncedConnecti
 export const listDueSyncs = (knex: Knex, limit: number, now = new Date()): Promise<string[]> =>
   knex(TABLE).where('sync_due_at', '<=', now).orderBy('sync_due_at').limit(limit).pluck('id');
 
-/** Takes a connection that is due, which one of several servers gets. @returns whether this one got it */
+/**
+ * Claims a due connection, so that only one of several servers reads it.
+ * @param next when it is due again
+ * @returns whether this server has it
+ */
 export async function claimSync(
   knex: Knex,
   id: string,
