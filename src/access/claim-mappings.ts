@@ -89,7 +89,7 @@ export function findRepeatedClaim(texts: string[]): string | undefined {
   return undefined;
 }
 
-/** @param text in which `claimMappingFault` finds no fault */
+/** @param text a mapping that `claimMappingFault` has accepted */
 export function parseClaimMapping(text: string): ClaimMapping {
   const { name, source, places } = split(text);
   if (!isSource(source)) return { name, places, value: parseValue(source) };

@@ -23,7 +23,10 @@ export const needsReconnect = (service: string, reason?: string) =>
     { members: reason === undefined ? { service } : { service, reason } },
   );
 
-/** @param scopes of which one is missing: those of the application's token, or those that the person allowed at the service */
+/**
+ * @param scopes at least one of them is missing
+ * @param whose whether it is missing from the application's token, or from what the person allowed at the service
+ */
 export const missingScopes = (scopes: string[], whose: 'application' | 'connection') =>
   new LatchkeyError(
     'forbidden',

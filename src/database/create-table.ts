@@ -52,7 +52,7 @@ async function dropLeftover(knex: Knex, name: string): Promise<void> {
 
 /**
  * Creates a table by the conventions of docs/DATABASE.md: `id`, `created_at`, FK_ and I_ names, bytewise text.
- * @param name with its prefix: `T_accounts`
+ * @param name includes the prefix: `T_accounts`
  */
 export async function createTable(
   knex: Knex,

@@ -37,7 +37,7 @@ const isTimeout = (error: unknown): boolean =>
   error instanceof Error &&
   (/^(TimeoutError|AbortError)$/.test(error.name) || (error.cause !== undefined && isTimeout(error.cause)));
 
-/** @param error that openid-client or the request has thrown */
+/** Turns an error of openid-client or of a request to the service into a fault. */
 export function toFault(error: unknown): UpstreamFault {
   if (error instanceof UpstreamFault) return error;
   const { name, code, cause } = error as { name?: string; code?: string; cause?: { error?: unknown } };

@@ -168,7 +168,7 @@ function findChangingMethods(headers: Headers, query: string): string[] {
 }
 
 /**
- * @param query with its question mark
+ * @param query includes the question mark
  * @returns the methods that a service may understand: an override counts like the method itself
  */
 export function methodsOf(method: string, headers: Headers, query: string): string[] {

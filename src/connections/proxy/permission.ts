@@ -7,8 +7,8 @@ import type { CallableConnection } from '../vault/connection-store.ts';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * @param service or its name, if it does not exist
- * @param methods by which the service may understand the call
+ * @param service the service, or only its name if it does not exist
+ * @param methods each method as which the service may understand the call
  * @returns the scope that the application needs for the call
  */
 export function neededScope(service: Service | string, methods: string[]): string {

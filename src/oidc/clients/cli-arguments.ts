@@ -76,7 +76,7 @@ function toSeconds(text: string | undefined): number | null | undefined {
   return text === 'default' ? null : Number(text);
 }
 
-/** @param word that takes back an earlier value @returns null for that word */
+/** Reads an option in which one word takes back the earlier value. @returns null for that word */
 const orNull = (text: string | undefined, word: string) => (text === word ? null : text);
 
 /** `--require-pkce` and `--no-require-pkce` are earlier names of two levels. */

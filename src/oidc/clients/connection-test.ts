@@ -44,7 +44,7 @@ async function testDiscovery({ issuer, discovery }: Endpoints): Promise<StepResu
   }
 }
 
-/** The request that the application would send. @param isProtected with PKCE and a nonce */
+/** The request that the application would send. @param isProtected whether it has PKCE and a nonce */
 function authorizationUrl(
   document: ClientDocument,
   endpoints: Endpoints,

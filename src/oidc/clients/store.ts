@@ -193,7 +193,7 @@ export async function listServedScopes(source: Knex): Promise<string[]> {
   return rows.flatMap(({ allowed_scopes }) => JSON.parse(allowed_scopes));
 }
 
-/** @param clientId that an operator chose; by default the id of the row */
+/** @param clientId one that an operator chose; by default the id of the row */
 export async function insertClient(
   trx: Knex.Transaction,
   client: NewClientRow,

@@ -24,7 +24,7 @@ const SECRET_SHOWN = 'registration.secret-shown';
 /** Whether this request has given the application a secret, which its response shows. */
 export const isSecretShown = (): boolean => currentUnit().memory.has(SECRET_SHOWN);
 
-/** @param seconds until the registration ends, unless it is used */
+/** @param how `seconds`: the time until the registration ends, unless it is used */
 const toRow = (
   columns: BoundedColumns,
   clientId: string,
@@ -119,7 +119,7 @@ export function createRegisteredClients(deps: {
 /**
  * Keeps the row of an application that describes itself by a document, once a user has allowed it: what users have allowed
  * refers to a row, and an operator can disable it. Before that, requests with made-up client_ids write nothing.
- * @param seconds until the row is no longer needed, unless the application is used
+ * @param seconds the time until the row is no longer needed, unless the application is used
  */
 export async function keepDocumentClient(clientId: string, seconds: number): Promise<void> {
   const unit = currentUnit();

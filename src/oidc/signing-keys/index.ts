@@ -144,7 +144,7 @@ export function createSigningKeys(deps: {
 
     /**
      * Lets the next keys sign.
-     * @param only that of one algorithm; otherwise that of each
+     * @param only the algorithm whose next key signs; by default all of them
      * @returns the kids that sign now; empty when another server has rotated at the same time
      * @throws LatchkeyError conflict as long as a server may not have loaded the next keys
      */

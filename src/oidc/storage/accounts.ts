@@ -18,7 +18,7 @@ export const ACCOUNT_COLUMNS = `a.username AS account_username, a.email AS accou
   COALESCE(${PERSONAL_DETAILS.map((name) => `a.${name}`).join(', ')}) IS NOT NULL AS account_has_details,
   EXISTS (SELECT 1 FROM T_account_roles r WHERE r.account_id = a.id) AS account_has_roles`;
 
-/** @param column that holds the account's id */
+/** @param column the column with the account's id */
 export const joinAccount = (column: string) =>
   `LEFT JOIN T_accounts a ON a.id = ${column} AND a.is_active = true`;
 
@@ -64,7 +64,7 @@ export interface StoredAccount {
 
 const textOrNull = (value: unknown) => (typeof value === 'string' ? value : null);
 
-/** @param row with ACCOUNT_COLUMNS @returns undefined when a LEFT JOIN found no account */
+/** @param row has ACCOUNT_COLUMNS @returns undefined when a LEFT JOIN found no account */
 function toStoredAccount(id: string, row: Row | undefined): StoredAccount | undefined {
   if (typeof row?.account_username !== 'string') return undefined;
   return {

@@ -156,7 +156,7 @@ export class AuthorizationRequests {
     return JSON.stringify(stored);
   }
 
-  /** @param seconds until its end */
+  /** @param seconds its lifetime from now */
   async upsert(id: string, payload: Payload, seconds: number): Promise<void> {
     const unit = currentUnit();
     const hash = digest(id);

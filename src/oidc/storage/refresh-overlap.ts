@@ -58,7 +58,7 @@ export function isInOverlap(payload: Payload, byDefault: number): boolean {
   return seconds > 0 && toEpoch(new Date()) - Number(payload.consumed) <= seconds;
 }
 
-/** The write that uses a refresh token. @param token with its payload as JSON */
+/** The write that uses a refresh token. @param token `json`: its payload */
 export function toUse(
   token: { id: string; json: string; family?: string },
   now: Date,

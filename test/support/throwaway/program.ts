@@ -84,7 +84,7 @@ export interface Program {
 }
 
 /**
- * @param signal that makes the server end at once
+ * @param signal makes the server end at once
  * @param folder where it runs, removed when it has ended
  * @param ready whether the server answers
  */
