@@ -88,7 +88,7 @@ async function checkUsernames({ knex }: Database): Promise<string> {
 }
 
 /** One finding for each point in which an application is weaker than OAuth 2.1. They are the operator's choice, so none is a fault. */
-async function findWeakApplications({ knex }: Database): Promise<Finding[]> {
+async function checkWeaknesses({ knex }: Database): Promise<Finding[]> {
   const weaknesses = await findWeaknesses(knex);
   const says = weaknesses.length > 0 ? weaknesses : ['no application is weaker than it asks'];
   return says.map((sentence) => ({ check: 'oauth 2.1', ok: true, says: sentence }));
@@ -115,7 +115,7 @@ async function describeImplicitGrant({ implicitGrant }: Config, { knex }: Databa
   return `on (LATCHKEY_IMPLICIT_GRANT), though OAuth 2.1 has removed it; ${users}`;
 }
 
-/** Reads the whole file, which takes about a second for each gigabyte. */
+/** Reads the whole SQLite file, which takes about a second for each gigabyte. */
 async function checkFile({ knex }: Database): Promise<string> {
   const rows: { quick_check: string }[] = await knex
     .raw('PRAGMA quick_check(3)')
@@ -143,7 +143,7 @@ async function checkClock(database: Database): Promise<string> {
 }
 
 /** @throws Error when credentials of connections cannot be opened with any of the configured secrets */
-async function checkCredentials({ secrets }: Config, { knex }: Database): Promise<string> {
+async function checkConnections({ secrets }: Config, { knex }: Database): Promise<string> {
   const { all, unreadable } = await countUnreadable(knex, createSecrets(secrets));
   if (unreadable > 0) fail(describeUnreadable(unreadable));
   return `${all} with readable credentials`;
@@ -151,9 +151,9 @@ async function checkCredentials({ secrets }: Config, { knex }: Database): Promis
 
 /** @throws Error when a client secret cannot be opened with any of the configured secrets */
 async function checkServices({ secrets }: Config, { knex }: Database): Promise<string> {
-  const ring = createSecrets(secrets);
+  const { hasKeyOf } = createSecrets(secrets);
   const rows = await listServiceRows(knex);
-  const isLost = (sealed: string | null) => sealed !== null && !ring.hasKeyOf(sealed);
+  const isLost = (sealed: string | null) => sealed !== null && !hasKeyOf(sealed);
   const lost = rows.filter((row) => isLost(row.client_secret_sealed)).map((row) => row.service_name);
   if (lost.length > 0)
     fail(
@@ -202,7 +202,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
   findings.push(
     await runCheck('signing keys', () => checkSigningKeys(config, database)),
     await runCheck('services', () => checkServices(config, database)),
-    await runCheck('connections', () => checkCredentials(config, database)),
+    await runCheck('connections', () => checkConnections(config, database)),
     await runCheck('hand-outs', () => describeHandOuts(database.knex)),
     await runCheck('accounts', () => countActive(database, 'T_accounts')),
     await runCheck('administrators', () => checkAdministrators(database)),
@@ -210,7 +210,7 @@ export async function runChecks(config: Config, database: Database): Promise<Fin
     await runCheck('applications', () => countActive(database, 'T_oauth_clients')),
     await runCheck('pkce', () => checkPkce(database)),
     await runCheck('implicit grant', () => describeImplicitGrant(config, database)),
-    ...(await findWeakApplications(database)),
+    ...(await checkWeaknesses(database)),
   );
   return findings;
 }

@@ -22,7 +22,7 @@ import { createSignInRequests } from '../oidc/ciba/requests.ts';
 import { createFindAccount } from '../oidc/claims.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import { addToConsent } from '../oidc/consents/store.ts';
-import { createOwnSessions, createSignInFacts } from '../oidc/own-session.ts';
+import { createOwnSessionFinder, createSignInFacts } from '../oidc/own-session.ts';
 import { createResourceMetadata } from '../oidc/resources/metadata.ts';
 import { rotateSession } from '../oidc/rotate-session.ts';
 import { createBrowserCookie } from '../web/browser-cookie.ts';
@@ -61,7 +61,7 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
   });
   const browserCookie = createBrowserCookie({ scope, days: TRUST_DAYS });
   const forms = createCsrfTokens({ secrets, scope });
-  const sessionOf = createOwnSessions({ provider, findAccount, secondFactorPolicy });
+  const sessionOf = createOwnSessionFinder({ provider, findAccount, secondFactorPolicy });
   const accountCeremonies = createAccountCeremonies({
     provider,
     secrets,

@@ -129,7 +129,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
         'device_decision_missing',
         'Choose Connect or Do not connect.',
       );
-    passDecision(ctx, { userCode, isAllowed: decision !== 'deny', byOtherAccount: decision === 'switch' });
+    passDecision(ctx, { userCode, isAllowed: decision !== 'deny', isSwitching: decision === 'switch' });
     await next();
   });
 }

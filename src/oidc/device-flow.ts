@@ -8,7 +8,7 @@ import { POLL_INTERVAL_SECONDS } from './poll-interval.ts';
 /** The code that the user types: eight of 20 consonants, which are 34 bits and make no words. Its lifetime: `fixed-lifetimes.ts`. */
 export const USER_CODE = { charset: 'base-20', mask: '****-****' } as const;
 
-/** The device that asked, for the page that asks its user. */
+/** Where the device's request came from, as the page shows it to the user who decides. */
 export interface DeviceInfo {
   ip?: string;
   userAgent?: string;
@@ -25,14 +25,14 @@ interface Decision {
   userCode: string;
   isAllowed: boolean;
   /** Whether the user wants to sign in to another account first. */
-  byOtherAccount: boolean;
+  isSwitching: boolean;
 }
 
 const decisionOf = (ctx: { state: Record<string, unknown> }) => ctx.state[DECISION] as Decision | undefined;
 
 /** Whether the user of this device has just asked for another account than the one that is signed in. */
 export const wantsOtherAccount = (ctx: KoaContextWithOIDC): boolean =>
-  decisionOf(ctx as never)?.byOtherAccount === true;
+  decisionOf(ctx as never)?.isSwitching === true;
 
 /**
  * Gives the engine what the user decided on our page, which has checked the form. Call it before the request goes on to the
@@ -40,7 +40,7 @@ export const wantsOtherAccount = (ctx: KoaContextWithOIDC): boolean =>
  */
 export function passDecision(ctx: Context, decision: Decision): void {
   ctx.state[DECISION] = decision;
-  // Without it the engine reads no body: our page has read it already.
+  // Our page has read the body. Without this header, the engine does not try to read it again.
   delete ctx.req.headers['content-type'];
 }
 

@@ -16,10 +16,10 @@ interface OwnSession {
 }
 
 /**
- * Finds the session of a browser for our own pages. A session that began before the policy required a second factor
- * counts as signed out, so that its user signs in again.
+ * @returns a function that finds the session of a browser for our own pages. A session that began before the policy required
+ *   a second factor counts as signed out, so that its user signs in again.
  */
-export function createOwnSessions({ provider, findAccount, secondFactorPolicy }: OwnSessionDeps) {
+export function createOwnSessionFinder({ provider, findAccount, secondFactorPolicy }: OwnSessionDeps) {
   return async (ctx: Context): Promise<OwnSession> => {
     const { accountId, uid, acr } = await provider.Session.get(ctx);
     const account = accountId ? await findAccount(accountId) : undefined;

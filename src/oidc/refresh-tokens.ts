@@ -30,8 +30,8 @@ export function mayRefresh(client: EngineClient, scopes: string[]): boolean {
 }
 
 /**
- * The engine's `expiresWithSession`. What a device gets does not end with the session of the browser in which its user allowed
- * it, as long as the device may refresh it: that browser is another device, and our page says so.
+ * The engine's `expiresWithSession`. The tokens of a device that may refresh them outlive the session of the browser in which the
+ * user allowed the device: that browser runs on another device, and our page says so.
  */
 export const expiresWithSession = async (
   { oidc }: KoaContextWithOIDC,
@@ -61,7 +61,7 @@ export function createRefreshTokenRules(ttl: RefreshTokenTtl) {
     (authTime ?? iiat ?? now()) + maximumLife(ttl, client) - now();
 
   return {
-    /** The engine's `ttl.RefreshToken`. A token that is never rotated has the whole life at once. @returns seconds; at least 1, the least that the engine accepts */
+    /** The engine's `ttl.RefreshToken`. Tokens of FAPI applications are never rotated, so each lasts until the maximum. @returns seconds; at least 1, the least that the engine accepts */
     ttl: (_ctx: unknown, token: FromSignIn, client: ClientTtl): number =>
       Math.max(
         1,

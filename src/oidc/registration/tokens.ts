@@ -94,7 +94,7 @@ export function createRegistrationTokens(knex: Knex) {
     /** Every token that is not deleted yet, the newest first. */
     list: async (): Promise<RegistrationToken[]> => (await listTokens(knex)).map(toToken),
 
-    /** Applications that it has registered stay. @throws LatchkeyError not_found */
+    /** Applications that were registered with the token stay. @throws LatchkeyError not_found */
     revoke: (actor: Actor, id: string): Promise<RegistrationToken> =>
       inTransaction(knex, async (trx) => {
         const isRevoked = await revokeToken(trx, id);
