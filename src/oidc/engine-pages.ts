@@ -25,6 +25,12 @@ function isOfSession(ctx: KoaContextWithOIDC): boolean {
   return session.loginTs === auth_time && session.authorizations?.[client.clientId] !== undefined;
 }
 
+/** The application that a sign-out page names, if it names one. */
+const nameClient = ({ oidc: { client } }: KoaContextWithOIDC) => ({
+  clientName: client?.clientName,
+  isUnchecked: client !== undefined && !isVetted(client as unknown as EngineClient),
+});
+
 /** The user can still sign out, and then stays here. */
 function unregisteredTarget(ctx: KoaContextWithOIDC): ErrorText & { back?: { url: string; label: string } } {
   const { client, session, params } = ctx.oidc;
@@ -59,7 +65,7 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
     error,
     ...createDeviceResultPages(showPage, error),
     async signOut(ctx) {
-      const { session, client } = ctx.oidc;
+      const { session } = ctx.oidc;
       // Only someone who was signed in by this session can have the token: the proof that a link on another site lacks.
       if (isOfSession(ctx)) return signOutNow(ctx);
       const account = session?.accountId ? await findStoredAccount(session.accountId) : undefined;
@@ -69,8 +75,7 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
         title: 'Sign out?',
         action: '/session/end/confirm',
         xsrf: state?.secret,
-        clientName: client?.clientName,
-        isUnchecked: client !== undefined && !isVetted(client as unknown as EngineClient),
+        ...nameClient(ctx),
         accountName: account?.username,
       });
     },
@@ -79,7 +84,7 @@ export function createEnginePages(showPage: ShowPage, wayBack: WayBackService): 
       const account = session.accountId ? await findStoredAccount(session.accountId) : undefined;
       showPage(ctx as unknown as Context, 'sign-out/done', {
         title: account ? 'You are still signed in' : 'You are signed out',
-        clientName: ctx.oidc.client?.clientName,
+        ...nameClient(ctx),
         accountName: account?.username,
       });
     },

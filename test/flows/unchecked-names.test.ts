@@ -39,5 +39,9 @@ test('pages that show the name of an application say when nobody has checked it'
     const signOut = await textOf(await browser.get(`/session/end?client_id=${client.client_id}`));
     assert.match(signOut, /Fieldnotes asked to sign you out/);
     assert.equal(NOT_CHECKED.test(signOut), isMarked, signOut);
+    // Anyone can make this link.
+    const done = await textOf(await browser.get(`/session/end/success?client_id=${client.client_id}`));
+    assert.match(done, /You are signed out of Fieldnotes/);
+    assert.equal(NOT_CHECKED.test(done), isMarked, done);
   }
 });
