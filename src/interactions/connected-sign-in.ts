@@ -125,11 +125,10 @@ export function createConnectedSignIn(router: Router, deps: ConnectedSignInDeps,
     );
     if (accountId === undefined) {
       ctx.status = 401;
-      const { action, clientName } = await interactions.common(ctx, details);
+      const { action } = await interactions.common(ctx, details);
       return deps.showPage(ctx, 'interactions/unknown-identity', {
         title: 'You are not signed in',
         serviceName: service.displayName,
-        clientName,
         action,
       });
     }

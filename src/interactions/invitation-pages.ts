@@ -47,13 +47,12 @@ export function createInvitationViews(deps: InvitationViewsDeps) {
     view: string,
     data: Record<string, unknown>,
   ): Promise<void> {
-    const { action, csrf, clientName, passkeys } = await interactions.common(ctx, details);
+    const { action, csrf, passkeys } = await interactions.common(ctx, details);
     const common = {
       action: `${action}/invitation`,
       signInUrl: `${action}?step=sign-in`,
       passkeys,
       csrf,
-      clientName,
       invitation: digestOf(invitationCookie.read(ctx)),
     };
     showPage(ctx, `invitations/${view}`, { ...common, ...data });
