@@ -17,6 +17,15 @@ for (const engine of engines) {
       assert.ok((await fetch(url)).status < 500);
     });
 
+    test('the last page says that someone is still signed in only if that is so', async (t) => {
+      const server = await startServer(t, engine);
+      const { client_id: id } = await server.createClient();
+      const response = await fetch(`${server.issuer}/session/end/success?client_id=${id}`);
+      const text = await response.text();
+      assert.match(text, /<h1>You are signed out<\/h1>/);
+      assert.doesNotMatch(text, /still signed in/);
+    });
+
     test('ends the session and its tokens on the server; offline access stays', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ postLogoutRedirectUris: [HOME] });
