@@ -1,4 +1,5 @@
 import { purgedTables, type Retention, retentionRules } from '../config/retention.ts';
+import { findClockFault } from '../database/clock.ts';
 import { withoutDeadline } from '../database/knex-deadline.ts';
 import type { Database } from '../database/open.ts';
 import { returnFreePages } from '../database/sqlite-files.ts';
@@ -57,16 +58,21 @@ export async function countPurge({ knex, engine }: Database, options: PurgeOptio
 
 /**
  * Deletes expired rows in batches. It is safe beside servers and other purges; an interrupted purge is continued by
- * the next one.
- * @throws LatchkeyError invalid_input for a table whose rows do not expire
+ * the next one. The database's clock decides what has expired, so nothing is deleted while this clock says another time:
+ * a database whose clock is years ahead would lose its whole audit log, and every session.
+ * @throws LatchkeyError invalid_input for a table whose rows do not expire; unavailable while the clocks differ
  */
 export async function purge(
   database: Database,
   options: PurgeOptions,
   { onBatch, shouldContinue }: PurgeControl = {},
 ): Promise<PurgedTable[]> {
+  const tables = chooseTables(options);
+  const fault = await findClockFault(database);
+  if (fault !== undefined)
+    throw new LatchkeyError('unavailable', 'clocks_differ', `Nothing was deleted. ${fault}`);
   const purged: PurgedTable[] = [];
-  for (const table of chooseTables(options)) {
+  for (const table of tables) {
     let rows = 0;
     for (const rule of rulesOf(table)) {
       const sweep = { table, column: rule.column, condition: purgeCondition(rule, options.retention) };

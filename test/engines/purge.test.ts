@@ -42,6 +42,22 @@ for (const engine of engines) {
       );
     });
 
+    test('deletes nothing while the clocks of the server and the database differ', async (t) => {
+      // SQLite has the clock of the server.
+      if (engine === 'sqlite') return;
+      const { database } = await openWorld(t, engine);
+      await addRateLimits(database, 1, ago(40 * HOUR));
+      const options = { table: 'T_rate_limits', retention: {} };
+      const now = Date.now();
+      const clock = t.mock.method(Date, 'now', () => now - 1500 * 24 * HOUR);
+      await assert.rejects(
+        purge(database, options),
+        /Nothing was deleted\. The clock of this machine is \d+ sec/,
+      );
+      clock.mock.restore();
+      assert.deepEqual(await purge(database, options), [{ table: 'T_rate_limits', rows: 1 }]);
+    });
+
     test('keeps used invitations with their redemptions, and audit events of a year ago', async (t) => {
       const { database, createAccount } = await openWorld(t, engine);
       const { id: redeemed_by } = await createAccount();
