@@ -4,7 +4,7 @@ import type { Knex } from 'knex';
 import { LatchkeyError } from '../kit/errors.ts';
 import { waitAtLimit } from './driver/connection-limit.ts';
 import { withDeadline } from './driver/deadline.ts';
-import { markAsDatabase } from './driver/failures.ts';
+import { isReadOnly, markAsConnecting, markAsDatabase } from './driver/failures.ts';
 
 interface Connection {
   /** mysql2. Ends at once. */
@@ -53,16 +53,18 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () =>
   const Base: Dialect = require(`knex/lib/dialects/${name}/index.js`);
   if (typeof Base.prototype._query !== 'function')
     throw new Error(`This version of Knex sends statements in another way. Look at ${import.meta.filename}.`);
-  /** When the server last did not answer in time. */
+  /** When the server last did not answer in time, or took no writes. */
   let lostAt = 0;
   return class extends Base {
-    /** A connection that was idle at that time may be dead without notice, so it is not used again. */
+    /** A connection that was idle at that time may be dead without notice, or lead to the former primary, so it is not used again. */
     override validateConnection(connection: Connection): boolean {
       return super.validateConnection(connection) && (connection.answeredAt ?? lostAt) >= lostAt;
     }
 
     override acquireConnection(): Promise<unknown> {
-      return waitAtLimit(() => super.acquireConnection(), onLimit).catch(throwMarked);
+      return waitAtLimit(() => super.acquireConnection(), onLimit).catch((error) => {
+        throw markAsConnecting(error);
+      });
     }
 
     override _query(connection: Connection, query: Query): Promise<unknown> {
@@ -70,9 +72,18 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () =>
       if (name === 'postgres' && query.sql === 'BEGIN;') query.sql = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
       // The server rolls back when a connection is closed. Knex would report that this one is closed, and not why.
       if (connection.isGivenUp && query.sql === 'ROLLBACK') return Promise.resolve(query);
-      const work = super._query(connection, query).finally(() => {
-        connection.answeredAt = performance.now();
-      });
+      const work = super
+        ._query(connection, query)
+        .finally(() => {
+          connection.answeredAt = performance.now();
+        })
+        .catch((error) => {
+          if (isReadOnly(error)) {
+            lostAt = performance.now();
+            connection.__knex__disposed = error;
+          }
+          throw error;
+        });
       if (patience.getStore()) return work.catch(throwMarked);
       return withDeadline(work, () => {
         lostAt = performance.now();

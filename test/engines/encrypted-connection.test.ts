@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { toUnavailable } from '../../src/database/driver/failures.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { selectOne } from '../../src/database/statement-builders.ts';
+import type { LatchkeyError } from '../../src/kit/errors.ts';
 import { isOpensslInstalled, makeCertificates, writeTlsOnlyRules } from '../support/certificates.ts';
 import { engines, serverUrl } from '../support/engines.ts';
 import { isInstalled, startThrowaway, temporaryFolder } from '../support/throwaway/index.ts';
@@ -27,12 +29,15 @@ async function connect(url: string): Promise<boolean> {
   }
 }
 
+/** Whether a request that meets the error is answered with 503. */
+const isOutage = (error: unknown) => (toUnavailable(error) as LatchkeyError).kind === 'unavailable';
+
 /** Neither the driver nor Knex connects. */
 async function assertRefused(url: string): Promise<void> {
   const database = openDatabase(url, 2);
   try {
-    await assert.rejects(database.driver.readOne(ONE, {}), url);
-    await assert.rejects(async () => database.knex.raw('SELECT 1'), url);
+    await assert.rejects(database.driver.readOne(ONE, {}), isOutage, url);
+    await assert.rejects(async () => database.knex.raw('SELECT 1'), isOutage, url);
   } finally {
     await database.close();
   }

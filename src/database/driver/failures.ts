@@ -76,6 +76,14 @@ export function markAsDatabase<T>(error: T): T {
   return error;
 }
 
+const whileConnecting = new WeakSet<object>();
+
+/** The same for what kept a connection from being made. Whatever it is, such as an expired certificate, is an outage. @returns the error */
+export function markAsConnecting<T>(error: T): T {
+  if (error instanceof Error) whileConnecting.add(error);
+  return markAsDatabase(error);
+}
+
 /** What pg and Knex's pool throw without a code; Knex puts the statement before the message. */
 const LOST = /(Connection terminated( unexpectedly)?|timeout expired|is not queryable)$/;
 
@@ -112,7 +120,7 @@ export function failureOf(error: unknown): Failure | undefined {
   // mysql2 says `fatal` of what ends a connection.
   const isLost =
     fatal === true || error.name === 'KnexTimeoutError' || (code === '' && LOST.test(error.message));
-  return isLost ? 'unavailable' : undefined;
+  return isLost || whileConnecting.has(error) ? 'unavailable' : undefined;
 }
 
 const outdated = (cause: unknown) =>
@@ -161,8 +169,19 @@ export function isUnanswered(error: unknown): boolean {
   return !String(Object(error).code).startsWith('SQLITE_');
 }
 
-/** Whether PostgreSQL still uses the connection, and the statements that were prepared on it, after that error. */
+const READ_ONLY = words(
+  '25006 ER_OPTION_PREVENTS_STATEMENT ER_READ_ONLY_MODE ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+);
+
+/**
+ * Whether the server takes no writes. After a switchover that is the former primary, and its address may lead to another
+ * server by now, so its connections are not used again.
+ */
+export const isReadOnly = (error: unknown): boolean =>
+  READ_ONLY.includes(String((error as ServerError | undefined)?.code));
+
+/** Whether the connection to PostgreSQL, and the statements that were prepared on it, are used after that error. */
 export function keepsConnection(error: unknown): boolean {
   const { severity = '', routine } = error as ServerError;
-  return !ENDS_CONNECTION.includes(severity) && routine !== CHANGED_RESULT;
+  return !ENDS_CONNECTION.includes(severity) && routine !== CHANGED_RESULT && !isReadOnly(error);
 }

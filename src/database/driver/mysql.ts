@@ -11,7 +11,7 @@ import { batchReads } from './batched-reads.ts';
 import { waitAtLimit } from './connection-limit.ts';
 import type { Driver } from './contract.ts';
 import { withDeadline } from './deadline.ts';
-import { failureOf, isRefusal, markAsDatabase } from './failures.ts';
+import { failureOf, isReadOnly, isRefusal, markAsConnecting, markAsDatabase } from './failures.ts';
 import { commitSteps, GuardFailed } from './group-commit.ts';
 import { MYSQL_SESSION, mysqlConnection } from './mysql-session.ts';
 import type { Step } from './steps.ts';
@@ -67,7 +67,7 @@ async function transact(connection: Connection, steps: Step[], sent: Sent): Prom
 /** Connections beside Knex's pool. mysql2 waits for the answer to each statement before it sends the next. */
 class MysqlPool {
   readonly #pool: mysql.Pool;
-  /** When the server last did not answer in time, as `performance.now()` counts. */
+  /** When the server last did not answer in time, or took no writes, as `performance.now()` counts. */
   #lostAt = 0;
   #inUse = 0;
   #isTooLarge = false;
@@ -84,11 +84,11 @@ class MysqlPool {
     });
   }
 
-  /** A connection that was idle while the server did not answer may be dead without notice, so it is not used again. */
+  /** A connection that was idle at `#lostAt` may be dead without notice, or lead to the former primary, so it is not used again. */
   #acquire(): Promise<Connection> {
     return new Promise((resolve, reject) => {
       this.#pool.getConnection((error, connection: Connection) => {
-        if (error) return reject(error);
+        if (error) return reject(markAsConnecting(error));
         if ((connection.releasedAt ?? this.#lostAt) >= this.#lostAt) return resolve(connection);
         connection.destroy();
         this.#acquire().then(resolve, reject);
@@ -113,6 +113,12 @@ class MysqlPool {
     connection.release();
   }
 
+  /** Ends this connection now, and those that are idle when they are next asked for. */
+  #giveUp(connection: Connection | undefined): void {
+    this.#lostAt = performance.now();
+    connection?.destroy();
+  }
+
   /** @throws LatchkeyError unavailable, with an unknown outcome if a commit was sent and not answered */
   withConnection<T>(work: (connection: Connection, sent: Sent) => Promise<T>): Promise<T> {
     let taken: Connection | undefined;
@@ -126,6 +132,7 @@ class MysqlPool {
         if (isLate) throw new Error('The deadline passed before there was a connection.');
         return await work(connection, sent);
       } catch (error) {
+        if (isReadOnly(error)) this.#giveUp(connection);
         if (sent.commit && failureOf(markAsDatabase(error)) === 'unavailable' && !isRefusal(error))
           throw toLost(error);
         throw error;
@@ -135,8 +142,7 @@ class MysqlPool {
     });
     const giveUp = () => {
       isLate = true;
-      this.#lostAt = performance.now();
-      taken?.destroy();
+      this.#giveUp(taken);
     };
     return withDeadline(job, giveUp, toLost);
   }
