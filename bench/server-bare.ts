@@ -9,6 +9,7 @@ import { toEngineAccount } from '../src/oidc/claims.ts';
 import { createProvider } from '../src/oidc/provider.ts';
 import { createRegistration } from '../src/oidc/registration/index.ts';
 import { correctEngineResponses } from '../src/oidc/responses.ts';
+import { createSecondFactorPolicy } from '../src/oidc/second-factor-policy.ts';
 import { answerErrors } from '../src/web/errors.ts';
 import { logRequests } from '../src/web/request-log.ts';
 import { setSecurityHeaders } from '../src/web/security-headers.ts';
@@ -96,7 +97,6 @@ await serve(async (origin) => {
     config: {
       issuer: origin,
       ttl: TTL,
-      secondFactor: { everyone: false, scopes: [], roles: [] },
       tokenEndpointAudience: false,
       implicitGrant: false,
       mtlsUrl: undefined,
@@ -115,6 +115,10 @@ await serve(async (origin) => {
       clientId: undefined,
       authorizationTypes: {},
     }),
+    secondFactorPolicy: createSecondFactorPolicy(
+      { everyone: false, scopes: [], roles: [] },
+      async () => undefined,
+    ),
     fetch: createGuardedFetch({ allowPrivate: true }),
     countReference: async () => {},
     findPairwiseSubject: (_sector, accountId) => accountId,

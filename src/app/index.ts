@@ -29,17 +29,17 @@ type AppDeps = { config: Config } & Pick<MiddlewareDeps, 'database' | 'log' | 'i
 /** Creates and connects services, engine and pages. @throws LatchkeyError when a signing key cannot be decrypted */
 export async function createApp(deps: AppDeps): Promise<App> {
   const { config, log } = deps;
-  const { issuer, passwordMinLength } = config;
   const background = createBackground(log);
   const fallbackMailer = config.production ? undefined : createPrintingMailer(log);
   const services = createServices({ ...deps, background, fallbackMailer });
   const assets = createAssets();
-  const showPage = createShowPage(createRenderer({ assets, issuer, passwordMinLength }));
+  const showPage = createShowPage(createRenderer({ ...config, assets }));
   const provider = createProvider({
     ...deps,
     secrets: services.secrets,
     findAccount: createFindAccount(config.groupsClaim),
     findResource: services.resources.find,
+    secondFactorPolicy: services.secondFactorPolicy,
     keys: await services.signingKeys.load(),
     adapter: createStorage({ config, secrets: services.secrets, clients: services.registration.clients }),
     pages: createEnginePages(showPage, services.wayBack),

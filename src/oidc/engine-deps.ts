@@ -10,6 +10,7 @@ import type { FindPairwiseSubject } from './pairwise-subjects.ts';
 import type { PromptDeps } from './prompts.ts';
 import type { Registration } from './registration/index.ts';
 import type { FindResource } from './resources/service.ts';
+import type { SecondFactorPolicy } from './second-factor-policy.ts';
 import type { KeySet } from './signing-keys/key-set.ts';
 import type { HandOut } from './token-exchange/connected-account-token.ts';
 
@@ -34,7 +35,6 @@ export interface EngineDeps {
     | 'issuer'
     | 'trustProxy'
     | 'ttl'
-    | 'secondFactor'
     | 'tokenEndpointAudience'
     | 'implicitGrant'
     | 'mtlsUrl'
@@ -46,6 +46,7 @@ export interface EngineDeps {
   /** @returns undefined for an account that does not exist or is disabled */
   findAccount: FindAccount;
   findResource: FindResource;
+  secondFactorPolicy: SecondFactorPolicy;
   keys: KeySet;
   pages: EnginePages;
   log: Logger;

@@ -40,7 +40,6 @@ import { READ_METADATA } from './registration/metadata-rules.ts';
 import { REGISTRATION_PATH } from './registration/who-may-register.ts';
 import { readRequestsByReference } from './request-references.ts';
 import { createResourceIndicators } from './resource-indicators.ts';
-import { createSecondFactorPolicy } from './second-factor-policy.ts';
 import { sessionTtl } from './session-ttl.ts';
 import { signedMessages } from './signed-messages.ts';
 import { refuseUnstorableParameters } from './storable-parameters.ts';
@@ -127,7 +126,7 @@ function configuration(
       url: (_ctx: unknown, { uid, params }: { uid: string; params: { client_id?: string } }) =>
         `${base}/interaction/${uid}?client_id=${encodeURIComponent(String(params.client_id))}`,
       policy: createPromptPolicy({
-        secondFactorPolicy: createSecondFactorPolicy(config.secondFactor, deps.findResource),
+        secondFactorPolicy: deps.secondFactorPolicy,
         refreshTokens,
         findUnconnected: deps.findUnconnected,
         hasInvitation: (ctx) => invitationCookie.read(ctx as unknown as Context) !== undefined,
@@ -234,6 +233,7 @@ export function createProvider(deps: EngineDeps): Provider {
     findAccount: deps.findAccount,
     findResource,
     narrowDetails: details.narrow,
+    secondFactorPolicy: deps.secondFactorPolicy,
     handOut: deps.handOut,
   });
   registerIdentityAssertions(provider, deps);

@@ -1,4 +1,4 @@
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { tokenScopeOf } from '../../access/connection-scopes.ts';
 import { covers, parseScopes } from '../../access/scopes.ts';
 import { recordEvent } from '../../audit/index.ts';
@@ -10,6 +10,7 @@ import { connectionScopesLeft } from '../connection-call-token.ts';
 import { showsKeyOf } from '../engine/grants.ts';
 import { requireGrant } from '../storage/statements.ts';
 import { getSubjectToken, type SubjectToken } from './presented-tokens.ts';
+import { TokenRefused } from './refusals.ts';
 
 /** Followed by the name of a service: the `requested_token_type` of the access token of that service. */
 export const CONNECTION_TOKEN = 'urn:latchkey:token-type:connection:';
@@ -35,43 +36,15 @@ export type HandOut = (request: {
   scopes: string[];
 }) => Promise<HandedOutToken>;
 
-/** A refusal of the token endpoint (RFC 6749 section 5.2) with members of ours, which the engine does not know. */
-class HandOutRefused extends errors.OIDCProviderError {
-  readonly members: Record<string, unknown>;
-  readonly retryAfter: number | undefined;
-
-  constructor(
-    status: number,
-    error: string,
-    refusal: Pick<LatchkeyError, 'message' | 'members'> & { retryAfter?: number | undefined },
-  ) {
-    super(status, error);
-    this.error_description = refusal.message;
-    // The engine hides what it takes for a fault of its own.
-    this.expose = true;
-    this.members = refusal.members;
-    this.retryAfter = refusal.retryAfter;
-  }
-}
-
 /** The error code for a refusal, and the status where 400 would be misleading. */
-function toError(refusal: LatchkeyError): HandOutRefused {
+function toError(refusal: LatchkeyError): TokenRefused {
   const { kind, code, status } = refusal;
   const { message, retryAfter } = refusal;
   const described = { message, retryAfter, members: { code, ...refusal.members } };
-  if (code === 'missing_scopes') return new HandOutRefused(400, 'invalid_scope', described);
-  if (kind === 'invalid_input') return new HandOutRefused(400, 'invalid_request', described);
-  if (kind === 'forbidden') return new HandOutRefused(400, 'invalid_target', described);
-  return new HandOutRefused(status === 429 ? 429 : 503, 'temporarily_unavailable', described);
-}
-
-/** Adds to the engine's answers what they lack of a refusal. */
-export function completeRefusals(provider: Provider): void {
-  provider.on('grant.error', (ctx, error) => {
-    if (!(error instanceof HandOutRefused)) return;
-    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter));
-    if (typeof ctx.body === 'object') Object.assign(ctx.body as object, error.members);
-  });
+  if (code === 'missing_scopes') return new TokenRefused(400, 'invalid_scope', described);
+  if (kind === 'invalid_input') return new TokenRefused(400, 'invalid_request', described);
+  if (kind === 'forbidden') return new TokenRefused(400, 'invalid_target', described);
+  return new TokenRefused(status === 429 ? 429 : 503, 'temporarily_unavailable', described);
 }
 
 /** What has no meaning here is refused, so that nobody believes that the token was limited by it. */
@@ -130,12 +103,12 @@ export async function handOutToken(
   const scope = tokenScopeOf(service);
   const { scopes, withdrawn } = connectionScopesLeft(parseScopes(subject.scope), { client, account, grant });
   if (covers(withdrawn, scope))
-    throw new HandOutRefused(400, 'invalid_target', {
+    throw new TokenRefused(400, 'invalid_target', {
       message: 'the person has taken back access to the requested_token_type; ask them for it again',
       members: { code: 'not_connected', service },
     });
   if (!covers(scopes, scope))
-    throw new HandOutRefused(400, 'invalid_scope', {
+    throw new TokenRefused(400, 'invalid_scope', {
       message: `the subject_token lacks the scope ${scope}; request it when the person signs in`,
       members: { code: 'missing_scopes', scopes: [scope], missing_from: 'application' },
     });

@@ -11,8 +11,11 @@ import { invalidScope } from '../engine/internals.ts';
 import { ID_JAG, issueIdentityAssertion } from '../id-jag/issue.ts';
 import { createTokenAccess } from '../introspection.ts';
 import type { FindResource } from '../resources/service.ts';
-import { CONNECTION_TOKEN, completeRefusals, type HandOut, handOutToken } from './connected-account-token.ts';
+import type { SecondFactorPolicy } from '../second-factor-policy.ts';
+import { CONNECTION_TOKEN, type HandOut, handOutToken } from './connected-account-token.ts';
 import { ACCESS_TOKEN, checkActorToken, getSubjectToken, type SubjectToken } from './presented-tokens.ts';
+import { completeRefusals } from './refusals.ts';
+import { checkSecondFactor } from './second-factor.ts';
 
 /** The parameters of RFC 8693 section 2.1. */
 const PARAMETERS = [
@@ -34,6 +37,7 @@ interface ExchangeDeps {
   findResource: FindResource;
   /** Picks the authorization details of the new token from those of the subject token. */
   narrowDetails: NarrowDetails;
+  secondFactorPolicy: SecondFactorPolicy;
   handOut: HandOut;
 }
 
@@ -101,6 +105,7 @@ export function registerTokenExchange(provider: Provider, deps: ExchangeDeps): v
     if (!account) throw new errors.InvalidRequest('the account of the subject_token is disabled');
     ctx.oidc.entity('Account', account as never);
     const scopes = narrowScopes(ctx, subject, target, account.scopes);
+    await checkSecondFactor(ctx, deps.secondFactorPolicy, { account, subject, target, scopes });
 
     const { act: before, ...facts } = subject.extra ?? {};
     const { clientId } = client;

@@ -20,8 +20,9 @@ export async function beginExchange(
   t: Parameters<typeof startServer>[0],
   engine: EngineName,
   input: Partial<ClientInput> = {},
+  config: NonNullable<Parameters<typeof startServer>[2]>['config'] = {},
 ) {
-  const server = await startServer(t, engine);
+  const server = await startServer(t, engine, { config });
   const api = await server.createClient({
     name: 'Notes API',
     redirectUris: [],
