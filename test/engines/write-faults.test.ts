@@ -137,6 +137,7 @@ describe('nothing is acknowledged that nobody could find later', {
   for (const [suffix, words] of [
     ['', /\.sqlite was deleted/],
     ['-wal', /-wal was deleted, so what is written is lost\. Restart the server/],
+    ['-shm', /-shm was deleted, so processes no longer see what the others write\. Restart the server/],
   ] as const)
     test(`when the file of SQLite was deleted under the server: ${suffix || 'the database'}`, async (t) => {
       const { file, database, findProblem } = await open(t, 'sqlite');

@@ -12,14 +12,22 @@ const hidden = (file: string, error: unknown) =>
   `${file} can no longer be looked at (${(error as NodeJS.ErrnoException).code}). Correct the permissions of its folder`;
 
 /**
- * Remembers which database file is open, and which write-ahead log belongs to it.
+ * SQLite creates them when the first connection reads, and removes them with the last one: the write-ahead log, and its
+ * index, in which processes see each other's locks.
+ */
+const COMPANIONS = [
+  ['-wal', 'what is written is lost'],
+  ['-shm', 'processes no longer see what the others write'],
+] as const;
+
+/**
+ * Remembers which database file is open, and which write-ahead log and index belong to it.
  * @returns a check, which returns the reason why writes are being lost, or undefined. SQLite itself goes on writing to
  *   files that were deleted or cut short
  */
 export function watchIdentity(file: string): () => string | undefined {
   const opened = statSync(file);
-  /** The write-ahead log. SQLite creates it when the first connection reads, and removes it with the last one. */
-  let log: { ino: number } | undefined;
+  const inodes = new Map<string, number>();
   /** The size of the file when it was last seen whole. */
   let { size } = opened;
   function findMoved(): string | undefined {
@@ -31,10 +39,12 @@ export function watchIdentity(file: string): () => string | undefined {
     if (found.size < size && isCutShort(file, found.size))
       return `${file} was cut short. Stop the server and restore a backup`;
     size = found.size;
-    const foundLog = find(`${file}-wal`);
-    log ??= foundLog;
-    if (log && foundLog?.ino !== log.ino)
-      return `${file}-wal was deleted, so what is written is lost. Restart the server`;
+    for (const [suffix, effect] of COMPANIONS) {
+      const inode = find(`${file}${suffix}`)?.ino;
+      const known = inodes.get(suffix) ?? inode;
+      if (known !== inode) return `${file}${suffix} was deleted, so ${effect}. Restart the server`;
+      if (known !== undefined) inodes.set(suffix, known);
+    }
     return undefined;
   }
   return () => {
