@@ -90,7 +90,8 @@ export function createAuthentication(deps: {
   /**
    * Every failure gives the same result and costs the same, whether the account exists, is locked or is disabled: one
    * read, one slot, one bcrypt, one audit row. A failure is counted before this returns. A crash, or an outage that stops
-   * the request, counts as nothing: the attempt's slot is then free after some seconds.
+   * the request, counts as nothing: the attempt's slot is then free after some seconds. A password whose hash needs a secret
+   * that this server lacks counts as nothing either: it may be right, and locking would lock every server.
    * @returns undefined when the password is wrong, or the account is unknown, locked or disabled
    * @throws LatchkeyError unavailable when too many passwords wait to be verified, or the database is unavailable
    */
@@ -117,7 +118,9 @@ export function createAuthentication(deps: {
     const reason = failureCode(stored, attempted !== undefined, matches);
     const failed: FailedSignIn = { accountId: stored?.accountId, reason };
     currentUnit().memory.set(FAILED, failed);
-    await failAttempt(attempted, () =>
+    const isJudged = !stored || hashing.canVerify(stored.passwordHash);
+    if (attempted && !isJudged) releaseAttempt(attempted, outage.recordOutage);
+    await failAttempt(isJudged ? attempted : undefined, () =>
       recordFailure({ accountId: stored?.accountId ?? null, clientId, errorCode: reason }),
     ).catch(throwOutage);
     return undefined;

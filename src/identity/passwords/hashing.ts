@@ -50,6 +50,8 @@ export interface PasswordHashing {
    * @throws LatchkeyError unavailable when too many passwords wait
    */
   verify(password: string, stored: StoredHash | (() => Promise<StoredHash>)): Promise<boolean>;
+  /** Whether this server has the secret that the hash was made with. Another one may have a newer secret already. */
+  canVerify(stored: string): boolean;
   /**
    * The hash to store after `password` was found to match `stored`: with the present pepper and cost, and the same salt. Two
    * sign-ins at once therefore give the same hash, and neither takes the other for a change of the password.
@@ -81,6 +83,7 @@ export function createPasswordHashing(secrets: Secrets, threads = 4): PasswordHa
 
   return {
     hash: (password) => hashWith(password, BCRYPT_COST),
+    canVerify: (stored) => secrets.pepper(stored.split(':')[0] ?? '') !== undefined,
     async renew(password, stored) {
       if (stored.startsWith(`${secrets.pepperId}:${CURRENT}`)) return stored;
       const salt = stored.split('$').at(-1)?.slice(0, SALT_LENGTH) ?? '';

@@ -14,7 +14,7 @@ export async function knownRows(database: Database): Promise<void> {
   const { knex } = database;
   await seedDevelopment(
     knex,
-    { hash: async () => 'x', verify: async () => true, renew: async () => 'x' },
+    { hash: async () => 'x', verify: async () => true, canVerify: () => true, renew: async () => 'x' },
     '',
   );
   const [ada, mei] = ACCOUNTS.map(({ id }) => id) as [string, string];

@@ -28,6 +28,7 @@ export async function openPasswordAttempts(t: Pick<TestContext, 'after'>, engine
   const hooks = { afterVerification: () => {}, beforeCommit: () => {} };
   const hashing: PasswordHashing = {
     hash: async () => 'hash',
+    canVerify: () => true,
     renew: async (_password, stored) => stored,
     async verify(password, stored) {
       const hash = typeof stored === 'function' ? await stored() : stored;
