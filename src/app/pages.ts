@@ -132,7 +132,6 @@ export function createPages({ config, services, provider, showPage }: PagesDeps)
     showPage,
     forms,
     unknownCodes: limits.userCode,
-    sessionOf,
     findAccount,
     findPlace: services.places.find,
     findScopeDescriptions: services.scopeDescriptions.find,

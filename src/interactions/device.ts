@@ -21,8 +21,6 @@ export interface DevicePagesDeps extends DeviceAccessDeps {
   forms: CsrfTokens;
   /** The limit on codes that do not exist, of one IP address. */
   unknownCodes: Pick<AddressLimit, 'countAttempt' | 'checkLimit'>;
-  /** The session of this browser, without an account when its user has to sign in first. */
-  sessionOf(ctx: Context): Promise<{ accountId?: string }>;
   findAccount(accountId: string): Promise<{ username: string } | undefined>;
   /** The city and country of an address. */
   findPlace(ip: string | null): Promise<string | undefined>;
@@ -39,6 +37,11 @@ interface DeviceRequest {
 }
 
 const UNKNOWN_CODE = 'This code is not known, or no longer works. Compare it with the code on your device.';
+
+const OTHER_ACCOUNT = 'This browser has changed to another account. Check that it is the one to connect.';
+
+/** Names the account that the form has shown, for the token of its field `shown`. */
+const shownAccount = (accountId = '') => `device of ${accountId}`;
 
 /** Capitals, hyphens and spaces do not matter (RFC 8628 section 6.1). */
 const normalize = (typed: string) =>
@@ -86,16 +89,22 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
     });
   }
 
+  /** The account that the engine would connect: it takes the session of the browser as it is. */
+  const findAccountId = async (ctx: Context) => (await provider.Session.get(ctx)).accountId;
+
   /** Shows code, place and account first: whoever gets you to enter their code gets your access (RFC 8628 section 5.4). */
   async function askDecision(
     ctx: Context,
     { userCode, client, scopes, access, device }: DeviceRequest,
+    alert?: string,
   ): Promise<void> {
-    const { accountId } = await deps.sessionOf(ctx);
+    const accountId = await findAccountId(ctx);
     const account = accountId ? await deps.findAccount(accountId) : undefined;
     showPage(ctx, 'devices/confirm', {
       title: 'Is this the code on your device?',
       csrf: forms.issue(ctx, 'device'),
+      shown: forms.issue(ctx, shownAccount(accountId)),
+      alert,
       userCode: asShown(userCode),
       clientName: client.clientName ?? client.clientId,
       isUnchecked: !isVetted(client),
@@ -116,7 +125,7 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
   });
 
   router.post('/device', async (ctx, next) => {
-    const { csrf, user_code: typed = '', decision } = await readForm(ctx);
+    const { csrf, shown, user_code: typed = '', decision } = await readForm(ctx);
     forms.check(ctx, 'device', csrf);
     if (normalize(typed) === '') return askCode(ctx, { alert: 'Enter the code that your device shows' });
     const request = await findRequest(typed);
@@ -129,6 +138,12 @@ export function createDevicePages(router: Router, deps: DevicePagesDeps): void {
         'device_decision_missing',
         'Choose Connect or Do not connect.',
       );
+    const accountId = await findAccountId(ctx);
+    // The browser has signed in to another account since, perhaps in another tab.
+    if (decision === 'allow' && accountId && !forms.matches(ctx, shownAccount(accountId), shown)) {
+      ctx.status = 409;
+      return askDecision(ctx, request, OTHER_ACCOUNT);
+    }
     passDecision(ctx, { userCode, isAllowed: decision !== 'deny', isSwitching: decision === 'switch' });
     await next();
   });

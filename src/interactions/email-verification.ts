@@ -7,7 +7,7 @@ import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
-import { showLinkExpired, succeeds, takeToken } from './mailed-links.ts';
+import { showLinkExpired, shownLink, succeeds, takeToken } from './mailed-links.ts';
 
 export interface EmailVerificationPagesDeps {
   issuer: string;
@@ -56,17 +56,24 @@ export function createEmailVerificationPages(router: Router, deps: EmailVerifica
     if (typeof token === 'string' && token !== '') return takeToken(ctx, verifyCookie, '/verify', token);
     const found = await findLink(ctx);
     if (!found) return;
+    const { token: link } = found;
     const { username, email } = found.link;
-    const csrf = forms.issue(ctx, 'verify');
-    showPage(ctx, 'recovery/confirm-email', { title: TITLE, csrf, accountName: username, email });
+    showPage(ctx, 'recovery/confirm-email', {
+      title: TITLE,
+      csrf: forms.issue(ctx, 'verify'),
+      shown: forms.issue(ctx, shownLink(link)),
+      accountName: username,
+      email,
+    });
   });
 
   router.post('/verify', async (ctx) => {
-    const { csrf } = await readForm(ctx);
+    const { csrf, shown } = await readForm(ctx);
     forms.check(ctx, 'verify', csrf);
     const found = await findLink(ctx);
     if (!found) return;
     const { token, accountId } = found;
+    if (!forms.matches(ctx, shownLink(token), shown)) return seeOther(ctx, '/verify');
     if (!(await succeeds(() => recovery.verifyEmail(token, accountId, currentUnit().origin))))
       return showExpired(ctx);
     verifyCookie.clear(ctx);

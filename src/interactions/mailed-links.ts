@@ -11,6 +11,9 @@ export function takeToken(ctx: Context, cookie: SealedCookie, page: string, toke
   seeOther(ctx, page);
 }
 
+/** Names the link whose page was shown, for the token of the field `shown`: another tab may have opened another link since. */
+export const shownLink = (token: string) => `link ${token}`;
+
 /** @param options `canRequest`: whether the page leads to a form that mails another link */
 export function showLinkExpired(ctx: Context, showPage: ShowPage, options: { canRequest: boolean }): void {
   ctx.status = 400;

@@ -8,9 +8,9 @@ import { LatchkeyError } from '../kit/errors.ts';
 import { signInUrl } from '../oidc/clients/own-client.ts';
 import type { CsrfTokens } from '../web/csrf.ts';
 import { readForm } from '../web/form-body.ts';
-import type { ShowPage } from '../web/respond.ts';
+import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
-import { showLinkExpired, takeToken } from './mailed-links.ts';
+import { showLinkExpired, shownLink, takeToken } from './mailed-links.ts';
 
 export interface NotMePagesDeps {
   issuer: string;
@@ -36,11 +36,13 @@ export function createNotMePages(router: Router, deps: NotMePagesDeps): void {
   router.get(PATH, async (ctx) => {
     const { token } = ctx.query;
     if (typeof token === 'string' && token !== '') return takeToken(ctx, noticeCookie, PATH, token);
-    const notice = await recovery.findNotice(noticeCookie.read(ctx) ?? '');
+    const link = noticeCookie.read(ctx) ?? '';
+    const notice = await recovery.findNotice(link);
     if (!notice) return showExpired(ctx);
     showPage(ctx, 'recovery/not-me', {
       title: 'Was this not you?',
       csrf: forms.issue(ctx, 'not-me'),
+      shown: forms.issue(ctx, shownLink(link)),
       accountName: notice.username,
       what: describeNotice(notice.event),
       isPresentAddress: notice.isPresentAddress,
@@ -50,11 +52,13 @@ export function createNotMePages(router: Router, deps: NotMePagesDeps): void {
   });
 
   router.post(PATH, async (ctx) => {
-    const { csrf } = await readForm(ctx);
+    const { csrf, shown } = await readForm(ctx);
     forms.check(ctx, 'not-me', csrf);
+    const link = noticeCookie.read(ctx) ?? '';
+    if (link !== '' && !forms.matches(ctx, shownLink(link), shown)) return seeOther(ctx, PATH);
     let done: Dispute;
     try {
-      done = await recovery.disputeChange(noticeCookie.read(ctx) ?? '', currentUnit().origin);
+      done = await recovery.disputeChange(link, currentUnit().origin);
     } catch (error) {
       if (error instanceof LatchkeyError && error.code === 'link_expired') return showExpired(ctx);
       throw error;

@@ -10,7 +10,7 @@ import { readForm } from '../web/form-body.ts';
 import { type ShowPage, seeOther } from '../web/respond.ts';
 import type { SealedCookie } from '../web/sealed-cookie.ts';
 import type { InvitationDeps } from './invitation.ts';
-import { showLinkExpired, succeeds, takeToken } from './mailed-links.ts';
+import { showLinkExpired, shownLink, succeeds, takeToken } from './mailed-links.ts';
 
 export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'> {
   issuer: string;
@@ -24,6 +24,9 @@ export interface RecoveryPagesDeps extends Pick<InvitationDeps, 'passwordFault'>
   /** Stops floods of mail, whether the address is known or not. @throws LatchkeyError */
   limitMail(email: string): Promise<void>;
 }
+
+const OTHER_LINK =
+  'Another link was opened in this browser. Check the account above, and enter its new password';
 
 const UID = /^[\w-]{20,64}$/;
 
@@ -77,11 +80,17 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
 
   router.get('/forgot/sent', (ctx) => show(ctx, 'link-sent', { title: 'Check your e-mail' }));
 
-  function showReset(ctx: Context, { username, isUnconfirmed }: LinkOwner, alert?: string): void {
+  function showReset(
+    ctx: Context,
+    link: string,
+    { username, isUnconfirmed }: LinkOwner,
+    alert?: string,
+  ): void {
     if (alert) ctx.status = 400;
     show(ctx, 'set-password', {
       title: 'Set a new password',
       csrf: forms.issue(ctx, 'reset'),
+      shown: forms.issue(ctx, shownLink(link)),
       accountName: username,
       isUnconfirmed,
       alert,
@@ -91,23 +100,25 @@ export function createRecoveryPages(router: Router, deps: RecoveryPagesDeps): vo
   router.get('/reset', async (ctx) => {
     const { token } = ctx.query;
     if (typeof token === 'string' && token !== '') return takeToken(ctx, cookies.reset, '/reset', token);
-    const owner = await recovery.findResetLink(cookies.reset.read(ctx) ?? '');
-    return owner ? showReset(ctx, owner) : showExpired(ctx);
+    const link = cookies.reset.read(ctx) ?? '';
+    const owner = await recovery.findResetLink(link);
+    return owner ? showReset(ctx, link, owner) : showExpired(ctx);
   });
 
   router.post('/reset', async (ctx) => {
-    const { csrf, password = '' } = await readForm(ctx);
+    const { csrf, shown, password = '' } = await readForm(ctx);
     forms.check(ctx, 'reset', csrf);
     const token = cookies.reset.read(ctx) ?? '';
     const owner = await recovery.findResetLink(token);
     if (!owner) return showExpired(ctx);
+    if (!forms.matches(ctx, shownLink(token), shown)) return showReset(ctx, token, owner, OTHER_LINK);
     const fault =
       password === ''
         ? 'Enter a password'
         : password.length > 256
           ? 'Use at most 256 characters'
           : deps.passwordFault(password, owner);
-    if (fault !== undefined) return showReset(ctx, owner, fault);
+    if (fault !== undefined) return showReset(ctx, token, owner, fault);
     if (!(await succeeds(() => recovery.resetPassword(token, password, currentUnit().origin))))
       return showExpired(ctx);
     cookies.reset.clear(ctx);
