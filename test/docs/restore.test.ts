@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { uuidv7 } from '../../src/kit/ids.ts';
 import { projectPath } from '../../src/kit/project-root.ts';
 import { authorization, authorizeUrl, call, refresh, signInWith } from '../support/builders/authorization.ts';
 import { engines } from '../support/engines.ts';
+import { fill } from '../support/rows.ts';
 import { startServer } from '../support/server.ts';
 
 /** The statements that the page on databases has for a restored backup. */
@@ -18,12 +20,20 @@ for (const engine of engines)
     test('end every session, token and invitation that came back', async (t) => {
       const server = await startServer(t, engine);
       const client = await server.createClient({ firstParty: true });
-      const { browser, tokens } = await signInWith(server, client, await server.createAccount());
+      const account = await server.createAccount();
+      const { browser, tokens } = await signInWith(server, client, account);
       const [invitation] = await server.invitations.create({ accountId: null }, {}, 1);
       const { body: pushed } = await call(server, client, '/request', authorization(client).params);
+      const { knex } = server.database;
+      await fill(server.database, 'T_security_notices', {
+        id: uuidv7(),
+        account_id: account.id,
+        key_id: null,
+      });
+      await fill(server.database, 'T_known_browsers', { id: uuidv7(), account_id: account.id });
       const statements = statementsForRestore();
-      assert.ok(statements.length >= 11);
-      for (const statement of statements) await server.database.knex.raw(statement);
+      assert.ok(statements.length >= 13);
+      for (const statement of statements) await knex.raw(statement);
 
       assert.equal((await refresh(server, client, tokens.body.refresh_token ?? '')).status, 400);
       const bearer = { authorization: `Bearer ${tokens.body.access_token}` };
@@ -37,5 +47,7 @@ for (const engine of engines)
       assert.equal((await browser.get(`/auth?${query}`)).status, 400, 'a pushed request is gone');
       const { state } = await server.invitations.show({ accountId: null }, String(invitation?.id));
       assert.equal(state, 'revoked');
+      for (const table of ['T_security_notices', 'T_known_browsers'])
+        assert.deepEqual(await knex(table), [], table);
     });
   });
