@@ -19,6 +19,7 @@ import { isLoopback } from '../oidc/clients/redirect-uris.ts';
 import { findUsableConsent } from '../oidc/existing-grant.ts';
 import { maximumLife, mayRefresh, type RefreshTokenTtl } from '../oidc/refresh-tokens.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../oidc/resource-access.ts';
+import { setShownTarget } from '../oidc/shown-targets.ts';
 import type { ShowPage } from '../web/respond.ts';
 import { describeRequestedDetails } from './consent-authorization-details.ts';
 import {
@@ -171,6 +172,7 @@ export function createConsent(deps: ConsentDeps) {
     const { accountId, client, grant: existing, allowed, claims, ...rest } = await readRequest(details);
     const resources = toResourceScopes(rest.resources);
     const grant = existing ?? new provider.Grant({ accountId, clientId });
+    if (!existing) setShownTarget(grant, details.params.redirect_uri as string | undefined);
     if (allowed.length > 0) grant.addOIDCScope(allowed.join(' '));
     if (claims.length > 0) grant.addOIDCClaims(claims);
     addResourceScopes(grant, resources);

@@ -1,15 +1,18 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { isVetted } from '../access/registered-via.ts';
 import { parseScopes, type ResourceScopes } from '../access/scopes.ts';
 import { uuidv7 } from '../kit/ids.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { type Consent, findConsent, ofConnections, useConsent } from './consents/store.ts';
 import { replaceTokenIds } from './engine/internals.ts';
 import { addResourceScopes, missingOfResources } from './resource-access.ts';
+import { keepShownTargets, setShownTarget, wasShown } from './shown-targets.ts';
 
 type Grant = InstanceType<Provider['Grant']>;
 
-/** A grant's id is the id of its row. It needs no randomness of its own: it is never presented. */
-export function useRowIdsForGrants(provider: Provider): void {
+/** Prepares the model of grants. A grant's id is the id of its row. It needs no randomness of its own: it is never presented. */
+export function prepareGrants(provider: Provider): void {
+  keepShownTargets(provider);
   replaceTokenIds(provider, 'Grant', () => uuidv7());
 }
 
@@ -42,13 +45,17 @@ function findMissing(ctx: KoaContextWithOIDC, grant: Grant | undefined): Access 
 const isAssured = (client: EngineClient, redirectUri: string) =>
   client.clientAuthMethod !== 'none' || (redirectUri.startsWith('https:') && !client.display_code);
 
-/** The remembered consent of an account. Undefined if the user must be asked each time, because of the redirect URI. */
+/**
+ * The remembered consent of an account. Undefined if the user must be asked in each session: because of the redirect URI, or
+ * because nobody has checked the application. Its user has judged the redirect host alone, and it can change that.
+ */
 export async function findUsableConsent(
   client: EngineClient,
   accountId: string,
   redirectUri: string,
 ): Promise<Consent | undefined> {
-  return isAssured(client, redirectUri) ? findConsent({ accountId, clientId: client.clientId }) : undefined;
+  const counts = isVetted(client) && isAssured(client, redirectUri);
+  return counts ? findConsent({ accountId, clientId: client.clientId }) : undefined;
 }
 
 const includes = (consent: Access, { scopes, claims, resources }: Access) =>
@@ -59,9 +66,10 @@ const includes = (consent: Access, { scopes, claims, resources }: Access) =>
   );
 
 /**
- * The engine's `loadExistingGrant`: the grant of this sign-in, or of an earlier one in the same session. If everything that
- * it lacks needs no consent, or has it already, it is extended or made here, unless the request asks for consent. Otherwise
- * nothing is written before the user has answered.
+ * The engine's `loadExistingGrant`: the grant of this sign-in, or of an earlier one in the same session. That of an application
+ * that nobody has checked counts only for the redirect target that its user was shown. If everything that the grant lacks needs
+ * no consent, or has it already, the grant is extended or made here, unless the request asks for consent. Otherwise nothing is
+ * written before the user has answered.
  */
 export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
   const { oidc } = ctx;
@@ -70,16 +78,19 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const { Grant } = oidc.provider;
   const grantId = oidc.result?.consent?.grantId ?? oidc.session?.grantIdFor(client.clientId);
   const existing = grantId ? await Grant.find(grantId) : undefined;
-  const own = existing?.accountId === accountId ? existing : undefined;
+  const redirectUri = oidc.params?.redirect_uri as string | undefined;
+  const counts = existing?.accountId === accountId && (isVetted(client) || wasShown(existing, redirectUri));
+  const own = counts ? existing : undefined;
   const missing = findMissing(ctx, own);
   if (isEmpty(missing) || oidc.prompts.has('consent')) return own;
   const toAsk = client.is_first_party ? ofConnections(missing) : missing;
   if (!isEmpty(toAsk)) {
-    const consent = await findUsableConsent(client, accountId, String(oidc.params?.redirect_uri));
+    const consent = await findUsableConsent(client, accountId, String(redirectUri));
     if (!consent || !includes(consent, toAsk)) return own;
     useConsent(consent);
   }
   const grant = own ?? new Grant({ accountId, clientId: client.clientId });
+  if (!own) setShownTarget(grant, redirectUri);
   if (missing.scopes.length > 0) grant.addOIDCScope(missing.scopes.join(' '));
   if (missing.claims.length > 0) grant.addOIDCClaims(missing.claims);
   addResourceScopes(grant, missing.resources);

@@ -25,7 +25,7 @@ import { cacheClientsByDocument, checkEngine, replaceUriComparison } from './eng
 import { replaceSigningKeys } from './engine/keys.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { auditEngineEvents } from './events.ts';
-import { loadExistingGrant, useRowIdsForGrants } from './existing-grant.ts';
+import { loadExistingGrant, prepareGrants } from './existing-grant.ts';
 import { FIXED_TTL } from './fixed-lifetimes.ts';
 import { registerIdentityAssertions } from './id-jag/accept.ts';
 import { completeImplicitGrant } from './implicit-grant.ts';
@@ -228,7 +228,7 @@ export function createProvider(deps: EngineDeps): Provider {
   limitClaims(provider);
   giveClientClaims(provider);
   mintOrderedValues(provider);
-  useRowIdsForGrants(provider);
+  prepareGrants(provider);
   registerTokenExchange(provider, {
     findAccount: deps.findAccount,
     findResource,

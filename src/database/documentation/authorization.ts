@@ -76,7 +76,7 @@ export const authorization: Record<string, TableDescription> = {
       account_id: 'The user.',
       client_id: CLIENT,
       scope: 'The scopes that were allowed. Those of resources are in the payload.',
-      payload: PAYLOAD,
+      payload: `${PAYLOAD} \`shownTarget\` is where the consent page said that the user returns.`,
       revoked_at: 'When it was revoked: all its tokens are invalid.',
       expires_at: 'Ten years after it was made.',
     },
@@ -114,6 +114,7 @@ export const authorization: Record<string, TableDescription> = {
       'A request that relies on a row updates it, on the condition that it is still there, in the commit that writes the grant and the code. If it was withdrawn, nothing is written and the user is asked.',
       'A token carries only those scopes that the application and the account still may have.',
       'Not used where another program can pretend to be the application: public applications at a loopback address, with a scheme of their own or with `display_code`.',
+      'Not used for applications that nobody has checked: their users are asked in each session, and again for another redirect host.',
     ],
     lifetime:
       'Until it is withdrawn (at /account/applications, or with `latchkey grant revoke`), the account is disabled or taken over, or the account or application is deleted.',

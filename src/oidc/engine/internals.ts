@@ -28,6 +28,7 @@ const MEMBERS = [
   'DeviceCode.find',
   'BackchannelAuthenticationRequest.find',
   'Grant.prototype.generateTokenId',
+  'Grant.IN_PAYLOAD',
   'IdToken.prototype.issue',
   'Client.find',
   'Client.adapter',
