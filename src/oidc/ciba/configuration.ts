@@ -1,5 +1,6 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { EngineClient } from '../clients/client-document.ts';
+import { readRequestedAcr } from '../requested-acr.ts';
 import { countOpenRequests } from './store.ts';
 
 /** How long the user has to answer, unless the application asks for another time, up to the longest. How often it may poll: `../poll-interval.ts`. */
@@ -42,6 +43,9 @@ export function createCiba(hooks: SignInRequestHooks) {
        * @throws InvalidRequest
        */
       async validateRequestContext({ oidc }: KoaContextWithOIDC): Promise<void> {
+        const { isEssential, level } = readRequestedAcr(oidc.params ?? {});
+        if (isEssential && level === 0)
+          throw new errors.InvalidRequest('the essential acr is none that this server knows');
         if (oidc.isFapi('2.0') && oidc.body?.request === undefined)
           throw new errors.InvalidRequest(
             'an application of the FAPI profile sends its request as a signed request object (request)',

@@ -1,4 +1,5 @@
 import type { Provider } from 'oidc-provider';
+import { acrLevel } from '../../access/acr.ts';
 import {
   type DescribedDetail,
   describeDetails,
@@ -12,6 +13,7 @@ import type { Secrets } from '../../kit/secrets.ts';
 import { readAuthorizationDetails } from '../authorization-details.ts';
 import { claimsToGrant, limitToApplication } from '../claims.ts';
 import type { EngineClient } from '../clients/client-document.ts';
+import { readRequestedAcr } from '../requested-acr.ts';
 import { addResourceScopes, RESOURCE_ITSELF } from '../resource-access.ts';
 import type { FindResource } from '../resources/service.ts';
 import type { Resource } from '../resources/store.ts';
@@ -70,6 +72,13 @@ const requestEnded = () =>
     'This request has ended: it has expired, or was answered already.',
   );
 
+const signInTooWeak = () =>
+  new LatchkeyError(
+    'forbidden',
+    'sign_in_too_weak',
+    'The application needs a stronger sign-in than yours. Sign in with a passkey or a second factor, and approve again.',
+  );
+
 /** The requests for a sign-in that applications make without a browser (OpenID Connect CIBA). */
 export function createSignInRequests(deps: SignInRequestDeps) {
   const { provider, listSignInRequests } = deps;
@@ -78,7 +87,13 @@ export function createSignInRequests(deps: SignInRequestDeps) {
     const client = (await provider.Client.find(row.client_id)) as unknown as EngineClient | undefined;
     if (!client) return undefined;
     const { params = {}, resource = [] } = JSON.parse(row.payload) as {
-      params?: { claims?: string; scope?: string; binding_message?: string; authorization_details?: string };
+      params?: {
+        acr_values?: string;
+        claims?: string;
+        scope?: string;
+        binding_message?: string;
+        authorization_details?: string;
+      };
       resource?: string | string[];
     };
     const identifiers = [resource].flat();
@@ -104,7 +119,7 @@ export function createSignInRequests(deps: SignInRequestDeps) {
       details: describeDetails(rar ?? [], owners),
       expiresAt: toDate(row.expires_at),
     };
-    return { request, client, rar };
+    return { request, client, rar, requestedAcr: readRequestedAcr(params) };
   }
 
   /** @throws LatchkeyError not_found, also for a request of another account */
@@ -133,9 +148,11 @@ export function createSignInRequests(deps: SignInRequestDeps) {
       return described.flatMap((one) => one?.request ?? []);
     },
 
-    /** Adds to the current unit that the application gets its tokens. @throws LatchkeyError not_found */
+    /** Adds to the current unit that the application gets its tokens. @throws LatchkeyError not_found, forbidden when the sign-in is too weak */
     async approve(owner: Owner, id: string, session: AnsweringSession) {
-      const { request, client, rar, engineRequest } = await getOpen(owner, id);
+      const { request, client, rar, requestedAcr, engineRequest } = await getOpen(owner, id);
+      // OpenID Connect Core section 5.5.1.1.
+      if (requestedAcr.isEssential && acrLevel(session.acr) < requestedAcr.level) throw signInTooWeak();
       const { accountId } = owner;
       const { clientId, scopes, claims } = request;
       const resources = Object.fromEntries(
