@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl, walk } from '../support/builders/authorization.ts';
 import { DESCRIPTION, register } from '../support/builders/registration.ts';
-import { textOf } from '../support/builders/signed-in.ts';
+import { textOf, visit } from '../support/builders/signed-in.ts';
 import { startServer } from '../support/server.ts';
 
 const NOT_CHECKED = /have not checked this application\. Anyone could have chosen its name\./;
@@ -36,6 +36,9 @@ test('pages that show the name of an application say when nobody has checked it'
     const choice = await open({ prompt: 'select_account' });
     assert.match(choice, /Continue to Fieldnotes/);
     assert.equal(NOT_CHECKED.test(choice), isMarked, choice);
+    const applications = await textOf((await visit(server, ada, '/account/applications')).page);
+    assert.match(applications, /Fieldnotes/);
+    assert.equal(NOT_CHECKED.test(applications.split('Take back access')[0] ?? ''), isMarked, applications);
     const signOut = await textOf(await browser.get(`/session/end?client_id=${client.client_id}`));
     assert.match(signOut, /Fieldnotes asked to sign you out/);
     assert.equal(NOT_CHECKED.test(signOut), isMarked, signOut);

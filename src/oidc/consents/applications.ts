@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { type ClaimMapping, parseClaimMapping } from '../../access/claim-mappings.ts';
 import { isConnectionScope } from '../../access/connection-scopes.ts';
+import { isVetted } from '../../access/registered-via.ts';
 import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { toDate } from '../../database/instants.ts';
 import { countTokens, listConsents, listNames, parseResources } from './store.ts';
@@ -12,6 +13,8 @@ export interface AllowedApplication {
   hasLogo: boolean;
   /** Whether people are not asked for consent. */
   isFirstParty: boolean;
+  /** Whether nobody has checked what it says about itself, such as its name. */
+  isUnchecked: boolean;
   /** What was allowed, and what its live tokens carry. */
   scopes: string[];
   claims: string[];
@@ -74,6 +77,7 @@ export async function listApplications(source: Knex, accountId: string): Promise
       name: names.get(clientId)?.client_name ?? clientId,
       hasLogo: Boolean(names.get(clientId)?.has_logo),
       isFirstParty: Boolean(names.get(clientId)?.is_first_party),
+      isUnchecked: names.has(clientId) && !isVetted(names.get(clientId) ?? {}),
       scopes: [...scopes],
       claims,
       fixedClaims: findFixedClaims(names.get(clientId)?.metadata),

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { isConnectionScope } from '../../access/connection-scopes.ts';
+import type { RegisteredVia } from '../../access/registered-via.ts';
 import { parseScopes, type ResourceScopes } from '../../access/scopes.ts';
 import { insertInto, selectOne, sql, update } from '../../database/statement-builders.ts';
 import { currentUnit } from '../../database/unit-of-work.ts';
@@ -202,12 +203,13 @@ export function listNames(
     client_name: string;
     is_first_party: boolean | number;
     metadata: string;
+    registered_via: RegisteredVia;
     has_logo: boolean | number;
   }[]
 > {
   return source('T_oauth_clients')
     .whereIn('client_id', clientIds)
-    .select('client_id', 'client_name', 'is_first_party', 'metadata')
+    .select('client_id', 'client_name', 'is_first_party', 'metadata', 'registered_via')
     .select(source.raw('CASE WHEN logo_uri IS NULL THEN 0 ELSE 1 END AS has_logo'));
 }
 
