@@ -128,6 +128,8 @@ describe('authorization details (RAR, RFC 9396)', () => {
     const dearer = { ...PAYMENT, instructedAmount: { currency: 'EUR', amount: '999' } };
     const more = await obtain([PAYMENT], name([dearer]));
     assert.deepEqual([more.status, more.body.error], [400, 'invalid_authorization_details']);
+    const twice = await obtain([PAYMENT, accounts], name([PAYMENT, PAYMENT]));
+    assert.deepEqual([twice.status, twice.body.error], [400, 'invalid_authorization_details']);
   });
 
   test('are refused with an unknown type, for another resource, malformed, or where no user is asked', async () => {
