@@ -46,11 +46,14 @@ export function setSecurityHeaders({ secure }: { secure: boolean }): Middleware 
   };
 }
 
+/** What has a meaning of its own in a policy, such as a semicolon, is no part of a source. */
+const SOURCE = /^[a-z][a-z0-9+.-]*:(\/\/[a-z0-9._:[\]-]+)?$/;
+
 /** The source expression of a redirect URI: its origin, or the scheme of a native application. */
 function sourceOf(uri: string): string | undefined {
   const url = URL.parse(uri);
-  if (!url) return undefined;
-  return url.origin === 'null' ? url.protocol : url.origin;
+  const source = url?.origin === 'null' ? url.protocol : url?.origin;
+  return source && SOURCE.test(source) ? source : undefined;
 }
 
 /**
@@ -71,6 +74,7 @@ export function allowAnyFormTarget(ctx: Context): void {
 }
 
 function replaceFormAction(ctx: Context, directive: string): void {
-  const policy = ctx.response.get('Content-Security-Policy').replace("form-action 'self'", directive);
+  // As a text, a `$` in it would stand for parts of the policy.
+  const policy = ctx.response.get('Content-Security-Policy').replace("form-action 'self'", () => directive);
   ctx.set('Content-Security-Policy', policy);
 }

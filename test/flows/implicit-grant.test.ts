@@ -234,6 +234,9 @@ describe('with LATCHKEY_IMPLICIT_GRANT, the implicit grant', () => {
     const wrong: [Partial<ClientInput>, RegExp][] = [
       [{ redirectUris: ['http://127.0.0.1/cb'] }, /https only/],
       [{ redirectUris: ['https://localhost/cb'] }, /localhost/],
+      [{ redirectUris: ['https://localhost./cb'] }, /localhost/],
+      [{ redirectUris: ['https://127.0.0.1/cb'] }, /localhost/],
+      [{ redirectUris: ['https://[::1]/cb'] }, /localhost/],
       [{ redirectUris: ['com.example.app:/cb'] }, /https only/],
       [{ redirectUris: [] }, /redirect/],
       [{ requireDpop: true }, /bound/],

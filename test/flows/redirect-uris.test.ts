@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Context } from 'koa';
+import { allowFormTarget } from '../../src/web/security-headers.ts';
 import { Browser } from '../support/browser.ts';
 import { authorization, authorizeUrl } from '../support/builders/authorization.ts';
 import { startServer } from '../support/server.ts';
@@ -87,6 +89,29 @@ test('a request that names no redirect URI is refused, with two registered and w
     assert.equal(response.status, 400);
     assert.equal(response.headers.get('location'), null);
   }
+});
+
+test('the host of a redirect URI has no characters that mean something in the headers of a page', async (t) => {
+  const server = await startServer(t, 'sqlite');
+  for (const host of ['x;sandbox', 'x,y', 'a$`b', "a$'b"])
+    await assert.rejects(
+      async () => server.createClient({ redirectUris: [`https://${host}/cb`] }),
+      /has a host with characters that no host name has/,
+      host,
+    );
+  // An earlier version may have registered them. To a browser without Fetch Metadata the policy names the host.
+  const policyFor = (host: string) => {
+    let policy = "default-src 'none'; form-action 'self'";
+    const response = { get: () => policy };
+    const set = (_name: string, value: string) => {
+      policy = value;
+    };
+    allowFormTarget({ get: () => '', response, set } as unknown as Context, `https://${host}/cb`);
+    return policy;
+  };
+  assert.match(policyFor('fieldnotes.example'), /form-action 'self' https:\/\/fieldnotes\.example$/);
+  for (const host of ['x;sandbox', 'x,y', 'a$`b', "a$'b"])
+    assert.equal(policyFor(host), "default-src 'none'; form-action 'self'", host);
 });
 
 test('the redirect URI of another application is refused', async (t) => {

@@ -1,7 +1,6 @@
 import type { Knex } from 'knex';
-import { isVetted } from '../../access/registered-via.ts';
 import { toDocument } from './client-document.ts';
-import { type ClientMetadata, listClients, listClientsWithLogo } from './store.ts';
+import { type ClientMetadata, listClientsWithLogo, listVettedClients } from './store.ts';
 
 /** What is known of an application's own pages. */
 export interface ApplicationPages {
@@ -39,11 +38,14 @@ export interface FrontPage {
   hasLogo: boolean;
 }
 
-/** Lists the applications that have a page to open and that people sign in to, sorted by name. The home page links them. */
+/**
+ * Lists the applications that have a page to open and that people sign in to, sorted by name. The home page links them. Those
+ * that nobody has checked do not stand beside the others, and are not even read: anyone can register a thousand.
+ */
 export async function listFrontPages(knex: Knex, issuer: string): Promise<FrontPage[]> {
   const withLogo = new Set(await listClientsWithLogo(knex));
   const found: FrontPage[] = [];
-  for (const row of await listClients(knex)) {
+  for (const row of await listVettedClients(knex)) {
     const metadata: ClientMetadata = JSON.parse(row.metadata);
     const { redirect_uris: redirectUris, application_type } = toDocument(row, issuer);
     const application = {
@@ -53,10 +55,7 @@ export async function listFrontPages(knex: Knex, issuer: string): Promise<FrontP
       initiateLoginUri: metadata.initiate_login_uri,
     };
     const url = startOf(application, issuer);
-    // Nobody has looked at one that registered itself, so it does not stand beside the others.
-    const signsPeopleIn =
-      row.is_active && isVetted(row) && metadata.grant_types.includes('authorization_code');
-    if (url && signsPeopleIn)
+    if (url && metadata.grant_types.includes('authorization_code'))
       found.push({
         clientId: row.client_id,
         name: row.client_name,

@@ -28,6 +28,9 @@ function isPrivateHost(host: string): boolean {
 /** Whether the URI has a scheme of an application on the device (RFC 8252 section 7.1). */
 export const isPrivateUse = (uri: string): boolean => !/^https?:/i.test(uri);
 
+/** A name as in DNS, or an IP address. The URL parser also takes `;`, `,`, `$` and quotes, which mean something in the headers of pages. */
+const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
+
 export const isLoopback = (uri: string): boolean => LOOPBACK.test(uri);
 
 /** Whether the registered URI leaves the port to the application. */
@@ -54,6 +57,8 @@ function redirectUriFault(uri: string): string | undefined {
   if (uri.includes('#')) return 'has a fragment; remove # and what follows';
   if (uri.includes('*')) return 'has a wildcard; register each URI separately';
   if (url.username || url.password) return 'contains a user name or password';
+  if (/^https?:$/.test(url.protocol) && !HOST.test(url.hostname))
+    return 'has a host with characters that no host name has';
   if (url.protocol === 'https:') return undefined;
   if (url.protocol === 'http:')
     return isLoopback(uri) || isHttpInPrivateNetwork(url)

@@ -53,9 +53,12 @@ export function usableTypes(
   };
 }
 
+/** Every spelling of the user's own machine that the URL parser leaves. */
+const OWN_MACHINE = /^((.+\.)?localhost\.?|127\..*|0\.0\.0\.0|\[::(1|ffff:7f.*)?\])$/;
+
 const isSafeTarget = (uri: string) => {
   const url = URL.parse(uri);
-  return url?.protocol === 'https:' && url.hostname !== 'localhost';
+  return url?.protocol === 'https:' && !OWN_MACHINE.test(url.hostname);
 };
 
 /**

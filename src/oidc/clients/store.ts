@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import type { RegisteredVia } from '../../access/registered-via.ts';
+import { type RegisteredVia, VETTED_WAYS } from '../../access/registered-via.ts';
 import type { Driver } from '../../database/driver/contract.ts';
 import { toDate } from '../../database/instants.ts';
 import { selectOne, sql } from '../../database/statement-builders.ts';
@@ -164,6 +164,15 @@ export async function listClients(source: Knex): Promise<ClientRow[]> {
     .select(...COLUMNS);
 }
 
+/** The active clients that an operator has registered, or has given a token to register themselves; anyone can register others. */
+export async function listVettedClients(source: Knex): Promise<ClientRow[]> {
+  return source(CLIENTS)
+    .where({ is_active: true })
+    .whereIn('registered_via', VETTED_WAYS)
+    .orderBy('id')
+    .select(...COLUMNS);
+}
+
 /** The logo of a client as a `data:` URL; null if it has none. */
 export async function findLogo(source: Knex, clientId: string): Promise<string | null> {
   return (await source(CLIENTS).where({ client_id: clientId }).first('logo_uri'))?.logo_uri ?? null;
@@ -178,7 +187,7 @@ export function listClientsWithLogo(source: Knex): Promise<string[]> {
 export async function listAllowedScopes(source: Knex): Promise<string[][]> {
   const rows: string[] = await source(CLIENTS)
     .where({ is_active: true })
-    .whereIn('registered_via', ['admin', 'registration_token'])
+    .whereIn('registered_via', VETTED_WAYS)
     .orderBy('id')
     .pluck('allowed_scopes');
   return rows.map((scopes) => JSON.parse(scopes));
