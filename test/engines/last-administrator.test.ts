@@ -61,7 +61,8 @@ for (const engine of engines) {
       await server.accounts.update(OPERATOR, 'ada', { scope: 'openid latchkey:invitations' });
       const revoke = (accountId: string | null) =>
         server.invitations.revoke({ accountId }, id, { withdraw: true });
-      await assert.rejects(revoke(ada.id), { code: 'last_administrator' });
+      await assert.rejects(revoke(mei.id), { code: 'last_administrator' });
+      await assert.rejects(revoke(ada.id), { code: 'grant_beyond_own_scopes' });
       assert.equal((await knex('T_invitations').where({ id }).first()).revoked_at, null);
       await server.accounts.disable(OPERATOR, 'ada');
       await assert.rejects(revoke(ada.id), { kind: 'forbidden' });

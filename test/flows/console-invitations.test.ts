@@ -133,6 +133,24 @@ describe("the administrator's invitations", { concurrency: true }, () => {
     assert.deepEqual((await server.accounts.show('root')).scopes, ['*:*']);
   });
 
+  test('are withdrawn by the one who invited only while they still hold what they gave', async (t) => {
+    const server = await startServer(t, 'sqlite');
+    const bob = await server.createAccount('bob', '*:*');
+    const actor = { accountId: bob.id };
+    const input = { scope: 'openid latchkey:accounts', roles: ['editor'] };
+    const [{ code = '', id = '' } = {}] = await server.invitations.create(actor, input);
+    const came = await open(server, code);
+    await signUp(came.browser, came.page, { username: 'carol' });
+    const withdraw = () => server.invitations.revoke(actor, id, { withdraw: true });
+    await server.accounts.update(OPERATOR, 'bob', { scope: 'openid latchkey:invitations' });
+    await assert.rejects(withdraw(), /You do not hold latchkey:accounts, so you cannot withdraw it/);
+    await server.accounts.update(OPERATOR, 'bob', { scope: 'openid latchkey:invitations latchkey:accounts' });
+    await assert.rejects(withdraw(), /You do not hold the role editor/);
+    assert.deepEqual((await server.accounts.show('carol')).scopes, ['openid', 'latchkey:accounts']);
+    await server.accounts.roles.grant(OPERATOR, { username: 'bob', role: 'editor' });
+    assert.deepEqual((await withdraw()).withdrawn_from, ['carol']);
+  });
+
   test('are revoked by a form, with the access they gave only if that is asked for', async (t) => {
     const server = await startServer(t, 'sqlite');
     const browser = await signedIn(server, 'ada');

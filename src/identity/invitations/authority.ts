@@ -64,8 +64,8 @@ export function createAuthority(deps: AuthorityDeps) {
     },
 
     /**
-     * Checks that the actor could grant what they withdraw, if somebody else granted it. Otherwise people who may
-     * only invite could take scopes and roles away from administrators.
+     * Checks that the actor could grant what they withdraw, also if they granted it. Otherwise people who may only invite,
+     * and administrators who were demoted, could take scopes and roles away from administrators.
      * @throws LatchkeyError forbidden
      */
     async checkMayWithdraw(
@@ -74,7 +74,7 @@ export function createAuthority(deps: AuthorityDeps) {
       actor: Actor,
       actorScopes: string[],
     ): Promise<void> {
-      if (actorScopes.includes('*:*') || actor.accountId === invitation.inviter?.id) return;
+      if (actorScopes.includes('*:*')) return;
       const roles = await deps.listGlobalRoles(trx, actor.accountId ?? '');
       const missingScope = invitation.scopes.find((scope) => !isCovered(actorScopes, scope));
       const missingRole = invitation.roles.find((role) => !roles.includes(role));
