@@ -19,10 +19,14 @@ describe('what withdraws remembered consent', () => {
       },
       false,
     ],
-    'signing out everywhere': [
+    'the end of every session by the operator': [
+      ({ server, ada }) => server.services.sessions.endAll(OPERATOR, ada.id),
+      false,
+    ],
+    'signing out everywhere, as after a new password': [
       ({ server, ada }) =>
         server.database.knex.transaction((trx) => server.services.signOutEverywhere(trx, ada.id)),
-      false,
+      true,
     ],
     'the revocation of the refresh token by the application': [
       async ({ server, client, tokens }) => {

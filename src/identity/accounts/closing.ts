@@ -81,7 +81,7 @@ export function createClosing(deps: ClosingDeps) {
         keepAdministrator(trx, owner, [{ id: accountId }], async () => {
           await assertSignedIn(trx, accountId, { session: sessionUid });
           await startClosing(trx, accountId, closingAt);
-          await signOutEverywhere(trx, accountId, { revokeGrants: true });
+          await signOutEverywhere(trx, accountId);
           const details = { closing_at: closingAt.toISOString() };
           await recordEventIn(trx, { action: 'account.closing', accountId, sessionUid, details }, origin);
         }),

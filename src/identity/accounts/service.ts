@@ -197,7 +197,7 @@ export function createAccountService(deps: AccountServiceDeps) {
     disable: (actor: Actor, which: AccountReference): Promise<Account> =>
       change(actor, which, async (trx, account) => {
         await setAccountActive(trx, account.id, false);
-        await deps.signOutEverywhere(trx, account.id, { revokeGrants: true });
+        await deps.signOutEverywhere(trx, account.id);
         await recordEventIn(trx, {
           action: 'account.disabled',
           actorId: actor.accountId,

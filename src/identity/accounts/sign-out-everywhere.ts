@@ -22,8 +22,6 @@ interface SignOutExceptions {
 
 interface SignOutOptions {
   except?: SignOutExceptions;
-  /** Whether to revoke and forget what the user has allowed applications: for an account that is disabled or taken over. */
-  revokeGrants?: boolean;
 }
 
 export type SignOutEverywhere = (
@@ -82,10 +80,10 @@ export function createSignOutEverywhere(deps: {
   recordSessionEnds(trx: Knex.Transaction, accountId: string, exceptUid?: string): Promise<void>;
 }): SignOutEverywhere {
   /**
-   * Ends every session, pending sign-in, code, token, mailed link and trusted browser of an account. Grants and remembered
-   * consents stay: without a session or a token nobody can use them.
+   * Ends every session, pending sign-in, code, token, mailed link and trusted browser of an account. Revokes its grants, and
+   * forgets its consents: somebody else may have given them, and the owner's next session would use them.
    */
-  return async (trx, accountId, { except = {}, revokeGrants = false } = {}) => {
+  return async (trx, accountId, { except = {} } = {}) => {
     await lockRow(trx, accountId);
     // First the requests, then the consents, the sessions and the tokens: each may lead to the next. What a concurrent
     // request commits before this point is found below, and what it commits later fails at its guard.
@@ -94,7 +92,7 @@ export function createSignOutEverywhere(deps: {
     const requests = trx('T_authorization_requests').where({ account_id: accountId, status: 'pending' });
     if (except.request !== undefined) requests.whereNot({ uid_hash: digest(except.request) });
     await requests.update({ status: 'expired' });
-    if (revokeGrants) await trx('T_consents').where({ account_id: accountId }).delete();
+    await trx('T_consents').where({ account_id: accountId }).delete();
     await deps.recordSessionEnds(trx, accountId, except.session);
     const sessions = trx('T_user_sessions').where({ account_id: accountId });
     if (except.session !== undefined) sessions.whereNot({ uid: except.session });
@@ -102,7 +100,6 @@ export function createSignOutEverywhere(deps: {
     for (const table of TABLES) await trx(table).where({ account_id: accountId }).delete();
     await deps.voidLinks(trx, accountId);
     await deps.forgetBrowsers(trx, accountId, except.browser);
-    if (!revokeGrants) return;
     await trx('T_grants')
       .where({ account_id: accountId })
       .whereNull('revoked_at')

@@ -3,7 +3,7 @@ import { recordEventIn } from '../../audit/index.ts';
 import type { Origin } from '../../database/unit-of-work.ts';
 
 export interface EarlierCredentialsDeps {
-  signOutEverywhere(trx: Knex.Transaction, accountId: string, options: { revokeGrants: true }): Promise<void>;
+  signOutEverywhere(trx: Knex.Transaction, accountId: string): Promise<void>;
   /** Removes every passkey and security key, and ends ceremonies that would add one. */
   removeAllKeys(trx: Knex.Transaction, accountId: string): Promise<number>;
   /** Removes the authenticator app and the recovery codes. */
@@ -36,7 +36,7 @@ export function createEndEarlierCredentials(deps: EarlierCredentialsDeps): EndEa
     await deps.removeAllCodes(trx, accountId);
     const { count: connections, revoke } = await deps.removeAllConnections(trx, accountId);
     const invitations = await deps.revokeInvitationsBy(trx, accountId);
-    await deps.signOutEverywhere(trx, accountId, { revokeGrants: true });
+    await deps.signOutEverywhere(trx, accountId);
     const details = { keys, connections, invitations };
     await recordEventIn(trx, { action: 'account.taken_over', accountId, details }, origin);
     return { revoke };
