@@ -10,6 +10,7 @@ import type { Background } from '../kit/background.ts';
 import { createGuardedFetch } from '../kit/guarded-fetch.ts';
 import type { EngineDeps } from '../oidc/engine-deps.ts';
 import type { TrustedIssuers } from '../oidc/id-jag/trusted-issuers.ts';
+import type { AddressLimit } from '../web/rate-limits/index.ts';
 
 /** What the engine asks for and tells: accounts by their names, mail about requests (CIBA), and URLs of applications. */
 export function createEngineHooks(deps: {
@@ -19,7 +20,8 @@ export function createEngineHooks(deps: {
   background: Background;
   limits: {
     countRequestMessage(email: string): Promise<void>;
-    requestObject: { countAttempt(ip: string | undefined): Promise<void> };
+    requestObject: Pick<AddressLimit, 'countAttempt'>;
+    checkedRequestObject: Pick<AddressLimit, 'countAttempt'>;
   };
   trustedIssuers: Pick<TrustedIssuers, 'find'>;
 }): Pick<EngineDeps, 'fetch' | 'countReference' | 'signInRequests' | 'identityAssertions'> {
@@ -36,7 +38,8 @@ export function createEngineHooks(deps: {
   });
   return {
     fetch: createGuardedFetch({ allowPrivate: allowPrivateServices }),
-    countReference: deps.limits.requestObject.countAttempt,
+    countReference: (ip, isChecked) =>
+      (isChecked ? deps.limits.checkedRequestObject : deps.limits.requestObject).countAttempt(ip),
     signInRequests: {
       findByHint: (hint) => findByHint(knex, hint),
       isClosing,

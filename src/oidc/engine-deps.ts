@@ -52,8 +52,12 @@ export interface EngineDeps {
   log: Logger;
   /** Every request of the engine to a URL of an application. */
   fetch: GuardedFetch;
-  /** Counts a request object that is to be fetched for an address. @throws LatchkeyError rate_limited */
-  countReference(ip: string | undefined): Promise<void>;
+  /**
+   * Counts a request object that is to be fetched for an address.
+   * @param isChecked whether an operator has checked the application
+   * @throws LatchkeyError rate_limited
+   */
+  countReference(ip: string | undefined, isChecked: boolean): Promise<void>;
   findPairwiseSubject: FindPairwiseSubject;
   /** What the engine needs for applications that register themselves. */
   registration: Pick<Registration, 'checkMetadata' | 'features' | 'isSectorRead'>;

@@ -4,16 +4,11 @@ import { currentUnit } from '../database/unit-of-work.ts';
 import type { GuardedFetch } from '../kit/guarded-fetch.ts';
 import type { EngineClient } from './clients/client-document.ts';
 import { beforeRequestObject } from './engine/authorization-steps.ts';
+import type { EngineDeps } from './engine-deps.ts';
 import { MAX_REQUEST_LENGTH } from './request-size.ts';
 
 /** The beginning of the addresses that this server gives to pushed requests (RFC 9126 section 2.2). */
 const PUSHED = 'urn:ietf:params:oauth:request_uri:';
-
-interface ReferenceDeps {
-  fetch: GuardedFetch;
-  /** Counts a request object that is to be fetched. @throws LatchkeyError rate_limited */
-  countReference(ip: string | undefined): Promise<void>;
-}
 
 /** A fragment is the digest of what is at the address (OpenID Connect Core section 6.2), and is not sent. */
 const withoutFragment = (uri: string) => uri.split('#', 1)[0];
@@ -32,10 +27,13 @@ async function readObject(fetch: GuardedFetch, uri: string): Promise<string> {
 /**
  * Reads the request object at a `request_uri` (OpenID Connect Core section 6.2, RFC 9101 section 5.2), and gives it to the
  * engine as the parameter `request`, which the engine verifies. Against server-side request forgery it reads only addresses
- * that are registered for the application, and those as every URL of others. Anyone can register one, and with each request
- * this server sends another, so an address may name a limited number of those that nobody has checked.
+ * that are registered for the application, and those as every URL of others. With each request this server sends another, so an
+ * address of a visitor may cause a limited number, and fewer for applications that nobody has checked: anyone can register one.
  */
-export function readRequestsByReference(provider: Provider, { fetch, countReference }: ReferenceDeps): void {
+export function readRequestsByReference(
+  provider: Provider,
+  { fetch, countReference }: Pick<EngineDeps, 'fetch' | 'countReference'>,
+): void {
   beforeRequestObject(provider, async ({ oidc }: KoaContextWithOIDC) => {
     const { params } = oidc as { params: Record<string, string | undefined> };
     const { request_uri: uri } = params;
@@ -46,7 +44,7 @@ export function readRequestsByReference(provider: Provider, { fetch, countRefere
     const registered = client.request_uris ?? [];
     if (!registered.some((one) => withoutFragment(one) === withoutFragment(uri)))
       throw new errors.InvalidRequestUri('this request_uri is not registered for the application');
-    if (!isVetted(client)) await countReference(currentUnit().origin.ip);
+    await countReference(currentUnit().origin.ip, isVetted(client));
     try {
       params.request = await readObject(fetch, uri);
     } catch (error) {

@@ -185,6 +185,20 @@ describe('a request object at an address', () => {
     assert.equal(documents.requests.length, LIMITS.requestObject.attempts);
   });
 
+  test('of an application that an operator registered is read for a whole office, but for no flood', async () => {
+    const { limits } = server.services;
+    const { client_id } = await server.createClient({ requestUris: [`${documents.origin}${PATH}`] });
+    const address = '127.0.0.1';
+    for (let times = 0; times < LIMITS.checkedRequestObject.attempts; times += 1)
+      await limits.checkedRequestObject.countAttempt(address).catch(() => {});
+    documents.requests.length = 0;
+    assert.match(
+      await errorOf(reference(client_id)),
+      /^invalid_request: Too many attempts came from your network/,
+    );
+    assert.deepEqual(documents.requests, []);
+  });
+
   test('is registered with https, a bounded length and a bounded number', async () => {
     for (const requestUris of [
       ['http://fieldnotes.example/request'],

@@ -149,6 +149,7 @@ export function createLimits(deps: { knex: Knex; redisUrl: string | undefined; l
     registration: limit(limiterOf('registration', LIMITS.registration)),
     metadataDocument: limit(limiterOf('metadataDocument', LIMITS.metadataDocument)),
     requestObject: limit(limiterOf('requestObject', LIMITS.requestObject)),
+    checkedRequestObject: limit(limiterOf('checkedRequestObject', LIMITS.checkedRequestObject)),
     userCode: limit(limiterOf('userCode', LIMITS.userCode)),
     mail: limit(limiterOf('mail', LIMITS.mail)),
     async countMessage(email) {

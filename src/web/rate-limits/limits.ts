@@ -24,6 +24,8 @@ export const LIMITS = {
   metadataDocument: { attempts: 60, seconds: 900 },
   /** Request objects at an address of an application that nobody has checked: this server fetches each. */
   requestObject: { attempts: 60, seconds: 900 },
+  /** The same of other applications, whose servers it must not flood. One for each sign-in, also in a large office. */
+  checkedRequestObject: { attempts: 600, seconds: 900 },
   /** Codes of devices that do not exist: nobody mistypes so many (RFC 8628 section 5.1). */
   userCode: { attempts: 20, seconds: 900 },
   /** Requests for a mail, to any account: to set a password, recover a passkey or confirm an address. */
