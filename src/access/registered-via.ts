@@ -1,7 +1,7 @@
 /** How an application came to be registered. */
 export type RegisteredVia = 'admin' | 'dynamic' | 'registration_token' | 'metadata_document';
 
-/** Those of applications that an operator has registered, or has given a token to register themselves. */
+/** The ways of applications that an operator has registered, or has given a token to register themselves. */
 export const VETTED_WAYS: readonly RegisteredVia[] = ['admin', 'registration_token'];
 
 /** Undefined for the client of our own pages. */

@@ -56,7 +56,7 @@ export function dialectWithDeadline(name: 'postgres' | 'mysql2', onLimit?: () =>
   /** When the server last did not answer in time, or took no writes. */
   let lostAt = 0;
   return class extends Base {
-    /** A connection that was idle at that time may be dead without notice, or lead to the former primary, so it is not used again. */
+    /** Rejects a connection that was idle at that time: it may be dead without notice, or lead to the former primary. */
     override validateConnection(connection: Connection): boolean {
       return super.validateConnection(connection) && (connection.answeredAt ?? lostAt) >= lostAt;
     }

@@ -69,8 +69,8 @@ function decode(bytes: Buffer): string | undefined {
 }
 
 /**
- * Reads a secret from standard input, without the line break at its end. Nobody could type another line break, or other
- * bytes than UTF-8, into the field of a page.
+ * Reads a secret from standard input, without the line break at its end. A field on a page could send neither another
+ * line break nor bytes that are not UTF-8.
  * @param name `password`
  * @throws LatchkeyError when it is empty, has several lines or is not UTF-8
  */

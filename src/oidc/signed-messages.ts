@@ -57,8 +57,8 @@ async function checkRequestObject(
 }
 
 /**
- * Messages that are signed: authorization requests (JAR) and responses (JARM), userinfo, and introspection (RFC 9701). An
- * unsigned request object is refused: it proves no more than plain parameters do (RFC 9101 section 10.2).
+ * Messages that are signed: authorization requests (JAR) and responses (JARM), userinfo, and introspection (RFC 9701). Unsigned
+ * request objects are refused, because they prove no more than plain parameters (RFC 9101 section 10.2).
  * `request-references.ts` fetches those that a request only names.
  */
 export const signedMessages = {

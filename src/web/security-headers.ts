@@ -46,7 +46,7 @@ export function setSecurityHeaders({ secure }: { secure: boolean }): Middleware 
   };
 }
 
-/** What has a meaning of its own in a policy, such as a semicolon, is no part of a source. */
+/** A scheme, or an origin. It has no character that means something in a policy, such as a semicolon. */
 const SOURCE = /^[a-z][a-z0-9+.-]*:(\/\/[a-z0-9._:[\]-]+)?$/;
 
 /** The source expression of a redirect URI: its origin, or the scheme of a native application. */
@@ -74,7 +74,7 @@ export function allowAnyFormTarget(ctx: Context): void {
 }
 
 function replaceFormAction(ctx: Context, directive: string): void {
-  // As a text, a `$` in it would stand for parts of the policy.
+  // A function, because a `$` in a string stands for parts of what is replaced.
   const policy = ctx.response.get('Content-Security-Policy').replace("form-action 'self'", () => directive);
   ctx.set('Content-Security-Policy', policy);
 }

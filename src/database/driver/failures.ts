@@ -78,7 +78,7 @@ export function markAsDatabase<T>(error: T): T {
 
 const whileConnecting = new WeakSet<object>();
 
-/** The same for what kept a connection from being made. Whatever it is, such as an expired certificate, is an outage. @returns the error */
+/** Remembers that an error kept a connection from being made. Each of these is an outage, also an expired certificate. @returns the error */
 export function markAsConnecting<T>(error: T): T {
   if (error instanceof Error) whileConnecting.add(error);
   return markAsDatabase(error);

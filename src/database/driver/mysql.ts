@@ -84,7 +84,7 @@ class MysqlPool {
     });
   }
 
-  /** A connection that was idle at `#lostAt` may be dead without notice, or lead to the former primary, so it is not used again. */
+  /** Takes no connection that was idle at `#lostAt`: it may be dead without notice, or lead to the former primary. */
   #acquire(): Promise<Connection> {
     return new Promise((resolve, reject) => {
       this.#pool.getConnection((error, connection: Connection) => {

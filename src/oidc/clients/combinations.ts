@@ -11,7 +11,7 @@ import { isLoopback, isPrivateUse } from './redirect-uris.ts';
 import { checkResponseTypes, isImplicit } from './response-types.ts';
 import type { ClientMetadata, ClientRow } from './store.ts';
 
-/** The settings of the server on which it depends what a client can be. */
+/** The server's settings that decide what a client can be. */
 export type ClientSettings = Pick<Config, 'clientCertificates' | 'implicitGrant'>;
 
 /** What a client is checked by. */

@@ -12,7 +12,7 @@ interface StoredMetadata {
   tls_client_certificate_bound_access_tokens?: boolean | undefined;
 }
 
-/** Those of OpenID Connect Core section 3.2, with which tokens come from the authorization endpoint: the implicit grant. */
+/** The response types of the implicit grant: tokens come from the authorization endpoint (OpenID Connect Core section 3.2). */
 const IMPLICIT_TYPES = ['id_token', 'id_token token'];
 
 /** What a client can be registered for. The words of each are in alphabetical order, as the engine has them. */
@@ -28,7 +28,7 @@ export const isImplicit = (type: unknown): boolean =>
 export const defaultResponseMode = (type: unknown): 'query' | 'fragment' =>
   isImplicit(type) ? 'fragment' : 'query';
 
-/** The member of a client's input. */
+/** The response types in a client's input. */
 export const responseTypes = z.array(
   z
     .string()
